@@ -1,0 +1,1 @@
+"""What runs a model, one module a runtime; loaded by name."""

@@ -1,0 +1,53 @@
+"""What the runtime says when it refuses a model, in words that tell what to do."""
+
+from __future__ import annotations
+
+import re
+
+from agent.errors import ModelInvalid
+
+_CUSTOM_OP = re.compile(r"unresolved custom op: (.+?)\.?(?:\s|$)")
+_NEWER_OP = re.compile(r"builtin opcode '(\w+)'(?: version '(\d+)')?")
+_WHERE = re.compile(r"\.?\s*Node number (\d+) \((.+?)\) failed to \w+\.?")
+_EDGE_TPU = "edgetpu-custom-op"
+_MOST = 200
+
+
+def explain(error: Exception, name: str) -> ModelInvalid:
+    """Give the error to raise when loading model ``name`` failed with ``error``."""
+    problem, hint = _explain(str(error))
+    return ModelInvalid("load model", name, problem, hint)
+
+
+def one_line(text: str) -> str:
+    """Give a runtime's message on one line, cut where it grows long."""
+    line = " ".join(_WHERE.sub(r" in operator \1 (\2)", text).split())
+    return line[:_MOST].rstrip(" .") or "no reason given"
+
+
+def _explain(text: str) -> tuple[str, str]:
+    if custom := _CUSTOM_OP.search(text):
+        if custom[1] == _EDGE_TPU:
+            return (
+                "it is compiled for the Edge TPU, whose delegate is not loaded",
+                "Use the CPU variant (the file without _edgetpu), or plug in the device and its delegate",
+            )
+        return (
+            f"it needs the custom operator {custom[1]}, which this runtime does not have",
+            "Convert the model with built-in operators only",
+        )
+    if "quantized_dimension must be" in text:
+        count = text.count("invalid quantization parameters")
+        problem = f"{count} of its tensors have a quantized_dimension that this runtime refuses"
+        return problem, "Convert the model again with a current converter"
+    if newer := _NEWER_OP.search(text):
+        return (
+            f"it needs version {newer[2]} of the operator {newer[1]}, which is newer than this runtime",
+            "Update the runtime, or convert the model for an older one",
+        )
+    if "flatbuffer" in text.lower() or "model identifier" in text:
+        return (
+            "it is damaged, or no TFLite model",
+            "Copy it again, and compare its sha256 with the original's",
+        )
+    return one_line(text), "Check the model with the tool that made it"

@@ -1,0 +1,159 @@
+"""TFLite models through LiteRT, or tflite-runtime where that is what is installed, on the CPU."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import math
+from importlib.metadata import version
+from typing import TYPE_CHECKING
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field
+
+from agent.backends import _load_errors
+from agent.backends._delegated import count_delegated
+from agent.backends._quiet import let_it_talk
+from agent.errors import BackendFault, ExtraMissing, InputRejected, ModelInvalid
+from agent.types import TensorSpec
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from types import ModuleType
+
+    from ai_edge_litert.interpreter import Interpreter, TensorDetails
+
+    from agent.types import Array
+
+_RUNTIMES = {"ai-edge-litert": "ai_edge_litert", "tflite-runtime": "tflite_runtime"}
+"""Distributions that have the interpreter, best first, and their packages."""
+
+
+class Options(BaseModel):
+    """How the CPU runs the model."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    threads: int = Field(default=1, ge=1, le=16, description="CPU threads for one inference")
+    xnnpack: bool = Field(default=True, description="use the XNNPACK kernels where the runtime has them")
+
+
+def build(model: bytes, options: Options, name: str = "model") -> TfliteBackend:
+    """Load ``model``, the bytes of a .tflite file; ``name`` is what errors call it.
+
+    Raises:
+        ModelInvalid: the runtime refuses the model, or lacks something that it needs.
+        ExtraMissing: no TFLite runtime is installed.
+    """
+    distribution, module = _runtime()
+    let_it_talk(module.Interpreter)
+    resolvers = module.OpResolverType
+    try:
+        interpreter: Interpreter = module.Interpreter(
+            model_content=model,
+            num_threads=options.threads,
+            experimental_op_resolver_type=(
+                resolvers.BUILTIN if options.xnnpack else resolvers.BUILTIN_WITHOUT_DEFAULT_DELEGATES
+            ),
+        )
+        interpreter.allocate_tensors()
+    except (RuntimeError, ValueError, MemoryError) as error:
+        raise _load_errors.explain(error, name) from error
+    return TfliteBackend(interpreter, name, f"{distribution} {version(distribution)}")
+
+
+class TfliteBackend:
+    """A model in an interpreter of its own. One thread at a time may use it; ``build`` makes it.
+
+    Attributes:
+        inputs: the input tensors, in the model's order.
+        outputs: the output tensors, in the model's order.
+        runtime: the runtime's name and version.
+        delegated: how many operators the delegate has taken, and how many the model has.
+        delegate: "xnnpack", or "cpu" when it has taken none.
+    """
+
+    def __init__(self, interpreter: Interpreter, name: str, runtime: str) -> None:
+        self._interpreter: Interpreter | None = interpreter
+        self._name = name
+        sources, sinks = interpreter.get_input_details(), interpreter.get_output_details()
+        self.inputs = tuple(_spec(details, name) for details in sources)
+        self.outputs = tuple(_spec(details, name) for details in sinks)
+        self.runtime = runtime
+        self.delegated = count_delegated(interpreter._get_ops_details())  # noqa: SLF001 - nothing public tells
+        self.delegate = "xnnpack" if self.delegated[0] else "cpu"
+        self._slots = [(details["index"], np.dtype(details["dtype"])) for details in sources]
+        self._results = [details["index"] for details in sinks]
+
+    def infer(self, tensors: Sequence[Array]) -> tuple[Array, ...]:
+        """Run the model once on arrays of exactly the shapes and types of ``inputs``.
+
+        Returns:
+            A copy of each output, still quantized.
+
+        Raises:
+            InputRejected: another number of arrays, another shape or type.
+            BackendFault: the runtime failed.
+        """
+        if self._interpreter is None:
+            raise RuntimeError("the backend is closed")
+        self._check(tensors)
+        try:
+            for (slot, _), tensor in zip(self._slots, tensors, strict=True):
+                self._interpreter.set_tensor(slot, tensor)
+            self._interpreter.invoke()
+            return tuple(self._interpreter.get_tensor(result) for result in self._results)
+        except (RuntimeError, ValueError, MemoryError) as error:
+            problem = _load_errors.one_line(str(error))
+            raise BackendFault(
+                "run model", self._name, problem, "Check the model, then its delegate"
+            ) from error
+
+    def close(self) -> None:
+        """Free the model. Idempotent."""
+        self._interpreter = None
+
+    def _check(self, tensors: Sequence[Array]) -> None:
+        if len(tensors) != len(self.inputs):
+            raise InputRejected(
+                "run model", self._name, f"it takes {len(self.inputs)} tensors, and got {len(tensors)}"
+            )
+        for spec, (_, dtype), tensor in zip(self.inputs, self._slots, tensors, strict=True):
+            if tensor.shape != spec.shape or tensor.dtype != dtype:
+                wanted = f"{spec.dtype} {list(spec.shape)}"
+                problem = f"input {spec.name} is {wanted}, and got {tensor.dtype} {list(tensor.shape)}"
+                raise InputRejected("run model", self._name, problem)
+
+
+def _runtime() -> tuple[str, ModuleType]:
+    """Import the best runtime there is; give its distribution's name and its interpreter module."""
+    problem = "none is installed"
+    for distribution, package in _RUNTIMES.items():
+        if importlib.util.find_spec(package) is None:
+            continue
+        try:
+            return distribution, importlib.import_module(f"{package}.interpreter")
+        except ImportError as error:  # a library that it is linked against is missing, or too old
+            problem = f"{distribution} does not import: {_load_errors.one_line(str(error))}"
+    raise ExtraMissing("load", "TFLite runtime", problem, "Run: pip install --force-reinstall ai-edge-litert")
+
+
+def _spec(details: TensorDetails, name: str) -> TensorSpec:
+    quantization = details["quantization_parameters"]
+    scale = tuple(float(one) for one in quantization["scales"])
+    zero_point = tuple(int(one) for one in quantization["zero_points"])
+    if len(zero_point) != len(scale) or not all(math.isfinite(one) and one > 0 for one in scale):
+        raise ModelInvalid(
+            "load model",
+            name,
+            f"tensor {details['name']} has unusable quantization parameters",
+            "Convert the model again",
+        )
+    return TensorSpec(
+        name=details["name"],
+        dtype=np.dtype(details["dtype"]).name,
+        shape=tuple(int(size) for size in details["shape"]),
+        scale=scale,
+        zero_point=zero_point,
+        axis=int(quantization["quantized_dimension"]),
+    )

@@ -1,0 +1,110 @@
+"""Blocks: some records of one stream, compressed together, as they stand on disk and on the wire.
+
+A block is zlib (RFC 1950) of one JSON object::
+
+    {"ledgers": {pipeline: ledger}, "records": [record, ...]}
+
+``ledgers`` holds the cumulative frame ledger of each pipeline in this epoch, as of the block's last record.
+A record's sequence number is the block's ``first`` plus its position; zlib's Adler-32 guards the bytes.
+"""
+
+from __future__ import annotations
+
+import zlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+from agent.errors import MessageInvalid
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+MAX_UNPACKED = 8 << 20
+"""The most bytes that a block may unpack to: a peer's block is not trusted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """A record's place in its stream: the epoch's 16 hex digits, and the sequence number, from 1."""
+
+    epoch: str
+    seq: int
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """``count`` records from sequence number ``first`` on, packed."""
+
+    first: int
+    count: int
+    data: bytes
+
+    @property
+    def last(self) -> int:
+        """The sequence number of the block's last record."""
+        return self.first + self.count - 1
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """Adjacent blocks of one epoch, handed out to be sent; they stay in the store until acknowledged.
+
+    Attributes:
+        epoch: 16 hex digits.
+        low: the oldest sequence number that the store still holds or has delivered; what lies below it
+            was dropped by policy.
+        blocks: at least one, without gaps.
+        live: whether the epoch is still being written.
+    """
+
+    epoch: str
+    low: int
+    blocks: tuple[Block, ...]
+    live: bool
+
+    @property
+    def first(self) -> int:
+        """The first sequence number."""
+        return self.blocks[0].first
+
+    @property
+    def last(self) -> int:
+        """The last sequence number."""
+        return self.blocks[-1].last
+
+    @property
+    def size(self) -> int:
+        """Bytes of the packed blocks."""
+        return sum(len(block.data) for block in self.blocks)
+
+
+def pack(records: Sequence[Mapping[str, Any]], ledgers: Mapping[str, Mapping[str, Any]]) -> bytes:
+    """Pack records and ledgers into a block's bytes."""
+    return zlib.compress(orjson.dumps({"ledgers": ledgers, "records": records}), 1)
+
+
+def unpack(block: Block) -> tuple[list[dict[str, Any]], dict[str, dict[str, Any]]]:
+    """Give a block's records and ledgers.
+
+    Raises:
+        MessageInvalid: the bytes are damaged, too large, or not what ``pack`` makes.
+    """
+    subject = f"{block.first}..{block.last}"
+    inflater = zlib.decompressobj()
+    try:
+        text = inflater.decompress(block.data, MAX_UNPACKED)
+    except zlib.error as error:
+        raise MessageInvalid("unpack block", subject, str(error)) from error
+    if not inflater.eof or inflater.unused_data:
+        raise MessageInvalid("unpack block", subject, "it is truncated, too large or has a tail")
+    try:
+        body = orjson.loads(text)
+    except orjson.JSONDecodeError as error:
+        raise MessageInvalid("unpack block", subject, f"no JSON: {error}") from error
+    match body:
+        case {"ledgers": dict(ledgers), "records": list(records)} if len(records) == block.count:
+            if all(isinstance(one, dict) for one in (*records, *ledgers.values())):
+                return records, ledgers
+    raise MessageInvalid("unpack block", subject, f"not {block.count} records and their ledgers")

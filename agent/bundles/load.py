@@ -1,0 +1,200 @@
+"""Loads a model into memory: the very bytes that were hashed, and what the manifest says of them."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import stat
+import zipfile
+import zlib
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from agent import labels as label_files
+from agent import manifest as manifests
+from agent import resources
+from agent.bundles import _flatbuffer
+from agent.errors import AgentError, ManifestInvalid, ModelInvalid
+from agent.labels import Labels
+from agent.manifest import MAX_MODEL_BYTES, FileRef, Manifest, Pre
+
+MANIFEST = "manifest.json"
+_COMPRESSIONS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedModel:
+    """A model in memory, with all that is known of it.
+
+    Attributes:
+        data: the model file's bytes, as they were hashed; nothing reads the file again.
+        sha256: their hash, 64 hex digits.
+        name: the bundle's name, or the file's name without its ending.
+        version: the bundle's version; "0" for a bare file.
+        task: the decoder's name, or None where nothing says it.
+        labels: class names; empty where there are none.
+        pre: how pictures become the input tensor.
+        post: the decoder's options.
+        path: the model file.
+    """
+
+    data: bytes = field(repr=False)
+    sha256: str
+    name: str
+    version: str
+    task: str | None
+    labels: Labels = field(repr=False)
+    pre: Pre
+    post: dict[str, Any]
+    path: Path
+
+
+def load(path: str | Path) -> LoadedModel:
+    """Load a bundle folder, a bare .tflite file, or a bundled model by its bare name.
+
+    A bare file's labels are those in the zip archive that model makers append to it, if there is one.
+
+    Raises:
+        ModelInvalid: missing, unreadable, empty, too large, truncated, or not a TFLite model.
+        ManifestInvalid: the bundle's manifest is wrong, or a file is not the one that it describes.
+    """
+    found = _resolve(path)
+    return _load_bundle(found) if found.is_dir() else _load_file(found)
+
+
+def _resolve(path: str | Path) -> Path:
+    given = Path(path)
+    if given.exists():
+        return given
+    known = resources.bundled_models()
+    if str(path) in known:
+        return known[str(path)]
+    bare = given.name == str(path) and not given.suffix
+    problem = "there is no such file, nor such a bundled model" if bare else "there is no such file"
+    raise ModelInvalid("load model", str(path), problem, f"Give a path, or one of: {', '.join(known)}")
+
+
+def _load_file(path: Path) -> LoadedModel:
+    data = _read_model(path)
+    return LoadedModel(
+        data=data,
+        sha256=hashlib.sha256(data).hexdigest(),
+        name=path.stem,
+        version="0",
+        task=None,
+        labels=_packed_labels(data, path),
+        pre=Pre(),
+        post={},
+        path=path,
+    )
+
+
+def _load_bundle(folder: Path) -> LoadedModel:
+    manifest = _read_manifest(folder)
+    path = _inside(folder, manifest.model)
+    data = _read_model(path)
+    if len(data) != manifest.model.size:
+        raise _mismatch(path, f"it has {len(data)} bytes, the manifest says {manifest.model.size}")
+    _check_hash(path, data, manifest.model)
+    return LoadedModel(
+        data=data,
+        sha256=manifest.model.sha256,
+        name=manifest.name,
+        version=manifest.version,
+        task=manifest.decoder,
+        labels=_bundle_labels(folder, manifest),
+        pre=manifest.pre,
+        post=manifest.post.options if manifest.post else {},
+        path=path,
+    )
+
+
+def _read_manifest(folder: Path) -> Manifest:
+    path = folder / MANIFEST
+    if not path.exists():
+        raise ManifestInvalid(
+            "load model",
+            str(folder),
+            f"the folder has no {MANIFEST}",
+            "Give a bundle's folder or a .tflite file",
+        )
+    return manifests.parse(_read(path, manifests.MAX_BYTES, ManifestInvalid), str(path))
+
+
+def _bundle_labels(folder: Path, manifest: Manifest) -> Labels:
+    if manifest.labels is None:
+        return Labels()
+    path = _inside(folder, manifest.labels)
+    data = _read(path, label_files.MAX_BYTES, ManifestInvalid)
+    _check_hash(path, data, manifest.labels)
+    return label_files.parse(data, str(path))
+
+
+def _inside(folder: Path, ref: FileRef) -> Path:
+    """Give the file's path, which may not lead out of the bundle through a symbolic link."""
+    path = folder / ref.path
+    if not path.resolve().is_relative_to(folder.resolve()):
+        raise ManifestInvalid(
+            "load model", str(path), "it leads out of the bundle", "Replace the link by a file"
+        )
+    return path
+
+
+def _check_hash(path: Path, data: bytes, ref: FileRef) -> None:
+    found = hashlib.sha256(data).hexdigest()
+    if found != ref.sha256:
+        raise _mismatch(path, f"its sha256 is {found[:12]}..., the manifest says {ref.sha256[:12]}...")
+
+
+def _mismatch(path: Path, problem: str) -> ManifestInvalid:
+    return ManifestInvalid("load model", str(path), problem, "Copy the bundle again")
+
+
+def _read_model(path: Path) -> bytes:
+    data = _read(path, MAX_MODEL_BYTES, ModelInvalid)
+    if not data:
+        raise ModelInvalid("load model", str(path), "the file is empty", "Copy it again")
+    try:
+        _flatbuffer.check_outline(data)
+    except _flatbuffer.Broken as error:
+        hint = "Copy it again, and compare its sha256 with the original's"
+        raise ModelInvalid("load model", str(path), str(error), hint) from error
+    return data
+
+
+def _read(path: Path, most: int, invalid: type[AgentError]) -> bytes:
+    """Read a regular file of at most ``most`` bytes."""
+    try:
+        if not stat.S_ISREG(path.stat().st_mode):  # opening a FIFO would wait for its writer
+            raise invalid("load model", str(path), "it is not a regular file", "Give a file")
+        with path.open("rb") as file:
+            data = file.read(most + 1)
+    except OSError as error:
+        problem = error.strerror or str(error)
+        raise invalid("load model", str(path), problem, "Check the path and its permissions") from error
+    if len(data) > most:
+        raise invalid("load model", str(path), f"it is larger than {most >> 20} MB", "Give a smaller file")
+    return data
+
+
+def _packed_labels(data: bytes, path: Path) -> Labels:
+    """Read the labels in the zip archive at the end of ``data``; none where there is no archive."""
+    if not zipfile.is_zipfile(io.BytesIO(data)):
+        return Labels()
+    try:
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            texts = [
+                entry
+                for entry in archive.infolist()
+                if entry.filename.endswith(".txt") and entry.compress_type in _COMPRESSIONS
+            ]
+            if not texts:
+                return Labels()
+            best = min(texts, key=lambda entry: "label" not in entry.filename)
+            with archive.open(best) as packed:
+                text = packed.read(label_files.MAX_BYTES + 1)
+    except (zipfile.BadZipFile, zlib.error, RuntimeError, ValueError, OSError, EOFError) as error:
+        hint = "Copy it again, or give the labels as a file"
+        raise ModelInvalid("load model", str(path), f"the labels packed in it: {error}", hint) from error
+    return label_files.parse(text, f"{path}:{best.filename}")

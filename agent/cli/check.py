@@ -1,0 +1,87 @@
+"""edge-agent check: everything that run does, up to the first frame of each pipeline; then stop."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from agent.cli.schema import schema
+from agent.cli.settings import DEFAULT_CONFIG, Loaded
+from agent.errors import EXIT_CONFIG, EXIT_FAILED, EXIT_OK, AgentError
+from agent.foreground import Foreground
+from agent.store.folder import DataFolder
+
+if TYPE_CHECKING:
+    import argparse
+
+    from agent.plan import Plan
+
+HELP = "test a configuration without running it"
+DESCRIPTION = """\
+Does all that `run` does up to the first frame: reads the configuration, opens the data folder, and for each
+pipeline loads the model, runs it, opens the source and infers one frame."""
+EPILOG = """\
+examples:
+  edge-agent check --config agent.toml
+  edge-agent check --schema > agent.schema.json     JSON Schema of the file, for editors
+
+exit codes: 0 all is well, 1 something failed, 78 the configuration must be changed first"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    parser.add_argument("--config", "-c", type=Path, default=Path(DEFAULT_CONFIG), metavar="FILE")
+    parser.add_argument("--schema", action="store_true", help="print the JSON Schema of the configuration")
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
+
+
+def main(arguments: argparse.Namespace) -> int:
+    """Check and print; give the exit code."""
+    if arguments.schema:
+        print(json.dumps(schema(), indent=2))
+        return EXIT_OK
+    loaded = Loaded(arguments.config)
+    plan = loaded.plan(once=True, probe=True)
+    checks: list[dict[str, Any]] = [_folder(plan)]
+    explain = loaded.explain()
+    for spec in plan.lanes:
+        lane = Foreground(
+            spec,
+            plan.deadlines,
+            lambda fault, name=spec.pipeline: explain(name, fault),  # type: ignore[misc]
+        )
+        check: dict[str, Any] = {"check": f"pipeline {spec.pipeline}", "ok": True}
+        try:
+            for _ in lane.run():
+                pass
+            ready = lane.outcome.ready
+            check["detail"] = f"{ready.model} on {ready.delegate}, {ready.runtime}" if ready else ""
+        except AgentError as error:
+            check |= {"ok": False, "detail": str(error), "code": error.exit_code}
+        checks.append(check)
+    _print(checks, as_json=arguments.json)
+    bad = [check for check in checks if not check["ok"]]
+    if not bad:
+        return EXIT_OK
+    return EXIT_CONFIG if any(check["code"] == EXIT_CONFIG for check in bad) else EXIT_FAILED
+
+
+def _folder(plan: Plan) -> dict[str, Any]:
+    check: dict[str, Any] = {"check": "data folder", "ok": True, "detail": str(plan.data)}
+    try:
+        with DataFolder(plan.data):
+            return check
+    except AgentError as error:
+        return check | {"ok": False, "detail": str(error), "code": error.exit_code}
+
+
+def _print(checks: list[dict[str, Any]], *, as_json: bool) -> None:
+    if as_json:
+        public = [{key: value for key, value in check.items() if key != "code"} for check in checks]
+        print(json.dumps({"ok": all(check["ok"] for check in checks), "checks": public}))
+        return
+    for check in checks:
+        mark = "ok  " if check["ok"] else "FAIL"
+        print(f"{mark} {check['check']}: {check['detail']}", file=sys.stdout if check["ok"] else sys.stderr)

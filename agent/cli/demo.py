@@ -1,0 +1,64 @@
+"""edge-agent demo: the whole product on this machine, with no hardware, no broker and no account."""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import TYPE_CHECKING
+
+from agent.errors import EXIT_FAILED, EXIT_OK
+
+if TYPE_CHECKING:
+    import argparse
+
+HELP = "see it work: no hardware, no broker, no account"
+DESCRIPTION = """\
+Starts a broker (mosquitto from the PATH, else amqtt), a collector and the agent on a synthetic camera, each a
+process of its own on the loopback, in a temporary folder. Then it only watches, and breaks things on demand:
+cut the broker and the backlog grows while inference goes on; kill the worker and a new one takes over. At the
+end it counts: every result must be in the collector exactly once, and every frame accounted for."""
+EPILOG = """\
+keys: b cut the broker / bring it back, k kill the worker, q quit
+
+examples:
+  edge-agent demo
+  edge-agent demo --seconds 20 --json    unattended: cuts and kills once each by itself
+
+exit codes: 0 every result arrived exactly once and the ledger balances, 1 not so"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    parser.add_argument("--seconds", type=_seconds, metavar="N", help="end after so many seconds, at least 5")
+    parser.add_argument("--json", action="store_true", help="no screen; print one JSON object at the end")
+
+
+def _seconds(text: str) -> float:
+    import argparse
+
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = 0.0
+    if not 5 <= seconds <= 86_400:  # also refuses NaN
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of seconds from 5 to 86400")
+    return seconds
+
+
+def main(arguments: argparse.Namespace) -> int:
+    """Demonstrate; give the exit code."""
+    from agent.demo.session import DemoSession
+    from agent.demo.show import show, unattended
+
+    attended = sys.stdin.isatty() and sys.stdout.isatty() and not arguments.json
+    with DemoSession() as session:
+        if attended:
+            show(session, arguments.seconds)
+        else:
+            unattended(session, arguments.seconds or 20.0, quiet=arguments.json)
+        account = session.finish()
+    if arguments.json:
+        print(json.dumps(account.to_json()))
+    else:
+        print(account.for_people())
+    return EXIT_OK if account.good else EXIT_FAILED

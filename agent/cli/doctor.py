@@ -1,0 +1,113 @@
+"""edge-agent doctor: is this machine fit? It infers for real: an import proves nothing."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import shutil
+import sys
+import time
+from typing import TYPE_CHECKING
+
+from agent import resources
+from agent.cli.settings import default_data_folder
+from agent.cli.version import versions
+from agent.config import Deadlines
+from agent.errors import EXIT_FAILED, EXIT_OK, AgentError
+from agent.foreground import Foreground
+from agent.workers.messages import LaneSpec
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Callable, Iterator
+
+HELP = "test whether this machine can do the work"
+DESCRIPTION = """\
+Looks at everything that inference here depends on, and really infers: each bundled model runs on frames of
+the synthetic camera, in a worker process, as the agent would run it."""
+EPILOG = """\
+examples:
+  edge-agent doctor
+  edge-agent doctor --json
+
+exit codes: 0 nothing is wrong (warnings may stand), 1 something must be mended"""
+
+_FRAMES = 30
+_LOW_DISK = 500 << 20
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
+
+
+def main(arguments: argparse.Namespace) -> int:
+    """Examine and print; give the exit code."""
+    checks: list[dict[str, str]] = []
+    for check in examine():
+        checks.append(check)
+        if not arguments.json:
+            print(f"{check['verdict']:<4} {check['check']}: {check['detail']}", flush=True)
+    failed = [check for check in checks if check["verdict"] == "FAIL"]
+    if arguments.json:
+        print(json.dumps({"ok": not failed, "checks": checks}))
+    return EXIT_FAILED if failed else EXIT_OK
+
+
+def examine() -> Iterator[dict[str, str]]:
+    """Give one verdict after the other: "ok", "warn" or "FAIL"."""
+    known = versions()
+    yield _verdict("python", "ok", f"{known['python']} on {known['machine']}, {known['system']}")
+    for name in resources.bundled_models():
+        yield _attempt(f"model {name}", lambda name=name: _infer(name))  # type: ignore[misc]
+    yield _disk()
+    yield _pidfd()
+    broker = shutil.which("mosquitto", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin")
+    detail = broker or "no mosquitto on the PATH; the demo brings amqtt; the agent itself needs neither"
+    yield _verdict("local broker", "ok" if broker else "warn", detail)
+
+
+def _verdict(check: str, verdict: str, detail: str) -> dict[str, str]:
+    return {"check": check, "verdict": verdict, "detail": detail}
+
+
+def _attempt(check: str, examine_it: Callable[[], str]) -> dict[str, str]:
+    try:
+        return _verdict(check, "ok", examine_it())
+    except AgentError as error:
+        return _verdict(check, "FAIL", str(error))
+
+
+def _infer(name: str) -> str:
+    spec = LaneSpec(
+        pipeline="doctor",
+        model=name,
+        source="synthetic",
+        source_options={"fps": 0, "frames": _FRAMES},
+        once=True,
+    )
+    lane = Foreground(spec, Deadlines())
+    began = time.monotonic()
+    durations = sorted(record.infer_us for records in lane.run() for record in records)
+    took = time.monotonic() - began
+    ready = lane.outcome.ready
+    if ready is None or len(durations) != _FRAMES:
+        raise AgentError("infer with", name, f"{len(durations)} of {_FRAMES} frames came back")
+    p50 = durations[len(durations) // 2] / 1000
+    nodes = f"{ready.delegated[0]} of {ready.delegated[1]} nodes on {ready.delegate}"
+    return f"{_FRAMES} frames in {took:.1f} s, p50 {p50:.2f} ms, {ready.runtime}, {nodes}"
+
+
+def _disk() -> dict[str, str]:
+    folder = default_data_folder()
+    existing = next(parent for parent in (folder, *folder.parents) if parent.exists())
+    free = shutil.disk_usage(existing).free
+    verdict = "ok" if free > _LOW_DISK else "warn"
+    return _verdict("disk", verdict, f"{free / 1e9:.1f} GB free for {folder}")
+
+
+def _pidfd() -> dict[str, str]:
+    if hasattr(os, "pidfd_open") and sys.platform == "linux":
+        return _verdict("kernel", "ok", f"{platform.release()}: pidfd and memfd are there")
+    return _verdict("kernel", "FAIL", "no pidfd: the agent needs Linux 5.3 or later")

@@ -1,0 +1,65 @@
+"""edge-agent run: the agent itself, in the foreground; a service manager keeps it alive."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from agent.cli.settings import DEFAULT_CONFIG, Loaded
+
+if TYPE_CHECKING:
+    import argparse
+
+HELP = "run the pipelines of a configuration until stopped"
+DESCRIPTION = """\
+Runs every pipeline of the configuration in a worker process of its own, keeps their results in the data
+folder and delivers them to the broker when there is one. Stops cleanly on SIGTERM and SIGINT; a second
+signal leaves at once. What was not delivered waits for the next start."""
+EPILOG = """\
+examples:
+  edge-agent run --config agent.toml
+  EDGE_AGENT__MQTT__HOST=broker.example edge-agent run --config agent.toml
+  edge-agent run --config batch.toml --exit-when-ended     # recordings only: stop after the last frame
+
+exit codes: 0 stopped, 1 failed, 2 usage, 78 the configuration must be changed first"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    parser.add_argument("--config", "-c", type=Path, default=Path(DEFAULT_CONFIG), metavar="FILE")
+    parser.add_argument(
+        "--exit-when-ended", action="store_true", help="stop when every source is over and all is delivered"
+    )
+
+
+def main(arguments: argparse.Namespace) -> int:
+    """Run until stopped; give the exit code."""
+    from agent.clock import SystemClock
+    from agent.mailbox import Mailbox
+    from agent.store.builder import StoreSettings
+    from agent.store.folder import DataFolder
+    from agent.store.thread import Store
+    from agent.supervisor import Supervisor
+
+    loaded = Loaded(arguments.config)
+    plan = loaded.plan()
+    logging.basicConfig(
+        stream=sys.stderr,
+        level=plan.settings.log.level.upper(),
+        format="%(asctime)s %(levelname)-7s %(message)s",
+    )
+    limits = StoreSettings(
+        commit_interval_s=plan.settings.store.commit_interval_s,
+        block_results=plan.settings.store.block_results,
+        segment_bytes=plan.settings.store.segment_bytes,
+    )
+    with DataFolder(plan.data):
+        mailbox = Mailbox()
+        store = Store(plan.data, mailbox.post, clock=SystemClock(), settings=limits)
+        store.start()
+        supervisor = Supervisor(
+            plan, store, mailbox, explain=loaded.explain(), exit_when_ended=arguments.exit_when_ended
+        )
+        return supervisor.run()

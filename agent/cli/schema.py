@@ -1,0 +1,42 @@
+"""The JSON Schema of agent.toml, with the options of every plugin that is installed here."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from agent import plugins
+from agent.config import Settings
+
+
+def schema() -> dict[str, Any]:
+    """Make the schema: the settings, and for each kind of source and backend that plugin's own options."""
+    whole = Settings.model_json_schema()
+    whole["$schema"] = "https://json-schema.org/draft/2020-12/schema"
+    definitions = whole["$defs"]
+    definitions["Plugin"] = _one_of("sources", definitions)
+    definitions["Backend"] = _one_of("backends", definitions)
+    definitions["Pipeline"]["properties"]["decoder"] = _any_decoder(definitions)
+    return whole
+
+
+def _one_of(room: str, definitions: dict[str, Any]) -> dict[str, Any]:
+    kinds = []
+    for name in plugins.names(room):
+        options = _options(room, name, definitions)
+        options["properties"] = {"kind": {"const": name}, **options.get("properties", {})}
+        if room == "sources":
+            options["required"] = ["kind", *options.get("required", [])]
+        kinds.append(options)
+    return {"oneOf": kinds} if room == "sources" else {"anyOf": kinds}
+
+
+def _any_decoder(definitions: dict[str, Any]) -> dict[str, Any]:
+    tasks = [_options("decoders", name, definitions) for name in plugins.names("decoders")]
+    return {"anyOf": tasks, "description": "Options of the decoder, over those of the manifest."}
+
+
+def _options(room: str, name: str, definitions: dict[str, Any]) -> dict[str, Any]:
+    options: dict[str, Any] = plugins.load(room, name).Options.model_json_schema()
+    definitions.update(options.pop("$defs", {}))
+    options["title"] = name
+    return options

@@ -1,0 +1,98 @@
+"""From the command line's --config to a plan: read the file, resolve what is left open."""
+
+from __future__ import annotations
+
+import os
+import platform
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from agent import config, profiles, resources
+from agent.errors import ConfigInvalid
+from agent.plan import Plan, lane_spec
+from agent.workers.lane import error_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from agent.config import Settings
+    from agent.errors import AgentError
+    from agent.workers.messages import Fault
+
+DEFAULT_CONFIG = "/etc/edge-agent/agent.toml"
+_MAX_CONFIG = 1 << 20
+
+
+class Loaded:
+    """A configuration file that parsed, and how to word errors about it."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.text = _read(path)
+        self.settings: Settings = config.parse(self.text, str(path))
+
+    def plan(self, *, once: bool = False, probe: bool = False) -> Plan:
+        """Resolve what the file leaves open: profile, device, folders."""
+        settings = self.settings
+        data = Path(settings.store.path or default_data_folder())
+        files = resources.device_profiles().values()
+        known = [profiles.parse(file.read_text(encoding="utf-8"), str(file)) for file in files]
+        profile = profiles.choose(known, settings.profile, platform.machine())
+        folder = self.path.resolve().parent
+        return Plan(
+            settings=settings,
+            profile=profile,
+            device=settings.device.id or host_name(),
+            data=data,
+            control=Path(settings.control.path or default_control(data)),
+            lanes=tuple(
+                lane_spec(pipeline, profile, folder, once=once, probe=probe)
+                for pipeline in settings.pipelines
+            ),
+        )
+
+    def explain(self) -> Callable[[str, Fault], AgentError]:
+        """Give what makes a worker's fault an error, with file, line and key where it has them."""
+        numbers = {pipeline.name: n for n, pipeline in enumerate(self.settings.pipelines)}
+
+        def explained(pipeline: str, fault: Fault) -> AgentError:
+            if fault.error == "ConfigInvalid" and fault.loc:
+                loc = ("pipelines", numbers[pipeline], *fault.loc)
+                return config.problem(self.text, str(self.path), loc, fault.problem)
+            return error_of(fault)
+
+        return explained
+
+
+def _read(path: Path) -> str:
+    hint = "Give the file with --config; docs/configuration.md has an example"
+    try:
+        if path.stat().st_size > _MAX_CONFIG:
+            raise ConfigInvalid("read configuration", str(path), "larger than 1 MB", hint)
+        return path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise ConfigInvalid("read configuration", str(path), error.strerror or str(error), hint) from error
+    except UnicodeDecodeError as error:
+        raise ConfigInvalid("read configuration", str(path), "no UTF-8 text", hint) from error
+
+
+def host_name() -> str:
+    """This machine's name, made fit for a topic."""
+    name = re.sub(r"[^a-z0-9_-]+", "-", platform.node().lower()).strip("-_")[:63]
+    return name or "device"
+
+
+def default_data_folder() -> Path:
+    """Systemd's StateDirectory, or the user's state folder."""
+    if folder := os.environ.get("STATE_DIRECTORY", "").split(":")[0]:
+        return Path(folder)
+    base = os.environ.get("XDG_STATE_HOME") or str(Path.home() / ".local" / "state")
+    return Path(base) / "edge-agent"
+
+
+def default_control(data: Path) -> Path:
+    """Systemd's RuntimeDirectory, or the data folder."""
+    if folder := os.environ.get("RUNTIME_DIRECTORY", "").split(":")[0]:
+        return Path(folder) / "agent.sock"
+    return data / "agent.sock"

@@ -1,0 +1,79 @@
+"""edge-agent status: ask the running agent how it is."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from agent.cli.settings import DEFAULT_CONFIG, Loaded, default_control, default_data_folder
+from agent.control import ask
+
+if TYPE_CHECKING:
+    import argparse
+
+HELP = "ask the running agent how it is"
+DESCRIPTION = """\
+Asks the agent that runs with the same configuration, over its local socket: each pipeline's state, rate,
+latency and frame ledger, what the store holds, and how the link to the broker is."""
+EPILOG = """\
+examples:
+  edge-agent status
+  edge-agent status --config agent.toml --json | jq .pipelines[0].ledger
+
+exit codes: 0 every pipeline runs or has ended, 1 one does not, or no agent answers"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    parser.add_argument("--config", "-c", type=Path, metavar="FILE", help="the agent's configuration")
+    parser.add_argument(
+        "--socket", type=Path, metavar="PATH", help="the agent's socket, over the configuration"
+    )
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
+
+
+def main(arguments: argparse.Namespace) -> int:
+    """Ask and print; give the exit code."""
+    status = ask(_socket(arguments), {"op": "status"})
+    if arguments.json:
+        print(json.dumps(status))
+    else:
+        print("\n".join(_lines(status)))
+    good = all(pipeline["state"] in {"running", "starting", "ended"} for pipeline in status["pipelines"])
+    return 0 if good else 1
+
+
+def _socket(arguments: argparse.Namespace) -> Path:
+    if arguments.socket:
+        return Path(arguments.socket)
+    if arguments.config or Path(DEFAULT_CONFIG).exists():
+        return Loaded(arguments.config or Path(DEFAULT_CONFIG)).plan().control
+    return default_control(default_data_folder())
+
+
+def _lines(status: dict[str, Any]) -> list[str]:
+    store, link = status["store"], status["link"]
+    lines = [
+        (
+            f"{status['device']}  edge-agent {status['version']}  up {status['uptime_s']:.0f} s"
+            f"  profile {status['profile']}"
+        )
+    ]
+    for one in status["pipelines"]:
+        ledger = one["ledger"]
+        dropped, failed = sum(ledger["dropped"].values()), sum(ledger["failed"].values())
+        lines.append(
+            f"  {one['name']:<16} {one['state']:<9} {one['model'] or '-':<20} {one['delegate'] or '-':<8}"
+            f" {one['fps']:6.1f} fps  p50 {one['infer_p50_ms']:.1f} p99 {one['infer_p99_ms']:.1f} ms"
+            f"  captured {ledger['captured']} inferred {ledger['inferred']} dropped {dropped}"
+            f" failed {failed} lost {ledger['lost']}  restarts {one['restarts']}"
+        )
+        if one["problem"]:
+            lines.append(f"    last problem: {one['problem']}")
+    lines.append(
+        f"  store  accepted {store['accepted']}  acknowledged {store['acked']}"
+        f"  waiting {store['backlog']}  {store['bytes'] / 1e6:.1f} MB in {store['path']}"
+    )
+    lines.append(f"  link   {link['state']}" + (f"  {link['broker']}" if "broker" in link else ""))
+    return lines

@@ -1,0 +1,50 @@
+"""edge-agent version: what is installed here."""
+
+from __future__ import annotations
+
+import json
+import platform
+from importlib import metadata
+from typing import TYPE_CHECKING
+
+from agent import __version__
+
+if TYPE_CHECKING:
+    import argparse
+
+HELP = "show the versions of the agent, its runtime and this machine"
+DESCRIPTION = "Shows the versions of the agent, of the runtime that it uses and of this machine."
+EPILOG = """\
+examples:
+  edge-agent version
+  edge-agent version --json"""
+
+_PACKAGES = ("ai-edge-litert", "tflite-runtime", "numpy", "opencv-python-headless", "paho-mqtt")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
+
+
+def versions() -> dict[str, str]:
+    """Name and version of everything that matters, without importing it."""
+    found = {"edge-agent": __version__, "python": platform.python_version()}
+    for package in _PACKAGES:
+        try:
+            found[package] = metadata.version(package)
+        except metadata.PackageNotFoundError:
+            continue
+    found["machine"] = platform.machine()
+    found["system"] = f"{platform.system()} {platform.release()}"
+    return found
+
+
+def main(arguments: argparse.Namespace) -> int:
+    """Print; give the exit code."""
+    if arguments.json:
+        print(json.dumps(versions()))
+    else:
+        for name, version in versions().items():
+            print(f"{name:<24} {version}")
+    return 0

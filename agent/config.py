@@ -1,0 +1,241 @@
+"""The configuration: one TOML file, overlaid by the environment; frozen, and strict about unknown keys.
+
+``EDGE_AGENT__MQTT__HOST=broker.example`` sets ``mqtt.host``. Options of sources, backends and decoders are
+open tables here: they belong to their plugins, and the worker that loads a plugin validates them
+(docs/adr/0001). Parsing does no I/O; ``agent.cli.settings`` reads the file.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import tomllib
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from agent import toml_lines
+from agent.errors import ConfigInvalid
+
+ENV_PREFIX = "EDGE_AGENT__"
+
+_LINE = re.compile(r"line (\d+)")
+
+Name = Annotated[
+    str,
+    Field(
+        pattern=r"^[a-z0-9][a-z0-9_-]{0,62}$",
+        description="Lower-case letters, digits, '-' and '_'; at most 63.",
+    ),
+]
+
+
+class _Table(BaseModel):
+    """A table of the file: frozen, unknown keys refused."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+
+
+class Plugin(BaseModel):
+    """A plugin by its kind; the other keys are the plugin's own options."""
+
+    model_config = ConfigDict(extra="allow", frozen=True, use_attribute_docstrings=True)
+
+    kind: str
+    """Which plugin: a module of the agent, or an entry point."""
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """The plugin's own options, not validated yet."""
+        return dict(self.__pydantic_extra__ or {})
+
+
+class Backend(Plugin):
+    """What runs the model."""
+
+    kind: str = "tflite"
+    """Which backend: "tflite"."""
+
+
+class Pipeline(_Table):
+    """One model on one source, in a worker process of its own."""
+
+    name: Name
+    """The pipeline's name in results, status and topics."""
+    model: str
+    """A bundled model's name, a bundle's folder or a .tflite file; relative to the configuration file."""
+    source: Plugin
+    """Where frames come from: `kind` and that source's options."""
+    task: str = ""
+    """The decoder, when the model's manifest does not say or should not decide."""
+    decoder: dict[str, Any] = Field(default_factory=dict)
+    """Options of the decoder, over those of the manifest."""
+    labels: str = ""
+    """A file with one class name a line, over those of the model."""
+    backend: Backend = Backend()
+    """What runs the model: `kind` and that backend's options."""
+
+
+class Device(_Table):
+    """Who this device is."""
+
+    id: Name | Literal[""] = ""
+    """The device's name in topics and records; the host's name when empty."""
+
+
+class Mqtt(_Table):
+    """The broker that results go to. Without this table nothing is sent; results wait in the store."""
+
+    host: str = Field(min_length=1)
+    """Name or address of the broker."""
+    port: int = Field(default=1883, ge=1, le=65535)
+    """The broker's port."""
+    fleet: Name = "default"
+    """The fleet: the second level of every topic."""
+    protocol: Literal["auto", "5", "3.1.1"] = "auto"
+    """Which MQTT to speak; `auto` tries 5 first."""
+    username: str = ""
+    """User name for the broker."""
+    password: SecretStr = SecretStr("")
+    """Password; better given as the systemd credential `mqtt-password`."""
+    ca_file: str = ""
+    """Certificate authority of the broker; switches TLS on."""
+    cert_file: str = ""
+    """This device's certificate, for mutual TLS."""
+    key_file: str = ""
+    """This device's private key, for mutual TLS."""
+    keepalive_s: int = Field(default=30, ge=5, le=3600)
+    """Seconds of silence after which both ends test the link."""
+    resend_s: float = Field(default=10.0, ge=1, le=3600)
+    """Seconds without an acknowledgement after which waiting batches are sent again."""
+
+
+class Store(_Table):
+    """Where results stand until the collector has them."""
+
+    path: str = ""
+    """The data folder; `$STATE_DIRECTORY` or `~/.local/state/edge-agent` when empty."""
+    commit_interval_s: float = Field(default=0.5, ge=0.01, le=60)
+    """The longest that a result waits for its commit."""
+    block_results: int = Field(default=64, ge=1, le=4096)
+    """A commit is made at the latest after so many results."""
+    segment_bytes: int = Field(default=16 << 20, ge=64 << 10, le=1 << 30)
+    """Size at which a segment file is closed and the next begun."""
+
+
+class Control(_Table):
+    """The local socket that `edge-agent status` asks."""
+
+    path: str = ""
+    """The socket's path; `$RUNTIME_DIRECTORY/agent.sock` or `agent.sock` in the data folder when empty."""
+
+
+class Deadlines(_Table):
+    """How long a worker may stay in one phase before it is killed and started again; seconds."""
+
+    start_s: float = Field(default=60, gt=0)
+    """From the start of the process to its first word."""
+    load_s: float = Field(default=60, gt=0)
+    """Loading the model and its first inference."""
+    open_s: float = Field(default=30, gt=0)
+    """Opening the source."""
+    capture_s: float = Field(default=15, gt=0)
+    """One read of the source."""
+    invoke_s: float = Field(default=10, gt=0)
+    """Preprocessing, inference or decoding of one frame."""
+
+
+class Log(_Table):
+    """What is logged, to standard error."""
+
+    level: Literal["debug", "info", "warning", "error"] = "info"
+    """The least important level that is written."""
+
+
+class Settings(BaseSettings):
+    """All settings of one device."""
+
+    model_config = SettingsConfigDict(
+        extra="forbid",
+        frozen=True,
+        env_prefix=ENV_PREFIX,
+        env_nested_delimiter="__",
+        use_attribute_docstrings=True,
+        title="edge-agent configuration",
+    )
+
+    profile: str = "auto"
+    """The device profile; `auto` recognises the board."""
+    device: Device = Device()
+    mqtt: Mqtt | None = None
+    store: Store = Store()
+    control: Control = Control()
+    deadlines: Deadlines | None = None
+    """Over those of the device profile."""
+    log: Log = Log()
+    shutdown_drain_s: float = Field(default=5.0, ge=0, le=600)
+    """How long a stopping agent waits for acknowledgements of what it has stored."""
+    pipelines: tuple[Pipeline, ...] = Field(min_length=1)
+    """The pipelines; at least one."""
+
+    @model_validator(mode="after")
+    def _names_differ(self) -> Settings:
+        names = [pipeline.name for pipeline in self.pipelines]
+        if twice := sorted({name for name in names if names.count(name) > 1}):
+            raise ValueError(f"two pipelines are named {twice[0]!r}")
+        return self
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """The environment goes over the file; nothing else is read."""
+        del settings_cls, dotenv_settings, file_secret_settings
+        return env_settings, init_settings
+
+
+def parse(text: str, filename: str) -> Settings:
+    """Read the configuration from a TOML text.
+
+    Args:
+        text: the file's content.
+        filename: what to call it in errors.
+
+    Raises:
+        ConfigInvalid: with ``file:line: key: problem``; ``also`` holds the further problems.
+    """
+    try:
+        tables = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        at = _LINE.search(str(error))
+        line = at[1] if at else "1"
+        raise ConfigInvalid("", f"{filename}:{line}", f"no valid TOML: {error}") from error
+    try:
+        return Settings(**tables)
+    except ValidationError as error:
+        problems = [problem(text, filename, e["loc"], e["msg"]) for e in error.errors(include_url=False)]
+        first, *others = problems
+        raise ConfigInvalid(*first.args, loc=first.loc, also=tuple(map(str, others))) from error
+
+
+def problem(text: str, filename: str, loc: tuple[str | int, ...], message: str) -> ConfigInvalid:
+    """Make the error for one wrong key: where it stands, its path, and what is wrong with it."""
+    key = ".".join(map(str, loc)) or "(file)"
+    variable = ENV_PREFIX + "__".join(map(str, loc)).upper()
+    if variable in os.environ:
+        where = f"environment {variable}"
+    else:
+        line = toml_lines.find(text, loc)
+        where = f"{filename}:{line}" if line else filename
+    message = message.removeprefix("Value error, ")
+    if message == "Extra inputs are not permitted":
+        message = "there is no such key"
+    elif message == "Field required":
+        message = "this key is missing"
+    return ConfigInvalid("", f"{where}: {key}", message, "See docs/configuration.md", loc=loc)

@@ -1,0 +1,151 @@
+"""The local socket: one JSON line in, one JSON line out. Workers may not use it."""
+
+from __future__ import annotations
+
+import os
+import selectors
+import socket
+import stat
+import struct
+import time
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+from agent.errors import AgentError, FolderUnusable, MessageInvalid
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection
+    from pathlib import Path
+
+    Answer = Callable[[dict[str, Any]], dict[str, Any]]
+
+_REQUEST_BYTES = 4096
+_CLIENTS = 8
+_PATIENCE_S = 5.0
+
+
+class ControlServer:
+    """Listens on the socket and answers requests from inside the supervisor's loop; never blocks it.
+
+    Args:
+        path: where the socket stands; one that a dead agent left is replaced.
+        selector: the loop's; its data are callables without arguments.
+        answer: gives the reply to a request; AgentError becomes an error reply.
+        workers: process ids that are refused.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        selector: selectors.BaseSelector,
+        answer: Answer,
+        workers: Callable[[], Collection[int]],
+    ) -> None:
+        self._path = path
+        self._selector = selector
+        self._answer = answer
+        self._workers = workers
+        self._clients: dict[socket.socket, tuple[float, bytearray]] = {}
+        self._listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC)
+        self._listener.setblocking(False)  # noqa: FBT003 - the socket module's own signature
+        try:
+            if path.exists() and stat.S_ISSOCK(path.stat().st_mode):
+                path.unlink()
+            self._listener.bind(str(path))
+            path.chmod(0o600)
+            self._listener.listen(_CLIENTS)
+        except OSError as error:
+            self._listener.close()
+            raise FolderUnusable(
+                "listen on", str(path), error.strerror or str(error), "Set control.path to a short path"
+            ) from error
+        selector.register(self._listener, selectors.EVENT_READ, self._accept)
+
+    def _accept(self) -> None:
+        client, _ = self._listener.accept()
+        client.setblocking(False)  # noqa: FBT003 - the socket module's own signature
+        credentials = client.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i"))
+        pid, uid, _ = struct.unpack("3i", credentials)
+        if len(self._clients) >= _CLIENTS or pid in self._workers() or uid not in {0, os.getuid()}:
+            client.close()
+            return
+        self._clients[client] = (time.monotonic(), bytearray())
+        self._selector.register(client, selectors.EVENT_READ, lambda: self._read(client))
+
+    def _read(self, client: socket.socket) -> None:
+        _, buffer = self._clients[client]
+        try:
+            chunk = client.recv(_REQUEST_BYTES)
+        except OSError:
+            chunk = b""
+        buffer += chunk
+        if b"\n" in buffer:
+            self._reply(client, bytes(buffer.partition(b"\n")[0]))
+        if not chunk or b"\n" in buffer or len(buffer) > _REQUEST_BYTES:
+            self._drop(client)
+
+    def _reply(self, client: socket.socket, line: bytes) -> None:
+        try:
+            reply = self._answer(_request(line))
+        except AgentError as error:
+            reply = {"error": str(error)}
+        try:
+            client.sendall(orjson.dumps(reply) + b"\n")
+        except OSError:
+            return  # the asker left, or reads too slowly for a reply that fits the socket's buffer
+
+    def _drop(self, client: socket.socket) -> None:
+        del self._clients[client]
+        self._selector.unregister(client)
+        client.close()
+
+    def tick(self, now: float) -> None:
+        """Drop clients that connected and never asked."""
+        for client, (since, _) in list(self._clients.items()):
+            if now - since > _PATIENCE_S:
+                self._drop(client)
+
+    def close(self) -> None:
+        """Stop listening and take the socket away."""
+        for client in list(self._clients):
+            self._drop(client)
+        self._selector.unregister(self._listener)
+        self._listener.close()
+        self._path.unlink(missing_ok=True)
+
+
+def _request(line: bytes) -> dict[str, Any]:
+    try:
+        request = orjson.loads(line)
+    except orjson.JSONDecodeError as error:
+        raise MessageInvalid("read", "request", f"no JSON: {error}") from error
+    if not isinstance(request, dict):
+        raise MessageInvalid("read", "request", "no JSON object")
+    return request
+
+
+def ask(path: Path, request: dict[str, Any], timeout_s: float = 5.0) -> dict[str, Any]:
+    """Ask the running agent.
+
+    Raises:
+        AgentError: nobody listens there, it does not answer, or it answers with an error.
+    """
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC) as sock:
+        sock.settimeout(timeout_s)
+        try:
+            sock.connect(str(path))
+            sock.sendall(orjson.dumps(request) + b"\n")
+            with sock.makefile("rb") as file:
+                line = file.readline()
+        except OSError as error:
+            reason = error.strerror or str(error)
+            raise AgentError(
+                "ask agent at", str(path), reason, "Start it with: edge-agent run --config agent.toml"
+            ) from error
+    if not line:
+        raise AgentError("ask agent at", str(path), "it closed the connection", "Look at its log")
+    reply: dict[str, Any] = orjson.loads(line)
+    if "error" in reply:
+        raise AgentError("ask agent at", str(path), reply["error"])
+    return reply

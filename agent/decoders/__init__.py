@@ -1,0 +1,1 @@
+"""What turns tensors into results, one module a task; loaded by name."""

@@ -1,0 +1,34 @@
+"""What decoders share: how they refuse outputs that are not theirs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from agent.errors import ModelInvalid
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from agent.types import TensorSpec
+
+_MOST_SHOWN = 6
+
+
+def misfit(task: str, wanted: str, outputs: Sequence[TensorSpec]) -> ModelInvalid:
+    """Give the error for a model whose outputs do not fit ``task``: what was wanted, and what there is."""
+    found = ", ".join(f"{spec.name} {spec.dtype}{list(spec.shape)}" for spec in outputs[:_MOST_SHOWN])
+    if len(outputs) > _MOST_SHOWN:
+        found += f" and {len(outputs) - _MOST_SHOWN} more"
+    return ModelInvalid(
+        "decode as",
+        task,
+        f"the task wants {wanted}, the model gives {found or 'nothing'}",
+        "Use another model, or --task tensor for any",
+    )
+
+
+def is_number(spec: TensorSpec) -> bool:
+    """Whether the tensor holds real numbers or booleans: no strings, no complex numbers."""
+    return np.dtype(spec.dtype).kind in "fiub"

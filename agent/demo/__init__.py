@@ -1,0 +1,1 @@
+"""The unattended and the interactive demonstration: it only starts and watches the product."""

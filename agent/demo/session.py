@@ -1,0 +1,215 @@
+"""The demo's processes: broker, collector and agent, as a user would start them, in a temporary folder."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+from agent.control import ask
+from agent.demo.account import Account, count
+from agent.demo.broker import Broker
+from agent.errors import AgentError
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+_DEVICE, _FLEET = "demo-device", "demo"
+_START_S, _STOP_S, _DELIVER_S = 30.0, 20.0, 20.0
+_CONFIG = """\
+[device]
+id = "{device}"
+
+[mqtt]
+host = "127.0.0.1"
+port = {port}
+protocol = "{protocol}"
+fleet = "{fleet}"
+resend_s = 2.0
+
+[store]
+path = "{folder}/device"
+
+[[pipelines]]
+name = "glyphs"
+model = "glyphs"
+source = {{ kind = "synthetic", width = 640, height = 480, fps = 30 }}
+"""
+
+
+class DemoSession:
+    """Starts everything on entry, ends everything on exit, whatever happens between."""
+
+    def __init__(self) -> None:
+        self._folder = tempfile.TemporaryDirectory(prefix="edge-agent-demo-")
+        self.folder = Path(self._folder.name)
+        self._broker = Broker(self.folder / "broker")
+        self._programs: dict[str, subprocess.Popen[bytes]] = {}
+        self._began = time.monotonic()
+        self._last_status: dict[str, Any] = {}
+        self.broker_up = False
+        self.broker_cuts = 0
+
+    def __enter__(self) -> Self:
+        try:
+            self._broker.start()
+            self.broker_up = True
+            self._start_programs()
+        except BaseException:
+            self._end()
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        del kind, error, trace
+        self._end()
+
+    def _start_programs(self) -> None:
+        port = self._broker.port
+        config = self.folder / "agent.toml"
+        config.write_text(
+            _CONFIG.format(
+                device=_DEVICE, port=port, protocol=self._broker.protocol, fleet=_FLEET, folder=self.folder
+            )
+        )
+        where = ["--host", "127.0.0.1", "--port", str(port), "--fleet", _FLEET]
+        to = ["--to", f"sqlite:///{self._warehouse}", "--json"]
+        self._start("collector", "agent.fleet.main", "collect", *where, *to)
+        self._start("agent", "agent.cli.main", "run", "--config", str(config))
+        self._began = time.monotonic()
+        self._wait_for_frames()
+
+    def _start(self, name: str, module: str, *arguments: str) -> None:
+        # Tethered: no program of the demo outlives it, even if it is killed.
+        command = [sys.executable, "-m", "agent.demo.tether", str(os.getpid()), sys.executable, "-m", module]
+        with (self.folder / f"{name}.log").open("wb") as log:
+            self._programs[name] = subprocess.Popen(
+                [*command, *arguments],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+
+    def _wait_for_frames(self) -> None:
+        give_up = time.monotonic() + _START_S
+        while time.monotonic() < give_up:
+            for name, program in self._programs.items():
+                if program.poll() is not None:
+                    raise AgentError("start", name, self._last_words(name))
+            status = self.status()
+            if status and status["pipelines"][0]["ledger"]["inferred"]:
+                return
+            time.sleep(0.1)
+        raise AgentError(
+            "start", "demo", f"no frame was inferred within {_START_S:.0f} s", "Run edge-agent doctor"
+        )
+
+    def _last_words(self, name: str) -> str:
+        lines = (self.folder / f"{name}.log").read_text(errors="replace").splitlines()
+        return lines[-1] if lines else "it ended at once"
+
+    @property
+    def broker_kind(self) -> str:
+        """Which broker this is."""
+        return self._broker.kind
+
+    @property
+    def _warehouse(self) -> Path:
+        return self.folder / "fleet.db"
+
+    def status(self) -> dict[str, Any] | None:
+        """What the agent says of itself; None when it does not answer."""
+        try:
+            self._last_status = ask(self.folder / "device" / "agent.sock", {"op": "status"}, timeout_s=2.0)
+        except AgentError:
+            return None
+        return self._last_status
+
+    def cut_broker(self) -> None:
+        """Kill the broker."""
+        if self.broker_up:
+            self._broker.cut()
+            self.broker_up = False
+            self.broker_cuts += 1
+
+    def restore_broker(self) -> None:
+        """Bring the broker back, on the same port."""
+        if not self.broker_up:
+            self._broker.restore()
+            self.broker_up = True
+
+    def kill_worker(self) -> bool:
+        """Kill the worker process; False when there is none just now."""
+        status = self.status()
+        pid = status["pipelines"][0]["pid"] if status else None
+        if pid is None:
+            return False
+        os.kill(pid, signal.SIGKILL)
+        return True
+
+    def finish(self) -> Account:
+        """Let everything arrive, stop agent and collector, and count."""
+        self.restore_broker()
+        give_up = time.monotonic() + _DELIVER_S
+        while time.monotonic() < give_up:
+            status = self.status()
+            if status and status["link"]["state"] == "online":
+                break
+            time.sleep(0.1)
+        seconds = time.monotonic() - self._began
+        self._stop("agent")
+        self._stop("collector")
+        return self._account(seconds)
+
+    def _stop(self, name: str) -> None:
+        program = self._programs[name]
+        program.terminate()
+        try:
+            code = program.wait(_STOP_S)
+        except subprocess.TimeoutExpired as error:
+            raise AgentError("stop", name, f"it did not end within {_STOP_S:.0f} s") from error
+        if code:
+            raise AgentError("stop", name, f"exit code {code}: {self._last_words(name)}")
+
+    def _account(self, seconds: float) -> Account:
+        counted = count(self.folder / "device", self._warehouse, _DEVICE)
+        pipeline = self._last_status["pipelines"][0]
+        ledger = counted.ledger
+        return Account(
+            seconds=round(seconds, 1),
+            broker=self._broker.kind,
+            frames=ledger.captured,
+            inferred=ledger.inferred,
+            gated=ledger.gated,
+            dropped=sum(ledger.dropped.values()),
+            failed=sum(ledger.failed.values()),
+            lost_frames=ledger.lost,
+            in_flight=ledger.in_flight,
+            results=counted.accepted,
+            acked=counted.acked,
+            stored=counted.stored,
+            missing=counted.missing,
+            duplicated=counted.duplicated,
+            ledger_balanced=counted.balanced,
+            worker_restarts=pipeline["restarts"],
+            broker_cuts=self.broker_cuts,
+            fps=round(ledger.inferred / seconds, 1),
+            infer_p50_ms=pipeline["infer_p50_ms"],
+            infer_p99_ms=pipeline["infer_p99_ms"],
+        )
+
+    def _end(self) -> None:
+        for program in self._programs.values():
+            if program.poll() is None:
+                program.kill()
+            program.wait()
+        self._broker.stop()
+        self._folder.cleanup()

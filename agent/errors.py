@@ -1,0 +1,150 @@
+"""One tree of errors, grouped by the reaction that they call for.
+
+    AgentError(op, subject, hint)
+    |-- Retryable              wait, then try the same again
+    |   |-- LinkLost           the broker is away or refused us
+    |   |-- SourceLost         a camera or sensor is away
+    |   `-- StoreBusy          the disk is full, read-only or locked for now
+    |-- Rejected               this one input is bad; the next may be fine
+    |   |-- InputRejected      a frame, image or array that cannot be read or does not fit
+    |   |-- ModelInvalid       a model file that does not load, or does not fit its task
+    |   |-- ManifestInvalid    a bundle whose manifest or files are wrong
+    |   `-- MessageInvalid     bytes from a peer that break the protocol
+    |-- Restart                this process is no longer to be trusted; a new one may be
+    |   |-- BackendFault       the runtime or a delegate failed
+    |   |-- LaneHung           a worker overran its deadline
+    |   `-- LaneCrashed        a worker died
+    `-- Fatal                  nothing helps but a person
+        |-- ConfigInvalid      exit code 78: do not restart me
+        |-- ExtraMissing       an optional package is not installed
+        `-- FolderUnusable     the data folder cannot be used, or another agent holds it
+
+``SourceEnded`` is no error: it is how a recording says that it is over.
+Bugs stay RuntimeError and AssertionError.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+EXIT_OK = 0
+EXIT_FAILED = 1
+EXIT_USAGE = 2
+EXIT_CONFIG = 78
+"""EX_CONFIG of sysexits.h: systemd is told not to restart on it."""
+
+
+class AgentError(Exception):
+    """Something failed: which operation, on what, and the next thing to do.
+
+    Args:
+        op: the operation, a verb phrase: "load model".
+        subject: what it was done to: a path, a topic, a key.
+        problem: what went wrong, in a few words.
+        hint: the next thing to do, an imperative sentence; "" when there is none.
+    """
+
+    exit_code: ClassVar[int] = EXIT_FAILED
+
+    def __init__(self, op: str, subject: str, problem: str, hint: str = "") -> None:
+        super().__init__(op, subject, problem, hint)
+        self.op = op
+        self.subject = subject
+        self.problem = problem
+        self.hint = hint
+
+    def __str__(self) -> str:
+        """One line: ``op subject: problem. hint``."""
+        line = f"{self.op} {self.subject}: {self.problem}".lstrip()
+        return f"{line}. {self.hint}" if self.hint else line
+
+
+class Retryable(AgentError):
+    """Wait, then try the same again."""
+
+
+class LinkLost(Retryable):
+    """The broker is away or refused us."""
+
+
+class SourceLost(Retryable):
+    """A camera or sensor is away."""
+
+
+class StoreBusy(Retryable):
+    """The disk is full, read-only or locked for now."""
+
+
+class Rejected(AgentError):
+    """This one input is bad; the next may be fine."""
+
+
+class InputRejected(Rejected):
+    """A frame, image or array that cannot be read or does not fit the model."""
+
+
+class ModelInvalid(Rejected):
+    """A model file that does not load, or does not fit its task."""
+
+
+class ManifestInvalid(Rejected):
+    """A bundle whose manifest or files are wrong."""
+
+
+class MessageInvalid(Rejected):
+    """Bytes from a peer that break the protocol."""
+
+
+class Restart(AgentError):
+    """This process is no longer to be trusted; a new one may be."""
+
+
+class BackendFault(Restart):
+    """The runtime or a delegate failed."""
+
+
+class LaneHung(Restart):
+    """A worker overran its deadline."""
+
+
+class LaneCrashed(Restart):
+    """A worker died."""
+
+
+class Fatal(AgentError):
+    """Nothing helps but a person."""
+
+
+class ConfigInvalid(Fatal):
+    """The configuration is wrong.
+
+    ``loc`` is the path of keys, as pydantic gives it; ``also`` holds one line for each further problem.
+    """
+
+    exit_code: ClassVar[int] = EXIT_CONFIG
+
+    def __init__(
+        self,
+        op: str,
+        subject: str,
+        problem: str,
+        hint: str = "",
+        *,
+        loc: tuple[str | int, ...] = (),
+        also: tuple[str, ...] = (),
+    ) -> None:
+        super().__init__(op, subject, problem, hint)
+        self.loc = loc
+        self.also = also
+
+
+class ExtraMissing(Fatal):
+    """An optional package is not installed."""
+
+
+class FolderUnusable(Fatal):
+    """The data folder cannot be used, or another agent holds it."""
+
+
+class SourceEnded(Exception):
+    """A recording has given its last frame."""

@@ -1,0 +1,94 @@
+"""What can happen, as a closed list: each event has a level, a counter and a repeat rule.
+
+``emit`` is the only place that logs operational facts. An event that repeats is logged at its level the
+first time in a minute and counted each time; the counters are exact and go upstream.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections import Counter
+from enum import Enum
+from typing import Self
+
+_log = logging.getLogger("edge-agent")
+_REPEAT_S = 60.0
+
+
+class Event(Enum):
+    """Every event, as ``noun.verb``; its log level; and whether repeats are held back for a minute."""
+
+    level: int
+    often: bool
+
+    def __new__(cls, name: str, level: int, often: bool = False) -> Self:  # noqa: FBT001, FBT002
+        """Make the name the value; level and repeat rule ride along."""
+        member = object.__new__(cls)
+        member._value_ = name
+        member.level = level
+        member.often = often
+        return member
+
+    AGENT_STARTED = ("agent.started", logging.INFO)
+    AGENT_STOPPING = ("agent.stopping", logging.INFO)
+    AGENT_STOPPED = ("agent.stopped", logging.INFO)
+    LANE_STARTED = ("lane.started", logging.INFO)
+    LANE_READY = ("lane.ready", logging.INFO)
+    LANE_DIED = ("lane.died", logging.WARNING)
+    LANE_HUNG = ("lane.hung", logging.WARNING)
+    LANE_STUCK = ("lane.stuck", logging.CRITICAL)
+    LANE_FAILED = ("lane.failed", logging.ERROR)
+    LANE_REFUSED = ("lane.refused", logging.ERROR)
+    SOURCE_LOST = ("source.lost", logging.WARNING, True)
+    SOURCE_OPENED = ("source.opened", logging.INFO, True)
+    SOURCE_ENDED = ("source.ended", logging.INFO)
+    FRAME_DROPPED = ("frame.dropped", logging.DEBUG, True)
+    FRAME_FAILED = ("frame.failed", logging.WARNING, True)
+    FRAME_LOST = ("frame.lost", logging.WARNING)
+    LEDGER_UNBALANCED = ("ledger.unbalanced", logging.ERROR, True)
+    LINK_ONLINE = ("link.online", logging.INFO)
+    LINK_LOST = ("link.lost", logging.WARNING, True)
+    LINK_REFUSED = ("link.refused", logging.ERROR, True)
+    MESSAGE_REFUSED = ("message.refused", logging.WARNING, True)
+    BATCH_RESENT = ("batch.resent", logging.INFO, True)
+    STORE_OPENED = ("store.opened", logging.INFO)
+    STORE_FAILED = ("store.failed", logging.ERROR, True)
+    STORE_RECOVERED = ("store.recovered", logging.INFO)
+    SEGMENT_MISSING = ("segment.missing", logging.ERROR)
+    SEGMENT_QUARANTINED = ("segment.quarantined", logging.ERROR)
+    RESULT_SHED = ("result.shed", logging.ERROR, True)
+    COLLECTOR_STARTED = ("collector.started", logging.INFO)
+    COLLECTOR_STOPPED = ("collector.stopped", logging.INFO)
+    BATCH_REFUSED = ("batch.refused", logging.WARNING, True)
+
+
+counters: Counter[str] = Counter()
+"""How often each event has happened in this process, by name."""
+
+_last_logged: dict[tuple[Event, str], float] = {}
+_guard = threading.Lock()
+
+
+def emit(event: Event, /, subject: str = "", *, count: int = 1, **fields: object) -> None:
+    """Count ``event`` and log it, unless the same one was logged for ``subject`` within a minute.
+
+    Args:
+        event: what happened.
+        subject: what it happened to: a pipeline, a lane, a file, a topic.
+        count: how many times it happened at once.
+        fields: more to say, as key=value pairs; never a secret.
+    """
+    with _guard:
+        counters[event.value] += count
+        if event.often:
+            now = time.monotonic()
+            last = _last_logged.get((event, subject))
+            if last is not None and now - last < _REPEAT_S:
+                return
+            if len(_last_logged) > 1000:  # subjects can come from outside
+                _last_logged.clear()
+            _last_logged[event, subject] = now
+    details = " ".join(f"{key}={value}" for key, value in fields.items())
+    _log.log(event.level, "%s", " ".join(part for part in (event.value, subject, details) if part))

@@ -1,0 +1,1 @@
+"""The operator side: the edgectl command and the collector."""

@@ -1,0 +1,109 @@
+"""What the collector has of each epoch, as merged ranges of sequence numbers, and the watermark from them.
+
+All functions run inside the caller's transaction: the watermark is that of the rows stored with it.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    import sqlite3
+
+Place = tuple[str, str, str]
+"""(device, stream, epoch): what sequence numbers count in."""
+
+Range = tuple[int, int]
+"""First and last sequence number, both included."""
+
+MOST_RANGES = 32
+"""So many ranges above the watermark are told; the device sends the rest again."""
+
+SCHEMA = (
+    """
+    CREATE TABLE have (
+        device TEXT, stream TEXT, epoch TEXT, first INTEGER, last INTEGER NOT NULL,
+        PRIMARY KEY (device, stream, epoch, first)
+    ) STRICT, WITHOUT ROWID
+    """,
+    """
+    CREATE TABLE epochs (
+        device TEXT, stream TEXT, epoch TEXT, low INTEGER NOT NULL, live INTEGER NOT NULL,
+        touched INTEGER NOT NULL, PRIMARY KEY (device, stream, epoch)
+    ) STRICT, WITHOUT ROWID
+    """,
+    "CREATE INDEX epochs_by_touch ON epochs (device, stream, touched)",
+)
+
+_WHERE = "device = ? AND stream = ? AND epoch = ?"
+
+
+class Watermark(NamedTuple):
+    """What of an epoch is stored.
+
+    Attributes:
+        upto: everything from the device's ``low`` to here; ``low - 1`` when not even that one is.
+        have: the first ranges above ``upto``.
+    """
+
+    upto: int
+    have: tuple[Range, ...]
+
+
+def add_range(db: sqlite3.Connection, place: Place, first: int, last: int) -> None:
+    """Note that ``first`` to ``last`` are stored; ranges that overlap or touch become one."""
+    before = db.execute(
+        f"SELECT first, last FROM have WHERE {_WHERE} AND first <= ? ORDER BY first DESC LIMIT 1",  # noqa: S608
+        (*place, first),
+    ).fetchone()
+    if before is not None and before[1] >= last:
+        return
+    if before is not None and before[1] >= first - 1:
+        first = before[0]
+    within = (*place, first, last + 1)
+    query = f"SELECT max(last) FROM have WHERE {_WHERE} AND first BETWEEN ? AND ?"  # noqa: S608
+    furthest = db.execute(query, within).fetchone()[0]
+    db.execute(f"DELETE FROM have WHERE {_WHERE} AND first BETWEEN ? AND ?", within)  # noqa: S608
+    db.execute("INSERT INTO have VALUES (?, ?, ?, ?, ?)", (*place, first, max(last, furthest or 0)))
+
+
+def touch(db: sqlite3.Connection, place: Place, low: int, *, live: bool) -> None:
+    """Note what a device says of an epoch; its ``low`` never falls, and a closed epoch stays closed."""
+    db.execute(
+        """
+        INSERT INTO epochs SELECT ?, ?, ?, ?, ?, 1 + coalesce(max(touched), 0) FROM epochs
+        WHERE device = ? AND stream = ?
+        ON CONFLICT DO UPDATE SET
+            low = max(low, excluded.low), live = min(live, excluded.live), touched = excluded.touched
+        """,
+        (*place, low, int(live), *place[:2]),
+    )
+
+
+def watermark(db: sqlite3.Connection, place: Place) -> Watermark:
+    """Work out what to acknowledge of an epoch that was touched."""
+    query = f"SELECT low FROM epochs WHERE {_WHERE}"  # noqa: S608
+    low: int = db.execute(query, place).fetchone()[0]
+    covering = db.execute(
+        f"SELECT last FROM have WHERE {_WHERE} AND first <= ? ORDER BY first DESC LIMIT 1",  # noqa: S608
+        (*place, low),
+    ).fetchone()
+    upto = max(low - 1, covering[0] if covering else 0)
+    above = db.execute(
+        f"SELECT first, last FROM have WHERE {_WHERE} AND first > ? ORDER BY first LIMIT {MOST_RANGES}",  # noqa: S608
+        (*place, upto),
+    ).fetchall()
+    return Watermark(upto, tuple(above))
+
+
+def recent(db: sqlite3.Connection, device: str, count: int) -> dict[str, dict[str, Watermark]]:
+    """Give the watermarks of the ``count`` epochs of each stream that ``device`` sent last."""
+    streams = [row[0] for row in db.execute("SELECT DISTINCT stream FROM epochs WHERE device = ?", (device,))]
+    latest = "SELECT epoch FROM epochs WHERE device = ? AND stream = ? ORDER BY touched DESC LIMIT ?"
+    return {
+        stream: {
+            epoch: watermark(db, (device, stream, epoch))
+            for (epoch,) in db.execute(latest, (device, stream, count)).fetchall()
+        }
+        for stream in streams
+    }

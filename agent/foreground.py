@@ -1,0 +1,110 @@
+"""Run one lane in the foreground, to its end: what ``infer``, ``check`` and ``doctor`` need."""
+
+from __future__ import annotations
+
+import selectors
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from agent.errors import LaneCrashed
+from agent.workers.lane import Lane, error_of
+from agent.workers.policy import State
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from agent.config import Deadlines
+    from agent.errors import AgentError
+    from agent.ledger import Ledger
+    from agent.workers.messages import Fault, LaneSpec, Ready, Record
+
+_OVER = {State.ENDED, State.FATAL, State.STOPPED, State.STUCK}
+_HOPELESS_RUNS = 3
+_POLL_S = 0.1
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How a lane ended."""
+
+    ready: Ready | None
+    ledger: Ledger
+    restarts: int
+
+
+class Foreground:
+    """A lane that is run to its end.
+
+    Args:
+        spec: what the worker is to do.
+        deadlines: of its phases.
+        explain: makes a worker's fault an error.
+    """
+
+    def __init__(
+        self, spec: LaneSpec, deadlines: Deadlines, explain: Callable[[Fault], AgentError] = error_of
+    ) -> None:
+        self._lane = Lane(spec, deadlines, explain=explain)
+        self._explain = explain
+
+    def run(self) -> Iterator[list[Record]]:
+        """Give the records as they come.
+
+        Raises:
+            AgentError: the worker refused, or died several times without getting anywhere.
+        """
+        lane = self._lane
+        lane.start(time.monotonic())
+        try:
+            while lane.state not in _OVER:
+                run = lane.run
+                if run is not None:
+                    _wait(run.process.pidfd, None if run.closed else run.process.channel.fileno())
+                else:
+                    time.sleep(_POLL_S)
+                if records := lane.receive():
+                    yield records
+                    continue
+                if run is None or run.closed or run.process.exit_code() is not None:
+                    lane.reap(time.monotonic())
+                lane.tick(time.monotonic())
+                self._give_up()
+        finally:
+            self._abandon()
+        self._raise_refusal()
+
+    @property
+    def outcome(self) -> Outcome:
+        """What is known of the lane now."""
+        return Outcome(self._lane.ready, self._lane.ledger, self._lane.restarts)
+
+    def _give_up(self) -> None:
+        lane = self._lane
+        if lane.state is State.BACKOFF and lane.restarts >= _HOPELESS_RUNS and not lane.ledger.settled:
+            problem = lane.fault.problem if lane.fault else "the worker died several times"
+            raise LaneCrashed("run", lane.name, problem, "Run edge-agent doctor; try another model or input")
+
+    def _raise_refusal(self) -> None:
+        fault = self._lane.fault
+        if not self._lane.refused or fault is None:
+            return
+        raise self._explain(fault)
+
+    def _abandon(self) -> None:
+        """Leave no process behind, however this ends."""
+        lane = self._lane
+        lane.stop(time.monotonic())
+        while lane.run is not None and lane.state is not State.STUCK:
+            _wait(lane.run.process.pidfd, None)
+            lane.receive()
+            lane.reap(time.monotonic())
+            lane.tick(time.monotonic())
+
+
+def _wait(pidfd: int, channel: int | None) -> None:
+    with selectors.DefaultSelector() as selector:
+        for fd in (pidfd, channel):
+            if fd is not None:
+                selector.register(fd, selectors.EVENT_READ)
+        selector.select(_POLL_S)

@@ -1,0 +1,74 @@
+"""The frame ledger: each captured frame ends in exactly one account.
+
+    captured = inferred + gated + dropped(reason) + failed(reason) + lost + in flight
+
+``captured`` and ``in_flight`` are counted on their own, never derived from the others: a ledger that
+does not balance is a bug that shows.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+@dataclass(frozen=True, slots=True)
+class Ledger:
+    """Counts of frames of one pipeline, since its epoch or its worker began."""
+
+    captured: int = 0
+    inferred: int = 0
+    gated: int = 0
+    dropped: Mapping[str, int] = field(default_factory=dict)
+    failed: Mapping[str, int] = field(default_factory=dict)
+    lost: int = 0
+    in_flight: int = 0
+
+    @property
+    def settled(self) -> int:
+        """Frames whose end is known."""
+        return self.inferred + self.gated + sum(self.dropped.values()) + sum(self.failed.values()) + self.lost
+
+    @property
+    def balanced(self) -> bool:
+        """Whether every captured frame stands in exactly one account."""
+        return self.captured == self.settled + self.in_flight
+
+    def __add__(self, other: Ledger) -> Ledger:
+        """The accounts of two stretches of one pipeline, taken together."""
+        return Ledger(
+            captured=self.captured + other.captured,
+            inferred=self.inferred + other.inferred,
+            gated=self.gated + other.gated,
+            dropped=_merged(self.dropped, other.dropped),
+            failed=_merged(self.failed, other.failed),
+            lost=self.lost + other.lost,
+            in_flight=self.in_flight + other.in_flight,
+        )
+
+    def closed_by_crash(self, captured: int) -> Ledger:
+        """Close the accounts of a worker that died after capturing ``captured`` frames.
+
+        What was neither settled nor reported is lost: in flight at its last report, or captured since.
+        """
+        captured = max(captured, self.captured)
+        return replace(self, captured=captured, lost=self.lost + captured - self.settled, in_flight=0)
+
+    def to_json(self) -> dict[str, Any]:
+        """Give the counts under their field names."""
+        return {
+            "captured": self.captured,
+            "inferred": self.inferred,
+            "gated": self.gated,
+            "dropped": dict(self.dropped),
+            "failed": dict(self.failed),
+            "lost": self.lost,
+            "in_flight": self.in_flight,
+        }
+
+
+def _merged(one: Mapping[str, int], two: Mapping[str, int]) -> dict[str, int]:
+    return {reason: one.get(reason, 0) + two.get(reason, 0) for reason in sorted({*one, *two})}

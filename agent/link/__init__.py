@@ -1,0 +1,1 @@
+"""The broker: topics, batches, acknowledgements, the ordered window, and the MQTT thread."""

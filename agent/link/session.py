@@ -1,0 +1,271 @@
+"""One connection to a broker, from the attempt to its end, on a paho client of its own.
+
+paho keeps messages across reconnects and would send them again by itself; a fresh client has nothing to
+keep. Its callbacks only note what happened: the thread that calls ``turn`` reads the notes afterwards.
+"""
+
+from __future__ import annotations
+
+import ssl
+from collections import deque
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from paho.mqtt import client as paho
+from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
+from paho.mqtt.packettypes import PacketTypes
+from paho.mqtt.properties import Properties
+
+from agent.events import Event, emit
+from agent.link import reasons, sockets
+from agent.link.reasons import Reason
+from agent.link.settings import MQTT_MAX_INFLIGHT, MQTT_MAX_PACKET
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from paho.mqtt.reasoncodes import ReasonCode
+
+    from agent.link.settings import LinkSettings, Message
+    from agent.link.versions import Version
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """CONNACK: the broker takes us."""
+
+    max_packet: int
+    receive_max: int
+
+
+@dataclass(frozen=True, slots=True)
+class Subscribed:
+    """SUBACK: all our subscriptions stand."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """The connection is over."""
+
+    reason: Reason
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """A message; ``mid`` is its packet id, 0 at QoS 0."""
+
+    topic: str
+    payload: bytes
+    retain: bool
+    mid: int
+
+
+@dataclass(frozen=True, slots=True)
+class Confirmed:
+    """PUBACK of the message that was sent as ``mid``; or, at QoS 0, it has left."""
+
+    mid: int
+
+
+Note = Accepted | Subscribed | Ended | Received | Confirmed
+
+
+class Session:
+    """A connection; used by one thread only.
+
+    Attributes:
+        notes: what happened, to be emptied after each call; nothing counts after ``Ended``.
+        unconfirmed: messages sent and not confirmed yet.
+        unanswered: the broker was reached, and has not answered CONNECT.
+    """
+
+    def __init__(self, settings: LinkSettings, version: Version, will: Message | None) -> None:
+        self._settings = settings
+        self._version: Version = version
+        self._subscribing = -1
+        self._filters: Sequence[tuple[str, int]] = ()
+        self._ended = False
+        self.notes: deque[Note] = deque()
+        self.unconfirmed = 0
+        self.unanswered = False
+        five = version == "5"
+        client = paho.Client(
+            CallbackAPIVersion.VERSION2,
+            client_id=settings.client_id,
+            clean_session=None if five else settings.session_expiry_s == 0,
+            protocol=MQTTProtocolVersion.MQTTv5 if five else MQTTProtocolVersion.MQTTv311,
+            reconnect_on_failure=False,
+            manual_ack=settings.manual_ack,
+        )
+        client.connect_timeout = settings.connect_timeout_s
+        client.max_inflight_messages_set(0)  # our own window limits it; paho must not queue
+        if settings.username:
+            client.username_pw_set(settings.username, settings.password or None)
+        if will is not None:
+            client.will_set(will.topic, will.payload, will.qos, will.retain, self._will_properties())
+        client.on_socket_open = sockets.tune
+        client.on_connect = self._on_connect
+        client.on_subscribe = self._on_subscribe
+        client.on_message = self._on_message
+        client.on_publish = self._on_publish
+        client.on_disconnect = self._on_disconnect
+        self._client = client
+
+    def open(self) -> None:
+        """Connect and send CONNECT; blocks up to the connect timeout. A failure becomes an ``Ended`` note."""
+        settings = self._settings
+        if settings.tls:
+            try:
+                self._client.tls_set_context(sockets.tls_context(settings))
+            except OSError as error:  # ssl.SSLError is one
+                text = f"the TLS files cannot be used: {error}"
+                self._end(Reason(text, refused=True, hint="Check ca_file, cert_file and key_file"))
+                return
+        try:
+            if self._version == "5":
+                self._client.connect(
+                    settings.host,
+                    settings.port,
+                    settings.keepalive_s,
+                    clean_start=settings.session_expiry_s == 0,
+                    properties=self._connect_properties(),
+                )
+            else:
+                self._client.connect(settings.host, settings.port, settings.keepalive_s)
+        except (OSError, ValueError) as error:
+            self._end(reasons.of_error(error, settings.host, settings.port))
+        else:
+            self.unanswered = True
+
+    def fileno(self) -> int:
+        """The socket to wait for; -1 when there is none any more."""
+        sock = self._client.socket()
+        return -1 if sock is None else sock.fileno()
+
+    @property
+    def wants_write(self) -> bool:
+        """Whether bytes wait for the socket."""
+        return self._client.want_write()
+
+    @property
+    def has_read(self) -> bool:
+        """Whether TLS holds bytes that the socket no longer shows."""
+        sock = self._client.socket()
+        return isinstance(sock, ssl.SSLSocket) and sock.pending() > 0
+
+    def turn(self, *, readable: bool, writable: bool) -> None:
+        """Let paho read, write and keep the connection alive. Whatever paho raises comes through."""
+        if readable:
+            # A guard against oversized packets belongs here: paho reads whatever length it is told.
+            self._client.loop_read()
+        if writable:
+            self._client.loop_write()
+        self._client.loop_misc()
+        if self._client.socket() is None:
+            self._end(Reason("the connection is lost"))
+
+    def subscribe(self, filters: Sequence[tuple[str, int]]) -> None:
+        """Ask for ``filters``, pairs of topic filter and QoS."""
+        if not filters:
+            self.notes.append(Subscribed())
+            return
+        self._filters = filters
+        _, mid = self._client.subscribe(list(filters))
+        self._subscribing = -1 if mid is None else mid
+
+    def send(self, message: Message) -> int:
+        """Publish; give the packet id that ``Confirmed`` will name."""
+        # Counted first: at QoS 0 the callback can come before publish returns.
+        self.unconfirmed += 1
+        return self._client.publish(message.topic, message.payload, message.qos, message.retain).mid
+
+    def confirm(self, mid: int) -> None:
+        """Send PUBACK for a received message."""
+        self._client.ack(mid, 1)
+
+    def disconnect(self) -> None:
+        """Send DISCONNECT: the broker forgets our last will."""
+        self._client.disconnect()
+
+    def abandon(self, reason: Reason) -> None:
+        """Drop the connection without a word, so that the broker publishes our last will."""
+        sock = self._client.socket()
+        if sock is not None:
+            sock.close()
+        self._end(reason)
+
+    def _end(self, reason: Reason) -> None:
+        if not self._ended:
+            self._ended = True
+            self.notes.append(Ended(reason))
+
+    def _connect_properties(self) -> Properties:
+        properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
+        properties.MaximumPacketSize = self._settings.max_packet_in
+        properties.ReceiveMaximum = self._settings.receive_max
+        if self._settings.session_expiry_s:
+            properties.SessionExpiryInterval = self._settings.session_expiry_s
+        return properties
+
+    def _will_properties(self) -> Properties | None:
+        if self._version != "5" or not self._settings.will_delay_s:
+            return None
+        properties = Properties(PacketTypes.WILLMESSAGE)  # type: ignore[no-untyped-call]
+        properties.WillDelayInterval = self._settings.will_delay_s
+        return properties
+
+    def _on_connect(
+        self, _client: paho.Client, _data: object, _flags: object, code: ReasonCode, got: Properties | None
+    ) -> None:
+        self.unanswered = False
+        if code.is_failure:
+            self._end(reasons.of_answer(code.getName()))
+            return
+        max_packet = getattr(got, "MaximumPacketSize", MQTT_MAX_PACKET)
+        receive_max = getattr(got, "ReceiveMaximum", MQTT_MAX_INFLIGHT)
+        self.notes.append(Accepted(min(max_packet, self._settings.max_packet_out), receive_max))
+
+    def _on_subscribe(
+        self, _client: paho.Client, _data: object, mid: int, codes: list[ReasonCode], _got: object
+    ) -> None:
+        if mid != self._subscribing:
+            return
+        self._subscribing = -1
+        refused = [name for (name, _), code in zip(self._filters, codes, strict=False) if code.is_failure]
+        if refused or len(codes) != len(self._filters):
+            topic = refused[0] if refused else self._filters[-1][0]
+            self._end(
+                Reason(f"no subscription to {topic}", refused=True, hint="Check the broker's access list")
+            )
+        else:
+            self.notes.append(Subscribed())
+
+    def _on_message(self, _client: paho.Client, _data: object, message: paho.MQTTMessage) -> None:
+        mid = message.mid if message.qos else 0
+        try:
+            topic = message.topic
+        except UnicodeDecodeError:
+            emit(Event.MESSAGE_REFUSED, self._settings.broker, problem="a topic is not UTF-8")
+            if self._settings.manual_ack and mid:
+                self.confirm(mid)
+            return
+        self.notes.append(Received(topic, bytes(message.payload), message.retain, mid))
+
+    def _on_publish(
+        self, _client: paho.Client, _data: object, mid: int, code: ReasonCode, _got: object
+    ) -> None:
+        self.unconfirmed -= 1
+        if code.is_failure:
+            emit(Event.MESSAGE_REFUSED, self._settings.broker, problem=code.getName())
+        else:
+            self.notes.append(Confirmed(mid))
+
+    def _on_disconnect(
+        self, _client: paho.Client, _data: object, flags: paho.DisconnectFlags, code: ReasonCode, _got: object
+    ) -> None:
+        if flags.is_disconnect_packet_from_server:
+            self._end(reasons.of_answer(code.getName()))
+        elif code.getName() == "Keep alive timeout":
+            self._end(Reason("the broker has gone silent"))
+        else:
+            self._end(Reason("the broker closed the connection"))

@@ -1,0 +1,1 @@
+"""The inside of a worker: capture, preprocess, invoke, decode."""

@@ -1,0 +1,153 @@
+"""The capture thread: read a frame, preprocess it into a free buffer, hand it over; reopen what is lost."""
+
+from __future__ import annotations
+
+import random
+from typing import TYPE_CHECKING, Protocol
+
+from agent.errors import InputRejected, SourceEnded, SourceLost
+from agent.pipeline.slot import Item, Slot
+from agent.types import FrameInfo, Phase
+
+if TYPE_CHECKING:
+    import threading
+    from collections.abc import Callable, Sequence
+
+    from agent.types import Array, Frame, Source
+
+_READ_S = 0.5
+_REOPEN_S, _REOPEN_MAX_S = 0.5, 10.0
+
+
+class Reporter(Protocol):
+    """Whom the capture thread tells of its source."""
+
+    def opened(self, *, live: bool) -> None:
+        """The source is open."""
+
+    def lost(self, problem: str) -> None:
+        """The source is gone; it will be opened again."""
+
+    def captured(self, count: int) -> None:
+        """So many frames were captured since the start: durable against this process's death."""
+
+
+class Capture:
+    """What the capture thread runs.
+
+    Args:
+        open_source: opens the source so that its first frame has the given sequence number.
+        prepare: writes a frame into an input buffer; raises InputRejected when it does not fit.
+        buffers: one array for each buffer of the slot.
+        slot: where frames go.
+        reporter: whom to tell.
+        beat: notes the phase that begins.
+        stop: set when no more frames are wanted.
+        start: the sequence number of the first frame.
+        once: raise SourceLost in place of trying again.
+        limit: stop after so many frames; 0 for no limit.
+        keep_pixels: hand over a copy of each picture, for drawing.
+    """
+
+    def __init__(
+        self,
+        *,
+        open_source: Callable[[int], Source],
+        prepare: Callable[[Frame, Array], None],
+        buffers: Sequence[Array],
+        slot: Slot,
+        reporter: Reporter,
+        beat: Callable[[Phase], None],
+        stop: threading.Event,
+        start: int = 0,
+        once: bool = False,
+        limit: int = 0,
+        keep_pixels: bool = False,
+    ) -> None:
+        self._open_source = open_source
+        self._prepare = prepare
+        self._buffers = buffers
+        self._slot = slot
+        self._reporter = reporter
+        self._beat = beat
+        self._stop = stop
+        self._next = start
+        self._once = once
+        self._left = limit or -1
+        self._keep_pixels = keep_pixels
+
+    def run(self) -> str:
+        """Capture until the source ends or a stop is asked for; give a remark on the end, or ""."""
+        wait_s = _REOPEN_S
+        while not self._stop.is_set():
+            source: Source | None = None
+            before = self._next
+            try:
+                self._beat(Phase.OPEN)
+                source = self._open_source(self._next)
+                self._slot.live = source.live
+                self._reporter.opened(live=source.live)
+                self._read(source)
+                return ""  # a stop, or enough
+            except SourceEnded as end:
+                return str(end)
+            except SourceLost as error:
+                if self._once:
+                    raise
+                self._reporter.lost(str(error))
+                wait_s = _REOPEN_S if self._next > before else min(wait_s * 2, _REOPEN_MAX_S)
+                self._beat(Phase.WAIT)
+                self._stop.wait(wait_s * random.uniform(0.5, 1.0))  # noqa: S311 - jitter, no secret
+            finally:
+                if source is not None:
+                    source.close()
+        return ""
+
+    def _read(self, source: Source) -> None:
+        index: int | None = None
+        while not self._stop.is_set() and self._left != 0:
+            if index is None:
+                self._beat(Phase.WAIT)
+                index = self._slot.acquire()
+            self._beat(Phase.CAPTURE)
+            try:
+                frame = source.read(_READ_S)
+            except InputRejected as error:
+                self._begin()
+                self._failed(index, FrameInfo(self._next - 1, 0, 0, 0, error.subject), error, "unreadable")
+                index = None
+                continue
+            except (SourceEnded, SourceLost):
+                self._slot.give_back(index)
+                raise
+            if frame is not None:
+                self._begin()
+                self._next = frame.seq + 1
+                self._hand_over(frame, index)
+                index = None
+        if index is not None:
+            self._slot.give_back(index)
+
+    def _begin(self) -> None:
+        self._next += 1
+        self._left -= 1
+        self._reporter.captured(self._slot.begin())
+
+    def _hand_over(self, frame: Frame, index: int) -> None:
+        shape = frame.data.shape
+        info = FrameInfo(
+            frame.seq, frame.captured_ns, shape[0], shape[1] if len(shape) > 1 else 1, frame.origin
+        )
+        self._beat(Phase.PREPROCESS)
+        try:
+            self._prepare(frame, self._buffers[index])
+        except InputRejected as error:
+            self._failed(index, info, error, "input")
+        else:
+            self._slot.publish(Item(index, info, None, frame.data.copy() if self._keep_pixels else None))
+
+    def _failed(self, index: int, info: FrameInfo, error: InputRejected, reason: str) -> None:
+        if self._slot.live:
+            self._slot.fail(index, reason)
+        else:
+            self._slot.publish(Item(index, info, error))

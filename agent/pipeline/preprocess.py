@@ -1,0 +1,146 @@
+"""Turns a frame into the model's input tensor, in a buffer that the caller gives.
+
+A picture is stretched to the input's size with linear interpolation, then its channels are brought into the
+model's order, then each pixel is replaced by what the input's type and the manifest make of it (see
+``tensors.pixel_table``). Anything else is taken as the tensor itself.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import cv2
+import numpy as np
+
+from agent.errors import InputRejected, ManifestInvalid
+from agent.manifest import Pre
+from agent.pipeline import _arrays
+from agent.tensors import PIXELS, pixel_table
+
+if TYPE_CHECKING:
+    from agent.types import Array, Frame, TensorSpec
+
+_CHANNELS = {1: "gray", 3: "bgr", 4: "bgra"}
+_CONVERSIONS = {
+    ("gray", "rgb"): cv2.COLOR_GRAY2RGB,
+    ("gray", "bgr"): cv2.COLOR_GRAY2BGR,
+    ("bgr", "gray"): cv2.COLOR_BGR2GRAY,
+    ("bgr", "rgb"): cv2.COLOR_BGR2RGB,
+    ("bgra", "gray"): cv2.COLOR_BGRA2GRAY,
+    ("bgra", "rgb"): cv2.COLOR_BGRA2RGB,
+    ("bgra", "bgr"): cv2.COLOR_BGRA2BGR,
+}
+_LUT_TYPES = ("uint8", "int8", "uint16", "int16", "int32", "float16", "float32", "float64")
+
+
+class Preprocessor:
+    """Fills the input tensor of one model. It owns scratch buffers: one thread at a time may use it.
+
+    Args:
+        spec: the model's input.
+        pre: what the manifest says of pictures.
+
+    Raises:
+        ManifestInvalid: ``pre`` does not fit the input.
+        ModelInvalid: ``pre.mean`` or ``pre.std`` does not fit the input's channels.
+    """
+
+    def __init__(self, spec: TensorSpec, pre: Pre) -> None:
+        self._spec = spec
+        self._dtype = np.dtype(spec.dtype)
+        self._picture = _Picture(spec, pre) if _takes_pictures(spec) else None
+        if self._picture is None and pre != Pre():
+            problem = f"the manifest has a pre for pictures, but {spec.dtype} {list(spec.shape)} takes none"
+            raise ManifestInvalid("prepare input", spec.name, problem, "Remove pre from the manifest")
+
+    def __call__(self, frame: Frame, into: Array) -> None:
+        """Write ``frame.data`` into ``into``.
+
+        Args:
+            frame: its data is a picture, uint8 of shape (height, width), (height, width, 3) in BGR or
+                (height, width, 4) in BGRA, where the input is (1, height, width, 1 or 3). Else it is the
+                tensor itself: the shape may leave out dimensions of one; float numbers are quantized for
+                quantized inputs; integers must have the input's very type, and are stored as they are.
+            into: a C-contiguous array of the input's shape and type.
+
+        Raises:
+            InputRejected: the data does not fit the input, or holds NaN or infinite numbers.
+        """
+        if into.shape != self._spec.shape or into.dtype != self._dtype or not into.flags.c_contiguous:
+            raise ValueError(f"the buffer is no contiguous {self._spec.dtype} {list(self._spec.shape)}")
+        data = frame.data
+        if self._picture is not None and data.dtype == np.uint8 and data.ndim in (2, 3) and data.size:
+            self._picture.fill(data, into)
+        else:
+            _arrays.fill(data, into, self._spec)
+
+
+class _Picture:
+    """The way of a picture into one input tensor."""
+
+    def __init__(self, spec: TensorSpec, pre: Pre) -> None:
+        _, self._height, self._width, self._channels = spec.shape
+        if self._channels != 1 and pre.color == "gray":
+            problem = f"pre.color is gray, but the input has {self._channels} channels"
+            raise ManifestInvalid("prepare input", spec.name, problem, "Name rgb or bgr")
+        self._color = "gray" if self._channels == 1 else pre.color
+        self._name = spec.name
+        table = pixel_table(spec, pre.mean, pre.std)
+        self._table = None if _is_shift(table, 0) else np.ascontiguousarray(table.reshape(1, PIXELS, -1))
+        self._flips_sign = _is_shift(table, -128)
+        self._pixels = np.empty((self._height, self._width, self._channels), np.uint8)
+        self._resized: dict[int, Array] = {}
+
+    def fill(self, data: Array, into: Array) -> None:
+        """Write the picture ``data`` into ``into``."""
+        plane = into[0]
+        if self._table is None:
+            self._draw(data, plane)
+        elif self._flips_sign:
+            self._draw(data, self._pixels)
+            np.bitwise_xor(self._pixels, 0x80, out=plane.view(np.uint8))  # x - 128, in int8
+        else:
+            self._draw(data, self._pixels)
+            cv2.LUT(_flat(self._pixels), self._table, dst=_flat(plane))
+
+    def _draw(self, data: Array, pixels: Array) -> None:
+        """Bring ``data`` to the input's size and channels, as uint8."""
+        height, width = data.shape[:2]
+        channels = data.shape[2] if data.ndim == 3 else 1
+        color = _CHANNELS.get(channels)
+        if color is None:
+            problem = f"a picture of {channels} channels has no known colours"
+            raise InputRejected("prepare input", self._name, problem, "Give gray, BGR or BGRA")
+        target = _flat(pixels)
+        source = _flat(data) if data.ndim == 3 else data
+        conversion = _CONVERSIONS.get((color, self._color))
+        if (height, width) != (self._height, self._width):
+            resized = target if conversion is None else self._scratch(channels)
+            source = cv2.resize(source, (self._width, self._height), dst=resized)
+        elif conversion is None:
+            np.copyto(target, source)
+        if conversion is not None:
+            cv2.cvtColor(source, conversion, dst=target)
+
+    def _scratch(self, channels: int) -> Array:
+        if channels not in self._resized:
+            self._resized[channels] = _flat(np.empty((self._height, self._width, channels), np.uint8))
+        return self._resized[channels]
+
+
+def _takes_pictures(spec: TensorSpec) -> bool:
+    if len(spec.shape) != 4 or spec.shape[0] != 1 or spec.shape[3] not in (1, 3):
+        return False
+    # 16-bit integers without parameters do not say what a pixel is.
+    return spec.dtype in _LUT_TYPES and (spec.dtype not in ("uint16", "int16") or len(spec.scale) == 1)
+
+
+def _is_shift(table: Array, by: int) -> bool:
+    """Whether the table stores a pixel x as x + ``by`` in a byte."""
+    wanted = np.arange(PIXELS) + by
+    return table.dtype.itemsize == 1 and bool((table == wanted[:, np.newaxis]).all())
+
+
+def _flat(pixels: Array) -> Array:
+    """Give a view of a picture as cv2 has it: without the last dimension when that is one."""
+    return pixels[:, :, 0] if pixels.shape[2] == 1 else pixels

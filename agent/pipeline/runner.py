@@ -1,0 +1,173 @@
+"""The infer thread of a worker: take a frame, invoke, decode, send the result; settle each exactly once."""
+
+from __future__ import annotations
+
+import time
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any, Protocol
+
+import orjson
+
+from agent.errors import BackendFault, InputRejected
+from agent.types import Phase
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from agent.errors import AgentError
+    from agent.ledger import Ledger
+    from agent.pipeline.capture import Capture
+    from agent.pipeline.slot import Item, Slot
+    from agent.types import Array, Backend, Decoder, Result
+
+_FLUSH_S = 0.02
+"""Results of a fast pipeline ride together for so long; those of a slow one leave at once."""
+_IDLE_S = 1.0
+_PACKET_BYTES = 40 << 10
+_RECORD_BYTES = 56 << 10
+
+
+class Outlet(Protocol):
+    """Where results leave the worker."""
+
+    def results(self, ledger: Ledger, records: Sequence[bytes]) -> None:
+        """Send JSON records and the ledger as of the last of them."""
+
+
+class Drawing(Protocol):
+    """Draws results on pictures."""
+
+    def __call__(self, pixels: Array, item: Item, result: Result) -> None:
+        """Write the annotated picture."""
+
+
+class Runner:
+    """What the infer thread runs.
+
+    Args:
+        capture: run in a thread of its own.
+        slot: where frames come from.
+        backend: the loaded model.
+        decoder: what its outputs mean.
+        buffers: the input arrays that the slot's indices name.
+        outlet: where results go.
+        beat: notes the phase that begins.
+        draw: draws each result, or None.
+    """
+
+    def __init__(
+        self,
+        *,
+        capture: Capture,
+        slot: Slot,
+        backend: Backend,
+        decoder: Decoder,
+        buffers: Sequence[Array],
+        outlet: Outlet,
+        beat: Callable[[Phase], None],
+        draw: Drawing | None = None,
+    ) -> None:
+        self._capture = capture
+        self._slot = slot
+        self._backend = backend
+        self._decoder = decoder
+        self._buffers = buffers
+        self._outlet = outlet
+        self._beat = beat
+        self._draw = draw
+        self._records: list[bytes] = []
+        self._bytes = 0
+        self._flushed = 0.0
+        self._sent: Ledger | None = None
+
+    def run(self) -> str:
+        """Run until the source is over and every frame is settled; give the capture thread's remark.
+
+        Raises:
+            BackendFault: the runtime failed; this process should not go on.
+            AgentError: whatever ended the capture thread.
+        """
+        executor = ThreadPoolExecutor(1, "capture")
+        future = executor.submit(self._capture.run)
+        executor.shutdown(wait=False)  # a capture thread that hangs must not keep this one from leaving
+        future.add_done_callback(lambda _: self._slot.end())
+        while True:
+            self._beat(Phase.WAIT)
+            item = self._slot.take(_FLUSH_S if self._records else _IDLE_S)
+            if item is not None:
+                self._process(item)
+            elif self._slot.over:
+                break
+            now = time.monotonic()
+            if now - self._flushed >= (_FLUSH_S if self._records else _IDLE_S):
+                self._flush(now)
+        self._flush(time.monotonic())
+        return future.result()
+
+    def _process(self, item: Item) -> None:
+        if item.error is not None:
+            self._fail(item, item.error)
+            return
+        self._beat(Phase.INVOKE)
+        began = time.monotonic_ns()
+        try:
+            outputs = self._backend.infer((self._buffers[item.index],))
+        except BackendFault as error:
+            self._fail(item, error, "backend")
+            self._flush(time.monotonic())
+            raise
+        except InputRejected as error:
+            self._fail(item, error, "input")
+            return
+        infer_us = (time.monotonic_ns() - began) // 1000
+        self._beat(Phase.DECODE)
+        try:
+            result = self._decoder.decode(outputs, item.info)
+        except InputRejected as error:
+            self._fail(item, error, "decode")
+            return
+        if self._draw is not None and item.pixels is not None:
+            self._draw(item.pixels, item, result)
+        record = _record(item, result.kind, result.items, infer_us)
+        if len(record) > _RECORD_BYTES:
+            size = f"{len(record)} bytes of JSON"
+            self._fail(item, InputRejected("send result", size, "too large", "Raise min_score"), "too_large")
+            return
+        self._slot.settle(item)
+        self._add(record)
+
+    def _fail(self, item: Item, error: AgentError, reason: str = "unreadable") -> None:
+        self._slot.settle(item, failed=reason)
+        if not self._slot.live:  # a recording's bad frame is an answer, too; a camera's is a count
+            why = {"reason": reason, "problem": str(error), "hint": error.hint}
+            self._add(_record(item, "failed", (why,), 0))
+
+    def _add(self, record: bytes) -> None:
+        self._records.append(record)
+        self._bytes += len(record)
+        if self._bytes > _PACKET_BYTES:
+            self._flush(time.monotonic())
+
+    def _flush(self, now: float) -> None:
+        self._flushed = now
+        ledger = self._slot.ledger()
+        if not self._records and ledger == self._sent:
+            return
+        self._beat(Phase.SEND)
+        self._outlet.results(ledger, self._records)
+        self._records = []
+        self._bytes = 0
+        self._sent = ledger
+
+
+def _record(item: Item, kind: str, items: Sequence[Any], infer_us: int) -> bytes:
+    record = {
+        "frame": item.info.seq,
+        "captured_ns": item.info.captured_ns,
+        "infer_us": infer_us,
+        "kind": kind,
+        "items": items,
+    }
+    if item.info.origin:
+        record["origin"] = item.info.origin
+    return orjson.dumps(record, option=orjson.OPT_SERIALIZE_NUMPY)

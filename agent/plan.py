@@ -1,0 +1,71 @@
+"""What one run of the agent is to do: the settings, resolved against this machine. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from agent.workers.messages import LaneSpec
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from agent.config import Deadlines, Mqtt, Pipeline, Settings
+    from agent.profiles import Profile
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Everything that the supervisor needs to know.
+
+    Attributes:
+        device: this device's id.
+        data: the data folder.
+        control: the local socket.
+        lanes: one worker each.
+    """
+
+    settings: Settings
+    profile: Profile
+    device: str
+    data: Path
+    control: Path
+    lanes: tuple[LaneSpec, ...]
+
+    @property
+    def deadlines(self) -> Deadlines:
+        """The configured deadlines, or the profile's."""
+        return self.settings.deadlines or self.profile.deadlines
+
+    @property
+    def mqtt(self) -> Mqtt | None:
+        """The broker, if there is one."""
+        return self.settings.mqtt
+
+
+def lane_spec(
+    pipeline: Pipeline, profile: Profile, folder: Path, *, once: bool = False, probe: bool = False
+) -> LaneSpec:
+    """Describe a pipeline to the worker that will run it.
+
+    Args:
+        pipeline: the configured pipeline.
+        profile: gives the number of threads where the pipeline does not.
+        folder: where the configuration file stands: relative model paths start there.
+        once: fail when the source isn't there.
+        probe: stop after the first frame.
+    """
+    return LaneSpec(
+        pipeline=pipeline.name,
+        model=pipeline.model,
+        folder=str(folder),
+        task=pipeline.task,
+        decoder=pipeline.decoder,
+        labels=pipeline.labels,
+        backend=pipeline.backend.kind,
+        backend_options={"threads": profile.threads, **pipeline.backend.options},
+        source=pipeline.source.kind,
+        source_options=pipeline.source.options,
+        once=once,
+        probe=probe,
+    )

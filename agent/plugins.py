@@ -1,0 +1,54 @@
+"""Sources, backends and decoders are found by name: one module each, imported only when asked for.
+
+``load("sources", "video")`` imports ``agent.sources.video``; a name that the agent does not have is
+looked up in the entry point group ``edge_agent.sources``. Built-in names cannot be shadowed.
+A plugin module has a pydantic model ``Options`` and a function ``build``; see docs/howto.
+"""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from importlib.metadata import entry_points
+from typing import TYPE_CHECKING
+
+from agent.errors import ConfigInvalid
+
+if TYPE_CHECKING:
+    from types import ModuleType
+
+ROOMS = ("sources", "backends", "decoders")
+
+
+def names(room: str) -> list[str]:
+    """List the names that ``load`` accepts for ``room``, built-in ones first."""
+    package = importlib.import_module(f"agent.{room}")
+    built_in = sorted(m.name for m in pkgutil.iter_modules(package.__path__) if not m.name.startswith("_"))
+    others = sorted(p.name for p in entry_points(group=f"edge_agent.{room}") if p.name not in built_in)
+    return built_in + others
+
+
+def load(room: str, name: str) -> ModuleType:
+    """Import the module that serves ``name`` in ``room``.
+
+    Raises:
+        ConfigInvalid: there is no such plugin, or it lacks ``Options`` or ``build``.
+    """
+    known = names(room)
+    if name not in known:
+        raise ConfigInvalid(
+            "load", f"{room} plugin", f"there is no {name!r}", f"Use one of: {', '.join(known)}"
+        )
+    if found := list(entry_points(group=f"edge_agent.{room}", name=name)):
+        module: ModuleType = found[0].load()
+    else:
+        module = importlib.import_module(f"agent.{room}.{name}")
+    for part in ("Options", "build"):
+        if not hasattr(module, part):
+            raise ConfigInvalid(
+                "load",
+                f"{room} plugin {name!r}",
+                f"its module has no {part}",
+                "See docs/howto/add-a-source.md",
+            )
+    return module

@@ -1,0 +1,71 @@
+"""Picture and array files: each is one frame."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from agent.errors import SourceEnded
+from agent.types import Frame
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+class Options(BaseModel):
+    """What an image source can be told."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+
+    paths: tuple[str, ...] = Field(min_length=1)
+    """Files, folders and patterns such as `shots/*.jpg`, in this order; each is sorted by name and number."""
+    loop: bool = False
+    """Begin again after the last file; the sequence number goes on."""
+
+
+class ImagesSource:
+    """Implements ``Source``. Each frame has a buffer of its own, as pictures differ in size."""
+
+    def __init__(self, files: Sequence[str], start: int, *, loop: bool) -> None:
+        self._files = files
+        self._next = start
+        self._loop = loop
+
+    @property
+    def live(self) -> bool:
+        """False: files wait."""
+        return False
+
+    def read(self, timeout_s: float) -> Frame | None:  # noqa: ARG002 - a file is there at once
+        """Read the next file: uint8 (height, width, 3) BGR, or the array that a ``.npy`` file holds.
+
+        Raises:
+            SourceEnded: there are no more files.
+            InputRejected: this file cannot be read; its sequence number is used up, and the next follows.
+        """
+        from agent.sources._picture import read_picture
+
+        if self._next >= len(self._files) and not self._loop:
+            raise SourceEnded(f"images: {len(self._files)} files")
+        seq, self._next = self._next, self._next + 1
+        path = self._files[seq % len(self._files)]
+        captured_ns = time.monotonic_ns()
+        return Frame(seq, captured_ns, read_picture(path), path)
+
+    def close(self) -> None:
+        """Release nothing: each file is closed when it has been read."""
+
+
+def build(options: Options, *, start: int) -> ImagesSource:
+    """List the files; the first one given is number ``start``.
+
+    Raises:
+        InputRejected: the paths lead to no file, or may not be looked at.
+    """
+    from agent.sources._listing import list_files
+    from agent.sources._quiet import quiet
+
+    quiet()
+    return ImagesSource(list_files(options.paths), start, loop=options.loop)

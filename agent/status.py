@@ -1,0 +1,76 @@
+"""What the agent says of itself on its local socket."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from agent import __version__
+from agent.errors import MessageInvalid
+from agent.events import counters
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from agent.metering import Meter
+    from agent.plan import Plan
+    from agent.store.outbox import StoreStatus
+    from agent.uplink import Uplink
+    from agent.workers.lane import Lane
+
+
+def report(
+    request: dict[str, Any],
+    *,
+    plan: Plan,
+    now: float,
+    uptime_s: float,
+    pipelines: Sequence[tuple[Lane, Meter]],
+    store: StoreStatus,
+    uplink: Uplink | None,
+) -> dict[str, Any]:
+    """Answer ``{"op": "status"}``.
+
+    Raises:
+        MessageInvalid: any other request.
+    """
+    if request.get("op") != "status":
+        raise MessageInvalid("answer", repr(request.get("op")), "no such request", 'Ask {"op": "status"}')
+    return {
+        "version": __version__,
+        "device": plan.device,
+        "profile": plan.profile.name,
+        "uptime_s": round(uptime_s, 1),
+        "pipelines": [_pipeline(lane, meter, now) for lane, meter in pipelines],
+        "store": {
+            "path": str(plan.data),
+            "epoch": store.epoch,
+            "accepted": store.accepted,
+            "committed": store.committed,
+            "acked": store.acked,
+            "backlog": store.backlog,
+            "bytes": store.size,
+        },
+        "link": uplink.status() if uplink else {"state": "none"},
+        "events": dict(sorted(counters.items())),
+    }
+
+
+def _pipeline(lane: Lane, meter: Meter, now: float) -> dict[str, Any]:
+    ready = lane.ready
+    return {
+        "name": lane.name,
+        "state": lane.state.value,
+        "pid": lane.run.process.pid if lane.run else None,
+        "restarts": lane.restarts,
+        "model": ready.model if ready else None,
+        "sha256": ready.sha256 if ready else None,
+        "runtime": ready.runtime if ready else None,
+        "delegate": ready.delegate if ready else None,
+        "delegated": list(ready.delegated) if ready else None,
+        "fps": meter.fps(now),
+        "infer_p50_ms": meter.percentile_ms(0.50),
+        "infer_p99_ms": meter.percentile_ms(0.99),
+        "ledger": lane.ledger.to_json(),
+        "balanced": lane.ledger.balanced,
+        "problem": lane.fault.problem if lane.fault else None,
+    }

@@ -1,0 +1,199 @@
+"""Our way with SQLite files: WAL, FULL, explicit transactions, and refusals in our own words."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from agent.errors import FolderUnusable, StoreBusy
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from agent.errors import AgentError
+
+_CHECKPOINT_PAGES = 256
+_WAL_LIMIT = 1 << 20
+_CACHE_KIB = 512
+
+_BUSY = {
+    sqlite3.SQLITE_FULL: ("the disk is full", "Free some space on it"),
+    sqlite3.SQLITE_IOERR: ("the disk gave an I/O error", "Look at the kernel log and the free space"),
+    sqlite3.SQLITE_READONLY: ("the disk is read-only", "Mount it read-write again"),
+    sqlite3.SQLITE_CANTOPEN: (
+        "the file does not open",
+        "Check that its folder is there, writable, not full",
+    ),
+    sqlite3.SQLITE_BUSY: ("another program has locked it", "Close whatever else has it open"),
+    sqlite3.SQLITE_LOCKED: ("another program has locked it", "Close whatever else has it open"),
+    sqlite3.SQLITE_PERM: ("permission denied", "Give the agent's user write access"),
+    sqlite3.SQLITE_AUTH: ("permission denied", "Give the agent's user write access"),
+    sqlite3.SQLITE_NOMEM: ("out of memory", "Free some memory"),
+    sqlite3.SQLITE_PROTOCOL: ("another program has locked it", "Close whatever else has it open"),
+}
+_DAMAGED = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+
+
+@contextmanager
+def refusals(op: str, path: Path) -> Iterator[None]:
+    """Raise what SQLite or the file system refuse as our own errors.
+
+    Raises:
+        StoreBusy: full, read-only, locked or away; the same may succeed later.
+        FolderUnusable: the file is damaged.
+    """
+    try:
+        yield
+    except sqlite3.Error as error:
+        if (refusal := _refusal(op, path, error)) is None:
+            raise
+        raise refusal from error
+    except OSError as error:
+        raise StoreBusy(op, str(path), error.strerror or str(error), "Check the disk") from error
+
+
+def _refusal(op: str, path: Path, error: sqlite3.Error) -> AgentError | None:
+    """Translate; None stands for a bug of ours, such as bad SQL or a broken constraint."""
+    code = getattr(error, "sqlite_errorcode", None)
+    if code is None:
+        return None
+    primary = code & 0xFF
+    if primary in _DAMAGED:
+        return FolderUnusable(
+            op, str(path), f"it is damaged: {error}", "Move the file away, then start again"
+        )
+    if primary not in _BUSY:
+        return None
+    problem, hint = _BUSY[primary]
+    return StoreBusy(op, str(path), f"{problem} ({error.sqlite_errorname})", hint)
+
+
+@contextmanager
+def transaction(db: sqlite3.Connection) -> Iterator[None]:
+    """Run a block as one write transaction; an exception rolls it back."""
+    db.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+        db.execute("COMMIT")
+    finally:
+        if db.in_transaction:  # not so after SQLITE_FULL and SQLITE_IOERR: SQLite has rolled back by itself
+            db.execute("ROLLBACK")
+
+
+@dataclass(frozen=True, slots=True)
+class Format:
+    """One kind of file of ours.
+
+    Attributes:
+        kind: SQLite's application id, which tells our kinds of files apart.
+        version: the schema's version, kept as SQLite's user version.
+        schema: the statements that make it.
+    """
+
+    kind: int
+    version: int
+    schema: tuple[str, ...]
+
+
+def open_database(path: Path, form: Format, *, patience_s: float = 0.0) -> sqlite3.Connection:
+    """Open a database for writing; make it when it is not there, or when a crash left it unfinished.
+
+    Args:
+        path: the file.
+        form: what it must be.
+        patience_s: how long to wait for another program's lock.
+
+    Raises:
+        StoreBusy: it cannot be opened for now.
+        FolderUnusable: it is damaged, not of this kind, or of another version.
+    """
+    fresh = not path.exists()
+    with refusals("open", path), ExitStack() as undo:
+        db = _connect(path, "mode=rwc", patience_s)
+        undo.callback(db.close)
+        _set_up(db, form)
+        _check(db, path, form)
+        if fresh:
+            sync_folder(path.parent)
+        undo.pop_all()
+    return db
+
+
+def open_sealed(path: Path, form: Format) -> sqlite3.Connection:
+    """Open a database that nobody writes any more, for reading.
+
+    Cleanly closed, it needs no side files, so it can be read on a disk that is full or read-only.
+
+    Raises:
+        StoreBusy: it cannot be opened for now.
+        FolderUnusable: it is damaged, not of this kind, or of another version.
+    """
+    left_open = path.with_name(f"{path.name}-wal").exists()
+    with refusals("open", path), ExitStack() as undo:
+        db = _connect(path, "mode=rw" if left_open else "mode=ro&immutable=1", 0.0)
+        undo.callback(db.close)
+        _check(db, path, form)
+        undo.pop_all()
+    return db
+
+
+def _connect(path: Path, how: str, patience_s: float) -> sqlite3.Connection:
+    return sqlite3.connect(
+        f"{path.absolute().as_uri()}?{how}",
+        uri=True,
+        timeout=patience_s,
+        isolation_level=None,
+        check_same_thread=False,  # opened by one thread, then handed to the one that uses it
+    )
+
+
+def _set_up(db: sqlite3.Connection, form: Format) -> None:
+    db.execute(f"PRAGMA cache_size=-{_CACHE_KIB}")
+    db.execute("PRAGMA journal_mode=WAL")
+    db.execute("PRAGMA synchronous=FULL")
+    db.execute(f"PRAGMA journal_size_limit={_WAL_LIMIT}")
+    db.execute(f"PRAGMA wal_autocheckpoint={_CHECKPOINT_PAGES}")
+    unmade = (
+        "SELECT NOT EXISTS (SELECT 1 FROM sqlite_schema) AND application_id = 0 FROM pragma_application_id"
+    )
+    if not db.execute(unmade).fetchone()[0]:
+        return
+    with transaction(db):
+        db.execute(f"PRAGMA application_id={form.kind}")
+        db.execute(f"PRAGMA user_version={form.version}")
+        for statement in form.schema:
+            db.execute(statement)
+
+
+def _check(db: sqlite3.Connection, path: Path, form: Format) -> None:
+    if db.execute("PRAGMA application_id").fetchone()[0] != form.kind:
+        raise FolderUnusable(
+            "open", str(path), "this file is not the agent's", "Move it away, then start again"
+        )
+    found = db.execute("PRAGMA user_version").fetchone()[0]
+    if found != form.version:
+        raise FolderUnusable(
+            "open",
+            str(path),
+            f"its format is version {found}, this agent reads version {form.version}",
+            "Install the version of the agent that wrote it",
+        )
+
+
+def remove_database(path: Path) -> None:
+    """Unlink a closed database; the file itself goes last: a crash in between leaves a name to find."""
+    for name in (f"{path.name}-wal", f"{path.name}-shm", path.name):
+        path.with_name(name).unlink(missing_ok=True)
+
+
+def sync_folder(path: Path) -> None:
+    """Make the names in a folder durable."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,112 @@
+"""The data folder: made, locked against a second agent, and proved to be writable."""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import os
+from typing import TYPE_CHECKING, Self
+
+from agent.errors import FolderUnusable
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+_OP = "use data folder"
+_PROBE_BYTES = 64 << 10
+"""What a first segment and the state need at the least."""
+
+_REASONS = {
+    errno.EROFS: ("the file system is read-only", "Mount it read-write, or set store.path to another folder"),
+    errno.ENOSPC: ("the disk is full", "Free some space on it, or set store.path to another folder"),
+    errno.EDQUOT: ("the disk quota is used up", "Free some space, or set store.path to another folder"),
+    errno.EFBIG: ("this process may not write files of 64 KiB", "Raise its file size limit (ulimit -f)"),
+    errno.EACCES: ("permission denied", "Give the agent's user write access, or set store.path elsewhere"),
+    errno.EPERM: ("permission denied", "Give the agent's user write access, or set store.path elsewhere"),
+    errno.ENOTDIR: ("it is not a folder", "Remove that file, or set store.path to a folder"),
+    errno.EEXIST: ("it is not a folder", "Remove that file, or set store.path to a folder"),
+    errno.ELOOP: ("its lock is a symbolic link", "Remove the file 'lock' in it"),
+}
+
+
+class DataFolder:
+    """The agent's folder, held for as long as the object is open.
+
+    Use it as a context manager. The lock is the kernel's: it goes with the process, however that ends.
+
+    Args:
+        path: the folder; made with mode 0700 when it is not there.
+
+    Raises:
+        FolderUnusable: another agent holds it, or it cannot be made or written.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        try:
+            path.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self._lock: int | None = os.open(
+                path / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600
+            )
+        except OSError as error:
+            raise _unusable(path, error) from error
+        try:
+            _take(path, self._lock)
+            _prove_writable(path)
+        except OSError as error:
+            self.close()
+            raise _unusable(path, error) from error
+        except FolderUnusable:
+            self.close()
+            raise
+
+    def close(self) -> None:
+        """Let another agent have the folder. Idempotent."""
+        if self._lock is not None:
+            os.close(self._lock)
+            self._lock = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def _take(path: Path, lock: int) -> None:
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        holder = os.pread(lock, 20, 0).decode("ascii", "replace").strip()
+        raise FolderUnusable(
+            _OP,
+            str(path),
+            f"another agent holds it (pid {holder or 'unknown'})",
+            "Stop that agent, or set store.path to another folder",
+        ) from error
+    os.ftruncate(lock, 0)
+    os.pwrite(lock, f"{os.getpid()}\n".encode(), 0)
+
+
+def _prove_writable(path: Path) -> None:
+    probe = path / ".probe"
+    try:
+        descriptor = os.open(
+            probe, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600
+        )
+        try:
+            left = _PROBE_BYTES
+            while left:  # a nearly full disk takes a part, then refuses the rest
+                left -= os.write(descriptor, bytes(left))
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+    finally:
+        probe.unlink(missing_ok=True)
+
+
+def _unusable(path: Path, error: OSError) -> FolderUnusable:
+    problem, hint = _REASONS.get(
+        error.errno or 0, (error.strerror or str(error), "Set store.path to another folder")
+    )
+    return FolderUnusable(_OP, str(path), problem, hint)

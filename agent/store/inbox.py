@@ -1,0 +1,118 @@
+"""What other threads ask of the store's thread, gathered until it turns.
+
+Waking a thread costs more than storing a record, so a put wakes it only when nothing else soon will.
+"""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from agent.blocks import Position
+
+_MOST_ACKS = 256
+"""Acknowledgements come from outside, and come again: what is beyond this can wait for the next one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Put:
+    """Records to store, and the ledgers as of the last of them."""
+
+    records: Sequence[Mapping[str, Any]]
+    ledgers: Mapping[str, Mapping[str, Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class Want:
+    """A lease that is asked for."""
+
+    after: Position | None
+    max_bytes: int
+
+
+@dataclass(slots=True)
+class Work:
+    """What there is to do in one turn; ``acks`` holds the highest of each epoch."""
+
+    puts: list[Put] = field(default_factory=list)
+    wants: list[Want] = field(default_factory=list)
+    acks: dict[str, int] = field(default_factory=dict)
+    stopping: bool = False
+
+
+class Inbox:
+    """Requests of any thread to one taker.
+
+    Args:
+        enough: so many records in waiting are worth waking the taker for.
+    """
+
+    def __init__(self, enough: int) -> None:
+        self._enough = enough
+        self._ready = threading.Condition()
+        self._work = Work()
+        self._queued = 0
+        self._idle = True
+        self._woken = False
+        self.accepted = 0
+        """Records ever put."""
+
+    def put(self, records: Sequence[Mapping[str, Any]], ledgers: Mapping[str, Mapping[str, Any]]) -> None:
+        """Queue records.
+
+        Raises:
+            RuntimeError: the store is closed; nobody would store them.
+        """
+        with self._ready:
+            if self._work.stopping:
+                raise RuntimeError("put after close")
+            self._work.puts.append(Put(records, ledgers))
+            self.accepted += len(records)
+            self._queued += len(records)
+            if self._idle or self._queued >= self._enough:
+                self._wake()
+
+    def want(self, after: Position | None, max_bytes: int) -> None:
+        """Queue a request for a lease."""
+        with self._ready:
+            self._work.wants.append(Want(after, max_bytes))
+            self._wake()
+
+    def ack(self, epoch: str, upto: int) -> None:
+        """Queue an acknowledgement."""
+        with self._ready:
+            acks = self._work.acks
+            if epoch in acks or len(acks) < _MOST_ACKS:
+                acks[epoch] = max(upto, acks.get(epoch, 0))
+                self._wake()
+
+    def stop(self) -> None:
+        """Ask the taker to finish; nothing can be put from now on."""
+        with self._ready:
+            self._work.stopping = True
+            self._wake()
+
+    def take(self, wait_s: float, *, idle: bool) -> Work:
+        """Give what was asked for since the last time; wait up to ``wait_s`` for something pressing.
+
+        Args:
+            wait_s: seconds.
+            idle: whether a single record is pressing, since nothing else will wake the taker in time.
+        """
+        with self._ready:
+            self._idle = idle
+            pressing = self._woken or (idle and self._work.puts)
+            if not pressing and wait_s > 0:
+                self._ready.wait(wait_s)
+            work, self._work = self._work, Work(stopping=self._work.stopping)
+            self._queued = 0
+            self._woken = self._idle = False
+        return work
+
+    def _wake(self) -> None:
+        self._woken = True
+        self._ready.notify()

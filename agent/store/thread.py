@@ -1,0 +1,141 @@
+"""The store's thread: the only one that touches the outbox, behind methods that never block."""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING, Any
+
+from agent.events import Event, emit
+from agent.store.builder import StoreSettings
+from agent.store.inbox import Inbox
+from agent.store.loop import StoreLoop
+from agent.store.outbox import Outbox
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from pathlib import Path
+
+    from agent.blocks import Position
+    from agent.clock import Clock
+    from agent.store.outbox import StoreStatus
+    from agent.store.reports import StoreReport
+
+_BEAT_S = 1.0
+"""The thread turns at least this often, so that a watchdog can tell that it lives."""
+
+
+class Store:
+    """The outbox in a thread of its own. Its methods may be called from any thread, once it is started.
+
+    Answers come as reports through ``post``, in the store's thread: it must not block.
+
+    Args:
+        folder: the data folder, held by the caller (see ``DataFolder``).
+        post: takes each report.
+        clock: dates records and measures how long they wait.
+        settings: how records are gathered and laid out.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        post: Callable[[StoreReport], None],
+        *,
+        clock: Clock,
+        settings: StoreSettings | None = None,
+    ) -> None:
+        self._folder = folder
+        self._post = post
+        self._clock = clock
+        self._settings = settings or StoreSettings()
+        self._inbox = Inbox(self._settings.block_results)
+        self._loop: StoreLoop | None = None
+        self._thread: threading.Thread | None = None
+        self._close_by = 0.0
+        self._heartbeat = clock.monotonic()
+
+    def start(self) -> None:
+        """Open the outbox and start the thread.
+
+        Raises:
+            StoreBusy: the disk refuses for now.
+            FolderUnusable: a file in the folder is damaged, or of another version.
+        """
+        outbox = Outbox(self._folder, clock=self._clock, settings=self._settings)
+        self._loop = StoreLoop(outbox, self._post)
+        emit(Event.STORE_OPENED, str(self._folder), epoch=outbox.epoch, backlog=self._loop.status.backlog)
+        self._thread = threading.Thread(
+            target=self._run, args=(outbox, self._loop), name="store", daemon=True
+        )
+        self._thread.start()
+
+    def put(self, records: Sequence[Mapping[str, Any]], ledgers: Mapping[str, Mapping[str, Any]]) -> None:
+        """Store records, and the ledgers as of the last of them; see ``Outbox.put``. ``Committed`` follows.
+
+        Raises:
+            RuntimeError: the store is closed.
+        """
+        self._inbox.put(records, ledgers)
+
+    def lease(self, after: Position | None, max_bytes: int) -> None:
+        """Ask for committed blocks to send; see ``Outbox.lease``. ``Leased`` follows."""
+        self._inbox.want(after, max_bytes)
+
+    def ack(self, epoch: str, upto: int) -> None:
+        """Say what the collector has stored; see ``Outbox.ack``. ``Acked`` follows if that was news."""
+        self._inbox.ack(epoch, upto)
+
+    def status(self) -> StoreStatus:
+        """Where the store stood after the thread's last turn. Takes no lock."""
+        return self._opened().status
+
+    @property
+    def pending(self) -> int:
+        """Records that were put and are not committed yet. Stop feeding the store when they are many."""
+        committed = self._opened().committed  # before the other: this may say too many, never too few
+        return self._inbox.accepted - committed
+
+    @property
+    def heartbeat(self) -> float:
+        """When the thread last turned, on the monotonic clock; at least every second."""
+        return self._heartbeat
+
+    def close(self, timeout: float) -> bool:
+        """Commit what is pending and end the thread. Idempotent; never raises for the disk's sake.
+
+        Args:
+            timeout: seconds to go on trying when the disk refuses.
+
+        Returns:
+            Whether everything that was put is on disk.
+        """
+        if self._thread is None:
+            return True
+        self._close_by = self._clock.monotonic() + timeout
+        self._inbox.stop()
+        self._thread.join(timeout + _BEAT_S)
+        if self.pending:
+            emit(Event.STORE_FAILED, "close", uncommitted=self.pending)
+        return not self._thread.is_alive() and not self.pending
+
+    def _opened(self) -> StoreLoop:
+        if self._loop is None:
+            raise RuntimeError("the store is not started")
+        return self._loop
+
+    def _run(self, outbox: Outbox, loop: StoreLoop) -> None:
+        try:
+            stopping = False
+            while not (stopping and self._finished(loop)):
+                due = loop.due(self._clock.monotonic())
+                wait_s = _BEAT_S if due is None else min(due, _BEAT_S)
+                work = self._inbox.take(wait_s, idle=due is None)
+                stopping = work.stopping
+                self._heartbeat = self._clock.monotonic()
+                loop.turn(work, self._heartbeat)
+        finally:
+            outbox.close()
+
+    def _finished(self, loop: StoreLoop) -> bool:
+        now = self._clock.monotonic()
+        return loop.due(now) is None or now >= self._close_by

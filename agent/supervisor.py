@@ -1,0 +1,295 @@
+"""The supervisor: one loop that waits, takes in what happened, and decides.
+
+Threads and signal handlers only post to its mailbox; ``turn`` does the rest and never blocks. It wires the
+lanes (worker processes), the store (the thread that writes results) and the link (the broker's thread); none
+of these knows the others.
+"""
+
+from __future__ import annotations
+
+import selectors
+import signal
+from dataclasses import dataclass, field
+from enum import Enum, auto
+from typing import TYPE_CHECKING, Any
+
+from agent.clock import SystemClock
+from agent.control import ControlServer
+from agent.errors import EXIT_CONFIG, EXIT_OK
+from agent.events import Event, emit
+from agent.health import Notifier
+from agent.metering import Meter
+from agent.status import report
+from agent.store.reports import Committed
+from agent.uplink import Uplink
+from agent.workers.lane import Lane
+from agent.workers.policy import State
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from agent.clock import Clock
+    from agent.errors import AgentError
+    from agent.mailbox import Mailbox
+    from agent.plan import Plan
+    from agent.store.thread import Store
+    from agent.workers.messages import Fault, Record
+
+_PENDING_HIGH, _PENDING_LOW = 4096, 1024
+"""Uncommitted records at which workers are no longer read, and at which they are again."""
+_LONGEST_WAIT_S = 0.5
+_STALE_S = 20.0
+_LAST_READS = 16
+_CLOSE_S = 5.0
+_OVER = {State.STOPPED, State.ENDED, State.FATAL, State.STUCK}
+
+
+class Stage(Enum):
+    """Where the agent stands in its life."""
+
+    RUNNING = auto()
+    STOPPING_LANES = auto()
+    DELIVERING = auto()
+    DONE = auto()
+
+
+@dataclass(frozen=True, slots=True)
+class StopAsked:
+    """A signal asked for the end."""
+
+    name: str
+
+
+@dataclass(slots=True)
+class Seat:
+    """A lane and what the supervisor keeps beside it."""
+
+    lane: Lane
+    meter: Meter = field(default_factory=Meter)
+    watched: set[int] = field(default_factory=set)
+    noted: dict[str, Any] | None = None
+
+
+class Supervisor:
+    """Runs a plan.
+
+    Args:
+        plan: what to run.
+        store: opened by the caller, closed by ``run``.
+        mailbox: where the store's thread posts; closed by ``run``.
+        explain: makes a worker's fault an error, with file and line where it is the configuration's.
+        exit_when_ended: stop when every source is over.
+        clock: where time comes from.
+    """
+
+    def __init__(
+        self,
+        plan: Plan,
+        store: Store,
+        mailbox: Mailbox,
+        *,
+        explain: Callable[[str, Fault], AgentError],
+        exit_when_ended: bool = False,
+        clock: Clock | None = None,
+    ) -> None:
+        self._plan = plan
+        self._store = store
+        self._mailbox = mailbox
+        self._exit_when_ended = exit_when_ended
+        self._clock = clock or SystemClock()
+        self._selector = selectors.DefaultSelector()
+        self._selector.register(mailbox, selectors.EVENT_READ)
+        self._notifier = Notifier()
+        self._uplink = Uplink(plan, store, mailbox.post) if plan.mqtt else None
+        self._seats = [
+            Seat(Lane(spec, plan.deadlines, explain=lambda fault, name=spec.pipeline: explain(name, fault)))  # type: ignore[misc]
+            for spec in plan.lanes
+        ]
+        self._paused = False
+        self._stage = Stage.RUNNING
+        self._give_up_at = 0.0
+        self._started = self._clock.monotonic()
+        self._control = ControlServer(plan.control, self._selector, self._answer, self._worker_pids)
+
+    def run(self) -> int:
+        """Run until a signal, the end of all sources or nothing is left that can run; give the exit code."""
+        restore = _signals_to(self._mailbox)
+        emit(Event.AGENT_STARTED, self._plan.device, profile=self._plan.profile.name)
+        try:
+            if self._uplink:
+                self._uplink.start()
+            for seat in self._seats:
+                seat.lane.start(self._clock.monotonic())
+                self._watch(seat)
+            self._notifier.ready(f"{len(self._seats)} pipelines")
+            while self._stage is not Stage.DONE:
+                ready = [key.data for key, _ in self._selector.select(self._wait_s()) if key.data]
+                self.turn(self._clock.monotonic(), ready, self._mailbox.take())
+        finally:
+            self._close()
+            restore()
+        emit(Event.AGENT_STOPPED, self._plan.device)
+        return EXIT_CONFIG if all(seat.lane.refused for seat in self._seats) else EXIT_OK
+
+    def turn(self, now: float, ready: Iterable[Callable[[], None]], posted: Iterable[object]) -> None:
+        """Take in what happened and decide, once.
+
+        Args:
+            now: seconds of the monotonic clock.
+            ready: handlers of the descriptors that became readable.
+            posted: events from threads and signal handlers.
+        """
+        for handle in ready:
+            handle()
+        for event in posted:
+            if isinstance(event, StopAsked):
+                self._stop(now, event.name)
+            elif self._uplink:
+                self._uplink.take(event, now)
+            if isinstance(event, Committed):
+                self._resume()
+        for seat in self._seats:
+            seat.lane.tick(now)
+            self._watch(seat)
+        if self._uplink:
+            self._uplink.tick(now)
+        self._control.tick(now)
+        self._advance(now)
+        fresh = now - self._store.heartbeat < _STALE_S and (not self._uplink or self._uplink.alive(now))
+        self._notifier.alive(now, earned=fresh)
+
+    def _stop(self, now: float, why: str) -> None:
+        if self._stage is not Stage.RUNNING:
+            self._give_up_at = now  # asked twice: leave what is undelivered for the next start
+            return
+        self._stage = Stage.STOPPING_LANES
+        emit(Event.AGENT_STOPPING, self._plan.device, why=why)
+        self._notifier.stopping()
+        for seat in self._seats:
+            seat.lane.stop(now)
+
+    def _advance(self, now: float) -> None:
+        """Move on through the stages of the end."""
+        if self._stage is Stage.RUNNING:
+            states = {seat.lane.state for seat in self._seats}
+            if states == {State.FATAL}:
+                self._stop(now, "no pipeline can run")
+            elif self._exit_when_ended and states <= {State.ENDED, State.FATAL}:
+                self._stop(now, "every source has ended")
+        if self._stage is Stage.STOPPING_LANES and all(s.lane.state in _OVER for s in self._seats):
+            self._stage = Stage.DELIVERING
+            self._give_up_at = now + self._plan.settings.shutdown_drain_s
+        if self._stage is Stage.DELIVERING:
+            committed = self._store.pending == 0
+            delivered = self._uplink is None or not self._uplink.online or self._store.status().backlog == 0
+            if (committed and delivered) or now >= self._give_up_at:
+                self._stage = Stage.DONE
+
+    def _watch(self, seat: Seat) -> None:
+        """Keep the selector's descriptors in step with the lane's process."""
+        run = seat.lane.run
+        wanted: dict[int, Callable[[], None]] = {}
+        if run is not None:
+            wanted[run.process.pidfd] = lambda: self._reap(seat)
+            if not run.closed and not self._paused:
+                wanted[run.process.channel.fileno()] = lambda: self._receive(seat)
+        for fd in seat.watched - wanted.keys():
+            self._selector.unregister(fd)
+        for fd in wanted.keys() - seat.watched:
+            self._selector.register(fd, selectors.EVENT_READ, wanted[fd])
+        seat.watched = set(wanted)
+
+    def _receive(self, seat: Seat) -> None:
+        self._keep(seat, seat.lane.receive())
+        if self._store.pending > _PENDING_HIGH and not self._paused:
+            self._paused = True  # workers block in send, live sources drop and count
+
+    def _resume(self) -> None:
+        if self._paused and self._store.pending < _PENDING_LOW:
+            self._paused = False
+
+    def _reap(self, seat: Seat) -> None:
+        for fd in seat.watched:
+            self._selector.unregister(fd)
+        seat.watched = set()
+        run = seat.lane.run
+        for _ in range(_LAST_READS):  # a dead worker's packets can still be read
+            if run is None or run.closed:
+                break
+            self._keep(seat, seat.lane.receive())
+        seat.lane.reap(self._clock.monotonic())
+        self._note_ledger(seat)
+
+    def _keep(self, seat: Seat, records: list[Record]) -> None:
+        """Put records into the store, each with its pipeline and model, and the ledgers as of now."""
+        if not records:
+            return
+        ready = seat.lane.ready
+        model = f"{ready.model}#{ready.sha256[:12]}" if ready else ""
+        seat.meter.add(self._clock.monotonic(), [r.infer_us for r in records if r.kind != "failed"])
+        self._store.put(
+            [{"pipeline": seat.lane.name, "model": model, **record.as_json()} for record in records],
+            self._ledgers(),
+        )
+        seat.noted = seat.lane.ledger.to_json()
+
+    def _note_ledger(self, seat: Seat) -> None:
+        """Send a ledger that changed without a result: what a crash took, what was left at the end."""
+        counts = seat.lane.ledger.to_json()
+        if counts == seat.noted or not counts["captured"]:
+            return
+        seat.noted = counts
+        now_ns = int(self._clock.monotonic() * 1e9)
+        note = {"pipeline": seat.lane.name, "kind": "ledger", "captured_ns": now_ns, "items": [counts]}
+        self._store.put([note], self._ledgers())
+
+    def _ledgers(self) -> dict[str, dict[str, Any]]:
+        return {seat.lane.name: seat.lane.ledger.to_json() for seat in self._seats}
+
+    def _wait_s(self) -> float:
+        now = self._clock.monotonic()
+        waits = [w for seat in self._seats if (w := seat.lane.next_tick(now)) is not None]
+        return min([*waits, _LONGEST_WAIT_S])
+
+    def _worker_pids(self) -> set[int]:
+        return {seat.lane.run.process.pid for seat in self._seats if seat.lane.run}
+
+    def _answer(self, request: dict[str, Any]) -> dict[str, Any]:
+        """Reply to a request on the control socket."""
+        return report(
+            request,
+            plan=self._plan,
+            uptime_s=self._clock.monotonic() - self._started,
+            now=self._clock.monotonic(),
+            pipelines=[(seat.lane, seat.meter) for seat in self._seats],
+            store=self._store.status(),
+            uplink=self._uplink,
+        )
+
+    def _close(self) -> None:
+        self._control.close()
+        if self._uplink:
+            self._uplink.close()
+        self._store.close(_CLOSE_S)
+        for seat in self._seats:
+            for fd in seat.watched:
+                self._selector.unregister(fd)
+            if seat.lane.run:  # stuck in the kernel, or an error ended this loop
+                seat.lane.run.process.signal(signal.SIGKILL)
+                seat.lane.run.process.close()
+        self._selector.close()
+        self._mailbox.close()
+
+
+def _signals_to(mailbox: Mailbox) -> Callable[[], None]:
+    """Turn SIGTERM and SIGINT into posts; give the function that puts things back."""
+    numbers = (signal.SIGTERM, signal.SIGINT)
+    before = [signal.signal(n, lambda n, _: mailbox.post(StopAsked(signal.Signals(n).name))) for n in numbers]
+    wake_before = signal.set_wakeup_fd(mailbox.wake_fd, warn_on_full_buffer=False)
+
+    def restore() -> None:
+        signal.set_wakeup_fd(wake_before)
+        for number, handler in zip(numbers, before, strict=True):
+            signal.signal(number, handler)
+
+    return restore

@@ -1,0 +1,157 @@
+"""The words that flow along the data path, and the seams between its parts.
+
+Everything here is light: the supervisor imports it, so numpy stays a name for type checkers.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    import numpy as np
+
+    Array = np.ndarray[Any, np.dtype[Any]]
+
+JsonValue = Any
+"""A value that JSON can carry: None, bool, int, float, str, list or dict of these."""
+
+
+class Phase(IntEnum):
+    """What a thread of a worker does; each has a deadline, or none."""
+
+    NONE = 0
+    START = 1
+    LOAD = 2
+    OPEN = 3
+    CAPTURE = 4
+    PREPROCESS = 5
+    WAIT = 6
+    INVOKE = 7
+    DECODE = 8
+    SEND = 9
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """One unit of input from a camera or a sensor; a window of samples is a frame, too.
+
+    Attributes:
+        seq: position in its source, from 0, rising by one; survives a restart of the worker.
+        captured_ns: CLOCK_MONOTONIC at capture, nanoseconds. Wall time is stamped once, at the store.
+        data: uint8 (height, width, 3) in BGR order for pictures, float32 (samples, channels) for windows.
+            Valid until the next ``read``: a source may reuse the buffer.
+        origin: where a recorded frame came from (a file name), else "".
+    """
+
+    seq: int
+    captured_ns: int
+    data: Array
+    origin: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class FrameInfo:
+    """What outlives a frame's pixels: enough to decode, and to say which frame it was."""
+
+    seq: int
+    captured_ns: int
+    height: int
+    width: int
+    origin: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class TensorSpec:
+    """The contract of one input or output tensor, as the model file states it.
+
+    Attributes:
+        name: the tensor's name in the graph.
+        dtype: numpy's name for the element type, such as "int8" or "float32".
+        shape: the dimensions, batch first.
+        scale: quantization scales; empty means not quantized, one means per tensor.
+        zero_point: as many as scales.
+        axis: the dimension that the scales run along when there are several.
+    """
+
+    name: str
+    dtype: str
+    shape: tuple[int, ...]
+    scale: tuple[float, ...] = ()
+    zero_point: tuple[int, ...] = ()
+    axis: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What a decoder says of one frame. ``items`` hold JSON values only; scores lie in [0, 1]."""
+
+    kind: str
+    items: tuple[Mapping[str, JsonValue], ...]
+
+
+class Source(Protocol):
+    """Where frames come from. One thread reads it, and the same thread closes it."""
+
+    @property
+    def live(self) -> bool:
+        """True when frames are lost unless read in time; False for recordings, which wait."""
+
+    def read(self, timeout_s: float) -> Frame | None:
+        """Give the next frame, or None when none came in ``timeout_s``.
+
+        Raises:
+            SourceLost: the device or stream is gone; opening it again may help.
+            SourceEnded: a recording has given its last frame.
+            InputRejected: this one frame cannot be read (counted as failed); the next may be fine.
+        """
+
+    def close(self) -> None:
+        """Release the device. Idempotent."""
+
+
+class Backend(Protocol):
+    """A loaded model on a runtime and a delegate."""
+
+    @property
+    def inputs(self) -> tuple[TensorSpec, ...]:
+        """The input tensors, in the model's order."""
+
+    @property
+    def outputs(self) -> tuple[TensorSpec, ...]:
+        """The output tensors, in the model's order."""
+
+    @property
+    def runtime(self) -> str:
+        """Name and version of the runtime, such as "ai-edge-litert 2.3.0"."""
+
+    @property
+    def delegate(self) -> str:
+        """What runs the graph: "xnnpack", "cpu", or a delegate's name."""
+
+    @property
+    def delegated(self) -> tuple[int, int]:
+        """How many operators the delegate has taken, and how many the model has."""
+
+    def infer(self, tensors: Sequence[Array]) -> Sequence[Array]:
+        """Run the model once. What comes back is the caller's: no view into the interpreter's arena.
+
+        Raises:
+            BackendFault: the runtime or the delegate refused.
+        """
+
+    def close(self) -> None:
+        """Free the model. Idempotent."""
+
+
+class Decoder(Protocol):
+    """Turns a model's outputs into a result. Pure: no I/O, no clock, no state."""
+
+    def decode(self, outputs: Sequence[Array], frame: FrameInfo) -> Result:
+        """Read ``outputs`` (raw, as the model gave them, still quantized) as this task's answer.
+
+        Coordinates are normalised to the source's frame. No NaN leaves a decoder.
+        """

@@ -1,0 +1,150 @@
+"""The way up: the link to the broker and the delivery of results over it, as the supervisor sees them."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+from agent import __version__
+from agent.delivery import Delivery
+from agent.events import Event, emit
+from agent.link import topics
+from agent.link.mqtt import Link
+from agent.link.settings import LinkDown, LinkMessage, LinkPublished, LinkSettings, LinkUp, Message
+from agent.link.window import Window
+from agent.store.reports import Committed, Leased
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from agent.config import Mqtt
+    from agent.plan import Plan
+    from agent.store.thread import Store
+
+_STREAM = "result"
+_STALE_S = 60.0
+"""An attempt to connect blocks the link's thread as long as name look-up, TCP and TLS take."""
+_FAREWELL_S = 2.0
+_CREDENTIAL = "mqtt-password"
+
+
+class Uplink:
+    """Owns the link's thread and the delivery.
+
+    Args:
+        plan: says who we are and which broker there is; it must name one.
+        store: where batches come from.
+        post: where the link's thread leaves its events; they come back through ``take``.
+    """
+
+    def __init__(self, plan: Plan, store: Store, post: Callable[[object], None]) -> None:
+        mqtt = plan.settings.mqtt
+        if mqtt is None:
+            raise ValueError("there is no broker in the plan")
+        ack_topic = topics.down_ack(mqtt.fleet, plan.device)
+        self._state_topic = topics.up_state(mqtt.fleet, plan.device)
+        settings = _link_settings(mqtt, plan.device)
+        self._broker = settings.broker
+        self._link = Link(
+            settings,
+            post=post,
+            subscriptions=((ack_topic, 1),),
+            birth=self._state(online=True),
+            will=self._state(online=False),
+        )
+        self._delivery = Delivery(
+            store,
+            self._link,
+            device=plan.device,
+            stream=_STREAM,
+            results_topic=topics.up_results(mqtt.fleet, plan.device),
+            ack_topic=ack_topic,
+            window=Window(resend_s=mqtt.resend_s),
+        )
+        self._protocol = ""
+        self._problem = ""
+        self.online = False
+
+    def start(self) -> None:
+        """Connect, and connect again whenever the link is lost."""
+        self._link.start()
+
+    def take(self, event: object, now: float) -> None:
+        """Take in an event of the link or the store; others are ignored."""
+        match event:
+            case LinkUp():
+                self.online = True
+                self._protocol, self._problem = event.protocol, ""
+                emit(Event.LINK_ONLINE, self._broker, protocol=event.protocol)
+                self._delivery.on_link_up(event, now)
+            case LinkDown():
+                self.online = False
+                self._problem = event.reason
+                self._delivery.on_link_down()
+            case LinkMessage():
+                self._delivery.on_message(event, now)
+            case LinkPublished():
+                self._delivery.on_published(event, now)
+            case Committed():
+                self._delivery.on_committed(now)
+            case Leased(lease=lease):
+                self._delivery.on_leased(lease, now)
+
+    def tick(self, now: float) -> None:
+        """Look after what is overdue."""
+        self._delivery.tick(now)
+
+    def alive(self, now: float) -> bool:
+        """Whether the link's thread does its work."""
+        return self._link.alive and now - self._link.heartbeat < _STALE_S
+
+    def status(self) -> dict[str, Any]:
+        """For the status report."""
+        delivery = self._delivery.status
+        return {
+            "state": self._link.state.value,
+            "broker": self._broker,
+            "protocol": self._protocol,
+            "problem": self._problem,
+            "batches_sent": delivery.sent,
+            "batches_resent": delivery.resent,
+            "batches_in_flight": delivery.in_flight,
+            "blocked": delivery.blocked,
+        }
+
+    def close(self) -> None:
+        """Say goodbye, if anybody listens, and end the thread."""
+        if self.online:
+            farewell = self._state(online=False)
+            self._link.publish(farewell.topic, farewell.payload, retain=True)
+        self._link.close(_FAREWELL_S)
+
+    def _state(self, *, online: bool) -> Message:
+        body = {"v": 1, "online": online, "version": __version__}
+        return Message(self._state_topic, orjson.dumps(body), qos=1, retain=True)
+
+
+def _link_settings(mqtt: Mqtt, device: str) -> LinkSettings:
+    return LinkSettings(
+        host=mqtt.host,
+        port=mqtt.port,
+        client_id=f"{mqtt.fleet}-{device}",
+        protocol=mqtt.protocol,
+        keepalive_s=mqtt.keepalive_s,
+        username=mqtt.username,
+        password=_credential() or mqtt.password.get_secret_value(),
+        tls=bool(mqtt.ca_file),
+        ca_file=mqtt.ca_file,
+        cert_file=mqtt.cert_file,
+        key_file=mqtt.key_file,
+    )
+
+
+def _credential() -> str:
+    """The password from systemd's LoadCredential=, if it was given one."""
+    folder = os.environ.get("CREDENTIALS_DIRECTORY", "")
+    path = Path(folder, _CREDENTIAL)
+    return path.read_text(encoding="utf-8").strip() if folder and path.is_file() else ""

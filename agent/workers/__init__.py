@@ -1,0 +1,1 @@
+"""Worker processes: spawn, messages, heartbeat, deadlines, and the program itself."""

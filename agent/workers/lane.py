@@ -1,0 +1,283 @@
+"""A lane, as the supervisor sees it: one worker process, its state, its deadlines and its frame ledger.
+
+The lane decides; it is told the time, and never sleeps. What it decides shows as signals to the process,
+events, and the ledger. ``tick`` and ``next_tick`` are the clock's side, ``receive`` and ``reap`` the
+process's side.
+"""
+
+from __future__ import annotations
+
+import signal
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+from agent.errors import EXIT_CONFIG, AgentError, MessageInvalid
+from agent.events import Event, emit
+from agent.fsm import Machine
+from agent.ledger import Ledger
+from agent.types import Phase
+from agent.workers import messages
+from agent.workers.heartbeat import Slot
+from agent.workers.policy import TABLE, Happening, RestartDelay, State, limit_s
+from agent.workers.process import WorkerProcess
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from agent.config import Deadlines
+
+_TICK_S = 0.25
+_STOP_S, _TERM_S, _KILL_S = 5.0, 0.5, 5.0
+_PACKETS_A_TURN = 64
+_POISON_RUNS = 2
+"""A frame of a recording is given up when so many runs in a row died before they settled it."""
+
+
+@dataclass(slots=True)
+class Run:
+    """One life of the worker."""
+
+    process: WorkerProcess
+    started: float
+    ledger: Ledger = field(default_factory=Ledger)
+    ready: messages.Ready | None = None
+    live: bool | None = None
+    fault: messages.Fault | None = None
+    ended: bool = False
+    closed: bool = False
+    escalate_at: float | None = None
+    signals: list[signal.Signals] = field(default_factory=list)
+
+
+class Lane:
+    """One worker process and all that is known of it."""
+
+    def __init__(
+        self,
+        spec: messages.LaneSpec,
+        deadlines: Deadlines,
+        *,
+        spawn: Callable[[bytes], WorkerProcess] = WorkerProcess,
+        explain: Callable[[messages.Fault], AgentError] | None = None,
+    ) -> None:
+        self._spec = spec
+        self._deadlines = deadlines
+        self._spawn = spawn
+        self._explain = explain or error_of
+        self._machine = Machine(TABLE, State.STOPPED)
+        self._delay = RestartDelay()
+        self._restart_at = 0.0
+        self._closed = Ledger()
+        self._idle_deaths = 0
+        self.run: Run | None = None
+        self.restarts = 0
+        self.refused = False
+        self.ready: messages.Ready | None = None
+        self.fault: messages.Fault | None = None
+
+    @property
+    def name(self) -> str:
+        """The pipeline's name."""
+        return self._spec.pipeline
+
+    @property
+    def state(self) -> State:
+        """Where the lane stands."""
+        return self._machine.state
+
+    @property
+    def ledger(self) -> Ledger:
+        """The pipeline's accounts over all runs, as of the last message."""
+        return self._closed + self.run.ledger if self.run else self._closed
+
+    def start(self, now: float) -> None:
+        """Start the worker; a machine that cannot even start one is tried again after a while."""
+        self._machine.fire(Happening.START)
+        spec = self._spec.model_copy(update={"start": self._spec.start + self._closed.captured})
+        try:
+            process = self._spawn(spec.model_dump_json().encode())
+        except OSError as error:
+            emit(Event.LANE_DIED, self.name, problem=f"cannot start: {error}")
+            self._back_off(now, 0.0)
+            return
+        process.page.enter(Slot.INFER, Phase.START)
+        self.run = Run(process, started=now)
+        emit(Event.LANE_STARTED, self.name, pid=process.pid)
+
+    def stop(self, now: float) -> None:
+        """Ask the worker to finish what is in flight and end."""
+        if self.state in {State.STOPPED, State.STOPPING, State.STUCK}:
+            return
+        self._machine.fire(Happening.STOP)
+        if self.run is None:
+            return
+        try:
+            self.run.process.channel.send(b'{"type":"stop"}')
+        except OSError:
+            self._escalate(self.run, now)  # no room or nobody there: signals are left
+        else:
+            self.run.escalate_at = now + _STOP_S
+
+    def receive(self, packets: int = _PACKETS_A_TURN) -> list[messages.Record]:
+        """Take in what the worker has sent, so many packets at most; give the records among it."""
+        run = self.run
+        records: list[messages.Record] = []
+        if run is None or run.closed:
+            return records
+        for _ in range(packets):
+            packet = run.process.channel.receive()
+            if packet is None:
+                break
+            if packet == b"":
+                run.closed = True
+                break
+            try:
+                message = messages.parse(packet)
+            except MessageInvalid as error:
+                emit(Event.MESSAGE_REFUSED, self.name, problem=error)
+                run.closed = True
+                run.process.signal(signal.SIGKILL)
+                break
+            if isinstance(message, messages.Results):
+                records.extend(message.records)
+            self._take(run, message)
+        return records
+
+    def _take(self, run: Run, message: messages.FromWorker) -> None:
+        match message:
+            case messages.Ready():
+                self.ready = run.ready = message
+                if self.state is State.STARTING:
+                    self._machine.fire(Happening.READY)
+                emit(Event.LANE_READY, self.name, model=message.model, delegate=message.delegate)
+            case messages.Opened(live=live):
+                run.live = live
+                emit(Event.SOURCE_OPENED, self.name)
+            case messages.Lost(problem=problem):
+                emit(Event.SOURCE_LOST, self.name, problem=problem)
+            case messages.Results(ledger=counts) | messages.Ended(ledger=counts):
+                self._account(run, counts.ledger())
+                if isinstance(message, messages.Ended):
+                    run.ended = True
+                    emit(Event.SOURCE_ENDED, self.name, remark=message.remark)
+            case messages.Fault():
+                self.fault = run.fault = message
+
+    def _account(self, run: Run, ledger: Ledger) -> None:
+        for reason, count in ledger.failed.items():
+            if (more := count - run.ledger.failed.get(reason, 0)) > 0:
+                emit(Event.FRAME_FAILED, self.name, count=more, reason=reason)
+        for reason, count in ledger.dropped.items():
+            if (more := count - run.ledger.dropped.get(reason, 0)) > 0:
+                emit(Event.FRAME_DROPPED, self.name, count=more, reason=reason)
+        run.ledger = ledger
+        if not ledger.balanced:
+            emit(Event.LEDGER_UNBALANCED, self.name, ledger=ledger.to_json())
+
+    def reap(self, now: float) -> int | None:
+        """After the process ended and its packets are read: close its accounts, decide what is next.
+
+        Returns:
+            Frames that this death took, or None when the process still runs.
+        """
+        run = self.run
+        if run is None or (code := run.process.exit_code()) is None:
+            return None
+        closed = self._settled(run)
+        lost = closed.lost
+        self._closed = self._closed + closed
+        self.run = None
+        run.process.close()
+        if lost:
+            emit(Event.FRAME_LOST, self.name, count=lost, frames=lost)
+        if code == 0 and run.ended:
+            self._machine.fire(Happening.FINISHED)
+        elif code == EXIT_CONFIG:
+            self.refused = True
+            self._machine.fire(Happening.REFUSED)
+            emit(Event.LANE_REFUSED, self.name, problem=self._reason(run, code))
+        else:
+            self._died(run, code, now)
+        return lost
+
+    def _settled(self, run: Run) -> Ledger:
+        if run.live is False:  # the next run reads again what this one had not settled
+            closed = replace(run.ledger, captured=run.ledger.settled, in_flight=0)
+            stopping = self.state is State.STOPPING
+            self._idle_deaths = 0 if closed.captured or run.ended or stopping else self._idle_deaths + 1
+            if self._idle_deaths >= _POISON_RUNS:
+                self._idle_deaths = 0
+                closed += Ledger(captured=1, lost=1)
+            return closed
+        return run.ledger.closed_by_crash(run.process.page.captured)
+
+    def _died(self, run: Run, code: int, now: float) -> None:
+        if self.state is State.STOPPING:
+            self._machine.fire(Happening.DIED)
+            return
+        emit(Event.LANE_DIED, self.name, problem=self._reason(run, code))
+        self.restarts += 1
+        self._back_off(now, now - run.started)
+
+    def _back_off(self, now: float, ran_s: float) -> None:
+        self._machine.fire(Happening.DIED)
+        self._restart_at = now + self._delay.after(ran_s)
+
+    def _reason(self, run: Run, code: int) -> str:
+        if run.fault:
+            return str(self._explain(run.fault))
+        if code < 0:
+            return f"ended by {signal.Signals(-code).name}"
+        return f"exit code {code}"
+
+    def tick(self, now: float) -> None:
+        """Do what time calls for: start again, notice an overrun, climb from SIGTERM to SIGKILL."""
+        run = self.run
+        if run is None:
+            if self.state is State.BACKOFF and now >= self._restart_at:
+                self.start(now)
+            return
+        if run.escalate_at is not None:
+            if now >= run.escalate_at:
+                self._escalate(run, now)
+        elif self.state in {State.STARTING, State.RUNNING}:
+            self._judge(run, now)
+
+    def _judge(self, run: Run, now: float) -> None:
+        for slot in (Slot.CAPTURE, Slot.INFER):
+            phase, since = run.process.page.read(slot)
+            limit = limit_s(phase, self._deadlines)
+            if limit is not None and now - since > limit:
+                doing = f"{slot.name.lower()} thread in {phase.name.lower()}"
+                emit(Event.LANE_HUNG, self.name, doing=doing, seconds=round(now - since, 1))
+                self._machine.fire(Happening.OVERRUN)
+                self._escalate(run, now)
+                return
+
+    def _escalate(self, run: Run, now: float) -> None:
+        """SIGTERM, then SIGKILL, then call it stuck."""
+        if not run.signals:
+            run.signals.append(signal.SIGTERM)
+            run.escalate_at = now + _TERM_S
+        elif len(run.signals) == 1:
+            run.signals.append(signal.SIGKILL)
+            run.escalate_at = now + _KILL_S
+        else:
+            run.escalate_at = None
+            self._machine.fire(Happening.UNREAPED)
+            emit(Event.LANE_STUCK, self.name, pid=run.process.pid)
+            return
+        run.process.signal(run.signals[-1])
+
+    def next_tick(self, now: float) -> float | None:
+        """Seconds until ``tick`` wants to be called; None when only the process can change anything."""
+        if self.run is None:
+            return max(0.0, self._restart_at - now) if self.state is State.BACKOFF else None
+        if self.run.escalate_at is not None:
+            return max(0.0, self.run.escalate_at - now)
+        return _TICK_S
+
+
+def error_of(fault: messages.Fault) -> AgentError:
+    """Make a worker's fault an error again, to be worded and raised on this side."""
+    return AgentError(fault.op, fault.subject, fault.problem, fault.hint)

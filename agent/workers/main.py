@@ -1,0 +1,170 @@
+"""The worker program: one pipeline, from its source to results on the socket.
+
+``python -m agent.workers.main SOCKET_FD PAGE_FD SPEC_FD PARENT_PID`` is started by the supervisor and dies
+with it: by PR_SET_PDEATHSIG, and when the socket closes. Exit codes: 0 done, 1 failed (start me again),
+78 the configuration, the model or a recording is wrong (don't).
+"""
+
+from __future__ import annotations
+
+import ctypes
+import faulthandler
+import os
+import signal
+import sys
+import threading
+from typing import TYPE_CHECKING, NoReturn
+
+import orjson
+from pydantic import ValidationError
+
+from agent.errors import EXIT_CONFIG, EXIT_FAILED, EXIT_OK, AgentError, ConfigInvalid, Fatal, Rejected
+from agent.types import Phase
+from agent.workers.heartbeat import Page, Slot
+from agent.workers.ipc import Channel
+from agent.workers.messages import LaneSpec
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from pydantic import BaseModel
+
+    from agent.ledger import Ledger
+
+_PR_SET_PDEATHSIG = 1
+
+
+class SocketOutlet:
+    """Sends what the pipeline says to the supervisor. Safe from any thread: a packet is sent whole."""
+
+    def __init__(self, channel: Channel, page: Page) -> None:
+        self._channel = channel
+        self._page = page
+
+    def say(self, message: Mapping[str, object]) -> None:
+        """Send one message."""
+        self._channel.send(orjson.dumps(message))
+
+    def results(self, ledger: Ledger, records: Sequence[bytes]) -> None:
+        """Send records and the ledger as of the last of them."""
+        counts = orjson.dumps(_counts(ledger))
+        body = b",".join(records)
+        self._channel.send(b'{"type":"results","ledger":' + counts + b',"records":[' + body + b"]}")
+
+    def opened(self, *, live: bool) -> None:
+        """Say that the source is open."""
+        self.say({"type": "opened", "live": live})
+
+    def lost(self, problem: str) -> None:
+        """Say that the source is gone."""
+        self.say({"type": "lost", "problem": problem[:4000]})
+
+    def captured(self, count: int) -> None:
+        """Note how many frames were captured, where it outlives this process."""
+        self._page.captured = count
+
+
+def _counts(ledger: Ledger) -> dict[str, object]:
+    counts = ledger.to_json()
+    del counts["lost"]  # a worker cannot tell what its own death will take
+    return counts
+
+
+def validated(model: type[BaseModel], options: Mapping[str, object], *where: str) -> BaseModel:
+    """Check a plugin's options.
+
+    Raises:
+        ConfigInvalid: ``loc`` is the key's path inside the pipeline's table.
+    """
+    try:
+        return model.model_validate(options)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        loc = (*where, *first["loc"])
+        raise ConfigInvalid("read", ".".join(map(str, loc)), first["msg"], loc=loc) from error
+
+
+def run(spec: LaneSpec, outlet: SocketOutlet, page: Page, stop: threading.Event) -> str:
+    """Build the pipeline that ``spec`` describes and run it to its end; give a remark on the end, or ""."""
+    from agent.workers.assembly import assemble
+
+    page.enter(Slot.INFER, Phase.LOAD)
+    pipeline = assemble(
+        spec,
+        reporter=outlet,
+        outlet=outlet,
+        stop=stop,
+        validated=validated,
+        beats=(lambda phase: page.enter(Slot.CAPTURE, phase), lambda phase: page.enter(Slot.INFER, phase)),
+    )
+    outlet.say({"type": "ready", **pipeline.facts})
+    try:
+        remark = pipeline.runner.run()
+    finally:
+        pipeline.backend.close()
+    outlet.say({"type": "ended", "ledger": _counts(pipeline.slot.ledger()), "remark": remark})
+    return remark
+
+
+def _exit_code(error: AgentError) -> int:
+    """What a new process would do no better at is not worth a restart."""
+    return EXIT_CONFIG if isinstance(error, (Fatal, Rejected)) else EXIT_FAILED
+
+
+def _fault(error: AgentError) -> dict[str, object]:
+    return {
+        "type": "fault",
+        "error": type(error).__name__,
+        "op": error.op[:4000],
+        "subject": error.subject[:4000],
+        "problem": error.problem[:4000],
+        "hint": error.hint[:4000],
+        "loc": list(error.loc) if isinstance(error, ConfigInvalid) else [],
+    }
+
+
+def _follow(channel: Channel, stop: threading.Event) -> None:
+    """Obey the supervisor, and leave at once when it is gone."""
+    while packet := channel.receive():
+        if orjson.loads(packet).get("type") == "stop":
+            stop.set()
+    os._exit(EXIT_FAILED)
+
+
+def _tie_to_parent(parent: int) -> None:
+    ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:  # it died before the tie was made
+        os._exit(EXIT_FAILED)
+
+
+def main() -> NoReturn:
+    """Run the program; never returns."""
+    socket_fd, page_fd, spec_fd, parent = map(int, sys.argv[1:5])
+    _tie_to_parent(parent)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    faulthandler.enable()
+    page = Page(page_fd)
+    with os.fdopen(spec_fd, "rb") as file:
+        spec = LaneSpec.model_validate_json(file.read())
+    channel = Channel.from_fd(socket_fd)
+    outlet = SocketOutlet(channel, page)
+    stop = threading.Event()
+    threading.Thread(target=_follow, args=(channel, stop), name="control", daemon=True).start()
+    code = EXIT_OK
+    try:
+        run(spec, outlet, page, stop)
+    except AgentError as error:
+        code = _exit_code(error)
+        outlet.say(_fault(error))
+    except Exception as error:  # noqa: BLE001 - the boundary: say it, then let a new process start
+        code = EXIT_FAILED
+        sys.excepthook(type(error), error, error.__traceback__)
+        bug = AgentError("run", spec.pipeline, f"{type(error).__name__}: {error}", "This is a bug: report it")
+        outlet.say(_fault(bug))
+    # Native threads may hang: leave without waiting for them.
+    sys.stderr.flush()
+    os._exit(code)
+
+
+if __name__ == "__main__":
+    main()

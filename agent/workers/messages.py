@@ -1,0 +1,166 @@
+"""What a worker and its supervisor say to each other: JSON in one packet, checked at the border.
+
+The worker runs native code on untrusted pixels, so the supervisor believes nothing that does not validate.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+
+from agent.errors import MessageInvalid
+from agent.ledger import Ledger
+
+Count = Annotated[int, Field(ge=0, lt=1 << 53)]
+Stamp = Annotated[int, Field(ge=0, lt=1 << 63)]
+Word = Annotated[str, Field(max_length=200)]
+Text = Annotated[str, Field(max_length=4000)]
+
+
+class _Message(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class LaneSpec(_Message):
+    """What a worker is to do; it arrives in a memfd, since a list of images can be long."""
+
+    pipeline: str
+    model: str
+    folder: str = ""
+    """Relative paths of models and labels start here."""
+    task: str = ""
+    decoder: dict[str, Any] = {}
+    labels: str = ""
+    backend: str = "tflite"
+    backend_options: dict[str, Any] = {}
+    source: str
+    source_options: dict[str, Any] = {}
+    start: int = 0
+    """The first frame's sequence number."""
+    once: bool = False
+    """Fail when the source isn't there, in place of trying again: `check` and `infer`."""
+    probe: bool = False
+    """Stop after the first frame: `check`."""
+    draw: str = ""
+    """A folder for annotated pictures, or ""."""
+
+
+class Counts(_Message):
+    """A ledger, on the wire."""
+
+    captured: Count = 0
+    inferred: Count = 0
+    gated: Count = 0
+    dropped: dict[Word, Count] = Field(default={}, max_length=32)
+    failed: dict[Word, Count] = Field(default={}, max_length=32)
+    in_flight: Count = 0
+
+    def ledger(self) -> Ledger:
+        """The same as a ledger; a worker cannot declare its own losses."""
+        return Ledger(
+            captured=self.captured,
+            inferred=self.inferred,
+            gated=self.gated,
+            dropped=self.dropped,
+            failed=self.failed,
+            in_flight=self.in_flight,
+        )
+
+
+class Record(_Message):
+    """The result of one frame, or why it failed (`kind` "failed")."""
+
+    frame: Count
+    captured_ns: Stamp
+    infer_us: Count = 0
+    kind: Word
+    items: list[dict[str, Any]]
+    origin: Annotated[str, Field(max_length=4096)] = ""
+
+    def as_json(self) -> dict[str, Any]:
+        """The fields, without those that say nothing."""
+        body: dict[str, Any] = {
+            "frame": self.frame,
+            "captured_ns": self.captured_ns,
+            "infer_us": self.infer_us,
+            "kind": self.kind,
+            "items": self.items,
+        }
+        if self.origin:
+            body["origin"] = self.origin
+        return body
+
+
+class Ready(_Message):
+    """The model is loaded and has run once."""
+
+    type: Literal["ready"] = "ready"
+    model: Word
+    sha256: Word
+    task: Word
+    runtime: Word
+    delegate: Word
+    delegated: tuple[Count, Count]
+    """Nodes that the delegate runs, and nodes in all."""
+
+
+class Opened(_Message):
+    """The source is open; `live` says whether unread frames are lost."""
+
+    type: Literal["opened"] = "opened"
+    live: bool
+
+
+class Lost(_Message):
+    """The source is gone; the worker tries to open it again."""
+
+    type: Literal["lost"] = "lost"
+    problem: Text
+
+
+class Results(_Message):
+    """Records since the last message, and the worker's ledger as of the last of them."""
+
+    type: Literal["results"] = "results"
+    ledger: Counts
+    records: list[Record] = Field(max_length=4096)
+
+
+class Ended(_Message):
+    """The source is over or a stop was asked for; every frame is settled."""
+
+    type: Literal["ended"] = "ended"
+    ledger: Counts
+    remark: Text = ""
+
+
+class Fault(_Message):
+    """Why the worker is about to exit: one of our errors, flattened to text."""
+
+    type: Literal["fault"] = "fault"
+    error: Word
+    op: Text
+    subject: Text
+    problem: Text
+    hint: Text = ""
+    loc: list[str | int] = []
+    """For ConfigInvalid: the path of the key inside the pipeline's table."""
+
+
+FromWorker = Annotated[Ready | Opened | Lost | Results | Ended | Fault, Field(discriminator="type")]
+_from_worker: TypeAdapter[Ready | Opened | Lost | Results | Ended | Fault] = TypeAdapter(FromWorker)
+
+
+def parse(packet: bytes) -> Ready | Opened | Lost | Results | Ended | Fault:
+    """Read a worker's packet.
+
+    Raises:
+        MessageInvalid: it is not one of the messages above.
+    """
+    try:
+        return _from_worker.validate_json(packet)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        where = ".".join(map(str, first["loc"]))
+        raise MessageInvalid("read packet", f"from worker ({where})", first["msg"]) from error

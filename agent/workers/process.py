@@ -1,0 +1,65 @@
+"""A worker process, from outside: spawn, signals, exit. A program, not a fork: no inherited locks."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+from agent.workers.heartbeat import Page
+from agent.workers.ipc import Channel
+
+if TYPE_CHECKING:
+    import signal
+
+_KEPT = ("PATH", "LANG", "LC_ALL", "HOME", "TMPDIR", "TZ", "LD_LIBRARY_PATH")
+
+
+class WorkerProcess:
+    """A running ``python -m agent.workers.main`` with its channel, its heartbeat page and its pidfd."""
+
+    def __init__(self, spec_json: bytes) -> None:
+        self.page = Page.create()
+        self.channel, theirs = Channel.pair()
+        spec_fd = os.memfd_create("edge-agent-lane", os.MFD_CLOEXEC)
+        try:
+            with open(spec_fd, "wb", closefd=False) as file:
+                file.write(spec_json)
+            os.lseek(spec_fd, 0, os.SEEK_SET)
+            fds = (theirs.fileno(), self.page.fd, spec_fd)
+            command = [sys.executable, "-I", "-m", "agent.workers.main", *map(str, fds), str(os.getpid())]
+            environment = {name: os.environ[name] for name in _KEPT if name in os.environ}
+            # A session of its own: the terminal's ^C reaches the supervisor only.
+            self._process = subprocess.Popen(
+                command, pass_fds=fds, env=environment, stdin=subprocess.DEVNULL, start_new_session=True
+            )
+        except OSError:
+            self.channel.close()
+            self.page.close()
+            raise
+        finally:
+            theirs.close()
+            os.close(spec_fd)
+        self.pidfd = os.pidfd_open(self._process.pid)
+
+    @property
+    def pid(self) -> int:
+        """The process id."""
+        return self._process.pid
+
+    def signal(self, number: signal.Signals) -> None:
+        """Send a signal; one that has ended already is left alone."""
+        self._process.send_signal(number)
+
+    def exit_code(self) -> int | None:
+        """The exit code once it has ended, negative for a signal; None while it runs."""
+        return self._process.poll()
+
+    def close(self) -> None:
+        """Free the descriptors. The process must have ended, or be stuck for good."""
+        self.channel.close()
+        self.page.close()
+        if self.pidfd >= 0:
+            os.close(self.pidfd)
+            self.pidfd = -1

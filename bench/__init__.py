@@ -1,0 +1,1 @@
+"""Performance claims, each a program: ours and what a user would pick otherwise, interleaved in one run."""

@@ -1,0 +1,1 @@
+"""The glyph classifier: its data, network, training and bundle."""

@@ -1,0 +1,69 @@
+"""Runs .tflite files in the real interpreter, one input after the other: to calibrate and to measure."""
+
+from __future__ import annotations
+
+from importlib.metadata import version
+from typing import TYPE_CHECKING
+
+import numpy as np
+from ai_edge_litert.interpreter import Interpreter
+
+from models.quantize import Quant, Range, dequantize, quantize
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from ai_edge_litert.interpreter import TensorDetails
+
+    from agent.types import Array
+
+RUNTIME = f"ai-edge-litert {version('ai-edge-litert')}"
+"""What runs models here, as manifests name it."""
+
+
+class Runner:
+    """A model of one input and one output; real values in, real values out."""
+
+    def __init__(self, content: bytes, *, observe: bool = False) -> None:
+        self._interpreter = Interpreter(
+            model_content=content, num_threads=1, experimental_preserve_all_tensors=observe
+        )
+        self._interpreter.allocate_tensors()
+        (self._input,) = self._interpreter.get_input_details()
+        (self._output,) = self._interpreter.get_output_details()
+
+    def run(self, values: Array) -> Array:
+        """Infer once.
+
+        Args:
+            values: real, the input's shape without the batch.
+
+        Returns:
+            float32, the output's shape without the batch.
+        """
+        given = values.astype(np.float32)
+        if quant := _quant(self._input):
+            given = quantize(given, quant, "uint8" if self._input["dtype"] is np.uint8 else "int8")
+        self._interpreter.set_tensor(self._input["index"], given[None])
+        self._interpreter.invoke()
+        stored: Array = self._interpreter.get_tensor(self._output["index"])[0].astype(np.float32)
+        quant = _quant(self._output)
+        return dequantize(stored, quant) if quant else stored
+
+    def ranges(self, inputs: Iterable[Array]) -> dict[str, Range]:
+        """Run ``inputs`` and give each tensor's lowest and highest value by name (needs ``observe``)."""
+        found: dict[str, Range] = {}
+        for values in inputs:
+            self.run(values)
+            for tensor in self._interpreter.get_tensor_details():
+                data = self._interpreter.get_tensor(tensor["index"])
+                low, high = found.get(tensor["name"], (0.0, 0.0))
+                found[tensor["name"]] = min(low, float(data.min())), max(high, float(data.max()))
+        return found
+
+
+def _quant(tensor: TensorDetails) -> Quant | None:
+    found = tensor["quantization_parameters"]
+    if not found["scales"].size:
+        return None
+    return Quant(tuple(found["scales"].tolist()), tuple(found["zero_points"].tolist()))

@@ -1,0 +1,81 @@
+"""What every test gets: its needs are checked before it starts, and it must leave nothing behind."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests import leaks
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+SHARED = Path(__file__).resolve().parents[2] / "shared"
+REQUIRE = "EDGE_AGENT_TESTS_REQUIRE"
+"""Needs that must be met: a test that would skip for one of them fails. Comma-separated."""
+NEEDS = ("mosquitto", "shared")
+
+
+def pytest_configure() -> None:
+    """Refuse unknown needs, and look for the broker where Debian puts it."""
+    if unknown := _required() - set(NEEDS):
+        raise pytest.UsageError(f"{REQUIRE} names {', '.join(sorted(unknown))}; use {', '.join(NEEDS)}")
+    os.environ["PATH"] = os.pathsep.join([os.environ.get("PATH", os.defpath), "/usr/sbin", "/usr/local/sbin"])
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Skip a test whose needs are not met, or fail it where they are required."""
+    for need in NEEDS:
+        if item.get_closest_marker(need) and (what := _missing(need)):
+            if need in _required():
+                pytest.fail(f"{REQUIRE} demands {need}: {what}", pytrace=False)
+            pytest.skip(f"needs {need}: {what}")
+
+
+def _required() -> set[str]:
+    return {need.strip() for need in os.environ.get(REQUIRE, "").split(",") if need.strip()}
+
+
+def _missing(need: str) -> str:
+    """Say what to do so that ``need`` is met; "" when it is."""
+    if need == "mosquitto":
+        return "" if shutil.which("mosquitto") else "install mosquitto (Debian: apt-get install mosquitto)"
+    found = (SHARED / "models").is_dir()
+    return "" if found else "put the folder of public models and pictures beside the repository, as ../shared"
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """The folder of real public models and pictures; for tests marked ``shared``."""
+    return SHARED
+
+
+@pytest.fixture(autouse=True)
+def _test_leaves_nothing(request: pytest.FixtureRequest, _module_leaves_nothing: None) -> Iterator[None]:
+    yield from _leaves_nothing(request, "this test")
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _module_leaves_nothing(request: pytest.FixtureRequest, _session_leaves_nothing: None) -> Iterator[None]:
+    yield from _leaves_nothing(request, "a fixture of this module")
+    if found := leaks.orphans():
+        pytest.fail(f"this module left {'; '.join(found)}", pytrace=False)
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _session_leaves_nothing(request: pytest.FixtureRequest) -> Iterator[None]:
+    yield from _leaves_nothing(request, "a fixture of the session")
+
+
+def _leaves_nothing(request: pytest.FixtureRequest, who: str) -> Iterator[None]:
+    before = leaks.Holdings.now()
+    failures = request.session.testsfailed
+    yield
+    if request.session.testsfailed > failures:
+        return  # its traceback keeps objects alive; the failure itself is the news
+    if found := leaks.since(before):
+        pytest.fail(f"{who} left {'; '.join(found)}", pytrace=False)

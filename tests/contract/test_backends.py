@@ -1,0 +1,130 @@
+"""What every backend must keep to: real models, real inference."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+from pydantic import ValidationError
+
+from agent import plugins
+from agent.errors import InputRejected, ModelInvalid
+from tests.simulators import tiny_models
+
+if TYPE_CHECKING:
+    from types import ModuleType
+
+    from agent.types import Backend
+
+SHAPE = (1, 2, 3, 4)
+
+
+@pytest.fixture(params=plugins.names("backends"))
+def module(request: pytest.FixtureRequest) -> ModuleType:
+    return plugins.load("backends", request.param)
+
+
+@pytest.fixture(params=["float32", "uint8", "int8", "int16"])
+def dtype(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+def build(module: ModuleType, model: bytes) -> Backend:
+    backend: Backend = module.build(model, module.Options(), "tiny")
+    return backend
+
+
+def values(dtype: str, start: int = 0) -> Any:
+    return np.arange(start, start + 24).astype(dtype).reshape(SHAPE)
+
+
+def test_options_have_defaults_and_refuse_what_they_do_not_know(module: ModuleType) -> None:
+    options = module.Options()
+    with pytest.raises(ValidationError):
+        module.Options(no_such_option=1)
+    with pytest.raises(ValidationError):
+        options.__setattr__(next(iter(type(options).model_fields)), 1)
+
+
+def test_specs_state_type_shape_and_quantization(module: ModuleType, dtype: str) -> None:
+    backend = build(module, tiny_models.echo(dtype, SHAPE))
+    scale, zero_point = tiny_models.PARAMETERS[dtype]
+    for spec, shape in ((backend.inputs[0], SHAPE), (backend.outputs[0], (1, 24))):
+        assert (spec.dtype, spec.shape) == (dtype, shape)
+        assert spec.scale == pytest.approx((scale,) if scale else ())
+        assert spec.zero_point == ((zero_point,) if scale else ())
+
+
+def test_values_of_every_type_go_in_and_come_out(module: ModuleType, dtype: str) -> None:
+    out = build(module, tiny_models.echo(dtype, SHAPE)).infer([values(dtype)])
+    assert len(out) == 1
+    assert out[0].dtype == np.dtype(dtype)
+    assert np.array_equal(out[0].reshape(SHAPE), values(dtype))
+
+
+def test_what_comes_back_is_the_callers_own(module: ModuleType) -> None:
+    backend = build(module, tiny_models.echo("uint8", SHAPE))
+    first = backend.infer([values("uint8")])[0]
+    kept = first.copy()
+    second = backend.infer([values("uint8", 100)])[0]
+    assert np.array_equal(first, kept)
+    second[:] = 0  # writable, and writing spoils nothing
+    assert np.array_equal(backend.infer([values("uint8")])[0], kept)
+
+
+def test_what_goes_in_stays_the_callers_own(module: ModuleType) -> None:
+    given = values("uint8")
+    given.flags.writeable = False
+    build(module, tiny_models.echo("uint8", SHAPE)).infer([given])
+    assert np.array_equal(given, values("uint8"))
+
+
+def test_an_array_that_is_not_contiguous_is_read_right(module: ModuleType) -> None:
+    backend = build(module, tiny_models.echo("uint8", SHAPE))
+    given = values("uint8")[:, ::-1]
+    assert np.array_equal(backend.infer([given])[0].reshape(SHAPE), given)
+
+
+@pytest.mark.parametrize(
+    "tensors",
+    [
+        [],
+        [np.zeros(SHAPE, np.uint8)] * 2,
+        [np.zeros(SHAPE, np.int8)],
+        [np.zeros(SHAPE, np.float64)],
+        [np.zeros((1, 2, 3, 5), np.uint8)],
+        [np.zeros((2, 3, 4), np.uint8)],
+    ],
+)
+def test_tensors_that_do_not_fit_are_rejected_and_harm_nothing(module: ModuleType, tensors: Any) -> None:
+    backend = build(module, tiny_models.echo("uint8", SHAPE))
+    with pytest.raises(InputRejected):
+        backend.infer(tensors)
+    assert np.array_equal(backend.infer([values("uint8")])[0].reshape(SHAPE), values("uint8"))
+
+
+@pytest.mark.parametrize("model", [b"", b"garbage" * 50, tiny_models.absolute()[:150]])
+def test_what_is_no_model_is_refused_in_one_line(module: ModuleType, model: bytes) -> None:
+    with pytest.raises(ModelInvalid) as caught:
+        build(module, model)
+    assert "\n" not in str(caught.value)
+    assert caught.value.hint
+
+
+def test_a_backend_names_its_runtime_and_its_delegate_and_closes_twice(module: ModuleType) -> None:
+    backend = build(module, tiny_models.absolute())
+    assert backend.runtime
+    assert backend.delegate
+    backend.close()
+    backend.close()
+    with pytest.raises(RuntimeError, match="closed"):
+        backend.infer([np.zeros(1, np.float32)])
+
+
+def test_models_can_be_loaded_side_by_side(module: ModuleType) -> None:
+    one, two = (build(module, tiny_models.echo(dtype, SHAPE)) for dtype in ("uint8", "int8"))
+    one.infer([values("uint8")])
+    two.infer([values("int8", 50)])
+    one.close()
+    assert np.array_equal(two.infer([values("int8")])[0].reshape(SHAPE), values("int8"))

@@ -1,0 +1,160 @@
+"""What every decoder must keep to, whatever a model gives it."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+from pydantic import ValidationError
+
+from agent import plugins
+from agent.errors import InputRejected, ModelInvalid
+from agent.labels import Labels
+from agent.tensors import dequantize, quantize
+from agent.types import FrameInfo, TensorSpec
+
+if TYPE_CHECKING:
+    from types import ModuleType
+
+    from agent.types import Array, Decoder, Result
+
+# Outputs that fit each decoder, in numbers of [0, 1] where it has scores: a new decoder adds its own here.
+SHAPES: dict[str, list[tuple[int, ...]]] = {
+    "classification": [(1, 6)],
+    "detection": [(1, 5, 4), (1, 5), (1, 5), (1,)],
+    "tensor": [(1, 3), (2, 2, 2), ()],
+}
+PARAMETERS = {"float32": (), "uint8": (1 / 256, 0), "int8": (1 / 256, -128), "int16": (1 / 32768, 0)}
+NAMES = plugins.names("decoders")
+FRAME = FrameInfo(seq=0, captured_ns=0, height=480, width=640)
+LABELS = Labels(("cat", "dog"))
+
+
+def specs(name: str, dtype: str = "float32") -> tuple[TensorSpec, ...]:
+    scale, zero_point = PARAMETERS[dtype] or (0.0, 0)
+    quantization: dict[str, Any] = {"scale": (scale,), "zero_point": (zero_point,)} if scale else {}
+    return tuple(
+        TensorSpec(f"out:{at}", dtype, shape, **quantization) for at, shape in enumerate(SHAPES[name])
+    )
+
+
+def build(name: str, outputs: tuple[TensorSpec, ...], **options: Any) -> Decoder:
+    module = plugins.load("decoders", name)
+    decoder: Decoder = module.build(module.Options(**options), outputs, LABELS)
+    return decoder
+
+
+def check(result: Result) -> None:
+    """Check what holds for each result: JSON without NaN, scores and boxes within [0, 1]."""
+    assert result.kind in NAMES
+    text = json.dumps(result.items, allow_nan=False)
+    assert len(text) < 50_000  # one message between processes takes 64 KiB
+    for item in result.items:
+        if "score" in item:
+            assert type(item["score"]) is float
+            assert 0 <= item["score"] <= 1
+            assert isinstance(item["label"], str)
+            assert type(item["index"]) is int
+        for coordinate in item.get("box", ()):
+            assert 0 <= coordinate <= 1
+
+
+@pytest.fixture(params=NAMES)
+def module(request: pytest.FixtureRequest) -> ModuleType:
+    return plugins.load("decoders", request.param)
+
+
+def test_every_decoder_has_its_example_here() -> None:
+    assert sorted(SHAPES) == sorted(NAMES)
+
+
+def test_options_have_defaults_and_refuse_what_they_do_not_know(module: ModuleType) -> None:
+    options = module.Options()
+    with pytest.raises(ValidationError):
+        module.Options(no_such_option=1)
+    with pytest.raises(ValidationError):
+        options.__setattr__(next(iter(type(options).model_fields)), 1)
+    assert all(field.description for field in module.Options.model_fields.values())
+
+
+@pytest.mark.parametrize("outputs", [(), (TensorSpec("text", "bytes", (1, 2)),)])
+def test_outputs_that_do_not_fit_are_refused_with_a_way_out(
+    module: ModuleType, outputs: tuple[TensorSpec, ...]
+) -> None:
+    with pytest.raises(ModelInvalid) as caught:
+        module.build(module.Options(), outputs, LABELS)
+    assert "\n" not in str(caught.value)
+    assert "--task tensor" in caught.value.hint
+
+
+FLOATS = st.floats(width=32) | st.sampled_from([0.0, 0.5, 1.0, float("nan"), float("inf"), -float("inf")])
+
+
+@pytest.mark.parametrize("name", NAMES)
+@given(data=st.data())
+def test_no_floats_at_all_bring_out_nan_or_scores_beyond_0_and_1(name: str, data: st.DataObject) -> None:
+    outputs = specs(name)
+    arrays = [data.draw(hnp.arrays(np.float32, spec.shape, elements=FLOATS)) for spec in outputs]
+    options = {"min_score": 0.0} if name != "tensor" else {}
+    try:
+        result = build(name, outputs, **options).decode(arrays, FRAME)
+    except InputRejected:  # a failed frame; never an answer made from garbage
+        garbage = any(not np.isfinite(array).all() for array in arrays)
+        assert garbage
+    else:
+        check(result)
+
+
+@pytest.mark.parametrize("name", NAMES)
+@given(dtype=st.sampled_from(["uint8", "int8", "int16"]), data=st.binary(min_size=64, max_size=64))
+def test_no_integers_at_all_bring_out_scores_beyond_0_and_1(name: str, dtype: str, data: bytes) -> None:
+    outputs = specs(name, dtype)
+    arrays = [np.resize(np.frombuffer(data, dtype), spec.shape) for spec in outputs]
+    check(build(name, outputs).decode(arrays, FRAME))
+
+
+def numbers(name: str) -> list[Array]:
+    """Give plain outputs in [0, 1], with room between the scores."""
+    rng = np.random.default_rng(3)
+    arrays = [
+        rng.permutation(np.linspace(0.05, 0.95, int(np.prod(s, dtype=int)))).reshape(s) for s in SHAPES[name]
+    ]
+    if name == "detection":
+        arrays[0] = np.array([[[0.1, 0.2, 0.6, 0.7]] * 5])
+        arrays[1] = np.zeros((1, 5))
+        arrays[3] = np.array([0.99])
+    return arrays
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_decoder_is_pure(name: str) -> None:
+    decoder = build(name, specs(name))
+    arrays = [np.asarray(array, np.float32) for array in numbers(name)]
+    for array in arrays:
+        array.flags.writeable = False
+    first = decoder.decode(arrays, FRAME)
+    assert first == decoder.decode(arrays, FRAME)
+    assert first == build(name, specs(name)).decode(arrays, FRAME)
+    assert first.items
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("dtype", ["uint8", "int8", "int16"])
+def test_every_type_gives_the_answer_of_floats_within_a_step(name: str, dtype: str) -> None:
+    outputs, plain = specs(name, dtype), specs(name)
+    stored = [quantize(array, spec) for array, spec in zip(numbers(name), outputs, strict=True)]
+    exact = [dequantize(array, spec) for array, spec in zip(stored, outputs, strict=True)]
+    found = build(name, outputs).decode(stored, FRAME)
+    wanted = build(name, plain).decode(exact, FRAME)
+    near = build(name, plain).decode([np.asarray(a, np.float32) for a in numbers(name)], FRAME)
+    assert [{**item, "dtype": ""} for item in found.items] == [{**item, "dtype": ""} for item in wanted.items]
+    step = outputs[0].scale[0]
+    for one, two in zip(found.items, near.items, strict=True):
+        assert one.get("index") == two.get("index")
+        for key in ("score", "min", "max", "mean"):
+            assert one.get(key, 0) == pytest.approx(two.get(key, 0), abs=step)

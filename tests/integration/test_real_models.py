@@ -1,0 +1,144 @@
+"""Real public models on real pictures: load, preprocess, infer, decode."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import cv2
+import numpy as np
+import pytest
+
+from agent import plugins
+from agent.backends import tflite
+from agent.bundles.load import load
+from agent.errors import ModelInvalid
+from agent.pipeline.preprocess import Preprocessor
+from agent.types import Frame, FrameInfo
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from agent.bundles.load import LoadedModel
+    from agent.types import Array
+
+pytestmark = pytest.mark.shared
+
+MOBILENETS = [
+    "mobilenet_v1_0.25_128_quant",
+    "mobilenet_v1_0.25_224_quant",
+    "mobilenet_v2_1.0_224_quant",
+]
+COCO = "coco_ssd_mobilenet_v1_1.0_quant_2018_06_29"
+# Operators that a runtime on the CPU lacks, or parameters that it refuses.
+UNLOADABLE = {
+    "mobilenet_v1_0.25_128_quant_edgetpu": "compiled for the Edge TPU",
+    "person_detect": "have a quantized_dimension that this runtime refuses",
+    "audio_preprocessor_int8": "custom operator SignalWindow",
+    "model_invoking_error": "custom operator fake-op-double",
+}
+
+
+def run(model: LoadedModel, task: str, data: Array, *, xnnpack: bool = True, **options: Any) -> list[Any]:
+    backend = tflite.build(model.data, tflite.Options(xnnpack=xnnpack), model.name)
+    decoders = plugins.load("decoders", task)
+    decoder = decoders.build(decoders.Options(**options), backend.outputs, model.labels)
+    buffer = np.zeros(backend.inputs[0].shape, backend.inputs[0].dtype)
+    Preprocessor(backend.inputs[0], model.pre)(Frame(0, 0, data), buffer)
+    result = decoder.decode(backend.infer([buffer]), FrameInfo(0, 0, data.shape[0], data.shape[1]))
+    return list(result.items)
+
+
+def read(path: Path) -> Array:
+    picture = cv2.imread(str(path))
+    assert picture is not None
+    return picture
+
+
+@pytest.mark.parametrize("name", MOBILENETS)
+@pytest.mark.parametrize("xnnpack", [True, False])
+@pytest.mark.parametrize("picture", ["cat.bmp", "cat_1080p.jpg"])
+def test_mobilenets_call_a_cat_a_cat(shared: Path, name: str, xnnpack: bool, picture: str) -> None:
+    model = load(shared / "models" / f"{name}.tflite")
+    items = run(model, "classification", read(shared / "models/media" / picture), xnnpack=xnnpack)
+    assert "cat" in items[0]["label"].split(",")[0].split() or "tabby" in items[0]["label"]
+
+
+def test_mobilenet_v2_sees_a_military_uniform(shared: Path) -> None:
+    model = load(shared / "models/mobilenet_v2_1.0_224_quant.tflite")
+    items = run(model, "classification", read(shared / "models/media/grace_hopper.bmp"), top_k=1)
+    assert items[0]["label"] == "military uniform"
+    assert items[0]["score"] > 0.5
+
+
+def test_the_coco_ssd_finds_cats_and_dogs_where_they_are(shared: Path) -> None:
+    model = load(shared / "models" / f"{COCO}.tflite")
+    items = run(model, "detection", read(shared / "models/media/cats_and_dogs.jpg"))
+    assert {item["label"] for item in items} == {"cat", "dog"}
+    assert [item["score"] for item in items] == sorted((item["score"] for item in items), reverse=True)
+    centres = sorted((item["box"][1] + item["box"][3]) / 2 for item in items)
+    assert centres[0] < 0.4  # they stand side by side
+    assert centres[-1] > 0.6
+
+
+def test_the_coco_ssd_finds_nothing_in_darkness(shared: Path) -> None:
+    model = load(shared / "models" / f"{COCO}.tflite")
+    assert run(model, "detection", np.zeros((480, 640, 3), np.uint8)) == []
+
+
+def test_movenet_finds_the_joints_of_a_person(shared: Path) -> None:
+    model = load(shared / "models/movenet_single_pose_lightning_ptq.tflite")
+    item = run(model, "tensor", read(shared / "models/media/squat.bmp"), head=32)[0]
+    assert item["shape"] == [1, 1, 17, 3]
+    assert item["nonfinite"] == 0
+    joints = np.array(item["values"][:30]).reshape(-1, 3)
+    assert ((joints >= 0) & (joints <= 1)).all()
+    assert (joints[:, 2] > 0.3).mean() > 0.5
+
+
+def test_every_other_model_runs_on_zeros_and_is_summarised(shared: Path) -> None:
+    ran = 0
+    for path in sorted((shared / "models").glob("*.tflite")):
+        if path.stem in UNLOADABLE:
+            continue
+        model = load(path)
+        backend = tflite.build(model.data, tflite.Options(), model.name)
+        spec = backend.inputs[0]
+        items = run(model, "tensor", np.zeros(spec.shape, spec.dtype))
+        assert [item["shape"] for item in items] == [list(output.shape) for output in backend.outputs]
+        assert sum(item["nonfinite"] for item in items) == 0
+        assert 0 < backend.delegated[0] <= backend.delegated[1]
+        ran += 1
+    assert ran >= 10
+
+
+@pytest.mark.parametrize("name", UNLOADABLE)
+def test_a_model_that_cannot_run_here_says_why_in_one_line(shared: Path, name: str) -> None:
+    model = load(shared / "models" / f"{name}.tflite")
+    with pytest.raises(ModelInvalid) as caught:
+        tflite.build(model.data, tflite.Options(), model.name)
+    assert UNLOADABLE[name] in caught.value.problem
+    assert "\n" not in str(caught.value)
+    assert caught.value.hint
+
+
+@pytest.mark.parametrize(
+    ("name", "task"), [(MOBILENETS[0], "detection"), (COCO, "classification"), ("vww_96_int8", "detection")]
+)
+def test_a_task_that_does_not_fit_the_model_is_refused(shared: Path, name: str, task: str) -> None:
+    with pytest.raises(ModelInvalid, match=r"the task wants .*, the model gives "):
+        run(load(shared / "models" / f"{name}.tflite"), task, np.zeros((9, 9, 3), np.uint8))
+
+
+@pytest.mark.parametrize(
+    ("picture", "person"),
+    [("squat.bmp", True), ("kite_and_cold.jpg", True), ("cat.bmp", False), ("cats_and_dogs.jpg", False)],
+)
+def test_an_int8_model_reads_its_pictures_right(shared: Path, picture: str, person: bool) -> None:
+    model = load(shared / "models/vww_96_int8.tflite")
+    items = run(model, "classification", read(shared / "models/media" / picture))
+    assert items[0]["index"] == int(person)
+
+
+def test_packed_labels_are_found(shared: Path) -> None:
+    assert load(shared / "models" / f"{COCO}.tflite").labels.name(0) == "person"
+    assert len(load(shared / "models" / f"{MOBILENETS[0]}.tflite").labels.names) == 1001

@@ -1,0 +1,122 @@
+"""What a test must not leave behind: threads, descriptors, child processes, orphaned workers.
+
+Counts are compared, not identities: a fixture of a wider scope may replace what it holds.
+"""
+
+from __future__ import annotations
+
+import gc
+import os
+import re
+import sys
+import threading
+import time
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+GRACE_S = 2.0
+"""How long what is on its way out may take."""
+
+_WORKER = "-m agent.workers.main "
+_INODE = re.compile(r":\[\d+\]$")
+# Libraries open these once, at their first import or use, and keep them.
+_KEPT = ("/dev/null", "/dev/random", "/dev/urandom", "/proc/", "/sys/", "/usr/", sys.prefix, sys.base_prefix)
+
+
+@dataclass(frozen=True, slots=True)
+class Holdings:
+    """What this process holds at one moment.
+
+    Attributes:
+        threads: names, with the thread's identity.
+        descriptors: what they point at, such as "socket" or a path, and how many do.
+        children: living child processes, by pid: their command lines.
+    """
+
+    threads: dict[int, str]
+    descriptors: Counter[str]
+    children: dict[int, str]
+
+    @classmethod
+    def now(cls) -> Holdings:
+        """Take stock."""
+        return cls(
+            threads={id(t): t.name for t in threading.enumerate()},
+            descriptors=_descriptors(),
+            children={pid: command for pid, parent, command in _processes() if parent == os.getpid()},
+        )
+
+    def grown(self, before: Holdings) -> list[str]:
+        """Say what there is more of than ``before``."""
+        found = []
+        for what, mine, theirs in (
+            ("thread", self.threads, before.threads),
+            ("child process", self.children, before.children),
+        ):
+            if len(mine) > len(theirs):
+                found += [f"{what} {mine[key]!r}" for key in mine.keys() - theirs.keys()]
+        found += [
+            f"{n} descriptor(s) of {kind}" for kind, n in (self.descriptors - before.descriptors).items()
+        ]
+        return sorted(found)
+
+
+def since(before: Holdings, grace_s: float = GRACE_S) -> list[str]:
+    """Name what has been left since ``before`` and is still there after ``grace_s``."""
+    return _settle(lambda: Holdings.now().grown(before), grace_s)
+
+
+def orphans(grace_s: float = GRACE_S) -> list[str]:
+    """Name worker processes whose supervisor is gone, whoever started it."""
+    return _settle(_orphans, grace_s)
+
+
+def _settle(look: Callable[[], list[str]], grace_s: float) -> list[str]:
+    deadline = time.monotonic() + grace_s
+    if found := look():
+        gc.collect()  # what only a reference cycle holds goes now
+    while found and time.monotonic() < deadline:
+        time.sleep(0.02)
+        found = look()
+    return found
+
+
+def _orphans() -> list[str]:
+    # The last argument of a worker is its supervisor's pid: see agent/workers/process.py.
+    return [
+        f"worker {pid} without its supervisor: {command!r}"
+        for pid, parent, command in _processes()
+        if _WORKER in command and command.split()[-1] != str(parent)
+    ]
+
+
+def _descriptors() -> Counter[str]:
+    kinds: Counter[str] = Counter()
+    for entry in Path("/proc/self/fd").iterdir():
+        try:
+            target = str(entry.readlink())
+        except FileNotFoundError:  # closed meanwhile: it was the listing itself
+            continue
+        if not target.startswith(_KEPT):
+            kinds[_INODE.sub("", target)] += 1
+    return kinds
+
+
+def _processes() -> Iterator[tuple[int, int, str]]:
+    """Give (pid, parent, command line) of each process that is no zombie."""
+    for entry in Path("/proc").iterdir():
+        if not entry.name.isdigit():
+            continue
+        try:
+            stat = (entry / "stat").read_text(errors="replace")
+            command = (entry / "cmdline").read_bytes()
+        except (FileNotFoundError, ProcessLookupError):  # it has ended meanwhile
+            continue
+        state, parent = stat.rpartition(")")[2].split()[:2]
+        if state not in "ZX":
+            yield int(entry.name), int(parent), command.replace(b"\0", b" ").decode(errors="replace").strip()

@@ -1,0 +1,77 @@
+from __future__ import annotations
+
+import sqlite3
+from contextlib import closing
+from typing import TYPE_CHECKING
+
+import pytest
+
+from agent.errors import FolderUnusable, StoreBusy
+from agent.store.state import EpochRow, State
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "state.db"
+
+
+@pytest.fixture
+def state(path: Path) -> Iterator[State]:
+    with closing(State(path)) as made:
+        yield made
+
+
+def test_epochs_are_kept_in_their_order(state: State, path: Path) -> None:
+    names = ["ffff", "0000", "7777"]
+    for name in names:
+        state.begin([EpochRow(name, "result")])
+    with closing(State(path)) as again:
+        assert again.epochs() == [EpochRow(name, "result", 0, None) for name in names]
+
+
+def test_a_new_epoch_comes_last_even_when_older_ones_were_forgotten(state: State) -> None:
+    state.begin([EpochRow("a", "result"), EpochRow("b", "result")])
+    state.forget(["a"])
+    state.begin([EpochRow("c", "result")])
+    assert [row.epoch for row in state.epochs()] == ["b", "c"]
+
+
+def test_the_cursor_never_moves_back(state: State) -> None:
+    state.begin([EpochRow("a", "result")])
+    state.acknowledge("a", 10)
+    state.acknowledge("a", 4)
+    assert state.epochs() == [EpochRow("a", "result", 10, None)]
+
+
+def test_an_ended_epoch_knows_its_last(state: State) -> None:
+    state.begin([EpochRow("a", "result")])
+    state.end("a", 99)
+    assert state.epochs() == [EpochRow("a", "result", 0, 99)]
+
+
+def test_an_epoch_cannot_begin_twice(state: State) -> None:
+    state.begin([EpochRow("a", "result")])
+    with pytest.raises(sqlite3.IntegrityError):
+        state.begin([EpochRow("a", "result")])
+
+
+def test_a_change_is_refused_while_another_program_holds_the_file(state: State, path: Path) -> None:
+    state.begin([EpochRow("a", "result")])
+    with closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        with pytest.raises(StoreBusy) as refused:
+            state.acknowledge("a", 1)
+        assert str(refused.value).startswith(f"write {path}: another program has locked it (SQLITE_BUSY)")
+        assert refused.value.hint
+        other.execute("ROLLBACK")
+    state.acknowledge("a", 1)
+
+
+def test_a_damaged_file_is_refused_with_what_to_do(path: Path) -> None:
+    path.write_bytes(b"\0garbage" * 2000)
+    with pytest.raises(FolderUnusable, match="Move the file away"):
+        State(path)

@@ -1,0 +1,196 @@
+"""Imports go down only: the levels of ARCHITECTURE.md, read from the source."""
+
+from __future__ import annotations
+
+import ast
+from graphlib import CycleError, TopologicalSorter
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+import agent
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+PACKAGE = Path(agent.__file__).parent
+
+WORDS = {"types", "errors", "events", "fsm", "clock", "plugins"}
+ROOMS = {
+    "link",
+    "store",
+    "bundles",
+    "updater",
+    "workers",
+    "pipeline",
+    "sources",
+    "backends",
+    "decoders",
+    "ui",
+}
+PROGRAMS = {"cli", "fleet", "demo"}
+# The supervisor and its parts: they wire rooms together, or serve its loop.
+SUPERVISOR = {"supervisor", "health", "control", "mailbox", "metering", "plan", "status", "uplink"}
+# Parts of a program that stand beside its main.py.
+PROGRAM_PARTS = {"agent.workers.assembly"}
+
+# Level 1 computes; what waits, stores or talks belongs higher up.
+IMPURE = {"asyncio", "multiprocessing", "selectors", "socket", "sqlite3", "subprocess", "threading", "time"}
+
+# Who may import what from outside: everyone else goes through them.
+OWNERS = {
+    "paho": ("agent.link", "agent.updater", "agent.sources.mqtt"),
+    "ai_edge_litert": ("agent.backends",),
+    "tflite_runtime": ("agent.backends",),
+    "sqlite3": ("agent.store", "agent.fleet"),
+    "amqtt": ("agent.demo",),
+    "typer": ("agent.fleet",),
+    "pickle": (),
+    "multiprocessing": (),
+}
+
+
+def level(module: str) -> int:
+    """A top-level module that is listed nowhere is on level 1."""
+    room, _, rest = module.removeprefix("agent").removeprefix(".").partition(".")
+    if room == "" or room in WORDS:
+        return 0
+    if room in PROGRAMS | SUPERVISOR or rest == "main" or module in PROGRAM_PARTS:
+        return 4
+    if room == "commands":
+        return 3
+    return 2 if room in ROOMS else 1
+
+
+def room(module: str) -> str:
+    return module.split(".")[1] if level(module) == 2 else ""
+
+
+Sources = dict[str, str]
+"""The text of each module, by its dotted name."""
+
+
+def imported(sources: Sources, module: str, *, types: bool = True) -> Iterator[tuple[int, str]]:
+    """Give (line, module) of every import, those inside functions included."""
+    tree = ast.parse(sources[module])
+    skipped: set[ast.AST] = set()
+    for node in ast.walk(tree):
+        if not types and isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test):
+            skipped.update(child for stmt in node.body for child in ast.walk(stmt))
+        if node in skipped:
+            continue
+        if isinstance(node, ast.Import):
+            yield from ((node.lineno, alias.name) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            for alias in node.names:
+                inner = f"{node.module}.{alias.name}"
+                yield node.lineno, inner if inner in sources else node.module or ""
+
+
+def climbs(sources: Sources) -> list[str]:
+    """Name each import that goes up, or from one room of level 2 into another."""
+    found = []
+    for module in sorted(sources):
+        for line, target in imported(sources, module):
+            if target not in sources:
+                continue
+            if level(target) > level(module):
+                found.append(
+                    f"{module}:{line} (level {level(module)}) imports {target} (level {level(target)})"
+                )
+            elif room(module) and room(target) and room(module) != room(target):
+                found.append(f"{module}:{line} imports its sibling {target}")
+    return found
+
+
+def strays(sources: Sources) -> list[str]:
+    """Name each import from outside that belongs to another part, or makes level 1 impure."""
+    found = []
+    for module in sorted(sources):
+        for line, target in imported(sources, module):
+            top = target.split(".")[0]
+            if top in OWNERS and not module.startswith(OWNERS[top]):
+                found.append(f"{module}:{line} imports {top}")
+            elif level(module) == 1 and top in IMPURE:
+                found.append(f"{module}:{line} is on level 1 and imports {top}")
+    return found
+
+
+@pytest.fixture(scope="module")
+def sources() -> Sources:
+    found = {}
+    for path in PACKAGE.rglob("*.py"):
+        parts = path.relative_to(PACKAGE.parent).with_suffix("").parts
+        found[".".join(parts).removesuffix(".__init__")] = path.read_text()
+    return found
+
+
+def test_imports_go_down_only_and_siblings_do_not_know_each_other(sources: Sources) -> None:
+    assert climbs(sources) == []
+
+
+def test_what_comes_from_outside_is_imported_by_its_owners_only(sources: Sources) -> None:
+    assert strays(sources) == []
+
+
+def test_no_module_imports_itself_in_a_circle(sources: Sources) -> None:
+    graph = {
+        module: {target for _, target in imported(sources, module, types=False) if target in sources}
+        for module in sources
+    }
+    try:
+        TopologicalSorter(graph).prepare()
+    except CycleError as error:
+        pytest.fail(" imports ".join(reversed(error.args[1])), pytrace=False)
+
+
+def test_the_package_is_there(sources: Sources) -> None:
+    assert {"agent", "agent.types", "agent.link.topics", "agent.workers.main"} <= sources.keys()
+
+
+@pytest.mark.parametrize(
+    ("module", "text"),
+    [
+        ("agent.errors", "from agent.config import Settings"),
+        ("agent.config", "import agent.link.mqtt"),
+        ("agent.config", "def f():\n    from agent.link import mqtt"),
+        ("agent.store.thread", "from agent.link.mqtt import Link"),
+        ("agent.store.thread", "if TYPE_CHECKING:\n    from agent.link.mqtt import Link"),
+        ("agent.store.thread", "from agent import supervisor"),
+        ("agent.store.thread", "from agent.workers.main import main"),
+        ("agent.pipeline.runner", "import agent.cli"),
+    ],
+)
+def test_an_import_that_climbs_is_found(module: str, text: str) -> None:
+    others = ["agent", "agent.config", "agent.link", "agent.link.mqtt", "agent.supervisor"]
+    others += ["agent.workers.main", "agent.cli"]
+    assert len(climbs({**dict.fromkeys(others, ""), module: text})) == 1
+
+
+@pytest.mark.parametrize(
+    ("module", "text"),
+    [
+        ("agent.link.topics", "from agent.errors import AgentError"),
+        ("agent.link.mqtt", "from agent.link import topics"),
+        ("agent.workers.main", "from agent.pipeline import runner"),
+        ("agent.cli.run", "from agent.supervisor import Supervisor"),
+        ("agent.config", "from agent import errors"),
+    ],
+)
+def test_an_import_that_goes_down_is_fine(module: str, text: str) -> None:
+    others = ["agent", "agent.errors", "agent.link.topics", "agent.pipeline.runner", "agent.supervisor"]
+    assert climbs({**dict.fromkeys(others, ""), module: text}) == []
+
+
+@pytest.mark.parametrize(
+    ("module", "text"),
+    [
+        ("agent.store.thread", "import paho.mqtt.client"),
+        ("agent.cli.doctor", "from ai_edge_litert.interpreter import Interpreter"),
+        ("agent.link.mqtt", "import pickle"),
+        ("agent.manifest", "import time"),
+    ],
+)
+def test_a_stray_import_is_found(module: str, text: str) -> None:
+    assert len(strays({module: text})) == 1

@@ -1,0 +1,69 @@
+"""What the processes must never load: seen in a fresh interpreter, not guessed from the source."""
+
+from __future__ import annotations
+
+import json
+import pkgutil
+import subprocess
+import sys
+
+import pytest
+
+from agent import backends, decoders, pipeline, sources
+
+NOT_IN_SUPERVISOR = ["numpy", "cv2", "ai_edge_litert", "tflite_runtime", "sqlite_utils"]
+NOT_IN_WORKER = ["sqlite3", "ssl", "cryptography", "paho"]
+
+# Imports the modules, and says of each unwanted one which lines led to its first import.
+PROGRAM = """
+import importlib, json, sys, traceback
+
+wanted, unwanted = json.loads(sys.argv[1])
+blame = {}
+
+class Watch:
+    @staticmethod
+    def find_spec(name, path=None, target=None):
+        if name in unwanted and name not in blame:
+            stack = [f for f in traceback.extract_stack() if "importlib" not in f.filename]
+            blame[name] = [f"{f.filename}:{f.lineno}" for f in stack[-4:-1]]
+
+sys.meta_path.insert(0, Watch)
+for module in wanted:
+    importlib.import_module(module)
+print(json.dumps({name: blame[name] for name in unwanted if name in sys.modules}))
+"""
+
+
+def loaded(modules: list[str], unwanted: list[str]) -> dict[str, list[str]]:
+    """Import ``modules`` in a process of their own; give what was loaded of ``unwanted``, and from where."""
+    command = [sys.executable, "-I", "-c", PROGRAM, json.dumps([modules, unwanted])]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0, done.stderr
+    found: dict[str, list[str]] = json.loads(done.stdout)
+    return found
+
+
+def plugins_of_a_worker() -> list[str]:
+    rooms = (sources, backends, decoders, pipeline)
+    found = [m.name for room in rooms for m in pkgutil.iter_modules(room.__path__, f"{room.__name__}.")]
+    return [name for name in found if name != "agent.sources.mqtt"]
+
+
+@pytest.mark.parametrize(
+    "module", ["agent.supervisor", "agent.cli.main", "agent.store.thread", "agent.link.mqtt", "agent.config"]
+)
+def test_the_supervisor_loads_no_arrays_pictures_or_models(module: str) -> None:
+    assert loaded([module], NOT_IN_SUPERVISOR) == {}
+
+
+def test_a_worker_loads_no_database_crypto_or_broker() -> None:
+    modules = ["agent.workers.main", "agent.workers.assembly", *plugins_of_a_worker()]
+    assert len(modules) > 8
+    assert loaded(modules, NOT_IN_WORKER) == {}
+
+
+def test_a_breach_is_seen_and_its_origin_named() -> None:
+    found = loaded(["agent.tensors"], ["numpy", "sqlite3"])
+    assert found.keys() == {"numpy"}
+    assert any("tensors.py" in line for line in found["numpy"])

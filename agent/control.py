@@ -145,7 +145,10 @@ def ask(path: Path, request: dict[str, Any], timeout_s: float = 5.0) -> dict[str
             ) from error
     if not line:
         raise AgentError("ask agent at", str(path), "it closed the connection", "Look at its log")
-    reply: dict[str, Any] = orjson.loads(line)
+    try:
+        reply: dict[str, Any] = orjson.loads(line)
+    except orjson.JSONDecodeError as error:
+        raise AgentError("ask agent at", str(path), "its answer was cut short", "Ask again") from error
     if "error" in reply:
         raise AgentError("ask agent at", str(path), reply["error"])
     return reply

@@ -101,7 +101,7 @@ class Delivery:
         self._stream = stream
         self._results_topic = results_topic
         self._ack_topic = ack_topic
-        self._window = window or Window()
+        self._window = Window() if window is None else window
         self._batch_bytes = 0
         self._online = False
         self._asked = False

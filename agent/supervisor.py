@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from agent.clock import SystemClock
 from agent.control import ControlServer
-from agent.errors import EXIT_CONFIG, EXIT_OK
+from agent.errors import EXIT_CONFIG, EXIT_FAILED, EXIT_OK
 from agent.events import Event, emit
 from agent.health import Notifier
 from agent.metering import Meter
@@ -126,10 +126,12 @@ class Supervisor:
                 ready = [key.data for key, _ in self._selector.select(self._wait_s()) if key.data]
                 self.turn(self._clock.monotonic(), ready, self._mailbox.take())
         finally:
-            self._close()
+            saved = self._close()
             restore()
         emit(Event.AGENT_STOPPED, self._plan.device)
-        return EXIT_CONFIG if all(seat.lane.refused for seat in self._seats) else EXIT_OK
+        if all(seat.lane.refused for seat in self._seats):
+            return EXIT_CONFIG
+        return EXIT_OK if saved else EXIT_FAILED
 
     def turn(self, now: float, ready: Iterable[Callable[[], None]], posted: Iterable[object]) -> None:
         """Take in what happened and decide, once.
@@ -266,11 +268,12 @@ class Supervisor:
             uplink=self._uplink,
         )
 
-    def _close(self) -> None:
+    def _close(self) -> bool:
+        """Free everything; give whether all that was accepted is on disk."""
         self._control.close()
         if self._uplink:
             self._uplink.close()
-        self._store.close(_CLOSE_S)
+        saved = self._store.close(_CLOSE_S)
         for seat in self._seats:
             for fd in seat.watched:
                 self._selector.unregister(fd)
@@ -279,6 +282,7 @@ class Supervisor:
                 seat.lane.run.process.close()
         self._selector.close()
         self._mailbox.close()
+        return saved
 
 
 def _signals_to(mailbox: Mailbox) -> Callable[[], None]:

@@ -154,4 +154,7 @@ class Decoder(Protocol):
         """Read ``outputs`` (raw, as the model gave them, still quantized) as this task's answer.
 
         Coordinates are normalised to the source's frame. No NaN leaves a decoder.
+
+        Raises:
+            InputRejected: the outputs hold nothing that can be decoded; the frame counts as failed.
         """

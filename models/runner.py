@@ -6,7 +6,7 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING
 
 import numpy as np
-from ai_edge_litert.interpreter import Interpreter
+from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
 from models.quantize import Quant, Range, dequantize, quantize
 
@@ -25,8 +25,13 @@ class Runner:
     """A model of one input and one output; real values in, real values out."""
 
     def __init__(self, content: bytes, *, observe: bool = False) -> None:
+        # A delegate keeps what lies between its operators to itself.
+        resolver = OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES if observe else OpResolverType.AUTO
         self._interpreter = Interpreter(
-            model_content=content, num_threads=1, experimental_preserve_all_tensors=observe
+            model_content=content,
+            num_threads=1,
+            experimental_op_resolver_type=resolver,
+            experimental_preserve_all_tensors=observe,
         )
         self._interpreter.allocate_tensors()
         (self._input,) = self._interpreter.get_input_details()

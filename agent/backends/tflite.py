@@ -43,10 +43,9 @@ def build(model: bytes, options: Options, name: str = "model") -> TfliteBackend:
 
     Raises:
         ModelInvalid: the runtime refuses the model, or lacks something that it needs.
-        ExtraMissing: no TFLite runtime is installed.
+        ExtraMissing: no TFLite runtime is installed, or it does not work.
     """
     distribution, module = _runtime()
-    let_it_talk(module.Interpreter)
     resolvers = module.OpResolverType
     try:
         interpreter: Interpreter = module.Interpreter(
@@ -126,15 +125,19 @@ class TfliteBackend:
 
 
 def _runtime() -> tuple[str, ModuleType]:
-    """Import the best runtime there is; give its distribution's name and its interpreter module."""
+    """Import the best runtime that works; give its distribution's name and its interpreter module."""
     problem = "none is installed"
     for distribution, package in _RUNTIMES.items():
         if importlib.util.find_spec(package) is None:
             continue
         try:
-            return distribution, importlib.import_module(f"{package}.interpreter")
-        except ImportError as error:  # a library that it is linked against is missing, or too old
-            problem = f"{distribution} does not import: {_load_errors.one_line(str(error))}"
+            module = importlib.import_module(f"{package}.interpreter")
+            let_it_talk(module.Interpreter)
+        # A library that it needs is missing or too old; SystemError: tflite-runtime with numpy 2.
+        except (ImportError, SystemError, RuntimeError) as error:
+            problem = f"{distribution} does not work here: {_load_errors.one_line(str(error))}"
+        else:
+            return distribution, module
     raise ExtraMissing("load", "TFLite runtime", problem, "Run: pip install --force-reinstall ai-edge-litert")
 
 

@@ -6,6 +6,7 @@ import json
 import sys
 from typing import TYPE_CHECKING
 
+from agent.cli.numbers import number
 from agent.errors import EXIT_FAILED, EXIT_OK
 
 if TYPE_CHECKING:
@@ -29,20 +30,10 @@ exit codes: 0 every result arrived exactly once and the ledger balances, 1 not s
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
-    parser.add_argument("--seconds", type=_seconds, metavar="N", help="end after so many seconds, at least 5")
+    parser.add_argument(
+        "--seconds", type=number(float, 5, 86_400), metavar="N", help="end after so many seconds, at least 5"
+    )
     parser.add_argument("--json", action="store_true", help="no screen; print one JSON object at the end")
-
-
-def _seconds(text: str) -> float:
-    import argparse
-
-    try:
-        seconds = float(text)
-    except ValueError:
-        seconds = 0.0
-    if not 5 <= seconds <= 86_400:  # also refuses NaN
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number of seconds from 5 to 86400")
-    return seconds
 
 
 def main(arguments: argparse.Namespace) -> int:

@@ -5,19 +5,18 @@ from __future__ import annotations
 import json
 import sys
 from contextlib import nullcontext
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
+from agent.cli.numbers import number
 from agent.config import Deadlines
-from agent.errors import EXIT_FAILED, EXIT_OK, InputRejected
+from agent.errors import EXIT_FAILED, EXIT_OK
 from agent.foreground import Foreground
-from agent.workers.messages import LaneSpec
+from agent.sources._listing import list_files
+from agent.workers.messages import LaneSpec, Record
 
 if TYPE_CHECKING:
     import argparse
     from contextlib import AbstractContextManager
-
-    from agent.workers.messages import Record
 
 HELP = "run a model on images or arrays"
 DESCRIPTION = """\
@@ -47,20 +46,26 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--task", default="", metavar="T", help="what the outputs mean; the bundle's own if any"
     )
     parser.add_argument("--labels", default="", metavar="FILE", help="class names, one a line")
-    parser.add_argument("--top", type=int, metavar="K", help="classification: how many classes to give")
-    parser.add_argument("--min-score", type=float, metavar="S", help="leave out what scores less (0 to 1)")
+    parser.add_argument(
+        "--top", type=number(int, 1, 1000), metavar="K", help="classification: how many classes to give"
+    )
+    parser.add_argument(
+        "--min-score", type=number(float, 0, 1), metavar="S", help="leave out what scores less (0 to 1)"
+    )
     parser.add_argument("--draw", default="", metavar="DIR", help="write annotated pictures there")
     parser.add_argument(
-        "--threads", type=int, default=1, metavar="N", help="threads of the runtime (default 1)"
+        "--threads",
+        type=number(int, 1, 16),
+        default=1,
+        metavar="N",
+        help="threads of the runtime (default 1)",
     )
     parser.add_argument("--json", action="store_true", help="JSON lines on a terminal, too")
 
 
 def main(arguments: argparse.Namespace) -> int:
     """Infer and print; give the exit code."""
-    for name in arguments.inputs:
-        if not Path(name).exists() and not any(sign in name for sign in "*?["):
-            raise InputRejected("infer", name, "there is no such file", "Give files, folders or quoted globs")
+    files = list_files(arguments.inputs)
     decoder = {"top_k": arguments.top, "min_score": arguments.min_score}
     spec = LaneSpec(
         pipeline="infer",
@@ -70,23 +75,29 @@ def main(arguments: argparse.Namespace) -> int:
         decoder={key: value for key, value in decoder.items() if value is not None},
         backend_options={"threads": arguments.threads},
         source="images",
-        source_options={"paths": arguments.inputs},
+        source_options={"paths": files},
         once=True,
         draw=arguments.draw,
     )
-    lane = Foreground(spec, Deadlines())
-    as_json = arguments.json or not sys.stdout.isatty()
+    show = _json_line if arguments.json or not sys.stdout.isatty() else _line
+    left = dict(enumerate(files))
     bad = 0
-    with _progress() as progress:
-        for records in lane.run():
+    with _progress(len(files)) as progress:
+        for records in Foreground(spec, Deadlines()).run():
             for record in records:
+                left.pop(record.frame, None)
                 bad += record.kind == "failed"
-                print(_json_line(record) if as_json else _line(record), flush=True)
+                print(show(record), flush=True)
             progress.advance(len(records))
-    lost = lane.outcome.ledger.lost
-    if lost:
-        print(f"edge-agent: infer: {lost} inputs ended their worker and have no line", file=sys.stderr)
-    return EXIT_FAILED if bad or lost else EXIT_OK
+    for frame, name in left.items():
+        print(show(_lost(frame, name)), flush=True)
+    return EXIT_FAILED if bad or left else EXIT_OK
+
+
+def _lost(frame: int, name: str) -> Record:
+    """Make the line of an input that every worker died of."""
+    why = {"reason": "crash", "problem": f"infer {name}: it ends the process that infers it", "hint": ""}
+    return Record(frame=frame, captured_ns=0, kind="failed", items=[why], origin=name)
 
 
 def _json_line(record: Record) -> str:
@@ -122,13 +133,13 @@ class _Silent:
 class _Bar:
     """Progress on a terminal, through rich."""
 
-    def __init__(self) -> None:
+    def __init__(self, total: int) -> None:
         from rich.console import Console
-        from rich.progress import MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-        columns = (SpinnerColumn(), TextColumn("inferred"), MofNCompleteColumn(), TimeElapsedColumn())
+        columns = (TextColumn("inferring"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
         self._progress = Progress(*columns, console=Console(stderr=True), transient=True)
-        self._task = self._progress.add_task("inferred", total=None)
+        self._task = self._progress.add_task("inferred", total=total)
 
     def __enter__(self) -> Self:
         self._progress.start()
@@ -142,10 +153,10 @@ class _Bar:
         self._progress.advance(self._task, count)
 
 
-def _progress() -> AbstractContextManager[_Bar | _Silent]:
+def _progress(total: int) -> AbstractContextManager[_Bar | _Silent]:
     if not sys.stderr.isatty():
         return nullcontext(_Silent())
     try:
-        return _Bar()
+        return _Bar(total)
     except ModuleNotFoundError:  # rich comes with the demo and fleet extras
         return nullcontext(_Silent())

@@ -88,7 +88,6 @@ class Capture:
                 self._slot.live = source.live
                 self._reporter.opened(live=source.live)
                 self._read(source)
-                return ""  # a stop, or enough
             except SourceEnded as end:
                 return str(end)
             except SourceLost as error:
@@ -98,6 +97,8 @@ class Capture:
                 wait_s = _REOPEN_S if self._next > before else min(wait_s * 2, _REOPEN_MAX_S)
                 self._beat(Phase.WAIT)
                 self._stop.wait(wait_s * random.uniform(0.5, 1.0))  # noqa: S311 - jitter, no secret
+            else:
+                break  # a stop, or enough
             finally:
                 if source is not None:
                     source.close()

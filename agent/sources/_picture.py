@@ -11,6 +11,7 @@ import numpy as np
 from agent.errors import InputRejected
 from agent.sources._files import check_file, unreadable
 from agent.sources._header import dimensions
+from agent.sources._npy import parse_npy
 
 if TYPE_CHECKING:
     from agent.types import Array
@@ -34,14 +35,14 @@ def read_picture(path: str) -> Array:
     size = check_file(_OP, path)
     if size > _MAX_BYTES:
         raise InputRejected(_OP, path, f"{size} bytes are too many", "Shrink it first")
-    return _array(path) if path.lower().endswith(".npy") else _picture(path)
-
-
-def _picture(path: str) -> Array:
     try:
         data = Path(path).read_bytes()
     except OSError as error:
         raise unreadable(_OP, path, error) from error
+    return _array(path, data) if path.lower().endswith(".npy") else _picture(path, data)
+
+
+def _picture(path: str, data: bytes) -> Array:
     size = dimensions(data)
     if size is None:
         hint = "Convert it to JPEG, PNG, BMP, WebP, PPM or .npy"
@@ -58,15 +59,11 @@ def _picture(path: str) -> Array:
     return image
 
 
-def _array(path: str) -> Array:
-    """Read a ``.npy`` file; mapping it first checks its header against its length before memory is taken."""
+def _array(path: str, data: bytes) -> Array:
     try:
-        mapped: Array = np.load(path, mmap_mode="r", allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
-        raise InputRejected(_OP, path, f"it is no .npy array: {error}", "Save it with numpy.save") from error
-    if mapped.dtype.kind not in "biuf":
-        problem = f"its elements are {mapped.dtype}, not numbers"
-        raise InputRejected(_OP, path, problem, "Save it as integers or floats")
-    if mapped.dtype == np.uint8 and mapped.ndim == 3 and mapped.shape[2] == 3:
-        return np.ascontiguousarray(mapped[..., ::-1])
-    return np.array(mapped, mapped.dtype.newbyteorder("="), order="C")
+        array = parse_npy(data)
+    except ValueError as error:
+        raise InputRejected(_OP, path, str(error), "Save numbers with numpy.save") from error
+    if array.dtype == np.uint8 and array.ndim == 3 and array.shape[2] == 3:
+        return np.ascontiguousarray(array[..., ::-1])
+    return array

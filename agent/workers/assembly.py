@@ -16,7 +16,6 @@ from agent.pipeline.capture import Capture
 from agent.pipeline.preprocess import Preprocessor
 from agent.pipeline.runner import Runner
 from agent.pipeline.slot import BUFFERS, Slot
-from agent.types import FrameInfo
 
 if TYPE_CHECKING:
     import threading
@@ -67,8 +66,7 @@ def assemble(
     decoder, task = _decoder(spec, model, backend, validated)
     tensor = _only_input(backend, model)
     buffers = [np.zeros(tensor.shape, tensor.dtype) for _ in range(BUFFERS)]
-    # The first inference is slow (kernels are packed); and a model whose outputs do not decode shows here.
-    decoder.decode(backend.infer((buffers[0],)), FrameInfo(0, 0, 1, 1))
+    backend.infer((buffers[0],))  # the first one is slow: kernels are packed
     slot = Slot()
     capture = Capture(
         open_source=_opener(spec, validated),

@@ -7,16 +7,19 @@ it CLOCK_MONOTONIC in units of 1,024 ns (good for 2,283 years of uptime). The pa
 
 from __future__ import annotations
 
+import fcntl
 import mmap
 import os
 import time
 from enum import IntEnum
 
+from agent.errors import MessageInvalid
 from agent.types import Phase
 
 SIZE = 4096
 _TIME_BITS = 56
 _TIME_MASK = (1 << _TIME_BITS) - 1
+_PHASES = frozenset(Phase)
 
 
 class Slot(IntEnum):
@@ -38,8 +41,10 @@ class Page:
     @classmethod
     def create(cls) -> Page:
         """Make a page of zeros."""
-        fd = os.memfd_create("edge-agent-heartbeat", os.MFD_CLOEXEC)
+        fd = os.memfd_create("edge-agent-heartbeat", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
         os.ftruncate(fd, SIZE)
+        # A worker that shrank it would have the supervisor die of SIGBUS.
+        fcntl.fcntl(fd, fcntl.F_ADD_SEALS, fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_SEAL)
         return cls(fd)
 
     def enter(self, slot: Slot, phase: Phase) -> None:
@@ -47,9 +52,16 @@ class Page:
         self._words[slot] = (phase << _TIME_BITS) | ((time.monotonic_ns() >> 10) & _TIME_MASK)
 
     def read(self, slot: Slot) -> tuple[Phase, float]:
-        """Give a thread's phase and since when, in seconds of CLOCK_MONOTONIC."""
+        """Give a thread's phase and since when, in seconds of CLOCK_MONOTONIC.
+
+        Raises:
+            MessageInvalid: the word holds no phase: the worker has written over its page.
+        """
         word = self._words[slot]
-        return Phase(word >> _TIME_BITS), ((word & _TIME_MASK) << 10) / 1e9
+        number = word >> _TIME_BITS
+        if number not in _PHASES:
+            raise MessageInvalid("read heartbeat", slot.name.lower(), f"there is no phase {number}")
+        return Phase(number), ((word & _TIME_MASK) << 10) / 1e9
 
     @property
     def captured(self) -> int:

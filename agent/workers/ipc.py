@@ -47,8 +47,8 @@ class Channel:
             return self._sock.recv(MAX_PACKET + 1)
         except BlockingIOError:
             return None
-        except ConnectionResetError:
-            return b""
+        except ConnectionResetError:  # it left a packet of ours unread: said once, before what it sent
+            return self.receive()
 
     def close(self) -> None:
         """Close this end. Idempotent."""

@@ -142,10 +142,11 @@ def main() -> NoReturn:
     socket_fd, page_fd, spec_fd, parent = map(int, sys.argv[1:5])
     _tie_to_parent(parent)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    faulthandler.enable()
     page = Page(page_fd)
     with os.fdopen(spec_fd, "rb") as file:
         spec = LaneSpec.model_validate_json(file.read())
+    if not spec.once:  # for the log of a service; somebody at a terminal gets one line
+        faulthandler.enable()
     channel = Channel.from_fd(socket_fd)
     outlet = SocketOutlet(channel, page)
     stop = threading.Event()

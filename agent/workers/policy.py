@@ -57,6 +57,8 @@ TABLE: Mapping[tuple[State, Happening], State] = {
     (_S.RUNNING, _H.REFUSED): _S.FATAL,
     (_S.RUNNING, _H.FINISHED): _S.ENDED,
     (_S.KILLING, _H.DIED): _S.BACKOFF,
+    (_S.KILLING, _H.REFUSED): _S.FATAL,
+    (_S.KILLING, _H.FINISHED): _S.ENDED,
     (_S.KILLING, _H.STOP): _S.STOPPING,
     (_S.KILLING, _H.UNREAPED): _S.STUCK,
     (_S.STOPPING, _H.DIED): _S.STOPPED,
@@ -64,12 +66,14 @@ TABLE: Mapping[tuple[State, Happening], State] = {
     (_S.STOPPING, _H.FINISHED): _S.STOPPED,
     (_S.STOPPING, _H.UNREAPED): _S.STUCK,
     (_S.STUCK, _H.DIED): _S.BACKOFF,
+    (_S.STUCK, _H.REFUSED): _S.FATAL,
+    (_S.STUCK, _H.FINISHED): _S.ENDED,
     (_S.BACKOFF, _H.STOP): _S.STOPPED,
     (_S.ENDED, _H.STOP): _S.STOPPED,
     (_S.FATAL, _H.STOP): _S.STOPPED,
 }
-"""KILLING waits for SIGTERM and SIGKILL to do their work; STUCK is a process that SIGKILL did not end
-(its driver sits in the kernel): it is never started again while it lives."""
+"""KILLING waits for SIGTERM and SIGKILL to do their work, and the worker may yet end by itself; STUCK is a
+process that SIGKILL did not end (its driver sits in the kernel): it is never started again while it lives."""
 
 
 def limit_s(phase: Phase, deadlines: Deadlines) -> float | None:

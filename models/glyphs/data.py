@@ -26,9 +26,9 @@ SIDE = 64
 HELD_OUT = 1_000_000
 """Seeds from here on are never trained on; nor is 0, the camera's default."""
 
-_SIZES = ((640, 480), (320, 240), (1280, 720), (480, 640), (240, 240))
+_SIZES = ((640, 480), (160, 120), (320, 240), (1280, 720), (320, 180), (480, 640), (240, 240))
 _DISTURBANCES = ((0.0, 0.0), (3.0, 0.1), (6.0, 0.5), (12.0, 0.1), (20.0, 0.5))
-_FRAMES_A_SCENE = 4
+_FRAMES_A_SCENE = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +53,10 @@ def _is_cut(shown: Truth) -> bool:
     return min(shown.left, shown.top) <= 0 or max(shown.right, shown.bottom) >= 1
 
 
+USUAL = "as the camera comes"
+
 CONDITIONS: dict[str, Condition] = {
-    "as the camera comes": Condition(),
+    USUAL: Condition(),
     "clean": Condition(Setting(noise=0, blur=0)),
     "noise 20": Condition(Setting(noise=20, blur=0)),
     "all blurred": Condition(Setting(blur=1)),
@@ -86,8 +88,8 @@ def samples(seed: int, setting: Setting, frames_a_scene: int = 1) -> Iterator[tu
         first += SCENE_FRAMES
 
 
-def test_set(name: str, count: int, seed: int = HELD_OUT) -> tuple[Array, Array]:
-    """Draw ``count`` held-out pictures of a condition, one a scene: images and label indices."""
+def held_out(name: str, count: int, seed: int = HELD_OUT) -> tuple[Array, Array]:
+    """Draw ``count`` pictures of a condition, one a scene: images and label indices."""
     condition = CONDITIONS[name]
     kept = (one for one in samples(seed, condition.setting) if condition.keep(one[1]))
     return _collect(kept, count)

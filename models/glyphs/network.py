@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 
 CHANNELS = (12, 24, 40, 56)
 _KERNEL = 3
-_LAYOUT = ("NHWC", "OHWI", "NHWC")
 
 Params = list[tuple[Any, Any]]
 """Weights and bias of each layer, in TFLite's layout: (outputs, rows, columns, inputs), (outputs, inputs)."""
@@ -44,8 +43,7 @@ def logits(params: Params, images: Any) -> Any:
     values = images.astype(jnp.float32) / 255
     *convolutions, (weights, bias) = params
     for kernel, shift in convolutions:
-        values = jax.lax.conv_general_dilated(values, kernel, (2, 2), "SAME", dimension_numbers=_LAYOUT)
-        values = jax.nn.relu(values + shift)
+        values = jax.nn.relu(_halve(values, kernel) + shift)
     return values.max(axis=(1, 2)) @ weights.T + bias
 
 
@@ -59,6 +57,21 @@ def graph(params: Params) -> tuple[Graph, Value]:
     value = network.max_pool("strongest", value, value.shape[1])
     value = network.dense("logits", value, weights, bias)
     return network, network.softmax("probabilities", value)
+
+
+def _halve(values: Any, kernel: Any) -> Any:
+    """Convolve with stride 2 and TFLite's "same" padding, for an even height and width.
+
+    As one matrix product: on a CPU that takes two thirds of the time of XLA's own convolution.
+    """
+    _, height, width, _ = values.shape
+    padded = jnp.pad(values, ((0, 0), (0, 1), (0, 1), (0, 0)))
+    taps = [
+        padded[:, row : row + height : 2, column : column + width : 2]
+        for row in range(_KERNEL)
+        for column in range(_KERNEL)
+    ]
+    return jnp.concatenate(taps, axis=-1) @ kernel.reshape(len(kernel), -1).T
 
 
 def _normal(rng: np.random.Generator, shape: tuple[int, ...], gain: float) -> Array:

@@ -1,8 +1,7 @@
 """Trains the glyph classifier and writes its bundle: ``python -m models.glyphs.train [--out DIR]``.
 
 Needs the extra ``train``. The same seed gives the same model on the same machine and packages.
-Exit code 1: the quantized model is right on fewer than 95 % of the held-out pictures of some condition's
-overall mean.
+Exit code 1: the quantized model is right on fewer than 95 % of held-out pictures of the camera as it comes.
 """
 
 from __future__ import annotations
@@ -30,7 +29,7 @@ if TYPE_CHECKING:
 
 VERSION = "1.0.0"
 TARGET = 0.95
-PICTURES, EPOCHS, BATCH, RATE = 60_000, 12, 64, 3e-3
+PICTURES, EPOCHS, BATCH, RATE = 60_000, 16, 32, 2e-3
 CALIBRATION = 500
 TESTS = 1_000
 GOLDEN, TOLERANCE = 5, 0.1
@@ -52,7 +51,7 @@ def main() -> int:
     write(args.out, content)
     worst = min(accuracy.values())
     print(f"{len(content)} bytes, worst condition {worst:.3f}, {time.monotonic() - began:.0f} s in all")
-    return 0 if accuracy["as the camera comes"] >= TARGET else 1
+    return 0 if accuracy[data.USUAL] >= TARGET else 1
 
 
 def train(images: Array, labels: Array, seed: int) -> Params:
@@ -79,7 +78,7 @@ def _batches(images: Array, labels: Array, rng: np.random.Generator) -> Iterator
         order = rng.permutation(len(images))
         for start in range(0, len(images) - BATCH + 1, BATCH):
             chosen = order[start : start + BATCH]
-            batch = np.rot90(images[chosen], rng.integers(4), axes=(1, 2))
+            batch = np.rot90(images[chosen], int(rng.integers(4)), axes=(1, 2))
             yield (batch[:, :, ::-1] if rng.random() < 0.5 else batch), labels[chosen]
 
 
@@ -96,7 +95,7 @@ def measure(content: bytes) -> dict[str, float]:
     runner = Runner(content)
     accuracy = {}
     for name in data.CONDITIONS:
-        images, labels = data.test_set(name, TESTS)
+        images, labels = data.held_out(name, TESTS)
         answers = [int(runner.run(image / 255).argmax()) for image in images]
         accuracy[name] = float(np.mean(answers == labels))
         print(f"{accuracy[name]:.3f}  {name}", flush=True)
@@ -106,7 +105,10 @@ def measure(content: bytes) -> dict[str, float]:
 def write(folder: Path, content: bytes) -> None:
     """Write the bundle."""
     model = bundle.put(folder, "glyphs.tflite", content)
-    images, _ = data.test_set("as the camera comes", GOLDEN, data.HELD_OUT + 1)
+    golden = [
+        bundle.put_golden(folder, number, image, expect)
+        for number, (image, expect) in enumerate(_golden(Runner(content)))
+    ]
     manifest = {
         "schema": 1,
         "name": "glyphs",
@@ -117,17 +119,21 @@ def write(folder: Path, content: bytes) -> None:
         "labels": bundle.put_labels(folder, LABELS),
         "pre": {"resize": "stretch", "color": "rgb"},
         "post": {"kind": "classification", "top_k": 3, "min_score": 0.0},
-        "golden": [_golden(folder, content, number, image) for number, image in enumerate(images)],
+        "golden": golden,
         "runtime": RUNTIME,
     }
     bundle.put_manifest(folder, manifest)
 
 
-def _golden(folder: Path, content: bytes, number: int, image: Array) -> dict[str, Any]:
-    scores = Runner(content).run(image / 255)
-    best = int(scores.argmax())
-    expect = {"index": best, "score": round(float(scores[best]), 6), "tol": TOLERANCE}
-    return bundle.put_golden(folder, number, image, expect)
+def _golden(runner: Runner) -> Iterator[tuple[Array, dict[str, Any]]]:
+    """Give pictures of different glyphs that the model gets right, and what it answers."""
+    seen: set[int] = set()
+    for image, label in zip(*data.held_out(data.USUAL, TESTS, data.HELD_OUT + 1), strict=True):
+        scores = runner.run(image / 255)
+        best = int(scores.argmax())
+        if best == label and best not in seen and len(seen) < GOLDEN:
+            seen.add(best)
+            yield image, {"index": best, "score": round(float(scores[best]), 6), "tol": TOLERANCE}
 
 
 if __name__ == "__main__":

@@ -171,18 +171,27 @@ def test_the_model_that_takes_the_chatter_is_the_one_that_the_test_makes() -> No
     assert tiny_models.absolute() == _quiet.ABSOLUTE
 
 
-def test_a_runtime_that_does_not_import_or_is_not_there_is_told(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("program", "problem"),
+    [
+        ("raise ImportError('GLIBC_2.99 not found')", "litert does not work here: GLIBC_2.99 not found"),
+        ("def Interpreter(**_): raise SystemError('bad numpy')", "litert does not work here: bad numpy"),
+        (None, "none is installed"),
+    ],
+)
+def test_a_runtime_that_does_not_work_or_is_not_there_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, program: str | None, problem: str
 ) -> None:
-    (tmp_path / "broken_litert").mkdir()
-    (tmp_path / "broken_litert/interpreter.py").write_text("raise ImportError('GLIBC_2.99 not found')")
+    package = f"litert_{tmp_path.name.replace('-', '_')}"
+    if program:
+        (tmp_path / package).mkdir()
+        (tmp_path / package / "interpreter.py").write_text(program)
     monkeypatch.syspath_prepend(tmp_path)
-    monkeypatch.setattr(tflite, "_RUNTIMES", {"litert": "broken_litert", "other": "no_such_package"})
-    with pytest.raises(ExtraMissing, match=r"litert does not import: GLIBC_2\.99 not found\. Run: pip"):
+    monkeypatch.setattr(tflite, "_RUNTIMES", {"litert": package})
+    with pytest.raises(ExtraMissing) as caught:
         build(tiny_models.absolute())
-    monkeypatch.setattr(tflite, "_RUNTIMES", {"other": "no_such_package"})
-    with pytest.raises(ExtraMissing, match="none is installed"):
-        build(tiny_models.absolute())
+    assert caught.value.problem == problem
+    assert "pip install" in caught.value.hint
 
 
 def test_importing_the_backend_loads_no_runtime() -> None:

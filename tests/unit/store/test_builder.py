@@ -140,11 +140,11 @@ def test_every_record_is_in_one_block_in_order(
     puts: list[list[int]], block_results: int, block_bytes: int
 ) -> None:
     made = builder(block_results=block_results, block_bytes=block_bytes)
-    sent = []
+    sent: list[tuple[int, int]] = []
     for number, sizes in enumerate(puts, start=1):
         records = [{"n": len(sent) + i, "x": "a" * size} for i, size in enumerate(sizes)]
-        assert made.add(records, {"p": {"put": number}}) == len(sent) + len(records)
-        sent += [(record["n"], number) for record in records]
+        sent += [(len(sent) + i, number) for i in range(len(records))]
+        assert made.add(records, {"p": {"put": number}}) == len(sent)
     made.close()
     expected = 1
     for block in made.closed:

@@ -18,6 +18,8 @@ from tests.simulators.clocks import ManualClock
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from agent.store.segment import Segment
+
 SMALL = StoreSettings(block_results=4, segment_bytes=1)
 """Every commit gets a segment of its own."""
 
@@ -280,6 +282,50 @@ def test_a_damaged_segment_is_refused_by_name_and_new_results_are_stored(tmp_pat
         assert fill(outbox, 1, 3) == 3
 
 
+def damage_under_the_writer(outbox: Outbox) -> None:
+    """Zero the newest segment and its log, and make SQLite look at them again."""
+    writer = outbox._live.chain._writer
+    assert writer is not None
+    for name in (writer.path.name, f"{writer.path.name}-wal"):
+        path = writer.path.with_name(name)
+        with path.open("r+b") as file:
+            file.write(bytes(path.stat().st_size))
+    writer._db.execute("PRAGMA shrink_memory")
+
+
+def test_damage_to_the_newest_segment_costs_that_segment_only(tmp_path: Path) -> None:
+    with closing(opened(tmp_path, StoreSettings())) as outbox:
+        fill(outbox, 3)
+        outbox.put([{"n": 4}], {})
+        damage_under_the_writer(outbox)
+        with pytest.raises(FolderUnusable, match="damaged"):
+            outbox.flush()
+        assert outbox.flush() == 4
+        assert [numbers(lease) for lease in drained(outbox, Position(outbox.epoch, 3))] == [[4]]
+
+
+def test_a_segment_damaged_before_its_first_commit_is_made_again(tmp_path: Path) -> None:
+    with closing(opened(tmp_path)) as outbox:
+        fill(outbox, 1)
+        outbox.put([{"n": 2, "x": random.Random(1).randbytes(40_000).hex()}], {})
+        roll = outbox._live.chain._roll
+
+        def roll_on_a_full_disk(first: int) -> Segment:
+            segment = roll(first)
+            segment._db.execute("PRAGMA max_page_count=2")
+            return segment
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(outbox._live.chain, "_roll", roll_on_a_full_disk)
+            with pytest.raises(StoreBusy, match="the disk is full"):
+                outbox.flush()
+        damage_under_the_writer(outbox)
+        with pytest.raises(FolderUnusable, match="damaged"):
+            outbox.flush()
+        assert outbox.flush() == 2
+        assert [numbers(lease) for lease in drained(outbox)] == [[1], [2]]
+
+
 def test_a_refused_commit_keeps_everything_and_succeeds_later(tmp_path: Path) -> None:
     folder = tmp_path / "segments"
     with closing(opened(tmp_path)) as outbox:
@@ -326,7 +372,7 @@ def test_status_says_where_everything_stands(tmp_path: Path) -> None:
         on_disk = sum(path.stat().st_size for path in (tmp_path / "segments").glob("*.db"))
         assert (status.epoch, status.accepted, status.committed, status.acked) == (outbox.epoch, 3, 2, 1)
         assert status.backlog == 3
-        assert 0 < status.size
+        assert status.size > 0
         assert abs(status.size - on_disk) <= 3 * 4096 * 3
 
 

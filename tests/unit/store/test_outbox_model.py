@@ -19,8 +19,6 @@ from agent.store.chain import SegmentName
 from agent.store.outbox import Outbox
 from tests.simulators.clocks import ManualClock
 
-SETTINGS = StoreSettings(block_results=5, block_bytes=600, segment_bytes=12_288)
-
 
 @dataclass
 class Epoch:
@@ -42,17 +40,21 @@ class OutboxMachine(RuleBasedStateMachine):
         self.count = itertools.count()
         self.epochs: list[Epoch] = []
 
-    @initialize()
-    def start(self) -> None:
-        self.outbox = Outbox(self.folder, clock=ManualClock(), settings=SETTINGS)
+    @initialize(segment_bytes=st.sampled_from([1, 12_288]))
+    def begin(self, segment_bytes: int) -> None:
+        self.settings = StoreSettings(block_results=5, block_bytes=600, segment_bytes=segment_bytes)
+        self.open()
+
+    def open(self) -> None:
+        self.outbox = Outbox(self.folder, clock=ManualClock(), settings=self.settings)
         self.epochs.append(Epoch(self.outbox.epoch))
 
     @property
     def live(self) -> Epoch:
         return self.epochs[-1]
 
-    @rule(sizes=st.lists(st.integers(0, 900), min_size=1, max_size=9))
-    def put(self, sizes: list[int]) -> None:
+    @rule(sizes=st.lists(st.integers(0, 900), min_size=1, max_size=9), flush=st.booleans())
+    def put(self, sizes: list[int], flush: bool) -> None:
         numbers = [next(self.count) for _ in sizes]
         records = [
             {"n": n, "x": random.Random(n).randbytes(size // 2).hex()}
@@ -60,6 +62,8 @@ class OutboxMachine(RuleBasedStateMachine):
         ]
         self.live.records += numbers
         assert self.outbox.put(records, {"p": {"as_of": numbers[-1]}}) == len(self.live.records)
+        if flush:
+            self.flush()
 
     @rule()
     def flush(self) -> None:
@@ -102,9 +106,10 @@ class OutboxMachine(RuleBasedStateMachine):
             assert [record["n"] for record in records] == epoch.records[block.first - 1 : block.last]
             assert ledgers == {"p": {"as_of": epoch.records[block.last - 1]}}
 
-    @rule(which=st.integers(0, 20), share=st.floats(0, 1.2))
+    @rule(which=st.integers(0, 2), share=st.sampled_from([0.2, 0.5, 0.9, 1.0, 1.2]))
     def ack(self, which: int, share: float) -> None:
-        epoch = self.epochs[which % len(self.epochs)]
+        waiting = [epoch for epoch in self.epochs if epoch.acked < epoch.committed] or self.epochs
+        epoch = waiting[which % len(waiting)]
         upto = round(share * len(epoch.records))
         there = epoch.acked < upto <= epoch.committed
         assert self.outbox.ack(epoch.name, upto) == (upto - epoch.acked if there else 0)
@@ -135,7 +140,7 @@ class OutboxMachine(RuleBasedStateMachine):
     def reopened(self) -> None:
         del self.live.records[self.live.committed :]
         self.epochs = [epoch for epoch in self.epochs if epoch.acked < epoch.committed]
-        self.start()
+        self.open()
 
     @invariant()
     def status_is_that_of_the_model(self) -> None:
@@ -156,8 +161,8 @@ class OutboxMachine(RuleBasedStateMachine):
             name = SegmentName.parse(path.name)
             assert name is not None
             firsts.setdefault(name.epoch, []).append(name.first)
-        for name, found in firsts.items():
-            epoch = self.by_name(name)
+        for name_of_epoch, found in firsts.items():
+            epoch = self.by_name(name_of_epoch)
             ends = [first - 1 for first in sorted(found)[1:]]
             if epoch is not self.live:
                 ends.append(epoch.committed)
@@ -173,4 +178,4 @@ class OutboxMachine(RuleBasedStateMachine):
 
 
 TestOutboxAgainstAModel = OutboxMachine.TestCase
-TestOutboxAgainstAModel.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)
+TestOutboxAgainstAModel.settings = settings(max_examples=20, stateful_step_count=40, deadline=None)

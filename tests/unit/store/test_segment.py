@@ -14,7 +14,7 @@ from agent.errors import FolderUnusable, StoreBusy
 from agent.store.segment import FORMAT, Segment
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
 
@@ -167,7 +167,7 @@ def test_a_segment_that_is_not_there_is_not_made_for_reading(path: Path) -> None
 
 
 @pytest.mark.parametrize("opener", [Segment.create, Segment.sealed])
-def test_a_file_that_is_no_database_is_refused(path: Path, opener: type[Segment]) -> None:
+def test_a_file_that_is_no_database_is_refused(path: Path, opener: Callable[[Path], Segment]) -> None:
     path.write_bytes(b"no database at all" * 1000)
     with pytest.raises(FolderUnusable, match="damaged"):
         opener(path)
@@ -197,7 +197,7 @@ def damage(path: Path, column: str, bit: int) -> None:
             db.execute("UPDATE blocks SET data = ? WHERE first = 4", (bytes(flipped),))
         else:
             db.execute(
-                f"UPDATE blocks SET {column} = ({column} | :m) & ~({column} & :m) WHERE first = 4",
+                f"UPDATE blocks SET {column} = ({column} | :m) & ~({column} & :m) WHERE first = 4",  # noqa: S608
                 {"m": 1 << bit % 31},
             )
 

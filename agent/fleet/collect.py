@@ -1,0 +1,175 @@
+"""The program behind ``edgectl collect``: a link, a database, and the collector between them."""
+
+from __future__ import annotations
+
+import signal
+import sys
+import time
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import orjson
+
+from agent.errors import ConfigInvalid
+from agent.events import Event, emit
+from agent.fleet.collector import Collector
+from agent.fleet.inbox import Inbox
+from agent.fleet.warehouse import Warehouse
+from agent.link import batch, topics
+from agent.link.mqtt import Link
+from agent.link.settings import LinkMessage, LinkSettings, LinkUp
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from types import FrameType
+
+    from agent.link.versions import Choice
+
+_SCHEME = "sqlite:///"
+_A_WEEK_S = 7 * 86_400
+_TURN_S = 0.5
+_STATS_S = 2.0
+_DRAIN_S = 3.0
+_MOST_AT_ONCE = 64
+"""Messages that go into one transaction."""
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What the command line says."""
+
+    host: str
+    port: int
+    fleet: str
+    to: str
+    protocol: Choice
+    username: str
+    password: str
+    tls: bool
+    ca_file: str
+    cert_file: str
+    key_file: str
+    as_json: bool
+
+
+def database_of(to: str) -> Path:
+    """Give the path that a URL such as sqlite:///fleet.db names.
+
+    Raises:
+        ConfigInvalid: it is another kind of URL.
+    """
+    path = to.removeprefix(_SCHEME)
+    if not to.startswith(_SCHEME) or not path:
+        raise ConfigInvalid("collect", f"--to {to}", "no such database", "Use sqlite:///FILE")
+    return Path(path)
+
+
+class Program:
+    """Runs the collector until it is stopped."""
+
+    def __init__(self, options: Options) -> None:
+        self._options = options
+        path = database_of(options.to)
+        filters = [(topics.all_results(options.fleet), 1)]
+        self._inbox = Inbox()
+        self._warehouse = Warehouse(path)
+        self._link = Link(_link_settings(options), post=self._inbox.post, subscriptions=filters)
+        self._collector = Collector(options.fleet, self._warehouse, self._link)
+        self._stopping = False
+        self._ready = False
+
+    def run(self) -> None:
+        """Collect until SIGTERM or SIGINT; then acknowledge what has come, and leave.
+
+        Raises:
+            FolderUnusable: the database is damaged.
+            RuntimeError: the link's thread died: a bug.
+        """
+        emit(Event.COLLECTOR_STARTED, self._options.to, fleet=self._options.fleet)
+        with self._signals():
+            try:
+                self._link.start()
+                self._serve()
+            finally:
+                self._link.close(_DRAIN_S)
+                self._warehouse.close()
+        emit(Event.COLLECTOR_STOPPED, self._options.to)
+        self._say("stopped", **asdict(self._collector.totals))
+
+    def _serve(self) -> None:
+        stop_by = 0.0
+        next_stats = time.monotonic() + _STATS_S
+        while True:
+            events = self._inbox.take(_TURN_S, _MOST_AT_ONCE)
+            now = time.monotonic()
+            for event in events:
+                if isinstance(event, LinkUp):
+                    self._collector.on_link_up()
+                    self._announce(event)
+            self._collector.take([event for event in events if isinstance(event, LinkMessage)], now)
+            if not self._link.alive:
+                raise RuntimeError("the link's thread died")
+            if self._stopping:
+                stop_by = stop_by or now + _DRAIN_S
+                if (not events and self._collector.idle) or now > stop_by:
+                    return
+            if now >= next_stats and sys.stdout.isatty() and not self._options.as_json:
+                next_stats = now + _STATS_S
+                print(f"\r{self._stats()}", end="", flush=True)
+
+    def _announce(self, up: LinkUp) -> None:
+        if not self._ready:
+            self._ready = True
+            options = self._options
+            broker = f"{options.host}:{options.port}"
+            self._say("ready", broker=broker, protocol=up.protocol, fleet=options.fleet, to=options.to)
+
+    def _say(self, what: str, **facts: str | int) -> None:
+        if self._options.as_json:
+            line = orjson.dumps({"event": what, **facts}).decode()
+        else:
+            line = f"{what}: " + ", ".join(f"{key} {value}" for key, value in facts.items())
+        print(line, flush=True)
+
+    def _stats(self) -> str:
+        totals = self._collector.totals
+        state = self._link.state.value
+        return (
+            f"{state:<11} {totals.new:,} results in {totals.batches:,} batches; "
+            f"{totals.duplicate:,} duplicate, {totals.refused:,} refused "
+        )
+
+    @contextmanager
+    def _signals(self) -> Iterator[None]:
+        """Stop on SIGTERM and SIGINT."""
+        before = {number: signal.signal(number, self._stop) for number in (signal.SIGTERM, signal.SIGINT)}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+    def _stop(self, _number: int, _frame: FrameType | None) -> None:
+        self._stopping = True
+        self._inbox.wake()
+
+
+def _link_settings(options: Options) -> LinkSettings:
+    return LinkSettings(
+        host=options.host,
+        port=options.port,
+        # Fixed: the broker keeps what arrives for it while the collector is away.
+        client_id=f"edgectl-collect-{options.fleet}",
+        protocol=options.protocol,
+        username=options.username,
+        password=options.password,
+        tls=options.tls,
+        ca_file=options.ca_file,
+        cert_file=options.cert_file,
+        key_file=options.key_file,
+        session_expiry_s=_A_WEEK_S,
+        max_packet_in=batch.MAX_BATCH + (64 << 10),
+        manual_ack=True,
+    )

@@ -1,0 +1,175 @@
+"""The collector: batches come in, are stored, and are acknowledged; in this order, whatever happens between.
+
+The watermark goes out as a retained message, and again for duplicates: a device deletes nothing without it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+from agent.errors import LinkLost, MessageInvalid, StoreBusy
+from agent.events import Event, emit
+from agent.fleet.warehouse import Incoming
+from agent.link import ack, batch, topics
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from agent.fleet.ranges import Watermark
+    from agent.fleet.warehouse import Stored
+    from agent.link.settings import LinkMessage
+
+_RETRY_S = 1.0
+_MOST_WAITING = 256
+
+Watermarks = dict[str, dict[str, "Watermark"]]
+"""By stream and epoch."""
+
+
+class Warehouse(Protocol):
+    """Where batches go. See ``agent.fleet.warehouse``."""
+
+    def store(self, batches: Sequence[Incoming]) -> list[Stored]:
+        """Store in one transaction; raises StoreBusy."""
+
+    def watermarks(self, device: str) -> Mapping[str, Mapping[str, Watermark]]:
+        """What is stored of a device's last epochs."""
+
+    def devices(self) -> Sequence[str]:
+        """Every device that has sent something."""
+
+
+class Downlink(Protocol):
+    """What the collector needs of the link."""
+
+    def publish(self, topic: str, payload: bytes, *, qos: int = 1, retain: bool = False) -> int:
+        """Queue a message; raises LinkLost or MessageInvalid."""
+
+    def settle(self, message: LinkMessage) -> None:
+        """Confirm a message to the broker."""
+
+
+@dataclass(slots=True)
+class Totals:
+    """Counts since the start; ``new`` and ``duplicate`` are results, the others batches."""
+
+    batches: int = 0
+    refused: int = 0
+    new: int = 0
+    duplicate: int = 0
+
+
+@dataclass(slots=True)
+class _Owed:
+    """An acknowledgement that is still to be sent."""
+
+    again: bool
+    fresh: Watermarks
+
+
+class Collector:
+    """Stores batches and acknowledges them. For one thread.
+
+    Args:
+        fleet: whose devices to listen to.
+        warehouse: where batches are stored.
+        link: where acknowledgements go.
+    """
+
+    def __init__(self, fleet: str, warehouse: Warehouse, link: Downlink) -> None:
+        self._fleet = fleet
+        self._warehouse = warehouse
+        self._link = link
+        self._waiting: list[tuple[LinkMessage, Incoming]] = []
+        self._owed: dict[str, _Owed] = {}
+        self._retry_at = 0.0
+        self.totals = Totals()
+
+    @property
+    def idle(self) -> bool:
+        """Whether nothing waits to be stored or acknowledged."""
+        return not self._waiting and not self._owed
+
+    def on_link_up(self) -> None:
+        """Tell every known device what is stored, and ask for the rest: the broker may have forgotten it."""
+        for device in self._warehouse.devices():
+            self._owe(device).again = True
+
+    def take(self, messages: Sequence[LinkMessage], now: float) -> None:
+        """Take in batches; store what waits; send the acknowledgements that the link takes now.
+
+        A full disk keeps batches waiting, unconfirmed; the next call tries again.
+
+        Raises:
+            FolderUnusable: the database is damaged.
+        """
+        for message in messages:
+            self._read(message)
+        if self._waiting and now >= self._retry_at:
+            self._store(now)
+        self._send()
+
+    def _read(self, message: LinkMessage) -> None:
+        if not message.payload:
+            self._link.settle(message)  # the inbox dropped it, and has counted it
+            return
+        try:
+            device = topics.sender_of_results(self._fleet, message.topic)
+            found = batch.decode(message.payload)
+            if found.device != device:
+                raise MessageInvalid("read", "batch", f"{device!r} sent it, and it says {found.device!r}")
+        except MessageInvalid as error:
+            self._refuse(message.topic, error)
+            self._link.settle(message)
+            return
+        if len(self._waiting) >= _MOST_WAITING:
+            self._refuse(device, "too much waits for the disk")
+            self._link.settle(message)
+            return
+        lease = found.lease
+        incoming = Incoming(device, found.stream, lease.epoch, lease.low, lease.live, lease.blocks)
+        self._waiting.append((message, incoming))
+
+    def _store(self, now: float) -> None:
+        try:
+            results = self._warehouse.store([incoming for _, incoming in self._waiting])
+        except StoreBusy as error:
+            emit(Event.STORE_FAILED, "warehouse", error=error)
+            self._retry_at = now + _RETRY_S
+            return
+        for stored in results:
+            self.totals.batches += 1
+            self.totals.new += stored.new
+            self.totals.duplicate += stored.duplicate
+            came = stored.batch
+            if stored.watermark is None:
+                self._refuse(came.device, stored.refused)
+            else:
+                self._owe(came.device).fresh.setdefault(came.stream, {})[came.epoch] = stored.watermark
+        for message, _ in self._waiting:
+            self._link.settle(message)
+        self._waiting.clear()
+
+    def _refuse(self, subject: str, problem: object) -> None:
+        self.totals.refused += 1
+        emit(Event.BATCH_REFUSED, subject, problem=problem)
+
+    def _owe(self, device: str) -> _Owed:
+        return self._owed.setdefault(device, _Owed(again=False, fresh={}))
+
+    def _send(self) -> None:
+        """Publish what is owed, as far as the link takes it."""
+        for device, owed in list(self._owed.items()):
+            streams = owed.fresh
+            for stream, epochs in self._warehouse.watermarks(device).items():
+                # What has just been stored stands first, and is never cut off.
+                streams[stream] = {**streams.get(stream, {}), **epochs}
+            document = ack.encode(device, streams, again=owed.again)
+            try:
+                self._link.publish(topics.down_ack(self._fleet, device), document, retain=True)
+            except LinkLost:
+                return
+            except MessageInvalid as error:
+                emit(Event.MESSAGE_REFUSED, device, problem=error)
+            del self._owed[device]

@@ -1,0 +1,55 @@
+"""What the link tells the collector, on its way to the thread that stores: bounded in bytes."""
+
+from __future__ import annotations
+
+import queue
+import threading
+from dataclasses import replace
+
+from agent.events import Event, emit
+from agent.link.settings import LinkMessage
+
+
+class Inbox:
+    """Events of the link, oldest first. ``post`` is for its thread, ``wake`` for any and for signal handlers.
+
+    A disk that is slow leaves messages unconfirmed, so a broker that keeps to its window stops by itself. One
+    that does not meets the bound: then payloads are dropped here, and their devices send them again.
+
+    Args:
+        max_bytes: how many bytes of messages may wait.
+    """
+
+    def __init__(self, max_bytes: int = 64 << 20) -> None:
+        self._max_bytes = max_bytes
+        self._events: queue.SimpleQueue[object] = queue.SimpleQueue()
+        self._guard = threading.Lock()
+        self._bytes = 0
+
+    def post(self, event: object) -> None:
+        """Leave an event of the link."""
+        if isinstance(event, LinkMessage):
+            with self._guard:
+                full = self._bytes + len(event.payload) > self._max_bytes
+                self._bytes += 0 if full else len(event.payload)
+            if full:
+                emit(Event.BATCH_REFUSED, "inbox", problem="too much waits for the disk")
+                event = replace(event, payload=b"")
+        self._events.put(event)
+
+    def wake(self) -> None:
+        """Make ``take`` return."""
+        self._events.put(None)
+
+    def take(self, timeout_s: float, most: int) -> list[object]:
+        """Wait up to ``timeout_s`` for an event; give at most ``most`` that are there, oldest first."""
+        try:
+            taken = [self._events.get(timeout=timeout_s)]
+        except queue.Empty:
+            return []
+        while len(taken) < most and not self._events.empty():  # nobody else takes
+            taken.append(self._events.get())
+        size = sum(len(event.payload) for event in taken if isinstance(event, LinkMessage))
+        with self._guard:
+            self._bytes -= size
+        return [event for event in taken if event is not None]

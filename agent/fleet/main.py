@@ -1,0 +1,119 @@
+"""The edgectl command, for the operator of a fleet. Errors become one line and an exit code here."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+from enum import Enum
+from typing import Annotated, NoReturn
+
+from agent import __version__
+from agent.errors import EXIT_FAILED, AgentError
+
+try:
+    import typer
+except ModuleNotFoundError as error:
+    raise SystemExit(
+        f"edgectl: needs the package {error.name}. Run: pip install 'edge-inference-agent[fleet]'"
+    ) from error
+
+_PASSWORD = "EDGECTL_PASSWORD"  # noqa: S105 - the variable's name
+
+app = typer.Typer(
+    help="Runs the fleet side of edge-agent: collects what the devices send.",
+    epilog="Start with: edgectl collect --help",
+    add_completion=False,
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+
+
+class Protocol(str, Enum):
+    """Which MQTT to speak."""
+
+    AUTO = "auto"
+    FIVE = "5"
+    THREE = "3.1.1"
+
+
+@app.command()
+def collect(
+    host: Annotated[str, typer.Option(help="The broker's name or address.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="The broker's port.", min=1, max=65535)] = 1883,
+    fleet: Annotated[str, typer.Option(help="The fleet to listen to: edge/v1/FLEET/...")] = "default",
+    to: Annotated[str, typer.Option(help="Where results go.", metavar="URL")] = "sqlite:///fleet.db",
+    protocol: Annotated[
+        Protocol, typer.Option(help="Which MQTT to speak; auto tries 5 first.")
+    ] = Protocol.AUTO,
+    username: Annotated[
+        str, typer.Option(help=f"For the broker; the password comes from ${_PASSWORD}.")
+    ] = "",
+    ca_file: Annotated[str, typer.Option(help="The broker's certificate authority; switches TLS on.")] = "",
+    cert_file: Annotated[str, typer.Option(help="Our certificate, for mutual TLS.")] = "",
+    key_file: Annotated[str, typer.Option(help="Our private key, for mutual TLS.")] = "",
+    as_json: Annotated[
+        bool, typer.Option("--json", help="One JSON object a line on standard output.")
+    ] = False,
+) -> None:
+    """Store what the devices of a fleet send, and acknowledge it.
+
+    Each result is stored once, however often it arrives. Devices keep theirs until the acknowledgement
+    comes, so the collector may be stopped, killed or moved at any time. It waits for a broker that is away.
+    Prints a line when it is ready, and one when it has stopped; SIGTERM and SIGINT stop it.
+
+    \b
+    examples:
+      edgectl collect --host broker.example --fleet demo --to sqlite:///fleet.db
+      edgectl collect --json >collector.ndjson
+      sqlite3 fleet.db 'SELECT device, count(*) FROM results GROUP BY device'
+
+    \b
+    exit codes: 0 stopped, 1 failed, 2 usage, 78 an option must be changed first
+    """
+    from agent.fleet.collect import Options, Program
+
+    logging.basicConfig(
+        stream=sys.stderr, level=logging.WARNING, format="%(asctime)s %(levelname)-7s %(message)s"
+    )
+    options = Options(
+        host=host,
+        port=port,
+        fleet=fleet,
+        to=to,
+        protocol=protocol.value,
+        username=username,
+        password=os.environ.get(_PASSWORD, ""),
+        tls=bool(ca_file),
+        ca_file=ca_file,
+        cert_file=cert_file,
+        key_file=key_file,
+        as_json=as_json,
+    )
+    Program(options).run()
+
+
+@app.command()
+def version(
+    as_json: Annotated[bool, typer.Option("--json", help="As a JSON object.")] = False,
+) -> None:
+    """Print the version."""
+    print(f'{{"version":"{__version__}"}}' if as_json else f"edgectl {__version__}")
+
+
+def main() -> NoReturn:
+    """Run as a program."""
+    try:
+        app(prog_name="edgectl")
+    except AgentError as error:
+        print(f"edgectl: {error}", file=sys.stderr)
+        sys.exit(error.exit_code)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the reader of our output left
+        sys.exit(EXIT_FAILED)
+    sys.exit(0)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,204 @@
+"""What every source promises.
+
+A new module in ``agent/sources`` is found by itself; it needs an example here.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import cv2
+import numpy as np
+import pytest
+from pydantic import ValidationError
+
+from agent import plugins
+from agent.errors import SourceEnded
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from agent.types import Array, Frame, Source
+
+FRAMES = 8
+
+
+def video_file(folder: Path) -> str:
+    path = str(folder / "grey.avi")
+    writer = cv2.VideoWriter(path, cv2.VideoWriter.fourcc(*"MJPG"), 50, (64, 48))
+    for number in range(FRAMES):
+        writer.write(np.full((48, 64, 3), 20 + 25 * number, np.uint8))
+    writer.release()
+    return path
+
+
+def picture_folder(folder: Path) -> str:
+    for number in range(FRAMES):
+        cv2.imwrite(str(folder / f"{number}.png"), np.full((20 + number, 30, 3), 25 * number, np.uint8))
+    return str(folder)
+
+
+@dataclass(frozen=True)
+class Example:
+    """Options that give ``FRAMES`` frames, and the same with a pace of their own if the source has one."""
+
+    options: Callable[[Path], dict[str, Any]]
+    live: dict[str, Any] | None = None
+
+
+EXAMPLES = {
+    "images": Example(lambda folder: {"paths": [picture_folder(folder)]}),
+    "synthetic": Example(
+        lambda _: {"width": 64, "height": 48, "fps": 0, "frames": FRAMES, "blur": 0.5}, {"fps": 20}
+    ),
+    "video": Example(lambda folder: {"path": video_file(folder)}, {"realtime": True}),
+}
+NAMES = plugins.names("sources")
+
+
+@pytest.fixture(params=NAMES)
+def name(request: pytest.FixtureRequest) -> str:
+    assert request.param in EXAMPLES, f"add an example of {request.param!r} to {__name__}"
+    return str(request.param)
+
+
+@pytest.fixture
+def opened(name: str, tmp_path: Path) -> Iterator[Callable[..., Source]]:
+    """Opens the source by name with its example's options; closes what it opened."""
+    sources: list[Source] = []
+    options = EXAMPLES[name].options(tmp_path)
+
+    def build(start: int = 0, **more: Any) -> Source:
+        module = plugins.load("sources", name)
+        sources.append(module.build(module.Options(**{**options, **more}), start=start))
+        return sources[-1]
+
+    yield build
+    for source in sources:
+        source.close()
+
+
+def read(source: Source) -> Frame:
+    frame = source.read(10)
+    assert frame is not None
+    return frame
+
+
+def drain(source: Source) -> list[tuple[int, Array]]:
+    frames: list[tuple[int, Array]] = []
+    while True:
+        try:
+            frame = read(source)
+        except SourceEnded:
+            return frames
+        frames.append((frame.seq, frame.data.copy()))
+
+
+def test_options_can_be_read_without_numpy_or_opencv(name: str) -> None:
+    code = f"""
+import sys
+from agent import plugins
+plugins.load("sources", {name!r}).Options.model_json_schema()
+print({{"numpy", "cv2"}} & set(sys.modules))
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "set()"
+
+
+def test_options_are_frozen_and_refuse_unknown_keys(name: str, tmp_path: Path) -> None:
+    module = plugins.load("sources", name)
+    given = EXAMPLES[name].options(tmp_path)
+    with pytest.raises(ValidationError, match="extra_forbidden"):
+        module.Options(**given, colour="red")
+    with pytest.raises(ValidationError, match="frozen_instance"):
+        setattr(module.Options(**given), next(iter(given)), None)
+
+
+def test_every_option_is_explained(name: str) -> None:
+    schema = plugins.load("sources", name).Options.model_json_schema()
+    assert [key for key, value in schema["properties"].items() if not value.get("description")] == []
+
+
+def test_frames_are_numbered_from_the_start_and_keep_time(opened: Callable[..., Source]) -> None:
+    source = opened(start=3)
+    before = time.monotonic_ns()
+    frames = [read(source) for _ in range(FRAMES - 3)]
+    assert [frame.seq for frame in frames] == list(range(3, FRAMES))
+    stamps = [before, *(frame.captured_ns for frame in frames), time.monotonic_ns()]
+    assert stamps == sorted(stamps)
+
+
+def test_pictures_are_bgr_bytes(opened: Callable[..., Source]) -> None:
+    for _, data in drain(opened()):
+        assert (data.dtype.name, data.ndim, data.shape[2]) == ("uint8", 3, 3)
+        assert data.flags.c_contiguous
+
+
+def test_what_starts_in_the_middle_gives_the_same_pixels(opened: Callable[..., Source]) -> None:
+    whole = drain(opened())
+    assert len(whole) == FRAMES
+    for start in (1, FRAMES // 2, FRAMES - 1):
+        rest = drain(opened(start=start))
+        assert [seq for seq, _ in rest] == list(range(start, FRAMES))
+        for (_, mine), (_, theirs) in zip(rest, whole[start:], strict=True):
+            np.testing.assert_array_equal(mine, theirs)
+
+
+@pytest.mark.parametrize("start", [0, FRAMES, FRAMES + 5])
+def test_a_source_that_has_ended_stays_ended_and_says_how(opened: Callable[..., Source], start: int) -> None:
+    source = opened(start=start)
+    drain(source)
+    for _ in range(3):
+        with pytest.raises(SourceEnded, match=r"\d|end"):
+            source.read(0)
+
+
+def test_a_recording_waits_and_is_there_at_once(opened: Callable[..., Source]) -> None:
+    source = opened()
+    assert source.live is False
+    assert [read(source).seq for _ in range(2)] == [0, 1]
+    frame = source.read(0)
+    assert frame is not None
+    assert frame.seq == 2
+
+
+def test_a_live_source_gives_nothing_before_its_time(name: str, opened: Callable[..., Source]) -> None:
+    live = EXAMPLES[name].live
+    if live is None:
+        return  # this kind has no pace of its own
+    source = opened(**live)
+    assert source.live is True
+    read(source)
+    began = time.monotonic()
+    assert source.read(0.005) is None
+    assert 0.004 < time.monotonic() - began < 0.015
+    assert read(source).seq == 1
+
+
+def test_closing_twice_is_fine_before_and_after_reading(opened: Callable[..., Source]) -> None:
+    fresh, used = opened(), opened()
+    read(used)
+    for source in (fresh, used):
+        source.close()
+        source.close()
+
+
+def test_opening_and_closing_often_leaves_no_thread_and_no_descriptor(opened: Callable[..., Source]) -> None:
+    def held() -> tuple[int, int]:
+        return len([*Path("/proc/self/task").iterdir()]), len([*Path("/proc/self/fd").iterdir()])
+
+    def once() -> None:
+        source = opened()
+        read(source)
+        source.close()
+
+    once()  # what a library keeps for good
+    before = held()
+    for _ in range(25):
+        once()
+    assert held() <= before

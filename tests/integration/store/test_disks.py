@@ -1,0 +1,201 @@
+"""Disks that are full or read-only: real file systems, made in a user namespace, so nobody needs root."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+NAMESPACE = ["unshare", "--user", "--map-root-user", "--mount"]
+
+# Every program gets the folder to work in as its first argument.
+PRELUDE = """
+import queue, resource, subprocess, sys, time
+from pathlib import Path
+from agent.blocks import Position, unpack
+from agent.clock import SystemClock
+from agent.errors import AgentError
+from agent.store.builder import StoreSettings
+from agent.store.folder import DataFolder
+from agent.store.reports import *
+from agent.store.thread import Store
+
+folder = Path(sys.argv[1])
+
+def mount(*options):
+    subprocess.run(["mount", "-t", "tmpfs", "-o", *options, "tmpfs", folder], check=True)
+
+def fill():
+    with (folder / "filler").open("wb", buffering=0) as file:
+        try:
+            while True:
+                file.write(bytes(4096))
+        except OSError:
+            pass
+
+def refused():
+    try:
+        DataFolder(folder)
+    except AgentError as error:
+        print(error)
+
+class Running:
+    def __init__(self):
+        self.said = queue.SimpleQueue()
+        settings = StoreSettings(commit_interval_s=0.02, block_results=8, segment_bytes=20_000)
+        self.store = Store(folder, self.said.put, clock=SystemClock(), settings=settings)
+        self.store.start()
+        self.n = 0
+
+    def put(self, count):
+        for _ in range(count):
+            self.n += 1
+            self.store.put([{"n": self.n, "x": str(hash(str(self.n))) * 20}], {})
+
+    def next(self, kind):
+        while not isinstance(report := self.said.get(timeout=20), kind):
+            pass
+        return report
+
+    def drained(self):
+        after, found = None, []
+        while True:
+            self.store.lease(after, 10_000)
+            if (lease := self.next(Leased).lease) is None:
+                return found
+            found += [record["n"] for block in lease.blocks for record in unpack(block)[0]]
+            after = Position(lease.epoch, lease.last)
+"""
+
+
+@pytest.fixture(scope="module")
+def _namespaces(tmp_path_factory: pytest.TempPathFactory) -> None:
+    if shutil.which("unshare") is None:
+        pytest.skip("needs unshare (util-linux)")
+    place = tmp_path_factory.mktemp("namespace")
+    trial = subprocess.run(
+        [*NAMESPACE, "mount", "-t", "tmpfs", "tmpfs", str(place)], capture_output=True, text=True, check=False
+    )
+    if trial.returncode != 0:
+        pytest.skip(f"this kernel gives no user namespaces: {trial.stderr.strip()}")
+
+
+def run(program: str, folder: Path, *, namespace: bool) -> str:
+    """Run a program on a folder; give what it printed."""
+    command = [sys.executable, "-c", PRELUDE + program, str(folder)]
+    done = subprocess.run(
+        [*(NAMESPACE if namespace else []), *command], capture_output=True, text=True, check=False, timeout=60
+    )
+    assert done.returncode == 0, done.stderr
+    assert "Traceback" not in done.stderr
+    return done.stdout
+
+
+@pytest.mark.usefixtures("_namespaces")
+def test_a_read_only_folder_is_refused_with_what_to_do(tmp_path: Path) -> None:
+    said = run('mount("size=1m"); mount("remount,ro"); refused()', tmp_path, namespace=True)
+    assert said == (
+        f"use data folder {tmp_path}: the file system is read-only."
+        " Mount it read-write, or set store.path to another folder\n"
+    )
+
+
+@pytest.mark.usefixtures("_namespaces")
+def test_a_folder_that_turned_read_only_after_its_use_is_refused(tmp_path: Path) -> None:
+    program = 'mount("size=1m"); DataFolder(folder).close(); mount("remount,ro"); refused()'
+    assert "the file system is read-only" in run(program, tmp_path, namespace=True)
+
+
+@pytest.mark.usefixtures("_namespaces")
+def test_a_full_disk_is_refused_with_what_to_do_and_nothing_is_left(tmp_path: Path) -> None:
+    program = 'mount("size=256k"); fill(); refused(); print(sorted(p.name for p in folder.iterdir()))'
+    line, left = run(program, tmp_path, namespace=True).splitlines()
+    assert line == (
+        f"use data folder {tmp_path}: the disk is full."
+        " Free some space on it, or set store.path to another folder"
+    )
+    assert left == "['filler', 'lock']"
+
+
+@pytest.mark.usefixtures("_namespaces")
+def test_a_disk_that_fills_up_loses_nothing_and_still_delivers(tmp_path: Path) -> None:
+    said = run(
+        """
+mount("size=2m")
+running = Running()
+running.put(400)
+running.next(Committed)
+fill()
+running.put(2000)
+print(running.next(StoreFault).error)
+time.sleep(0.5)
+pending = running.store.pending
+print(pending > 0, running.store.status().committed + pending == 2400)
+early = running.drained()
+print(early == list(range(1, len(early) + 1)), len(early) == running.store.status().committed > 0)
+(folder / "filler").unlink()
+running.next(StoreRecovered)
+print(running.store.close(10), running.store.pending)
+running = Running()
+print(running.drained() == list(range(1, 2401)))
+running.store.close(10)
+""",
+        tmp_path,
+        namespace=True,
+    ).splitlines()
+    assert "the disk is full" in said[0] or "I/O error" in said[0] or "does not open" in said[0]
+    assert said[1:] == ["True True", "True True", "True 0", "True"]
+
+
+@pytest.mark.usefixtures("_namespaces")
+def test_a_folder_that_turns_read_only_under_way_loses_nothing(tmp_path: Path) -> None:
+    said = run(
+        """
+running = Running()
+running.put(8)
+running.next(Committed)
+# The kernel turns no mount read-only while a file in it is open for writing, so another one goes on top.
+subprocess.run(["mount", "-t", "tmpfs", "-o", "ro", "tmpfs", folder / "segments"], check=True)
+running.put(1000)
+print(running.next(StoreFault).error.op)
+time.sleep(0.3)
+print(running.store.pending > 0)
+subprocess.run(["umount", folder / "segments"], check=True)
+running.next(StoreRecovered)
+print(running.drained() == list(range(1, 1009)))
+print(running.store.close(10), running.store.pending)
+""",
+        tmp_path,
+        namespace=True,
+    ).splitlines()
+    assert said == ["open", "True", "True", "True 0"]
+
+
+def test_files_that_cannot_grow_lose_nothing(tmp_path: Path) -> None:
+    """A limit on file size refuses writes for everybody, in any sandbox: SQLite sees a failing disk."""
+    said = run(
+        """
+running = Running()
+running.put(8)
+running.next(Committed)
+before = resource.getrlimit(resource.RLIMIT_FSIZE)
+resource.setrlimit(resource.RLIMIT_FSIZE, (30_000, before[1]))
+running.put(1000)
+print(running.next(StoreFault).error.hint)
+time.sleep(0.5)
+print(running.store.pending > 0)
+resource.setrlimit(resource.RLIMIT_FSIZE, before)
+running.next(StoreRecovered)
+print(running.drained() == list(range(1, 1009)))
+print(running.store.close(10), running.store.pending)
+""",
+        tmp_path,
+        namespace=False,
+    ).splitlines()
+    assert said == ["Look at the kernel log and the free space", "True", "True", "True 0"]

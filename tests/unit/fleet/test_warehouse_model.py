@@ -1,0 +1,118 @@
+"""The warehouse against brute force: whatever order batches come in, however often, however they overlap."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from agent.blocks import Block, pack
+from agent.fleet.ranges import MOST_RANGES, Watermark
+from agent.fleet.warehouse import Incoming, Warehouse
+
+if TYPE_CHECKING:
+    import pytest
+
+EPOCHS = ("a" * 16, "b" * 16)
+DEVICES = ("cam-1", "cam-2")
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """A batch in numbers: adjacent blocks from ``first`` on."""
+
+    device: str
+    epoch: str
+    low: int
+    first: int
+    counts: tuple[int, ...]
+
+
+sent = st.builds(
+    Sent,
+    device=st.sampled_from(DEVICES),
+    epoch=st.sampled_from(EPOCHS),
+    low=st.one_of(st.just(1), st.integers(1, 60)),
+    first=st.integers(1, 60),
+    counts=st.lists(st.integers(1, 6), min_size=1, max_size=4).map(tuple),
+)
+transactions = st.lists(st.lists(sent, min_size=1, max_size=4), min_size=1, max_size=12)
+
+
+def incoming(one: Sent) -> Incoming:
+    blocks = []
+    seq = one.first
+    for count in one.counts:
+        records = [{"n": [one.device, one.epoch, n]} for n in range(seq, seq + count)]
+        blocks.append(Block(seq, count, pack(records, {"p": {"captured": seq + count - 1}})))
+        seq += count
+    return Incoming(one.device, "result", one.epoch, one.low, True, tuple(blocks))
+
+
+def brute_force(have: set[int], low: int) -> Watermark:
+    upto = low - 1
+    while upto + 1 in have:
+        upto += 1
+    above = sorted(seq for seq in have if seq > upto)
+    starts = [seq for seq in above if seq - 1 not in have]
+    ends = [seq for seq in above if seq + 1 not in have]
+    return Watermark(upto, tuple(zip(starts, ends, strict=True))[:MOST_RANGES])
+
+
+@settings(max_examples=60, deadline=None)
+@given(calls=transactions)
+def test_results_are_stored_once_and_the_watermark_is_right(
+    tmp_path_factory: pytest.TempPathFactory, calls: list[list[Sent]]
+) -> None:
+    have: dict[tuple[str, str], set[int]] = defaultdict(set)
+    lows: dict[tuple[str, str], int] = defaultdict(lambda: 1)
+    with Warehouse(tmp_path_factory.mktemp("model") / "warehouse.db") as warehouse:
+        for call in calls:
+            news = []
+            for one in call:
+                place = one.device, one.epoch
+                numbers = range(one.first, one.first + sum(one.counts))
+                news.append(len(set(numbers) - have[place]))
+                have[place].update(numbers)
+                lows[place] = max(lows[place], one.low)
+            answers = warehouse.store([incoming(one) for one in call])
+            assert [answer.new for answer in answers] == news
+            assert [answer.new + answer.duplicate for answer in answers] == [sum(one.counts) for one in call]
+            for one, answer in zip(call, answers, strict=True):
+                place = one.device, one.epoch
+                assert answer.watermark == brute_force(have[place], lows[place])
+        for device in DEVICES:
+            told = warehouse.watermarks(device).get("result", {})
+            assert told == {
+                e: brute_force(have[device, e], lows[device, e]) for e in EPOCHS if have[device, e]
+            }
+        stored = warehouse._db.execute(
+            "SELECT device, epoch, seq, json_extract(body, '$.n[2]') FROM results"
+        ).fetchall()
+        assert sorted(stored) == sorted((d, e, seq, seq) for (d, e), all_of in have.items() for seq in all_of)
+        ledgers = warehouse._db.execute("SELECT device, epoch, as_of_seq FROM ledgers").fetchall()
+        assert sorted(ledgers) == sorted((d, e, max(numbers)) for (d, e), numbers in have.items() if numbers)
+
+
+@settings(max_examples=30, deadline=None)
+@given(batches=st.lists(sent, min_size=1, max_size=8), order=st.data())
+def test_order_and_repetition_leave_no_trace(
+    tmp_path_factory: pytest.TempPathFactory, batches: list[Sent], order: st.DataObject
+) -> None:
+    shuffled = order.draw(st.permutations(batches + batches))
+    cut = order.draw(st.integers(0, len(shuffled)))
+    tables = []
+    for calls in ([batches], [shuffled[:cut], shuffled[cut:]]):
+        with Warehouse(tmp_path_factory.mktemp("order") / "warehouse.db") as warehouse:
+            for call in calls:
+                warehouse.store([incoming(one) for one in call])
+            contents = [
+                warehouse._db.execute(f"SELECT * FROM {table} ORDER BY 1, 2, 3, 4").fetchall()  # noqa: S608
+                for table in ("results", "ledgers", "have")
+            ]
+            lows = warehouse._db.execute("SELECT device, epoch, low FROM epochs ORDER BY 1, 2").fetchall()
+            tables.append((contents, lows))
+    assert tables[0] == tables[1]

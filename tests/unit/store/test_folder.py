@@ -1,0 +1,111 @@
+from __future__ import annotations
+
+import os
+import resource
+import stat
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+
+from agent.errors import EXIT_FAILED, FolderUnusable
+from agent.store.folder import DataFolder
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def test_a_missing_folder_is_made_for_the_agent_alone(tmp_path: Path) -> None:
+    path = tmp_path / "var" / "agent"
+    with DataFolder(path) as folder:
+        assert folder.path == path
+        assert stat.S_IMODE(path.stat().st_mode) == 0o700
+        assert stat.S_IMODE((path / "lock").stat().st_mode) == 0o600
+
+
+def test_the_proof_leaves_nothing_behind(tmp_path: Path) -> None:
+    with DataFolder(tmp_path):
+        assert [path.name for path in tmp_path.iterdir()] == ["lock"]
+
+
+def test_a_second_agent_is_told_who_holds_the_folder(tmp_path: Path) -> None:
+    with DataFolder(tmp_path), pytest.raises(FolderUnusable) as refused:
+        DataFolder(tmp_path)
+    assert str(refused.value) == (
+        f"use data folder {tmp_path}: another agent holds it (pid {os.getpid()})."
+        " Stop that agent, or set store.path to another folder"
+    )
+    assert refused.value.exit_code == EXIT_FAILED
+
+
+def test_a_refused_agent_leaves_the_lock_as_it_is(tmp_path: Path) -> None:
+    with DataFolder(tmp_path):
+        for _ in range(3):
+            with pytest.raises(FolderUnusable, match=f"pid {os.getpid()}"):
+                DataFolder(tmp_path)
+
+
+def test_closing_frees_the_folder(tmp_path: Path) -> None:
+    folder = DataFolder(tmp_path)
+    folder.close()
+    folder.close()
+    with DataFolder(tmp_path):
+        pass
+
+
+def test_the_lock_of_a_killed_agent_is_free(tmp_path: Path) -> None:
+    program = (
+        "import sys, time; from pathlib import Path; from agent.store.folder import DataFolder;"
+        "folder = DataFolder(Path(sys.argv[1])); print('held', flush=True); time.sleep(60)"
+    )
+    with subprocess.Popen([sys.executable, "-c", program, tmp_path], stdout=subprocess.PIPE) as other:
+        assert other.stdout is not None
+        assert other.stdout.readline() == b"held\n"
+        with pytest.raises(FolderUnusable, match=rf"another agent holds it \(pid {other.pid}\)"):
+            DataFolder(tmp_path)
+        other.kill()
+        other.wait()
+        with DataFolder(tmp_path):
+            pass
+
+
+@pytest.mark.parametrize("below", ["", "deeper"])
+def test_a_file_in_the_place_of_the_folder_is_refused(tmp_path: Path, below: str) -> None:
+    (tmp_path / "file").write_text("mine")
+    with pytest.raises(FolderUnusable, match=r"it is not a folder\. Remove that file"):
+        DataFolder(tmp_path / "file" / below)
+    assert (tmp_path / "file").read_text() == "mine"
+
+
+def test_a_link_in_the_place_of_the_lock_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "elsewhere").write_text("precious")
+    (tmp_path / "lock").symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(FolderUnusable, match="its lock is a symbolic link"):
+        DataFolder(tmp_path)
+    assert (tmp_path / "elsewhere").read_text() == "precious"
+
+
+def test_a_name_that_no_file_system_takes_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(FolderUnusable, match=r"File name too long\. Set store\.path"):
+        DataFolder(tmp_path / ("x" * 300))
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere; see tests/integration/store")
+def test_a_folder_without_permission_is_refused(tmp_path: Path) -> None:
+    tmp_path.chmod(0o500)
+    with pytest.raises(FolderUnusable, match=r"permission denied\. Give the agent's user write access"):
+        DataFolder(tmp_path)
+    tmp_path.chmod(0o700)
+
+
+def test_a_folder_where_files_cannot_grow_is_refused_and_let_go(tmp_path: Path) -> None:
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, before[1]))
+    try:
+        with pytest.raises(FolderUnusable, match="Raise its file size limit"):
+            DataFolder(tmp_path)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    with DataFolder(tmp_path):
+        assert not (tmp_path / ".probe").exists()

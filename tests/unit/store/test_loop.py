@@ -1,0 +1,184 @@
+from __future__ import annotations
+
+import sqlite3
+from contextlib import closing, contextmanager
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from agent.blocks import Position
+from agent.errors import FolderUnusable, StoreBusy
+from agent.events import counters
+from agent.store.builder import StoreSettings
+from agent.store.inbox import Put, Want, Work
+from agent.store.loop import StoreLoop
+from agent.store.outbox import Outbox
+from agent.store.reports import Acked, Committed, Leased, StoreFault, StoreRecovered
+from tests.simulators.clocks import ManualClock
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+
+class Bench:
+    """A loop on a real folder, turned by hand."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.clock = ManualClock()
+        self.said: list[Any] = []
+        # Every commit gets a segment of its own.
+        self.outbox = Outbox(
+            folder, clock=self.clock, settings=StoreSettings(block_results=4, segment_bytes=1)
+        )
+        self.loop = StoreLoop(self.outbox, self.said.append)
+
+    @property
+    def epoch(self) -> str:
+        return self.outbox.epoch
+
+    def turn(self, **work: Any) -> list[Any]:
+        """Turn once; give what was said."""
+        self.said.clear()
+        self.loop.turn(Work(**work), self.clock.now)
+        return list(self.said)
+
+    def store(self, count: int) -> None:
+        """Put and commit full blocks of four."""
+        for _ in range(count):
+            self.turn(puts=[Put([{}] * 4, {})])
+
+    @contextmanager
+    def no_new_segments(self) -> Iterator[None]:
+        away = self.folder / "away"
+        (self.folder / "segments").rename(away)
+        yield
+        away.rename(self.folder / "segments")
+
+    @contextmanager
+    def locked_state(self) -> Iterator[None]:
+        with closing(sqlite3.connect(self.folder / "state.db", isolation_level=None)) as other:
+            other.execute("BEGIN IMMEDIATE")
+            yield
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Iterator[Bench]:
+    made = Bench(tmp_path)
+    yield made
+    made.outbox.close()
+
+
+def test_records_are_committed_when_their_time_has_come(bench: Bench) -> None:
+    assert bench.turn(puts=[Put([{}], {}), Put([{}], {})]) == []
+    assert bench.loop.due(bench.clock.now) == 0.5
+    bench.clock.tick(0.5)
+    assert bench.turn() == [Committed(bench.epoch, 2, 2)]
+    assert bench.loop.due(bench.clock.now) is None
+    assert bench.turn() == []
+
+
+def test_a_full_block_is_committed_in_the_same_turn(bench: Bench) -> None:
+    assert bench.turn(puts=[Put([{}] * 5, {})]) == [Committed(bench.epoch, 5, 5)]
+
+
+def test_the_last_turn_commits_without_waiting(bench: Bench) -> None:
+    assert bench.turn(puts=[Put([{}], {})], stopping=True) == [Committed(bench.epoch, 1, 1)]
+
+
+def test_a_lease_sees_what_was_committed_in_its_turn(bench: Bench) -> None:
+    [_, answer] = bench.turn(puts=[Put([{}] * 4, {})], wants=[Want(None, 1)])
+    assert answer.after is None
+    assert answer.lease.last == 4
+    assert bench.turn(wants=[Want(Position(bench.epoch, 4), 1)]) == [Leased(None, Position(bench.epoch, 4))]
+
+
+def test_an_acknowledgement_is_reported_when_it_is_news(bench: Bench) -> None:
+    bench.store(2)
+    assert bench.turn(acks={bench.epoch: 4}) == [Acked(bench.epoch, 4, 4)]
+    assert bench.turn(acks={bench.epoch: 4, "f" * 16: 9}) == []
+    assert bench.loop.due(bench.clock.now) is None
+
+
+def test_a_refused_commit_is_said_once_kept_and_repeated_ever_more_seldom(bench: Bench) -> None:
+    failed = counters["store.failed"]
+    with bench.no_new_segments():
+        [fault] = bench.turn(puts=[Put([{"n": 1}] * 4, {})])
+        assert isinstance(fault, StoreFault)
+        assert isinstance(fault.error, StoreBusy)
+        waits = []
+        for _ in range(7):
+            wait = bench.loop.due(bench.clock.now)
+            assert wait is not None
+            waits.append(round(wait, 6))
+            assert bench.turn() == []  # too early: nothing is tried
+            bench.clock.tick(wait)
+            assert bench.turn(puts=[Put([{"n": 2}], {})]) == []
+        assert waits == [0.2, 0.4, 0.8, 1.6, 3.2, 5.0, 5.0]
+        assert counters["store.failed"] == failed + 8
+    recovered = counters["store.recovered"]
+    bench.clock.tick(5.0)
+    assert bench.turn() == [Committed(bench.epoch, 11, 11), StoreRecovered()]
+    assert counters["store.recovered"] == recovered + 1
+
+
+def test_after_a_recovery_the_next_fault_is_said_again_and_retried_soon(bench: Bench) -> None:
+    for _ in range(2):
+        with bench.no_new_segments():
+            assert len(bench.turn(puts=[Put([{}] * 4, {})])) == 1
+            assert bench.loop.due(bench.clock.now) == pytest.approx(0.2)
+        bench.clock.tick(0.2)
+        assert isinstance(bench.turn()[-1], StoreRecovered)
+
+
+def test_a_refused_acknowledgement_is_kept_and_repeated(bench: Bench) -> None:
+    bench.store(2)
+    with bench.locked_state():
+        [fault] = bench.turn(acks={bench.epoch: 4})
+        assert isinstance(fault, StoreFault)
+        bench.clock.tick(0.2)
+        assert bench.turn(acks={bench.epoch: 8}) == []
+    bench.clock.tick(5.0)
+    assert bench.turn() == [Acked(bench.epoch, 8, 8), StoreRecovered()]
+
+
+def test_a_refused_acknowledgement_holds_up_no_commit(bench: Bench) -> None:
+    bench.store(1)
+    with bench.locked_state():
+        bench.turn(acks={bench.epoch: 4})
+        assert bench.turn(puts=[Put([{}] * 4, {})]) == [Committed(bench.epoch, 8, 4)]
+
+
+def test_recovery_is_said_when_nothing_is_refused_any_more(bench: Bench) -> None:
+    bench.store(1)
+    with bench.locked_state():
+        with bench.no_new_segments():
+            said = bench.turn(acks={bench.epoch: 4}, puts=[Put([{}] * 4, {})])
+            assert [type(one) for one in said] == [StoreFault, StoreFault]
+        bench.clock.tick(0.2)
+        assert bench.turn() == [Committed(bench.epoch, 8, 4)]
+    bench.clock.tick(5.0)
+    assert bench.turn() == [Acked(bench.epoch, 4, 4), StoreRecovered()]
+
+
+def test_a_lease_that_meets_damage_is_answered_and_said(bench: Bench) -> None:
+    bench.store(2)
+    path = next((bench.folder / "segments").glob("*-000000000001.db"))
+    whole = path.read_bytes()
+    path.write_bytes(b"\0" * len(whole))
+    [fault, answer] = bench.turn(wants=[Want(None, 1)])
+    assert isinstance(fault.error, FolderUnusable)
+    assert answer == Leased(None, None)
+    assert bench.turn(wants=[Want(None, 1)]) == [Leased(None, None)]
+    assert bench.turn(puts=[Put([{}] * 4, {})]) == [Committed(bench.epoch, 12, 4)]
+    path.write_bytes(whole)
+    [recovered, answer] = bench.turn(wants=[Want(None, 1)])
+    assert (recovered, answer.lease.last) == (StoreRecovered(), 4)
+
+
+def test_status_is_that_of_the_last_turn(bench: Bench) -> None:
+    bench.store(2)
+    bench.turn(acks={bench.epoch: 4})
+    assert bench.loop.status == bench.outbox.status()
+    assert bench.loop.status.backlog == 4

@@ -109,6 +109,8 @@ class Mqtt(_Table):
     """Seconds of silence after which both ends test the link."""
     resend_s: float = Field(default=10.0, ge=1, le=3600)
     """Seconds without an acknowledgement after which waiting batches are sent again."""
+    reconnect_max_s: float = Field(default=60.0, ge=1, le=3600)
+    """The longest wait between two attempts to connect; the waits grow, with jitter."""
 
 
 class Store(_Table):

@@ -6,6 +6,7 @@ from collections import deque
 
 _LATENCIES = 2048
 _RATE_S = 5.0
+_MARK_S = 0.25
 
 
 class Meter:
@@ -13,25 +14,24 @@ class Meter:
 
     def __init__(self) -> None:
         self._infer_us: deque[int] = deque(maxlen=_LATENCIES)
-        self._counts: deque[tuple[float, int]] = deque([(0.0, 0)])
+        self._total = 0
+        self._marks: deque[tuple[float, int]] = deque()
 
     def add(self, now: float, infer_us: list[int]) -> None:
         """Note the inferences that just came in, each with its duration in microseconds."""
         self._infer_us.extend(infer_us)
-        total = self._counts[-1][1] + len(infer_us)
-        if now - self._counts[-1][0] < _RATE_S / 20 and len(self._counts) > 1:
-            self._counts[-1] = (self._counts[-1][0], total)
-        else:
-            self._counts.append((now, total))
-        while len(self._counts) > 2 and now - self._counts[1][0] > _RATE_S:
-            self._counts.popleft()
+        self._total += len(infer_us)
+        if not self._marks or now - self._marks[-1][0] >= _MARK_S:
+            self._marks.append((now, self._total))
+        while len(self._marks) > 1 and now - self._marks[0][0] > _RATE_S:
+            self._marks.popleft()
 
     def fps(self, now: float) -> float:
-        """Inferences a second over the last seconds."""
-        first = next((c for c in self._counts if c[0] and now - c[0] <= _RATE_S), None)
-        if first is None or now - first[0] <= 0:
+        """Inferences a second over the last seconds; 0 when the last one is longer ago."""
+        if not self._marks or now - self._marks[-1][0] > _RATE_S:
             return 0.0
-        return round((self._counts[-1][1] - first[1]) / (now - first[0]), 2)
+        since, count = self._marks[0]
+        return round((self._total - count) / (now - since), 2) if now > since else 0.0
 
     def percentile_ms(self, share: float) -> float:
         """Give the duration in milliseconds that ``share`` (0 to 1) of the recent inferences stayed under."""

@@ -134,6 +134,7 @@ def _link_settings(mqtt: Mqtt, device: str) -> LinkSettings:
         client_id=f"{mqtt.fleet}-{device}",
         protocol=mqtt.protocol,
         keepalive_s=mqtt.keepalive_s,
+        backoff_cap_s=mqtt.reconnect_max_s,
         username=mqtt.username,
         password=_credential() or mqtt.password.get_secret_value(),
         tls=bool(mqtt.ca_file),

@@ -2,8 +2,8 @@
 
     python -m bench.pipeline [--models DIR] [--frames N] [--rounds N] [--quick] [--json]
 
-Rates are taken between the first frame's capture and the last, CPU between one second after the first and
-the last; the agent's CPU is that of supervisor and worker. Broker and collector run on the same cores.
+Rates are taken between the first frame's capture and the last, CPU from one second (at most a quarter) later
+on; the agent's CPU is that of supervisor and worker. Broker and collector run on the same cores.
 """
 
 from __future__ import annotations
@@ -182,7 +182,7 @@ def _plain(folder: Path, video: Path, model: Path, frames: int) -> Run:
 def _measure(stamps: npt.NDArray[np.int64], cpu: CpuSampler) -> Run:
     """Rates from the capture times; CPU after the first second, when everything is warm."""
     first, last = int(stamps[0]), int(stamps[-1])
-    begin = int(np.searchsorted(stamps, first + _SETTLE_NS))
+    begin = int(np.searchsorted(stamps, first + min(_SETTLE_NS, (last - first) // 4)))
     spent = cpu.between(int(stamps[begin]), last)
     worked = len(stamps) - 1 - begin
     fps = (len(stamps) - 1) / (last - first) * 1e9

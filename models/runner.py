@@ -55,12 +55,16 @@ class Runner:
         quant = _quant(self._output)
         return dequantize(stored, quant) if quant else stored
 
+    def tensors(self) -> list[TensorDetails]:
+        """Give the details of every tensor, in the interpreter's own words."""
+        return self._interpreter.get_tensor_details()
+
     def ranges(self, inputs: Iterable[Array]) -> dict[str, Range]:
         """Run ``inputs`` and give each tensor's lowest and highest value by name (needs ``observe``)."""
         found: dict[str, Range] = {}
         for values in inputs:
             self.run(values)
-            for tensor in self._interpreter.get_tensor_details():
+            for tensor in self.tensors():
                 data = self._interpreter.get_tensor(tensor["index"])
                 low, high = found.get(tensor["name"], (0.0, 0.0))
                 found[tensor["name"]] = min(low, float(data.min())), max(high, float(data.max()))

@@ -31,6 +31,7 @@ port = {port}
 protocol = "{protocol}"
 fleet = "{fleet}"
 resend_s = 2.0
+reconnect_max_s = 2.0
 
 [store]
 path = "{folder}/device"
@@ -80,6 +81,7 @@ class DemoSession:
             )
         )
         where = ["--host", "127.0.0.1", "--port", str(port), "--fleet", _FLEET]
+        where += ["--protocol", self._broker.protocol]
         to = ["--to", f"sqlite:///{self._warehouse}", "--json"]
         self._start("collector", "agent.fleet.main", "collect", *where, *to)
         self._start("agent", "agent.cli.main", "run", "--config", str(config))

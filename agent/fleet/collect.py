@@ -32,6 +32,8 @@ _A_WEEK_S = 7 * 86_400
 _TURN_S = 0.5
 _STATS_S = 2.0
 _DRAIN_S = 3.0
+_RECONNECT_S = 5.0
+"""One collector waits for its broker more eagerly than fifty thousand devices may."""
 _MOST_AT_ONCE = 64
 """Messages that go into one transaction."""
 
@@ -77,6 +79,7 @@ class Program:
         self._warehouse = Warehouse(path)
         self._link = Link(_link_settings(options), post=self._inbox.post, subscriptions=filters)
         self._collector = Collector(options.fleet, self._warehouse, self._link)
+        self._on_terminal = sys.stdout.isatty() and not options.as_json
         self._stopping = False
         self._ready = False
 
@@ -96,6 +99,8 @@ class Program:
                 self._link.close(_DRAIN_S)
                 self._warehouse.close()
         emit(Event.COLLECTOR_STOPPED, self._options.to)
+        if self._on_terminal:
+            print()  # below the line of counts
         self._say("stopped", **asdict(self._collector.totals))
 
     def _serve(self) -> None:
@@ -115,9 +120,9 @@ class Program:
                 stop_by = stop_by or now + _DRAIN_S
                 if (not events and self._collector.idle) or now > stop_by:
                     return
-            if now >= next_stats and sys.stdout.isatty() and not self._options.as_json:
+            if now >= next_stats and self._on_terminal:
                 next_stats = now + _STATS_S
-                print(f"\r{self._stats()}", end="", flush=True)
+                print(f"\r{self._stats()}\x1b[K", end="", flush=True)
 
     def _announce(self, up: LinkUp) -> None:
         if not self._ready:
@@ -172,4 +177,5 @@ def _link_settings(options: Options) -> LinkSettings:
         session_expiry_s=_A_WEEK_S,
         max_packet_in=batch.MAX_BATCH + (64 << 10),
         manual_ack=True,
+        backoff_cap_s=_RECONNECT_S,
     )

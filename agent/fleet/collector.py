@@ -52,7 +52,7 @@ class Downlink(Protocol):
 
 @dataclass(slots=True)
 class Totals:
-    """Counts since the start; ``new`` and ``duplicate`` are results, the others batches."""
+    """Counts since the start. ``new`` and ``duplicate`` are results; ``batches`` came to the database."""
 
     batches: int = 0
     refused: int = 0
@@ -83,66 +83,79 @@ class Collector:
         self._link = link
         self._waiting: list[tuple[LinkMessage, Incoming]] = []
         self._owed: dict[str, _Owed] = {}
+        self._greeting = False
         self._retry_at = 0.0
         self.totals = Totals()
 
     @property
     def idle(self) -> bool:
         """Whether nothing waits to be stored or acknowledged."""
-        return not self._waiting and not self._owed
+        return not (self._waiting or self._owed or self._greeting)
 
     def on_link_up(self) -> None:
         """Tell every known device what is stored, and ask for the rest: the broker may have forgotten it."""
-        for device in self._warehouse.devices():
-            self._owe(device).again = True
+        self._greeting = True
 
     def take(self, messages: Sequence[LinkMessage], now: float) -> None:
         """Take in batches; store what waits; send the acknowledgements that the link takes now.
 
-        A full disk keeps batches waiting, unconfirmed; the next call tries again.
+        A full disk keeps batches waiting, unconfirmed; a later call tries again.
 
         Raises:
             FolderUnusable: the database is damaged.
         """
         for message in messages:
-            self._read(message)
-        if self._waiting and now >= self._retry_at:
-            self._store(now)
-        self._send()
-
-    def _read(self, message: LinkMessage) -> None:
-        if not message.payload:
-            self._link.settle(message)  # the inbox dropped it, and has counted it
+            self._receive(message)
+        if now < self._retry_at:
             return
         try:
-            device = topics.sender_of_results(self._fleet, message.topic)
-            found = batch.decode(message.payload)
-            if found.device != device:
-                raise MessageInvalid("read", "batch", f"{device!r} sent it, and it says {found.device!r}")
-        except MessageInvalid as error:
-            self._refuse(message.topic, error)
-            self._link.settle(message)
-            return
-        if len(self._waiting) >= _MOST_WAITING:
-            self._refuse(device, "too much waits for the disk")
-            self._link.settle(message)
-            return
-        lease = found.lease
-        incoming = Incoming(device, found.stream, lease.epoch, lease.low, lease.live, lease.blocks)
-        self._waiting.append((message, incoming))
-
-    def _store(self, now: float) -> None:
-        try:
-            results = self._warehouse.store([incoming for _, incoming in self._waiting])
+            self._greet()
+            self._store()
+            self._send()
         except StoreBusy as error:
             emit(Event.STORE_FAILED, "warehouse", error=error)
             self._retry_at = now + _RETRY_S
+
+    def _receive(self, message: LinkMessage) -> None:
+        """Keep a message for the next transaction, or refuse it."""
+        try:
+            incoming = self._read(message)
+        except MessageInvalid as error:
+            self._refuse(message.topic, error)
+        else:
+            if incoming is not None and len(self._waiting) < _MOST_WAITING:
+                self._waiting.append((message, incoming))
+                return
+            # Dropped here or, empty, by the inbox: its device sends it again.
+            if incoming is not None:
+                self._refuse(incoming.device, "too much waits for the disk")
+        self._link.settle(message)
+
+    def _read(self, message: LinkMessage) -> Incoming | None:
+        if not message.payload:
+            return None
+        device = topics.sender_of_results(self._fleet, message.topic)
+        found = batch.decode(message.payload)
+        if found.device != device:
+            raise MessageInvalid("read", "batch", f"{device!r} sent it, and it says {found.device!r}")
+        lease = found.lease
+        return Incoming(device, found.stream, lease.epoch, lease.low, lease.live, lease.blocks)
+
+    def _greet(self) -> None:
+        if self._greeting:
+            for device in self._warehouse.devices():
+                self._owe(device).again = True
+            self._greeting = False
+
+    def _store(self) -> None:
+        """Store what waits, in one transaction."""
+        if not self._waiting:
             return
-        for stored in results:
+        for stored in self._warehouse.store([incoming for _, incoming in self._waiting]):
+            came = stored.batch
             self.totals.batches += 1
             self.totals.new += stored.new
             self.totals.duplicate += stored.duplicate
-            came = stored.batch
             if stored.watermark is None:
                 self._refuse(came.device, stored.refused)
             else:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import sys
-from enum import Enum
+from enum import StrEnum
 from typing import Annotated, NoReturn
 
 from agent import __version__
@@ -30,7 +30,7 @@ app = typer.Typer(
 )
 
 
-class Protocol(str, Enum):
+class Protocol(StrEnum):
     """Which MQTT to speak."""
 
     AUTO = "auto"
@@ -40,6 +40,7 @@ class Protocol(str, Enum):
 
 @app.command()
 def collect(
+    *,
     host: Annotated[str, typer.Option(help="The broker's name or address.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="The broker's port.", min=1, max=65535)] = 1883,
     fleet: Annotated[str, typer.Option(help="The fleet to listen to: edge/v1/FLEET/...")] = "default",
@@ -57,7 +58,7 @@ def collect(
         bool, typer.Option("--json", help="One JSON object a line on standard output.")
     ] = False,
 ) -> None:
-    """Store what the devices of a fleet send, and acknowledge it.
+    r"""Store what the devices of a fleet send, and acknowledge it.
 
     Each result is stored once, however often it arrives. Devices keep theirs until the acknowledgement
     comes, so the collector may be stopped, killed or moved at any time. It waits for a broker that is away.
@@ -96,6 +97,7 @@ def collect(
 
 @app.command()
 def version(
+    *,
     as_json: Annotated[bool, typer.Option("--json", help="As a JSON object.")] = False,
 ) -> None:
     """Print the version."""

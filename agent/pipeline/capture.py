@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import random
+import time
+from contextlib import closing
 from typing import TYPE_CHECKING, Protocol
 
 from agent.errors import InputRejected, SourceEnded, SourceLost
@@ -78,16 +80,17 @@ class Capture:
 
     def run(self) -> str:
         """Capture until the source ends or a stop is asked for; give a remark on the end, or ""."""
+        try:
+            return self._run()
+        finally:
+            self._beat(Phase.NONE)  # what still waits for the model is not this thread's to be judged by
+
+    def _run(self) -> str:
         wait_s = _REOPEN_S
         while not self._stop.is_set():
-            source: Source | None = None
             before = self._next
             try:
-                self._beat(Phase.OPEN)
-                source = self._open_source(self._next)
-                self._slot.live = source.live
-                self._reporter.opened(live=source.live)
-                self._read(source)
+                self._open_and_read()
             except SourceEnded as end:
                 return str(end)
             except SourceLost as error:
@@ -99,10 +102,14 @@ class Capture:
                 self._stop.wait(wait_s * random.uniform(0.5, 1.0))  # noqa: S311 - jitter, no secret
             else:
                 break  # a stop, or enough
-            finally:
-                if source is not None:
-                    source.close()
         return ""
+
+    def _open_and_read(self) -> None:
+        self._beat(Phase.OPEN)
+        with closing(self._open_source(self._next)) as source:
+            self._slot.live = source.live
+            self._reporter.opened(live=source.live)
+            self._read(source)
 
     def _read(self, source: Source) -> None:
         index: int | None = None
@@ -115,7 +122,8 @@ class Capture:
                 frame = source.read(_READ_S)
             except InputRejected as error:
                 self._begin()
-                self._failed(index, FrameInfo(self._next - 1, 0, 0, 0, error.subject), error, "unreadable")
+                info = FrameInfo(self._next - 1, time.monotonic_ns(), 0, 0, error.subject)
+                self._failed(index, info, error, "unreadable")
                 index = None
                 continue
             except (SourceEnded, SourceLost):
@@ -145,10 +153,11 @@ class Capture:
         except InputRejected as error:
             self._failed(index, info, error, "input")
         else:
-            self._slot.publish(Item(index, info, None, frame.data.copy() if self._keep_pixels else None))
+            pixels = frame.data.copy() if self._keep_pixels else None
+            self._slot.publish(Item(index, info, pixels=pixels))
 
     def _failed(self, index: int, info: FrameInfo, error: InputRejected, reason: str) -> None:
         if self._slot.live:
             self._slot.fail(index, reason)
         else:
-            self._slot.publish(Item(index, info, error))
+            self._slot.publish(Item(index, info, error, reason))

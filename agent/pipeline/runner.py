@@ -106,7 +106,7 @@ class Runner:
 
     def _process(self, item: Item) -> None:
         if item.error is not None:
-            self._fail(item, item.error)
+            self._fail(item, item.error, item.reason)
             return
         self._beat(Phase.INVOKE)
         began = time.monotonic_ns()
@@ -133,16 +133,21 @@ class Runner:
             size = f"{len(record)} bytes of JSON"
             self._fail(item, InputRejected("send result", size, "too large", "Raise min_score"), "too_large")
             return
-        self._slot.settle(item)
-        self._add(record)
+        self._settle(item, record)
 
-    def _fail(self, item: Item, error: AgentError, reason: str = "unreadable") -> None:
-        self._slot.settle(item, failed=reason)
-        if not self._slot.live:  # a recording's bad frame is an answer, too; a camera's is a count
-            why = {"reason": reason, "problem": str(error), "hint": error.hint}
-            self._add(_record(item, "failed", (why,), 0))
+    def _fail(self, item: Item, error: AgentError, reason: str) -> None:
+        if self._slot.live:
+            self._slot.settle(item, failed=reason)
+            return
+        # A recording's bad frame is an answer, too; a camera's is a count.
+        why = {"reason": reason, "problem": str(error), "hint": error.hint}
+        self._settle(item, _record(item, "failed", (why,), 0), reason)
 
-    def _add(self, record: bytes) -> None:
+    def _settle(self, item: Item, record: bytes, failed: str = "") -> None:
+        """Count the frame and keep its record for the next packet: a ledger goes with all its records."""
+        if self._bytes + len(record) > _RECORD_BYTES:
+            self._flush(time.monotonic())
+        self._slot.settle(item, failed)
         self._records.append(record)
         self._bytes += len(record)
         if self._bytes > _PACKET_BYTES:

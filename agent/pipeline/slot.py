@@ -25,11 +25,12 @@ _WAITING_RECORDED = 2
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """A frame on its way: the index of its buffer, or the error that failed it."""
+    """A frame on its way: the index of its buffer, or the error that failed it and the ledger's reason."""
 
     index: int
     info: FrameInfo
     error: AgentError | None = None
+    reason: str = ""
     pixels: Array | None = None
     """The picture itself, only where somebody wants to draw on it."""
 

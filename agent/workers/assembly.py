@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
+import cv2
 import numpy as np
 
 from agent import labels as label_files
@@ -61,6 +62,7 @@ def assemble(
         ConfigInvalid: an option of a plugin is wrong, or no decoder is named.
         ModelInvalid: the model does not load or does not fit its task.
     """
+    cv2.setNumThreads(1)  # a pipeline's parallelism is its threads; cv2's pool only adds switches
     model = _model(spec)
     backend = _backend(spec, model, validated)
     decoder, task = _decoder(spec, model, backend, validated)

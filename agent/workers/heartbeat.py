@@ -34,8 +34,8 @@ class Page:
     """The shared page. The supervisor creates it; the worker attaches by descriptor."""
 
     def __init__(self, fd: int) -> None:
-        self.fd = fd
         self._map = mmap.mmap(fd, SIZE)
+        self.fd = fd
         self._words = memoryview(self._map).cast("Q")
 
     @classmethod
@@ -45,7 +45,11 @@ class Page:
         os.ftruncate(fd, SIZE)
         # A worker that shrank it would have the supervisor die of SIGBUS.
         fcntl.fcntl(fd, fcntl.F_ADD_SEALS, fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_SEAL)
-        return cls(fd)
+        try:
+            return cls(fd)
+        except OSError:
+            os.close(fd)
+            raise
 
     def enter(self, slot: Slot, phase: Phase) -> None:
         """Say that this thread begins ``phase`` now."""

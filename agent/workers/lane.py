@@ -19,7 +19,7 @@ from agent.types import Phase
 from agent.workers import messages
 from agent.workers.heartbeat import Slot
 from agent.workers.policy import TABLE, Happening, RestartDelay, State, limit_s
-from agent.workers.process import WorkerProcess
+from agent.workers.process import WorkerProcess, ending
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -31,6 +31,8 @@ _STOP_S, _TERM_S, _KILL_S = 5.0, 0.5, 5.0
 _PACKETS_A_TURN = 64
 _POISON_RUNS = 2
 """A frame of a recording is given up when so many runs in a row died before they settled it."""
+_MOST_UNTOLD = 1 << 32
+"""Frames that a worker can have captured since its last message; a page that says more is written over."""
 
 
 @dataclass(slots=True)
@@ -69,6 +71,7 @@ class Lane:
         self._restart_at = 0.0
         self._closed = Ledger()
         self._idle_deaths = 0
+        self._unwanted = False
         self.run: Run | None = None
         self.restarts = 0
         self.refused = False
@@ -106,17 +109,19 @@ class Lane:
 
     def stop(self, now: float) -> None:
         """Ask the worker to finish what is in flight and end."""
-        if self.state in {State.STOPPED, State.STOPPING, State.STUCK}:
+        self._unwanted = True
+        if not self._machine.accepts(Happening.STOP):
             return
         self._machine.fire(Happening.STOP)
-        if self.run is None:
-            return
+        run = self.run
+        if run is None or run.escalate_at is not None:
+            return  # nobody is there, or it is being killed already
         try:
-            self.run.process.channel.send(b'{"type":"stop"}')
+            run.process.channel.send(b'{"type":"stop"}')
         except OSError:
-            self._escalate(self.run, now)  # no room or nobody there: signals are left
+            self._escalate(run, now)  # no room or nobody there: signals are left
         else:
-            self.run.escalate_at = now + _STOP_S
+            run.escalate_at = now + _STOP_S
 
     def receive(self, packets: int = _PACKETS_A_TURN) -> list[messages.Record]:
         """Take in what the worker has sent, so many packets at most; give the records among it."""
@@ -134,14 +139,18 @@ class Lane:
             try:
                 message = messages.parse(packet)
             except MessageInvalid as error:
-                emit(Event.MESSAGE_REFUSED, self.name, problem=error)
-                run.closed = True
-                run.process.signal(signal.SIGKILL)
+                self._distrust(run, error)
                 break
             if isinstance(message, messages.Results):
                 records.extend(message.records)
             self._take(run, message)
         return records
+
+    def _distrust(self, run: Run, error: MessageInvalid) -> None:
+        """End a worker that breaks the protocol; nothing more of it is read."""
+        emit(Event.MESSAGE_REFUSED, self.name, problem=error)
+        run.closed = True
+        run.process.signal(signal.SIGKILL)
 
     def _take(self, run: Run, message: messages.FromWorker) -> None:
         match message:
@@ -198,21 +207,24 @@ class Lane:
             emit(Event.LANE_REFUSED, self.name, problem=self._reason(run, code))
         else:
             self._died(run, code, now)
+        if self._unwanted and self._machine.accepts(Happening.STOP):
+            self._machine.fire(Happening.STOP)  # the stop came while it was stuck
         return lost
 
     def _settled(self, run: Run) -> Ledger:
         if run.live is False:  # the next run reads again what this one had not settled
             closed = replace(run.ledger, captured=run.ledger.settled, in_flight=0)
-            stopping = self.state is State.STOPPING
-            self._idle_deaths = 0 if closed.captured or run.ended or stopping else self._idle_deaths + 1
+            idle = not (closed.captured or run.ended or self._unwanted)
+            self._idle_deaths = self._idle_deaths + 1 if idle else 0
             if self._idle_deaths >= _POISON_RUNS:
                 self._idle_deaths = 0
                 closed += Ledger(captured=1, lost=1)
             return closed
-        return run.ledger.closed_by_crash(run.process.page.captured)
+        captured = run.process.page.captured
+        return run.ledger.closed_by_crash(captured if captured - run.ledger.captured < _MOST_UNTOLD else 0)
 
     def _died(self, run: Run, code: int, now: float) -> None:
-        if self.state is State.STOPPING:
+        if self._unwanted:
             self._machine.fire(Happening.DIED)
             return
         emit(Event.LANE_DIED, self.name, problem=self._reason(run, code))
@@ -224,11 +236,7 @@ class Lane:
         self._restart_at = now + self._delay.after(ran_s)
 
     def _reason(self, run: Run, code: int) -> str:
-        if run.fault:
-            return str(self._explain(run.fault))
-        if code < 0:
-            return f"ended by {signal.Signals(-code).name}"
-        return f"exit code {code}"
+        return str(self._explain(run.fault)) if run.fault else ending(code)
 
     def tick(self, now: float) -> None:
         """Do what time calls for: start again, notice an overrun, climb from SIGTERM to SIGKILL."""
@@ -241,21 +249,29 @@ class Lane:
             if now >= run.escalate_at:
                 self._escalate(run, now)
         elif self.state in {State.STARTING, State.RUNNING}:
-            self._judge(run, now)
+            if run.closed:
+                run.escalate_at = now + _TERM_S  # it can say no more: it should be gone any moment
+            else:
+                self._judge(run, now)
 
     def _judge(self, run: Run, now: float) -> None:
         for slot in (Slot.CAPTURE, Slot.INFER):
-            phase, since = run.process.page.read(slot)
+            try:
+                phase, since = run.process.page.read(slot)
+            except MessageInvalid as error:
+                self._distrust(run, error)
+                return
             limit = limit_s(phase, self._deadlines)
             if limit is not None and now - since > limit:
                 doing = f"{slot.name.lower()} thread in {phase.name.lower()}"
                 emit(Event.LANE_HUNG, self.name, doing=doing, seconds=round(now - since, 1))
-                self._machine.fire(Happening.OVERRUN)
                 self._escalate(run, now)
                 return
 
     def _escalate(self, run: Run, now: float) -> None:
         """SIGTERM, then SIGKILL, then call it stuck."""
+        if self._machine.accepts(Happening.OVERRUN):
+            self._machine.fire(Happening.OVERRUN)
         if not run.signals:
             run.signals.append(signal.SIGTERM)
             run.escalate_at = now + _TERM_S

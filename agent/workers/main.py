@@ -102,7 +102,7 @@ def run(spec: LaneSpec, outlet: SocketOutlet, page: Page, stop: threading.Event)
         remark = pipeline.runner.run()
     finally:
         pipeline.backend.close()
-    outlet.say({"type": "ended", "ledger": _counts(pipeline.slot.ledger()), "remark": remark})
+    outlet.say({"type": "ended", "ledger": _counts(pipeline.slot.ledger()), "remark": remark[:4000]})
     return remark
 
 
@@ -115,10 +115,10 @@ def _fault(error: AgentError) -> dict[str, object]:
     return {
         "type": "fault",
         "error": type(error).__name__,
-        "op": error.op[:4000],
-        "subject": error.subject[:4000],
-        "problem": error.problem[:4000],
-        "hint": error.hint[:4000],
+        "op": error.op[:2000],
+        "subject": error.subject[:2000],
+        "problem": error.problem[:2000],
+        "hint": error.hint[:2000],
         "loc": list(error.loc) if isinstance(error, ConfigInvalid) else [],
     }
 

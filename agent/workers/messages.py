@@ -7,13 +7,15 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+import orjson
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, field_validator
 
 from agent.errors import MessageInvalid
 from agent.ledger import Ledger
 
 Count = Annotated[int, Field(ge=0, lt=1 << 53)]
-Stamp = Annotated[int, Field(ge=0, lt=1 << 63)]
+Stamp = Annotated[int, Field(ge=0, lt=1 << 62)]
+"""Nanoseconds of CLOCK_MONOTONIC; the wall time worked out from one still fits 63 bits."""
 Word = Annotated[str, Field(max_length=200)]
 Text = Annotated[str, Field(max_length=4000)]
 
@@ -77,6 +79,15 @@ class Record(_Message):
     kind: Word
     items: list[dict[str, Any]]
     origin: Annotated[str, Field(max_length=4096)] = ""
+
+    @field_validator("items")
+    @classmethod
+    def _storable(cls, items: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        try:
+            orjson.dumps(items)
+        except TypeError as error:  # an integer of more than 64 bits
+            raise ValueError(str(error)) from error
+        return items
 
     def as_json(self) -> dict[str, Any]:
         """The fields, without those that say nothing."""
@@ -144,7 +155,7 @@ class Fault(_Message):
     subject: Text
     problem: Text
     hint: Text = ""
-    loc: list[str | int] = []
+    loc: list[Word | Count] = Field(default=[], max_length=32)
     """For ConfigInvalid: the path of the key inside the pipeline's table."""
 
 

@@ -3,27 +3,33 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
-from typing import TYPE_CHECKING
+from contextlib import ExitStack
 
 from agent.workers.heartbeat import Page
 from agent.workers.ipc import Channel
-
-if TYPE_CHECKING:
-    import signal
 
 _KEPT = ("PATH", "LANG", "LC_ALL", "HOME", "TMPDIR", "TZ", "LD_LIBRARY_PATH")
 
 
 class WorkerProcess:
-    """A running ``python -m agent.workers.main`` with its channel, its heartbeat page and its pidfd."""
+    """A running ``python -m agent.workers.main`` with its channel, its heartbeat page and its pidfd.
+
+    Raises:
+        OSError: this machine cannot start one now; nothing is left behind.
+    """
 
     def __init__(self, spec_json: bytes) -> None:
-        self.page = Page.create()
-        self.channel, theirs = Channel.pair()
-        spec_fd = os.memfd_create("edge-agent-lane", os.MFD_CLOEXEC)
-        try:
+        with ExitStack() as handed_over, ExitStack() as undo:
+            self.page = Page.create()
+            undo.callback(self.page.close)
+            self.channel, theirs = Channel.pair()
+            undo.callback(self.channel.close)
+            handed_over.callback(theirs.close)
+            spec_fd = os.memfd_create("edge-agent-lane", os.MFD_CLOEXEC)
+            handed_over.callback(os.close, spec_fd)
             with open(spec_fd, "wb", closefd=False) as file:
                 file.write(spec_json)
             os.lseek(spec_fd, 0, os.SEEK_SET)
@@ -34,14 +40,10 @@ class WorkerProcess:
             self._process = subprocess.Popen(
                 command, pass_fds=fds, env=environment, stdin=subprocess.DEVNULL, start_new_session=True
             )
-        except OSError:
-            self.channel.close()
-            self.page.close()
-            raise
-        finally:
-            theirs.close()
-            os.close(spec_fd)
-        self.pidfd = os.pidfd_open(self._process.pid)
+            undo.callback(self._process.wait)
+            undo.callback(self._process.kill)
+            self.pidfd = os.pidfd_open(self._process.pid)
+            undo.pop_all()
 
     @property
     def pid(self) -> int:
@@ -63,3 +65,11 @@ class WorkerProcess:
         if self.pidfd >= 0:
             os.close(self.pidfd)
             self.pidfd = -1
+
+
+def ending(code: int) -> str:
+    """Say in words what an exit code means."""
+    if code >= 0:
+        return f"exit code {code}"
+    name = next((one.name for one in signal.Signals if one == -code), f"signal {-code}")
+    return f"ended by {name}"

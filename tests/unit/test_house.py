@@ -141,7 +141,7 @@ def test_no_file_holds_a_path_or_a_host_of_one_machine() -> None:
         for number, line in enumerate(content.decode().splitlines(), start=1):
             if TRACES.search(line) or (also and also.search(line)):
                 found.append(f"{path.relative_to(ROOT)}:{number}: {line.strip()[:120]}")
-    assert found == []
+    assert not found, "\n".join(found)
 
 
 @pytest.mark.parametrize(

@@ -33,7 +33,8 @@ def saved(array: Array) -> bytes:
 
 @given(hnp.arrays(NUMBERS, SHAPES), st.booleans())
 def test_it_reads_what_numpy_writes(array: Array, fortran: bool) -> None:
-    found = parse_npy(saved(np.asfortranarray(array) if fortran else array))
+    array = np.asfortranarray(array) if fortran else array
+    found = parse_npy(saved(array))
     np.testing.assert_array_equal(found, array)
     assert found.shape == array.shape
     assert found.dtype.isnative
@@ -44,7 +45,7 @@ def test_it_reads_what_numpy_writes(array: Array, fortran: bool) -> None:
 @given(hnp.arrays(NUMBERS, SHAPES), st.data())
 def test_what_is_cut_short_is_refused(array: Array, data: st.DataObject) -> None:
     whole = saved(array)
-    with pytest.raises(ValueError, match="it is no|cut short|damaged"):
+    with pytest.raises(ValueError, match=r"it is no|cut short|damaged"):
         parse_npy(whole[: data.draw(st.integers(0, len(whole) - 1))])
 
 

@@ -6,13 +6,14 @@ import os
 import subprocess
 import sys
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import cv2
 import numpy as np
 import pytest
 
 from agent.errors import InputRejected, SourceEnded
+from agent.sources._capture import frame_rate
 from agent.sources.video import Options, VideoSource, build
 
 if TYPE_CHECKING:
@@ -101,7 +102,7 @@ def test_real_time_is_the_time_of_the_file(clip: Path) -> None:
     assert video.live
     began = time.monotonic()
     assert [n for n, _ in numbers(video, 11)] == list(range(11))
-    assert time.monotonic() - began == pytest.approx(0.2, abs=0.05)
+    assert 0.19 < time.monotonic() - began < 1
 
 
 def test_a_file_that_ends_early_says_so(clip: Path, tmp_path: Path) -> None:
@@ -168,6 +169,7 @@ def test_opencv_and_ffmpeg_write_nothing_to_stderr(clip: Path, tmp_path: Path) -
     code = """
 import sys
 from agent.errors import InputRejected, SourceEnded
+from agent.sources._capture import frame_rate
 from agent.sources.video import Options, build
 for path in sys.argv[1:]:
     try:
@@ -182,11 +184,18 @@ for path in sys.argv[1:]:
     assert len(done.stdout.splitlines()) == len(paths)
 
 
-def test_a_file_without_a_frame_rate_cannot_be_paced(clip: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    class Rateless(cv2.VideoCapture):
-        def get(self, propId: int) -> float:  # noqa: N803 - OpenCV's name
-            return 0.0 if propId == cv2.CAP_PROP_FPS else super().get(propId)
+@pytest.mark.parametrize("rate", [0.0, -1.0, float("nan"), 90_000.0])
+def test_a_file_without_a_frame_rate_cannot_be_paced_and_is_closed(rate: float) -> None:
+    class Rateless:  # a subclass of VideoCapture would crash in the garbage collector
+        released = False
 
-    monkeypatch.setattr(cv2, "VideoCapture", Rateless)
+        def get(self, _prop: int) -> float:
+            return rate
+
+        def release(self) -> None:
+            self.released = True
+
+    capture = Rateless()
     with pytest.raises(InputRejected, match="realtime = false"):
-        source(clip, realtime=True)
+        frame_rate(cast("cv2.VideoCapture", capture), "clip.avi")
+    assert capture.released

@@ -1,0 +1,218 @@
+"""edgectl collect as a process, a broker that is killed, and a device: nothing lost, nothing twice."""
+
+from __future__ import annotations
+
+import json
+import signal
+import sqlite3
+import subprocess
+import sys
+from contextlib import closing, contextmanager
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from agent.demo.broker import Broker
+from agent.link import topics
+from agent.link.mqtt import Link
+from agent.link.settings import LinkMessage, LinkSettings, LinkUp
+from tests.simulators.device import Device
+from tests.simulators.ear import Ear
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+BROKERS = [pytest.param("mosquitto", marks=pytest.mark.mosquitto), "amqtt"]
+
+
+@pytest.fixture(params=BROKERS)
+def broker(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Broker]:
+    made = Broker(tmp_path / "broker", kind=request.param)
+    made.start()
+    yield made
+    made.stop()
+
+
+@contextmanager
+def collecting(broker: Broker, folder: Path, *more: str) -> Iterator[subprocess.Popen[str]]:
+    """Run edgectl collect until it is ready."""
+    command = [sys.executable, "-m", "agent.fleet.main", "collect", "--json", "--fleet", "demo"]
+    command += ["--port", str(broker.port), "--protocol", broker.protocol, *more]
+    command += ["--to", f"sqlite:///{folder / 'fleet.db'}"]
+    with (folder / "collect.log").open("ab") as log:
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, text=True)
+    with process:
+        try:
+            assert process.stdout
+            ready = json.loads(process.stdout.readline())
+            assert ready["event"] == "ready"
+            yield process
+        finally:
+            process.kill()
+
+
+def stop(process: subprocess.Popen[str]) -> dict[str, Any]:
+    """Stop it as systemd would; give its last words."""
+    process.send_signal(signal.SIGTERM)
+    assert process.stdout
+    last: dict[str, Any] = json.loads(process.stdout.read())
+    assert process.wait(10) == 0
+    assert last.pop("event") == "stopped"
+    return last
+
+
+def rows(folder: Path) -> list[tuple[str, int, int]]:
+    """What is stored: epoch, seq, and the number that the record holds."""
+    with closing(sqlite3.connect(folder / "fleet.db")) as db:
+        return db.execute(
+            "SELECT epoch, seq, json_extract(body, '$.n') FROM results ORDER BY epoch, seq"
+        ).fetchall()
+
+
+def expected(device: Device) -> list[tuple[str, int, int]]:
+    return [
+        (epoch, n, n)
+        for epoch, blocks in device.store.blocks.items()
+        for block in blocks
+        for n in range(block.first, block.last + 1)
+    ]
+
+
+def test_everything_arrives_once_though_the_broker_is_killed_and_forgets_all(
+    broker: Broker, tmp_path: Path
+) -> None:
+    with collecting(broker, tmp_path) as collector, closing(Device(broker.port)) as device:
+        for n in range(60):
+            device.commit(size=2000)
+            device.work(0.01)
+            if n == 20:
+                broker.cut()
+            if n == 40:
+                broker.restore()
+        device.until(lambda: device.drained)
+        device.store.begin()
+        for _ in range(20):
+            device.commit(size=20_000)
+        device.until(lambda: device.drained)
+        totals = stop(collector)
+    assert rows(tmp_path) == expected(device)
+    assert totals["new"] == 800
+    assert totals["refused"] == 0
+
+
+def test_everything_arrives_once_though_the_collector_is_killed(broker: Broker, tmp_path: Path) -> None:
+    with closing(Device(broker.port)) as device:
+        for _ in range(4):
+            with collecting(broker, tmp_path) as collector:
+                for _ in range(20):
+                    device.commit(size=5000)
+                    device.work(0.01)
+                collector.kill()
+        with collecting(broker, tmp_path) as collector:
+            device.until(lambda: device.drained)
+            stop(collector)
+    assert rows(tmp_path) == expected(device)
+
+
+def test_a_device_that_lost_its_acknowledgement_gets_it_again_from_the_broker(
+    broker: Broker, tmp_path: Path
+) -> None:
+    with collecting(broker, tmp_path) as collector:
+        with closing(Device(broker.port)) as device:
+            device.commit()
+            device.until(lambda: device.drained)
+        stop(collector)
+    ear = Ear()
+    settings = LinkSettings("127.0.0.1", broker.port, "other", protocol=broker.protocol)
+    link = Link(settings, post=ear.post, subscriptions=[(topics.down_ack("demo", "pi-17"), 1)])
+    link.start()
+    ear.wait(LinkUp)
+    message = ear.wait(LinkMessage)
+    link.close()
+    assert message.retain
+    assert b'"upto":10' in message.payload
+
+
+@pytest.mark.mosquitto
+def test_what_came_while_the_collector_was_away_is_kept_for_it(tmp_path: Path) -> None:
+    broker = Broker(tmp_path / "broker", kind="mosquitto")
+    broker.start()
+    try:
+        with collecting(broker, tmp_path) as collector:
+            stop(collector)
+        with closing(Device(broker.port, resend_s=100)) as device:
+            for _ in range(5):
+                device.commit()
+            device.until(lambda: device.delivery.status.in_flight > 0)
+            device.work(0.5)
+            with collecting(broker, tmp_path) as collector:
+                device.until(lambda: device.drained, timeout_s=5)
+                stop(collector)
+        assert rows(tmp_path) == expected(device)
+    finally:
+        broker.stop()
+
+
+@pytest.mark.mosquitto
+def test_a_batch_that_lies_about_its_sender_is_refused_and_others_go_on(tmp_path: Path) -> None:
+    broker = Broker(tmp_path / "broker", kind="mosquitto")
+    broker.start()
+    try:
+        with collecting(broker, tmp_path) as collector, closing(Device(broker.port)) as device:
+            device.until(lambda: device.link.state.value == "online")
+            device.link.publish("edge/v1/demo/d/pi-18/up/results", b"\0\0\0\1{")
+            device.link.publish("edge/v1/demo/d/pi-18/up/results", b"x" * 1_000_000)
+            device.commit()
+            device.until(lambda: device.drained)
+            assert stop(collector) == {"batches": 1, "refused": 2, "new": 10, "duplicate": 0}
+    finally:
+        broker.stop()
+
+
+def test_it_waits_for_a_broker_and_stops_at_once(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "agent.fleet.main", "collect", "--port", "1"]
+    command += ["--to", f"sqlite:///{tmp_path / 'fleet.db'}"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stderr
+        assert "link.lost 127.0.0.1:1 reason=connection refused" in process.stderr.readline()
+        process.send_signal(signal.SIGINT)
+        output, errors = process.communicate(timeout=10)
+    assert process.returncode == 0
+    assert output == "stopped: batches 0, refused 0, new 0, duplicate 0\n"
+    assert "Traceback" not in errors
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "line"),
+    [
+        (["collect", "--to", "postgres://x"], 78, "Use sqlite:///FILE"),
+        (["collect", "--fleet", "A/b"], 78, "not allowed in a topic"),
+        (["collect", "--to", "sqlite:////no/such/folder/x.db"], 1, "Check that its folder is there"),
+        (["collect", "--port", "0"], 2, "--port"),
+        (["collect", "--protocol", "4"], 2, "--protocol"),
+        (["gather"], 2, "gather"),
+    ],
+)
+def test_a_wrong_command_line_gives_a_line_and_a_code(arguments: list[str], code: int, line: str) -> None:
+    command = [sys.executable, "-m", "agent.fleet.main", *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == code
+    assert line in done.stderr.splitlines()[-1]
+    assert "Traceback" not in done.stderr
+
+
+def test_without_the_extra_it_says_what_to_install() -> None:
+    program = "import sys; sys.modules['typer'] = None; import agent.fleet.main"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert done.stderr.splitlines() == [
+        "edgectl: needs the package typer. Run: pip install 'edge-inference-agent[fleet]'"
+    ]
+
+
+def test_the_help_teaches() -> None:
+    command = [sys.executable, "-m", "agent.fleet.main", "collect", "--help"]
+    text = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    assert "examples:\n    edgectl collect --host" in text
+    assert "exit codes: 0 stopped, 1 failed, 2 usage, 78" in text

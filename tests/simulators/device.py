@@ -1,0 +1,105 @@
+"""A device in the test's own thread: a store in memory, the real delivery, the real link."""
+
+from __future__ import annotations
+
+import queue
+import time
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from agent.delivery import Delivery
+from agent.link import topics
+from agent.link.mqtt import Link
+from agent.link.settings import LinkDown, LinkMessage, LinkPublished, LinkSettings, LinkUp
+from agent.link.window import Window
+from tests.simulators.memory_store import MemoryStore
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_SETTINGS = LinkSettings("127.0.0.1", 0, "device", backoff_base_s=0.05, backoff_cap_s=0.3)
+
+
+class Device:
+    """Commits and delivers while ``until`` runs.
+
+    Args:
+        port: the broker's.
+        settings: of the link; host and port are put in.
+    """
+
+    def __init__(
+        self,
+        port: int,
+        *,
+        fleet: str = "demo",
+        name: str = "pi-17",
+        settings: LinkSettings = _SETTINGS,
+        resend_s: float = 1.0,
+    ) -> None:
+        self.store = MemoryStore()
+        self.store.begin()
+        self._events: queue.SimpleQueue[object] = queue.SimpleQueue()
+        ack_topic = topics.down_ack(fleet, name)
+        self.link = Link(
+            replace(settings, port=port, client_id=f"{fleet}-{name}"),
+            post=self._events.put,
+            subscriptions=[(ack_topic, 1)],
+        )
+        self.delivery = Delivery(
+            self.store,
+            self.link,
+            device=name,
+            stream="result",
+            results_topic=topics.up_results(fleet, name),
+            ack_topic=ack_topic,
+            window=Window(resend_s=resend_s),
+        )
+        self.link.start()
+
+    def close(self) -> None:
+        self.link.close()
+
+    def commit(self, count: int = 10, size: int = 0) -> None:
+        """Add a block."""
+        self.store.commit(count, size)
+        self.delivery.on_committed(time.monotonic())
+
+    @property
+    def drained(self) -> bool:
+        """Whether all that was committed is acknowledged."""
+        return all(
+            not blocks or self.store.acked[epoch] == blocks[-1].last
+            for epoch, blocks in self.store.blocks.items()
+        )
+
+    def until(self, condition: Callable[[], bool], timeout_s: float = 30.0) -> None:
+        """Work until ``condition`` holds."""
+        give_up = time.monotonic() + timeout_s
+        while not condition():
+            assert time.monotonic() < give_up, (self.delivery.status, self.store.acked, self.link.state)
+            self._turn()
+
+    def work(self, seconds: float) -> None:
+        """Work for a while."""
+        end = time.monotonic() + seconds
+        self.until(lambda: time.monotonic() >= end)
+
+    def _turn(self) -> None:
+        try:
+            event = self._events.get(timeout=0.02)
+        except queue.Empty:
+            event = None
+        now = time.monotonic()
+        match event:
+            case LinkUp():
+                self.delivery.on_link_up(event, now)
+            case LinkDown():
+                self.delivery.on_link_down()
+            case LinkMessage():
+                self.delivery.on_message(event, now)
+            case LinkPublished():
+                self.delivery.on_published(event, now)
+        while self.store.wanted:
+            self.delivery.on_leased(self.store.answer(), now)
+        self.delivery.tick(now)

@@ -1,0 +1,46 @@
+"""Short words for tests on an outbox: open it, fill it, drain it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from agent.blocks import Lease, Position, unpack
+from agent.store.builder import StoreSettings
+from agent.store.outbox import Outbox
+from tests.simulators.clocks import ManualClock
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+SMALL = StoreSettings(block_results=4, segment_bytes=1)
+"""Every commit gets a segment of its own."""
+
+
+def opened(folder: Path, settings: StoreSettings = SMALL, clock: ManualClock | None = None) -> Outbox:
+    return Outbox(folder, clock=clock or ManualClock(), settings=settings)
+
+
+def fill(outbox: Outbox, count: int, first: int = 1) -> int:
+    """Put and commit one record at a time: with SMALL, one segment each."""
+    last = 0
+    for n in range(first, first + count):
+        outbox.put([{"n": n}], {})
+        last = outbox.flush()
+    return last
+
+
+def numbers(lease: Lease | None) -> list[int]:
+    assert lease is not None
+    return [record["n"] for block in lease.blocks for record in unpack(block)[0]]
+
+
+def drained(outbox: Outbox, after: Position | None = None) -> list[Lease]:
+    leases: list[Lease] = []
+    while (lease := outbox.lease(after, 1)) is not None:
+        leases.append(lease)
+        after = Position(lease.epoch, lease.last)
+    return leases
+
+
+def segments(folder: Path) -> list[str]:
+    return sorted(path.name for path in (folder / "segments").iterdir())

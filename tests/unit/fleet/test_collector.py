@@ -1,0 +1,250 @@
+"""The collector on a real database: it acknowledges what it has stored, and nothing else."""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from typing import TYPE_CHECKING
+
+import pytest
+
+from agent.blocks import Block, Lease, pack
+from agent.errors import ConfigInvalid, LinkLost, MessageInvalid
+from agent.events import Event, counters
+from agent.fleet.collect import database_of
+from agent.fleet.collector import Collector
+from agent.fleet.inbox import Inbox
+from agent.fleet.warehouse import Warehouse
+from agent.link import ack, batch, topics
+from agent.link.settings import LinkMessage, LinkPublished
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+EPOCH = "0123456789abcdef"
+
+
+class Down:
+    """The way to the devices: what was published, and which messages were confirmed."""
+
+    def __init__(self) -> None:
+        self.room = 1000
+        self.limit = 1 << 20
+        self.published: list[tuple[str, ack.Ack]] = []
+        self.settled: list[LinkMessage] = []
+
+    def publish(self, topic: str, payload: bytes, *, qos: int = 1, retain: bool = False) -> int:
+        assert (qos, retain) == (1, True)
+        if len(self.published) >= self.room:
+            raise LinkLost("publish", topic, "too much waits")
+        if len(payload) > self.limit:
+            raise MessageInvalid("publish", topic, "too large")
+        self.published.append((topic, ack.decode(payload)))
+        return len(self.published)
+
+    def settle(self, message: LinkMessage) -> None:
+        self.settled.append(message)
+
+    def upto(self, at: int = -1, epoch: str = EPOCH) -> int:
+        return self.published[at][1].streams["result"][epoch].upto
+
+
+@pytest.fixture
+def warehouse(tmp_path: Path) -> Iterator[Warehouse]:
+    with Warehouse(tmp_path / "fleet.db") as made:
+        yield made
+
+
+@pytest.fixture
+def down() -> Down:
+    return Down()
+
+
+@pytest.fixture
+def collector(warehouse: Warehouse, down: Down) -> Collector:
+    return Collector("demo", warehouse, down)
+
+
+def message(
+    first: int, count: int = 10, *, device: str = "pi-17", topic: str = "", epoch: str = EPOCH
+) -> LinkMessage:
+    block = Block(first, count, pack([{"n": first + at} for at in range(count)], {}))
+    payload = batch.encode(device, "result", Lease(epoch, 1, (block,), live=True))
+    return LinkMessage(topic or topics.up_results("demo", device), payload, retain=False, receipt=(1, first))
+
+
+def test_what_is_stored_is_acknowledged_and_confirmed(collector: Collector, down: Down) -> None:
+    one, two = message(1), message(11)
+    collector.take([one, two], now=0)
+    assert [topic for topic, _ in down.published] == ["edge/v1/demo/d/pi-17/down/ack"]
+    assert down.upto() == 20
+    assert not down.published[0][1].again
+    assert down.settled == [one, two]
+    assert (collector.totals.new, collector.totals.batches) == (20, 2)
+    assert collector.idle
+
+
+def test_a_duplicate_is_acknowledged_again_and_stored_once(collector: Collector, down: Down) -> None:
+    for _ in range(3):
+        collector.take([message(1)], now=0)
+    assert [down.upto(at) for at in range(3)] == [10, 10, 10]
+    assert (collector.totals.new, collector.totals.duplicate) == (10, 20)
+
+
+def test_a_gap_holds_the_watermark_back(collector: Collector, down: Down) -> None:
+    collector.take([message(21)], now=0)
+    assert down.upto() == 0
+    assert down.published[0][1].streams["result"][EPOCH].have == ((21, 30),)
+    collector.take([message(1, 20)], now=0)
+    assert down.upto() == 30
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        message(1, device="pi-18", topic="edge/v1/demo/d/pi-17/up/results"),
+        message(1, topic="edge/v1/other/d/pi-17/up/results"),
+        message(1, topic="edge/v1/demo/d/pi-17/up/metrics"),
+        LinkMessage("edge/v1/demo/d/pi-17/up/results", b"\0\0\0\2{}", retain=False, receipt=(1, 1)),
+        LinkMessage("edge/v1/demo/d/pi-17/up/results", b"x" * (3 << 20), retain=False, receipt=(1, 1)),
+        LinkMessage(
+            "edge/v1/demo/d/pi-17/up/results",
+            batch.encode("pi-17", "result", Lease(EPOCH, 1, (Block(1, 1, b"no zlib"),), live=True)),
+            retain=False,
+            receipt=(1, 1),
+        ),
+    ],
+)
+def test_a_bad_batch_is_refused_counted_and_confirmed(
+    collector: Collector, down: Down, warehouse: Warehouse, bad: LinkMessage
+) -> None:
+    before = counters[Event.BATCH_REFUSED.value]
+    good = message(1, device="pi-20")
+    collector.take([bad, good], now=0)
+    assert counters[Event.BATCH_REFUSED.value] == before + 1
+    assert collector.totals.refused == 1
+    assert sorted(m.topic for m in down.settled) == sorted([bad.topic, good.topic])
+    assert [topic for topic, _ in down.published] == ["edge/v1/demo/d/pi-20/down/ack"]
+    assert warehouse.devices() == ["pi-20"]
+
+
+def test_a_new_link_tells_every_device_and_asks_again(collector: Collector, down: Down) -> None:
+    collector.take([message(1, device=f"pi-{n}") for n in range(3)], now=0)
+    down.published.clear()
+    collector.on_link_up()
+    assert not collector.idle
+    collector.take([], now=0)
+    assert [document.device for _, document in down.published] == ["pi-0", "pi-1", "pi-2"]
+    assert all(document.again for _, document in down.published)
+    assert down.upto() == 10
+    assert collector.idle
+
+
+def test_what_the_link_does_not_take_is_told_later(collector: Collector, down: Down) -> None:
+    down.room = 2
+    collector.take([message(1, device=f"pi-{n}") for n in range(5)], now=0)
+    assert len(down.published) == 2
+    assert not collector.idle
+    down.room = 100
+    collector.take([message(11, device="pi-4")], now=0)
+    assert [document.device for _, document in down.published] == [f"pi-{n}" for n in range(5)]
+    assert down.upto() == 20
+
+
+def test_an_acknowledgement_above_the_brokers_limit_does_not_hold_up_the_others(
+    collector: Collector, down: Down
+) -> None:
+    down.limit = 10
+    collector.take([message(1)], now=0)
+    assert collector.idle
+    assert not down.published
+
+
+def test_an_epoch_that_was_just_stored_is_told_however_many_there_are(
+    collector: Collector, down: Down
+) -> None:
+    epochs = [f"{n:016x}" for n in range(40)]
+    collector.take([message(1, epoch=epoch) for epoch in epochs], now=0)
+    assert down.published[-1][1].streams["result"].keys() == set(epochs)
+
+
+def test_a_locked_database_keeps_batches_unconfirmed_until_it_is_free(
+    collector: Collector, down: Down, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with sqlite3.connect(tmp_path / "fleet.db", isolation_level=None) as other:
+        collector._warehouse._db.execute("PRAGMA busy_timeout=10")  # type: ignore[attr-defined]
+        other.execute("BEGIN IMMEDIATE")
+        collector.take([message(1)], now=0)
+        collector.take([message(11)], now=0.5)
+        assert not down.settled
+        assert not down.published
+        assert not collector.idle
+        other.execute("ROLLBACK")
+        collector.take([], now=0.9)
+        assert not down.published
+        collector.take([], now=1.0)
+    other.close()
+    assert len(down.settled) == 2
+    assert down.upto() == 20
+
+
+def test_too_many_batches_in_waiting_are_refused_not_kept(
+    collector: Collector, down: Down, tmp_path: Path
+) -> None:
+    with sqlite3.connect(tmp_path / "fleet.db", isolation_level=None) as other:
+        collector._warehouse._db.execute("PRAGMA busy_timeout=10")  # type: ignore[attr-defined]
+        other.execute("BEGIN IMMEDIATE")
+        collector.take([message(1 + 10 * n) for n in range(300)], now=0)
+        other.execute("ROLLBACK")
+    other.close()
+    assert collector.totals.refused == len(down.settled) == 44
+    collector.take([], now=5)
+    assert down.upto() == 2560
+
+
+def test_the_inbox_gives_what_came_in_order_and_waits_for_no_more() -> None:
+    inbox = Inbox()
+    for n in range(5):
+        inbox.post(LinkPublished(n))
+    assert inbox.take(1.0, most=3) == [LinkPublished(0), LinkPublished(1), LinkPublished(2)]
+    assert inbox.take(1.0, most=3) == [LinkPublished(3), LinkPublished(4)]
+    assert inbox.take(0.01, most=3) == []
+
+
+def test_the_inbox_can_be_woken() -> None:
+    inbox = Inbox()
+    waker = threading.Timer(0.05, inbox.wake)
+    waker.start()
+    assert inbox.take(10.0, most=3) == []
+    waker.join()
+
+
+def test_above_its_bound_the_inbox_drops_payloads_and_their_messages_are_still_confirmed(
+    collector: Collector, down: Down
+) -> None:
+    inbox = Inbox(max_bytes=2500)
+    before = counters[Event.BATCH_REFUSED.value]
+    for n in range(4):
+        inbox.post(LinkMessage("t", bytes(1000), retain=False, receipt=(1, n)))
+    taken = inbox.take(1.0, most=10)
+    assert [len(m.payload) for m in taken if isinstance(m, LinkMessage)] == [1000, 1000, 0, 0]
+    assert counters[Event.BATCH_REFUSED.value] == before + 2
+    collector.take([m for m in taken if isinstance(m, LinkMessage) and not m.payload], now=0)
+    assert len(down.settled) == 2
+    assert collector.totals.refused == 0
+    inbox.post(LinkMessage("t", bytes(2500), retain=False))
+    [again] = inbox.take(1.0, most=10)
+    assert isinstance(again, LinkMessage)
+    assert len(again.payload) == 2500
+
+
+@pytest.mark.parametrize("to", ["fleet.db", "postgres://db/fleet", "sqlite:///", "sqlite://fleet.db", ""])
+def test_a_database_that_cannot_be_is_a_configuration_error(to: str) -> None:
+    with pytest.raises(ConfigInvalid, match="Use sqlite:///FILE"):
+        database_of(to)
+
+
+def test_database_urls_are_relative_or_absolute() -> None:
+    assert str(database_of("sqlite:///fleet.db")) == "fleet.db"
+    assert str(database_of("sqlite:////var/lib/fleet.db")) == "/var/lib/fleet.db"

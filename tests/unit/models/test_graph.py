@@ -1,0 +1,113 @@
+"""Written models against arithmetic in numpy, in the real interpreter."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+from ai_edge_litert.interpreter import Interpreter
+
+from models.graph import Graph, Value
+from models.runner import Runner
+
+if TYPE_CHECKING:
+    from agent.types import Array
+    from models.quantize import Precision
+
+SIDE, CHANNELS, CLASSES = 8, 3, 5
+
+
+class Network:
+    """One of each operator, with random weights; in numpy, and as a graph."""
+
+    def __init__(self, seed: int) -> None:
+        rng = np.random.default_rng(seed)
+        self.kernel = rng.normal(0, 0.4, (6, 3, 3, CHANNELS)).astype(np.float32)
+        self.depth = rng.normal(0, 0.4, (1, 3, 3, 6)).astype(np.float32)
+        self.matrix = rng.normal(0, 0.8, (CLASSES, 2 * 2 * 6)).astype(np.float32)
+        self.shifts = [rng.normal(0, 0.2, n).astype(np.float32) for n in (6, 6, CLASSES)]
+
+    def graph(self) -> tuple[Graph, Value]:
+        graph = Graph("a test")
+        value = graph.input("image", (1, SIDE, SIDE, CHANNELS), (0.0, 1.0))
+        value = graph.conv("conv", value, self.kernel, self.shifts[0], stride=2, relu=True)
+        value = graph.depthwise("depthwise", value, self.depth, self.shifts[1], stride=1, relu=False)
+        value = graph.max_pool("pool", value, 2)
+        value = graph.dense("logits", value, self.matrix, self.shifts[2])
+        return graph, graph.softmax("probabilities", value)
+
+    def run(self, image: Array) -> Array:
+        padded = np.pad(image, ((0, 1), (0, 1), (0, 0)))
+        conv = np.zeros((4, 4, 6))
+        for row, column in np.ndindex(4, 4):
+            window = padded[2 * row : 2 * row + 3, 2 * column : 2 * column + 3]
+            conv[row, column] = np.maximum((self.kernel * window).sum(axis=(1, 2, 3)) + self.shifts[0], 0)
+        padded = np.pad(conv, ((1, 1), (1, 1), (0, 0)))
+        depth = np.zeros((4, 4, 6))
+        for row, column in np.ndindex(4, 4):
+            window = padded[row : row + 3, column : column + 3]
+            depth[row, column] = (self.depth[0] * window).sum(axis=(0, 1)) + self.shifts[1]
+        pooled = depth.reshape(2, 2, 2, 2, 6).max(axis=(1, 3))
+        logits = self.matrix @ pooled.ravel() + self.shifts[2]
+        powers: Array = np.exp(logits - logits.max())
+        return powers / powers.sum()
+
+
+def images(count: int, seed: int = 1) -> Array:
+    return np.random.default_rng(seed).random((count, SIDE, SIDE, CHANNELS), np.float32)
+
+
+def written(network: Network, precision: Precision) -> bytes:
+    graph, output = network.graph()
+    if precision == "float32":
+        return graph.write(output, precision)
+    observer = Runner(graph.write(output, "float32"), observe=True)
+    return graph.write(output, precision, observer.ranges(images(100)))
+
+
+@pytest.mark.parametrize(("precision", "near"), [("float32", 1e-5), ("int8", 0.04), ("uint8", 0.06)])
+@pytest.mark.parametrize("seed", range(5))
+def test_a_written_model_computes_what_numpy_does(precision: Precision, near: float, seed: int) -> None:
+    network = Network(seed)
+    runner = Runner(written(network, precision))
+    for image in images(20, seed=2):
+        np.testing.assert_allclose(runner.run(image), network.run(image), atol=near)
+
+
+@pytest.mark.parametrize("precision", ["float32", "int8", "uint8"])
+def test_inputs_outputs_and_signature_are_as_declared(precision: Precision) -> None:
+    interpreter = Interpreter(model_content=written(Network(0), precision))
+    interpreter.allocate_tensors()
+    (given,), (gives,) = interpreter.get_input_details(), interpreter.get_output_details()
+    assert (given["name"], given["shape"].tolist()) == ("image", [1, SIDE, SIDE, CHANNELS])
+    assert (gives["name"], gives["shape"].tolist()) == ("probabilities", [1, CLASSES])
+    assert {np.dtype(one["dtype"]).name for one in (given, gives)} == {precision}
+    quants = [
+        (
+            one["quantization_parameters"]["scales"].tolist(),
+            one["quantization_parameters"]["zero_points"].tolist(),
+        )
+        for one in (given, gives)
+    ]
+    zero = {"int8": -128, "uint8": 0}.get(precision)
+    if zero is None:
+        assert quants == [([], []), ([], [])]
+    else:
+        assert quants == [([pytest.approx(1 / 255)], [zero]), ([1 / 256], [zero])]
+    assert interpreter.get_signature_list() == {
+        "serving_default": {"inputs": ["image"], "outputs": ["probabilities"]}
+    }
+
+
+def test_the_same_network_gives_the_same_bytes() -> None:
+    assert written(Network(3), "int8") == written(Network(3), "int8")
+
+
+def test_observed_ranges_hold_every_activation() -> None:
+    network = Network(0)
+    graph, output = network.graph()
+    ranges = Runner(graph.write(output, "float32"), observe=True).ranges(images(10))
+    assert {"image", "conv", "depthwise", "pool", "logits", "probabilities"} <= set(ranges)
+    assert ranges["conv"][0] == 0  # a ReLU
+    assert 0.9 < ranges["image"][1] <= 1

@@ -53,8 +53,7 @@ class Lease:
 
     Attributes:
         epoch: 16 hex digits.
-        low: the oldest sequence number that the store still holds or has delivered; what lies below it
-            was dropped by policy.
+        low: nothing below it will be sent (again): it is delivered, or was dropped by policy.
         blocks: at least one, without gaps.
         live: whether the epoch is still being written.
     """

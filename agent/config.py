@@ -13,14 +13,13 @@ import tomllib
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, SettingsError
 
-from agent import toml_lines
+from agent.config_errors import ENV_PREFIX, HINT, UNKNOWN, Loc, problem
 from agent.errors import ConfigInvalid
 
-ENV_PREFIX = "EDGE_AGENT__"
-
 _LINE = re.compile(r"line (\d+)")
+_FIELD = re.compile(r'field "(\w+)"')
 
 Name = Annotated[
     str,
@@ -80,7 +79,7 @@ class Pipeline(_Table):
 class Device(_Table):
     """Who this device is."""
 
-    id: Name | Literal[""] = ""
+    id: str = Field(default="", pattern=r"^([a-z0-9][a-z0-9_-]{0,62})?$")
     """The device's name in topics and records; the host's name when empty."""
 
 
@@ -109,6 +108,15 @@ class Mqtt(_Table):
     """Seconds of silence after which both ends test the link."""
     resend_s: float = Field(default=10.0, ge=1, le=3600)
     """Seconds without an acknowledgement after which waiting batches are sent again."""
+
+    @model_validator(mode="after")
+    def _tls_is_whole(self) -> Mqtt:
+        if bool(self.cert_file) != bool(self.key_file):
+            raise ValueError("cert_file and key_file go together")
+        if self.cert_file and not self.ca_file:
+            raise ValueError("cert_file needs ca_file, which switches TLS on")
+        return self
+
     reconnect_max_s: float = Field(default=60.0, ge=1, le=3600)
     """The longest wait between two attempts to connect; the waits grow, with jitter."""
 
@@ -181,13 +189,6 @@ class Settings(BaseSettings):
     pipelines: tuple[Pipeline, ...] = Field(min_length=1)
     """The pipelines; at least one."""
 
-    @model_validator(mode="after")
-    def _names_differ(self) -> Settings:
-        names = [pipeline.name for pipeline in self.pipelines]
-        if twice := sorted({name for name in names if names.count(name) > 1}):
-            raise ValueError(f"two pipelines are named {twice[0]!r}")
-        return self
-
     @classmethod
     def settings_customise_sources(
         cls,
@@ -212,32 +213,47 @@ def parse(text: str, filename: str) -> Settings:
     Raises:
         ConfigInvalid: with ``file:line: key: problem``; ``also`` holds the further problems.
     """
+    tables = _tables(text, filename)
+    try:
+        settings = Settings(**tables)
+    except ValidationError as error:
+        found: list[tuple[Loc, str]] = [(e["loc"], e["msg"]) for e in error.errors(include_url=False)]
+    except SettingsError as error:
+        field = _FIELD.search(str(error))
+        variable = ENV_PREFIX + (field[1].upper() if field else "...")
+        raise ConfigInvalid("", f"environment {variable}", "no valid JSON", HINT) from error
+    else:
+        found = [*_twins(settings), *_strays()]
+        if not found:
+            return settings
+    first, *others = (problem(text, filename, loc, message) for loc, message in found)
+    raise ConfigInvalid(*first.args, loc=first.loc, also=tuple(map(str, others)))
+
+
+def _tables(text: str, filename: str) -> dict[str, Any]:
     try:
         tables = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except (ValueError, RecursionError) as error:  # also a number of thousands of digits, a deep nest
         at = _LINE.search(str(error))
-        line = at[1] if at else "1"
+        line = at[1] if at else text.count("\n") + 1
         raise ConfigInvalid("", f"{filename}:{line}", f"no valid TOML: {error}") from error
-    try:
-        return Settings(**tables)
-    except ValidationError as error:
-        problems = [problem(text, filename, e["loc"], e["msg"]) for e in error.errors(include_url=False)]
-        first, *others = problems
-        raise ConfigInvalid(*first.args, loc=first.loc, also=tuple(map(str, others))) from error
+    for key in tables:
+        if key.startswith("_"):  # pydantic-settings would take it for an instruction
+            raise problem(text, filename, (key,), UNKNOWN)
+    return tables
 
 
-def problem(text: str, filename: str, loc: tuple[str | int, ...], message: str) -> ConfigInvalid:
-    """Make the error for one wrong key: where it stands, its path, and what is wrong with it."""
-    key = ".".join(map(str, loc)) or "(file)"
-    variable = ENV_PREFIX + "__".join(map(str, loc)).upper()
-    if variable in os.environ:
-        where = f"environment {variable}"
-    else:
-        line = toml_lines.find(text, loc)
-        where = f"{filename}:{line}" if line else filename
-    message = message.removeprefix("Value error, ")
-    if message == "Extra inputs are not permitted":
-        message = "there is no such key"
-    elif message == "Field required":
-        message = "this key is missing"
-    return ConfigInvalid("", f"{where}: {key}", message, "See docs/configuration.md", loc=loc)
+def _twins(settings: Settings) -> list[tuple[Loc, str]]:
+    names = [pipeline.name for pipeline in settings.pipelines]
+    return [
+        (("pipelines", at, "name"), f"another pipeline is named {name!r}, too")
+        for at, name in enumerate(names)
+        if name in names[:at]
+    ]
+
+
+def _strays() -> list[tuple[Loc, str]]:
+    """Give the environment's keys that no setting begins with."""
+    keys = (name[len(ENV_PREFIX) :].lower() for name in os.environ if name.upper().startswith(ENV_PREFIX))
+    paths = (tuple(key.split("__")) for key in keys)
+    return [(path, UNKNOWN) for path in sorted(paths) if path[0] not in Settings.model_fields]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import selectors
 import socket
@@ -50,20 +51,25 @@ class ControlServer:
         self._listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC)
         self._listener.setblocking(False)  # noqa: FBT003 - the socket module's own signature
         try:
-            if path.exists() and stat.S_ISSOCK(path.stat().st_mode):
-                path.unlink()
+            _clear(path)
             self._listener.bind(str(path))
             path.chmod(0o600)
             self._listener.listen(_CLIENTS)
         except OSError as error:
             self._listener.close()
-            raise FolderUnusable(
-                "listen on", str(path), error.strerror or str(error), "Set control.path to a short path"
-            ) from error
+            problem = error.strerror or str(error)
+            hint = "Set control.path to a short path in a folder that can be written"
+            raise FolderUnusable("listen on", str(path), problem, hint) from error
+        except FolderUnusable:
+            self._listener.close()
+            raise
         selector.register(self._listener, selectors.EVENT_READ, self._accept)
 
     def _accept(self) -> None:
-        client, _ = self._listener.accept()
+        try:
+            client, _ = self._listener.accept()
+        except OSError:
+            return  # the asker left, or we are out of descriptors
         client.setblocking(False)  # noqa: FBT003 - the socket module's own signature
         credentials = client.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i"))
         pid, uid, _ = struct.unpack("3i", credentials)
@@ -113,6 +119,18 @@ class ControlServer:
         self._selector.unregister(self._listener)
         self._listener.close()
         self._path.unlink(missing_ok=True)
+
+
+def _clear(path: Path) -> None:
+    """Take away the socket that a dead agent left."""
+    if not path.exists() or not stat.S_ISSOCK(path.stat().st_mode):
+        return
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC) as sock:
+        sock.setblocking(False)  # noqa: FBT003 - the socket module's own signature
+        if sock.connect_ex(str(path)) != errno.ECONNREFUSED:
+            hint = "Stop that agent, or set control.path to another path"
+            raise FolderUnusable("listen on", str(path), "another agent listens there", hint)
+    path.unlink()
 
 
 def _request(line: bytes) -> dict[str, Any]:

@@ -34,6 +34,7 @@ class Event(Enum):
     AGENT_STARTED = ("agent.started", logging.INFO)
     AGENT_STOPPING = ("agent.stopping", logging.INFO)
     AGENT_STOPPED = ("agent.stopped", logging.INFO)
+    NOTIFY_FAILED = ("notify.failed", logging.WARNING, True)
     LANE_STARTED = ("lane.started", logging.INFO)
     LANE_READY = ("lane.ready", logging.INFO)
     LANE_DIED = ("lane.died", logging.WARNING)

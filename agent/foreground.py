@@ -63,10 +63,11 @@ class Foreground:
                     _wait(run.process.pidfd, None if run.closed else run.process.channel.fileno())
                 else:
                     time.sleep(_POLL_S)
+                over = run is not None and run.process.exit_code() is not None  # asked before the last read
                 if records := lane.receive():
                     yield records
                     continue
-                if run is None or run.closed or run.process.exit_code() is not None:
+                if over:
                     lane.reap(time.monotonic())
                 lane.tick(time.monotonic())
                 self._give_up()
@@ -82,14 +83,18 @@ class Foreground:
     def _give_up(self) -> None:
         lane = self._lane
         if lane.state is State.BACKOFF and lane.restarts >= _HOPELESS_RUNS and not lane.ledger.settled:
-            problem = lane.fault.problem if lane.fault else "the worker died several times"
-            raise LaneCrashed("run", lane.name, problem, "Run edge-agent doctor; try another model or input")
+            raise self._error("the worker died several times")
 
     def _raise_refusal(self) -> None:
-        fault = self._lane.fault
-        if not self._lane.refused or fault is None:
-            return
-        raise self._explain(fault)
+        if self._lane.refused:
+            raise self._error("the worker refused, and did not say why")
+
+    def _error(self, problem: str) -> AgentError:
+        if self._lane.fault:
+            return self._explain(self._lane.fault)
+        return LaneCrashed(
+            "run", self._lane.name, problem, "Run edge-agent doctor; try another model or input"
+        )
 
     def _abandon(self) -> None:
         """Leave no process behind, however this ends."""

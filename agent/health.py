@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import socket
 
+from agent.events import Event, emit
+
 
 class Notifier:
     """Sends notifications to the service manager."""
@@ -30,14 +32,13 @@ class Notifier:
             self._next = now + self._watchdog_s
             self._send("WATCHDOG=1")
 
-    @property
-    def period_s(self) -> float | None:
-        """How often ``alive`` wants to be called, in seconds; None when there is no watchdog."""
-        return self._watchdog_s or None
-
     def _send(self, text: str) -> None:
         if not self._address:
             return
         address = "\0" + self._address[1:] if self._address.startswith("@") else self._address
-        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as sock:
-            sock.sendto(text.encode(), address)
+        kind = socket.SOCK_DGRAM | socket.SOCK_CLOEXEC | socket.SOCK_NONBLOCK
+        with socket.socket(socket.AF_UNIX, kind) as sock:
+            try:
+                sock.sendto(text.encode(), address)
+            except OSError as error:  # a manager that is away must not end what it manages
+                emit(Event.NOTIFY_FAILED, self._address, problem=error)

@@ -34,8 +34,10 @@ class Plan:
 
     @property
     def deadlines(self) -> Deadlines:
-        """The configured deadlines, or the profile's."""
-        return self.settings.deadlines or self.profile.deadlines
+        """The profile's deadlines, and over them those that are configured."""
+        configured = self.settings.deadlines
+        given = configured.model_dump(exclude_unset=True) if configured else {}
+        return self.profile.deadlines.model_copy(update=given)
 
     @property
     def mqtt(self) -> Mqtt | None:

@@ -22,8 +22,7 @@ ROOMS = ("sources", "backends", "decoders")
 
 def names(room: str) -> list[str]:
     """List the names that ``load`` accepts for ``room``, built-in ones first."""
-    package = importlib.import_module(f"agent.{room}")
-    built_in = sorted(m.name for m in pkgutil.iter_modules(package.__path__) if not m.name.startswith("_"))
+    built_in = _built_in(room)
     others = sorted(p.name for p in entry_points(group=f"edge_agent.{room}") if p.name not in built_in)
     return built_in + others
 
@@ -39,10 +38,10 @@ def load(room: str, name: str) -> ModuleType:
         raise ConfigInvalid(
             "load", f"{room} plugin", f"there is no {name!r}", f"Use one of: {', '.join(known)}"
         )
-    if found := list(entry_points(group=f"edge_agent.{room}", name=name)):
-        module: ModuleType = found[0].load()
-    else:
+    if name in _built_in(room):
         module = importlib.import_module(f"agent.{room}.{name}")
+    else:
+        module = next(iter(entry_points(group=f"edge_agent.{room}", name=name))).load()
     for part in ("Options", "build"):
         if not hasattr(module, part):
             raise ConfigInvalid(
@@ -52,3 +51,8 @@ def load(room: str, name: str) -> ModuleType:
                 "See docs/howto/add-a-source.md",
             )
     return module
+
+
+def _built_in(room: str) -> list[str]:
+    package = importlib.import_module(f"agent.{room}")
+    return sorted(m.name for m in pkgutil.iter_modules(package.__path__) if not m.name.startswith("_"))

@@ -7,6 +7,7 @@ of these knows the others.
 
 from __future__ import annotations
 
+import math
 import selectors
 import signal
 from dataclasses import dataclass, field
@@ -107,7 +108,7 @@ class Supervisor:
         ]
         self._paused = False
         self._stage = Stage.RUNNING
-        self._give_up_at = 0.0
+        self._give_up_at = math.inf
         self._started = self._clock.monotonic()
         self._control = ControlServer(plan.control, self._selector, self._answer, self._worker_pids)
 
@@ -128,6 +129,7 @@ class Supervisor:
         finally:
             saved = self._close()
             restore()
+            self._mailbox.close()  # after the last signal that could be posted
         emit(Event.AGENT_STOPPED, self._plan.device)
         if all(seat.lane.refused for seat in self._seats):
             return EXIT_CONFIG
@@ -180,7 +182,7 @@ class Supervisor:
                 self._stop(now, "every source has ended")
         if self._stage is Stage.STOPPING_LANES and all(s.lane.state in _OVER for s in self._seats):
             self._stage = Stage.DELIVERING
-            self._give_up_at = now + self._plan.settings.shutdown_drain_s
+            self._give_up_at = min(self._give_up_at, now + self._plan.settings.shutdown_drain_s)
         if self._stage is Stage.DELIVERING:
             committed = self._store.pending == 0
             delivered = self._uplink is None or not self._uplink.online or self._store.status().backlog == 0
@@ -281,7 +283,6 @@ class Supervisor:
                 seat.lane.run.process.signal(signal.SIGKILL)
                 seat.lane.run.process.close()
         self._selector.close()
-        self._mailbox.close()
         return saved
 
 

@@ -10,7 +10,6 @@ import orjson
 
 from agent import __version__
 from agent.delivery import Delivery
-from agent.events import Event, emit
 from agent.link import topics
 from agent.link.mqtt import Link
 from agent.link.settings import LinkDown, LinkMessage, LinkPublished, LinkSettings, LinkUp, Message
@@ -78,7 +77,6 @@ class Uplink:
             case LinkUp():
                 self.online = True
                 self._protocol, self._problem = event.protocol, ""
-                emit(Event.LINK_ONLINE, self._broker, protocol=event.protocol)
                 self._delivery.on_link_up(event, now)
             case LinkDown():
                 self.online = False

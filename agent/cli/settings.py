@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from agent import config, profiles, resources
+from agent.config_errors import problem
 from agent.errors import ConfigInvalid
 from agent.plan import Plan, lane_spec
 from agent.workers.lane import error_of
@@ -38,7 +39,11 @@ class Loaded:
         data = Path(settings.store.path or default_data_folder())
         files = resources.device_profiles().values()
         known = [profiles.parse(file.read_text(encoding="utf-8"), str(file)) for file in files]
-        profile = profiles.choose(known, settings.profile, platform.machine())
+        try:
+            profile = profiles.choose(known, settings.profile, platform.machine())
+        except ConfigInvalid as error:
+            message = f"{error.problem}. {error.hint}"
+            raise problem(self.text, str(self.path), error.loc, message) from error
         folder = self.path.resolve().parent
         return Plan(
             settings=settings,
@@ -59,7 +64,7 @@ class Loaded:
         def explained(pipeline: str, fault: Fault) -> AgentError:
             if fault.error == "ConfigInvalid" and fault.loc:
                 loc = ("pipelines", numbers[pipeline], *fault.loc)
-                return config.problem(self.text, str(self.path), loc, fault.problem)
+                return problem(self.text, str(self.path), loc, fault.problem)
             return error_of(fault)
 
         return explained

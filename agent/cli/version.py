@@ -31,10 +31,8 @@ def versions() -> dict[str, str]:
     """Name and version of everything that matters, without importing it."""
     found = {"edge-agent": __version__, "python": platform.python_version()}
     for package in _PACKAGES:
-        try:
-            found[package] = metadata.version(package)
-        except metadata.PackageNotFoundError:
-            continue
+        for distribution in metadata.distributions(name=package):
+            found[package] = distribution.version
     found["machine"] = platform.machine()
     found["system"] = f"{platform.system()} {platform.release()}"
     return found

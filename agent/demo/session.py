@@ -8,6 +8,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -57,13 +58,12 @@ class DemoSession:
         self.broker_cuts = 0
 
     def __enter__(self) -> Self:
-        try:
+        with ExitStack() as stack:
+            stack.callback(self._end)
             self._broker.start()
             self.broker_up = True
             self._start_programs()
-        except BaseException:
-            self._end()
-            raise
+            stack.pop_all()  # all runs: from here on it ends in __exit__
         return self
 
     def __exit__(

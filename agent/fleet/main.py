@@ -20,6 +20,24 @@ except ModuleNotFoundError as error:
 
 _PASSWORD = "EDGECTL_PASSWORD"  # noqa: S105 - the variable's name
 
+# \b keeps the lines of a paragraph as they are.
+_COLLECT = """\
+Store what the devices of a fleet send, and acknowledge it.
+
+Each result is stored once, however often it arrives. Devices keep theirs until the acknowledgement
+comes, so the collector may be stopped, killed or moved at any time. It waits for a broker that is away.
+Prints a line when it is ready, and one when it has stopped; SIGTERM and SIGINT stop it.
+
+\b
+examples:
+  edgectl collect --host broker.example --fleet demo --to sqlite:///fleet.db
+  edgectl collect --json >collector.ndjson
+  sqlite3 fleet.db 'SELECT device, count(*) FROM results GROUP BY device'
+
+\b
+exit codes: 0 stopped, 1 failed, 2 usage, 78 an option must be changed first
+"""
+
 app = typer.Typer(
     help="Runs the fleet side of edge-agent: collects what the devices send.",
     epilog="Start with: edgectl collect --help",
@@ -38,7 +56,7 @@ class Protocol(StrEnum):
     THREE = "3.1.1"
 
 
-@app.command()
+@app.command(help=_COLLECT)
 def collect(
     *,
     host: Annotated[str, typer.Option(help="The broker's name or address.")] = "127.0.0.1",
@@ -58,21 +76,7 @@ def collect(
         bool, typer.Option("--json", help="One JSON object a line on standard output.")
     ] = False,
 ) -> None:
-    r"""Store what the devices of a fleet send, and acknowledge it.
-
-    Each result is stored once, however often it arrives. Devices keep theirs until the acknowledgement
-    comes, so the collector may be stopped, killed or moved at any time. It waits for a broker that is away.
-    Prints a line when it is ready, and one when it has stopped; SIGTERM and SIGINT stop it.
-
-    \b
-    examples:
-      edgectl collect --host broker.example --fleet demo --to sqlite:///fleet.db
-      edgectl collect --json >collector.ndjson
-      sqlite3 fleet.db 'SELECT device, count(*) FROM results GROUP BY device'
-
-    \b
-    exit codes: 0 stopped, 1 failed, 2 usage, 78 an option must be changed first
-    """
+    """Collect until stopped."""
     from agent.fleet.collect import Options, Program
 
     logging.basicConfig(

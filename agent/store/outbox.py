@@ -145,7 +145,8 @@ class Outbox:
             if after is not None and after.epoch == name:
                 seq = max(seq, after.seq + 1)
             if blocks := epoch.chain.read(seq, max_bytes):
-                low = epoch.chain.held_from(epoch.acked + 1)
+                # An acknowledgement may end inside a block, which goes out whole: low is never above it.
+                low = min(epoch.chain.held_from(epoch.acked + 1), blocks[0].first)
                 return Lease(epoch=name, low=low, blocks=blocks, live=epoch is self._live)
         return None
 

@@ -82,7 +82,7 @@ def samples(seed: int, setting: Setting, frames_a_scene: int = 1) -> Iterator[tu
     rng = np.random.default_rng([seed, setting.width, setting.height])
     first = 0
     while True:
-        for at in rng.integers(SCENE_FRAMES, size=frames_a_scene):
+        for at in rng.choice(SCENE_FRAMES, frames_a_scene, replace=False):
             seq = first + int(at)
             yield picture(camera.draw(seq)), truth(seed, seq, setting.width, setting.height)
         first += SCENE_FRAMES

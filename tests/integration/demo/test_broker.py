@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import signal
 import socket
@@ -93,7 +94,7 @@ def test_a_port_in_use_is_told_in_one_line(broker: Broker, tmp_path: Path) -> No
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         other = Broker(tmp_path / "other", kind=broker.kind, port=port)
-        with pytest.raises(AgentError, match="the port is in use. Stop the other program") as caught:
+        with pytest.raises(AgentError, match=r"the port is in use\. Stop the other program") as caught:
             other.start()
     assert "\n" not in str(caught.value)
 
@@ -116,7 +117,7 @@ def test_a_broker_that_does_not_start_says_why(tmp_path: Path, monkeypatch: pyte
 
 def test_without_any_broker_it_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "_mosquitto", lambda: None)
-    monkeypatch.setattr(module.importlib.util, "find_spec", lambda _: None)
+    monkeypatch.setattr(importlib.util, "find_spec", lambda _: None)
     with pytest.raises(ExtraMissing, match=r"Run: pip install 'edge-inference-agent\[demo\]'"):
         Broker(tmp_path / "broker").start()
 
@@ -138,7 +139,7 @@ def test_a_tethered_program_is_itself_not_a_shell_around_it() -> None:
     command = [sys.executable, "-m", "agent.demo.tether", str(os.getpid()), "sleep", "60"]
     with subprocess.Popen(command) as process:
         give_up = time.monotonic() + 5
-        while b"sleep" != _name(process.pid):
+        while _name(process.pid) != b"sleep":
             assert time.monotonic() < give_up
             time.sleep(0.01)
         process.send_signal(signal.SIGTERM)

@@ -214,5 +214,5 @@ def test_without_the_extra_it_says_what_to_install() -> None:
 def test_the_help_teaches() -> None:
     command = [sys.executable, "-m", "agent.fleet.main", "collect", "--help"]
     text = subprocess.run(command, capture_output=True, text=True, check=True).stdout
-    assert "examples:\n    edgectl collect --host" in text
+    assert "\n  examples:\n    edgectl collect --host" in text
     assert "exit codes: 0 stopped, 1 failed, 2 usage, 78" in text

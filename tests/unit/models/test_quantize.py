@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from agent.types import Array
 
 numbers = st.floats(-1000, 1000, width=32)
+shares = hnp.arrays(np.float32, 20, elements=st.floats(0, 1, width=32))
 QUANTIZED: tuple[Precision, ...] = ("int8", "uint8")
 
 

@@ -76,6 +76,15 @@ def test_a_lease_says_what_will_not_come_again(tmp_path: Path) -> None:
         assert [lease.low for lease in drained(outbox)] == [3] * 3
 
 
+def test_what_is_leased_never_lies_below_what_is_declared_gone(tmp_path: Path) -> None:
+    with closing(opened(tmp_path)) as outbox:
+        outbox.put([{"n": n} for n in (1, 2, 3)], {})
+        outbox.flush()
+        fill(outbox, 1, 4)
+        outbox.ack(outbox.epoch, 2)  # inside the first block, which is sent again whole
+        assert [(lease.low, lease.first) for lease in drained(outbox)] == [(1, 1), (3, 4)]
+
+
 def test_earlier_epochs_are_drained_first_and_are_not_live(tmp_path: Path) -> None:
     names = []
     for start in (1, 3, 5):

@@ -10,6 +10,7 @@ import orjson
 
 from agent import __version__
 from agent.delivery import Delivery
+from agent.errors import ConfigInvalid
 from agent.link import topics
 from agent.link.mqtt import Link
 from agent.link.settings import LinkDown, LinkMessage, LinkPublished, LinkSettings, LinkUp, Message
@@ -146,4 +147,10 @@ def _credential() -> str:
     """The password from systemd's LoadCredential=, if it was given one."""
     folder = os.environ.get("CREDENTIALS_DIRECTORY", "")
     path = Path(folder, _CREDENTIAL)
-    return path.read_text(encoding="utf-8").strip() if folder and path.is_file() else ""
+    if not folder or not path.is_file():
+        return ""
+    try:
+        return path.read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        hint = f"Check the file that LoadCredential={_CREDENTIAL} names"
+        raise ConfigInvalid("read credential", str(path), str(error), hint) from error

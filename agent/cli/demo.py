@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import sys
 from typing import TYPE_CHECKING
 
 from agent.cli.numbers import number
-from agent.errors import EXIT_FAILED, EXIT_OK
+from agent.errors import EXIT_FAILED, EXIT_OK, ExtraMissing
 
 if TYPE_CHECKING:
     import argparse
@@ -38,6 +39,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(arguments: argparse.Namespace) -> int:
     """Demonstrate; give the exit code."""
+    if importlib.util.find_spec("typer") is None:
+        hint = "Run: pip install 'edge-inference-agent[demo]'"
+        raise ExtraMissing("start", "demo", "the collector's packages are not installed", hint)
     from agent.demo.session import DemoSession
     from agent.demo.show import show, unattended
 

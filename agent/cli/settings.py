@@ -75,7 +75,7 @@ def _read(path: Path) -> str:
     try:
         if path.stat().st_size > _MAX_CONFIG:
             raise ConfigInvalid("read configuration", str(path), "larger than 1 MB", hint)
-        return path.read_text(encoding="utf-8")
+        return path.read_text(encoding="utf-8-sig")
     except OSError as error:
         raise ConfigInvalid("read configuration", str(path), error.strerror or str(error), hint) from error
     except UnicodeDecodeError as error:

@@ -38,7 +38,7 @@ class Draughtsman:
         if pixels.ndim != 3 or pixels.dtype != "uint8":  # a window of samples
             return
         draw(pixels, result)
-        name = Path(item.info.origin).stem or "frame"
+        name = Path(item.info.origin).stem[:60] or "frame"  # a file's name may have 255 bytes
         path = self._folder / f"{item.info.seq:05d}-{name}.png"
         if not cv2.imwrite(str(path), pixels):
             raise InputRejected(

@@ -101,6 +101,7 @@ class Lane:
             process = self._spawn(spec.model_dump_json().encode())
         except OSError as error:
             emit(Event.LANE_DIED, self.name, problem=f"cannot start: {error}")
+            self.restarts += 1
             self._back_off(now, 0.0)
             return
         process.page.enter(Slot.INFER, Phase.START)

@@ -217,7 +217,13 @@ def parse(text: str, filename: str) -> Settings:
     try:
         settings = Settings(**tables)
     except ValidationError as error:
-        found: list[tuple[Loc, str]] = [(e["loc"], e["msg"]) for e in error.errors(include_url=False)]
+        locs = [e["loc"] for e in error.errors()]
+        found: list[tuple[Loc, str]] = [
+            (e["loc"], e["msg"])
+            for e in error.errors(include_url=False)
+            # An array that lost its wrong elements is then called too short.
+            if not any(len(loc) > len(e["loc"]) and loc[: len(e["loc"])] == e["loc"] for loc in locs)
+        ]
     except SettingsError as error:
         field = _FIELD.search(str(error))
         variable = ENV_PREFIX + (field[1].upper() if field else "...")

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from agent.workers.messages import Fault
 
 DEFAULT_CONFIG = "/etc/edge-agent/agent.toml"
+SERVICE_SOCKET = Path("/run/edge-agent/agent.sock")
+"""Where the systemd unit's RuntimeDirectory puts the control socket."""
 _MAX_CONFIG = 1 << 20
 
 

@@ -6,7 +6,13 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from agent.cli.settings import DEFAULT_CONFIG, Loaded, default_control, default_data_folder
+from agent.cli.settings import (
+    DEFAULT_CONFIG,
+    SERVICE_SOCKET,
+    Loaded,
+    default_control,
+    default_data_folder,
+)
 from agent.control import ask
 
 if TYPE_CHECKING:
@@ -47,8 +53,12 @@ def main(arguments: argparse.Namespace) -> int:
 def _socket(arguments: argparse.Namespace) -> Path:
     if arguments.socket:
         return Path(arguments.socket)
-    if arguments.config or Path(DEFAULT_CONFIG).exists():
-        return Loaded(arguments.config or Path(DEFAULT_CONFIG)).plan().control
+    if arguments.config:
+        return Loaded(arguments.config).plan().control
+    if SERVICE_SOCKET.exists():  # the service's own socket: its configuration may be unreadable to us
+        return SERVICE_SOCKET
+    if Path(DEFAULT_CONFIG).exists():
+        return Loaded(Path(DEFAULT_CONFIG)).plan().control
     return default_control(default_data_folder())
 
 

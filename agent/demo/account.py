@@ -28,7 +28,7 @@ class Counted:
 
     Attributes:
         accepted: results that the device's store had committed.
-        acked: records that the collector has acknowledged to the device.
+        acked: results that the collector has acknowledged to the device.
         stored: results in the collector.
         missing: records that the store accepted and the collector lacks.
         duplicated: frames that the collector has more than one result of.
@@ -50,11 +50,14 @@ def count(data: Path, warehouse: Path, device: str) -> Counted:
     with DataFolder(data):
         epochs = epoch_accounts(data)
     with closing(sqlite3.connect(f"file:{warehouse}?mode=ro", uri=True)) as db:
-        missing = 0
+        missing = acked = 0
         for one in epochs:
             query = "SELECT count(*) FROM results WHERE device = ? AND epoch = ? AND seq BETWEEN 1 AND ?"
             (held,) = db.execute(query, (device, one.epoch, one.last)).fetchone()
             missing += one.last - held
+            query = "SELECT count(*) FROM results WHERE device = ? AND epoch = ? AND seq <= ?"
+            query += " AND kind != 'ledger'"
+            acked += db.execute(query, (device, one.epoch, one.acked)).fetchone()[0]
         stored, notes = db.execute(
             "SELECT count(*) FILTER (WHERE kind != 'ledger'), count(*) FILTER (WHERE kind = 'ledger')"
             " FROM results WHERE device = ?",
@@ -72,7 +75,7 @@ def count(data: Path, warehouse: Path, device: str) -> Counted:
     agrees = ledger.inferred + sum(ledger.failed.values()) >= stored >= ledger.inferred
     return Counted(
         accepted=accepted,
-        acked=sum(one.acked for one in epochs),
+        acked=acked,
         stored=stored,
         missing=missing,
         duplicated=stored - frames,

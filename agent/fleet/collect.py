@@ -36,6 +36,8 @@ _RECONNECT_S = 5.0
 """One collector waits for its broker more eagerly than fifty thousand devices may."""
 _MOST_AT_ONCE = 64
 """Messages that go into one transaction."""
+_MOST_BYTES = 4 << 20
+"""Their bytes, about; unpacked they take several times as much."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +109,7 @@ class Program:
         stop_by = 0.0
         next_stats = time.monotonic() + _STATS_S
         while True:
-            events = self._inbox.take(_TURN_S, _MOST_AT_ONCE)
+            events = self._inbox.take(_TURN_S, most=_MOST_AT_ONCE, most_bytes=_MOST_BYTES)
             now = time.monotonic()
             for event in events:
                 if isinstance(event, LinkUp):

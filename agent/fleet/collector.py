@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from agent.link.settings import LinkMessage
 
 _RETRY_S = 1.0
-_MOST_WAITING = 256
 
 Watermarks = dict[str, dict[str, "Watermark"]]
 """By stream and epoch."""
@@ -75,13 +74,18 @@ class Collector:
         fleet: whose devices to listen to.
         warehouse: where batches are stored.
         link: where acknowledgements go.
+        max_bytes: how many bytes of batches may wait while the disk refuses.
     """
 
-    def __init__(self, fleet: str, warehouse: Warehouse, link: Downlink) -> None:
+    def __init__(
+        self, fleet: str, warehouse: Warehouse, link: Downlink, *, max_bytes: int = 64 << 20
+    ) -> None:
         self._fleet = fleet
         self._warehouse = warehouse
         self._link = link
+        self._max_bytes = max_bytes
         self._waiting: list[tuple[LinkMessage, Incoming]] = []
+        self._bytes = 0
         self._owed: dict[str, _Owed] = {}
         self._greeting = False
         self._retry_at = 0.0
@@ -123,8 +127,9 @@ class Collector:
         except MessageInvalid as error:
             self._refuse(message.topic, error)
         else:
-            if incoming is not None and len(self._waiting) < _MOST_WAITING:
+            if incoming is not None and self._bytes < self._max_bytes:
                 self._waiting.append((message, incoming))
+                self._bytes += len(message.payload)
                 return
             # Dropped here or, empty, by the inbox: its device sends it again.
             if incoming is not None:
@@ -163,6 +168,7 @@ class Collector:
         for message, _ in self._waiting:
             self._link.settle(message)
         self._waiting.clear()
+        self._bytes = 0
 
     def _refuse(self, subject: str, problem: object) -> None:
         self.totals.refused += 1

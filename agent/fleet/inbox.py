@@ -30,8 +30,8 @@ class Inbox:
         """Leave an event of the link."""
         if isinstance(event, LinkMessage):
             with self._guard:
-                full = self._bytes + len(event.payload) > self._max_bytes
-                self._bytes += 0 if full else len(event.payload)
+                full = self._bytes + _size(event) > self._max_bytes
+                self._bytes += 0 if full else _size(event)
             if full:
                 emit(Event.BATCH_REFUSED, "inbox", problem="too much waits for the disk")
                 event = replace(event, payload=b"")
@@ -41,15 +41,26 @@ class Inbox:
         """Make ``take`` return."""
         self._events.put(None)
 
-    def take(self, timeout_s: float, most: int) -> list[object]:
-        """Wait up to ``timeout_s`` for an event; give at most ``most`` that are there, oldest first."""
+    def take(self, timeout_s: float, *, most: int, most_bytes: int) -> list[object]:
+        """Wait up to ``timeout_s`` for an event; give those that are there, oldest first.
+
+        Args:
+            timeout_s: seconds.
+            most: how many events to give.
+            most_bytes: after so many bytes of messages, give no more.
+        """
         try:
             taken = [self._events.get(timeout=timeout_s)]
         except queue.Empty:
             return []
-        while len(taken) < most and not self._events.empty():  # nobody else takes
+        size = _size(taken[0])
+        while len(taken) < most and size < most_bytes and not self._events.empty():  # nobody else takes
             taken.append(self._events.get())
-        size = sum(len(event.payload) for event in taken if isinstance(event, LinkMessage))
+            size += _size(taken[-1])
         with self._guard:
             self._bytes -= size
         return [event for event in taken if event is not None]
+
+
+def _size(event: object) -> int:
+    return len(event.payload) if isinstance(event, LinkMessage) else 0

@@ -59,7 +59,7 @@ def of_error(error: Exception, host: str, port: int) -> Reason:
     refused = False
     match error:
         case ssl.SSLCertVerificationError():
-            text = f"the broker's certificate is not trusted: {error.verify_message}"
+            text = f"the broker's certificate is not trusted: {error.verify_message.rstrip('.')}"
             hint, refused = "Check ca_file, the host's name and this machine's clock", True
         case ssl.SSLError():
             text, hint = (

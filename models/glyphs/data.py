@@ -88,8 +88,11 @@ def samples(seed: int, setting: Setting, frames_a_scene: int = 1) -> Iterator[tu
         first += SCENE_FRAMES
 
 
-def held_out(name: str, count: int, seed: int = HELD_OUT) -> tuple[Array, Array]:
-    """Draw ``count`` pictures of a condition, one a scene: images and label indices."""
+def held_out(name: str, count: int, seed: int) -> tuple[Array, Array]:
+    """Draw ``count`` pictures of a condition, one a scene: images and label indices.
+
+    ``seed`` is ``HELD_OUT`` or above. Settings of the same seed look at the same scenes.
+    """
     condition = CONDITIONS[name]
     kept = (one for one in samples(seed, condition.setting) if condition.keep(one[1]))
     return _collect(kept, count)

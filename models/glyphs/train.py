@@ -29,9 +29,10 @@ if TYPE_CHECKING:
 
 VERSION = "1.0.0"
 TARGET = 0.95
-PICTURES, EPOCHS, BATCH, RATE = 60_000, 16, 32, 2e-3
+PICTURES, EPOCHS, BATCH, RATE = 60_000, 12, 32, 2e-3
 CALIBRATION = 500
-TESTS = 1_000
+TESTS = 2_000
+"""Pictures a condition: near 0.98, the standard error of an accuracy is 0.003."""
 GOLDEN, TOLERANCE = 5, 0.1
 
 
@@ -91,11 +92,14 @@ def quantized(params: Params, calibration: Array) -> bytes:
 
 
 def measure(content: bytes) -> dict[str, float]:
-    """Give the model's accuracy in each condition, on held-out scenes, in the real interpreter."""
+    """Give the model's accuracy in each condition, in the real interpreter.
+
+    Each condition has held-out scenes of its own: with one seed for all, one lucky draw would lift all.
+    """
     runner = Runner(content)
     accuracy = {}
-    for name in data.CONDITIONS:
-        images, labels = data.held_out(name, TESTS)
+    for number, name in enumerate(data.CONDITIONS):
+        images, labels = data.held_out(name, TESTS, data.HELD_OUT + 1000 + number)
         answers = [int(runner.run(image / 255).argmax()) for image in images]
         accuracy[name] = float(np.mean(answers == labels))
         print(f"{accuracy[name]:.3f}  {name}", flush=True)
@@ -128,7 +132,7 @@ def write(folder: Path, content: bytes) -> None:
 def _golden(runner: Runner) -> Iterator[tuple[Array, dict[str, Any]]]:
     """Give pictures of different glyphs that the model gets right, and what it answers."""
     seen: set[int] = set()
-    for image, label in zip(*data.held_out(data.USUAL, TESTS, data.HELD_OUT + 1), strict=True):
+    for image, label in zip(*data.held_out(data.USUAL, TESTS, data.HELD_OUT), strict=True):
         scores = runner.run(image / 255)
         best = int(scores.argmax())
         if best == label and best not in seen and len(seen) < GOLDEN:

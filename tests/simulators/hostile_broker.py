@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, BinaryIO, Self
@@ -110,6 +111,13 @@ class HostileBroker:
     def seen(self, kind: int) -> list[Packet]:
         """The packets of one kind, so far."""
         return [packet for packet in self.packets if packet.kind == kind]
+
+    def wait_for(self, kind: int, count: int) -> None:
+        """Wait until so many packets of one kind have come."""
+        give_up = time.monotonic() + 5
+        while len(self.seen(kind)) < count:
+            assert time.monotonic() < give_up, self.packets
+            time.sleep(0.01)
 
     def polite(self, packet: Packet) -> bytes | None:
         """What a good broker answers."""

@@ -1,195 +1,12 @@
-"""Delivery against a store in memory and a link that loses things: everything arrives, in order."""
+"""Delivery against a store in memory: what is asked for, what is sent, and when it is sent again."""
 
 from __future__ import annotations
 
-from hypothesis import settings
-from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
-
 from agent.blocks import Position
-from agent.delivery import Delivery
-from agent.errors import LinkLost, MessageInvalid
 from agent.events import Event, counters
 from agent.link import ack, batch
-from agent.link.settings import LinkMessage, LinkPublished, LinkUp
-from agent.link.window import Window
-from tests.simulators.memory_store import MemoryCollector, MemoryStore
-
-ACKS = "edge/v1/demo/d/pi-17/down/ack"
-
-
-class Wire:
-    """The link's place: what is published waits here until the broker takes it."""
-
-    def __init__(self) -> None:
-        self.up = False
-        self.limit = 1 << 20
-        self.room = 1000
-        self.waiting: list[tuple[int, bytes]] = []
-        self.reconnects: list[str] = []
-        self.tokens = 0
-
-    def publish(self, topic: str, payload: bytes, *, qos: int = 1, retain: bool = False) -> int:
-        assert (topic, qos, retain) == ("edge/v1/demo/d/pi-17/up/results", 1, False)
-        if not self.up or len(self.waiting) >= self.room:
-            raise LinkLost("publish", topic, "no link")
-        if len(payload) > self.limit:
-            raise MessageInvalid("publish", topic, "too large")
-        self.tokens += 1
-        self.waiting.append((self.tokens, payload))
-        return self.tokens
-
-    def reconnect(self, problem: str) -> None:
-        self.reconnects.append(problem)
-
-
-class World:
-    """A device's store and delivery, the wire, a broker's queue, and the collector."""
-
-    def __init__(self, max_bytes: int = 4000) -> None:
-        self.store, self.wire, self.collector = MemoryStore(), Wire(), MemoryCollector()
-        self.window = Window(max_bytes=max_bytes, resend_s=10, resend_cap_s=40)
-        self.delivery = Delivery(
-            self.store,
-            self.wire,
-            device="pi-17",
-            stream="result",
-            results_topic="edge/v1/demo/d/pi-17/up/results",
-            ack_topic=ACKS,
-            window=self.window,
-        )
-        self.now = 0.0
-        self.queue: list[bytes] = []
-        self.store.begin()
-
-    def connect(self, *, max_packet: int = 1 << 20, receive_max: int = 65_535) -> None:
-        self.wire.up, self.wire.limit = True, max_packet
-        self.delivery.on_link_up(LinkUp("5", max_packet, receive_max), self.now)
-
-    def lose(self) -> None:
-        self.wire.up = False
-        self.wire.waiting.clear()
-        self.delivery.on_link_down()
-
-    def commit(self, count: int = 10, size: int = 0) -> None:
-        self.store.commit(count, size)
-        self.delivery.on_committed(self.now)
-
-    def serve(self) -> None:
-        """Answer every lease that is asked for."""
-        while self.store.wanted:
-            self.delivery.on_leased(self.store.answer(), self.now)
-
-    def take(self) -> None:
-        """The broker takes over the oldest message."""
-        token, payload = self.wire.waiting.pop(0)
-        self.queue.append(payload)
-        self.delivery.on_published(LinkPublished(token), self.now)
-
-    def tell(self, *, again: bool = False, retain: bool = False) -> None:
-        """The device gets the collector's acknowledgement."""
-        document = self.collector.document(again=again)
-        self.delivery.on_message(LinkMessage(ACKS, document, retain), self.now)
-
-    def carry(self) -> None:
-        """All of it goes its way, once."""
-        self.serve()
-        while self.wire.waiting:
-            self.take()
-        while self.queue:
-            self.collector.take(self.queue.pop(0))
-        self.tell()
-        self.serve()
-
-    def wait(self, seconds: float) -> None:
-        self.now += seconds
-        self.delivery.tick(self.now)
-
-
-class DeliveryMachine(RuleBasedStateMachine):
-    """Whatever is lost on the way: what is acknowledged is stored, and in the end all of it is."""
-
-    @initialize()
-    def begin(self) -> None:
-        self.world = World()
-
-    @rule(count=st.integers(1, 5), size=st.sampled_from([0, 0, 500, 3000, 9000]))
-    def commit(self, count: int, size: int) -> None:
-        self.world.commit(count, size)
-
-    @precondition(lambda self: len(self.world.store.blocks) < 4)
-    @rule()
-    def restart_epoch(self) -> None:
-        self.world.store.begin()
-
-    @precondition(lambda self: not self.world.wire.up)
-    @rule(receive_max=st.sampled_from([1, 3, 65_535]))
-    def connect(self, receive_max: int) -> None:
-        self.world.connect(receive_max=receive_max)
-
-    @precondition(lambda self: self.world.wire.up)
-    @rule()
-    def lose(self) -> None:
-        self.world.lose()
-
-    @precondition(lambda self: self.world.store.wanted)
-    @rule()
-    def answer(self) -> None:
-        self.world.delivery.on_leased(self.world.store.answer(), self.world.now)
-
-    @precondition(lambda self: self.world.wire.waiting)
-    @rule()
-    def broker_takes(self) -> None:
-        self.world.take()
-
-    @precondition(lambda self: self.world.queue)
-    @rule(index=st.integers(0, 50))
-    def broker_drops(self, index: int) -> None:
-        self.world.queue.pop(index % len(self.world.queue))
-
-    @precondition(lambda self: self.world.queue)
-    @rule()
-    def collector_stores(self) -> None:
-        self.world.collector.take(self.world.queue.pop(0))
-
-    @precondition(lambda self: self.world.wire.up)
-    @rule(again=st.booleans(), retain=st.booleans())
-    def collector_tells(self, again: bool, retain: bool) -> None:
-        self.world.tell(again=again, retain=retain)
-
-    @rule(seconds=st.sampled_from([0.1, 1.0, 11.0, 100.0]))
-    def wait(self, seconds: float) -> None:
-        self.world.wait(seconds)
-
-    @invariant()
-    def one_lease_is_asked_for_at_a_time(self) -> None:
-        assert len(self.world.store.wanted) <= 1
-
-    @invariant()
-    def what_is_acknowledged_is_stored(self) -> None:
-        stored = self.world.collector.stored
-        for (epoch, first), count in self.world.store.everything().items():
-            acked = first + count - 1 <= self.world.store.acked[epoch]
-            assert not acked or (epoch, first) in stored
-
-    def teardown(self) -> None:
-        if not hasattr(self, "world"):
-            return
-        world = self.world
-        world.lose()
-        world.serve()
-        world.connect()
-        for _ in range(200):
-            world.carry()
-            world.wait(15)
-            if world.collector.stored == world.store.everything() and not len(world.window):
-                break
-        assert world.collector.stored == world.store.everything()
-        assert len(world.window) == 0
-
-
-TestDelivery = DeliveryMachine.TestCase
-TestDelivery.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)
+from agent.link.settings import LinkMessage
+from tests.simulators.delivery_world import ACKS, World
 
 
 def test_what_is_committed_arrives_once_and_is_acknowledged() -> None:
@@ -214,6 +31,20 @@ def test_nothing_is_asked_for_without_a_link_or_without_news() -> None:
     assert not world.store.wanted
     world.wait(1)
     assert not world.store.wanted
+
+
+def test_a_lease_that_was_asked_for_before_the_link_was_lost_is_not_sent_after() -> None:
+    world = World()
+    world.connect()
+    for _ in range(3):
+        world.commit(size=1500)
+        if world.store.wanted[0][0] is None:
+            world.delivery.on_leased(world.store.answer(), world.now)
+    assert world.store.wanted[0][0] == Position("0" * 15 + "1", 10)
+    world.lose()
+    world.connect()
+    world.serve()
+    assert batch.decode(world.wire.waiting[0][1]).lease.first == 1
 
 
 def test_a_store_that_had_nothing_is_asked_again_after_a_while() -> None:

@@ -45,8 +45,8 @@ def section(text: str, title: str) -> str:
 def code(text: str) -> set[str]:
     """Give what stands in code quotes, and the words of code blocks."""
     blocks = re.findall(r"^```.*?^```", text, re.MULTILINE | re.DOTALL)
-    words = [word.strip("[]`,\"'") for block in blocks for word in block.split()]
-    return {*re.findall(r"`([^`\n]+)`", text), *words}
+    words = [word for block in blocks for word in block.split()] + re.findall(r"`([^`\n]+)`", text)
+    return {*words, *(word.strip("[]`,\"'") for word in words)}
 
 
 def options(parser: argparse.ArgumentParser) -> Iterator[str]:
@@ -154,3 +154,12 @@ def test_every_topic_is_specified() -> None:
         if not any(form in text for form in (topic, short, short.replace("<device>", "<id>"))):
             missing.append(topic)
     assert not missing, "undocumented: " + ", ".join(missing)
+
+
+def test_every_decision_stands_in_the_index_with_its_status() -> None:
+    index = page("adr/README.md")
+    for path in sorted((DOCS / "adr").glob("[0-9]*.md")):
+        status = re.search(r"^\d{4}-\d\d-\d\d\. (.+)\.$", path.read_text(), re.MULTILINE)
+        assert status, path.name
+        row = rf"\| \[{path.name[:4]}\]\({re.escape(path.name)}\) \| .+ \| {status[1].lower()} \|"
+        assert re.search(row, index), path.name

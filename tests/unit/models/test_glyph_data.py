@@ -32,7 +32,9 @@ def test_training_covers_every_glyph_about_equally_and_is_drawn_from_its_seed() 
 
 def test_held_out_pictures_are_never_trained_on() -> None:
     trained = {image.tobytes() for image in data.training_set(350, 1)[0]}
-    held = [image.tobytes() for name in data.CONDITIONS for image in data.held_out(name, 20)[0]]
+    held = [
+        image.tobytes() for name in data.CONDITIONS for image in data.held_out(name, 20, data.HELD_OUT)[0]
+    ]
     assert not trained & set(held)
 
 

@@ -19,6 +19,7 @@ class Plan:
     """Everything that the supervisor needs to know.
 
     Attributes:
+        folder: where the configuration file stands: relative paths in it start there.
         device: this device's id.
         data: the data folder.
         control: the local socket.
@@ -26,6 +27,7 @@ class Plan:
     """
 
     settings: Settings
+    folder: Path
     profile: Profile
     device: str
     data: Path

@@ -46,7 +46,7 @@ class Uplink:
             raise ValueError("there is no broker in the plan")
         ack_topic = topics.down_ack(mqtt.fleet, plan.device)
         self._state_topic = topics.up_state(mqtt.fleet, plan.device)
-        settings = _link_settings(mqtt, plan.device)
+        settings = _link_settings(mqtt, plan.device, plan.folder)
         self._broker = settings.broker
         self._link = Link(
             settings,
@@ -126,7 +126,10 @@ class Uplink:
         return Message(self._state_topic, orjson.dumps(body), qos=1, retain=True)
 
 
-def _link_settings(mqtt: Mqtt, device: str) -> LinkSettings:
+def _link_settings(mqtt: Mqtt, device: str, folder: Path) -> LinkSettings:
+    ca_file, cert_file, key_file = (
+        str(folder / name) if name else "" for name in (mqtt.ca_file, mqtt.cert_file, mqtt.key_file)
+    )
     return LinkSettings(
         host=mqtt.host,
         port=mqtt.port,
@@ -137,9 +140,9 @@ def _link_settings(mqtt: Mqtt, device: str) -> LinkSettings:
         username=mqtt.username,
         password=_credential() or mqtt.password.get_secret_value(),
         tls=bool(mqtt.ca_file),
-        ca_file=mqtt.ca_file,
-        cert_file=mqtt.cert_file,
-        key_file=mqtt.key_file,
+        ca_file=ca_file,
+        cert_file=cert_file,
+        key_file=key_file,
     )
 
 

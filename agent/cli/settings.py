@@ -38,7 +38,8 @@ class Loaded:
     def plan(self, *, once: bool = False, probe: bool = False) -> Plan:
         """Resolve what the file leaves open: profile, device, folders."""
         settings = self.settings
-        data = Path(settings.store.path or default_data_folder())
+        folder = self.path.resolve().parent  # relative paths in the file start beside it
+        data = folder / (settings.store.path or default_data_folder())
         files = resources.device_profiles().values()
         known = [profiles.parse(file.read_text(encoding="utf-8"), str(file)) for file in files]
         try:
@@ -46,13 +47,13 @@ class Loaded:
         except ConfigInvalid as error:
             message = f"{error.problem}. {error.hint}"
             raise problem(self.text, str(self.path), error.loc, message) from error
-        folder = self.path.resolve().parent
         return Plan(
             settings=settings,
+            folder=folder,
             profile=profile,
             device=settings.device.id or host_name(),
             data=data,
-            control=Path(settings.control.path or default_control(data)),
+            control=folder / (settings.control.path or default_control(data)),
             lanes=tuple(
                 lane_spec(pipeline, profile, folder, once=once, probe=probe)
                 for pipeline in settings.pipelines

@@ -30,7 +30,7 @@ MAX_RANGES = 64
 """Ranges listed of one epoch."""
 MAX_STREAMS = 8
 
-_Count = Annotated[int, Field(ge=0, le=(1 << 63) - 1)]
+_Count = Annotated[int, Field(ge=0, le=(1 << 53) - 1)]
 _Epoch = Annotated[str, Field(pattern=r"^[0-9a-f]{16}$")]
 _Name = Annotated[str, Field(pattern=NAME_PATTERN)]
 

@@ -29,7 +29,8 @@ MAX_BLOCKS = 1024
 MAX_RECORDS = 65_536
 """Records in one block."""
 MAX_HEADER = 128 << 10
-MAX_SEQ = (1 << 63) - 1
+MAX_SEQ = (1 << 53) - 1
+"""The highest sequence number: JSON carries it everywhere."""
 
 _Seq = Annotated[int, Field(ge=1, le=MAX_SEQ)]
 _Name = Annotated[str, Field(pattern=NAME_PATTERN)]

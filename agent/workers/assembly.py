@@ -108,9 +108,9 @@ def _facts(model: LoadedModel, backend: Backend, task: str) -> dict[str, Any]:
 
 
 def _model(spec: LaneSpec) -> LoadedModel:
-    model = load(_path(spec.folder, spec.model))
+    model = load(spec.model)
     if spec.labels:
-        path = Path(spec.folder, spec.labels)
+        path = Path(spec.labels)
         try:
             text = path.read_bytes()
         except OSError as error:
@@ -120,12 +120,6 @@ def _model(spec: LaneSpec) -> LoadedModel:
             ) from error
         model = replace(model, labels=label_files.parse(text, str(path)))
     return model
-
-
-def _path(folder: str, model: str) -> str:
-    """A path below the configuration's folder where there is one, else the name of a bundled model."""
-    path = Path(folder, model)
-    return str(path) if path.exists() or "/" in model or Path(model).suffix else model
 
 
 def _backend(spec: LaneSpec, model: LoadedModel, validated: Validated) -> Backend:

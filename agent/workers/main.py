@@ -137,6 +137,15 @@ def _tie_to_parent(parent: int) -> None:
         os._exit(EXIT_FAILED)
 
 
+def _hush() -> None:
+    """Keep native libraries off the terminal: there, a user gets our one line. Our own words still pass."""
+    words = os.dup(2)
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 2)
+    os.close(nowhere)
+    sys.stderr = os.fdopen(words, "w")
+
+
 def main() -> NoReturn:
     """Run the program; never returns."""
     socket_fd, page_fd, spec_fd, parent = map(int, sys.argv[1:5])
@@ -145,7 +154,11 @@ def main() -> NoReturn:
     page = Page(page_fd)
     with os.fdopen(spec_fd, "rb") as file:
         spec = LaneSpec.model_validate_json(file.read())
-    if not spec.once:  # for the log of a service; somebody at a terminal gets one line
+    if spec.folder:  # relative paths start where the configuration stands
+        os.chdir(spec.folder)
+    if spec.once:
+        _hush()
+    else:
         faulthandler.enable()
     channel = Channel.from_fd(socket_fd)
     outlet = SocketOutlet(channel, page)

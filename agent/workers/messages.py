@@ -30,7 +30,7 @@ class LaneSpec(_Message):
     pipeline: str
     model: str
     folder: str = ""
-    """Relative paths of models and labels start here."""
+    """Where relative paths of models, labels and sources start; "" for the current folder."""
     task: str = ""
     decoder: dict[str, Any] = {}
     labels: str = ""

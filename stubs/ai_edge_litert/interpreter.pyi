@@ -1,4 +1,4 @@
-"""The part of the runtime's Python interface that the agent uses."""
+# The part of the runtime's Python interface that the agent uses.
 
 from collections.abc import Sequence
 from enum import Enum

@@ -90,14 +90,33 @@ def unpack(block: Block) -> tuple[list[dict[str, Any]], dict[str, dict[str, Any]
     Raises:
         MessageInvalid: the bytes are damaged, too large, or not what ``pack`` makes.
     """
+    return parse(block, inflate(block))
+
+
+def inflate(block: Block, most: int = MAX_UNPACKED) -> bytes:
+    """Give a block's JSON text, of at most ``most`` bytes.
+
+    Raises:
+        MessageInvalid: the bytes are damaged, truncated, or unpack to more.
+    """
     subject = f"{block.first}..{block.last}"
     inflater = zlib.decompressobj()
     try:
-        text = inflater.decompress(block.data, MAX_UNPACKED)
+        text = inflater.decompress(block.data, max(1, most))
     except zlib.error as error:
         raise MessageInvalid("unpack block", subject, str(error)) from error
     if not inflater.eof or inflater.unused_data:
         raise MessageInvalid("unpack block", subject, "it is truncated, too large or has a tail")
+    return text
+
+
+def parse(block: Block, text: bytes) -> tuple[list[dict[str, Any]], dict[str, dict[str, Any]]]:
+    """Read the JSON text of ``block``: its records and ledgers.
+
+    Raises:
+        MessageInvalid: it is not what ``pack`` makes of ``block.count`` records.
+    """
+    subject = f"{block.first}..{block.last}"
     try:
         body = orjson.loads(text)
     except orjson.JSONDecodeError as error:

@@ -10,6 +10,8 @@ import orjson
 
 from agent import __version__
 from agent.delivery import Delivery
+from agent.errors import LinkLost
+from agent.events import Event, emit
 from agent.errors import ConfigInvalid
 from agent.link import topics
 from agent.link.mqtt import Link
@@ -116,9 +118,11 @@ class Uplink:
 
     def close(self) -> None:
         """Say goodbye, if anybody listens, and end the thread."""
-        if self.online:
-            farewell = self._state(online=False)
+        farewell = self._state(online=False)
+        try:
             self._link.publish(farewell.topic, farewell.payload, retain=True)
+        except LinkLost as lost:  # then the broker's own word, our last will, stands
+            emit(Event.LINK_LOST, self._broker, reason=lost.problem)
         self._link.close(_FAREWELL_S)
 
     def _state(self, *, online: bool) -> Message:

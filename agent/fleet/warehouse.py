@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 import orjson
 
-from agent.blocks import unpack
+from agent.blocks import MAX_UNPACKED, inflate, parse
 from agent.clock import SystemClock
 from agent.errors import MessageInvalid
 from agent.fleet import ranges
@@ -31,6 +31,8 @@ _CACHE_KIB = 16 << 10
 _HIGHEST = 2**53 - 1
 """The highest sequence number that JSON carries everywhere."""
 _RECENT_EPOCHS = 8
+_MAX_BATCH = 16 << 20
+"""The most bytes that all blocks of one batch may unpack to."""
 
 FORMAT = Format(
     kind=int.from_bytes(b"EAwh"),
@@ -216,7 +218,13 @@ def _open(batch: Incoming) -> list[_Opened] | MessageInvalid:
     """Unpack a batch's blocks into rows, or say why it is refused."""
     try:
         _check_numbers(batch)
-        return [_open_block(batch.place, block) for block in batch.blocks]
+        opened = []
+        left = _MAX_BATCH
+        for block in batch.blocks:
+            text = inflate(block, min(left, MAX_UNPACKED))
+            left -= len(text)
+            opened.append(_open_block(batch.place, block, text))
+        return opened
     except MessageInvalid as refusal:
         return refusal
 
@@ -229,8 +237,8 @@ def _check_numbers(batch: Incoming) -> None:
         )
 
 
-def _open_block(place: Place, block: Block) -> _Opened:
-    records, ledgers = unpack(block)
+def _open_block(place: Place, block: Block, text: bytes) -> _Opened:
+    records, ledgers = parse(block, text)
     return _Opened(
         first=block.first,
         last=block.last,

@@ -17,6 +17,7 @@ from tests.simulators.lane_stage import Stage
 
 OVER = {State.STOPPED, State.ENDED, State.FATAL}
 GONE = {State.BACKOFF, *OVER}
+HOWS = ["inferred", "inferred", "inferred", "failed", "dropped"]
 
 
 @dataclass
@@ -85,14 +86,19 @@ class LaneMachine(RuleBasedStateMachine):
         self.stage.worker.ready(live=self.live)
         self.stage.worker.beat(Phase.WAIT, Phase.WAIT, self.stage.now)
 
-    @precondition(lambda self: self.works())
-    @rule(count=st.integers(1, 5))
-    def capture(self, count: int) -> None:
-        self.life.captured += count
+    @precondition(lambda self: self.alive() and not self.life.ended)
+    @rule(captured=st.integers(0, 4), hows=st.lists(st.sampled_from(HOWS), max_size=5), tells=st.booleans())
+    def work(self, captured: int, hows: list[str], tells: bool) -> None:
+        if not self.life.ready:
+            self.get_ready()
+        self.life.captured += captured
         self.stage.worker.page.captured = self.life.captured
+        for how in hows[: self.life.captured - self.life.settled]:
+            self.settle(how)
+        if tells:
+            self.stage.worker.results(self.life.untold, self.life.ledger())
+            self.read()
 
-    @precondition(lambda self: self.works() and self.life.captured > self.life.settled)
-    @rule(how=st.sampled_from(["inferred", "inferred", "failed", "dropped"]))
     def settle(self, how: str) -> None:
         if how == "inferred" or (how == "dropped" and not self.live):
             frame = self.life.start + self.life.settled
@@ -102,12 +108,6 @@ class LaneMachine(RuleBasedStateMachine):
             self.life.failed += 1
         else:
             self.life.dropped += 1
-
-    @precondition(lambda self: self.works())
-    @rule()
-    def tell(self) -> None:
-        self.stage.worker.results(self.life.untold, self.life.ledger())
-        self.read()
 
     def read(self) -> None:
         """The lane reads; what a life was not silenced before, counts."""
@@ -145,7 +145,11 @@ class LaneMachine(RuleBasedStateMachine):
         self.read()
 
     @precondition(lambda self: self.alive())
-    @rule(code=st.sampled_from([-9, -9, -9, -11, -40, 1, 0, EXIT_CONFIG]))
+    @rule(code=st.sampled_from([-9, -9, -9, -11, -40, 1, 0, EXIT_CONFIG]), chance=st.integers(0, 2))
+    def perhaps_die(self, code: int, chance: int) -> None:
+        if chance == 2:
+            self.die(code)
+
     def die(self, code: int) -> None:
         ended = self.life.ended and not self.life.mute
         self.stage.worker.die(code)
@@ -183,7 +187,7 @@ class LaneMachine(RuleBasedStateMachine):
 
     @rule(chance=st.integers(0, 9))
     def perhaps_stop(self, chance: int) -> None:
-        if chance == 9:
+        if chance == 8:
             self.stop()
 
     @precondition(lambda self: self.stage.state() in OVER)

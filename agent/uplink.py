@@ -10,9 +10,8 @@ import orjson
 
 from agent import __version__
 from agent.delivery import Delivery
-from agent.errors import LinkLost
+from agent.errors import ConfigInvalid, LinkLost
 from agent.events import Event, emit
-from agent.errors import ConfigInvalid
 from agent.link import topics
 from agent.link.mqtt import Link
 from agent.link.settings import LinkDown, LinkMessage, LinkPublished, LinkSettings, LinkUp, Message

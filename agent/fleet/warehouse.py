@@ -224,9 +224,9 @@ def _open(batch: Incoming) -> list[_Opened] | MessageInvalid:
             text = inflate(block, min(left, MAX_UNPACKED))
             left -= len(text)
             opened.append(_open_block(batch.place, block, text))
-        return opened
     except MessageInvalid as refusal:
         return refusal
+    return opened
 
 
 def _check_numbers(batch: Incoming) -> None:

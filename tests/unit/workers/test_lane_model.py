@@ -176,7 +176,11 @@ class LaneMachine(RuleBasedStateMachine):
             lost = int(self.idle == 2)
             self.idle %= 2
         self.expected += Ledger(
-            captured=told.settled + lost, inferred=told.inferred, dropped=told.dropped, failed=told.failed, lost=lost
+            captured=told.settled + lost,
+            inferred=told.inferred,
+            dropped=told.dropped,
+            failed=told.failed,
+            lost=lost,
         )
         return lost
 
@@ -185,9 +189,9 @@ class LaneMachine(RuleBasedStateMachine):
         self.stage.wait(seconds)
         self.look()
 
-    @rule(chance=st.integers(0, 9))
+    @rule(chance=st.integers(0, 30))
     def perhaps_stop(self, chance: int) -> None:
-        if chance == 8:
+        if chance == 17:
             self.stop()
 
     @precondition(lambda self: self.stage.state() in OVER)
@@ -245,4 +249,4 @@ class LaneMachine(RuleBasedStateMachine):
 
 
 TestLane = LaneMachine.TestCase
-TestLane.settings = settings(max_examples=60, stateful_step_count=60, deadline=None)
+TestLane.settings = settings(max_examples=100, stateful_step_count=50, deadline=None)

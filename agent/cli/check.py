@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from agent.cli.schema import schema
 from agent.cli.settings import DEFAULT_CONFIG, Loaded
-from agent.errors import EXIT_CONFIG, EXIT_FAILED, EXIT_OK, AgentError
+from agent.errors import EXIT_CONFIG, EXIT_FAILED, EXIT_OK, AgentError, Restart
 from agent.foreground import Foreground
 from agent.store.folder import DataFolder
 
@@ -59,7 +59,8 @@ def main(arguments: argparse.Namespace) -> int:
             ready = lane.outcome.ready
             check["detail"] = f"{ready.model} on {ready.delegate}, {ready.runtime}" if ready else ""
         except AgentError as error:
-            check |= {"ok": False, "detail": str(error), "code": error.exit_code}
+            refused = not isinstance(error, Restart)  # as in run: another start would do no better
+            check |= {"ok": False, "detail": str(error), "code": EXIT_CONFIG if refused else EXIT_FAILED}
         checks.append(check)
     _print(checks, as_json=arguments.json)
     bad = [check for check in checks if not check["ok"]]

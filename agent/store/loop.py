@@ -64,7 +64,9 @@ class StoreLoop:
         except AgentError as error:
             self._faults.failed("commit", error, now)
             return
-        count, self.committed = last - self.committed, last
+        count = last - self.committed
+        self.status = self._outbox.status()  # whoever sees it committed must see it waiting
+        self.committed = last
         self._post(Committed(self._outbox.epoch, last, count))
         self._faults.worked("commit")
 

@@ -1,4 +1,4 @@
-"""The tables of the documentation say what the code says: states, defaults, ranges, limits, tests and links."""
+"""The tables of the documentation say what the code says: states, defaults, ranges, limits, tests, links."""
 
 from __future__ import annotations
 
@@ -107,7 +107,7 @@ def check_row(row: list[str], key: dict[str, Any], *, required: bool) -> None:
         assert default == "none", row
     if (wanted := the_range(key)) is not None:
         assert bounds == wanted, row
-    choices = key.get("enum") or next((o["enum"] for o in key.get("anyOf", ()) if "enum" in o), [])
+    choices: list[str] = key.get("enum") or next((o["enum"] for o in key.get("anyOf", ()) if "enum" in o), [])
     assert re.findall(r"`([^`]+)`", bounds) == choices or not choices, row
 
 
@@ -139,7 +139,7 @@ def test_the_examples_are_valid(page: Path, monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def test_the_complete_example_has_every_key() -> None:
-    text = below((DOCS / "configuration.md").read_text(), "A complete example")
+    text = (DOCS / "configuration.md").read_text().partition("```toml\n")[2].partition("```\n")[0]
     missing = [path for path, _, _ in tables_of_keys() if not re.search(rf"\b{path.split('.')[-1]}\b", text)]
     assert not missing
 
@@ -193,11 +193,10 @@ def test_a_rule_that_is_cited_exists() -> None:
 
 @pytest.mark.parametrize("page", ["protocol.md", "failure-modes.md"])
 def test_a_test_that_is_named_exists(page: str) -> None:
-    named = re.findall(r"`(tests/[\w/]+\.py)(?:::(\w+))?`", (DOCS / page).read_text())
-    assert named
-    for path, function in named:
-        assert (ROOT / path).is_file(), path
-        assert not function or f"def {function}(" in (ROOT / path).read_text(), f"{path}::{function}"
+    named = {*re.findall(r"`(test_\w+)`", (DOCS / page).read_text())}
+    assert len(named) > 20
+    code = "\n".join(path.read_text() for path in ROOT.glob("tests/**/test_*.py"))
+    assert named - {*re.findall(r"def (test_\w+)\(", code)} == set()
 
 
 def anchors(page: Path) -> set[str]:

@@ -182,3 +182,15 @@ def test_status_is_that_of_the_last_turn(bench: Bench) -> None:
     bench.turn(acks={bench.epoch: 4})
     assert bench.loop.status == bench.outbox.status()
     assert bench.loop.status.backlog == 4
+
+
+def test_what_is_said_to_be_committed_is_already_counted_as_waiting(bench: Bench) -> None:
+    seen: list[tuple[int, int]] = []
+
+    def look(event: object) -> None:
+        if isinstance(event, Committed):
+            seen.append((bench.loop.committed, bench.loop.status.backlog))
+
+    bench.loop = StoreLoop(bench.outbox, look)
+    bench.store(1)
+    assert seen == [(4, 4)]

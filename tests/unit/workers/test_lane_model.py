@@ -184,20 +184,34 @@ class LaneMachine(RuleBasedStateMachine):
         )
         return lost
 
-    @rule(seconds=st.sampled_from([0.0, 0.11, 0.3, 0.6, 1.9, 6.0, 40.0]))
+    @precondition(lambda self: self.stage.state() is State.BACKOFF)
+    @rule()
+    def wait_for_the_next_start(self) -> None:
+        due = self.stage.lane.next_tick(self.stage.now)
+        assert due is not None
+        assert due <= 30
+        self.wait(due + 1e-6)
+        assert self.alive()
+
+    @precondition(lambda self: self.alive())
+    @rule(seconds=st.sampled_from([0.0, 0.3, 0.6, 1.9, 6.0]))
     def wait(self, seconds: float) -> None:
         self.stage.wait(seconds)
         self.look()
 
-    @rule(chance=st.integers(0, 30))
+    @precondition(lambda self: self.alive() and not self.asked_to_stop)
+    @rule(chance=st.integers(0, 4))
     def perhaps_stop(self, chance: int) -> None:
-        if chance == 17:
+        if chance == 3:
             self.stop()
 
     @precondition(lambda self: self.stage.state() in OVER)
     @rule(live=st.booleans())
     def begin_again(self, live: bool) -> None:
         """Nothing more comes of this lane: take a new one."""
+        born = len(self.stage.spawner.born)
+        self.stage.wait(1000)
+        assert len(self.stage.spawner.born) == born
         self.teardown()
         self.begin(live)
 
@@ -249,4 +263,4 @@ class LaneMachine(RuleBasedStateMachine):
 
 
 TestLane = LaneMachine.TestCase
-TestLane.settings = settings(max_examples=100, stateful_step_count=50, deadline=None)
+TestLane.settings = settings(max_examples=80, stateful_step_count=50, deadline=None)

@@ -98,8 +98,10 @@ class Mqtt(_Table):
     """User name for the broker."""
     password: SecretStr = SecretStr("")
     """Password; better given as the systemd credential `mqtt-password`."""
+    tls: bool = False
+    """Encrypt, and check the broker's certificate against the system's authorities."""
     ca_file: str = ""
-    """Certificate authority of the broker; switches TLS on."""
+    """The certificate authority to check it against; switches TLS on."""
     cert_file: str = ""
     """This device's certificate, for mutual TLS."""
     key_file: str = ""

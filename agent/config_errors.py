@@ -17,7 +17,7 @@ Loc = tuple[str | int, ...]
 """The path of a key, as pydantic gives it: names of tables and keys, and indices."""
 
 
-def problem(text: str, filename: str, loc: Loc, message: str) -> ConfigInvalid:
+def problem(text: str, filename: str, loc: Loc, message: str, hint: str = "") -> ConfigInvalid:
     """Make the error for one wrong key: where it stands, its path, and what is wrong with it."""
     key = ".".join(part if part.isprintable() else repr(part) for part in map(str, loc)) or "(file)"
     if variable := _variable(loc):
@@ -30,7 +30,7 @@ def problem(text: str, filename: str, loc: Loc, message: str) -> ConfigInvalid:
         message = UNKNOWN
     elif message == "Field required":
         message = "this key is missing"
-    return ConfigInvalid("", f"{where}: {key}", message, HINT, loc=loc)
+    return ConfigInvalid("", f"{where}: {key}", message, hint or HINT, loc=loc)
 
 
 def _variable(loc: Loc) -> str:

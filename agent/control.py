@@ -8,16 +8,18 @@ import selectors
 import socket
 import stat
 import struct
-import time
 from typing import TYPE_CHECKING, Any
 
 import orjson
 
+from agent.clock import SystemClock
 from agent.errors import AgentError, FolderUnusable, MessageInvalid
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
     from pathlib import Path
+
+    from agent.clock import Clock
 
     Answer = Callable[[dict[str, Any]], dict[str, Any]]
 
@@ -34,6 +36,7 @@ class ControlServer:
         selector: the loop's; its data are callables without arguments.
         answer: gives the reply to a request; AgentError becomes an error reply.
         workers: process ids that are refused.
+        clock: the one whose time ``tick`` is told.
     """
 
     def __init__(
@@ -42,9 +45,11 @@ class ControlServer:
         selector: selectors.BaseSelector,
         answer: Answer,
         workers: Callable[[], Collection[int]],
+        clock: Clock | None = None,
     ) -> None:
         self._path = path
         self._selector = selector
+        self._clock = clock or SystemClock()
         self._answer = answer
         self._workers = workers
         self._clients: dict[socket.socket, tuple[float, bytearray]] = {}
@@ -76,7 +81,7 @@ class ControlServer:
         if len(self._clients) >= _CLIENTS or pid in self._workers() or uid not in {0, os.getuid()}:
             client.close()
             return
-        self._clients[client] = (time.monotonic(), bytearray())
+        self._clients[client] = (self._clock.monotonic(), bytearray())
         self._selector.register(client, selectors.EVENT_READ, lambda: self._read(client))
 
     def _read(self, client: socket.socket) -> None:

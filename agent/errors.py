@@ -12,7 +12,6 @@
     |   `-- MessageInvalid     bytes from a peer that break the protocol
     |-- Restart                this process is no longer to be trusted; a new one may be
     |   |-- BackendFault       the runtime or a delegate failed
-    |   |-- LaneHung           a worker overran its deadline
     |   `-- LaneCrashed        a worker died
     `-- Fatal                  nothing helps but a person
         |-- ConfigInvalid      exit code 78: do not restart me
@@ -101,10 +100,6 @@ class Restart(AgentError):
 
 class BackendFault(Restart):
     """The runtime or a delegate failed."""
-
-
-class LaneHung(Restart):
-    """A worker overran its deadline."""
 
 
 class LaneCrashed(Restart):

@@ -1,7 +1,7 @@
 """What can happen, as a closed list: each event has a level, a counter and a repeat rule.
 
 ``emit`` is the only place that logs operational facts. An event that repeats is logged at its level the
-first time in a minute and counted each time; the counters are exact and go upstream.
+first time in a minute and counted each time; the counters are exact.
 """
 
 from __future__ import annotations
@@ -89,4 +89,12 @@ def emit(event: Event, /, subject: str = "", *, count: int = 1, **fields: object
                 _last_logged.clear()
             _last_logged[event, subject] = now
     details = " ".join(f"{key}={value}" for key, value in fields.items())
-    _log.log(event.level, "%s", " ".join(part for part in (event.value, subject, details) if part))
+    line = " ".join(part for part in (event.value, subject, details) if part)
+    _log.log(event.level, "%s", _printable(line))
+
+
+def _printable(line: str) -> str:
+    """Escape what could forge a line of the log or steer a terminal: a peer's words may be in it."""
+    if line.isprintable():
+        return line
+    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in line)

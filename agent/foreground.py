@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from agent.errors import LaneCrashed
-from agent.workers.lane import Lane, error_of
+from agent.workers.lane import Lane
+from agent.workers.messages import error_of
 from agent.workers.policy import State
 
 if TYPE_CHECKING:

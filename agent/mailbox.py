@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 from collections import deque
 
 
@@ -11,6 +12,8 @@ class Mailbox:
 
     def __init__(self) -> None:
         self._events: deque[object] = deque()
+        self._guard = threading.RLock()  # a signal handler may post while its own thread does
+        self._closed = False
         self._read_fd, self._write_fd = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
 
     def fileno(self) -> int:
@@ -24,11 +27,14 @@ class Mailbox:
 
     def post(self, event: object) -> None:
         """Leave an event and wake the loop."""
-        self._events.append(event)
-        try:
-            os.write(self._write_fd, b"\0")
-        except BlockingIOError:
-            return  # a full pipe wakes the loop as well
+        with self._guard:
+            if self._closed:
+                return  # a thread that outlived the loop: nobody listens any more
+            self._events.append(event)
+            try:
+                os.write(self._write_fd, b"\0")
+            except BlockingIOError:
+                return  # a full pipe wakes the loop as well
 
     def take(self) -> list[object]:
         """Give what was posted since the last call, oldest first."""
@@ -42,6 +48,9 @@ class Mailbox:
         return [self._events.popleft() for _ in range(len(self._events))]
 
     def close(self) -> None:
-        """Close the pipe; nobody may post any more."""
-        os.close(self._read_fd)
-        os.close(self._write_fd)
+        """Close the pipe; what is posted from now on goes nowhere. Idempotent."""
+        with self._guard:
+            if not self._closed:
+                self._closed = True
+                os.close(self._read_fd)
+                os.close(self._write_fd)

@@ -27,17 +27,21 @@ def names(room: str) -> list[str]:
     return built_in + others
 
 
-def load(room: str, name: str) -> ModuleType:
+def load(room: str, name: str, *loc: str) -> ModuleType:
     """Import the module that serves ``name`` in ``room``.
+
+    Args:
+        room: "sources", "backends" or "decoders".
+        name: the plugin's name.
+        loc: the path of the key that names it, for the error.
 
     Raises:
         ConfigInvalid: there is no such plugin, or it lacks ``Options`` or ``build``.
     """
     known = names(room)
     if name not in known:
-        raise ConfigInvalid(
-            "load", f"{room} plugin", f"there is no {name!r}", f"Use one of: {', '.join(known)}"
-        )
+        hint = f"Use one of: {', '.join(known)}"
+        raise ConfigInvalid("load", f"{room} plugin", f"there is no {name!r}", hint, loc=loc)
     if name in _built_in(room):
         module = importlib.import_module(f"agent.{room}.{name}")
     else:
@@ -48,7 +52,8 @@ def load(room: str, name: str) -> ModuleType:
                 "load",
                 f"{room} plugin {name!r}",
                 f"its module has no {part}",
-                "See docs/howto/add-a-source.md",
+                f"See docs/howto/add-a-{room.removesuffix('s')}.md",
+                loc=loc,
             )
     return module
 

@@ -12,14 +12,16 @@ import selectors
 import signal
 from dataclasses import dataclass, field
 from enum import Enum, auto
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from agent.clock import SystemClock
 from agent.control import ControlServer
-from agent.errors import EXIT_CONFIG, EXIT_FAILED, EXIT_OK
+from agent.errors import EXIT_CONFIG, EXIT_OK
 from agent.events import Event, emit
 from agent.health import Notifier
 from agent.metering import Meter
+from agent.recorder import Recorder
 from agent.status import report
 from agent.store.reports import Committed
 from agent.uplink import Uplink
@@ -41,7 +43,6 @@ _PENDING_HIGH, _PENDING_LOW = 4096, 1024
 _LONGEST_WAIT_S = 0.5
 _STALE_S = 20.0
 _LAST_READS = 16
-_CLOSE_S = 5.0
 _OVER = {State.STOPPED, State.ENDED, State.FATAL, State.STUCK}
 
 
@@ -68,7 +69,6 @@ class Seat:
     lane: Lane
     meter: Meter = field(default_factory=Meter)
     watched: set[int] = field(default_factory=set)
-    noted: dict[str, Any] | None = None
 
 
 class Supervisor:
@@ -76,8 +76,8 @@ class Supervisor:
 
     Args:
         plan: what to run.
-        store: opened by the caller, closed by ``run``.
-        mailbox: where the store's thread posts; closed by ``run``.
+        store: started; the caller closes it.
+        mailbox: where the store's thread posts; the caller closes it.
         explain: makes a worker's fault an error, with file and line where it is the configuration's.
         exit_when_ended: stop when every source is over.
         clock: where time comes from.
@@ -103,14 +103,16 @@ class Supervisor:
         self._notifier = Notifier()
         self._uplink = Uplink(plan, store, mailbox.post) if plan.mqtt else None
         self._seats = [
-            Seat(Lane(spec, plan.deadlines, explain=lambda fault, name=spec.pipeline: explain(name, fault)))  # type: ignore[misc]
-            for spec in plan.lanes
+            Seat(Lane(spec, plan.deadlines, explain=partial(explain, spec.pipeline))) for spec in plan.lanes
         ]
+        self._recorder = Recorder(store, [seat.lane for seat in self._seats], self._clock)
         self._paused = False
         self._stage = Stage.RUNNING
         self._give_up_at = math.inf
         self._started = self._clock.monotonic()
-        self._control = ControlServer(plan.control, self._selector, self._answer, self._worker_pids)
+        self._control = ControlServer(
+            plan.control, self._selector, self._answer, self._worker_pids, self._clock
+        )
 
     def run(self) -> int:
         """Run until a signal, the end of all sources or nothing is left that can run; give the exit code."""
@@ -127,13 +129,11 @@ class Supervisor:
                 ready = [key.data for key, _ in self._selector.select(self._wait_s()) if key.data]
                 self.turn(self._clock.monotonic(), ready, self._mailbox.take())
         finally:
-            saved = self._close()
+            self._close()
             restore()
             self._mailbox.close()  # after the last signal that could be posted
         emit(Event.AGENT_STOPPED, self._plan.device)
-        if all(seat.lane.refused for seat in self._seats):
-            return EXIT_CONFIG
-        return EXIT_OK if saved else EXIT_FAILED
+        return EXIT_CONFIG if all(seat.lane.refused for seat in self._seats) else EXIT_OK
 
     def turn(self, now: float, ready: Iterable[Callable[[], None]], posted: Iterable[object]) -> None:
         """Take in what happened and decide, once.
@@ -155,6 +155,7 @@ class Supervisor:
         for seat in self._seats:
             seat.lane.tick(now)
             self._watch(seat)
+        self._recorder.tick(now)
         if self._uplink:
             self._uplink.tick(now)
         self._control.tick(now)
@@ -222,33 +223,11 @@ class Supervisor:
                 break
             self._keep(seat, seat.lane.receive())
         seat.lane.reap(self._clock.monotonic())
-        self._note_ledger(seat)
+        self._recorder.note(seat.lane)
 
     def _keep(self, seat: Seat, records: list[Record]) -> None:
-        """Put records into the store, each with its pipeline and model, and the ledgers as of now."""
-        if not records:
-            return
-        ready = seat.lane.ready
-        model = f"{ready.model}#{ready.sha256[:12]}" if ready else ""
         seat.meter.add(self._clock.monotonic(), [r.infer_us for r in records if r.kind != "failed"])
-        self._store.put(
-            [{"pipeline": seat.lane.name, "model": model, **record.as_json()} for record in records],
-            self._ledgers(),
-        )
-        seat.noted = seat.lane.ledger.to_json()
-
-    def _note_ledger(self, seat: Seat) -> None:
-        """Send a ledger that changed without a result: what a crash took, what was left at the end."""
-        counts = seat.lane.ledger.to_json()
-        if counts == seat.noted or not counts["captured"]:
-            return
-        seat.noted = counts
-        now_ns = int(self._clock.monotonic() * 1e9)
-        note = {"pipeline": seat.lane.name, "kind": "ledger", "captured_ns": now_ns, "items": [counts]}
-        self._store.put([note], self._ledgers())
-
-    def _ledgers(self) -> dict[str, dict[str, Any]]:
-        return {seat.lane.name: seat.lane.ledger.to_json() for seat in self._seats}
+        self._recorder.keep(seat.lane, records)
 
     def _wait_s(self) -> float:
         now = self._clock.monotonic()
@@ -270,12 +249,11 @@ class Supervisor:
             uplink=self._uplink,
         )
 
-    def _close(self) -> bool:
-        """Free everything; give whether all that was accepted is on disk."""
+    def _close(self) -> None:
+        """Free what this object made; no worker is left."""
         self._control.close()
         if self._uplink:
             self._uplink.close()
-        saved = self._store.close(_CLOSE_S)
         for seat in self._seats:
             for fd in seat.watched:
                 self._selector.unregister(fd)
@@ -283,7 +261,6 @@ class Supervisor:
                 seat.lane.run.process.signal(signal.SIGKILL)
                 seat.lane.run.process.close()
         self._selector.close()
-        return saved
 
 
 def _signals_to(mailbox: Mailbox) -> Callable[[], None]:

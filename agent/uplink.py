@@ -47,7 +47,7 @@ class Uplink:
             raise ValueError("there is no broker in the plan")
         ack_topic = topics.down_ack(mqtt.fleet, plan.device)
         self._state_topic = topics.up_state(mqtt.fleet, plan.device)
-        settings = _link_settings(mqtt, plan.device, plan.folder)
+        settings = link_settings(mqtt, plan.device, plan.folder)
         self._broker = settings.broker
         self._link = Link(
             settings,
@@ -129,7 +129,12 @@ class Uplink:
         return Message(self._state_topic, orjson.dumps(body), qos=1, retain=True)
 
 
-def _link_settings(mqtt: Mqtt, device: str, folder: Path) -> LinkSettings:
+def link_settings(mqtt: Mqtt, device: str, folder: Path) -> LinkSettings:
+    """Say to the link what the configuration says of the broker.
+
+    Raises:
+        ConfigInvalid: the credential cannot be read.
+    """
     ca_file, cert_file, key_file = (
         str(folder / name) if name else "" for name in (mqtt.ca_file, mqtt.cert_file, mqtt.key_file)
     )
@@ -142,7 +147,7 @@ def _link_settings(mqtt: Mqtt, device: str, folder: Path) -> LinkSettings:
         backoff_cap_s=mqtt.reconnect_max_s,
         username=mqtt.username,
         password=_credential() or mqtt.password.get_secret_value(),
-        tls=bool(mqtt.ca_file),
+        tls=mqtt.tls or bool(mqtt.ca_file),
         ca_file=ca_file,
         cert_file=cert_file,
         key_file=key_file,

@@ -26,7 +26,7 @@ def await_collector(collector: subprocess.Popen[bytes]) -> None:
 def stamps_of(folder: Path, frames: int) -> npt.NDArray[np.int64]:
     """Give the capture times of the newest run's frames, which must all be there, once."""
     with closing(sqlite3.connect(f"file:{folder / 'fleet.db'}?mode=ro", uri=True)) as db:
-        (epoch,) = db.execute("SELECT epoch FROM results ORDER BY t DESC LIMIT 1").fetchone()
+        (epoch,) = db.execute("SELECT epoch FROM results ORDER BY wall_ns DESC LIMIT 1").fetchone()
         query = "SELECT frame, body FROM results WHERE epoch = ? AND kind != 'ledger' ORDER BY frame"
         rows = db.execute(query, (epoch,)).fetchall()
     assert [row[0] for row in rows] == list(range(frames)), f"{len(rows)} of {frames} frames are stored"

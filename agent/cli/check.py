@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,11 +12,14 @@ from agent.cli.schema import schema
 from agent.cli.settings import DEFAULT_CONFIG, Loaded
 from agent.errors import EXIT_CONFIG, EXIT_FAILED, EXIT_OK, AgentError, Restart
 from agent.foreground import Foreground
+from agent.link.sockets import tls_context
 from agent.store.folder import DataFolder
+from agent.uplink import link_settings
 
 if TYPE_CHECKING:
     import argparse
 
+    from agent.config import Mqtt
     from agent.plan import Plan
 
 HELP = "test a configuration without running it"
@@ -45,12 +49,14 @@ def main(arguments: argparse.Namespace) -> int:
     loaded = Loaded(arguments.config)
     plan = loaded.plan(once=True, probe=True)
     checks: list[dict[str, Any]] = [_folder(plan)]
+    if plan.mqtt is not None:
+        checks.append(_broker(plan, plan.mqtt))
     explain = loaded.explain()
     for spec in plan.lanes:
         lane = Foreground(
             spec,
             plan.deadlines,
-            lambda fault, name=spec.pipeline: explain(name, fault),  # type: ignore[misc]
+            partial(explain, spec.pipeline),
         )
         check: dict[str, Any] = {"check": f"pipeline {spec.pipeline}", "ok": True}
         try:
@@ -76,6 +82,18 @@ def _folder(plan: Plan) -> dict[str, Any]:
             return check
     except AgentError as error:
         return check | {"ok": False, "detail": str(error), "code": error.exit_code}
+
+
+def _broker(plan: Plan, mqtt: Mqtt) -> dict[str, Any]:
+    """Read the certificates and the credential; the broker itself may be away: offline is normal."""
+    check: dict[str, Any] = {"check": "broker", "ok": True, "detail": f"{mqtt.host}:{mqtt.port}, not asked"}
+    try:
+        settings = link_settings(mqtt, plan.device, plan.folder)
+        if settings.tls:
+            tls_context(settings)
+    except (AgentError, OSError) as error:
+        return check | {"ok": False, "detail": f"mqtt: {error}", "code": EXIT_CONFIG}
+    return check
 
 
 def _print(checks: list[dict[str, Any]], *, as_json: bool) -> None:

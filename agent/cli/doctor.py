@@ -8,6 +8,7 @@ import platform
 import shutil
 import sys
 import time
+from functools import partial
 from typing import TYPE_CHECKING
 
 from agent import resources
@@ -60,7 +61,7 @@ def examine() -> Iterator[dict[str, str]]:
     known = versions()
     yield _verdict("python", "ok", f"{known['python']} on {known['machine']}, {known['system']}")
     for name in resources.bundled_models():
-        yield _attempt(f"model {name}", lambda name=name: _infer(name))  # type: ignore[misc]
+        yield _attempt(f"model {name}", partial(_infer, name))
     yield _disk()
     yield _pidfd()
     broker = shutil.which("mosquitto", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin")

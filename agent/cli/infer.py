@@ -47,7 +47,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--labels", default="", metavar="FILE", help="class names, one a line")
     parser.add_argument(
-        "--top", type=number(int, 1, 1000), metavar="K", help="classification: how many classes to give"
+        "--top", type=number(int, 1, 100), metavar="K", help="classification: how many classes to give"
     )
     parser.add_argument(
         "--min-score", type=number(float, 0, 1), metavar="S", help="leave out what scores less (0 to 1)"

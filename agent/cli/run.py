@@ -8,9 +8,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from agent.cli.settings import DEFAULT_CONFIG, Loaded
+from agent.errors import EXIT_FAILED
 
 if TYPE_CHECKING:
     import argparse
+
+_CLOSE_S = 5.0
+"""How long to go on trying to save what a refusing disk has not taken yet."""
 
 HELP = "run the pipelines of a configuration until stopped"
 DESCRIPTION = """\
@@ -58,8 +62,12 @@ def main(arguments: argparse.Namespace) -> int:
     with DataFolder(plan.data):
         mailbox = Mailbox()
         store = Store(plan.data, mailbox.post, clock=SystemClock(), settings=limits)
-        store.start()
-        supervisor = Supervisor(
-            plan, store, mailbox, explain=loaded.explain(), exit_when_ended=arguments.exit_when_ended
-        )
-        return supervisor.run()
+        try:
+            store.start()
+            code = Supervisor(
+                plan, store, mailbox, explain=loaded.explain(), exit_when_ended=arguments.exit_when_ended
+            ).run()
+        finally:
+            saved = store.close(_CLOSE_S)
+            mailbox.close()
+    return code if saved else code or EXIT_FAILED

@@ -12,7 +12,7 @@ from agent import config, profiles, resources
 from agent.config_errors import problem
 from agent.errors import ConfigInvalid
 from agent.plan import Plan, lane_spec
-from agent.workers.lane import error_of
+from agent.workers.messages import error_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -67,7 +67,7 @@ class Loaded:
         def explained(pipeline: str, fault: Fault) -> AgentError:
             if fault.error == "ConfigInvalid" and fault.loc:
                 loc = ("pipelines", numbers[pipeline], *fault.loc)
-                return problem(self.text, str(self.path), loc, fault.problem)
+                return problem(self.text, str(self.path), loc, fault.problem, fault.hint)
             return error_of(fault)
 
         return explained

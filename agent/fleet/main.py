@@ -32,7 +32,7 @@ Prints a line when it is ready, and one when it has stopped; SIGTERM and SIGINT 
 examples:
   edgectl collect --host broker.example --fleet demo --to sqlite:///fleet.db
   edgectl collect --json >collector.ndjson
-  sqlite3 fleet.db 'SELECT device, count(*) FROM results GROUP BY device'
+  sqlite3 fleet.db "SELECT device, count(*) FROM results WHERE kind != 'ledger' GROUP BY 1"
 
 \b
 exit codes: 0 stopped, 1 failed, 2 usage, 78 an option must be changed first
@@ -69,6 +69,7 @@ def collect(
     username: Annotated[
         str, typer.Option(help=f"For the broker; the password comes from ${_PASSWORD}.")
     ] = "",
+    tls: Annotated[bool, typer.Option("--tls", help="Encrypt; trust the system's authorities.")] = False,
     ca_file: Annotated[str, typer.Option(help="The broker's certificate authority; switches TLS on.")] = "",
     cert_file: Annotated[str, typer.Option(help="Our certificate, for mutual TLS.")] = "",
     key_file: Annotated[str, typer.Option(help="Our private key, for mutual TLS.")] = "",
@@ -90,7 +91,7 @@ def collect(
         protocol=protocol.value,
         username=username,
         password=os.environ.get(_PASSWORD, ""),
-        tls=bool(ca_file),
+        tls=tls or bool(ca_file),
         ca_file=ca_file,
         cert_file=cert_file,
         key_file=key_file,

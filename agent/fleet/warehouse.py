@@ -46,7 +46,7 @@ FORMAT = Format(
         """
         CREATE TABLE results (
             device TEXT, stream TEXT, epoch TEXT, seq INTEGER,
-            pipeline TEXT, frame INTEGER, t INTEGER, kind TEXT, body TEXT NOT NULL,
+            pipeline TEXT, frame INTEGER, wall_ns INTEGER, kind TEXT, body TEXT NOT NULL,
             PRIMARY KEY (device, stream, epoch, seq)
         ) STRICT, WITHOUT ROWID
         """,
@@ -248,11 +248,11 @@ def _open_block(place: Place, block: Block, text: bytes) -> _Opened:
 
 
 def _columns(record: Mapping[str, Any]) -> tuple[str | None, int | None, int | None, str | None, str]:
-    """Pipeline, frame, t, kind, and the whole record as JSON."""
+    """Pipeline, frame, wall_ns, kind, and the whole record as JSON."""
     return (
         _text(record.get("pipeline")),
         _number(record.get("frame")),
-        _number(record.get("t")),
+        _number(record.get("wall_ns")),
         _text(record.get("kind")),
         _json(record),
     )

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import cv2
 
-from agent.errors import InputRejected
+from agent.errors import FolderUnusable
 
 if TYPE_CHECKING:
     from agent.pipeline.slot import Item
@@ -28,7 +28,7 @@ class Draughtsman:
         try:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise InputRejected(
+            raise FolderUnusable(
                 "draw into", str(folder), error.strerror or str(error), "Give a folder that can be written"
             ) from error
         self._folder = folder
@@ -41,7 +41,7 @@ class Draughtsman:
         name = Path(item.info.origin).stem[:60] or "frame"  # a file's name may have 255 bytes
         path = self._folder / f"{item.info.seq:05d}-{name}.png"
         if not cv2.imwrite(str(path), pixels):
-            raise InputRejected(
+            raise FolderUnusable(
                 "write picture", str(path), "the folder does not take it", "Is the disk full?"
             )
 

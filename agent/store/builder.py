@@ -90,11 +90,11 @@ class BlockBuilder:
         )
 
     def _date(self, records: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-        """Add ``t``, the wall time of capture in ns since 1970, worked out from the frame's age."""
+        """Add ``wall_ns``, the wall time of capture in ns since 1970, worked out from the frame's age."""
         wall = self._clock.wall_ns()
         offset = wall - int(self._clock.monotonic() * 1e9)
         dated = []
         for record in records:
             captured = record.get("captured_ns")
-            dated.append({**record, "t": offset + captured if isinstance(captured, int) else wall})
+            dated.append({**record, "wall_ns": offset + captured if isinstance(captured, int) else wall})
         return dated

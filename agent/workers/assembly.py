@@ -123,7 +123,7 @@ def _model(spec: LaneSpec) -> LoadedModel:
 
 
 def _backend(spec: LaneSpec, model: LoadedModel, validated: Validated) -> Backend:
-    module = plugins.load("backends", spec.backend)
+    module = plugins.load("backends", spec.backend, "backend", "kind")
     options = validated(module.Options, spec.backend_options, "backend")
     backend: Backend = module.build(model.data, options, model.name)
     return backend
@@ -146,7 +146,7 @@ def _decoder(
             "choose decoder", model.name, "the model does not say its task", f"Set task to one of: {known}",
             loc=("task",),
         )  # fmt: skip
-    module = plugins.load("decoders", task)
+    module = plugins.load("decoders", task, "task")
     # The manifest's options are for the manifest's decoder only.
     options = {**(model.post if task == model.task else {}), **spec.decoder}
     decoder: Decoder = module.build(
@@ -156,7 +156,7 @@ def _decoder(
 
 
 def _opener(spec: LaneSpec, validated: Validated) -> Callable[[int], Source]:
-    module = plugins.load("sources", spec.source)
+    module = plugins.load("sources", spec.source, "source", "kind")
     options = validated(module.Options, spec.source_options, "source")
 
     def open_source(start: int) -> Source:

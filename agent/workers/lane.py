@@ -65,7 +65,7 @@ class Lane:
         self._spec = spec
         self._deadlines = deadlines
         self._spawn = spawn
-        self._explain = explain or error_of
+        self._explain = explain or messages.error_of
         self._machine = Machine(TABLE, State.STOPPED)
         self._delay = RestartDelay()
         self._restart_at = 0.0
@@ -293,8 +293,3 @@ class Lane:
         if self.run.escalate_at is not None:
             return max(0.0, self.run.escalate_at - now)
         return _TICK_S
-
-
-def error_of(fault: messages.Fault) -> AgentError:
-    """Make a worker's fault an error again, to be worded and raised on this side."""
-    return AgentError(fault.op, fault.subject, fault.problem, fault.hint)

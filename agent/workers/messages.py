@@ -8,12 +8,29 @@ from __future__ import annotations
 from typing import Annotated, Any, Literal
 
 import orjson
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, field_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    TypeAdapter,
+    ValidationError,
+    field_validator,
+)
 
-from agent.errors import MessageInvalid
+from agent import errors
+from agent.errors import AgentError, MessageInvalid
 from agent.ledger import Ledger
 
 Count = Annotated[int, Field(ge=0, lt=1 << 53)]
+
+
+def _not_reserved(kind: str) -> str:
+    if kind == "ledger":
+        raise ValueError("it is the supervisor's own")
+    return kind
+
+
 Stamp = Annotated[int, Field(ge=0, lt=1 << 62)]
 """Nanoseconds of CLOCK_MONOTONIC; the wall time worked out from one still fits 63 bits."""
 Word = Annotated[str, Field(max_length=200)]
@@ -76,7 +93,8 @@ class Record(_Message):
     frame: Count
     captured_ns: Stamp
     infer_us: Count = 0
-    kind: Word
+    kind: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,62}$"), AfterValidator(_not_reserved)]
+    """The result's kind; "failed" says why there is none, and "ledger" is the supervisor's own."""
     items: list[dict[str, Any]]
     origin: Annotated[str, Field(max_length=4096)] = ""
 
@@ -157,6 +175,14 @@ class Fault(_Message):
     hint: Text = ""
     loc: list[Word | Count] = Field(default=[], max_length=32)
     """For ConfigInvalid: the path of the key inside the pipeline's table."""
+
+
+def error_of(fault: Fault) -> AgentError:
+    """Make a worker's fault an error again, of its own class where that is one of ours."""
+    kind = getattr(errors, fault.error, AgentError)
+    if not (isinstance(kind, type) and issubclass(kind, AgentError)):
+        kind = AgentError
+    return kind(fault.op, fault.subject, fault.problem, fault.hint)
 
 
 FromWorker = Annotated[Ready | Opened | Lost | Results | Ended | Fault, Field(discriminator="type")]

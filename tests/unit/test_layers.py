@@ -31,7 +31,18 @@ ROOMS = {
 }
 PROGRAMS = {"cli", "fleet", "demo"}
 # What joins rooms, or serves the supervisor's loop.
-JOINTS = {"commands", "control", "delivery", "foreground", "mailbox", "metering", "plan", "status", "uplink"}
+JOINTS = {
+    "commands",
+    "control",
+    "delivery",
+    "foreground",
+    "mailbox",
+    "metering",
+    "plan",
+    "recorder",
+    "status",
+    "uplink",
+}
 SUPERVISOR = {"supervisor", "health"}
 # Parts of a program that stand beside its main.py.
 PROGRAM_PARTS = {"agent.workers.assembly"}

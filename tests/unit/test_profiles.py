@@ -87,7 +87,7 @@ def test_configured_deadlines_go_over_those_of_the_profile_one_by_one(
 ) -> None:
     profile = BOARD.model_copy(update={"deadlines": Deadlines(capture_s=40, load_s=50)})
     folder = tmp_path_factory.getbasetemp()
-    plan = Plan(parse(table + PIPELINE, "agent.toml"), profile, "device", folder, folder / "sock", ())
+    plan = Plan(parse(table + PIPELINE, "agent.toml"), folder, profile, "device", folder, folder / "sock", ())
     assert plan.deadlines == expected
 
 

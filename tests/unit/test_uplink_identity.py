@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 from agent.config import Mqtt
-from agent.uplink import _link_settings
+from agent.uplink import link_settings
 
 
 def test_a_devices_client_id_is_its_fleet_and_name_and_its_session_is_not_kept() -> None:
-    settings = _link_settings(Mqtt(host="broker.example", fleet="north"), "gate-1", Path("/etc"))
+    settings = link_settings(Mqtt(host="broker.example", fleet="north"), "gate-1", Path("/etc"))
     assert settings.client_id == "north-gate-1"
     assert settings.session_expiry_s == 0
     assert not settings.manual_ack
@@ -17,7 +17,7 @@ def test_a_devices_client_id_is_its_fleet_and_name_and_its_session_is_not_kept()
 
 def test_tls_files_are_looked_for_beside_the_configuration() -> None:
     mqtt = Mqtt(host="broker.example", ca_file="ca.pem", cert_file="/keys/me.pem", key_file="keys/me.key")
-    settings = _link_settings(mqtt, "gate-1", Path("/etc/edge-agent"))
+    settings = link_settings(mqtt, "gate-1", Path("/etc/edge-agent"))
     assert settings.tls
     assert settings.ca_file == "/etc/edge-agent/ca.pem"
     assert settings.cert_file == "/keys/me.pem"

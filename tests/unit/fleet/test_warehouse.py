@@ -22,7 +22,13 @@ EPOCH = "0123456789abcdef"
 
 
 def record(seq: int) -> dict[str, Any]:
-    return {"kind": "classification", "pipeline": "gate", "frame": seq * 2, "t": seq * 1000, "items": [seq]}
+    return {
+        "kind": "classification",
+        "pipeline": "gate",
+        "frame": seq * 2,
+        "wall_ns": seq * 1000,
+        "items": [seq],
+    }
 
 
 def block(first: int, last: int) -> Block:
@@ -55,7 +61,7 @@ def rows(path: Path, query: str) -> list[Any]:
 def test_results_become_rows_with_their_whole_body(warehouse: Warehouse, path: Path) -> None:
     incoming = batch((1, 2))
     assert warehouse.store([incoming]) == [Stored(incoming, 2, 0, Watermark(2, ()))]
-    found = rows(path, "SELECT device, stream, epoch, seq, pipeline, frame, t, kind, body FROM results")
+    found = rows(path, "SELECT device, stream, epoch, seq, pipeline, frame, wall_ns, kind, body FROM results")
     assert [row[:8] for row in found] == [
         ("cam-1", "result", EPOCH, seq, "gate", seq * 2, seq * 1000, "classification") for seq in (1, 2)
     ]
@@ -202,9 +208,9 @@ def test_an_impossible_low_is_refused(warehouse: Warehouse, low: int) -> None:
 
 
 def test_columns_of_the_wrong_type_stay_empty_and_the_body_is_kept(warehouse: Warehouse, path: Path) -> None:
-    odd = {"kind": 7, "pipeline": ["x"], "frame": "12", "t": 2**64 - 1}
+    odd = {"kind": 7, "pipeline": ["x"], "frame": "12", "wall_ns": 2**64 - 1}
     warehouse.store([Incoming("cam-1", "result", EPOCH, 1, True, (Block(1, 1, pack([odd], {})),))])
-    [row] = rows(path, "SELECT pipeline, frame, t, kind, body FROM results")
+    [row] = rows(path, "SELECT pipeline, frame, wall_ns, kind, body FROM results")
     assert row[:4] == (None, None, None, None)
     assert json.loads(row[4]) == odd
 

@@ -33,7 +33,7 @@ def test_a_record_is_dated_by_its_capture_however_long_it_waited() -> None:
     made.add([{"captured_ns": captured}], {})
     made.close()
     [record] = unpack(made.closed[0])[0]
-    assert record == {"captured_ns": captured, "t": 1_000_000_000_000}
+    assert record == {"captured_ns": captured, "wall_ns": 1_000_000_000_000}
 
 
 def test_a_stepped_wall_clock_dates_by_its_newest_opinion() -> None:
@@ -44,7 +44,7 @@ def test_a_stepped_wall_clock_dates_by_its_newest_opinion() -> None:
     clock.wall = 1_700_000_000_000_000_000
     made.add([{"captured_ns": captured}], {})
     made.close()
-    assert unpack(made.closed[0])[0][0]["t"] == 1_700_000_000_000_000_000 - 1_000_000_000
+    assert unpack(made.closed[0])[0][0]["wall_ns"] == 1_700_000_000_000_000_000 - 1_000_000_000
 
 
 def test_a_record_without_capture_time_is_dated_now() -> None:
@@ -52,7 +52,7 @@ def test_a_record_without_capture_time_is_dated_now() -> None:
     made = builder(clock)
     made.add([{"kind": "ledger"}], {})
     made.close()
-    assert unpack(made.closed[0])[0][0]["t"] == clock.wall
+    assert unpack(made.closed[0])[0][0]["wall_ns"] == clock.wall
 
 
 def test_the_caller_keeps_its_records_as_they_were() -> None:

@@ -1,0 +1,68 @@
+"""Puts what lanes report into the store: results, each with its model, and the frame ledgers beside them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from agent.clock import Clock
+    from agent.workers.lane import Lane
+    from agent.workers.messages import Record
+
+_NOTE_S = 10.0
+"""A ledger that moves without results is sent at most so often."""
+
+
+class Store(Protocol):
+    """What the recorder needs of the store."""
+
+    def put(self, records: Sequence[Mapping[str, Any]], ledgers: Mapping[str, Mapping[str, Any]]) -> None:
+        """Take records, and the ledgers as of the last of them."""
+
+
+class Recorder:
+    """Gives the store records of all lanes, always with the ledgers that include just these.
+
+    Args:
+        store: where records go.
+        lanes: all lanes of the agent.
+        clock: dates the notes.
+    """
+
+    def __init__(self, store: Store, lanes: Sequence[Lane], clock: Clock) -> None:
+        self._store = store
+        self._lanes = lanes
+        self._clock = clock
+        self._known: dict[str, dict[str, Any]] = {}
+        self._next_look = 0.0
+
+    def keep(self, lane: Lane, records: Sequence[Record]) -> None:
+        """Store the records that a lane has just reported."""
+        if not records:
+            return
+        whose: dict[str, Any] = {"pipeline": lane.name}
+        if lane.ready is not None:
+            ready = lane.ready
+            whose |= {"model": ready.model, "sha256": ready.sha256, "delegate": ready.delegate}
+        self._put(lane, [{**whose, **record.as_json()} for record in records])
+
+    def note(self, lane: Lane) -> None:
+        """Store a ledger that changed without a result: what a crash took, what was left at the end."""
+        counts = lane.ledger.to_json()
+        if counts["captured"] and counts != self._known.get(lane.name):
+            now_ns = int(self._clock.monotonic() * 1e9)
+            note = {"pipeline": lane.name, "kind": "ledger", "captured_ns": now_ns, "items": [counts]}
+            self._put(lane, [note])
+
+    def tick(self, now: float) -> None:
+        """From time to time note the ledgers that move without results: a camera whose frames all fail."""
+        if now >= self._next_look:
+            self._next_look = now + _NOTE_S
+            for lane in self._lanes:
+                self.note(lane)
+
+    def _put(self, lane: Lane, records: list[dict[str, Any]]) -> None:
+        self._store.put(records, {one.name: one.ledger.to_json() for one in self._lanes})
+        self._known[lane.name] = lane.ledger.to_json()

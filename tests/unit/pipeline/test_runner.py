@@ -1,0 +1,304 @@
+"""The infer thread with small real parts: scripted frames, a model that adds one, a decoder that reads it."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import threading
+import time
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from agent.errors import BackendFault, InputRejected, SourceLost
+from agent.ledger import Ledger
+from agent.pipeline.capture import Capture
+from agent.pipeline.runner import Runner
+from agent.pipeline.slot import BUFFERS, Slot
+from agent.types import Phase, Result, TensorSpec
+from agent.workers.ipc import MAX_PACKET
+from tests.simulators.scripted_source import ScriptedSource
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from agent.pipeline.slot import Item
+    from agent.types import Array, Frame, FrameInfo
+    from tests.simulators.scripted_source import Step
+
+BAD = InputRejected("read picture", "b.jpg", "it is torn", "Copy it again")
+FAULTY, UNDECODABLE, WRONG, LONG = 900, 901, 902, 903
+"""Frames with this content make the model fail, the decoder fail, the model reject, the result grow long."""
+
+
+class AddOne:
+    """A backend."""
+
+    inputs = outputs = (TensorSpec("x", "float32", (2,)),)
+    runtime, delegate, delegated = "python", "cpu", (0, 1)
+
+    def __init__(self, seconds: float) -> None:
+        self.seconds = seconds
+
+    def infer(self, tensors: Sequence[Array]) -> Sequence[Array]:
+        if tensors[0][0] == FAULTY:
+            raise BackendFault("run model", "m", "the delegate is gone")
+        if tensors[0][0] == WRONG:
+            raise InputRejected("run model", "m", "wrong shape")
+        time.sleep(self.seconds)
+        return (tensors[0] + 1,)
+
+    def close(self) -> None: ...
+
+
+class Watch(AddOne):
+    """A clock that moves while the model runs, and only then."""
+
+    now = 1000.0
+
+    def monotonic(self) -> float:
+        return self.now
+
+    def monotonic_ns(self) -> int:
+        return round(self.now * 1e9)
+
+    def infer(self, tensors: Sequence[Array]) -> Sequence[Array]:
+        self.now += self.seconds
+        return tensors
+
+
+class Read:
+    """A decoder."""
+
+    def __init__(self, padding: int) -> None:
+        self.padding = padding
+
+    def decode(self, outputs: Sequence[Array], frame: FrameInfo) -> Result:
+        value = outputs[0][0]
+        if value == UNDECODABLE + 1:
+            raise InputRejected("decode", "x", "no such class")
+        size = 60_000 if value == LONG + 1 else self.padding
+        return Result("sum", ({"value": np.float32(value), "of": frame.seq, "pad": "x" * size},))
+
+
+class Bench:
+    """A runner with its pipeline, and the packets that it sent, with the time and the phase of each."""
+
+    def __init__(
+        self, script: Iterable[Step], *, live: bool = False, seconds: float = 0.0, padding: int = 0
+    ) -> None:
+        self.slot = Slot()
+        self.stop = threading.Event()
+        self.packets: list[tuple[Ledger, list[dict[str, Any]]]] = []
+        self.sizes: list[int] = []
+        self.times: list[float] = []
+        self.beats: list[Phase] = []
+        self.drawn: list[tuple[int, float]] = []
+        self.source = ScriptedSource(script, live=live)
+        buffers = [np.zeros(2, np.float32) for _ in range(BUFFERS)]
+        capture = Capture(
+            open_source=lambda _: self.source,
+            prepare=self.prepare,
+            buffers=buffers,
+            slot=self.slot,
+            reporter=self,
+            beat=lambda _: None,
+            stop=self.stop,
+            once=True,
+            keep_pixels=True,
+        )
+        self.runner = Runner(
+            capture=capture,
+            slot=self.slot,
+            backend=AddOne(seconds),
+            decoder=Read(padding),
+            buffers=buffers,
+            outlet=self,
+            beat=self.beats.append,
+            draw=self.draw,
+        )
+
+    def prepare(self, frame: Frame, into: Array) -> None:
+        np.copyto(into, frame.data)
+
+    def opened(self, *, live: bool) -> None: ...
+
+    def lost(self, problem: str) -> None: ...
+
+    def captured(self, count: int) -> None: ...
+
+    def results(self, ledger: Ledger, records: Sequence[bytes]) -> None:
+        assert self.beats[-1] is Phase.SEND
+        self.packets.append((ledger, [json.loads(record) for record in records]))
+        self.sizes.append(sum(map(len, records)))
+        self.times.append(time.monotonic())
+
+    def draw(self, pixels: Array, item: Item, result: Result) -> None:
+        self.drawn.append((item.info.seq, float(pixels[0])))
+
+    @property
+    def records(self) -> list[dict[str, Any]]:
+        return [record for _, records in self.packets for record in records]
+
+
+def test_every_frame_of_a_recording_has_its_record() -> None:
+    bench = Bench([10, 20, 30])
+    assert bench.runner.run() == "the script is over"
+    assert [(r["frame"], r["kind"], r["items"][0]["value"]) for r in bench.records] == [
+        (0, "sum", 11),
+        (1, "sum", 21),
+        (2, "sum", 31),
+    ]
+    first = bench.records[0]
+    assert (first["captured_ns"], first["origin"]) == (1000, "frame-0")
+    assert first["infer_us"] >= 0
+    assert bench.packets[-1][0] == Ledger(captured=3, inferred=3)
+    assert bench.drawn == [(0, 10), (1, 20), (2, 30)]
+    assert bench.source.closed == 1
+
+
+def test_the_duration_is_that_of_the_inference() -> None:
+    bench = Bench([1], seconds=0.02)
+    bench.runner.run()
+    assert 20_000 <= bench.records[0]["infer_us"] < 1_000_000
+
+
+@pytest.mark.parametrize(
+    ("step", "reason", "said"),
+    [
+        (BAD, "unreadable", "read picture b.jpg: it is torn. Copy it again"),
+        (UNDECODABLE, "decode", "decode x: no such class"),
+        (WRONG, "input", "run model m: wrong shape"),
+        (LONG, "too_large", "too large. Raise min_score"),
+    ],
+)
+def test_a_frame_of_a_recording_that_fails_is_an_answer_too(step: Step, reason: str, said: str) -> None:
+    bench = Bench([1, step, 2])
+    bench.runner.run()
+    assert [r["kind"] for r in bench.records] == ["sum", "failed", "sum"]
+    [why] = bench.records[1]["items"]
+    assert why["reason"] == reason
+    assert said in why["problem"]
+    assert bench.packets[-1][0] == Ledger(captured=3, inferred=2, failed={reason: 1})
+
+
+@pytest.mark.parametrize(("step", "reason"), [(UNDECODABLE, "decode"), (WRONG, "input"), (LONG, "too_large")])
+def test_a_frame_of_a_camera_that_fails_is_a_count(step: Step, reason: str) -> None:
+    bench = Bench([step], live=True)
+    bench.runner.run()
+    assert bench.records == []
+    assert bench.packets[-1][0] == Ledger(captured=1, failed={reason: 1})
+
+
+@pytest.mark.parametrize("live", [True, False])
+def test_a_fault_of_the_runtime_ends_it_after_everything_settled_is_sent(live: bool) -> None:
+    script: list[Step] = [FAULTY] if live else [1, 2, FAULTY, 3, 4]
+    bench = Bench(script, live=live)
+    with pytest.raises(BackendFault, match="the delegate is gone"):
+        bench.runner.run()
+    ledger, _ = bench.packets[-1]
+    assert ledger.failed == {"backend": 1}
+    assert ledger.inferred == (0 if live else 2)
+    assert [r["kind"] for r in bench.records] == ([] if live else ["sum", "sum", "failed"])
+    bench.stop.set()
+    while (item := bench.slot.take(0.1)) is not None:  # lets the capture thread go
+        bench.slot.settle(item)
+
+
+def test_what_ends_the_capture_is_raised_after_all_frames_are_sent() -> None:
+    bench = Bench([1, 2, SourceLost("read", "cam", "unplugged")])
+    with pytest.raises(SourceLost, match="unplugged"):
+        bench.runner.run()
+    assert [r["frame"] for r in bench.records] == [0, 1]
+    assert bench.packets[-1][0] == Ledger(captured=2, inferred=2)
+
+
+def test_a_stop_settles_what_was_captured() -> None:
+    bench = Bench(itertools.repeat(1), seconds=0.005)
+    timer = threading.Timer(0.05, bench.stop.set)
+    timer.start()
+    assert bench.runner.run() == ""
+    timer.join()
+    ledger, _ = bench.packets[-1]
+    assert ledger.captured == ledger.inferred == len(bench.records)
+    assert ledger.in_flight == 0
+
+
+@pytest.mark.parametrize(
+    ("milliseconds", "packets"), [(0.75, [1] + [27] * 7 + [10]), (8, [1] + [3] * 66 + [1]), (30, [1] * 200)]
+)
+def test_results_that_come_within_20_ms_of_the_last_packet_ride_together(
+    monkeypatch: pytest.MonkeyPatch, milliseconds: float, packets: list[int]
+) -> None:
+    watch = Watch(milliseconds / 1000)
+    monkeypatch.setattr("agent.pipeline.runner.time", watch)
+    bench = Bench([1] * 200)
+    bench.runner._backend = watch
+    bench.runner.run()
+    assert [len(records) for _, records in bench.packets if records] == packets
+
+
+def test_the_first_result_does_not_wait() -> None:
+    bench = Bench([1] * 50)
+    bench.runner.run()
+    assert len(bench.packets[0][1]) == 1
+
+
+def test_a_result_that_is_followed_by_nothing_leaves_soon() -> None:
+    bench = Bench(itertools.chain([1, 2], itertools.repeat(None)))
+    thread = threading.Thread(target=bench.runner.run)
+    thread.start()
+    deadline = time.monotonic() + 5
+    while len(bench.records) < 2:
+        assert time.monotonic() < deadline
+        time.sleep(0.005)
+    bench.stop.set()
+    thread.join()
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    st.lists(st.sampled_from([1, 2, 3, BAD, UNDECODABLE, WRONG, LONG]), max_size=60), st.integers(0, 30_000)
+)
+def test_every_ledger_goes_with_all_its_records_in_a_packet_that_fits(
+    script: list[Step], padding: int
+) -> None:
+    bench = Bench(script, padding=padding)
+    bench.runner.run()
+    told = 0
+    for (ledger, records), size in zip(bench.packets, bench.sizes, strict=True):
+        told += len(records)
+        assert ledger.balanced
+        assert ledger.settled == told
+        assert size + len(records) < MAX_PACKET - 2048
+    assert told == len(script)
+    assert [record["frame"] for record in bench.records] == list(range(len(script)))
+
+
+def test_an_idle_pipeline_sends_its_ledger_when_it_has_changed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("agent.pipeline.runner._IDLE_S", 0.01)
+    steps = iter([UNDECODABLE, *[None] * 3, UNDECODABLE])
+    bench = Bench(pauses(steps), live=True)
+    bench.runner.run()
+    assert [ledger.failed.get("decode", 0) for ledger, _ in bench.packets] == sorted(
+        {ledger.failed.get("decode", 0) for ledger, _ in bench.packets}
+    )
+    assert bench.packets[-1][0] == Ledger(captured=2, failed={"decode": 2})
+
+
+def pauses(steps: Iterable[Step]) -> Iterable[Step]:
+    for step in steps:
+        if step is None:
+            time.sleep(0.02)
+        yield step
+
+
+def test_each_step_is_shown_before_it_is_taken() -> None:
+    bench = Bench([1])
+    bench.runner.run()
+    shown = [phase for at, phase in enumerate(bench.beats) if at == 0 or bench.beats[at - 1] is not phase]
+    at = shown.index(Phase.INVOKE)
+    assert shown[at - 1 : at + 3] == [Phase.WAIT, Phase.INVOKE, Phase.DECODE, Phase.SEND]

@@ -120,6 +120,7 @@ class Outbox:
         while waiting:
             self._live.chain.append(waiting[:_BLOCKS_A_COMMIT])
             del waiting[:_BLOCKS_A_COMMIT]
+        self._live.chain.drop_upto(self._live.acked)  # what was being written when its acknowledgement came
         return self._live.chain.last
 
     def lease(self, after: Position | None, max_bytes: int) -> Lease | None:

@@ -14,6 +14,7 @@ import orjson
 
 from agent.clock import SystemClock
 from agent.errors import AgentError, FolderUnusable, MessageInvalid
+from agent.events import Event, emit
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
@@ -60,6 +61,7 @@ class ControlServer:
             self._listener.bind(str(path))
             path.chmod(0o600)
             self._listener.listen(_CLIENTS)
+            self._inode = path.stat().st_ino
         except OSError as error:
             self._listener.close()
             problem = error.strerror or str(error)
@@ -123,7 +125,11 @@ class ControlServer:
             self._drop(client)
         self._selector.unregister(self._listener)
         self._listener.close()
-        self._path.unlink(missing_ok=True)
+        try:
+            if self._path.stat().st_ino == self._inode:  # else it is another agent's by now
+                self._path.unlink()
+        except OSError as error:
+            emit(Event.CONTROL_LEFT, str(self._path), problem=error.strerror)
 
 
 def _clear(path: Path) -> None:
@@ -169,9 +175,11 @@ def ask(path: Path, request: dict[str, Any], timeout_s: float = 5.0) -> dict[str
     if not line:
         raise AgentError("ask agent at", str(path), "it closed the connection", "Look at its log")
     try:
-        reply: dict[str, Any] = orjson.loads(line)
+        reply: Any = orjson.loads(line)
     except orjson.JSONDecodeError as error:
         raise AgentError("ask agent at", str(path), "its answer was cut short", "Ask again") from error
+    if not isinstance(reply, dict):
+        raise AgentError("ask agent at", str(path), "what answers there is no agent", "Give the right socket")
     if "error" in reply:
         raise AgentError("ask agent at", str(path), reply["error"])
-    return reply
+    return dict(reply)

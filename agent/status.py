@@ -26,6 +26,7 @@ def report(
     uptime_s: float,
     pipelines: Sequence[tuple[Lane, Meter]],
     store: StoreStatus,
+    store_problem: str,
     uplink: Uplink | None,
 ) -> dict[str, Any]:
     """Answer ``{"op": "status"}``.
@@ -49,6 +50,7 @@ def report(
             "acked": store.acked,
             "backlog": store.backlog,
             "bytes": store.size,
+            "problem": store_problem,
         },
         "link": uplink.status() if uplink else {"state": "none"},
         "events": dict(sorted(counters.items())),

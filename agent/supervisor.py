@@ -17,13 +17,14 @@ from typing import TYPE_CHECKING, Any
 
 from agent.clock import SystemClock
 from agent.control import ControlServer
-from agent.errors import EXIT_CONFIG, EXIT_OK
+from agent.errors import EXIT_CONFIG, EXIT_OK, AgentError, FolderUnusable
 from agent.events import Event, emit
 from agent.health import Notifier
 from agent.metering import Meter
 from agent.recorder import Recorder
+from agent.signals import StopAsked, signals_to
 from agent.status import report
-from agent.store.reports import Committed
+from agent.store.reports import Committed, StoreFault, StoreRecovered
 from agent.uplink import Uplink
 from agent.workers.lane import Lane
 from agent.workers.policy import State
@@ -32,7 +33,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from agent.clock import Clock
-    from agent.errors import AgentError
     from agent.mailbox import Mailbox
     from agent.plan import Plan
     from agent.store.thread import Store
@@ -42,6 +42,7 @@ _PENDING_HIGH, _PENDING_LOW = 4096, 1024
 """Uncommitted records at which workers are no longer read, and at which they are again."""
 _LONGEST_WAIT_S = 0.5
 _STALE_S = 20.0
+_LOOK_S = 5.0
 _LAST_READS = 16
 _OVER = {State.STOPPED, State.ENDED, State.FATAL, State.STUCK}
 
@@ -53,13 +54,6 @@ class Stage(Enum):
     STOPPING_LANES = auto()
     DELIVERING = auto()
     DONE = auto()
-
-
-@dataclass(frozen=True, slots=True)
-class StopAsked:
-    """A signal asked for the end."""
-
-    name: str
 
 
 @dataclass(slots=True)
@@ -79,6 +73,7 @@ class Supervisor:
         store: started; the caller closes it.
         mailbox: where the store's thread posts; the caller closes it.
         explain: makes a worker's fault an error, with file and line where it is the configuration's.
+        intact: whether the data folder is still the one that was opened.
         exit_when_ended: stop when every source is over.
         clock: where time comes from.
     """
@@ -90,6 +85,7 @@ class Supervisor:
         mailbox: Mailbox,
         *,
         explain: Callable[[str, Fault], AgentError],
+        intact: Callable[[], bool],
         exit_when_ended: bool = False,
         clock: Clock | None = None,
     ) -> None:
@@ -106,6 +102,9 @@ class Supervisor:
             Seat(Lane(spec, plan.deadlines, explain=partial(explain, spec.pipeline))) for spec in plan.lanes
         ]
         self._recorder = Recorder(store, [seat.lane for seat in self._seats], self._clock)
+        self._intact = intact
+        self._next_look = 0.0
+        self._store_problem = ""
         self._paused = False
         self._stage = Stage.RUNNING
         self._give_up_at = math.inf
@@ -116,7 +115,7 @@ class Supervisor:
 
     def run(self) -> int:
         """Run until a signal, the end of all sources or nothing is left that can run; give the exit code."""
-        restore = _signals_to(self._mailbox)
+        restore = signals_to(self._mailbox)
         emit(Event.AGENT_STARTED, self._plan.device, profile=self._plan.profile.name)
         try:
             if self._uplink:
@@ -148,6 +147,10 @@ class Supervisor:
         for event in posted:
             if isinstance(event, StopAsked):
                 self._stop(now, event.name)
+            elif isinstance(event, StoreFault):
+                self._store_problem = str(event.error)
+            elif isinstance(event, StoreRecovered):
+                self._store_problem = ""
             elif self._uplink:
                 self._uplink.take(event, now)
             if isinstance(event, Committed):
@@ -160,12 +163,29 @@ class Supervisor:
             self._uplink.tick(now)
         self._control.tick(now)
         self._advance(now)
+        self._look_after_threads(now)
         fresh = now - self._store.heartbeat < _STALE_S and (not self._uplink or self._uplink.alive(now))
         self._notifier.alive(now, earned=fresh)
 
+    def _look_after_threads(self, now: float) -> None:
+        """End rather than go on without a thread, or on a folder that is gone: a new start may do better."""
+        hint = "Start the agent again; if it happens again, report it with its log"
+        if not self._store.alive:
+            raise AgentError("run", "store thread", "it has died", hint)
+        if self._uplink and not self._uplink.running:
+            raise AgentError("run", "link thread", "it has died", hint)
+        if now >= self._next_look:
+            self._next_look = now + _LOOK_S
+            if not self._intact():
+                problem = "it was removed or replaced while the agent ran"
+                raise FolderUnusable("use data folder", str(self._plan.data), problem, hint)
+
     def _stop(self, now: float, why: str) -> None:
-        if self._stage is not Stage.RUNNING:
-            self._give_up_at = now  # asked twice: leave what is undelivered for the next start
+        if self._stage is not Stage.RUNNING:  # asked twice: leave at once
+            self._give_up_at = now
+            for seat in self._seats:
+                if seat.lane.run is not None:
+                    seat.lane.run.process.signal(signal.SIGKILL)
             return
         self._stage = Stage.STOPPING_LANES
         emit(Event.AGENT_STOPPING, self._plan.device, why=why)
@@ -246,6 +266,7 @@ class Supervisor:
             now=self._clock.monotonic(),
             pipelines=[(seat.lane, seat.meter) for seat in self._seats],
             store=self._store.status(),
+            store_problem=self._store_problem,
             uplink=self._uplink,
         )
 
@@ -261,17 +282,3 @@ class Supervisor:
                 seat.lane.run.process.signal(signal.SIGKILL)
                 seat.lane.run.process.close()
         self._selector.close()
-
-
-def _signals_to(mailbox: Mailbox) -> Callable[[], None]:
-    """Turn SIGTERM and SIGINT into posts; give the function that puts things back."""
-    numbers = (signal.SIGTERM, signal.SIGINT)
-    before = [signal.signal(n, lambda n, _: mailbox.post(StopAsked(signal.Signals(n).name))) for n in numbers]
-    wake_before = signal.set_wakeup_fd(mailbox.wake_fd, warn_on_full_buffer=False)
-
-    def restore() -> None:
-        signal.set_wakeup_fd(wake_before)
-        for number, handler in zip(numbers, before, strict=True):
-            signal.signal(number, handler)
-
-    return restore

@@ -97,6 +97,11 @@ class Uplink:
         """Look after what is overdue."""
         self._delivery.tick(now)
 
+    @property
+    def running(self) -> bool:
+        """Whether the link's thread runs at all."""
+        return self._link.alive
+
     def alive(self, now: float) -> bool:
         """Whether the link's thread does its work."""
         return self._link.alive and now - self._link.heartbeat < _STALE_S

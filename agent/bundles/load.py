@@ -63,10 +63,23 @@ def load(path: str | Path) -> LoadedModel:
     return _load_bundle(found) if found.is_dir() else _load_file(found)
 
 
+def read_labels(path: Path) -> Labels:
+    """Read class names from a file of one's own.
+
+    Raises:
+        ModelInvalid: missing, no regular file, too large, or no text of names.
+    """
+    return label_files.parse(_read(path, label_files.MAX_BYTES, ModelInvalid, "read labels"), str(path))
+
+
 def _resolve(path: str | Path) -> Path:
     given = Path(path)
-    if given.exists():
-        return given
+    try:
+        if given.exists():
+            return given
+    except (OSError, ValueError) as error:  # a folder that is closed to us, a name that no file can have
+        hint = "Check the path and its permissions"
+        raise ModelInvalid("load model", str(path)[:200], str(error)[:200], hint) from error
     known = resources.bundled_models()
     if str(path) in known:
         return known[str(path)]
@@ -163,18 +176,18 @@ def _read_model(path: Path) -> bytes:
     return data
 
 
-def _read(path: Path, most: int, invalid: type[AgentError]) -> bytes:
+def _read(path: Path, most: int, invalid: type[AgentError], op: str = "load model") -> bytes:
     """Read a regular file of at most ``most`` bytes."""
     try:
         if not stat.S_ISREG(path.stat().st_mode):  # opening a FIFO would wait for its writer
-            raise invalid("load model", str(path), "it is not a regular file", "Give a file")
+            raise invalid(op, str(path), "it is not a regular file", "Give a file")
         with path.open("rb") as file:
             data = file.read(most + 1)
-    except OSError as error:
-        problem = error.strerror or str(error)
-        raise invalid("load model", str(path), problem, "Check the path and its permissions") from error
+    except (OSError, ValueError) as error:  # ValueError: no file can have that name
+        problem = getattr(error, "strerror", None) or str(error)
+        raise invalid(op, str(path), problem, "Check the path and its permissions") from error
     if len(data) > most:
-        raise invalid("load model", str(path), f"it is larger than {most >> 20} MB", "Give a smaller file")
+        raise invalid(op, str(path), f"it is larger than {most >> 20} MB", "Give a smaller file")
     return data
 
 

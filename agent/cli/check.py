@@ -14,6 +14,7 @@ from agent.errors import EXIT_CONFIG, EXIT_FAILED, EXIT_OK, AgentError, Restart
 from agent.foreground import Foreground
 from agent.link.sockets import tls_context
 from agent.store.folder import DataFolder
+from agent.store.inspect import epoch_accounts
 from agent.uplink import link_settings
 
 if TYPE_CHECKING:
@@ -79,6 +80,8 @@ def _folder(plan: Plan) -> dict[str, Any]:
     check: dict[str, Any] = {"check": "data folder", "ok": True, "detail": str(plan.data)}
     try:
         with DataFolder(plan.data):
+            if (plan.data / "state.db").exists():
+                epoch_accounts(plan.data)
             return check
     except AgentError as error:
         return check | {"ok": False, "detail": str(error), "code": error.exit_code}

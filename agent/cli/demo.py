@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import signal
 import sys
 from typing import TYPE_CHECKING
 
@@ -45,6 +46,8 @@ def main(arguments: argparse.Namespace) -> int:
     from agent.demo.session import DemoSession
     from agent.demo.show import show, unattended
 
+    for end in (signal.SIGTERM, signal.SIGHUP):  # a closed terminal, too, ends all that was started
+        signal.signal(end, signal.default_int_handler)
     attended = sys.stdin.isatty() and sys.stdout.isatty() and not arguments.json
     with DemoSession() as session:
         if attended:

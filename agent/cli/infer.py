@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from agent.cli.numbers import number
 from agent.config import Deadlines
-from agent.errors import EXIT_FAILED, EXIT_OK
+from agent.errors import EXIT_FAILED, EXIT_OK, InputRejected
 from agent.foreground import Foreground
 from agent.sources._listing import list_files
 from agent.workers.messages import LaneSpec, Record
@@ -65,7 +65,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(arguments: argparse.Namespace) -> int:
     """Infer and print; give the exit code."""
+    for name in (arguments.model, arguments.labels, arguments.draw, *arguments.inputs):
+        speakable(name)
     files = list_files(arguments.inputs)
+    for name in files:
+        speakable(name)
     decoder = {"top_k": arguments.top, "min_score": arguments.min_score}
     spec = LaneSpec(
         pipeline="infer",
@@ -92,6 +96,19 @@ def main(arguments: argparse.Namespace) -> int:
     for frame, name in left.items():
         print(show(_lost(frame, name)), flush=True)
     return EXIT_FAILED if bad or left else EXIT_OK
+
+
+def speakable(name: str) -> None:
+    """Refuse a name that JSON cannot carry.
+
+    Raises:
+        InputRejected: it is not UTF-8.
+    """
+    try:
+        name.encode()
+    except UnicodeEncodeError as error:
+        shown = name.encode("utf-8", "backslashreplace").decode()
+        raise InputRejected("infer", shown, "its name is not UTF-8", "Rename it") from error
 
 
 def _lost(frame: int, name: str) -> Record:

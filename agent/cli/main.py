@@ -9,6 +9,7 @@ import os
 import sys
 from typing import NoReturn
 
+from agent.cli.streams import open_missing_streams
 from agent.errors import EXIT_FAILED, AgentError, ConfigInvalid
 
 VERBS = ("run", "demo", "check", "doctor", "status", "infer", "version")
@@ -51,9 +52,9 @@ def parser() -> argparse.ArgumentParser:
 
 def run(arguments: list[str] | None = None) -> int:
     """Do what the command line says; give the exit code."""
-    parsed = parser().parse_args(arguments)
     logging.getLogger("edge-agent").addHandler(logging.NullHandler())  # only `run` logs; errors are raised
     try:
+        parsed = parser().parse_args(arguments)
         code: int = parsed.main(parsed)
         sys.stdout.flush()
     except AgentError as error:
@@ -64,13 +65,22 @@ def run(arguments: list[str] | None = None) -> int:
     except KeyboardInterrupt:
         return EXIT_FAILED
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the reader of our output left
+        _drop_output()  # its reader left
+        return EXIT_FAILED
+    except OSError as error:  # what our own code expects of files it words itself: this is the output's
+        _drop_output()
+        print(f"edge-agent: write output: {error.strerror or error}", file=sys.stderr)
         return EXIT_FAILED
     return code
 
 
+def _drop_output() -> None:
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
 def main() -> NoReturn:
     """Run as a program."""
+    open_missing_streams()
     sys.exit(run())
 
 

@@ -59,13 +59,18 @@ def main(arguments: argparse.Namespace) -> int:
         block_results=plan.settings.store.block_results,
         segment_bytes=plan.settings.store.segment_bytes,
     )
-    with DataFolder(plan.data):
+    with DataFolder(plan.data) as folder:
         mailbox = Mailbox()
         store = Store(plan.data, mailbox.post, clock=SystemClock(), settings=limits)
         try:
             store.start()
             code = Supervisor(
-                plan, store, mailbox, explain=loaded.explain(), exit_when_ended=arguments.exit_when_ended
+                plan,
+                store,
+                mailbox,
+                explain=loaded.explain(),
+                intact=lambda: folder.intact,
+                exit_when_ended=arguments.exit_when_ended,
             ).run()
         finally:
             saved = store.close(_CLOSE_S)

@@ -95,7 +95,11 @@ def default_data_folder() -> Path:
     """Systemd's StateDirectory, or the user's state folder."""
     if folder := os.environ.get("STATE_DIRECTORY", "").split(":")[0]:
         return Path(folder)
-    base = os.environ.get("XDG_STATE_HOME") or str(Path.home() / ".local" / "state")
+    try:
+        base = os.environ.get("XDG_STATE_HOME") or str(Path.home() / ".local" / "state")
+    except RuntimeError as error:
+        hint = "Set store.path in the configuration, or HOME"
+        raise ConfigInvalid("find", "data folder", "this user has no home", hint) from error
     return Path(base) / "edge-agent"
 
 

@@ -14,6 +14,7 @@ from agent.cli.settings import (
     default_data_folder,
 )
 from agent.control import ask
+from agent.errors import AgentError
 
 if TYPE_CHECKING:
     import argparse
@@ -42,12 +43,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def main(arguments: argparse.Namespace) -> int:
     """Ask and print; give the exit code."""
     status = ask(_socket(arguments), {"op": "status"})
+    if "pipelines" not in status:
+        raise AgentError("ask agent at", str(_socket(arguments)), "what answers there is no agent")
     if arguments.json:
         print(json.dumps(status))
     else:
         print("\n".join(_lines(status)))
     good = all(pipeline["state"] in {"running", "starting", "ended"} for pipeline in status["pipelines"])
-    return 0 if good else 1
+    return 0 if good and not status["store"]["problem"] else 1
 
 
 def _socket(arguments: argparse.Namespace) -> Path:
@@ -55,8 +58,12 @@ def _socket(arguments: argparse.Namespace) -> Path:
         return Path(arguments.socket)
     if arguments.config:
         return Loaded(arguments.config).plan().control
-    if SERVICE_SOCKET.exists():  # the service's own socket: its configuration may be unreadable to us
-        return SERVICE_SOCKET
+    try:
+        if SERVICE_SOCKET.exists():  # the service's own socket: its configuration may be unreadable to us
+            return SERVICE_SOCKET
+    except PermissionError as error:
+        hint = "Run this as root, or as the service's user"
+        raise AgentError("ask agent at", str(SERVICE_SOCKET), "permission denied", hint) from error
     if Path(DEFAULT_CONFIG).exists():
         return Loaded(Path(DEFAULT_CONFIG)).plan().control
     return default_control(default_data_folder())
@@ -85,5 +92,9 @@ def _lines(status: dict[str, Any]) -> list[str]:
         f"  store  accepted {store['accepted']}  acknowledged {store['acked']}"
         f"  waiting {store['backlog']}  {store['bytes'] / 1e6:.1f} MB in {store['path']}"
     )
+    if store["problem"]:
+        lines.append(f"    problem: {store['problem']}")
     lines.append(f"  link   {link['state']}" + (f"  {link['broker']}" if "broker" in link else ""))
+    if link.get("problem"):
+        lines.append(f"    problem: {link['problem']}")
     return lines

@@ -66,6 +66,7 @@ class ClassificationDecoder:
         self._output = output
         self._labels = labels
         self._activation = _settled(options.activation, output)
+        self._plain = self._activation == "none" and len(output.scale) == 1 and is_quantized(output)
 
     def decode(self, outputs: Sequence[Array], frame: FrameInfo) -> Result:  # noqa: ARG002 - the seam has it
         """Read one frame's output.
@@ -73,16 +74,27 @@ class ClassificationDecoder:
         Raises:
             InputRejected: none of the values is finite.
         """
-        values = dequantize(outputs[0].reshape(-1), self._output)
+        raw = outputs[0].reshape(-1)
+        if self._plain:  # the stored integers order as the scores do: only the best need be dequantized
+            best = _best(raw, self._options.top_k)
+            scores = np.clip(dequantize(raw[best], self._output), 0, 1)
+            return self._result(best, scores)
+        values = dequantize(raw, self._output)
         finite = np.isfinite(values)
         if not finite.any():
             problem = f"none of its {values.size} values is finite"
             raise InputRejected("decode", self._output.name, problem, "Check the model with --task tensor")
         scores = _activate(self._activation, values, finite)
+        best = _best(scores, self._options.top_k)
+        return self._result(best, scores[best])
+
+    def _result(self, best: Array, scores: Array) -> Result:
+        """Name the classes ``best``; a score of -1 marks none."""
+        rounded = [round(score, _DIGITS) for score in scores.tolist()]
         items = tuple(
             {"label": self._labels.name(index), "index": index, "score": score}
-            for index, score in _best(scores, self._options.top_k)
-            if score >= self._options.min_score
+            for index, score in zip(best.tolist(), rounded, strict=True)
+            if score >= self._options.min_score and score >= 0
         )
         return Result("classification", items)
 
@@ -114,8 +126,8 @@ def _activate(activation: Activation, values: Array, finite: Array) -> Array:
     return np.where(finite, np.clip(scores, 0, 1), -1)
 
 
-def _best(scores: Array, count: int) -> list[tuple[int, float]]:
-    """Give the ``count`` best (index, score); -1 marks no score."""
+def _best(scores: Array, count: int) -> Array:
+    """Give the indices of the ``count`` best, the best first; of equal ones, the lower index first."""
     if count < scores.size:
         least = np.partition(scores, -count)[-count]
         above = np.flatnonzero(scores > least)
@@ -123,6 +135,5 @@ def _best(scores: Array, count: int) -> list[tuple[int, float]]:
         chosen = np.concatenate((above, level))
     else:
         chosen = np.arange(scores.size)
-    order = chosen[np.argsort(-scores[chosen], kind="stable")]
-    pairs = zip(order.tolist(), scores[order].tolist(), strict=True)
-    return [(index, round(score, _DIGITS)) for index, score in pairs if score >= 0]
+    order: Array = chosen[np.argsort(-scores[chosen].astype(np.float64), kind="stable")]
+    return order

@@ -9,7 +9,8 @@ from enum import StrEnum
 from typing import Annotated, NoReturn
 
 from agent import __version__
-from agent.errors import EXIT_FAILED, AgentError
+from agent.cli.streams import open_missing_streams
+from agent.errors import EXIT_FAILED, AgentError, ConfigInvalid
 
 try:
     import typer
@@ -83,6 +84,9 @@ def collect(
     logging.basicConfig(
         stream=sys.stderr, level=logging.WARNING, format="%(asctime)s %(levelname)-7s %(message)s"
     )
+    if (cert_file or key_file) and not (cert_file and key_file and (tls or ca_file)):
+        hint = "Give --cert-file and --key-file together, with --tls or --ca-file"
+        raise ConfigInvalid("collect", "--cert-file", "mutual TLS is only half there", hint)
     options = Options(
         host=host,
         port=port,
@@ -111,6 +115,7 @@ def version(
 
 def main() -> NoReturn:
     """Run as a program."""
+    open_missing_streams()
     try:
         app(prog_name="edgectl")
     except AgentError as error:

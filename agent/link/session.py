@@ -117,7 +117,7 @@ class Session:
         if settings.tls:
             try:
                 self._client.tls_set_context(sockets.tls_context(settings))
-            except OSError as error:  # ssl.SSLError is one
+            except (OSError, ValueError) as error:  # ssl.SSLError is an OSError
                 text = f"the TLS files cannot be used: {error}"
                 self._end(Reason(text, refused=True, hint="Check ca_file, cert_file and key_file"))
                 return

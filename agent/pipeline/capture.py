@@ -143,10 +143,8 @@ class Capture:
         self._reporter.captured(self._slot.begin())
 
     def _hand_over(self, frame: Frame, index: int) -> None:
-        shape = frame.data.shape
-        info = FrameInfo(
-            frame.seq, frame.captured_ns, shape[0], shape[1] if len(shape) > 1 else 1, frame.origin
-        )
+        height, width = (*frame.data.shape, 1, 1)[:2]
+        info = FrameInfo(frame.seq, frame.captured_ns, height, width, frame.origin)
         self._beat(Phase.PREPROCESS)
         try:
             self._prepare(frame, self._buffers[index])

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from agent.blocks import Block
 
-_NAME = re.compile(r"([a-z]+)-([0-9a-f]{16})-(\d{12,})\.db")
+_NAME = re.compile(r"([a-z]+)-([0-9a-f]{16})-([0-9]{12,16})\.db")
 
 
 @dataclass(frozen=True, slots=True)

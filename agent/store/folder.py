@@ -60,6 +60,18 @@ class DataFolder:
             self.close()
             raise
 
+    @property
+    def intact(self) -> bool:
+        """Whether the folder is still there, with the lock that is held."""
+        if self._lock is None:
+            return False
+        try:
+            found = (self.path / "lock").stat()
+        except OSError:
+            return False
+        held = os.fstat(self._lock)
+        return (found.st_dev, found.st_ino) == (held.st_dev, held.st_ino)
+
     def close(self) -> None:
         """Let another agent have the folder. Idempotent."""
         if self._lock is not None:

@@ -96,6 +96,11 @@ class Store:
         return self._inbox.accepted - committed
 
     @property
+    def alive(self) -> bool:
+        """Whether the thread runs."""
+        return self._thread is not None and self._thread.is_alive()
+
+    @property
     def heartbeat(self) -> float:
         """When the thread last turned, on the monotonic clock; at least every second."""
         return self._heartbeat

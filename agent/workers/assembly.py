@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 import cv2
 import numpy as np
 
-from agent import labels as label_files
 from agent import plugins
-from agent.bundles.load import LoadedModel, load
+from agent.bundles.load import LoadedModel, load, read_labels
 from agent.errors import ConfigInvalid, InputRejected, ModelInvalid
 from agent.pipeline.capture import Capture
 from agent.pipeline.preprocess import Preprocessor
@@ -110,15 +109,7 @@ def _facts(model: LoadedModel, backend: Backend, task: str) -> dict[str, Any]:
 def _model(spec: LaneSpec) -> LoadedModel:
     model = load(spec.model)
     if spec.labels:
-        path = Path(spec.labels)
-        try:
-            text = path.read_bytes()
-        except OSError as error:
-            problem = error.strerror or str(error)
-            raise ModelInvalid(
-                "read labels", str(path), problem, "Give a text file, one name a line"
-            ) from error
-        model = replace(model, labels=label_files.parse(text, str(path)))
+        model = replace(model, labels=read_labels(Path(spec.labels)))
     return model
 
 

@@ -112,6 +112,7 @@ def _exit_code(error: AgentError) -> int:
 
 
 def _fault(error: AgentError) -> dict[str, object]:
+    loc = error.loc if isinstance(error, ConfigInvalid) else ()
     return {
         "type": "fault",
         "error": type(error).__name__,
@@ -119,7 +120,7 @@ def _fault(error: AgentError) -> dict[str, object]:
         "subject": error.subject[:2000],
         "problem": error.problem[:2000],
         "hint": error.hint[:2000],
-        "loc": list(error.loc) if isinstance(error, ConfigInvalid) else [],
+        "loc": [part if isinstance(part, int) else part[:200] for part in loc[:32]],
     }
 
 

@@ -40,6 +40,7 @@ JOINTS = {
     "metering",
     "plan",
     "recorder",
+    "signals",
     "status",
     "uplink",
 }

@@ -80,7 +80,7 @@ class Bench:
             remarks.append(self.capture.run())
             self.slot.end()
 
-        thread = threading.Thread(target=work)
+        thread = threading.Thread(target=work, daemon=True)
         thread.start()
         taken = []
         while not self.slot.over:

@@ -121,6 +121,17 @@ class Bench:
             draw=self.draw,
         )
 
+    def run(self) -> str:
+        """Run it; however that ends, let the capture thread go."""
+        try:
+            return self.runner.run()
+        finally:
+            self.stop.set()
+            deadline = time.monotonic() + 2
+            while not self.slot.over and time.monotonic() < deadline:
+                if item := self.slot.take(0.01):
+                    self.slot.settle(item)
+
     def prepare(self, frame: Frame, into: Array) -> None:
         np.copyto(into, frame.data)
 
@@ -146,7 +157,7 @@ class Bench:
 
 def test_every_frame_of_a_recording_has_its_record() -> None:
     bench = Bench([10, 20, 30])
-    assert bench.runner.run() == "the script is over"
+    assert bench.run() == "the script is over"
     assert [(r["frame"], r["kind"], r["items"][0]["value"]) for r in bench.records] == [
         (0, "sum", 11),
         (1, "sum", 21),
@@ -162,7 +173,7 @@ def test_every_frame_of_a_recording_has_its_record() -> None:
 
 def test_the_duration_is_that_of_the_inference() -> None:
     bench = Bench([1], seconds=0.02)
-    bench.runner.run()
+    bench.run()
     assert 20_000 <= bench.records[0]["infer_us"] < 1_000_000
 
 
@@ -177,7 +188,7 @@ def test_the_duration_is_that_of_the_inference() -> None:
 )
 def test_a_frame_of_a_recording_that_fails_is_an_answer_too(step: Step, reason: str, said: str) -> None:
     bench = Bench([1, step, 2])
-    bench.runner.run()
+    bench.run()
     assert [r["kind"] for r in bench.records] == ["sum", "failed", "sum"]
     [why] = bench.records[1]["items"]
     assert why["reason"] == reason
@@ -188,7 +199,7 @@ def test_a_frame_of_a_recording_that_fails_is_an_answer_too(step: Step, reason: 
 @pytest.mark.parametrize(("step", "reason"), [(UNDECODABLE, "decode"), (WRONG, "input"), (LONG, "too_large")])
 def test_a_frame_of_a_camera_that_fails_is_a_count(step: Step, reason: str) -> None:
     bench = Bench([step], live=True)
-    bench.runner.run()
+    bench.run()
     assert bench.records == []
     assert bench.packets[-1][0] == Ledger(captured=1, failed={reason: 1})
 
@@ -198,20 +209,17 @@ def test_a_fault_of_the_runtime_ends_it_after_everything_settled_is_sent(live: b
     script: list[Step] = [FAULTY] if live else [1, 2, FAULTY, 3, 4]
     bench = Bench(script, live=live)
     with pytest.raises(BackendFault, match="the delegate is gone"):
-        bench.runner.run()
+        bench.run()
     ledger, _ = bench.packets[-1]
     assert ledger.failed == {"backend": 1}
     assert ledger.inferred == (0 if live else 2)
     assert [r["kind"] for r in bench.records] == ([] if live else ["sum", "sum", "failed"])
-    bench.stop.set()
-    while (item := bench.slot.take(0.1)) is not None:  # lets the capture thread go
-        bench.slot.settle(item)
 
 
 def test_what_ends_the_capture_is_raised_after_all_frames_are_sent() -> None:
     bench = Bench([1, 2, SourceLost("read", "cam", "unplugged")])
     with pytest.raises(SourceLost, match="unplugged"):
-        bench.runner.run()
+        bench.run()
     assert [r["frame"] for r in bench.records] == [0, 1]
     assert bench.packets[-1][0] == Ledger(captured=2, inferred=2)
 
@@ -220,7 +228,7 @@ def test_a_stop_settles_what_was_captured() -> None:
     bench = Bench(itertools.repeat(1), seconds=0.005)
     timer = threading.Timer(0.05, bench.stop.set)
     timer.start()
-    assert bench.runner.run() == ""
+    assert bench.run() == ""
     timer.join()
     ledger, _ = bench.packets[-1]
     assert ledger.captured == ledger.inferred == len(bench.records)
@@ -237,19 +245,19 @@ def test_results_that_come_within_20_ms_of_the_last_packet_ride_together(
     monkeypatch.setattr("agent.pipeline.runner.time", watch)
     bench = Bench([1] * 200)
     bench.runner._backend = watch
-    bench.runner.run()
+    bench.run()
     assert [len(records) for _, records in bench.packets if records] == packets
 
 
 def test_the_first_result_does_not_wait() -> None:
     bench = Bench([1] * 50)
-    bench.runner.run()
+    bench.run()
     assert len(bench.packets[0][1]) == 1
 
 
 def test_a_result_that_is_followed_by_nothing_leaves_soon() -> None:
     bench = Bench(itertools.chain([1, 2], itertools.repeat(None)))
-    thread = threading.Thread(target=bench.runner.run)
+    thread = threading.Thread(target=bench.run)
     thread.start()
     deadline = time.monotonic() + 5
     while len(bench.records) < 2:
@@ -267,7 +275,7 @@ def test_every_ledger_goes_with_all_its_records_in_a_packet_that_fits(
     script: list[Step], padding: int
 ) -> None:
     bench = Bench(script, padding=padding)
-    bench.runner.run()
+    bench.run()
     told = 0
     for (ledger, records), size in zip(bench.packets, bench.sizes, strict=True):
         told += len(records)
@@ -282,7 +290,7 @@ def test_an_idle_pipeline_sends_its_ledger_when_it_has_changed(monkeypatch: pyte
     monkeypatch.setattr("agent.pipeline.runner._IDLE_S", 0.01)
     steps = iter([UNDECODABLE, *[None] * 3, UNDECODABLE])
     bench = Bench(pauses(steps), live=True)
-    bench.runner.run()
+    bench.run()
     assert [ledger.failed.get("decode", 0) for ledger, _ in bench.packets] == sorted(
         {ledger.failed.get("decode", 0) for ledger, _ in bench.packets}
     )
@@ -298,7 +306,7 @@ def pauses(steps: Iterable[Step]) -> Iterable[Step]:
 
 def test_each_step_is_shown_before_it_is_taken() -> None:
     bench = Bench([1])
-    bench.runner.run()
+    bench.run()
     shown = [phase for at, phase in enumerate(bench.beats) if at == 0 or bench.beats[at - 1] is not phase]
     at = shown.index(Phase.INVOKE)
     assert shown[at - 1 : at + 3] == [Phase.WAIT, Phase.INVOKE, Phase.DECODE, Phase.SEND]

@@ -137,7 +137,7 @@ def test_two_threads_never_hold_one_buffer_and_the_ledger_always_balances(live: 
         if live and seq % 50 == 0:
             time.sleep(0.0005)
 
-    capture = threading.Thread(target=produce, args=(slot, 2000, stamp))
+    capture = threading.Thread(target=produce, args=(slot, 2000, stamp), daemon=True)
     capture.start()
     seen: list[int] = []
     while not slot.over:
@@ -164,7 +164,7 @@ def test_two_threads_never_hold_one_buffer_and_the_ledger_always_balances(live: 
 def test_a_recording_waits_for_room_and_goes_on_when_there_is_some() -> None:
     slot = Slot()
     slot.live = False
-    capture = threading.Thread(target=produce, args=(slot, 5))
+    capture = threading.Thread(target=produce, args=(slot, 5), daemon=True)
     capture.start()
     assert settled(slot) == Ledger(captured=2, in_flight=2)
     taken = slot.take(1)

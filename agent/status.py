@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from agent import __version__
 from agent.errors import MessageInvalid
 from agent.events import counters
+from agent.workers.messages import error_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -74,5 +75,5 @@ def _pipeline(lane: Lane, meter: Meter, now: float) -> dict[str, Any]:
         "infer_p99_ms": meter.percentile_ms(0.99),
         "ledger": lane.ledger.to_json(),
         "balanced": lane.ledger.balanced,
-        "problem": lane.fault.problem if lane.fault else None,
+        "problem": str(error_of(lane.fault)) if lane.fault else None,
     }

@@ -37,7 +37,14 @@ exit codes: 0 all is well, 1 something failed, 78 the configuration must be chan
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
-    parser.add_argument("--config", "-c", type=Path, default=Path(DEFAULT_CONFIG), metavar="FILE")
+    parser.add_argument(
+        "--config",
+        "-c",
+        type=Path,
+        default=Path(DEFAULT_CONFIG),
+        metavar="FILE",
+        help=f"default {DEFAULT_CONFIG}",
+    )
     parser.add_argument("--schema", action="store_true", help="print the JSON Schema of the configuration")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
 

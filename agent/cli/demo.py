@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import shutil
 import signal
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from agent.cli.numbers import number
@@ -38,6 +40,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="no screen; print one JSON object at the end")
 
 
+def _me() -> str:
+    """How the next command is to be typed here: the PATH may not have us."""
+    called = Path(sys.argv[0])
+    if shutil.which(called.name) or called.suffix == ".py":
+        return called.stem
+    here = Path.cwd()
+    return (
+        str(called.relative_to(here)) if called.is_absolute() and called.is_relative_to(here) else str(called)
+    )
+
+
 def main(arguments: argparse.Namespace) -> int:
     """Demonstrate; give the exit code."""
     if importlib.util.find_spec("typer") is None:
@@ -58,5 +71,5 @@ def main(arguments: argparse.Namespace) -> int:
     if arguments.json:
         print(json.dumps(account.to_json()))
     else:
-        print(account.for_people())
+        print(account.for_people(_me()))
     return EXIT_OK if account.good else EXIT_FAILED

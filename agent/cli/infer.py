@@ -86,7 +86,7 @@ def main(arguments: argparse.Namespace) -> int:
     show = _json_line if arguments.json or not sys.stdout.isatty() else _line
     left = dict(enumerate(files))
     bad = 0
-    with _progress(len(files)) as progress:
+    with _progress(len(files), sharing=sys.stdout.isatty()) as progress:
         for records in Foreground(spec, Deadlines()).run():
             for record in records:
                 left.pop(record.frame, None)
@@ -155,7 +155,9 @@ class _Bar:
         from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
         columns = (TextColumn("inferring"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-        self._progress = Progress(*columns, console=Console(stderr=True), transient=True)
+        self._progress = Progress(
+            *columns, console=Console(stderr=True), transient=True, redirect_stdout=False
+        )
         self._task = self._progress.add_task("inferred", total=total)
 
     def __enter__(self) -> Self:
@@ -170,8 +172,8 @@ class _Bar:
         self._progress.advance(self._task, count)
 
 
-def _progress(total: int) -> AbstractContextManager[_Bar | _Silent]:
-    if not sys.stderr.isatty():
+def _progress(total: int, *, sharing: bool) -> AbstractContextManager[_Bar | _Silent]:
+    if not sys.stderr.isatty() or sharing:  # lines of results on the same terminal are progress enough
         return nullcontext(_Silent())
     try:
         return _Bar(total)

@@ -15,7 +15,7 @@ from agent.errors import EXIT_FAILED, AgentError, ConfigInvalid
 VERBS = ("run", "demo", "check", "doctor", "status", "infer", "version")
 
 _DESCRIPTION = (
-    "Runs quantized TFLite models on cameras and sensors, keeps every result, and delivers it over MQTT."
+    "Runs quantized TFLite models on a stream of frames, keeps every result, and delivers it over MQTT."
 )
 _EPILOG = """\
 first steps:

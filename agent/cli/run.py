@@ -32,10 +32,15 @@ exit codes: 0 stopped, 1 failed, 2 usage, 78 the configuration must be changed f
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
-    parser.add_argument("--config", "-c", type=Path, default=Path(DEFAULT_CONFIG), metavar="FILE")
     parser.add_argument(
-        "--exit-when-ended", action="store_true", help="stop when every source is over and all is delivered"
+        "--config",
+        "-c",
+        type=Path,
+        default=Path(DEFAULT_CONFIG),
+        metavar="FILE",
+        help=f"default {DEFAULT_CONFIG}",
     )
+    parser.add_argument("--exit-when-ended", action="store_true", help="stop when every source is over")
 
 
 def main(arguments: argparse.Namespace) -> int:

@@ -89,7 +89,7 @@ def _lines(status: dict[str, Any]) -> list[str]:
         if one["problem"]:
             lines.append(f"    last problem: {one['problem']}")
     lines.append(
-        f"  store  accepted {store['accepted']}  acknowledged {store['acked']}"
+        f"  store  committed {store['committed']}  acknowledged {store['acked']}"
         f"  waiting {store['backlog']}  {store['bytes'] / 1e6:.1f} MB in {store['path']}"
     )
     if store["problem"]:

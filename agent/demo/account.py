@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 
 _NEXT = """\
 next:
-  edge-agent doctor                            is this machine fit?
-  edge-agent infer glyphs PICTURE...           a model on your own pictures
-  edge-agent run --config agent.toml           the agent; docs/configuration.md has an example"""
+  {me} doctor                        is this machine fit?
+  {me} infer glyphs PICTURE...       a model on your own pictures
+  {me} run --config agent.toml       the agent; docs/configuration.md has an example"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,8 +118,8 @@ class Account:
         """All fields, under their names."""
         return asdict(self)
 
-    def for_people(self) -> str:
-        """Some lines to read."""
+    def for_people(self, me: str) -> str:
+        """Some lines to read; ``me`` is how to call the program."""
         verdict = "every result arrived exactly once, and every frame is accounted for"
         frames = f"{self.frames} captured = {self.inferred} inferred + {self.gated} gated"
         frames += f" + {self.dropped} dropped + {self.failed} failed + {self.lost_frames} lost"
@@ -135,4 +135,4 @@ class Account:
             "speed": speed,
             "so": verdict if self.good else "SOMETHING IS WRONG: please report it",
         }
-        return "\n".join(["", *(f"{name:<8} {text}" for name, text in rows.items()), "", _NEXT])
+        return "\n".join(["", *(f"{name:<8} {text}" for name, text in rows.items()), "", _NEXT.format(me=me)])

@@ -127,7 +127,10 @@ class Broker:
             )
         command = [sys.executable, "-I", "-m", "agent.demo.tether", str(os.getpid()), *self._command()]
         with (self._folder / "broker.log").open("wb") as log:
-            self._program = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+            # A session of its own: the terminal's ^C is the demo's, which still needs its broker.
+            self._program = subprocess.Popen(
+                command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
+            )
         give_up = time.monotonic() + _START_S
         while not answers(self.port):
             ended = self._program.poll() is not None

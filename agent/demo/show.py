@@ -54,9 +54,9 @@ def _line(status: dict[str, Any] | None, *, broker_up: bool) -> str:
     pipeline, store = status["pipelines"][0], status["store"]
     link = status["link"]["state"] if broker_up else "broker cut"
     return (
-        f"{pipeline['fps']:5.1f} fps | infer p50 {pipeline['infer_p50_ms']:.2f} p99"
-        f" {pipeline['infer_p99_ms']:.2f} ms | rows {store['accepted']} | backlog {store['backlog']}"
-        f" | acked {store['acked']} | worker {pipeline['state']}, restarts {pipeline['restarts']} | {link}"
+        f"{link:<10} | backlog {store['backlog']:<5} | worker {pipeline['state']:<8}"
+        f" restarts {pipeline['restarts']} | {pipeline['fps']:4.1f} fps"
+        f" | p50 {pipeline['infer_p50_ms']:.2f} ms | stored {store['committed']} | acked {store['acked']}"
     )
 
 

@@ -111,8 +111,8 @@ def open_database(path: Path, form: Format, *, patience_s: float = 0.0) -> sqlit
         StoreBusy: it cannot be opened for now.
         FolderUnusable: it is damaged, not of this kind, or of another version.
     """
-    fresh = not path.exists()
     with refusals("open", path), ExitStack() as undo:
+        fresh = not path.exists()
         db = _connect(path, "mode=rwc", patience_s)
         undo.callback(db.close)
         _set_up(db, form)

@@ -169,7 +169,8 @@ class Lane:
                 self._account(run, counts.ledger())
                 if isinstance(message, messages.Ended):
                     run.ended = True
-                    emit(Event.SOURCE_ENDED, self.name, remark=message.remark)
+                    if self.state is not State.STOPPING:
+                        emit(Event.SOURCE_ENDED, self.name, remark=message.remark)
             case messages.Fault():
                 self.fault = run.fault = message
 

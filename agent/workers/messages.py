@@ -200,4 +200,5 @@ def parse(packet: bytes) -> Ready | Opened | Lost | Results | Ended | Fault:
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         where = ".".join(map(str, first["loc"]))
-        raise MessageInvalid("read packet", f"from worker ({where})", first["msg"]) from error
+        safe = where.encode("unicode_escape").decode("ascii")[:200]
+        raise MessageInvalid("read packet", f"from worker ({safe})", first["msg"]) from error

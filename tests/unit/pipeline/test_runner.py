@@ -1,158 +1,26 @@
-"""The infer thread with small real parts: scripted frames, a model that adds one, a decoder that reads it."""
+"""The infer thread, against the small parts of tests/simulators/small_runner.py."""
 
 from __future__ import annotations
 
 import itertools
-import json
 import threading
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from agent.errors import BackendFault, InputRejected, SourceLost
+from agent.errors import BackendFault, SourceLost
 from agent.ledger import Ledger
-from agent.pipeline.capture import Capture
-from agent.pipeline.runner import Runner
-from agent.pipeline.slot import BUFFERS, Slot
-from agent.types import Phase, Result, TensorSpec
+from agent.types import Phase
 from agent.workers.ipc import MAX_PACKET
-from tests.simulators.scripted_source import ScriptedSource
+from tests.simulators.small_runner import BAD, FAULTY, LONG, UNDECODABLE, WRONG, Bench, Watch
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable
 
-    from agent.pipeline.slot import Item
-    from agent.types import Array, Frame, FrameInfo
     from tests.simulators.scripted_source import Step
-
-BAD = InputRejected("read picture", "b.jpg", "it is torn", "Copy it again")
-FAULTY, UNDECODABLE, WRONG, LONG = 900, 901, 902, 903
-"""Frames with this content make the model fail, the decoder fail, the model reject, the result grow long."""
-
-
-class AddOne:
-    """A backend."""
-
-    inputs = outputs = (TensorSpec("x", "float32", (2,)),)
-    runtime, delegate, delegated = "python", "cpu", (0, 1)
-
-    def __init__(self, seconds: float) -> None:
-        self.seconds = seconds
-
-    def infer(self, tensors: Sequence[Array]) -> Sequence[Array]:
-        if tensors[0][0] == FAULTY:
-            raise BackendFault("run model", "m", "the delegate is gone")
-        if tensors[0][0] == WRONG:
-            raise InputRejected("run model", "m", "wrong shape")
-        time.sleep(self.seconds)
-        return (tensors[0] + 1,)
-
-    def close(self) -> None: ...
-
-
-class Watch(AddOne):
-    """A clock that moves while the model runs, and only then."""
-
-    now = 1000.0
-
-    def monotonic(self) -> float:
-        return self.now
-
-    def monotonic_ns(self) -> int:
-        return round(self.now * 1e9)
-
-    def infer(self, tensors: Sequence[Array]) -> Sequence[Array]:
-        self.now += self.seconds
-        return tensors
-
-
-class Read:
-    """A decoder."""
-
-    def __init__(self, padding: int) -> None:
-        self.padding = padding
-
-    def decode(self, outputs: Sequence[Array], frame: FrameInfo) -> Result:
-        value = outputs[0][0]
-        if value == UNDECODABLE + 1:
-            raise InputRejected("decode", "x", "no such class")
-        size = 60_000 if value == LONG + 1 else self.padding
-        return Result("sum", ({"value": np.float32(value), "of": frame.seq, "pad": "x" * size},))
-
-
-class Bench:
-    """A runner with its pipeline, and the packets that it sent, with the time and the phase of each."""
-
-    def __init__(
-        self, script: Iterable[Step], *, live: bool = False, seconds: float = 0.0, padding: int = 0
-    ) -> None:
-        self.slot = Slot()
-        self.stop = threading.Event()
-        self.packets: list[tuple[Ledger, list[dict[str, Any]]]] = []
-        self.sizes: list[int] = []
-        self.times: list[float] = []
-        self.beats: list[Phase] = []
-        self.drawn: list[tuple[int, float]] = []
-        self.source = ScriptedSource(script, live=live)
-        buffers = [np.zeros(2, np.float32) for _ in range(BUFFERS)]
-        capture = Capture(
-            open_source=lambda _: self.source,
-            prepare=self.prepare,
-            buffers=buffers,
-            slot=self.slot,
-            reporter=self,
-            beat=lambda _: None,
-            stop=self.stop,
-            once=True,
-            keep_pixels=True,
-        )
-        self.runner = Runner(
-            capture=capture,
-            slot=self.slot,
-            backend=AddOne(seconds),
-            decoder=Read(padding),
-            buffers=buffers,
-            outlet=self,
-            beat=self.beats.append,
-            draw=self.draw,
-        )
-
-    def run(self) -> str:
-        """Run it; however that ends, let the capture thread go."""
-        try:
-            return self.runner.run()
-        finally:
-            self.stop.set()
-            deadline = time.monotonic() + 2
-            while not self.slot.over and time.monotonic() < deadline:
-                if item := self.slot.take(0.01):
-                    self.slot.settle(item)
-
-    def prepare(self, frame: Frame, into: Array) -> None:
-        np.copyto(into, frame.data)
-
-    def opened(self, *, live: bool) -> None: ...
-
-    def lost(self, problem: str) -> None: ...
-
-    def captured(self, count: int) -> None: ...
-
-    def results(self, ledger: Ledger, records: Sequence[bytes]) -> None:
-        assert self.beats[-1] is Phase.SEND
-        self.packets.append((ledger, [json.loads(record) for record in records]))
-        self.sizes.append(sum(map(len, records)))
-        self.times.append(time.monotonic())
-
-    def draw(self, pixels: Array, item: Item, result: Result) -> None:
-        self.drawn.append((item.info.seq, float(pixels[0])))
-
-    @property
-    def records(self) -> list[dict[str, Any]]:
-        return [record for _, records in self.packets for record in records]
 
 
 def test_every_frame_of_a_recording_has_its_record() -> None:
@@ -269,19 +137,18 @@ def test_a_result_that_is_followed_by_nothing_leaves_soon() -> None:
 
 @settings(max_examples=40, deadline=None)
 @given(
-    st.lists(st.sampled_from([1, 2, 3, BAD, UNDECODABLE, WRONG, LONG]), max_size=60), st.integers(0, 30_000)
+    st.lists(st.sampled_from([1, 2, 3, BAD, UNDECODABLE, WRONG, LONG]), max_size=60), st.integers(0, 57_000)
 )
-def test_every_ledger_goes_with_all_its_records_in_a_packet_that_fits(
-    script: list[Step], padding: int
-) -> None:
-    bench = Bench(script, padding=padding)
+@example([1, 2, 3], 55_000)
+def test_every_ledger_goes_with_all_its_records_in_a_packet_that_fits(script: list[Step], size: int) -> None:
+    bench = Bench(script, sizes={1: 10, 2: 20_000, 3: size})
     bench.run()
     told = 0
-    for (ledger, records), size in zip(bench.packets, bench.sizes, strict=True):
+    for (ledger, records), sent in zip(bench.packets, bench.sizes, strict=True):
         told += len(records)
         assert ledger.balanced
         assert ledger.settled == told
-        assert size + len(records) < MAX_PACKET - 2048
+        assert sent + len(records) < MAX_PACKET - 2048
     assert told == len(script)
     assert [record["frame"] for record in bench.records] == list(range(len(script)))
 

@@ -1,0 +1,204 @@
+"""The agent as a program, on the synthetic camera: started, asked, stopped, killed, and told nonsense."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from agent.control import ask
+from agent.errors import AgentError
+from agent.store.folder import DataFolder
+from agent.store.inspect import epoch_accounts
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+CONFIG = """
+[store]
+path = "data"
+[[pipelines]]
+name = "cam"
+model = "glyphs"
+source = {{ kind = "synthetic", {source} }}
+{more}
+"""
+
+
+def write(folder: Path, source: str = "fps = 100", more: str = "") -> Path:
+    path = folder / "agent.toml"
+    path.write_text(CONFIG.format(source=source, more=more))
+    return path
+
+
+def command(*words: str) -> subprocess.CompletedProcess[str]:
+    program = [sys.executable, "-m", "agent.cli.main", *words]
+    return subprocess.run(program, capture_output=True, text=True, timeout=60, check=False)
+
+
+@contextmanager
+def running(config: Path) -> Iterator[subprocess.Popen[bytes]]:
+    program = [sys.executable, "-m", "agent.cli.main", "run", "--config", str(config)]
+    process = subprocess.Popen(program, stderr=subprocess.PIPE)
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def status(folder: Path) -> dict[str, Any]:
+    pipeline: dict[str, Any] = ask(folder / "data" / "agent.sock", {"op": "status"})["pipelines"][0]
+    return pipeline
+
+
+def wait_for(folder: Path, good: Callable[[dict[str, Any]], bool], seconds: float = 20.0) -> dict[str, Any]:
+    give_up = time.monotonic() + seconds
+    while time.monotonic() < give_up:
+        try:
+            found = status(folder)
+        except AgentError:
+            found = {}  # it does not listen yet
+        if found and good(found):
+            return found
+        time.sleep(0.02)
+    pytest.fail("it did not come to that")
+
+
+def infers(pipeline: dict[str, Any]) -> bool:
+    return bool(pipeline["ledger"]["inferred"] >= 10)
+
+
+def alive(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
+    except OSError:
+        return False
+
+
+def test_a_stop_leaves_everything_committed_and_a_second_agent_is_refused(tmp_path: Path) -> None:
+    config = write(tmp_path)
+    with running(config) as process:
+        wait_for(tmp_path, infers)
+        second = command("run", "--config", str(config))
+        assert second.returncode == 1
+        assert f"another agent holds it (pid {process.pid})" in second.stderr
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(20) == 0
+    with DataFolder(tmp_path / "data"):
+        [account] = epoch_accounts(tmp_path / "data")
+    assert account.last >= 10
+    assert not (tmp_path / "data" / "agent.sock").exists()
+
+
+def test_a_killed_worker_is_replaced_within_two_seconds_and_its_loss_is_counted(tmp_path: Path) -> None:
+    with running(write(tmp_path)):
+        before = wait_for(tmp_path, infers)
+        os.kill(before["pid"], signal.SIGKILL)
+        killed = time.monotonic()
+        after = wait_for(
+            tmp_path,
+            lambda now: now["restarts"] == 1 and now["ledger"]["inferred"] > before["ledger"]["inferred"] + 5,
+        )
+        assert time.monotonic() - killed < 2.0
+        assert after["balanced"]
+
+
+def test_a_worker_that_hangs_is_killed_at_its_deadline(tmp_path: Path) -> None:
+    config = write(tmp_path, more="[deadlines]\ncapture_s = 1.0\ninvoke_s = 1.0\n")
+    with running(config):
+        before = wait_for(tmp_path, infers)
+        os.kill(before["pid"], signal.SIGSTOP)
+        after = wait_for(tmp_path, lambda now: now["restarts"] == 1 and now["state"] == "running")
+        assert after["pid"] != before["pid"]
+        assert after["balanced"]
+        assert not alive(before["pid"])
+
+
+@pytest.mark.parametrize("stopped", [False, True], ids=["working", "hanging"])
+def test_no_worker_survives_its_supervisor(tmp_path: Path, *, stopped: bool) -> None:
+    with running(write(tmp_path)) as process:
+        pid = wait_for(tmp_path, infers)["pid"]
+        if stopped:
+            os.kill(pid, signal.SIGSTOP)
+        process.kill()
+        process.wait()
+        give_up = time.monotonic() + 3
+        while alive(pid) and time.monotonic() < give_up:
+            time.sleep(0.01)
+        assert not alive(pid)
+
+
+def test_the_agent_ends_when_its_data_folder_is_taken_away(tmp_path: Path) -> None:
+    with running(write(tmp_path)) as process:
+        wait_for(tmp_path, infers)
+        (tmp_path / "data").rename(tmp_path / "gone")
+        _, errors = process.communicate(timeout=30)
+    assert process.returncode == 1
+    assert b"it was removed or replaced while the agent ran" in errors
+
+
+@pytest.mark.parametrize(
+    ("source", "more", "code", "said"),
+    [
+        (
+            "fps = -1",
+            "",
+            78,
+            "agent.toml:7: pipelines.0.source.fps: Input should be greater than or equal to 0",
+        ),
+        ("fsp = 1", "", 78, "agent.toml:7: pipelines.0.source.fsp: there is no such key"),
+        ("fps = 1", "[mqtt]\nprot = 1\n", 78, "mqtt.prot: there is no such key"),
+        ("fps = 1", "task = 'detection'\n", 78, "the task wants four outputs"),
+        ("fps = 1", "task = 'poems'\n", 78, "pipelines.0.task: there is no 'poems'"),
+    ],
+)
+def test_a_wrong_configuration_is_told_in_one_line(
+    tmp_path: Path, source: str, more: str, code: int, said: str
+) -> None:
+    config = write(tmp_path, source, more)
+    for verb in ("check", "run"):
+        found = command(verb, "--config", str(config))
+        assert found.returncode == code, found.stderr
+        assert "Traceback" not in found.stderr
+        assert sum(said in line for line in found.stderr.splitlines()) == 1, found.stderr
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "said"),
+    [
+        ("none.tflite", None, "there is no such file"),
+        ("empty.tflite", b"", "the file is empty"),
+        ("short.tflite", b"\x1c\0\0\0TFL3", "truncated"),
+        ("text.tflite", b"hello, I am a poem" * 9, "not a TFLite model"),
+    ],
+)
+def test_a_bad_model_is_told_in_one_line(tmp_path: Path, name: str, content: bytes | None, said: str) -> None:
+    if content is not None:
+        (tmp_path / name).write_bytes(content)
+    golden = Path(__file__).parents[2] / "models" / "glyphs" / "golden" / "0.npy"
+    found = command("infer", str(tmp_path / name), str(golden), "--task", "tensor")
+    assert found.returncode == 1
+    assert len(found.stderr.splitlines()) == 1, found.stderr
+    assert said in found.stderr
+    assert not found.stdout
+
+
+def test_an_unreadable_picture_fails_alone(tmp_path: Path) -> None:
+    golden = Path(__file__).parents[2] / "models" / "glyphs" / "golden" / "0.npy"
+    bad = tmp_path / "bad.png"
+    bad.write_bytes(b"no picture")
+    found = command("infer", "glyphs", str(golden), str(bad), str(golden))
+    assert found.returncode == 1
+    lines = [json.loads(line) for line in found.stdout.splitlines()]
+    assert [line["kind"] for line in lines] == ["classification", "failed", "classification"]
+    assert str(bad) in lines[1]["error"]
+    assert not found.stderr

@@ -8,11 +8,27 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from agent.clock import Clock
-    from agent.workers.lane import Lane
-    from agent.workers.messages import Record
+    from agent.ledger import Ledger
+    from agent.workers.messages import Ready, Record
 
 _NOTE_S = 10.0
 """A ledger that moves without results is sent at most so often."""
+
+
+class Lane(Protocol):
+    """What the recorder looks at of a lane."""
+
+    @property
+    def name(self) -> str:
+        """The pipeline's name."""
+
+    @property
+    def ready(self) -> Ready | None:
+        """What the worker said of its model."""
+
+    @property
+    def ledger(self) -> Ledger:
+        """The pipeline's accounts, as of the last message."""
 
 
 class Store(Protocol):

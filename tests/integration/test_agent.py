@@ -1,0 +1,187 @@
+"""The agent as a process: it is asked, killed and stopped, and its accounts are read afterwards."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import time
+from typing import TYPE_CHECKING, Any
+
+import cv2
+import numpy as np
+import pytest
+
+from tests.simulators.running_agent import CAMERA, PROGRAM, RunningAgent, alive, until_gone
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+HASTE = "[deadlines]\ncapture_s = 0.6\ninvoke_s = 0.6\n"
+FRAMES = 3000
+
+
+def balanced(ledger: dict[str, Any]) -> bool:
+    ends = sum(ledger["dropped"].values()) + sum(ledger["failed"].values())
+    settled = ledger["inferred"] + ledger["gated"] + ledger["lost"] + ends
+    return bool(ledger["captured"] == settled + ledger["in_flight"])
+
+
+def results(records: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [record for record in records if record["kind"] != "ledger"]
+
+
+def edge_agent(*arguments: object) -> subprocess.CompletedProcess[str]:
+    command = [*PROGRAM, *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+
+
+@pytest.fixture
+def video(tmp_path: Path) -> Path:
+    path = tmp_path / "frames.avi"
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"MJPG"), 30, (64, 64))
+    for number in range(FRAMES):
+        writer.write(np.full((64, 64, 3), number % 256, np.uint8))
+    writer.release()
+    return path
+
+
+def test_an_agent_answers_keeps_its_folder_to_itself_and_commits_all_at_the_end(tmp_path: Path) -> None:
+    with RunningAgent(tmp_path) as agent:
+        agent.until_inferred(20)
+        asked = edge_agent("status", "--config", agent.config, "--json")
+        status = json.loads(asked.stdout)
+        [pipeline] = status["pipelines"]
+        assert asked.returncode == 0
+        assert (pipeline["name"], pipeline["state"], pipeline["restarts"]) == ("door", "running", 0)
+        assert pipeline["model"].startswith("glyphs@")
+        assert pipeline["balanced"]
+        assert pipeline["fps"] > 1
+        assert 0 < pipeline["infer_p50_ms"] <= pipeline["infer_p99_ms"]
+        assert status["link"] == {"state": "none"}
+        assert status["store"]["path"] == str(agent.data)
+
+        told = edge_agent("status", "--config", agent.config)
+        assert told.returncode == 0
+        assert "door" in told.stdout
+        assert "running" in told.stdout
+
+        second = edge_agent("run", "--config", agent.config)
+        assert second.returncode == 1
+        assert f"another agent holds it (pid {agent.process.pid})" in second.stderr
+        assert len(second.stderr.splitlines()) == 1
+
+        before = agent.pipeline()["ledger"]
+        assert agent.end() == 0
+    records, ledger = agent.stored()
+    assert balanced(ledger)
+    assert (ledger["in_flight"], ledger["lost"]) == (0, 0)
+    assert ledger["inferred"] == len(results(records)) >= before["inferred"]
+    assert not agent.control.exists()
+    gone = edge_agent("status", "--config", agent.config)
+    assert (gone.returncode, len(gone.stderr.splitlines())) == (1, 1)
+    assert "Start it with: edge-agent run" in gone.stderr
+
+
+def test_a_killed_worker_is_back_within_two_seconds_and_what_it_took_is_counted(tmp_path: Path) -> None:
+    took = []
+    with RunningAgent(tmp_path) as agent:
+        for restarts in (1, 2):
+            agent.until_inferred()
+            pid = agent.worker
+            inferred = agent.pipeline()["ledger"]["inferred"]
+            began = time.monotonic()
+            os.kill(pid, signal.SIGKILL)
+            status = agent.until(lambda p, n=inferred, old=pid: p["ledger"]["inferred"] > n + 3 and p["pid"] != old)  # type: ignore[misc]
+            took.append(time.monotonic() - began)
+            assert status["restarts"] == restarts
+            assert balanced(status["ledger"])
+        assert agent.end() == 0
+    records, ledger = agent.stored()
+    assert min(took) < 2  # the machine may be busy once
+    assert balanced(ledger)
+    assert ledger["in_flight"] == 0
+    assert ledger["inferred"] == len(results(records))
+    frames = [record["frame"] for record in results(records)]
+    assert frames == sorted(set(frames))
+    assert ledger["captured"] > max(frames)
+    assert agent.log.count("lane.died door problem=ended by SIGKILL") == 2
+
+
+def test_a_hung_worker_is_noticed_killed_and_replaced(tmp_path: Path) -> None:
+    with RunningAgent(tmp_path, more=HASTE) as agent:
+        agent.until_inferred()
+        hung = agent.worker
+        os.kill(hung, signal.SIGSTOP)  # it holds every lock that it has, and SIGTERM does not reach it
+        status = agent.until(lambda p: p["restarts"] == 1 and p["state"] == "running")
+        assert not alive(hung)
+        assert balanced(status["ledger"])
+        agent.until_inferred()
+        assert agent.status()["events"]["lane.hung"] == 1
+        assert agent.end() == 0
+    assert "lane.hung door" in agent.log
+    assert balanced(agent.stored()[1])
+
+
+def test_a_hung_worker_does_not_keep_the_agent_from_stopping(tmp_path: Path) -> None:
+    with RunningAgent(tmp_path) as agent:
+        agent.until_inferred()
+        os.kill(agent.worker, signal.SIGSTOP)
+        agent.process.send_signal(signal.SIGTERM)
+        time.sleep(0.2)
+        assert agent.end() == 0  # asked twice: at once
+        assert until_gone(agent.worker)
+    records, ledger = agent.stored()
+    assert balanced(ledger)
+    assert ledger["inferred"] == len(results(records))
+
+
+@pytest.mark.parametrize("hung", [False, True], ids=["working", "hung"])
+def test_no_worker_survives_its_supervisor_and_what_was_committed_does(tmp_path: Path, hung: bool) -> None:
+    with RunningAgent(tmp_path) as agent:
+        agent.until_inferred(30)
+        if hung:
+            os.kill(agent.worker, signal.SIGSTOP)
+        time.sleep(0.4)  # more than the commit interval
+        assert agent.end(signal.SIGKILL) == -signal.SIGKILL
+        assert until_gone(agent.worker)
+    first, ledger = agent.stored()
+    assert len(results(first)) >= 20
+    assert balanced(ledger)
+    with RunningAgent(tmp_path) as agent:
+        agent.until_inferred()
+        assert agent.status()["store"]["backlog"] >= len(first)
+        assert agent.end() == 0
+    both, _ = agent.stored()
+    assert both[: len(first)] == first
+    assert len(both) > len(first)
+
+
+@pytest.mark.parametrize("kill", [signal.SIGKILL, signal.SIGSEGV, None])
+def test_every_frame_of_a_video_is_inferred_exactly_once(
+    tmp_path: Path, video: Path, kill: signal.Signals | None
+) -> None:
+    source = f'source = {{ kind = "video", path = "{video}" }}'
+    with RunningAgent(tmp_path, source, "", "--exit-when-ended") as agent:
+        if kill:
+            agent.until(lambda p: p["ledger"]["inferred"] > 50)
+            os.kill(agent.worker, kill)
+        assert agent.process.wait(60) == 0
+    records, ledger = agent.stored()
+    assert ("lane.died" in agent.log) == bool(kill)
+    assert [record["frame"] for record in results(records)] == list(range(FRAMES))
+    assert (ledger["captured"], ledger["inferred"], ledger["lost"], ledger["in_flight"]) == (FRAMES, FRAMES, 0, 0)
+
+
+def test_pipelines_fail_alone(tmp_path: Path) -> None:
+    other = '[[pipelines]]\nname = "gate"\nmodel = "no.tflite"\n' + CAMERA
+    with RunningAgent(tmp_path, f"{CAMERA}\n{other}") as agent:
+        agent.until_inferred()
+        by_name = {pipeline["name"]: pipeline for pipeline in agent.status()["pipelines"]}
+        assert by_name["gate"]["state"] == "fatal"
+        assert "there is no such file" in by_name["gate"]["problem"]
+        asked = edge_agent("status", "--config", agent.config)
+        assert asked.returncode == 1
+        assert agent.end() == 0
+    assert agent.log.count("lane.refused gate") == 1

@@ -1,0 +1,73 @@
+"""What goes into the store, and with which ledgers: rule [record-2] of docs/protocol.md."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from agent.ledger import Ledger
+from agent.recorder import Recorder
+from agent.workers.messages import Record
+from tests.simulators.clocks import ManualClock
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from agent.workers.messages import Ready
+
+
+class Lane:
+    """As much of a lane as a recorder looks at."""
+
+    name = "door"
+    ready: Ready | None = None
+    ledger = Ledger()
+
+
+class Store:
+    """Keeps what it is given."""
+
+    def __init__(self) -> None:
+        self.puts: list[tuple[list[Mapping[str, Any]], Mapping[str, Mapping[str, Any]]]] = []
+
+    def put(self, records: Sequence[Mapping[str, Any]], ledgers: Mapping[str, Mapping[str, Any]]) -> None:
+        self.puts.append((list(records), ledgers))
+
+
+def made() -> tuple[Recorder, Lane, Store]:
+    lane, store = Lane(), Store()
+    return Recorder(store, [lane], ManualClock()), lane, store
+
+
+def test_records_go_with_the_ledger_that_includes_them() -> None:
+    recorder, lane, store = made()
+    lane.ledger = Ledger(captured=1, inferred=1)
+    record = Record(frame=0, captured_ns=5, kind="classification", items=[])
+    recorder.keep(lane, [record])
+    [([kept], ledgers)] = store.puts
+    assert kept["pipeline"] == "door"
+    assert kept["frame"] == 0
+    assert ledgers["door"]["inferred"] == 1
+
+
+def test_a_ledger_that_moves_without_a_result_is_noted_once_and_not_too_often() -> None:
+    recorder, lane, store = made()
+    recorder.tick(100.0)
+    assert store.puts == []  # nothing was captured
+    lane.ledger = Ledger(captured=3, failed={"decode": 3})
+    recorder.tick(105.0)
+    assert store.puts == []
+    recorder.tick(110.0)
+    [([note], _)] = store.puts
+    assert note["kind"] == "ledger"
+    assert note["items"] == [lane.ledger.to_json()]
+    recorder.tick(120.0)
+    assert len(store.puts) == 1
+
+
+def test_what_a_crash_took_is_noted_at_once() -> None:
+    recorder, lane, store = made()
+    lane.ledger = Ledger(captured=2, inferred=1, lost=1)
+    recorder.note(lane)
+    recorder.note(lane)
+    [([note], ledgers)] = store.puts
+    assert note["items"][0]["lost"] == ledgers["door"]["lost"] == 1

@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import time
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import cv2
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 HASTE = "[deadlines]\ncapture_s = 0.6\ninvoke_s = 0.6\n"
-FRAMES = 3000
+FRAMES = 2000
 
 
 def balanced(ledger: dict[str, Any]) -> bool:
@@ -32,6 +33,10 @@ def results(records: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return [record for record in records if record["kind"] != "ledger"]
 
 
+def is_back(restarts: int, pipeline: dict[str, Any]) -> bool:
+    return bool(pipeline["restarts"] == restarts and pipeline["state"] == "running")
+
+
 def edge_agent(*arguments: object) -> subprocess.CompletedProcess[str]:
     command = [*PROGRAM, *map(str, arguments)]
     return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
@@ -40,9 +45,9 @@ def edge_agent(*arguments: object) -> subprocess.CompletedProcess[str]:
 @pytest.fixture
 def video(tmp_path: Path) -> Path:
     path = tmp_path / "frames.avi"
-    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"MJPG"), 30, (64, 64))
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"MJPG"), 30, (320, 240))
     for number in range(FRAMES):
-        writer.write(np.full((64, 64, 3), number % 256, np.uint8))
+        writer.write(np.full((240, 320, 3), number % 256, np.uint8))
     writer.release()
     return path
 
@@ -89,13 +94,11 @@ def test_a_killed_worker_is_back_within_two_seconds_and_what_it_took_is_counted(
     with RunningAgent(tmp_path) as agent:
         for restarts in (1, 2):
             agent.until_inferred()
-            pid = agent.worker
-            inferred = agent.pipeline()["ledger"]["inferred"]
             began = time.monotonic()
-            os.kill(pid, signal.SIGKILL)
-            status = agent.until(lambda p, n=inferred, old=pid: p["ledger"]["inferred"] > n + 3 and p["pid"] != old)  # type: ignore[misc]
+            os.kill(agent.worker, signal.SIGKILL)
+            status = agent.until(partial(is_back, restarts))
+            agent.until_inferred(1)
             took.append(time.monotonic() - began)
-            assert status["restarts"] == restarts
             assert balanced(status["ledger"])
         assert agent.end() == 0
     records, ledger = agent.stored()
@@ -114,7 +117,7 @@ def test_a_hung_worker_is_noticed_killed_and_replaced(tmp_path: Path) -> None:
         agent.until_inferred()
         hung = agent.worker
         os.kill(hung, signal.SIGSTOP)  # it holds every lock that it has, and SIGTERM does not reach it
-        status = agent.until(lambda p: p["restarts"] == 1 and p["state"] == "running")
+        status = agent.until(partial(is_back, 1))
         assert not alive(hung)
         assert balanced(status["ledger"])
         agent.until_inferred()
@@ -171,7 +174,7 @@ def test_every_frame_of_a_video_is_inferred_exactly_once(
     records, ledger = agent.stored()
     assert ("lane.died" in agent.log) == bool(kill)
     assert [record["frame"] for record in results(records)] == list(range(FRAMES))
-    assert (ledger["captured"], ledger["inferred"], ledger["lost"], ledger["in_flight"]) == (FRAMES, FRAMES, 0, 0)
+    assert ledger == {**ledger, "captured": FRAMES, "inferred": FRAMES, "lost": 0, "in_flight": 0}
 
 
 def test_pipelines_fail_alone(tmp_path: Path) -> None:

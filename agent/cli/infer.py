@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from agent.cli.numbers import number
 from agent.config import Deadlines
-from agent.errors import EXIT_FAILED, EXIT_OK, InputRejected
+from agent.errors import EXIT_FAILED, EXIT_OK, AgentError, InputRejected
 from agent.foreground import Foreground
 from agent.sources._listing import list_files
 from agent.workers.messages import LaneSpec, Record
@@ -17,6 +17,8 @@ from agent.workers.messages import LaneSpec, Record
 if TYPE_CHECKING:
     import argparse
     from contextlib import AbstractContextManager
+
+    from agent.workers.messages import Fault
 
 HELP = "run a model on images or arrays"
 DESCRIPTION = """\
@@ -87,7 +89,7 @@ def main(arguments: argparse.Namespace) -> int:
     left = dict(enumerate(files))
     bad = 0
     with _progress(len(files), sharing=sys.stdout.isatty()) as progress:
-        for records in Foreground(spec, Deadlines()).run():
+        for records in Foreground(spec, Deadlines(), explain=_refusal).run():
             for record in records:
                 left.pop(record.frame, None)
                 bad += record.kind == "failed"
@@ -96,6 +98,11 @@ def main(arguments: argparse.Namespace) -> int:
     for frame, name in left.items():
         print(show(_lost(frame, name)), flush=True)
     return EXIT_FAILED if bad or left else EXIT_OK
+
+
+def _refusal(fault: Fault) -> AgentError:
+    """Word a worker's refusal: there is no configuration here that could be wrong."""
+    return AgentError(fault.op, fault.subject, fault.problem, fault.hint)
 
 
 def speakable(name: str) -> None:

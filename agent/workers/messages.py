@@ -200,5 +200,5 @@ def parse(packet: bytes) -> Ready | Opened | Lost | Results | Ended | Fault:
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         where = ".".join(map(str, first["loc"]))
-        safe = where.encode("unicode_escape").decode("ascii")[:200]
-        raise MessageInvalid("read packet", f"from worker ({safe})", first["msg"]) from error
+        where, problem = (text.encode("unicode_escape").decode()[:200] for text in (where, first["msg"]))
+        raise MessageInvalid("read packet", f"from worker ({where})", problem) from error

@@ -1,10 +1,8 @@
-"""The agent as a program, on the synthetic camera: started, asked, stopped, killed, and told nonsense."""
+"""The agent as a program, told nonsense, or robbed of its folder."""
 
 from __future__ import annotations
 
 import json
-import os
-import signal
 import subprocess
 import sys
 import time
@@ -16,8 +14,6 @@ import pytest
 
 from agent.control import ask
 from agent.errors import AgentError
-from agent.store.folder import DataFolder
-from agent.store.inspect import epoch_accounts
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -75,66 +71,6 @@ def wait_for(folder: Path, good: Callable[[dict[str, Any]], bool], seconds: floa
 
 def infers(pipeline: dict[str, Any]) -> bool:
     return bool(pipeline["ledger"]["inferred"] >= 10)
-
-
-def alive(pid: int) -> bool:
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
-    except OSError:
-        return False
-
-
-def test_a_stop_leaves_everything_committed_and_a_second_agent_is_refused(tmp_path: Path) -> None:
-    config = write(tmp_path)
-    with running(config) as process:
-        wait_for(tmp_path, infers)
-        second = command("run", "--config", str(config))
-        assert second.returncode == 1
-        assert f"another agent holds it (pid {process.pid})" in second.stderr
-        process.send_signal(signal.SIGTERM)
-        assert process.wait(20) == 0
-    with DataFolder(tmp_path / "data"):
-        [account] = epoch_accounts(tmp_path / "data")
-    assert account.last >= 10
-    assert not (tmp_path / "data" / "agent.sock").exists()
-
-
-def test_a_killed_worker_is_replaced_within_two_seconds_and_its_loss_is_counted(tmp_path: Path) -> None:
-    with running(write(tmp_path)):
-        before = wait_for(tmp_path, infers)
-        os.kill(before["pid"], signal.SIGKILL)
-        killed = time.monotonic()
-        after = wait_for(
-            tmp_path,
-            lambda now: now["restarts"] == 1 and now["ledger"]["inferred"] > before["ledger"]["inferred"] + 5,
-        )
-        assert time.monotonic() - killed < 2.0
-        assert after["balanced"]
-
-
-def test_a_worker_that_hangs_is_killed_at_its_deadline(tmp_path: Path) -> None:
-    config = write(tmp_path, more="[deadlines]\ncapture_s = 1.0\ninvoke_s = 1.0\n")
-    with running(config):
-        before = wait_for(tmp_path, infers)
-        os.kill(before["pid"], signal.SIGSTOP)
-        after = wait_for(tmp_path, lambda now: now["restarts"] == 1 and now["state"] == "running")
-        assert after["pid"] != before["pid"]
-        assert after["balanced"]
-        assert not alive(before["pid"])
-
-
-@pytest.mark.parametrize("stopped", [False, True], ids=["working", "hanging"])
-def test_no_worker_survives_its_supervisor(tmp_path: Path, *, stopped: bool) -> None:
-    with running(write(tmp_path)) as process:
-        pid = wait_for(tmp_path, infers)["pid"]
-        if stopped:
-            os.kill(pid, signal.SIGSTOP)
-        process.kill()
-        process.wait()
-        give_up = time.monotonic() + 3
-        while alive(pid) and time.monotonic() < give_up:
-            time.sleep(0.01)
-        assert not alive(pid)
 
 
 def test_the_agent_ends_when_its_data_folder_is_taken_away(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from contextlib import closing
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from agent.blocks import unpack
@@ -17,7 +18,6 @@ from agent.store.segment import Segment
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
 PROGRAM = [sys.executable, "-m", "agent.cli.main"]
 CAMERA = 'source = { kind = "synthetic", width = 160, height = 120, fps = 50 }'
@@ -119,10 +119,10 @@ class RunningAgent:
 def alive(pid: int) -> bool:
     """Whether a process is there and no zombie."""
     try:
-        with open(f"/proc/{pid}/stat") as file:
-            return file.read().rpartition(")")[2].split()[0] not in "ZX"
-    except FileNotFoundError:
+        stat = Path(f"/proc/{pid}/stat").read_text()
+    except (FileNotFoundError, ProcessLookupError):
         return False
+    return stat.rpartition(")")[2].split()[0] not in "ZX"
 
 
 def until_gone(pid: int, timeout_s: float = 5.0) -> bool:

@@ -72,7 +72,7 @@ def since(before: Holdings, grace_s: float = GRACE_S) -> list[str]:
 
 
 def orphans(grace_s: float = GRACE_S) -> list[str]:
-    """Name worker processes whose supervisor is gone, whoever started it."""
+    """Name worker processes of this environment whose supervisor is gone, whoever started it."""
     return _settle(_orphans, grace_s)
 
 
@@ -91,7 +91,8 @@ def _orphans() -> list[str]:
     return [
         f"worker {pid} without its supervisor: {command!r}"
         for pid, parent, command in _processes()
-        if _WORKER in command and command.split()[-1] != str(parent)
+        # Those of another environment are another run's business.
+        if command.startswith(sys.executable) and _WORKER in command and command.split()[-1] != str(parent)
     ]
 
 

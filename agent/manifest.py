@@ -72,10 +72,24 @@ class Post(BaseModel):
         return dict(self.model_extra or {})
 
 
+class Golden(_Part):
+    """An input, and what the model must make of it; see ``agent.golden`` for how the two are compared.
+
+    ``input`` is a file of the bundle that the ``images`` source reads, ``sha256`` its hash. ``expect`` holds
+    the items of the result, each with the keys that matter, and ``tol`` says how far their numbers may be
+    off: runtimes and processors round differently.
+    """
+
+    input: RelativePath
+    sha256: Sha256
+    expect: tuple[dict[str, Any], ...] = Field(max_length=200)
+    tol: float = Field(gt=0, le=1)
+
+
 class Manifest(_Part):
     """A bundle, schema 1.
 
-    ``golden`` and ``runtime`` are kept as they stand: proving reads them, loading does not.
+    ``runtime`` is what the golden answers were recorded with; it is kept as it stands.
     """
 
     schema_: Literal[1] = Field(alias="schema")
@@ -87,7 +101,7 @@ class Manifest(_Part):
     labels: FileRef | None = None
     pre: Pre = Pre()
     post: Post | None = None
-    golden: tuple[dict[str, Any], ...] = Field(default=(), max_length=64)
+    golden: tuple[Golden, ...] = Field(default=(), max_length=64)
     runtime: dict[str, Any] | Line | None = None
 
     @property

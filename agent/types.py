@@ -86,6 +86,14 @@ class TensorSpec:
 
 
 @dataclass(frozen=True, slots=True)
+class Signature:
+    """The tensors that a model takes and gives, each in the model's own order."""
+
+    inputs: tuple[TensorSpec, ...]
+    outputs: tuple[TensorSpec, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Result:
     """What a decoder says of one frame. ``items`` hold JSON values only; scores lie in [0, 1]."""
 
@@ -150,8 +158,11 @@ class Backend(Protocol):
 class Decoder(Protocol):
     """Turns a model's outputs into a result. Pure: no I/O, no clock, no state."""
 
-    def decode(self, outputs: Sequence[Array], frame: FrameInfo) -> Result:
+    def decode(self, outputs: Sequence[Array], frame: FrameInfo, inputs: Sequence[Array] = ()) -> Result:
         """Read ``outputs`` (raw, as the model gave them, still quantized) as this task's answer.
+
+        ``inputs`` are the tensors that the model was given, as raw as the outputs and valid during this
+        call only, for decoders that compare the two; without them such a decoder refuses the frame.
 
         Coordinates are normalised to the source's frame. No NaN leaves a decoder.
 

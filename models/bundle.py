@@ -22,20 +22,24 @@ def put(folder: Path, path: str, content: bytes) -> dict[str, Any]:
     return {"path": path, "sha256": hashlib.sha256(content).hexdigest()}
 
 
-def put_golden(folder: Path, number: int, picture: Array, expect: Mapping[str, Any]) -> dict[str, Any]:
-    """Write a golden picture, uint8 (height, width, 3) RGB at the model's input size.
+def put_golden(
+    folder: Path, number: int, frame: Array, expect: Sequence[Mapping[str, Any]], tol: float
+) -> dict[str, Any]:
+    """Write a golden input.
 
     Args:
         folder: the bundle's.
         number: names the file.
-        picture: what preprocessing gives, before the input's own quantization.
-        expect: what the model must answer, and how near.
+        frame: what a source gives: a picture, but in RGB order as ``.npy`` files hold them, uint8 (height,
+            width, 3); or a window of samples, float32 (samples, channels).
+        expect: the items that the decoder must make of it, with the keys that matter.
+        tol: how far their numbers may be off.
     """
     path = f"golden/{number}.npy"
     (folder / path).parent.mkdir(parents=True, exist_ok=True)
-    np.save(folder / path, picture)
+    np.save(folder / path, frame)
     digest = hashlib.sha256((folder / path).read_bytes()).hexdigest()
-    return {"input": path, "sha256": digest, "expect": dict(expect)}
+    return {"input": path, "sha256": digest, "expect": [dict(item) for item in expect], "tol": tol}
 
 
 def put_labels(folder: Path, labels: Sequence[str]) -> dict[str, Any]:

@@ -38,7 +38,7 @@ class Options(BaseModel):
     xnnpack: bool = Field(default=True, description="use the XNNPACK kernels where the runtime has them")
 
 
-def build(model: bytes, options: Options, name: str = "model") -> TfliteBackend:
+def build(options: Options, model: bytes, name: str = "model") -> TfliteBackend:
     """Load ``model``, the bytes of a .tflite file; ``name`` is what errors call it.
 
     Raises:

@@ -69,7 +69,7 @@ def read_labels(path: Path) -> Labels:
     Raises:
         ModelInvalid: missing, no regular file, too large, or no text of names.
     """
-    return label_files.parse(_read(path, label_files.MAX_BYTES, ModelInvalid, "read labels"), str(path))
+    return label_files.parse(read_file(path, label_files.MAX_BYTES, ModelInvalid, "read labels"), str(path))
 
 
 def _resolve(path: str | Path) -> Path:
@@ -104,8 +104,8 @@ def _load_file(path: Path) -> LoadedModel:
 
 
 def _load_bundle(folder: Path) -> LoadedModel:
-    manifest = _read_manifest(folder)
-    path = _inside(folder, manifest.model)
+    manifest = read_manifest(folder)
+    path = inside(folder, manifest.model.path)
     data = _read_model(path)
     if len(data) != manifest.model.size:
         raise _mismatch(path, f"it has {len(data)} bytes, the manifest says {manifest.model.size}")
@@ -123,7 +123,12 @@ def _load_bundle(folder: Path) -> LoadedModel:
     )
 
 
-def _read_manifest(folder: Path) -> Manifest:
+def read_manifest(folder: Path) -> Manifest:
+    """Read the manifest in a bundle's folder.
+
+    Raises:
+        ManifestInvalid: there is none, or it is wrong.
+    """
     path = folder / MANIFEST
     if not path.exists():
         raise ManifestInvalid(
@@ -132,21 +137,21 @@ def _read_manifest(folder: Path) -> Manifest:
             f"the folder has no {MANIFEST}",
             "Give a bundle's folder or a .tflite file",
         )
-    return manifests.parse(_read(path, manifests.MAX_BYTES, ManifestInvalid), str(path))
+    return manifests.parse(read_file(path, manifests.MAX_BYTES, ManifestInvalid), str(path))
 
 
 def _bundle_labels(folder: Path, manifest: Manifest) -> Labels:
     if manifest.labels is None:
         return Labels()
-    path = _inside(folder, manifest.labels)
-    data = _read(path, label_files.MAX_BYTES, ManifestInvalid)
+    path = inside(folder, manifest.labels.path)
+    data = read_file(path, label_files.MAX_BYTES, ManifestInvalid)
     _check_hash(path, data, manifest.labels)
     return label_files.parse(data, str(path))
 
 
-def _inside(folder: Path, ref: FileRef) -> Path:
+def inside(folder: Path, relative: str) -> Path:
     """Give the file's path, which may not lead out of the bundle through a symbolic link."""
-    path = folder / ref.path
+    path = folder / relative
     if not path.resolve().is_relative_to(folder.resolve()):
         raise ManifestInvalid(
             "load model", str(path), "it leads out of the bundle", "Replace the link by a file"
@@ -165,7 +170,7 @@ def _mismatch(path: Path, problem: str) -> ManifestInvalid:
 
 
 def _read_model(path: Path) -> bytes:
-    data = _read(path, MAX_MODEL_BYTES, ModelInvalid)
+    data = read_file(path, MAX_MODEL_BYTES, ModelInvalid)
     if not data:
         raise ModelInvalid("load model", str(path), "the file is empty", "Copy it again")
     try:
@@ -176,7 +181,7 @@ def _read_model(path: Path) -> bytes:
     return data
 
 
-def _read(path: Path, most: int, invalid: type[AgentError], op: str = "load model") -> bytes:
+def read_file(path: Path, most: int, invalid: type[AgentError], op: str = "load model") -> bytes:
     """Read a regular file of at most ``most`` bytes."""
     try:
         if not stat.S_ISREG(path.stat().st_mode):  # opening a FIFO would wait for its writer

@@ -12,6 +12,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from agent import resources
+from agent.bundles.golden import cases
 from agent.cli.settings import default_data_folder
 from agent.cli.version import versions
 from agent.config import Deadlines
@@ -22,11 +23,12 @@ from agent.workers.messages import LaneSpec
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Callable, Iterator
+    from pathlib import Path
 
 HELP = "test whether this machine can do the work"
 DESCRIPTION = """\
-Looks at everything that inference here depends on, and really infers: each bundled model runs on frames of
-the synthetic camera, in a worker process, as the agent would run it."""
+Looks at everything that inference here depends on, and really infers: each bundled model runs on its golden
+inputs in a worker process, as the agent would run it, and must give the answers that came with it."""
 EPILOG = """\
 examples:
   edge-agent doctor
@@ -34,7 +36,8 @@ examples:
 
 exit codes: 0 nothing is wrong (warnings may stand), 1 something must be mended"""
 
-_FRAMES = 30
+_ROUNDS = 6
+"""Each golden input is inferred so often: a runtime that is right once may be wrong later."""
 _LOW_DISK = 500 << 20
 
 
@@ -60,8 +63,8 @@ def examine() -> Iterator[dict[str, str]]:
     """Give one verdict after the other: "ok", "warn" or "FAIL"."""
     known = versions()
     yield _verdict("python", "ok", f"{known['python']} on {known['machine']}, {known['system']}")
-    for name in resources.bundled_models():
-        yield _attempt(f"model {name}", partial(_infer, name))
+    for name, folder in resources.bundled_models().items():
+        yield _attempt(f"model {name}", partial(_infer, name, folder))
     yield _disk()
     yield _pidfd()
     broker = shutil.which("mosquitto", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin")
@@ -80,24 +83,31 @@ def _attempt(check: str, examine_it: Callable[[], str]) -> dict[str, str]:
         return _verdict(check, "FAIL", str(error))
 
 
-def _infer(name: str) -> str:
+def _infer(name: str, folder: Path) -> str:
+    golden = cases(folder)
     spec = LaneSpec(
         pipeline="doctor",
         model=name,
-        source="synthetic",
-        source_options={"fps": 0, "frames": _FRAMES},
+        source="images",
+        source_options={"paths": [str(case.path) for case in golden] * _ROUNDS},
         once=True,
     )
     lane = Foreground(spec, Deadlines())
     began = time.monotonic()
-    durations = sorted(record.infer_us for records in lane.run() for record in records)
+    found = [record for records in lane.run() for record in records]
     took = time.monotonic() - began
     ready = lane.outcome.ready
-    if ready is None or len(durations) != _FRAMES:
-        raise AgentError("infer with", name, f"{len(durations)} of {_FRAMES} frames came back")
-    p50 = durations[len(durations) // 2] / 1000
+    if ready is None or len(found) != len(golden) * _ROUNDS:
+        raise AgentError("infer with", name, f"{len(found)} of {len(golden) * _ROUNDS} answers came back")
+    for record in found:
+        case = golden[record.frame % len(golden)]
+        if difference := case.differs(record.items):
+            hint = "Reinstall the runtime, then report it: this machine computes something else"
+            raise AgentError("infer with", f"{name} on {case.path.name}", difference, hint)
+    p50 = sorted(record.infer_us for record in found)[len(found) // 2] / 1000
     nodes = f"{ready.delegated[0]} of {ready.delegated[1]} nodes on {ready.delegate}"
-    return f"{_FRAMES} frames in {took:.1f} s, p50 {p50:.2f} ms, {ready.runtime}, {nodes}"
+    answers = f"{len(golden)} golden answers right"
+    return f"{answers}, {took:.1f} s, p50 {p50:.2f} ms, {ready.runtime}, {nodes}"
 
 
 def _disk() -> dict[str, str]:

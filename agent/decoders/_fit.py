@@ -11,6 +11,7 @@ from agent.errors import ModelInvalid
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from agent.labels import Labels
     from agent.types import TensorSpec
 
 _MOST_SHOWN = 6
@@ -27,6 +28,21 @@ def misfit(task: str, wanted: str, outputs: Sequence[TensorSpec]) -> ModelInvali
         f"the task wants {wanted}, the model gives {found or 'nothing'}",
         "Use another model, or --task tensor for any",
     )
+
+
+def check_labels(labels: Labels, classes: int, task: str) -> None:
+    """See that there is one label a class, or none at all: a list that is shifted by one lies in silence.
+
+    Raises:
+        ModelInvalid: there are more, or fewer.
+    """
+    if len(labels.names) not in (0, classes):
+        raise ModelInvalid(
+            "decode as",
+            task,
+            f"there are {len(labels.names)} labels for {classes} classes",
+            "Give a label file with one line a class; some models have a first class for the background",
+        )
 
 
 def is_number(spec: TensorSpec) -> bool:

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
-from agent.decoders._fit import is_number, misfit
+from agent.decoders._fit import check_labels, is_number, misfit
 from agent.errors import InputRejected
 from agent.tensors import dequantize, is_quantized
 from agent.types import Result
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from agent.labels import Labels
-    from agent.types import Array, FrameInfo, TensorSpec
+    from agent.types import Array, FrameInfo, Signature, TensorSpec
 
 Activation = Literal["auto", "none", "softmax", "sigmoid"]
 
@@ -46,15 +46,18 @@ class Options(BaseModel):
     activation: Activation = Field(default="auto", description="what turns the output into scores")
 
 
-def build(options: Options, outputs: tuple[TensorSpec, ...], labels: Labels) -> ClassificationDecoder:
-    """Make the decoder for a model with these outputs.
+def build(options: Options, signature: Signature, labels: Labels) -> ClassificationDecoder:
+    """Make the decoder for a model of this signature.
 
     Raises:
-        ModelInvalid: there is not exactly one output, or it is no list of at least two numbers.
+        ModelInvalid: there is not exactly one output, it is no list of at least two numbers, or the labels
+            are not as many.
     """
+    outputs = signature.outputs
     wide = [size for size in outputs[0].shape if size != 1] if len(outputs) == 1 else []
     if len(wide) != 1 or not is_number(outputs[0]):
         raise misfit("classification", "one output with a score per class, such as [1, 1001]", outputs)
+    check_labels(labels, wide[0], "classification")
     return ClassificationDecoder(options, outputs[0], labels)
 
 
@@ -68,7 +71,12 @@ class ClassificationDecoder:
         self._activation = _settled(options.activation, output)
         self._plain = self._activation == "none" and len(output.scale) == 1 and is_quantized(output)
 
-    def decode(self, outputs: Sequence[Array], frame: FrameInfo) -> Result:  # noqa: ARG002 - the seam has it
+    def decode(
+        self,
+        outputs: Sequence[Array],
+        frame: FrameInfo,  # noqa: ARG002 - the seam has it
+        inputs: Sequence[Array] = (),  # noqa: ARG002 - the seam has it
+    ) -> Result:
         """Read one frame's output.
 
         Raises:

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from agent.labels import Labels
-    from agent.types import Array, FrameInfo, TensorSpec
+    from agent.types import Array, FrameInfo, Signature, TensorSpec
 
 _WANTED = "four outputs: boxes [1, N, 4], classes [1, N], scores [1, N] and a count [1]"
 _DIGITS = 6
@@ -51,12 +51,13 @@ class Roles(NamedTuple):
     total: int
 
 
-def build(options: Options, outputs: tuple[TensorSpec, ...], labels: Labels) -> DetectionDecoder:
-    """Make the decoder for a model with these outputs.
+def build(options: Options, signature: Signature, labels: Labels) -> DetectionDecoder:
+    """Make the decoder for a model of this signature.
 
     Raises:
         ModelInvalid: they are not boxes, classes, scores and count.
     """
+    outputs = signature.outputs
     roles = find_roles(outputs)
     if roles is None or not all(is_number(spec) for spec in outputs):
         raise misfit("detection", _WANTED, outputs)
@@ -98,7 +99,12 @@ class DetectionDecoder:
         self._roles = roles
         self._labels = labels
 
-    def decode(self, outputs: Sequence[Array], frame: FrameInfo) -> Result:  # noqa: ARG002 - the seam has it
+    def decode(
+        self,
+        outputs: Sequence[Array],
+        frame: FrameInfo,  # noqa: ARG002 - the seam has it
+        inputs: Sequence[Array] = (),  # noqa: ARG002 - the seam has it
+    ) -> Result:
         """Read one frame's outputs.
 
         Raises:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from agent.labels import Labels
-    from agent.types import Array, FrameInfo, TensorSpec
+    from agent.types import Array, FrameInfo, Signature, TensorSpec
 
 _MOST_OUTPUTS = 64
 _LONGEST_NAME = 100
@@ -33,12 +33,13 @@ class Options(BaseModel):
     head: int = Field(default=8, ge=0, le=32, description="how many of the first values are shown")
 
 
-def build(options: Options, outputs: tuple[TensorSpec, ...], labels: Labels) -> TensorDecoder:  # noqa: ARG001
-    """Make the decoder for a model with these outputs.
+def build(options: Options, signature: Signature, labels: Labels) -> TensorDecoder:  # noqa: ARG001
+    """Make the decoder for a model of this signature.
 
     Raises:
         ModelInvalid: an output holds no numbers, or there are none or too many outputs.
     """
+    outputs = signature.outputs
     if not 1 <= len(outputs) <= _MOST_OUTPUTS or not all(is_number(spec) for spec in outputs):
         raise misfit("tensor", f"1 to {_MOST_OUTPUTS} outputs that hold numbers", outputs)
     return TensorDecoder(options, outputs)
@@ -55,7 +56,12 @@ class TensorDecoder:
         self._head = options.head
         self._outputs = outputs
 
-    def decode(self, outputs: Sequence[Array], frame: FrameInfo) -> Result:  # noqa: ARG002 - the seam has it
+    def decode(
+        self,
+        outputs: Sequence[Array],
+        frame: FrameInfo,  # noqa: ARG002 - the seam has it
+        inputs: Sequence[Array] = (),  # noqa: ARG002 - the seam has it
+    ) -> Result:
         """Summarise one frame's outputs."""
         items = (
             _summary(array, spec, self._head) for array, spec in zip(outputs, self._outputs, strict=True)

@@ -109,9 +109,10 @@ class Runner:
             self._fail(item, item.error, item.reason)
             return
         self._beat(Phase.INVOKE)
+        inputs = (self._buffers[item.index],)
         began = time.monotonic_ns()
         try:
-            outputs = self._backend.infer((self._buffers[item.index],))
+            outputs = self._backend.infer(inputs)
         except BackendFault as error:
             self._fail(item, error, "backend")
             self._flush(time.monotonic())
@@ -122,7 +123,7 @@ class Runner:
         infer_us = (time.monotonic_ns() - began) // 1000
         self._beat(Phase.DECODE)
         try:
-            result = self._decoder.decode(outputs, item.info)
+            result = self._decoder.decode(outputs, item.info, inputs)
         except InputRejected as error:
             self._fail(item, error, "decode")
             return

@@ -16,6 +16,7 @@ from agent.pipeline.capture import Capture
 from agent.pipeline.preprocess import Preprocessor
 from agent.pipeline.runner import Runner
 from agent.pipeline.slot import BUFFERS, Slot
+from agent.types import Signature
 
 if TYPE_CHECKING:
     import threading
@@ -116,7 +117,7 @@ def _model(spec: LaneSpec) -> LoadedModel:
 def _backend(spec: LaneSpec, model: LoadedModel, validated: Validated) -> Backend:
     module = plugins.load("backends", spec.backend, "backend", "kind")
     options = validated(module.Options, spec.backend_options, "backend")
-    backend: Backend = module.build(model.data, options, model.name)
+    backend: Backend = module.build(options, model.data, model.name)
     return backend
 
 
@@ -141,7 +142,9 @@ def _decoder(
     # The manifest's options are for the manifest's decoder only.
     options = {**(model.post if task == model.task else {}), **spec.decoder}
     decoder: Decoder = module.build(
-        validated(module.Options, options, "decoder"), backend.outputs, model.labels
+        validated(module.Options, options, "decoder"),
+        Signature(backend.inputs, backend.outputs),
+        model.labels,
     )
     return decoder, task
 

@@ -110,7 +110,7 @@ def write(folder: Path, content: bytes) -> None:
     """Write the bundle."""
     model = bundle.put(folder, "glyphs.tflite", content)
     golden = [
-        bundle.put_golden(folder, number, image, expect)
+        bundle.put_golden(folder, number, image, [expect], TOLERANCE)
         for number, (image, expect) in enumerate(_golden(Runner(content)))
     ]
     manifest = {
@@ -137,7 +137,7 @@ def _golden(runner: Runner) -> Iterator[tuple[Array, dict[str, Any]]]:
         best = int(scores.argmax())
         if best == label and best not in seen and len(seen) < GOLDEN:
             seen.add(best)
-            yield image, {"index": best, "score": round(float(scores[best]), 6), "tol": TOLERANCE}
+            yield image, {"label": LABELS[best], "score": round(float(scores[best]), 6)}
 
 
 if __name__ == "__main__":

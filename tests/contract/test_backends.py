@@ -31,7 +31,7 @@ def dtype(request: pytest.FixtureRequest) -> str:
 
 
 def build(module: ModuleType, model: bytes) -> Backend:
-    backend: Backend = module.build(model, module.Options(), "tiny")
+    backend: Backend = module.build(module.Options(), model, "tiny")
     return backend
 
 

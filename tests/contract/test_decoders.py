@@ -16,7 +16,7 @@ from agent import plugins
 from agent.errors import InputRejected, ModelInvalid
 from agent.labels import Labels
 from agent.tensors import dequantize, quantize
-from agent.types import FrameInfo, TensorSpec
+from agent.types import FrameInfo, Signature, TensorSpec
 
 if TYPE_CHECKING:
     from types import ModuleType
@@ -32,7 +32,7 @@ SHAPES: dict[str, list[tuple[int, ...]]] = {
 PARAMETERS = {"float32": (), "uint8": (1 / 256, 0), "int8": (1 / 256, -128), "int16": (1 / 32768, 0)}
 NAMES = plugins.names("decoders")
 FRAME = FrameInfo(seq=0, captured_ns=0, height=480, width=640)
-LABELS = Labels(("cat", "dog"))
+LABELS = Labels(tuple("abcdef"))
 
 
 def specs(name: str, dtype: str = "float32") -> tuple[TensorSpec, ...]:
@@ -45,7 +45,7 @@ def specs(name: str, dtype: str = "float32") -> tuple[TensorSpec, ...]:
 
 def build(name: str, outputs: tuple[TensorSpec, ...], **options: Any) -> Decoder:
     module = plugins.load("decoders", name)
-    decoder: Decoder = module.build(module.Options(**options), outputs, LABELS)
+    decoder: Decoder = module.build(module.Options(**options), Signature((), outputs), LABELS)
     return decoder
 
 
@@ -87,7 +87,7 @@ def test_outputs_that_do_not_fit_are_refused_with_a_way_out(
     module: ModuleType, outputs: tuple[TensorSpec, ...]
 ) -> None:
     with pytest.raises(ModelInvalid) as caught:
-        module.build(module.Options(), outputs, LABELS)
+        module.build(module.Options(), Signature((), outputs), LABELS)
     assert "\n" not in str(caught.value)
     assert "--task tensor" in caught.value.hint
 

@@ -29,7 +29,7 @@ except PermissionError:
 
 tflite = plugins.load("backends", "tflite")
 model = (resources.bundled_models()["glyphs"] / "glyphs.tflite").read_bytes()
-backend = tflite.build(model, tflite.Options(threads=2))
+backend = tflite.build(tflite.Options(threads=2), model)
 [output] = backend.infer([np.zeros(spec.shape, spec.dtype) for spec in backend.inputs])
 print(backend.delegate, output.shape)
 backend.close()

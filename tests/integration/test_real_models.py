@@ -13,7 +13,7 @@ from agent.backends import tflite
 from agent.bundles.load import load
 from agent.errors import ModelInvalid
 from agent.pipeline.preprocess import Preprocessor
-from agent.types import Frame, FrameInfo
+from agent.types import Frame, FrameInfo, Signature
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -39,9 +39,11 @@ UNLOADABLE = {
 
 
 def run(model: LoadedModel, task: str, data: Array, *, xnnpack: bool = True, **options: Any) -> list[Any]:
-    backend = tflite.build(model.data, tflite.Options(xnnpack=xnnpack), model.name)
+    backend = tflite.build(tflite.Options(xnnpack=xnnpack), model.data, model.name)
     decoders = plugins.load("decoders", task)
-    decoder = decoders.build(decoders.Options(**options), backend.outputs, model.labels)
+    decoder = decoders.build(
+        decoders.Options(**options), Signature(backend.inputs, backend.outputs), model.labels
+    )
     buffer = np.zeros(backend.inputs[0].shape, backend.inputs[0].dtype)
     Preprocessor(backend.inputs[0], model.pre)(Frame(0, 0, data), buffer)
     result = decoder.decode(backend.infer([buffer]), FrameInfo(0, 0, data.shape[0], data.shape[1]))
@@ -101,7 +103,7 @@ def test_every_other_model_runs_on_zeros_and_is_summarised(shared: Path) -> None
         if path.stem in UNLOADABLE:
             continue
         model = load(path)
-        backend = tflite.build(model.data, tflite.Options(), model.name)
+        backend = tflite.build(tflite.Options(), model.data, model.name)
         spec = backend.inputs[0]
         items = run(model, "tensor", np.zeros(spec.shape, spec.dtype))
         assert [item["shape"] for item in items] == [list(output.shape) for output in backend.outputs]
@@ -115,7 +117,7 @@ def test_every_other_model_runs_on_zeros_and_is_summarised(shared: Path) -> None
 def test_a_model_that_cannot_run_here_says_why_in_one_line(shared: Path, name: str) -> None:
     model = load(shared / "models" / f"{name}.tflite")
     with pytest.raises(ModelInvalid) as caught:
-        tflite.build(model.data, tflite.Options(), model.name)
+        tflite.build(tflite.Options(), model.data, model.name)
     assert UNLOADABLE[name] in caught.value.problem
     assert "\n" not in str(caught.value)
     assert caught.value.hint

@@ -71,7 +71,7 @@ class Read:
     def __init__(self, sizes: dict[int, int]) -> None:
         self.sizes = sizes
 
-    def decode(self, outputs: Sequence[Array], frame: FrameInfo) -> Result:
+    def decode(self, outputs: Sequence[Array], frame: FrameInfo, inputs: Sequence[Array] = ()) -> Result:
         value = outputs[0][0]
         if value == UNDECODABLE + 1:
             raise InputRejected("decode", "x", "no such class")

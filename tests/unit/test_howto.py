@@ -14,7 +14,7 @@ import pytest
 
 from agent.errors import InputRejected, ModelInvalid, SourceLost
 from agent.labels import Labels
-from agent.types import FrameInfo, TensorSpec
+from agent.types import FrameInfo, Signature, TensorSpec
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -65,23 +65,23 @@ def test_the_source_gives_nothing_when_its_window_is_not_full_in_time(
 @pytest.mark.parametrize("example", ["add-a-backend.md"], indirect=True)
 def test_the_backend_runs_its_model_and_refuses_what_is_none(example: ModuleType) -> None:
     model = json.dumps({"weights": [[1, -1], [2, 0]], "bias": [0.5, 0]}).encode()
-    backend = example.build(model, example.Options(relu=True))
+    backend = example.build(example.Options(relu=True), model)
     assert backend.infer([np.array([[1, 1]], np.float32)])[0].tolist() == [[3.5, 0]]
     with pytest.raises(InputRejected):
         backend.infer([np.zeros((1, 3), np.float32)])
     backend.close()
     for bad in (b"", b"[]", b'{"weights": [1], "bias": [1]}'):
         with pytest.raises(ModelInvalid):
-            example.build(bad, example.Options())
+            example.build(example.Options(), bad)
 
 
 @pytest.mark.parametrize("example", ["add-a-decoder.md"], indirect=True)
 def test_the_decoder_names_the_band_and_refuses_other_models(example: ModuleType) -> None:
     spec = TensorSpec("level", "int8", (1, 1), scale=(0.01,), zero_point=(0,))
     options = example.Options(limits=(0.2, 0.8))
-    decoder = example.build(options, (spec,), Labels(("low", "fine", "high")))
+    decoder = example.build(options, Signature((), (spec,)), Labels(("low", "fine", "high")))
     frame = FrameInfo(0, 0, 480, 640)
     bands = [decoder.decode([np.array([[raw]], np.int8)], frame).items[0]["band"] for raw in (10, 50, 100)]
     assert bands == ["low", "fine", "high"]
     with pytest.raises(ModelInvalid):
-        example.build(options, (TensorSpec("y", "float32", (1, 2)),), Labels())
+        example.build(options, Signature((), (TensorSpec("y", "float32", (1, 2)),)), Labels())

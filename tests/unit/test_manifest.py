@@ -13,6 +13,7 @@ from agent import manifest
 from agent.errors import ManifestInvalid
 
 HASH = "ab" * 32
+GOLDEN = {"input": "golden/0.npy", "sha256": HASH, "expect": [{"label": "star"}], "tol": 0.1}
 
 
 def sample(**changes: Any) -> dict[str, Any]:
@@ -36,7 +37,7 @@ def test_a_full_manifest_is_read() -> None:
         labels={"path": "text/labels.txt", "sha256": HASH},
         pre={"resize": "stretch", "color": "bgr", "mean": [127.5], "std": [127, 127, 127]},
         post={"kind": "classification", "top_k": 3},
-        golden=[{"input": "golden/0.npy"}],
+        golden=[GOLDEN],
         runtime={"name": "ai-edge-litert"},
     )
     assert (found.name, found.version, found.model.size) == ("glyphs", "1.2.0", 100)
@@ -85,7 +86,10 @@ def test_a_path_that_could_lead_out_of_the_bundle_is_refused(path: str) -> None:
         ({"pre": {"std": [0]}}, r"pre\.std\.0"),
         ({"pre": {"mean": []}}, r"pre\.mean"),
         ({"post": {"top_k": 3}}, r"post\.kind"),
-        ({"golden": [{}] * 65}, "golden"),
+        ({"golden": [GOLDEN] * 65}, "golden"),
+        ({"golden": [{**GOLDEN, "input": "../x"}]}, r"golden\.0\.input"),
+        ({"golden": [{**GOLDEN, "expect": {"index": 3}}]}, r"golden\.0\.expect"),
+        ({"golden": [{**GOLDEN, "tol": 0}]}, r"golden\.0\.tol"),
     ],
 )
 def test_a_wrong_key_is_named_in_one_line(changes: dict[str, Any], where: str) -> None:

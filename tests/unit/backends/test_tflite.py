@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 def build(model: bytes, **options: Any) -> tflite.TfliteBackend:
-    return tflite.build(model, tflite.Options(**options), "tiny.tflite")
+    return tflite.build(tflite.Options(**options), model, "tiny.tflite")
 
 
 def refusal(model: bytes) -> ModelInvalid:
@@ -156,7 +156,7 @@ def test_a_model_loads_without_chatter_and_what_else_is_said_comes_through() -> 
     program = """
 import os
 from agent.backends import _quiet, tflite
-tflite.build(_quiet.ABSOLUTE, tflite.Options())
+tflite.build(tflite.Options(), _quiet.ABSOLUTE)
 def talk(**_):
     os.write(2, b"WARNING: hot\\nINFO: Created TensorFlow Lite XNNPACK delegate for CPU.\\n")
     return type("Interpreter", (), {"allocate_tensors": lambda self: None})()

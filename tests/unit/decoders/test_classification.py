@@ -10,7 +10,7 @@ import pytest
 from agent.decoders import classification
 from agent.errors import InputRejected, ModelInvalid
 from agent.labels import Labels
-from agent.types import FrameInfo, TensorSpec
+from agent.types import FrameInfo, Signature, TensorSpec
 
 if TYPE_CHECKING:
     from agent.types import Array
@@ -22,7 +22,9 @@ LOGITS = TensorSpec("logits", "int8", (1, 4), (0.1,), (10,))
 
 
 def decode(output: TensorSpec, values: Any, labels: Labels | None = None, **options: Any) -> list[Any]:
-    decoder = classification.build(classification.Options(**options), (output,), labels or Labels())
+    decoder = classification.build(
+        classification.Options(**options), Signature((), (output,)), labels or Labels()
+    )
     array = np.array(values, output.dtype).reshape(output.shape)
     result = decoder.decode([array], FRAME)
     assert result.kind == "classification"
@@ -33,12 +35,19 @@ def scores(items: list[Any]) -> list[tuple[int, float]]:
     return [(item["index"], item["score"]) for item in items]
 
 
+@pytest.mark.parametrize("names", [("cat", "dog", "cow"), tuple("abcde")])
+def test_labels_that_are_not_as_many_as_the_classes_are_refused(names: tuple[str, ...]) -> None:
+    with pytest.raises(ModelInvalid, match=f"there are {len(names)} labels for 4 classes") as caught:
+        decode(UINT8, [0, 64, 128, 32], Labels(names))
+    assert "one line a class" in caught.value.hint
+
+
 def test_probabilities_are_reported_as_they_are_best_first_with_their_labels() -> None:
-    items = decode(UINT8, [0, 64, 128, 32], Labels(("cat", "dog", "cow")))
+    items = decode(UINT8, [0, 64, 128, 32], Labels(("cat", "dog", "cow", "fox")))
     assert items == [
         {"label": "cow", "index": 2, "score": 0.5},
         {"label": "dog", "index": 1, "score": 0.25},
-        {"label": "class 3", "index": 3, "score": 0.125},
+        {"label": "fox", "index": 3, "score": 0.125},
         {"label": "cat", "index": 0, "score": 0},
     ]
 
@@ -126,7 +135,7 @@ def test_dimensions_of_one_do_not_matter(shape: tuple[int, ...]) -> None:
 )
 def test_outputs_that_are_no_list_of_scores_are_refused(outputs: tuple[TensorSpec, ...]) -> None:
     with pytest.raises(ModelInvalid) as caught:
-        classification.build(classification.Options(), outputs, Labels())
+        classification.build(classification.Options(), Signature((), outputs), Labels())
     assert "one output with a score per class" in caught.value.problem
     assert all(f"{spec.name} {spec.dtype}{list(spec.shape)}" in caught.value.problem for spec in outputs)
     assert "--task tensor" in caught.value.hint

@@ -11,7 +11,7 @@ from agent.decoders import detection
 from agent.decoders.detection import Roles, find_roles
 from agent.errors import InputRejected, ModelInvalid
 from agent.labels import Labels
-from agent.types import FrameInfo, TensorSpec
+from agent.types import FrameInfo, Signature, TensorSpec
 
 if TYPE_CHECKING:
     from agent.types import Array
@@ -37,7 +37,9 @@ def outputs(boxes: Any, classes: Any, scores: Any, count: float | None = None) -
 
 
 def decode(arrays: list[Array], labels: Labels | None = None, **options: Any) -> list[Any]:
-    found = detection.build(detection.Options(**options), TF1, labels or Labels()).decode(arrays, FRAME)
+    found = detection.build(detection.Options(**options), Signature((), TF1), labels or Labels()).decode(
+        arrays, FRAME
+    )
     assert found.kind == "detection"
     return list(found.items)
 
@@ -72,7 +74,9 @@ def test_a_detection_is_reported_with_label_score_and_box() -> None:
 
 def test_the_order_of_a_tf2_export_is_read_right() -> None:
     boxes, classes, scores, count = outputs([BOX], [2], [0.9])
-    found = detection.build(detection.Options(), TF2, Labels()).decode([scores, boxes, count, classes], FRAME)
+    found = detection.build(detection.Options(), Signature((), TF2), Labels()).decode(
+        [scores, boxes, count, classes], FRAME
+    )
     assert found.items == ({"label": "class 2", "index": 2, "score": 0.9, "box": BOX},)
 
 
@@ -132,7 +136,7 @@ def test_quantized_outputs_are_read_by_their_own_parameters() -> None:
         np.array([[127, 0, -128]], np.int8),
         np.array([3], np.float32),
     ]
-    items = detection.build(detection.Options(), given, Labels()).decode(arrays, FRAME).items
+    items = detection.build(detection.Options(), Signature((), given), Labels()).decode(arrays, FRAME).items
     assert [(item["index"], item["score"]) for item in items] == [(7, 0.996094), (8, 0.5)]
     assert items[0]["box"] == [0, 0.5, 0.5, 1]
 
@@ -151,7 +155,7 @@ def test_quantized_outputs_are_read_by_their_own_parameters() -> None:
 )
 def test_other_outputs_are_refused_and_named(given: tuple[TensorSpec, ...]) -> None:
     with pytest.raises(ModelInvalid) as caught:
-        detection.build(detection.Options(), given, Labels())
+        detection.build(detection.Options(), Signature((), given), Labels())
     assert "boxes [1, N, 4]" in caught.value.problem
     assert all(spec.name in caught.value.problem for spec in given)
     assert "--task tensor" in caught.value.hint

@@ -10,13 +10,13 @@ import pytest
 from agent.decoders import tensor
 from agent.errors import ModelInvalid
 from agent.labels import Labels
-from agent.types import FrameInfo, TensorSpec
+from agent.types import FrameInfo, Signature, TensorSpec
 
 FRAME = FrameInfo(seq=0, captured_ns=0, height=1, width=1)
 
 
 def decode(output: TensorSpec, values: Any, **options: Any) -> Any:
-    decoder = tensor.build(tensor.Options(**options), (output,), Labels())
+    decoder = tensor.build(tensor.Options(**options), Signature((), (output,)), Labels())
     result = decoder.decode([np.array(values, output.dtype)], FRAME)
     assert result.kind == "tensor"
     return result.items[0]
@@ -68,7 +68,7 @@ def test_booleans_and_scalars_are_summarised_too() -> None:
 
 def test_each_output_has_its_item_under_a_name_of_bounded_length() -> None:
     outputs = (TensorSpec("a" * 1000, "float32", (1,)), TensorSpec("b", "float32", (1,)))
-    decoder = tensor.build(tensor.Options(), outputs, Labels())
+    decoder = tensor.build(tensor.Options(), Signature((), outputs), Labels())
     items = decoder.decode([np.ones(1, np.float32)] * 2, FRAME).items
     assert [item["name"] for item in items] == ["a" * 100, "b"]
 
@@ -79,4 +79,4 @@ def test_each_output_has_its_item_under_a_name_of_bounded_length() -> None:
 )
 def test_outputs_that_cannot_be_summarised_are_refused(outputs: tuple[TensorSpec, ...]) -> None:
     with pytest.raises(ModelInvalid, match="1 to 64 outputs that hold numbers"):
-        tensor.build(tensor.Options(), outputs, Labels())
+        tensor.build(tensor.Options(), Signature((), outputs), Labels())

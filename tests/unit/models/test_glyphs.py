@@ -31,7 +31,7 @@ def test_every_file_is_the_one_that_the_manifest_names() -> None:
     assert MANIFEST.labels is not None
     assert len(content(MANIFEST.model.path)) == MANIFEST.model.size < 100_000
     named = {MANIFEST.model.path: MANIFEST.model.sha256, MANIFEST.labels.path: MANIFEST.labels.sha256}
-    named |= {one["input"]: one["sha256"] for one in MANIFEST.golden}
+    named |= {one.input: one.sha256 for one in MANIFEST.golden}
     assert {path: hashlib.sha256(content(path)).hexdigest() for path in named} == named
     assert {path.name for path in (FOLDER / "golden").iterdir()} == {Path(p).name for p in named if "/" in p}
 
@@ -44,12 +44,13 @@ def test_its_labels_are_the_glyphs_in_the_order_of_its_outputs() -> None:
 def test_it_reproduces_its_golden_answers(runner: Runner) -> None:
     assert len(MANIFEST.golden) == 5
     for golden in MANIFEST.golden:
-        picture = np.load(FOLDER / golden["input"])
+        picture = np.load(FOLDER / golden.input)
         assert (picture.dtype.name, picture.shape) == ("uint8", (data.SIDE, data.SIDE, 3))
         scores = runner.run(picture / 255)
-        expect = golden["expect"]
-        assert scores.argmax() == expect["index"]
-        assert scores[expect["index"]] == pytest.approx(expect["score"], abs=expect["tol"])
+        [expect] = golden.expect
+        best = int(scores.argmax())
+        assert LABELS[best] == expect["label"]
+        assert scores[best] == pytest.approx(expect["score"], abs=golden.tol)
 
 
 @pytest.mark.parametrize("name", data.CONDITIONS)

@@ -48,7 +48,7 @@ class Plan:
 
 
 def lane_spec(
-    pipeline: Pipeline, profile: Profile, folder: Path, *, once: bool = False, probe: bool = False
+    pipeline: Pipeline, profile: Profile, folder: Path, *, once: bool = False, limit: int = 0
 ) -> LaneSpec:
     """Describe a pipeline to the worker that will run it.
 
@@ -57,7 +57,7 @@ def lane_spec(
         profile: gives the number of threads where the pipeline does not.
         folder: where the configuration file stands: relative model paths start there.
         once: fail when the source isn't there.
-        probe: stop after the first frame.
+        limit: stop after so many frames; 0 for no limit.
     """
     return LaneSpec(
         pipeline=pipeline.name,
@@ -71,5 +71,5 @@ def lane_spec(
         source=pipeline.source.kind,
         source_options=pipeline.source.options,
         once=once,
-        probe=probe,
+        limit=limit,
     )

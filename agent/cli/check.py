@@ -55,7 +55,7 @@ def main(arguments: argparse.Namespace) -> int:
         print(json.dumps(schema(), indent=2))
         return EXIT_OK
     loaded = Loaded(arguments.config)
-    plan = loaded.plan(once=True, probe=True)
+    plan = loaded.plan(once=True, limit=1)
     checks: list[dict[str, Any]] = [_folder(plan)]
     if plan.mqtt is not None:
         checks.append(_broker(plan, plan.mqtt))

@@ -1,48 +1,66 @@
-"""edge-agent infer: one model over some files, in a worker process; one JSON line an input."""
+"""edge-agent infer: one model over some input, in a worker process; one JSON line a frame."""
 
 from __future__ import annotations
 
 import json
 import sys
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from typing import TYPE_CHECKING, Any, Self
 
+from agent.cli.inputs import choose, speakable
 from agent.cli.numbers import number
 from agent.config import Deadlines
-from agent.errors import EXIT_FAILED, EXIT_OK, AgentError, InputRejected
+from agent.errors import EXIT_FAILED, EXIT_OK, AgentError
 from agent.foreground import Foreground
-from agent.sources._listing import list_files
 from agent.workers.messages import LaneSpec, Record
 
 if TYPE_CHECKING:
     import argparse
     from contextlib import AbstractContextManager
 
+    from agent.cli.inputs import Inputs
     from agent.workers.messages import Fault
 
-HELP = "run a model on images or arrays"
+HELP = "run a model on pictures, arrays, a video or a camera"
 DESCRIPTION = """\
 Runs a .tflite file, a bundle's folder or a bundled model on every input, in a worker process: a model that
-crashes the runtime costs that process, and the next input gets a new one. Prints one line an input; JSON when
-the output is not a terminal. Inputs are pictures, .npy arrays, folders of these, or quoted globs."""
+crashes the runtime costs that process, and the next input gets a new one. Prints one line a frame; JSON when
+the output is not a terminal.
+
+Inputs are pictures, .npy arrays, folders of these, or quoted globs; or one video file; or one camera, by its
+device; or any other source, with --source. What has no end goes on until ^C or --frames."""
 EPILOG = """\
 examples:
   edge-agent infer glyphs picture.jpg                          a bundled model
   edge-agent infer mobilenet.tflite --task classification --labels names.txt photos/ --top 3
   edge-agent infer ssd.tflite --task detection --draw out/ 'street/*.jpg'
   edge-agent infer any.tflite --task tensor samples.npy        what do its outputs look like?
+  edge-agent infer glyphs /dev/video0 --frames 10              ten frames of a camera
+  edge-agent infer glyphs --source synthetic:seed=7 --frames 5 any source, with its options
 
 tasks: classification, detection (the four outputs of SSD), tensor (any output, summarised); a bundle knows
 its own. An array of uint8 (height, width, 3) is an RGB picture; any other must have the input's shape.
 
-exit codes: 0 every input was inferred, 1 one was not, 2 usage"""
+exit codes: 0 every frame was inferred, 1 one was not, 2 usage"""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     parser.add_argument("model", metavar="MODEL", help="a .tflite file, a bundle's folder or a bundled model")
     parser.add_argument(
-        "inputs", metavar="INPUT", nargs="+", help="a picture, an .npy file, a folder or a glob"
+        "inputs",
+        metavar="INPUT",
+        nargs="*",
+        help="a picture, an .npy file, a folder or a glob; one video; one camera's device",
+    )
+    parser.add_argument(
+        "--source",
+        default="",
+        metavar="KIND[:KEY=VALUE,...]",
+        help="a source with its options, in place of INPUT",
+    )
+    parser.add_argument(
+        "--frames", type=number(int, 1, 1 << 53), default=0, metavar="N", help="stop after so many frames"
     )
     parser.add_argument(
         "--task", default="", metavar="T", help="what the outputs mean; the bundle's own if any"
@@ -67,11 +85,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(arguments: argparse.Namespace) -> int:
     """Infer and print; give the exit code."""
-    for name in (arguments.model, arguments.labels, arguments.draw, *arguments.inputs):
+    for name in (arguments.model, arguments.labels, arguments.draw):
         speakable(name)
-    files = list_files(arguments.inputs)
-    for name in files:
-        speakable(name)
+    inputs = choose(arguments.inputs, arguments.source)
     decoder = {"top_k": arguments.top, "min_score": arguments.min_score}
     spec = LaneSpec(
         pipeline="infer",
@@ -80,15 +96,16 @@ def main(arguments: argparse.Namespace) -> int:
         labels=arguments.labels,
         decoder={key: value for key, value in decoder.items() if value is not None},
         backend_options={"threads": arguments.threads},
-        source="images",
-        source_options={"paths": files},
+        source=inputs.source,
+        source_options=inputs.options,
+        limit=arguments.frames,
         once=True,
         draw=arguments.draw,
     )
     show = _json_line if arguments.json or not sys.stdout.isatty() else _line
-    left = dict(enumerate(files))
+    left = dict(enumerate(inputs.files[: arguments.frames or None]))
     bad = 0
-    with _progress(len(files), sharing=sys.stdout.isatty()) as progress:
+    with _progress(len(left), sharing=sys.stdout.isatty()) as progress, _ended_by_hand(inputs):
         for records in Foreground(spec, Deadlines(), explain=_refusal).run():
             for record in records:
                 left.pop(record.frame, None)
@@ -100,22 +117,15 @@ def main(arguments: argparse.Namespace) -> int:
     return EXIT_FAILED if bad or left else EXIT_OK
 
 
+def _ended_by_hand(inputs: Inputs) -> AbstractContextManager[None]:
+    """Let ^C end what has no end of its own: that is no failure."""
+    return nullcontext() if inputs.files else suppress(KeyboardInterrupt)
+
+
 def _refusal(fault: Fault) -> AgentError:
     """Word a worker's refusal: there is no configuration here that could be wrong."""
-    return AgentError(fault.op, fault.subject, fault.problem, fault.hint)
-
-
-def speakable(name: str) -> None:
-    """Refuse a name that JSON cannot carry.
-
-    Raises:
-        InputRejected: it is not UTF-8.
-    """
-    try:
-        name.encode()
-    except UnicodeEncodeError as error:
-        shown = name.encode("utf-8", "backslashreplace").decode()
-        raise InputRejected("infer", shown, "its name is not UTF-8", "Rename it") from error
+    hint = fault.hint or ("docs/configuration.md lists the keys" if fault.error == "ConfigInvalid" else "")
+    return AgentError(fault.op, fault.subject, fault.problem, hint)
 
 
 def _lost(frame: int, name: str) -> Record:
@@ -136,9 +146,14 @@ def _json_line(record: Record) -> str:
 
 def _line(record: Record) -> str:
     if record.kind == "failed":
-        return f"{record.origin}: failed: {record.items[0]['problem']}"
+        return f"{_name(record)}: failed: {record.items[0]['problem']}"
     words = [_words(item) for item in record.items] or ["nothing found"]
-    return f"{record.origin}: {', '.join(words)}  ({record.infer_us / 1000:.1f} ms)"
+    return f"{_name(record)}: {', '.join(words)}  ({record.infer_us / 1000:.1f} ms)"
+
+
+def _name(record: Record) -> str:
+    """What to call a frame: its file, else its number."""
+    return record.origin or f"frame {record.frame}"
 
 
 def _words(item: dict[str, Any]) -> str:
@@ -180,7 +195,9 @@ class _Bar:
 
 
 def _progress(total: int, *, sharing: bool) -> AbstractContextManager[_Bar | _Silent]:
-    if not sys.stderr.isatty() or sharing:  # lines of results on the same terminal are progress enough
+    if (
+        not sys.stderr.isatty() or sharing or not total
+    ):  # lines of results on the same terminal are progress enough
         return nullcontext(_Silent())
     try:
         return _Bar(total)

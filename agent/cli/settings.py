@@ -35,7 +35,7 @@ class Loaded:
         self.text = _read(path)
         self.settings: Settings = config.parse(self.text, str(path))
 
-    def plan(self, *, once: bool = False, probe: bool = False) -> Plan:
+    def plan(self, *, once: bool = False, limit: int = 0) -> Plan:
         """Resolve what the file leaves open: profile, device, folders."""
         settings = self.settings
         folder = self.path.resolve().parent  # relative paths in the file start beside it
@@ -55,7 +55,7 @@ class Loaded:
             data=data,
             control=folder / (settings.control.path or default_control(data)),
             lanes=tuple(
-                lane_spec(pipeline, profile, folder, once=once, probe=probe)
+                lane_spec(pipeline, profile, folder, once=once, limit=limit)
                 for pipeline in settings.pipelines
             ),
         )

@@ -46,7 +46,7 @@ class Capture:
         beat: notes the phase that begins.
         stop: set when no more frames are wanted.
         start: the sequence number of the first frame.
-        once: raise SourceLost in place of trying again.
+        once: raise SourceLost in place of trying again, and drop no frame of a live source.
         limit: stop after so many frames; 0 for no limit.
         keep_pixels: hand over a copy of each picture, for drawing.
     """
@@ -107,7 +107,7 @@ class Capture:
     def _open_and_read(self) -> None:
         self._beat(Phase.OPEN)
         with closing(self._open_source(self._next)) as source:
-            self._slot.live = source.live
+            self._slot.live = source.live and not self._once  # who asks once wants each frame answered
             self._reporter.opened(live=source.live)
             self._read(source)
 

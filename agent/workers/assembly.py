@@ -80,7 +80,7 @@ def assemble(
         stop=stop,
         start=spec.start,
         once=spec.once,
-        limit=1 if spec.probe else 0,
+        limit=spec.limit,
         keep_pixels=bool(spec.draw),
     )
     runner = Runner(

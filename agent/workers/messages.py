@@ -58,9 +58,9 @@ class LaneSpec(_Message):
     start: int = 0
     """The first frame's sequence number."""
     once: bool = False
-    """Fail when the source isn't there, in place of trying again: `check` and `infer`."""
-    probe: bool = False
-    """Stop after the first frame: `check`."""
+    """Fail when the source isn't there, in place of trying again, and drop no frame: `check` and `infer`."""
+    limit: int = 0
+    """Stop after so many frames: `check`, `infer`; 0 for no limit."""
     draw: str = ""
     """A folder for annotated pictures, or ""."""
 

@@ -138,3 +138,18 @@ def test_an_unreadable_picture_fails_alone(tmp_path: Path) -> None:
     assert [line["kind"] for line in lines] == ["classification", "failed", "classification"]
     assert str(bad) in lines[1]["error"]
     assert not found.stderr
+
+
+def test_infer_takes_any_source_and_stops_after_the_frames_that_were_asked_for(tmp_path: Path) -> None:
+    source = "synthetic:width=160,height=120,fps=500"
+    found = command("infer", "glyphs", "--source", source, "--frames", "40", "--draw", str(tmp_path / "out"))
+    assert found.returncode == 0
+    assert [json.loads(line)["frame"] for line in found.stdout.splitlines()] == list(range(40))
+    assert len(list((tmp_path / "out").iterdir())) == 40
+
+
+def test_infer_words_a_wrong_option_of_a_source() -> None:
+    found = command("infer", "glyphs", "--source", "synthetic:colour=red")
+    assert found.returncode == 1
+    assert found.stderr.startswith("edge-agent: read source.colour: ")
+    assert "docs/configuration.md" in found.stderr

@@ -107,7 +107,7 @@ class Bench:
             reporter=self,
             beat=lambda _: None,
             stop=self.stop,
-            once=True,
+            once=not live,  # a lost source ends it; a live source that is asked once would drop nothing
             keep_pixels=True,
         )
         self.runner = Runner(

@@ -99,10 +99,10 @@ def test_a_pipeline_gets_the_profiles_threads_unless_it_says_its_own(
     folder = tmp_path_factory.getbasetemp()
     spec = lane_spec(pipeline, BOARD, folder, once=True)
     assert spec.backend_options == {"threads": threads}
-    assert (spec.pipeline, spec.source, spec.folder, spec.once, spec.probe) == (
+    assert (spec.pipeline, spec.source, spec.folder, spec.once, spec.limit) == (
         "door",
         "synthetic",
         str(folder),
         True,
-        False,
+        0,
     )

@@ -175,6 +175,13 @@ def test_where_once_is_asked_for_a_lost_source_ends_it() -> None:
     assert bench.sources[0].closed == 1
 
 
+@pytest.mark.parametrize("once", [True, False])
+def test_where_once_is_asked_for_a_live_source_drops_nothing(once: bool) -> None:
+    bench = Bench([1, SourceEnded("over")], live=True, once=once)
+    bench.capture.run()
+    assert bench.slot.live is not once
+
+
 def test_a_stop_while_a_source_is_away_is_done_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "_REOPEN_S", 60.0)
     monkeypatch.setattr(module, "_REOPEN_MAX_S", 60.0)

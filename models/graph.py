@@ -125,7 +125,7 @@ class Graph:
     def pointwise(self, name: str, source: Value, weights: Array, bias: Array) -> Value:
         """Connect every channel with every output and cut the sum off at -1 and 1; a convolution of 1x1.
 
-        As ``dense``, but each output's int8 weights have a scale of their own. ``weights``: (outputs, inputs).
+        As ``dense``, but the int8 weights have a scale an output. ``weights``: (outputs, inputs).
         """
         target = Value(name, (*source.shape[:3], weights.shape[0]))
         fields = {**_window(1, relu=False), "fusedActivationFunction": _CLAMP}

@@ -13,8 +13,8 @@ if TYPE_CHECKING:
 def auc(positive: Array, negative: Array) -> float:
     """Give the share of pairs in which the positive scores higher than the negative; ties count half.
 
-    This is the rank sum of Mann and Whitney, which equals the area (Hanley and McNeil, 1982): with R the sum of
-    the positives' ranks among all, ties sharing their mean rank, it is (R - p (p + 1) / 2) / (p n).
+    By the rank sum of Mann and Whitney, which gives the area (Hanley and McNeil, 1982): with R the sum of the
+    positives' ranks among all, ties sharing their mean rank, it is (R - p (p + 1) / 2) / (p n).
 
     Args:
         positive: scores of what should score high, (p,).

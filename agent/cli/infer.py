@@ -30,10 +30,12 @@ examples:
   edge-agent infer glyphs picture.jpg                          a bundled model
   edge-agent infer mobilenet.tflite --task classification --labels names.txt photos/ --top 3
   edge-agent infer ssd.tflite --task detection --draw out/ 'street/*.jpg'
+  edge-agent infer vibration window.npy                        does this machine shake?
   edge-agent infer any.tflite --task tensor samples.npy        what do its outputs look like?
 
-tasks: classification, detection (the four outputs of SSD), tensor (any output, summarised); a bundle knows
-its own. An array of uint8 (height, width, 3) is an RGB picture; any other must have the input's shape.
+tasks: classification, detection (the four outputs of SSD), anomaly (the input reconstructed, or an error),
+tensor (any output, summarised); a bundle knows its own. An array of uint8 (height, width, 3) is an RGB picture;
+any other must have the input's shape.
 
 exit codes: 0 every input was inferred, 1 one was not, 2 usage"""
 
@@ -54,6 +56,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--min-score", type=number(float, 0, 1), metavar="S", help="leave out what scores less (0 to 1)"
     )
+    parser.add_argument(
+        "--threshold",
+        type=number(float, 0, sys.float_info.max),
+        metavar="E",
+        help="anomaly: the error from which on an input is one",
+    )
     parser.add_argument("--draw", default="", metavar="DIR", help="write annotated pictures there")
     parser.add_argument(
         "--threads",
@@ -72,7 +80,11 @@ def main(arguments: argparse.Namespace) -> int:
     files = list_files(arguments.inputs)
     for name in files:
         speakable(name)
-    decoder = {"top_k": arguments.top, "min_score": arguments.min_score}
+    decoder = {
+        "top_k": arguments.top,
+        "min_score": arguments.min_score,
+        "threshold": arguments.threshold,
+    }
     spec = LaneSpec(
         pipeline="infer",
         model=arguments.model,
@@ -102,7 +114,7 @@ def main(arguments: argparse.Namespace) -> int:
 
 def _refusal(fault: Fault) -> AgentError:
     """Word a worker's refusal: there is no configuration here that could be wrong."""
-    return AgentError(fault.op, fault.subject, fault.problem, fault.hint)
+    return AgentError(fault.op, fault.subject, fault.problem, fault.hint or "See edge-agent infer --help")
 
 
 def speakable(name: str) -> None:
@@ -142,6 +154,8 @@ def _line(record: Record) -> str:
 
 
 def _words(item: dict[str, Any]) -> str:
+    if "threshold" in item:
+        return f"{item['label']}, its error is {item['error'] / item['threshold']:.1f} times the threshold"
     if "label" in item and "score" in item:
         return f"{item['label']} {item['score']:.2f}"
     return " ".join(f"{key}={value}" for key, value in item.items())

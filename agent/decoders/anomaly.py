@@ -1,14 +1,14 @@
 """Anomaly: is this frame like those that the model knows?
 
-The model has one output. It is either a reconstruction, of the shape of the model's only input, or a single
-number. Of a reconstruction, the error is the mean squared difference between what the model gave and what it was
-given, both dequantized: in the input's units, squared. The mean runs over all elements, as in the training of
-autoencoders: a mean over many is steady where the largest difference would follow the noise. A single number is
-the error itself.
+The model has one output: a reconstruction, of the shape of the model's only input, or a single number. Of a
+reconstruction, the error is the mean squared difference between what the model gave and what it was given,
+both dequantized: in the input's units, squared. The mean runs over all elements, as in the training of
+autoencoders: a mean of many is steady, where the largest difference would follow the noise. A single number
+is the error itself.
 
 The threshold belongs to the model: whoever trained it sets it on inputs that are known to be normal, and the
-bundle's manifest carries it. The score is error / (error + threshold), which is 0.5 at the threshold and below 1
-always; an error below 0 scores 0.
+bundle's manifest carries it. The score is error / (error + threshold), which is 0.5 at the threshold; an
+error below 0 scores 0.
 """
 
 from __future__ import annotations

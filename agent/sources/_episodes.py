@@ -1,7 +1,7 @@
 """When the synthetic machine is faulty, how badly, and what each fault adds to its vibration.
 
-Everything follows from (seed, sample number). The truth told here is for training, tests and benches; no frame
-carries it. The signatures are the textbook ones (R. B. Randall, "Vibration-based Condition Monitoring", Wiley
+Everything follows from (seed, sample number). The truth is for training, tests and benches; no frame carries
+it. The signatures are the textbook ones (R. B. Randall, "Vibration-based Condition Monitoring", Wiley
 2011, chapters 2 and 5), in plain form; amplitudes are in g at severity 1.
 """
 
@@ -22,7 +22,7 @@ TEETH = 23
 """Teeth of the gear on the shaft: its tone is so many times the shaft's speed."""
 
 _KINDS, _EPISODES = 3, 4
-"""Random streams of the seed; the machine itself uses 0 to 2."""
+"""Random streams of the seed; the machine itself uses 0 and 1."""
 _ONSET, _END = 0.2, 0.05
 """Shares of an episode in which the fault grows to its full severity, and vanishes."""
 _MILDEST = 0.6
@@ -63,7 +63,7 @@ def episode(seed: int, cycle: int, share: float) -> Episode:
 
 
 def disturb(
-    signal: Array, shown: Episode, severity: Array, turns: Array, speed: float, phases: Array
+    signal: Array, shown: Episode, severity: Array, *, turns: Array, speed: float, phases: Array
 ) -> None:
     """Add the fault to ``signal``.
 

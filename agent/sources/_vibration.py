@@ -1,7 +1,7 @@
 """The vibration of a rotating machine that does not exist: a shaft of about 1500 turns a minute with a gear.
 
 Everything follows from (seed, sample number, sample rate), so a restarted worker goes on where the last one
-stopped, and windows that overlap hold the same samples. Samples are made in blocks, and windows cut from them.
+stopped, and windows that overlap hold the same samples. They are made in blocks.
 """
 
 from __future__ import annotations
@@ -141,21 +141,22 @@ class Vibration:
 
     def _make(self, number: int) -> Array:
         """Make block ``number``: float32 (BLOCK, 3), g."""
-        made, build = (number * BLOCK + np.arange(BLOCK, dtype=np.float64)) / self._rate, self._build
-        waves = math.tau * made[:, None] / build.periods + build.shifts
+        times, build = (number * BLOCK + np.arange(BLOCK, dtype=np.float64)) / self._rate, self._build
+        waves = math.tau * times[:, None] / build.periods + build.shifts
         load = np.sin(waves) @ self._weights
         # The turns are the integral of the speed, speed * (1 - slip * load).
         lag = (np.cos(build.shifts) - np.cos(waves)) @ (self._weights * build.periods) / math.tau
-        turns = build.speed * (made - _SLIP * lag)
+        turns = build.speed * (times - _SLIP * lag)
         level = 1 + 0.2 * np.tanh(3 * load)[:, None]
         angles = math.tau * turns[:, None, None] * _ORDERS[:, None] + build.phases
         signal = level * (np.sin(angles) * build.amplitudes).sum(axis=1)
         severity = self._severity(number)
         if severity.any():
             shown = episode(self._seed, number // self._blocks, self._faults)
-            disturb(signal, shown, severity, turns, build.speed, build.phases[:3])
+            disturb(signal, shown, severity, turns=turns, speed=build.speed, phases=build.phases[:3])
         signal += self._hiss(number) * (self._noise * build.noise * (0.9 + 0.1 * level))
-        return signal.astype(np.float32)
+        made: Array = signal.astype(np.float32)
+        return made
 
     def _hiss(self, number: int) -> Array:
         """Coloured noise of standard deviation 1: (BLOCK, 3)."""
@@ -165,9 +166,9 @@ class Vibration:
         )
         whole = np.concatenate([before[1 - len(_COLOUR) :], white])
         last = len(_COLOUR) - 1
-        coloured: Array = sum(
-            tap * whole[last - delay : last - delay + BLOCK] for delay, tap in enumerate(_COLOUR)
-        )
+        coloured = np.zeros((BLOCK, AXES))
+        for delay, tap in enumerate(_COLOUR):
+            coloured += tap * whole[last - delay : last - delay + BLOCK]
         return coloured
 
 

@@ -1,4 +1,4 @@
-"""A vibration sensor that needs no hardware: windows of a rotating machine that now and then begins to shake."""
+"""A vibration sensor that needs no hardware: windows of a machine that now and then begins to shake."""
 
 from __future__ import annotations
 

@@ -90,11 +90,9 @@ class Judged:
 
     def chosen(self, condition: str) -> Array:
         """Tell which faulty windows belong to a condition."""
-        if condition in FAULTS:
-            return self.fault == condition
         low, high = _SEVERITIES.get(condition, (0.0, 1.0))
         within: Array = (self.severity > low) & (self.severity <= high)
-        return within
+        return within & (self.fault == condition) if condition in FAULTS else within
 
 
 def judged(model: Model, stream: Iterable[tuple[Array, Truth]]) -> Judged:
@@ -109,9 +107,10 @@ def judged(model: Model, stream: Iterable[tuple[Array, Truth]]) -> Judged:
 
 
 def measure(folder: Path, count: int | None = None) -> Iterator[tuple[str, float]]:
-    """Give each condition's area for the bundle in ``folder``, from ``count`` windows a stream (None: WINDOWS).
+    """Give each condition's area for the bundle in ``folder``.
 
-    The conditions of one noise share a stream; each noise has machines of its own.
+    From ``count`` windows a stream; None is ``WINDOWS``. The conditions of one noise share a stream, and
+    each noise has machines of its own.
     """
     loaded = load(folder)
     model = Model(loaded.data, loaded.post["threshold"])

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from jax import numpy as jnp
 
+from agent.sources._episodes import FAULTS
 from models import bundle
 from models.runner import RUNTIME, Runner
 from models.training import fit
@@ -30,7 +31,7 @@ VERSION = "1.0.0"
 MACHINES, WINDOWS = 2_000, 20
 BATCH, EPOCHS, RATE = 200, 8, 1e-3
 POWER = 6
-"""The loss is the mean of so high a power of each window's error: the threshold stands where the worst are."""
+"""The loss is a mean of so high a power of the windows' errors: the threshold stands where the worst are."""
 CALIBRATION = 1_000
 VALIDATION_MACHINES = 2_000
 FALSE_ALARMS = 0.001
@@ -126,8 +127,8 @@ def write(folder: Path, content: bytes, threshold: float) -> None:
 
 
 def _golden(model: evaluate.Model) -> Iterator[tuple[Array, dict[str, Any]]]:
-    """Give healthy windows and one of each fault, at a severity above 0.6, and what the model says of them."""
-    wanted = ["", *evaluate.FAULTS, *[""] * (HEALTHY_GOLDEN - 1)]
+    """Give healthy windows and a severe one of each fault, and what the model says of them."""
+    wanted = ["", *FAULTS, *[""] * (HEALTHY_GOLDEN - 1)]
     for window, truth in data.held_out(data.HELD_OUT + 900_000, 100_000):
         if truth.fault == wanted[0] and (not truth.fault or truth.severity > 0.6):
             item = model.judge(window)

@@ -12,6 +12,7 @@ import pytest
 from agent import manifest
 from agent.golden import differs
 from agent.sources._episodes import FAULTS
+from agent.sources._vibration import AXES
 from models import vibration
 from models.runner import Runner
 from models.vibration import data, evaluate
@@ -49,7 +50,7 @@ def test_it_reproduces_its_golden_answers(model: evaluate.Model) -> None:
     labels = []
     for golden in MANIFEST.golden:
         window = np.load(FOLDER / golden.input)
-        assert (window.dtype.name, window.shape) == ("float32", (data.WINDOW, data.AXES))
+        assert (window.dtype.name, window.shape) == ("float32", (data.WINDOW, AXES))
         assert differs([model.judge(window)], golden.expect, golden.tol) == ""
         labels.append(golden.expect[0]["label"])
     assert (labels.count("normal"), labels.count("anomaly")) == (2, len(FAULTS))
@@ -86,7 +87,7 @@ def test_conditions_choose_the_faulty_windows_that_they_name(judged: evaluate.Ju
 
 def test_training_and_threshold_see_healthy_machines_of_their_own() -> None:
     windows = data.healthy(1, 3, 4)
-    assert (windows.dtype.name, windows.shape) == ("float32", (12, data.WINDOW, data.AXES))
+    assert (windows.dtype.name, windows.shape) == ("float32", (12, data.WINDOW, AXES))
     np.testing.assert_array_equal(windows, data.healthy(1, 3, 4))
     np.testing.assert_array_equal(windows[4:8], data.healthy(2, 1, 4))
     held = [window for window, _ in data.held_out(data.HELD_OUT, 40)]

@@ -150,7 +150,7 @@ def test_a_bad_bearing_gives_bursts_three_and_a_half_times_a_turn() -> None:
 
 def test_a_loose_foot_is_held_on_one_side() -> None:
     faulty, _ = severe("looseness", samples=8000)
-    assert -faulty.min() > 1.5 * faulty.max()
+    assert -faulty.min() > 1.3 * faulty.max()
 
 
 def test_every_fault_has_its_turn_and_takes_its_share_of_the_time() -> None:
@@ -166,7 +166,7 @@ def test_every_fault_has_its_turn_and_takes_its_share_of_the_time() -> None:
 def test_a_fault_grows_within_a_second_and_what_is_mended_is_as_before() -> None:
     machine, well = Vibration(RATE, 1, 0.02, 0.25), Vibration(RATE, 1, 0.02, 0.0)
     severity = np.array([machine.truth(at, 16).severity for at in range(0, machine.cycle, 16)])
-    [begin, *_, end] = np.flatnonzero(severity)
+    [begin, *_, end] = np.flatnonzero(severity).tolist()
     full = int(severity.argmax())
     assert 0.3 < (full - begin) * 16 / RATE < 1
     assert (np.diff(severity[begin:full]) >= 0).all()

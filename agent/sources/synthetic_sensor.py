@@ -13,6 +13,7 @@ from agent.types import Frame
 
 if TYPE_CHECKING:
     from agent.sources._vibration import Vibration
+    from agent.types import Array
 
 
 class Options(BaseModel):
@@ -41,18 +42,14 @@ class Options(BaseModel):
 class SyntheticSensor:
     """Implements ``Source``. All its windows share one buffer."""
 
-    def __init__(self, options: Options, machine: Vibration, start: int) -> None:
-        from numpy import empty, float32
-
-        from agent.sources._vibration import AXES
-
+    def __init__(self, options: Options, machine: Vibration, window: Array, start: int) -> None:
         self._machine = machine
+        self._window = window
         self._next = start
         self._end = options.frames
         self._hop = options.hop
         self._live = options.speed > 0
         self._pace = Pace(options.hop / options.rate / options.speed if self._live else 0.0)
-        self._window = empty((options.window, AXES), float32)
 
     @property
     def live(self) -> bool:
@@ -81,7 +78,9 @@ class SyntheticSensor:
 
 def build(options: Options, *, start: int) -> SyntheticSensor:
     """Make the sensor; its first window has sequence number ``start``."""
-    from agent.sources._vibration import Vibration
+    import numpy as np
+
+    from agent.sources._vibration import AXES, Vibration
 
     machine = Vibration(options.rate, options.seed, options.noise, options.faults)
-    return SyntheticSensor(options, machine, start)
+    return SyntheticSensor(options, machine, np.empty((options.window, AXES), np.float32), start)

@@ -100,6 +100,17 @@ def test_training_and_threshold_see_healthy_machines_of_their_own() -> None:
     assert steady < 2.0  # within the input's range
 
 
+def test_held_out_windows_come_from_many_machines() -> None:
+    """A machine is known by how its two radial directions lag behind each other at the shaft's speed."""
+    lags = []
+    for window, truth in data.held_out(data.HELD_OUT, 8 * data.A_MACHINE, 0.0):
+        across, up, _ = (np.fft.rfft(window * np.hanning(data.WINDOW)[:, None], axis=0))[4]
+        lags.append(across * up.conj() / abs(across * up) if truth.fault == "" else np.nan)
+    machines = np.array(lags).reshape(8, data.A_MACHINE)
+    assert np.nanstd(machines, axis=1).max() < 0.1
+    assert np.nanmean(machines, axis=1).std() > 0.3
+
+
 def test_all_of_it_is_int8() -> None:
     runner = Runner(content(MANIFEST.model.path), observe=True)
     kinds = {np.dtype(one["dtype"]).name for one in runner.tensors()}

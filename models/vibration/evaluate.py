@@ -111,6 +111,9 @@ def measure(folder: Path, count: int | None = None) -> Iterator[tuple[str, float
 
     From ``count`` windows a stream; None is ``WINDOWS``. The conditions of one noise share a stream, and
     each noise has machines of its own.
+
+    Raises:
+        ValueError: ``count`` is so small that a condition has no window; 1,000 are enough for all.
     """
     loaded = load(folder)
     model = Model(loaded.data, loaded.post["threshold"])

@@ -82,7 +82,7 @@ def test_an_error_below_zero_is_normal_and_scores_zero() -> None:
 def test_scores_rise_with_the_error_and_tell_its_side_of_the_threshold(
     error: float, threshold: float
 ) -> None:
-    [item], [more] = judge(error, threshold), judge(min(error * 2, 3e38), threshold)
+    [item], [more] = judge(error, threshold), judge(max(error, min(error * 2, 3e38)), threshold)
     assert 0 <= item["score"] <= more["score"] <= 1
     assert item["index"] == (item["error"] >= threshold)
     assert item["score"] >= 0.5 if item["index"] else item["score"] <= 0.5

@@ -73,7 +73,7 @@ def test_each_condition_is_measured_in_the_order_of_the_list() -> None:
     found = dict(evaluate.measure(FOLDER, 600))
     assert tuple(found) == evaluate.CONDITIONS
     assert all(0.4 < value <= 1 for value in found.values())
-    assert list(dict(evaluate.rates(FOLDER, 400)))[:2] == ["healthy", evaluate.USUAL]
+    assert list(dict(evaluate.rates(FOLDER, 600)))[:2] == ["healthy", evaluate.USUAL]
 
 
 def test_conditions_choose_the_faulty_windows_that_they_name(judged: evaluate.Judged) -> None:

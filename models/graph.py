@@ -10,6 +10,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
+import numpy as np
+
 from models import quantize
 from models.quantize import Precision, Quant, Range
 from models.tflite_writer import Writer
@@ -20,7 +22,7 @@ if TYPE_CHECKING:
     from agent.types import Array
 
 _SAME, _VALID = 0, 1
-_NONE, _RELU = 0, 1
+_NONE, _RELU, _CLAMP = 0, 1, 2
 _PROBABILITY: dict[Precision, Quant] = {"int8": Quant((1 / 256,), (-128,)), "uint8": Quant((1 / 256,), (0,))}
 """What TFLite demands of a softmax's output."""
 
@@ -56,6 +58,7 @@ _DEPTHWISE = _Kind(
 _DENSE = _Kind("FULLY_CONNECTED", "FullyConnectedOptions", {"float32": 1, "int8": 4, "uint8": 1})
 _MAX_POOL = _Kind("MAX_POOL_2D", "Pool2DOptions", {"float32": 1, "int8": 2, "uint8": 1}, output="input")
 _SOFTMAX = _Kind("SOFTMAX", "SoftmaxOptions", {"float32": 1, "int8": 2, "uint8": 1}, output="probability")
+_RESHAPE = _Kind("RESHAPE", "ReshapeOptions", {"float32": 1, "int8": 1, "uint8": 1}, output="input")
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +118,19 @@ class Graph:
         fields = {"fusedActivationFunction": _RELU if relu else _NONE}
         return self._add(_Node(_DENSE, source, Value(name, (1, weights.shape[0])), fields, weights, bias))
 
+    def reshape(self, name: str, source: Value, shape: tuple[int, ...]) -> Value:
+        """Give the same numbers another shape."""
+        return self._add(_Node(_RESHAPE, source, Value(name, shape), {"newShape": list(shape)}))
+
+    def pointwise(self, name: str, source: Value, weights: Array, bias: Array) -> Value:
+        """Connect every channel with every output and cut the sum off at -1 and 1; a convolution of 1x1.
+
+        As ``dense``, but the int8 weights have a scale an output. ``weights``: (outputs, inputs).
+        """
+        target = Value(name, (*source.shape[:3], weights.shape[0]))
+        fields = {**_window(1, relu=False), "fusedActivationFunction": _CLAMP}
+        return self._add(_Node(_CONV, source, target, fields, weights[:, None, None, :], bias))
+
     def softmax(self, name: str, source: Value) -> Value:
         """Turn logits into probabilities."""
         return self._add(_Node(_SOFTMAX, source, Value(name, source.shape), {"beta": 1.0}))
@@ -161,7 +177,10 @@ def _output_quant(
 
 
 def _constants(writer: Writer, node: _Node, source: Quant | None, precision: Precision) -> list[int]:
-    """Add the node's weights and bias; give their indices."""
+    """Add the node's weights and bias, or its new shape; give their indices."""
+    if node.kind is _RESHAPE:
+        sizes = np.array(node.target.shape, np.int32)
+        return [writer.tensor(f"{node.target.name}/shape", sizes.shape, "int32", data=sizes)]
     if node.weights is None or node.bias is None:
         return []
     name, shape = node.target.name, node.weights.shape

@@ -34,12 +34,14 @@ examples:
   edge-agent infer glyphs picture.jpg                          a bundled model
   edge-agent infer mobilenet.tflite --task classification --labels names.txt photos/ --top 3
   edge-agent infer ssd.tflite --task detection --draw out/ 'street/*.jpg'
+  edge-agent infer vibration window.npy                        does this machine shake?
   edge-agent infer any.tflite --task tensor samples.npy        what do its outputs look like?
   edge-agent infer glyphs /dev/video0 --frames 10              ten frames of a camera
   edge-agent infer glyphs --source synthetic:seed=7 --frames 5 any source, with its options
 
-tasks: classification, detection (the four outputs of SSD), tensor (any output, summarised); a bundle knows
-its own. An array of uint8 (height, width, 3) is an RGB picture; any other must have the input's shape.
+tasks: classification, detection (the four outputs of SSD), anomaly (the input reconstructed, or an error),
+tensor (any output, summarised); a bundle knows its own. An array of uint8 (height, width, 3) is an RGB
+picture; any other must have the input's shape.
 
 exit codes: 0 every frame was inferred, 1 one was not, 2 usage"""
 
@@ -72,6 +74,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--min-score", type=number(float, 0, 1), metavar="S", help="leave out what scores less (0 to 1)"
     )
+    parser.add_argument(
+        "--threshold",
+        type=number(float, 0, sys.float_info.max),
+        metavar="E",
+        help="anomaly: the error from which on an input is one",
+    )
     parser.add_argument("--draw", default="", metavar="DIR", help="write annotated pictures there")
     parser.add_argument(
         "--threads",
@@ -88,7 +96,11 @@ def main(arguments: argparse.Namespace) -> int:
     for name in (arguments.model, arguments.labels, arguments.draw):
         speakable(name)
     inputs = choose(arguments.inputs, arguments.source)
-    decoder = {"top_k": arguments.top, "min_score": arguments.min_score}
+    decoder = {
+        "top_k": arguments.top,
+        "min_score": arguments.min_score,
+        "threshold": arguments.threshold,
+    }
     spec = LaneSpec(
         pipeline="infer",
         model=arguments.model,
@@ -124,8 +136,10 @@ def _ended_by_hand(inputs: Inputs) -> AbstractContextManager[None]:
 
 def _refusal(fault: Fault) -> AgentError:
     """Word a worker's refusal: there is no configuration here that could be wrong."""
-    hint = fault.hint or ("docs/configuration.md lists the keys" if fault.error == "ConfigInvalid" else "")
-    return AgentError(fault.op, fault.subject, fault.problem, hint)
+    if fault.error == "ConfigInvalid":  # an option of --source, of the decoder or of the backend
+        hint = "See edge-agent infer --help, and docs/configuration.md for the options"
+        return AgentError(fault.op, fault.subject, fault.problem, fault.hint or hint)
+    return AgentError(fault.op, fault.subject, fault.problem, fault.hint or "See edge-agent infer --help")
 
 
 def _lost(frame: int, name: str) -> Record:
@@ -157,6 +171,8 @@ def _name(record: Record) -> str:
 
 
 def _words(item: dict[str, Any]) -> str:
+    if "threshold" in item:
+        return f"{item['label']}, its error is {item['error'] / item['threshold']:.1f} times the threshold"
     if "label" in item and "score" in item:
         return f"{item['label']} {item['score']:.2f}"
     return " ".join(f"{key}={value}" for key, value in item.items())

@@ -96,6 +96,25 @@ def test_inputs_outputs_and_signature_are_as_declared(precision: Precision) -> N
     }
 
 
+@pytest.mark.parametrize(("precision", "near"), [("float32", 1e-6), ("int8", 0.05), ("uint8", 0.1)])
+def test_a_clamped_layer_between_two_reshapes_computes_what_numpy_does(
+    precision: Precision, near: float
+) -> None:
+    rng = np.random.default_rng(0)
+    weights = rng.normal(0, 0.4, (6, 12)).astype(np.float32) * np.array([1, 1, 1, 0.1, 0.1, 4])[:, None]
+    shift = rng.normal(0, 0.1, 6).astype(np.float32)
+    graph = Graph("a test")
+    value = graph.reshape("flat", graph.input("window", (1, 4, 3), (-1.0, 1.0)), (1, 1, 1, 12))
+    output = graph.reshape("out", graph.pointwise("code", value, weights, shift), (1, 3, 2))
+    runner = Runner(graph.write(output, precision, {"code": (-1.0, 1.0)}))
+    cut = 0
+    for window in rng.uniform(-1, 1, (20, 4, 3)):
+        sums = weights @ window.ravel() + shift
+        cut += int((np.abs(sums) > 1.2).sum())
+        np.testing.assert_allclose(runner.run(window), sums.clip(-1, 1).reshape(3, 2), atol=near)
+    assert cut > 5
+
+
 def test_the_same_network_gives_the_same_bytes() -> None:
     assert written(Network(3), "int8") == written(Network(3), "int8")
 

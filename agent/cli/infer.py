@@ -12,6 +12,7 @@ from agent.config import Deadlines
 from agent.errors import EXIT_FAILED, EXIT_OK, AgentError, InputRejected
 from agent.foreground import Foreground
 from agent.sources._listing import list_files
+from agent.wording import in_words
 from agent.workers.messages import LaneSpec, Record
 
 if TYPE_CHECKING:
@@ -137,14 +138,7 @@ def _json_line(record: Record) -> str:
 def _line(record: Record) -> str:
     if record.kind == "failed":
         return f"{record.origin}: failed: {record.items[0]['problem']}"
-    words = [_words(item) for item in record.items] or ["nothing found"]
-    return f"{record.origin}: {', '.join(words)}  ({record.infer_us / 1000:.1f} ms)"
-
-
-def _words(item: dict[str, Any]) -> str:
-    if "label" in item and "score" in item:
-        return f"{item['label']} {item['score']:.2f}"
-    return " ".join(f"{key}={value}" for key, value in item.items())
+    return f"{record.origin}: {in_words(record.items)}  ({record.infer_us / 1000:.1f} ms)"
 
 
 class _Silent:

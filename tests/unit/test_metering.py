@@ -114,7 +114,9 @@ def test_long_items_are_counted_and_not_told() -> None:
 def test_the_deepest_item_that_a_worker_may_send_can_be_told() -> None:
     def packet(depth: int) -> bytes:
         item = b'{"x":' + b"[" * depth + b"]" * depth + b"}"
-        head = b'{"type":"results","ledger":{},"records":[{"frame":0,"captured_ns":0,"kind":"tensor","items":['
+        head = (
+            b'{"type":"results","ledger":{},"records":[{"frame":0,"captured_ns":0,"kind":"tensor","items":['
+        )
         return head + item + b"]}]}"
 
     deepest = 0

@@ -26,7 +26,9 @@ from agent.wording import in_words, item_in_words, plain
         ([{"label": "x" * 41, "score": 1}], "x" * 39 + "… 1.00"),
     ],
 )
-def test_items_are_told_by_label_and_score_or_by_all_they_have(items: list[dict[str, Any]], words: str) -> None:
+def test_items_are_told_by_label_and_score_or_by_all_they_have(
+    items: list[dict[str, Any]], words: str
+) -> None:
     assert in_words(items) == words
 
 

@@ -55,7 +55,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--min-score", type=number(float, 0, 1), metavar="S", help="leave out what scores less (0 to 1)"
     )
-    parser.add_argument("--draw", default="", metavar="DIR", help="write annotated pictures there")
+    parser.add_argument(
+        "--draw", default="", metavar="DIR", help="write a picture of each input and its result there"
+    )
     parser.add_argument(
         "--threads",
         type=number(int, 1, 16),

@@ -45,7 +45,7 @@ def _box(grid: Grid, item: Mapping[str, Any]) -> None:
     grid.frame(column, row, columns, rows, style)
     label = plain(item.get("label", ""), 40)
     score = item.get("score")
-    texts = [f"{label} {score:.2f}"] if isinstance(score, int | float) else []
+    texts = [f"{label} {score:.2f}".strip()] if isinstance(score, int | float) else []
     room = columns - 2
     fitting = [text for text in (*texts, label) if len(text) <= room]
     text = fitting[0] if fitting else plain(label, room) if room > 1 else ""

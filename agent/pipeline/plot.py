@@ -17,6 +17,8 @@ WIDTH, HEIGHT = 960, 480
 _MOST_CHANNELS = 8
 _LEFT, _RIGHT, _TOP, _GAP = 96, 16, 44, 10
 _PAPER, _GRID, _TEXT = (255, 255, 255), (228, 228, 228), (96, 96, 96)
+_LARGEST = 1e30
+"""Keeps the difference of two samples finite."""
 _SHIFT = 4
 """Bits behind the point of cv2's coordinates."""
 _SMALL = _captions.Type(scale=0.42, stroke=1, margin=2)
@@ -33,7 +35,7 @@ def plot(data: Array, result: Result) -> Array:
     Returns:
         uint8 (480, 960, 3), BGR. At most 8 channels are drawn, the first ones, and the picture says so.
     """
-    samples = np.nan_to_num(np.squeeze(data).astype(np.float64))
+    samples = np.nan_to_num(np.squeeze(data).astype(np.float64)).clip(-_LARGEST, _LARGEST)
     samples = samples.reshape(len(samples), -1)
     pixels = np.full((HEIGHT, WIDTH, 3), _PAPER, np.uint8)
     shown = min(samples.shape[1], _MOST_CHANNELS)

@@ -42,7 +42,11 @@ class Terminal:
         self.master, slave = os.openpty()
         self.resize(columns, rows)
         self.before = termios.tcgetattr(self.master)
-        environment = {k: v for k, v in os.environ.items() if k not in {"COLUMNS", "LINES", "NO_COLOR"}}
+        environment = {name: value for name, value in os.environ.items() if name != "NO_COLOR"}
+        environment |= {
+            "COLUMNS": str(columns),
+            "LINES": str(rows),
+        }  # exported by some shells, and then stale
         self.process = subprocess.Popen(
             [sys.executable, "-c", START, *(arguments or ("-m", "agent.cli.main", "demo"))],
             stdin=slave, stdout=slave, stderr=slave, env={**environment, "TERM": term},

@@ -59,6 +59,11 @@ def test_counts_are_given_for_each_pipeline_and_summed_over_all() -> None:
     assert told["ledger_balanced"] is True
 
 
+def test_a_pipeline_misses_what_its_ledger_calls_inferred_and_nobody_has() -> None:
+    told = account(two=replace(SLOW, stored=3, frames=3)).to_json()["pipelines"]
+    assert (told["shapes"]["missing"], told["vibration"]["missing"]) == (0, 2)
+
+
 def test_what_arrived_once_and_adds_up_is_good() -> None:
     assert account().good
 
@@ -91,7 +96,9 @@ def test_one_bad_pipeline_makes_all_bad(bad: Tally) -> None:
 
 
 def test_a_missing_sequence_number_is_bad_whatever_the_ledgers_say() -> None:
-    assert not account(missing=1).good
+    made = account(missing=1)
+    assert not made.good
+    assert (made.results, made.stored, made.missing) == (101, 100, 1)
 
 
 def test_a_failed_frame_with_its_reason_stored_is_no_missing_one() -> None:

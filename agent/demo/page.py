@@ -171,7 +171,7 @@ def _keys(grid: Grid, facts: Facts, row: int) -> None:
     column = 1
     keys = {
         "b": "cut the broker" if facts.broker_up else "bring the broker back",
-        "k": f"kill {facts.victim}'s worker",
+        "k": f"kill the {facts.victim} worker",
         "q": "quit and count",
     }
     for key, words in keys.items():

@@ -114,7 +114,7 @@ def test_keys_break_and_mend_what_the_page_shows_and_nothing_is_left_of_it(termi
     terminal.press(b"b")
     terminal.until("bring the broker back")
     terminal.press(b"k")
-    page = terminal.until(f"kill {TWO}'s worker")
+    page = terminal.until(f"kill the {TWO} worker")
     assert "\x1b[1;32mrunning" in page or "\x1b[33mstarting" in page or "backoff" in page
     terminal.until(f"killed the worker of {ONE}")
     terminal.resize(60, 10)

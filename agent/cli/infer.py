@@ -32,7 +32,7 @@ examples:
   edge-agent infer ssd.tflite --task detection --draw out/ 'street/*.jpg'
   edge-agent infer any.tflite --task tensor samples.npy        what do its outputs look like?
 
-tasks: classification, detection (the four outputs of SSD), tensor (any output, summarised); a bundle knows
+tasks: classification, detection (SSD or anchor-free), tensor (any output, summarised); a bundle knows
 its own. An array of uint8 (height, width, 3) is an RGB picture; any other must have the input's shape.
 
 exit codes: 0 every input was inferred, 1 one was not, 2 usage"""

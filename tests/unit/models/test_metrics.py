@@ -56,6 +56,13 @@ def test_a_wrong_one_first_costs_more() -> None:
     assert average_precision([picture], "a") == pytest.approx(1 / 2)
 
 
+def test_precision_that_recovers_counts_for_the_recall_before() -> None:
+    """Wrong, right, right: precision 1/2 and 2/3 where recall rises, and 2/3 holds for both."""
+    found = [Found("a", FAR, 0.9), Found("a", HERE, 0.8), Found("a", THERE, 0.7)]
+    picture = Picture([Wanted("a", HERE), Wanted("a", THERE)], found)
+    assert average_precision([picture], "a") == pytest.approx(2 / 3)
+
+
 def test_an_object_is_found_once() -> None:
     picture = Picture([Wanted("a", HERE), Wanted("a", THERE)], [Found("a", HERE, 0.9), Found("a", HERE, 0.8)])
     assert average_precision([picture], "a") == pytest.approx(1 / 2)

@@ -28,7 +28,7 @@ NEAR = 0.005
 QUICK = 200
 """Samples a condition for a look."""
 QUICK_NEAR = 0.05
-"""What so few samples are off by: for a share of 0.9 three standard errors are 0.06, near 1 they are less."""
+"""What so few samples may be off by: two standard errors of a share of 0.9 are 0.042."""
 
 
 class Evaluation(Protocol):

@@ -39,7 +39,7 @@ examples:
   edge-agent infer glyphs /dev/video0 --frames 10              ten frames of a camera
   edge-agent infer glyphs --source synthetic:seed=7 --frames 5 any source, with its options
 
-tasks: classification, detection (the four outputs of SSD), anomaly (the input reconstructed, or an error),
+tasks: classification, detection (SSD or anchor-free), anomaly (the input reconstructed, or an error),
 tensor (any output, summarised); a bundle knows its own. An array of uint8 (height, width, 3) is an RGB
 picture; any other must have the input's shape.
 

@@ -7,7 +7,7 @@ A model is a folder here, which is also its bundle:
   them equal. Only this, ``train.py`` and a loss may import jax, which is in the extra ``train``.
 - ``train.py`` trains (``training.fit``), writes the file with ranges that ``runner.Runner`` observes, and
   makes the bundle: ``manifest.json``, model, labels and golden data (see ``bundle``).
-- ``evaluate.py`` has ``METRIC``, ``TARGET``, ``CONDITIONS`` and ``measure``, and needs no jax;
+- ``evaluate.py`` is an ``evaluate.Evaluation``: the metric, its target, the conditions. It needs no jax;
   ``python -m models.evaluate`` runs it and compares with the card. ``line.Line`` is the agent's own way from
   a frame to the items of a result.
 - ``README.md`` is the card: data, the value of each condition in a table, licence, limits, how it is made.

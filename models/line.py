@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
 
 from agent.backends import tflite
 from agent.bundles.load import load
+from agent.labels import Labels
+from agent.manifest import Pre
 from agent.pipeline.preprocess import Preprocessor
 from agent.plugins import load as plugin
 from agent.types import Frame, FrameInfo, Signature
@@ -21,26 +23,48 @@ if TYPE_CHECKING:
 
 
 class Line:
-    """Preprocessing, backend and decoder of a bundle.
+    """Preprocessing, backend and decoder of a model.
 
     Args:
-        folder: the bundle's.
-        model: the bytes of another file to run in place of the bundle's own.
-        options: of the decoder, over those of the manifest.
+        model: the bytes of the .tflite file.
+        task: the decoder's name.
+        options: of the decoder.
+        labels: class names.
+        pre: how pictures become the input.
+
+    Attributes:
+        signature: the model's tensors.
     """
 
     def __init__(
-        self, folder: Path, model: bytes | None = None, options: Mapping[str, JsonValue] | None = None
+        self,
+        model: bytes,
+        task: str,
+        options: Mapping[str, JsonValue],
+        labels: Labels | None = None,
+        pre: Pre | None = None,
     ) -> None:
-        loaded = load(folder)
-        self._backend = tflite.build(tflite.Options(), model or loaded.data, loaded.name)
-        self._preprocess = Preprocessor(self._backend.inputs[0], loaded.pre)
+        self._backend = tflite.build(tflite.Options(), model, task)
+        self._preprocess = Preprocessor(self._backend.inputs[0], pre or Pre())
         self._tensor = np.empty(self._backend.inputs[0].shape, self._backend.inputs[0].dtype)
-        module = plugin("decoders", loaded.task or "tensor")
-        signature = Signature(self._backend.inputs, self._backend.outputs)
-        settings = module.Options(**{**loaded.post, **(options or {})})
-        self._decoder: Decoder = module.build(settings, signature, loaded.labels)
-        self.signature = signature
+        self.signature = Signature(self._backend.inputs, self._backend.outputs)
+        module = plugin("decoders", task)
+        self._decoder: Decoder = module.build(module.Options(**options), self.signature, labels or Labels())
+
+    @classmethod
+    def of(
+        cls, folder: Path, model: bytes | None = None, options: Mapping[str, JsonValue] | None = None
+    ) -> Self:
+        """Make the line of a bundle.
+
+        Args:
+            folder: the bundle's.
+            model: the bytes of another file to run in place of the bundle's own.
+            options: of the decoder, over those of the manifest.
+        """
+        loaded = load(folder)
+        settings = {**loaded.post, **(options or {})}
+        return cls(model or loaded.data, loaded.task or "tensor", settings, loaded.labels, loaded.pre)
 
     def outputs(self, data: Array) -> tuple[Array, ...]:
         """Give the raw outputs for a frame's ``data``, as a source gives it."""

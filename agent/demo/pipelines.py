@@ -15,8 +15,8 @@ class Shown:
 
 
 PIPELINES = (
-    Shown("shapes", "glyphs", '{ kind = "synthetic", width = 640, height = 480, fps = 30 }'),
-    Shown("vibration", "glyphs", '{ kind = "synthetic", width = 160, height = 120, fps = 6, seed = 1 }'),
+    Shown("shapes", "shapes", '{ kind = "synthetic", scene = "shapes", fps = 30 }'),
+    Shown("vibration", "vibration", '{ kind = "synthetic_sensor" }'),
 )
 """The first one's first item is the demo's first detection, and its worker is the first to be killed."""
 

@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 
 METRIC = "share of right answers"
 TARGET = 0.95
-CONDITIONS = tuple(data.CONDITIONS)
+CONDITIONS = DEMANDED = tuple(data.CONDITIONS)
+QUICK = 200
 COUNT = 2_000
 """Pictures a condition: near 0.98, the standard error of an accuracy is 0.003."""
 

@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 
 METRIC = "mAP@0.5"
 TARGET = 0.90
-CONDITIONS = tuple(data.CONDITIONS)
+CONDITIONS = DEMANDED = tuple(data.CONDITIONS)
+QUICK = 200
 COUNT = 1_000
 """Frames a condition."""
 
@@ -35,7 +36,7 @@ def measure(folder: Path, count: int | None = None) -> Iterator[tuple[str, float
         folder: the bundle's.
         count: frames a condition; ``COUNT`` when None.
     """
-    line = Line(folder, options=EVERYTHING)
+    line = Line.of(folder, options=EVERYTHING)
     for number, name in enumerate(CONDITIONS):
         shown = pictures(line, name, count or COUNT, data.HELD_OUT + 1000 + number)
         yield name, mean_average_precision(shown)

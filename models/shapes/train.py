@@ -134,7 +134,7 @@ def write(folder: Path, content: bytes) -> None:
     bundle.put_manifest(folder, manifest)
     manifest["golden"] = [
         bundle.put_golden(folder, number, picture, items, TOLERANCE)
-        for number, (picture, items) in enumerate(_golden(Line(folder)))
+        for number, (picture, items) in enumerate(_golden(Line.of(folder)))
     ]
     bundle.put_manifest(folder, manifest)
 
@@ -161,7 +161,7 @@ def compare(folder: Path, files: dict[Precision, bytes]) -> None:
     for precision, content in files.items():
         apart = np.abs(scores[precision] - scores["int8"]) * 256
         found = np.maximum(scores[precision], scores["int8"]) >= FAINT
-        line = Line(folder, content, evaluate.EVERYTHING)
+        line = Line.of(folder, content, evaluate.EVERYTHING)
         shown = evaluate.pictures(line, data.USUAL, evaluate.COUNT, data.HELD_OUT + 1000)
         print(
             f"{precision}: {len(content)} bytes, mAP {mean_average_precision(shown):.3f}, scores off by "
@@ -173,7 +173,7 @@ def compare(folder: Path, files: dict[Precision, bytes]) -> None:
 
 def _scores(folder: Path, content: bytes) -> Array:
     """Give the real scores of a model for some held-out frames."""
-    line = Line(folder, content)
+    line = Line.of(folder, content)
     frames = islice(data.held_out(data.USUAL, data.HELD_OUT + 1), COMPARED)
     return np.stack([dequantize(line.outputs(frame)[0], line.signature.outputs[0]) for frame, _ in frames])
 

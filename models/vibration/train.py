@@ -17,6 +17,7 @@ from jax import numpy as jnp
 
 from agent.sources._episodes import FAULTS
 from models import bundle
+from models.line import Line
 from models.runner import RUNTIME, Runner
 from models.training import fit
 from models.vibration import data, evaluate, network
@@ -99,9 +100,9 @@ def quantized(params: Params, calibration: Array) -> bytes:
 
 def calibrated(content: bytes) -> float:
     """Set the threshold: the error that ``FALSE_ALARMS`` of healthy validation windows reach."""
-    model = evaluate.Model(content, 1.0)
+    line = Line(content, "anomaly", {"threshold": 1.0})
     windows = data.healthy(data.VALIDATION, VALIDATION_MACHINES, WINDOWS)
-    errors = [model.judge(window)["error"] for window in windows]
+    errors = [line.items(window)[0]["error"] for window in windows]
     return float(f"{np.quantile(errors, 1 - FALSE_ALARMS):.3g}")
 
 
@@ -110,7 +111,7 @@ def write(folder: Path, content: bytes, threshold: float) -> None:
     model = bundle.put(folder, "vibration.tflite", content)
     golden = [
         bundle.put_golden(folder, number, window, [expect], TOLERANCE)
-        for number, (window, expect) in enumerate(_golden(evaluate.Model(content, threshold)))
+        for number, (window, expect) in enumerate(_golden(Line(content, "anomaly", {"threshold": threshold})))
     ]
     manifest = {
         "schema": 1,
@@ -126,12 +127,12 @@ def write(folder: Path, content: bytes, threshold: float) -> None:
     bundle.put_manifest(folder, manifest)
 
 
-def _golden(model: evaluate.Model) -> Iterator[tuple[Array, dict[str, Any]]]:
+def _golden(line: Line) -> Iterator[tuple[Array, dict[str, Any]]]:
     """Give healthy windows and a severe one of each fault, and what the model says of them."""
     wanted = ["", *FAULTS, *[""] * (HEALTHY_GOLDEN - 1)]
     for window, truth in data.held_out(data.HELD_OUT + 900_000, 100_000):
         if truth.fault == wanted[0] and (not truth.fault or truth.severity > 0.6):
-            item = model.judge(window)
+            (item,) = line.items(window)
             yield window, {key: item[key] for key in ("label", "index", "score")}
             wanted.pop(0)
             if not wanted:

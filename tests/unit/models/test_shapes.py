@@ -46,7 +46,7 @@ def test_its_labels_are_the_shapes_in_the_order_of_its_classes() -> None:
 
 
 def test_its_heads_are_two_quantized_grids() -> None:
-    scores, boxes = Line(FOLDER).signature.outputs
+    scores, boxes = Line.of(FOLDER).signature.outputs
     assert (scores.name, scores.dtype, scores.shape) == ("scores", "int8", (1, 24, 32, 5))
     assert (scores.scale, scores.zero_point) == ((STEP,), (-128,))
     assert (boxes.name, boxes.dtype, boxes.shape) == ("boxes", "int8", (1, 24, 32, 4))
@@ -56,7 +56,7 @@ def test_its_heads_are_two_quantized_grids() -> None:
 def test_it_reproduces_its_golden_answers() -> None:
     assert len(MANIFEST.golden) >= 4
     assert {item["label"] for one in MANIFEST.golden for item in one.expect} == set(SHAPE_LABELS)
-    line = Line(FOLDER)
+    line = Line.of(FOLDER)
     for one in MANIFEST.golden:
         picture = np.load(FOLDER / one.input)
         assert (picture.dtype.name, picture.shape) == ("uint8", (data.HEIGHT, data.WIDTH, 3))
@@ -68,7 +68,7 @@ def test_it_reproduces_its_golden_answers() -> None:
 @pytest.mark.parametrize("name", data.CONDITIONS)
 def test_it_finds_shapes_in_scenes_that_it_has_never_seen(name: str) -> None:
     """Fresh seeds, other than those that the training script measures on."""
-    line = Line(FOLDER, options=evaluate.EVERYTHING)
+    line = Line.of(FOLDER, options=evaluate.EVERYTHING)
     pictures = evaluate.pictures(line, name, 120, data.HELD_OUT + 77)
     assert mean_average_precision(pictures) >= evaluate.TARGET
 
@@ -82,7 +82,7 @@ def test_all_of_it_is_int8() -> None:
 def test_int8_uint8_and_float_variants_agree_within_one_step() -> None:
     """Raw outputs and items, from the agent's preprocessing to its decoder."""
     kinds: tuple[Precision, ...] = ("int8", "uint8", "float32")
-    lines = [Line(FOLDER, with_borders(content(MANIFEST.model.path), kind)) for kind in kinds]
+    lines = [Line.of(FOLDER, with_borders(content(MANIFEST.model.path), kind)) for kind in kinds]
     for line, kind in zip(lines, kinds, strict=True):
         assert {spec.dtype for spec in (*line.signature.inputs, *line.signature.outputs)} == {kind}
     for frame, _ in islice(data.held_out(data.USUAL, data.HELD_OUT + 78), 40):

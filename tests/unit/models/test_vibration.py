@@ -14,6 +14,7 @@ from agent.golden import differs
 from agent.sources._episodes import FAULTS
 from agent.sources._vibration import AXES
 from models import vibration
+from models.line import Line
 from models.runner import Runner
 from models.vibration import data, evaluate
 
@@ -28,13 +29,13 @@ def content(path: str) -> bytes:
 
 
 @pytest.fixture(scope="module")
-def model() -> evaluate.Model:
+def model() -> Line:
     assert MANIFEST.post is not None
-    return evaluate.Model(content(MANIFEST.model.path), MANIFEST.post.options["threshold"])
+    return Line.of(FOLDER)
 
 
 @pytest.fixture(scope="module")
-def judged(model: evaluate.Model) -> evaluate.Judged:
+def judged(model: Line) -> evaluate.Judged:
     return evaluate.judged(model, data.held_out(FRESH, 2400))
 
 
@@ -46,12 +47,12 @@ def test_every_file_is_the_one_that_the_manifest_names() -> None:
     assert {path.name for path in (FOLDER / "golden").iterdir()} == {Path(p).name for p in named if "/" in p}
 
 
-def test_it_reproduces_its_golden_answers(model: evaluate.Model) -> None:
+def test_it_reproduces_its_golden_answers(model: Line) -> None:
     labels = []
     for golden in MANIFEST.golden:
         window = np.load(FOLDER / golden.input)
         assert (window.dtype.name, window.shape) == ("float32", (data.WINDOW, AXES))
-        assert differs([model.judge(window)], golden.expect, golden.tol) == ""
+        assert differs([*model.items(window)], golden.expect, golden.tol) == ""
         labels.append(golden.expect[0]["label"])
     assert (labels.count("normal"), labels.count("anomaly")) == (2, len(FAULTS))
 

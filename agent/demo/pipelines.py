@@ -15,7 +15,7 @@ class Shown:
 
 
 PIPELINES = (
-    Shown("shapes", "shapes", '{ kind = "synthetic", scene = "shapes", fps = 30 }'),
+    Shown("shapes", "shapes", '{ kind = "synthetic", scene = "shapes", seed = 14 }'),
     Shown("vibration", "vibration", '{ kind = "synthetic_sensor" }'),
 )
 """The first one's first item is the demo's first detection, and its worker is the first to be killed."""

@@ -65,14 +65,19 @@ class Stream:
     def decode(self) -> Array | None:
         """Give the frame that was grabbed: uint8 (height, width, 3), BGR; None when it is damaged."""
         try:
-            ok, image = self._capture.retrieve(None if self._compressed else self._image)
-            picture: Any = _decoded(image.tobytes(), _LARGER * self._pixels) if self._compressed else image
+            ok, picture = self._retrieve()
         except cv2.error:
             return None
         if not ok or picture is None or picture.ndim != 3 or picture.shape[2] != 3:
             return None
         self._image = picture
         return self._image
+
+    def _retrieve(self) -> tuple[bool, Any]:
+        if not self._compressed:
+            return self._capture.retrieve(self._image)
+        ok, data = self._capture.retrieve()
+        return ok, _decoded(data.tobytes(), _LARGER * self._pixels) if ok else None
 
     def captured_ns(self) -> int:
         """CLOCK_MONOTONIC at which the driver got the frame, where it says so believably, else now."""

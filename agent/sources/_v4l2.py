@@ -1,8 +1,8 @@
 """What a V4L2 device says of itself, asked by ioctl: no OpenCV, no numpy.
 
 Numbers and layouts are those of the kernel's interface, include/uapi/linux/videodev2.h. The structs used here
-are made of 32-bit words and bytes, so they are the same on 32-bit and 64-bit machines, except v4l2_format: its
-union holds pointers, and begins at byte 8 where a pointer has eight bytes.
+are made of 32-bit words and bytes, so they are the same on 32-bit and 64-bit machines, except v4l2_format:
+its union holds pointers, and begins at byte 8 where a pointer has eight bytes.
 """
 
 from __future__ import annotations

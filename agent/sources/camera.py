@@ -33,7 +33,7 @@ class Options(BaseModel):
     fps: int | None = Field(default=None, ge=1, le=1000)
     """Frames a second that are asked for; the camera gives what comes nearest."""
     format: Literal[
-        "auto", "YUYV", "UYVY", "NV12", "NV21", "YU12", "YV12", "BGR3", "RGB3", "GREY", "MJPG", "JPEG"
+        "auto", "YUYV", "UYVY", "NV12", "NV21", "YU12", "YV12", "BGR3", "RGB3", "MJPG", "JPEG", "GREY"
     ] = "auto"
     """Pixel format, as a four-character code; `auto` takes the first of these that is fast enough."""
     silence_s: float = Field(default=5.0, ge=0.5, le=3600)

@@ -19,6 +19,7 @@ from pydantic import ValidationError
 
 from agent import plugins
 from agent.errors import SourceEnded
+from tests.simulators.cameras import Cameras
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -43,15 +44,24 @@ def picture_folder(folder: Path) -> str:
     return str(folder)
 
 
+def camera(_: Path) -> dict[str, Any]:
+    return {"device": Cameras.here().plug(modes=("YUYV 64x48@100",))}
+
+
 @dataclass(frozen=True)
 class Example:
-    """Options that give ``FRAMES`` frames, and the same with a pace of their own if the source has one."""
+    """Options that give ``FRAMES`` frames, and the same with a pace of their own if the source has one.
+
+    A source that is ``endless`` gives frames for ever, and none of them twice.
+    """
 
     options: Callable[[Path], dict[str, Any]]
     live: dict[str, Any] | None = None
+    endless: bool = False
 
 
 EXAMPLES = {
+    "camera": Example(camera, {"fps": 4}, endless=True),
     "images": Example(lambda folder: {"paths": [picture_folder(folder)]}),
     "synthetic": Example(
         lambda _: {"width": 64, "height": 48, "fps": 0, "frames": FRAMES, "blur": 0.5}, {"fps": 4}
@@ -61,7 +71,11 @@ EXAMPLES = {
 NAMES = plugins.names("sources")
 
 
-@pytest.fixture(params=NAMES)
+SEEN = {"camera": [pytest.mark.cameras]}
+"""What a source's tests need."""
+
+
+@pytest.fixture(params=[pytest.param(name, marks=SEEN.get(name, [])) for name in NAMES])
 def name(request: pytest.FixtureRequest) -> str:
     assert request.param in EXAMPLES, f"add an example of {request.param!r} to {__name__}"
     return str(request.param)
@@ -87,6 +101,13 @@ def read(source: Source) -> Frame:
     frame = source.read(10)
     assert frame is not None
     return frame
+
+
+@pytest.fixture
+def recording(name: str) -> None:
+    """What is asked of those that come to an end."""
+    if EXAMPLES[name].endless:
+        pytest.skip(f"{name} has no end and no second time")
 
 
 def drain(source: Source) -> list[tuple[int, Array]]:
@@ -134,11 +155,14 @@ def test_frames_are_numbered_from_the_start_and_keep_time(opened: Callable[..., 
 
 
 def test_pictures_are_bgr_bytes(opened: Callable[..., Source]) -> None:
-    for _, data in drain(opened()):
+    source = opened()
+    for _ in range(FRAMES):
+        data = read(source).data
         assert (data.dtype.name, data.ndim, data.shape[2]) == ("uint8", 3, 3)
         assert data.flags.c_contiguous
 
 
+@pytest.mark.usefixtures("recording")
 def test_what_starts_in_the_middle_gives_the_same_pixels(opened: Callable[..., Source]) -> None:
     whole = drain(opened())
     assert len(whole) == FRAMES
@@ -149,6 +173,7 @@ def test_what_starts_in_the_middle_gives_the_same_pixels(opened: Callable[..., S
             np.testing.assert_array_equal(mine, theirs)
 
 
+@pytest.mark.usefixtures("recording")
 @pytest.mark.parametrize("start", [0, FRAMES, FRAMES + 5])
 def test_a_source_that_has_ended_stays_ended_and_says_how(opened: Callable[..., Source], start: int) -> None:
     source = opened(start=start)
@@ -158,6 +183,7 @@ def test_a_source_that_has_ended_stays_ended_and_says_how(opened: Callable[..., 
             source.read(0)
 
 
+@pytest.mark.usefixtures("recording")
 def test_a_recording_waits_and_is_there_at_once(opened: Callable[..., Source]) -> None:
     source = opened()
     assert source.live is False

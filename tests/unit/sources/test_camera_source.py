@@ -8,12 +8,10 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import cv2
-import numpy as np
 import pytest
 from pydantic import ValidationError
 
-from agent.errors import InputRejected, SourceLost
+from agent.errors import SourceLost
 from agent.sources.camera import CameraSource, Options, build
 from tests.simulators.cameras import MEDIA_CONTROLLER, METADATA, Cameras, number_in
 
@@ -42,14 +40,6 @@ def refused(**options: Any) -> str:
 def again(call: Callable[..., object], *values: object) -> None:
     for _ in range(100):
         call(*values)
-
-
-def jpeg(value: int = 200, width: int = 320, height: int = 240) -> Path:
-    picture = np.random.default_rng(1).integers(0, 60, (height, width, 3), np.uint8) + np.uint8(value - 60)
-    path = Cameras.here().root / "frame.jpg"
-    aside = path.with_name("next.jpg")
-    cv2.imwrite(str(aside), picture)
-    return aside.rename(path)  # the driver may read it at any time
 
 
 def test_frames_come_in_order_dated_by_the_driver_and_fresh() -> None:
@@ -223,50 +213,6 @@ def test_a_stream_that_does_not_start_is_a_loss() -> None:
     with pytest.raises(SourceLost, match=r"its driver reports an error\. Try another USB port"):
         source.read(1)
     source.close()
-
-
-@pytest.mark.parametrize("cut", [0, 1])
-def test_a_damaged_frame_fails_alone_and_is_never_an_old_one(cut: int) -> None:
-    Cameras.here().plug(modes=("MJPG 320x240@100",), jpeg=jpeg(), bad_every=3, cut=cut)
-    source = opened(format="MJPG")
-    seen: list[int] = []
-    failed: list[int] = []
-    told = ""
-    for number in range(12):
-        try:
-            frame = source.read(1)
-        except InputRejected as error:
-            told = str(error)
-            failed.append(number)
-        else:
-            assert frame is not None
-            seen.append(frame.seq)
-            assert 140 < frame.data.mean() < 200
-    source.close()
-    assert sorted(seen + failed) == list(range(12))
-    assert len(failed) == 4
-    assert "it is damaged. If it repeats, try another cable" in told
-
-
-def test_a_frame_of_another_size_in_mid_stream_is_fine_and_a_huge_one_is_damage() -> None:
-    here = Cameras.here()
-    here.plug(modes=("MJPG 320x240@100",), jpeg=jpeg())
-    source = opened()
-    shapes = set()
-    for width, height in ((320, 240), (160, 120), (400, 300)):
-        jpeg(width=width, height=height)
-        for _ in range(3):
-            frame = source.read(1)
-            assert frame is not None
-            shapes.add(frame.data.shape)
-    header = bytearray((here.root / "frame.jpg").read_bytes())
-    at = header.index(b"\xff\xc0") + 5
-    header[at : at + 4] = b"\xff\xff\xff\xff"
-    (here.root / "frame.jpg").write_bytes(header)
-    with pytest.raises(InputRejected, match="damaged"):
-        again(source.read, 1)
-    source.close()
-    assert {(240, 320, 3), (120, 160, 3), (300, 400, 3)} <= shapes
 
 
 def test_width_and_height_go_together() -> None:

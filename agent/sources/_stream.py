@@ -27,7 +27,7 @@ BUFFERS, COMPRESSED_BUFFERS = 2, 3
 """One that the driver fills and one that we read: more would only make frames old. OpenCV gives the buffer of
 a compressed frame back before it copies, so there a third one keeps the driver away from it."""
 _COMPRESSED = {"MJPG", "JPEG"}
-_JPEG_BEGINS, _JPEG_ENDS = b"\xff\xd8", b"\xff\xd9"
+_JPEG_BEGINS = b"\xff\xd8"
 _LARGER = 4
 """A compressed frame may have so many times the pixels that were agreed on: its header may be garbage."""
 _OLD_NS = 2_000_000_000
@@ -166,7 +166,7 @@ def _fourcc(capture: cv2.VideoCapture) -> str:
 def _decoded(data: bytes, most: int) -> Array | None:
     """Decode a JPEG of at most so many pixels; None when it is none, or cut short."""
     size = dimensions(data)
-    if not data.startswith(_JPEG_BEGINS) or _JPEG_ENDS not in data[2:] or size is None:
+    if not data.startswith(_JPEG_BEGINS) or size is None:
         return None
     return cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR) if math.prod(size) <= most else None
 

@@ -82,6 +82,7 @@ def test_a_check_names_what_is_wrong_with_a_camera_in_one_line_and_once(
     assert done.returncode == 1  # it may be back by the next try
     assert len(done.stderr.splitlines()) == 1
     assert said in done.stderr
+    assert machine.log.count("start") <= 1  # the worker was not started again for it
     assert time.monotonic() - began < 20
 
 

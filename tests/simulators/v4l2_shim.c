@@ -39,10 +39,10 @@ struct mode {
 
 struct device {
     int fd, memory, number, streaming, buffers, queued[MAX_BUFFERS], waiting;
-    long taken, stamp_s;
+    long taken;
     uint32_t code, width, height, size, fps, caps;
     uint32_t force_width, force_height;
-    int open_error, busy, stop_after, unplug_after, bad_every, cut, stream_error;
+    int open_error, busy, age_ms, stop_after, unplug_after, bad_every, cut, stream_error;
     char name[32], driver[16], jpeg[PATH_MAX], path[PATH_MAX];
     struct mode modes[MAX_MODES];
     int mode_count;
@@ -127,6 +127,7 @@ static void read_node(struct device *device) {
         if (!strcmp(line, "stop_after")) device->stop_after = number;
         if (!strcmp(line, "unplug_after")) device->unplug_after = number;
         if (!strcmp(line, "bad_every")) device->bad_every = number;
+        if (!strcmp(line, "age_ms")) device->age_ms = number;
         if (!strcmp(line, "cut")) device->cut = number;
         if (!strcmp(line, "force_size")) sscanf(value, "%ux%u", &device->force_width, &device->force_height);
     }
@@ -340,8 +341,9 @@ static int dequeue(struct device *device, struct v4l2_buffer *buffer) {
     buffer->index = index;
     buffer->length = device->size;
     buffer->sequence = device->taken;
-    buffer->timestamp.tv_sec = now.tv_sec;
-    buffer->timestamp.tv_usec = now.tv_nsec / 1000;
+    long stamp_us = now.tv_sec * 1000000L + now.tv_nsec / 1000 - device->age_ms * 1000L;
+    buffer->timestamp.tv_sec = stamp_us / 1000000;
+    buffer->timestamp.tv_usec = stamp_us % 1000000;
     if (device->stop_after && device->taken >= device->stop_after) tick(device, 0);
     return 0;
 }

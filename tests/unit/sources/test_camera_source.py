@@ -64,6 +64,18 @@ def test_frames_come_in_order_dated_by_the_driver_and_fresh() -> None:
     ]
 
 
+@pytest.mark.parametrize(("age_ms", "believed"), [(300, True), (9000, False), (-60_000, False)])
+def test_a_frame_has_the_drivers_date_where_that_can_be_true(age_ms: int, believed: bool) -> None:
+    Cameras.here().plug(age_ms=age_ms)
+    source = opened()
+    frame = source.read(1)
+    now = time.monotonic_ns()
+    source.close()
+    assert frame is not None
+    assert ((now - frame.captured_ns) // 1_000_000 >= 300) is believed
+    assert frame.captured_ns <= now
+
+
 def test_a_size_that_was_not_asked_for_is_taken_as_it_is() -> None:
     Cameras.here().plug(modes=("YUYV 176x144@100",))
     source = opened()
@@ -93,9 +105,12 @@ def test_a_read_waits_no_longer_than_asked_and_silence_is_a_loss() -> None:
 
 
 def test_a_slow_camera_is_no_silent_one() -> None:
-    Cameras.here().plug(modes=("YUYV 64x48@3",))
+    Cameras.here().plug(modes=("YUYV 64x48@2",))
+    began = time.monotonic()
     source = opened(silence_s=0.9)
-    frames = [source.read(2) for _ in range(3)]
+    assert source.read(0) is None
+    assert time.monotonic() - began < 0.4  # it does not wait for the first frame
+    frames = [source.read(2) for _ in range(2)]
     source.close()
     assert None not in frames
 

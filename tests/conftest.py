@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 import pytest
 from hypothesis import HealthCheck, settings
 
-from tests import leaks
+from tests import leaks, preloaded
+from tests.simulators.cameras import ROOT, Cameras, compile_shim
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 REQUIRE = "EDGE_AGENT_TESTS_REQUIRE"
 """Needs that must be met: a test that would skip for one of them fails. Comma-separated."""
-NEEDS = ("mosquitto", "shared")
+NEEDS = ("mosquitto", "shared", "cameras")
 
 # A loaded machine is no failure; pytest-timeout bounds a test as a whole.
 settings.register_profile("house", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -35,20 +36,36 @@ def pytest_configure() -> None:
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """Skip a test whose needs are not met, or fail it where they are required."""
     for need in NEEDS:
-        if item.get_closest_marker(need) and (what := _missing(need)):
-            if need in _required():
-                pytest.fail(f"{REQUIRE} demands {need}: {what}", pytrace=False)
-            pytest.skip(f"needs {need}: {what}")
+        if item.get_closest_marker(need):
+            _see_to(need)
+
+
+def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
+    """Have a test that sees simulated cameras done where they are."""
+    if not pyfuncitem.get_closest_marker(preloaded.MARK) or preloaded.inside():
+        return None
+    preloaded.judge(pyfuncitem)
+    return True
 
 
 def _required() -> set[str]:
     return {need.strip() for need in os.environ.get(REQUIRE, "").split(",") if need.strip()}
 
 
+def _see_to(need: str) -> None:
+    """Skip where a need is not met, or fail where it is required."""
+    if what := _missing(need):
+        if need in _required():
+            pytest.fail(f"{REQUIRE} demands {need}: {what}", pytrace=False)
+        pytest.skip(f"needs {need}: {what}")
+
+
 def _missing(need: str) -> str:
     """Say what to do so that ``need`` is met; "" when it is."""
     if need == "mosquitto":
         return "" if shutil.which("mosquitto") else "install mosquitto (Debian: apt-get install mosquitto)"
+    if need == "cameras":
+        return preloaded.missing()
     found = (SHARED / "models").is_dir()
     return "" if found else "put the folder of public models and pictures beside the repository, as ../shared"
 
@@ -57,6 +74,27 @@ def _missing(need: str) -> str:
 def shared() -> Path:
     """The folder of real public models and pictures; for tests marked ``shared``."""
     return SHARED
+
+
+@pytest.fixture(scope="session")
+def v4l2_shim(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The compiled simulator of V4L2 cameras."""
+    _see_to("cameras")
+    return compile_shim(tmp_path_factory.mktemp("v4l2"))
+
+
+@pytest.fixture
+def machine(tmp_path: Path, v4l2_shim: Path) -> Cameras:
+    """A machine without cameras yet; programs started through it see what is plugged in."""
+    return Cameras(tmp_path / "machine", v4l2_shim)
+
+
+@pytest.fixture(autouse=True)
+def _simulated_cameras(request: pytest.FixtureRequest) -> None:
+    if request.node.get_closest_marker(preloaded.MARK):
+        root = request.getfixturevalue("tmp_path") / "machine"
+        request.getfixturevalue("monkeypatch").setenv(ROOT, str(root))
+        Cameras(root)
 
 
 @pytest.fixture(autouse=True)

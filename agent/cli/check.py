@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from agent.cli.schema import schema
 from agent.cli.settings import DEFAULT_CONFIG, Loaded
-from agent.errors import EXIT_CONFIG, EXIT_FAILED, EXIT_OK, AgentError, Restart
+from agent.errors import EXIT_CONFIG, EXIT_FAILED, EXIT_OK, AgentError, Restart, Retryable
 from agent.foreground import Foreground
 from agent.link.sockets import tls_context
 from agent.store.folder import DataFolder
@@ -73,7 +73,8 @@ def main(arguments: argparse.Namespace) -> int:
             ready = lane.outcome.ready
             check["detail"] = f"{ready.model} on {ready.delegate}, {ready.runtime}" if ready else ""
         except AgentError as error:
-            refused = not isinstance(error, Restart)  # as in run: another start would do no better
+            # As in run: another start would do no better. A camera may be back by then.
+            refused = not isinstance(error, Restart | Retryable)
             check |= {"ok": False, "detail": str(error), "code": EXIT_CONFIG if refused else EXIT_FAILED}
         checks.append(check)
     _print(checks, as_json=arguments.json)

@@ -18,6 +18,7 @@ from agent.cli.version import versions
 from agent.config import Deadlines
 from agent.errors import EXIT_FAILED, EXIT_OK, AgentError
 from agent.foreground import Foreground
+from agent.sources._devices import cameras
 from agent.workers.messages import LaneSpec
 
 if TYPE_CHECKING:
@@ -65,6 +66,7 @@ def examine() -> Iterator[dict[str, str]]:
     yield _verdict("python", "ok", f"{known['python']} on {known['machine']}, {known['system']}")
     for name, folder in resources.bundled_models().items():
         yield _attempt(f"model {name}", partial(_infer, name, folder))
+    yield _cameras()
     yield _disk()
     yield _pidfd()
     broker = shutil.which("mosquitto", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin")
@@ -108,6 +110,16 @@ def _infer(name: str, folder: Path) -> str:
     nodes = f"{ready.delegated[0]} of {ready.delegated[1]} nodes on {ready.delegate}"
     answers = f"{len(golden)} golden answers right"
     return f"{answers}, {took:.1f} s, p50 {p50:.2f} ms, {ready.runtime}, {nodes}"
+
+
+def _cameras() -> dict[str, str]:
+    found = cameras()
+    if not found:
+        return _verdict("cameras", "ok", "none; the other sources need none")
+    named = [f"{one.best_id} ({one.name}{f': {one.problem}' if one.problem else ''})" for one in found]
+    count = "1 camera" if len(found) == 1 else f"{len(found)} cameras"
+    verdict = "warn" if any(camera.problem for camera in found) else "ok"
+    return _verdict("cameras", verdict, f"{count}: {'; '.join(named)}")
 
 
 def _disk() -> dict[str, str]:

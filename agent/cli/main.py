@@ -12,7 +12,7 @@ from typing import NoReturn
 from agent.cli.streams import open_missing_streams
 from agent.errors import EXIT_FAILED, AgentError, ConfigInvalid
 
-VERBS = ("run", "demo", "check", "doctor", "status", "infer", "version")
+VERBS = ("init", "run", "demo", "check", "doctor", "status", "infer", "version")
 
 _DESCRIPTION = (
     "Runs quantized TFLite models on a stream of frames, keeps every result, and delivers it over MQTT."
@@ -22,6 +22,7 @@ first steps:
   edge-agent demo                      no hardware, no broker, no account
   edge-agent doctor                    is this machine fit?
   edge-agent infer glyphs picture.jpg  one model on some pictures
+  edge-agent init                      a first configuration, for what is plugged in
   edge-agent run --config agent.toml   the agent
 
 exit codes: 0 done, 1 failed, 2 usage, 78 the configuration must be changed first"""

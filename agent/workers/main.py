@@ -18,7 +18,16 @@ from typing import TYPE_CHECKING, NoReturn
 import orjson
 from pydantic import ValidationError
 
-from agent.errors import EXIT_CONFIG, EXIT_FAILED, EXIT_OK, AgentError, ConfigInvalid, Fatal, Rejected
+from agent.errors import (
+    EXIT_CONFIG,
+    EXIT_FAILED,
+    EXIT_OK,
+    AgentError,
+    ConfigInvalid,
+    Fatal,
+    Rejected,
+    Retryable,
+)
 from agent.types import Phase
 from agent.workers.heartbeat import Page, Slot
 from agent.workers.ipc import Channel
@@ -106,9 +115,10 @@ def run(spec: LaneSpec, outlet: SocketOutlet, page: Page, stop: threading.Event)
     return remark
 
 
-def _exit_code(error: AgentError) -> int:
-    """What a new process would do no better at is not worth a restart."""
-    return EXIT_CONFIG if isinstance(error, (Fatal, Rejected)) else EXIT_FAILED
+def _exit_code(error: AgentError, *, once: bool) -> int:
+    """What a new process would do no better at, or shall not try again, is not worth a restart."""
+    final = isinstance(error, (Fatal, Rejected)) or (once and isinstance(error, Retryable))
+    return EXIT_CONFIG if final else EXIT_FAILED
 
 
 def _fault(error: AgentError) -> dict[str, object]:
@@ -169,7 +179,7 @@ def main() -> NoReturn:
     try:
         run(spec, outlet, page, stop)
     except AgentError as error:
-        code = _exit_code(error)
+        code = _exit_code(error, once=spec.once)
         outlet.say(_fault(error))
     except Exception as error:  # noqa: BLE001 - the boundary: say it, then let a new process start
         code = EXIT_FAILED

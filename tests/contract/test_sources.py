@@ -19,6 +19,7 @@ from pydantic import ValidationError
 
 from agent import plugins
 from agent.errors import SourceEnded
+from tests.simulators.cameras import Cameras
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -43,6 +44,10 @@ def picture_folder(folder: Path) -> str:
     return str(folder)
 
 
+def camera(_: Path) -> dict[str, Any]:
+    return {"device": Cameras.here().plug(modes=("YUYV 64x48@100",))}
+
+
 @dataclass(frozen=True)
 class Example:
     """What a source is tested with.
@@ -51,14 +56,17 @@ class Example:
         gives: pictures, or windows of samples.
         options: give ``FRAMES`` frames.
         live: further ones for a pace of its own, if the source has one: four frames a second.
+        endless: it gives frames for ever, and none of them twice.
     """
 
     gives: Literal["pictures", "windows"]
     options: Callable[[Path], dict[str, Any]]
     live: dict[str, Any] | None = None
+    endless: bool = False
 
 
 EXAMPLES = {
+    "camera": Example("pictures", camera, {"fps": 4}, endless=True),
     "images": Example("pictures", lambda folder: {"paths": [picture_folder(folder)]}),
     "synthetic": Example(
         "pictures", lambda _: {"width": 64, "height": 48, "fps": 0, "frames": FRAMES, "blur": 0.5}, {"fps": 4}
@@ -71,7 +79,11 @@ EXAMPLES = {
 NAMES = plugins.names("sources")
 
 
-@pytest.fixture(params=NAMES)
+SEEN = {"camera": [pytest.mark.cameras]}
+"""What a source's tests need."""
+
+
+@pytest.fixture(params=[pytest.param(name, marks=SEEN.get(name, [])) for name in NAMES])
 def name(request: pytest.FixtureRequest) -> str:
     assert request.param in EXAMPLES, f"add an example of {request.param!r} to {__name__}"
     return str(request.param)
@@ -97,6 +109,13 @@ def read(source: Source) -> Frame:
     frame = source.read(10)
     assert frame is not None
     return frame
+
+
+@pytest.fixture
+def recording(name: str) -> None:
+    """What is asked of those that come to an end."""
+    if EXAMPLES[name].endless:
+        pytest.skip(f"{name} has no end and no second time")
 
 
 def drain(source: Source) -> list[tuple[int, Array]]:
@@ -158,6 +177,7 @@ def test_pictures_are_bgr_bytes_and_windows_are_finite_samples_by_channels(
             assert data.size
 
 
+@pytest.mark.usefixtures("recording")
 def test_what_starts_in_the_middle_gives_the_same_data(opened: Callable[..., Source]) -> None:
     whole = drain(opened())
     assert len(whole) == FRAMES
@@ -168,6 +188,7 @@ def test_what_starts_in_the_middle_gives_the_same_data(opened: Callable[..., Sou
             np.testing.assert_array_equal(mine, theirs)
 
 
+@pytest.mark.usefixtures("recording")
 @pytest.mark.parametrize("start", [0, FRAMES, FRAMES + 5])
 def test_a_source_that_has_ended_stays_ended_and_says_how(opened: Callable[..., Source], start: int) -> None:
     source = opened(start=start)
@@ -177,6 +198,7 @@ def test_a_source_that_has_ended_stays_ended_and_says_how(opened: Callable[..., 
             source.read(0)
 
 
+@pytest.mark.usefixtures("recording")
 def test_a_recording_waits_and_is_there_at_once(opened: Callable[..., Source]) -> None:
     source = opened()
     assert source.live is False

@@ -76,6 +76,14 @@ def test_the_processor_stays_visible_to_the_runtime() -> None:
     assert not any("/sys" in path for path in settings.get("InaccessiblePaths", []))
 
 
+def test_cameras_may_be_opened_and_other_devices_may_not() -> None:
+    settings = _settings()
+    assert settings["SupplementaryGroups"] == ["video"]
+    assert settings["DevicePolicy"] == ["closed"]
+    assert "char-video4linux rw" in settings["DeviceAllow"]
+    assert settings.get("PrivateDevices", ["no"]) == ["no"]
+
+
 def test_a_stop_waits_longer_than_the_default_drain() -> None:
     from agent.config import Settings
 

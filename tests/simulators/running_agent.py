@@ -17,7 +17,7 @@ from agent.errors import AgentError
 from agent.store.segment import Segment
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
 PROGRAM = [sys.executable, "-m", "agent.cli.main"]
 CAMERA = 'source = { kind = "synthetic", width = 160, height = 120, fps = 50 }'
@@ -37,6 +37,10 @@ class RunningAgent:
         worker: the worker's pid, as of the last status; 0 when there is none.
     """
 
+    program = PROGRAM
+    environment: Mapping[str, str] | None = None
+    """Its own environment, where it is not to be that of the tests."""
+
     def __init__(
         self, folder: Path, pipeline: str = CAMERA, more: str = "", *options: str, model: str = "glyphs"
     ) -> None:
@@ -54,8 +58,8 @@ class RunningAgent:
         self._log = (folder / "log").open("a+")
 
     def __enter__(self) -> Self:
-        command = [*PROGRAM, "run", "--config", str(self.config), *self._options]
-        self.process = subprocess.Popen(command, stderr=self._log)
+        command = [*self.program, "run", "--config", str(self.config), *self._options]
+        self.process = subprocess.Popen(command, stderr=self._log, env=self.environment)
         return self
 
     def __exit__(self, *_: object) -> None:

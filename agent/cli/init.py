@@ -1,0 +1,159 @@
+"""edge-agent init: look at what is plugged in, and write a first configuration."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from agent import config, profiles, resources
+from agent.cli.schema import schema
+from agent.cli.settings import host_name
+from agent.cli.starter import Found, compose
+from agent.cli.version import versions
+from agent.errors import EXIT_OK, AgentError
+from agent.sources._devices import cameras, told
+
+if TYPE_CHECKING:
+    import argparse
+
+HELP = "look at this machine and write a first configuration"
+DESCRIPTION = """\
+Looks for cameras, the board, the runtime and the bundled models, and writes a configuration with comments
+that teach: a pipeline for each camera, or the synthetic camera where there is none. Its JSON Schema is
+written beside it, for editors. What it writes passes `check` as it is."""
+EPILOG = """\
+examples:
+  edge-agent init
+  edge-agent init --output /etc/edge-agent/agent.toml --broker broker.example
+
+exit codes: 0 written, 1 the file is there already or cannot be written, 2 usage"""
+
+_OP = "write configuration"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    parser.add_argument(
+        "--output",
+        "-o",
+        type=Path,
+        default=Path("agent.toml"),
+        metavar="FILE",
+        help="default agent.toml, here",
+    )
+    parser.add_argument("--force", action="store_true", help="replace the file if it is there")
+    parser.add_argument("--broker", default="", metavar="HOST", help="the MQTT broker that results go to")
+    parser.add_argument("--model", default="glyphs", help="a bundled model, a bundle or a .tflite file")
+    parser.add_argument("--json", action="store_true", help="print what was found as one JSON object")
+
+
+def main(arguments: argparse.Namespace) -> int:
+    """Look, write and print; give the exit code."""
+    output: Path = arguments.output
+    if not arguments.force and output.exists():
+        hint = "Name another with --output, or replace it with --force"
+        raise AgentError(_OP, str(output), "it is there already", hint)
+    beside = output.with_name(f"{output.stem}.schema.json")
+    found = look(_model(arguments.model), arguments.broker, beside.name)
+    text = compose(found)
+    config.parse(text, str(output))  # a name from outside may be no fit one
+    write(beside, json.dumps(schema(), indent=2) + "\n")
+    write(output, text)
+    following = [f"edge-agent {verb} --config {output}" for verb in ("check", "run")]
+    if arguments.json:
+        print(json.dumps({**_facts(found), "written": [str(output), str(beside)], "next": following}))
+    else:
+        _print(found, output, beside, following)
+    return EXIT_OK
+
+
+def look(model: str, broker: str, schema_name: str) -> Found:
+    """Find out what there is."""
+    files = resources.device_profiles().values()
+    known = [profiles.parse(file.read_text(encoding="utf-8"), str(file)) for file in files]
+    installed = versions()
+    runtimes = [name for name in ("ai-edge-litert", "tflite-runtime") if name in installed]
+    return Found(
+        device=host_name(),
+        profile=profiles.choose(known, "auto", platform.machine()),
+        runtime=f"{runtimes[0]} {installed[runtimes[0]]}" if runtimes else "",
+        cameras=tuple(cameras()),
+        model=model,
+        broker=broker,
+        schema=schema_name,
+    )
+
+
+def write(path: Path, text: str) -> None:
+    """Write a file as a whole or not at all.
+
+    Raises:
+        AgentError: the folder refuses.
+    """
+    aside = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        try:
+            with aside.open("x", encoding="utf-8") as file:
+                file.write(text)
+                file.flush()
+                os.fsync(file.fileno())
+            aside.replace(path)
+        finally:
+            aside.unlink(missing_ok=True)
+    except OSError as error:
+        hint = "Name a folder that is there and that you may write to"
+        raise AgentError(_OP, str(path), (error.strerror or str(error)).lower(), hint) from error
+
+
+def _model(name: str) -> str:
+    """Give the model as the configuration is to name it: its relative paths start elsewhere."""
+    if Path(name).exists():
+        return str(Path(name).resolve())
+    known = resources.bundled_models()
+    if name not in known:
+        problem = "there is no such file, nor such a bundled model"
+        raise AgentError("choose model", name, problem, f"Give a path, or one of: {', '.join(known)}")
+    return name
+
+
+def _facts(found: Found) -> dict[str, object]:
+    return {
+        "device": found.device,
+        "profile": found.profile.name,
+        "tested": found.profile.tested,
+        "runtime": found.runtime,
+        "models": list(resources.bundled_models()),
+        "model": found.model,
+        "broker": found.broker,
+        "cameras": [
+            {
+                "path": camera.path,
+                "device": camera.best_id,
+                "name": camera.name,
+                "driver": camera.driver,
+                "bus": camera.bus,
+                "formats": [str(form) for form in camera.formats],
+                "problem": camera.problem,
+            }
+            for camera in found.cameras
+        ],
+    }
+
+
+def _print(found: Found, output: Path, beside: Path, following: list[str]) -> None:
+    tested = "tested" if found.profile.tested else "not tested yet"
+    rows = [
+        ("board", f"{found.profile.name} ({tested})"),
+        ("runtime", found.runtime or "none: see edge-agent doctor"),
+        ("model", found.model),
+        *(("camera", f"{c.name}, {c.best_id}: {c.problem or told(c.formats, 80)}") for c in found.cameras),
+    ]
+    if not found.usable:
+        rows.append(("source", "the synthetic camera"))
+    rows += [("broker", found.broker or "none: results wait on the disk"), ("written", f"{output}, {beside}")]
+    for name, value in rows:
+        print(f"{name:<9}{value}")
+    print("\nNext:", *following, sep="\n  ")

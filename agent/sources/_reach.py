@@ -1,0 +1,147 @@
+"""Reaches a camera before OpenCV does, so that each thing that can be wrong gets words of its own."""
+
+from __future__ import annotations
+
+import errno
+import os
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from agent.errors import SourceLost
+from agent.sources import _devices
+from agent.sources._v4l2 import ask_card, ask_formats, is_busy
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from agent.sources._v4l2 import Format
+
+OP = "open camera"
+PREFERRED = ("YUYV", "UYVY", "NV12", "NV21", "YU12", "YV12", "BGR3", "RGB3", "MJPG", "JPEG", "GREY")
+"""Formats that OpenCV turns into BGR, those first that lose nothing and cost little to turn."""
+_SMOOTH = 15.0
+"""Frames a second that are fast enough where none are asked for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reached:
+    """A camera that answers.
+
+    Attributes:
+        path: as it was asked for.
+        formats: what it can give.
+        buffers: its V4L2 buffer type.
+    """
+
+    path: str
+    formats: tuple[Format, ...]
+    buffers: int
+
+
+def reach(device: str) -> Reached:
+    """Ask the camera what it is.
+
+    Args:
+        device: a path, a stable name, or "" for the only camera.
+
+    Raises:
+        SourceLost: it is not there, may not be opened, or is no camera.
+    """
+    path = _devices.resolve(device) if device else _only()
+    try:
+        fd = os.open(path, os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC)
+    except (OSError, ValueError) as error:
+        raise _refused(path, error) from error
+    try:
+        if not _devices.is_video(path):
+            raise SourceLost(OP, path, "it is no camera", _there())
+        card = ask_card(fd)
+        if not card.captures:
+            raise SourceLost(OP, path, f"{card.name} gives no pictures here", _there())
+        if card.raw:
+            raise SourceLost(OP, path, f"{card.name}: {_devices.LIBCAMERA}", "Use a USB camera")
+        return Reached(path, ask_formats(fd, card.buffers), card.buffers)
+    except OSError as error:
+        raise _refused(path, error) from error
+    finally:
+        os.close(fd)
+
+
+def why_not(reached: Reached) -> SourceLost:
+    """Say why OpenCV could not open a camera that answers."""
+    path, formats = reached.path, reached.formats
+    try:
+        fd = os.open(path, os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError as error:
+        return _refused(path, error)
+    try:
+        busy = is_busy(fd, reached.buffers)
+    finally:
+        os.close(fd)
+    if busy:
+        return _busy(path)
+    if formats and not any(form.fourcc in PREFERRED for form in formats):
+        problem = f"OpenCV can't read what it gives: {_devices.told(formats)}"
+        return SourceLost(OP, path, problem, "Use another camera")
+    return SourceLost(
+        OP, path, "OpenCV can't open it", "Unplug it and plug it in again; try another USB port"
+    )
+
+
+def best_format(formats: tuple[Format, ...], width: int, height: int, fps: float | None) -> str:
+    """Choose a format for this size: the first preferred one that is fast enough, else the fastest.
+
+    Returns:
+        Its code; "" when the driver lists none of this size, and must be tried.
+    """
+    speeds: dict[str, float] = {}
+    for form in formats:
+        for sizes in form.sizes:
+            if sizes.holds(width, height):
+                # What a driver does not say may be fast.
+                speeds[form.fourcc] = max([speeds.get(form.fourcc, 0.0), *(sizes.rates or (1000.0,))])
+    fitting = [code for code in PREFERRED if code in speeds]
+    enough = (fps or _SMOOTH) * 0.99  # 29.97 is 30
+    fast = (code for code in fitting if speeds[code] >= enough)
+    return next(fast, "") or max(fitting, key=speeds.__getitem__, default="")
+
+
+def _only() -> str:
+    usable = [camera for camera in _devices.cameras() if not camera.problem]
+    if len(usable) == 1:
+        return usable[0].path
+    problem = f"there are {len(usable)}, and device names none" if usable else "there is none"
+    raise SourceLost(OP, "(the only one)", problem, _there())
+
+
+def _there() -> str:
+    """Say what cameras are there: the hint of most errors."""
+    known = "; ".join(_listed())
+    return f"Set device to one of: {known}" if known else "No camera is plugged in: plug one in"
+
+
+def _listed() -> Iterator[str]:
+    for camera in _devices.cameras():
+        more = f": {camera.problem}" if camera.problem else ""
+        yield f"{camera.best_id} ({camera.name}{more})"
+
+
+def _refused(path: str, error: OSError | ValueError) -> SourceLost:
+    code = error.errno if isinstance(error, OSError) else None
+    if code == errno.EBUSY:
+        return _busy(path)
+    if code in {errno.ENOENT, errno.ENOTDIR, errno.ENODEV, errno.ENXIO}:
+        return SourceLost(OP, path, "it is not there", _there())
+    if code in {errno.EACCES, errno.EPERM}:
+        hint = "Let this user join the group video: sudo usermod -aG video USER, then log in again"
+        return SourceLost(OP, path, "permission denied", hint)
+    if code == errno.ENOTTY:
+        return SourceLost(OP, path, "it is no camera", _there())
+    words = error.strerror if isinstance(error, OSError) else "no path can be so"
+    return SourceLost(OP, path, (words or str(error)).lower(), _there())
+
+
+def _busy(path: str) -> SourceLost:
+    who = _devices.holder(path)
+    problem = f"{who} uses it" if who else "another program uses it"
+    return SourceLost(OP, path, problem, "Stop that program; a camera serves one at a time")

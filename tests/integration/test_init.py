@@ -1,0 +1,128 @@
+"""edge-agent init: what it finds, what it writes, and that what it writes works."""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from typing import TYPE_CHECKING
+
+import jsonschema
+import pytest
+
+from agent import config
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.simulators.cameras import Cameras
+
+HERE = 'store.path = "data"\n'
+
+
+def checked(machine: Cameras, path: Path) -> None:
+    """The file passes check as it is, but for the data folder, which is not to be this user's own."""
+    assert path.read_text().startswith(f"#:schema ./{path.stem}.schema.json\n")
+    schema = json.loads(path.with_suffix(".schema.json").read_text())
+    jsonschema.validate(tomllib.loads(path.read_text()), schema)
+    ours = path.with_name("ours.toml")
+    ours.write_text(HERE + path.read_text())
+    done = machine.run("check", "--config", str(ours))
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def uncommented(text: str) -> str:
+    """Take one sign away from each line whose comment is no sentence."""
+    return "\n".join(
+        line[1:] if line.startswith("#") and line[1:2] not in {" ", ":", ""} else line
+        for line in text.splitlines()
+    )
+
+
+def test_without_a_camera_the_synthetic_one_is_written_and_it_passes_check(
+    machine: Cameras, tmp_path: Path
+) -> None:
+    path = tmp_path / "agent.toml"
+    done = machine.run("init", "--output", str(path))
+    assert (done.returncode, done.stderr) == (0, "")
+    assert f"edge-agent check --config {path}" in done.stdout
+    assert f"edge-agent run --config {path}" in done.stdout
+    [pipeline] = config.parse(path.read_text(), "agent.toml").pipelines
+    assert (pipeline.model, pipeline.source.kind) == ("glyphs", "synthetic")
+    checked(machine, path)
+    assert sorted(found.name for found in tmp_path.glob("*agent*")) == ["agent.schema.json", "agent.toml"]
+
+
+def test_each_camera_gets_a_pipeline_by_its_stable_name_and_it_passes_check(
+    machine: Cameras, tmp_path: Path
+) -> None:
+    machine.plug(0, 'Front "Cam" {x}')
+    machine.name(0, "usb-Front_1-video-index0")
+    machine.plug(2, "Back", modes=("YUYV 64x48@30",))
+    machine.plug(4, "Locked", open_error=13)
+    path = tmp_path / "my.toml"
+    done = machine.run("init", "--output", str(path), "--broker", "broker.example", "--json")
+    assert done.returncode == 0, done.stderr
+    told = json.loads(done.stdout)
+    assert [camera["device"] for camera in told["cameras"]] == [
+        "usb-Front_1-video-index0",
+        "/dev/video2",
+        "/dev/video4",
+    ]
+    assert told["cameras"][2]["problem"] == "permission denied"
+    assert told["written"] == [str(path), str(tmp_path / "my.schema.json")]
+    settings = config.parse(path.read_text(), "my.toml")
+    assert [(one.name, one.source.options) for one in settings.pipelines] == [
+        ("camera1", {"device": "usb-Front_1-video-index0"}),
+        ("camera2", {"device": "/dev/video2"}),
+    ]
+    assert settings.mqtt is not None
+    assert settings.mqtt.host == "broker.example"
+    assert "#   YUYV 640x480, 320x240\n#   MJPG 320x240, 1280x720\n" in path.read_text()
+    checked(machine, path)
+
+
+def test_what_is_commented_out_is_valid_too(machine: Cameras, tmp_path: Path) -> None:
+    machine.plug(3, "Locked", open_error=13)
+    path = tmp_path / "agent.toml"
+    machine.run("init", "--output", str(path))
+    settings = config.parse(uncommented(path.read_text()), "agent.toml")
+    assert [one.source.kind for one in settings.pipelines] == ["synthetic", "camera"]
+    assert settings.mqtt is not None
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (
+            ["--output", "agent.toml"],
+            "agent.toml: it is there already. Name another with --output, or replace it",
+        ),
+        (
+            ["--output", "no/agent.toml"],
+            "agent.schema.json: no such file or directory. Name a folder that is there",
+        ),
+        (
+            ["--output", "new.toml", "--model", "nosuch"],
+            "choose model nosuch: there is no such file, nor such",
+        ),
+        (["--output", "new.toml", "--broker", "a\0b"[:1] + "\x7f"], "no valid TOML"),
+    ],
+)
+def test_what_cannot_be_written_is_told_in_one_line_and_nothing_is_left(
+    machine: Cameras, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: list[str], said: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "agent.toml").write_text("mine")
+    done = machine.run("init", *words)
+    assert done.returncode in {1, 78}
+    assert len(done.stderr.splitlines()) == 1
+    assert said in done.stderr
+    assert (tmp_path / "agent.toml").read_text() == "mine"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["agent.toml", "machine"]
+
+
+def test_force_replaces_the_file(machine: Cameras, tmp_path: Path) -> None:
+    path = tmp_path / "agent.toml"
+    path.write_text("mine")
+    assert machine.run("init", "--output", str(path), "--force").returncode == 0
+    assert config.parse(path.read_text(), "agent.toml").pipelines

@@ -10,7 +10,10 @@ from typing import TYPE_CHECKING
 import pytest
 from hypothesis import HealthCheck, settings
 
-from tests import leaks
+from agent.backends import tflite
+from agent.backends._runtimes import choose
+from tests import leaks, runtimes
+from tests.simulators import tiny_models
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -57,6 +60,21 @@ def _missing(need: str) -> str:
 def shared() -> Path:
     """The folder of real public models and pictures; for tests marked ``shared``."""
     return SHARED
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _runtime_is_the_chosen_one() -> None:
+    """Where a runtime is chosen, it is the one that runs: nothing else would show that it does."""
+    if runtimes.CHOSEN != "auto":
+        backend = tflite.build(runtimes.options(tflite.Options), tiny_models.absolute())
+        backend.close()
+        if not backend.runtime.startswith(f"{runtimes.CHOSEN} "):
+            pytest.fail(f"{runtimes.CHOSEN} is chosen, and {backend.runtime} runs", pytrace=False)
+
+
+def pytest_report_header() -> str:
+    """Say which runtime models run on."""
+    return f"TFLite runtime: {choose(runtimes.CHOSEN)}"
 
 
 @pytest.fixture(autouse=True)

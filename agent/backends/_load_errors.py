@@ -5,17 +5,19 @@ from __future__ import annotations
 import re
 
 from agent.errors import ModelInvalid
+from agent.outline import Broken
 
 _CUSTOM_OP = re.compile(r"unresolved custom op: (.+?)\.?(?:\s|$)")
 _NEWER_OP = re.compile(r"builtin opcode '(\w+)'(?: version '(\d+)')?")
 _WHERE = re.compile(r"\.?\s*Node number (\d+) \((.+?)\) failed to \w+\.?")
 _EDGE_TPU = "edgetpu-custom-op"
+_COPY = "Copy it again, and compare its sha256 with the original's"
 _MOST = 200
 
 
 def explain(error: Exception, name: str) -> ModelInvalid:
     """Give the error to raise when loading model ``name`` failed with ``error``."""
-    problem, hint = _explain(str(error))
+    problem, hint = (str(error), _COPY) if isinstance(error, Broken) else _explain(str(error))
     return ModelInvalid("load model", name, problem, hint)
 
 
@@ -46,8 +48,5 @@ def _explain(text: str) -> tuple[str, str]:
             "Update the runtime, or convert the model for an older one",
         )
     if "flatbuffer" in text.lower() or "model identifier" in text:
-        return (
-            "it is damaged, or no TFLite model",
-            "Copy it again, and compare its sha256 with the original's",
-        )
+        return "it is damaged, or no TFLite model", _COPY
     return one_line(text), "Check the model with the tool that made it"

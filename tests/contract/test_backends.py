@@ -10,6 +10,7 @@ from pydantic import ValidationError
 
 from agent import plugins
 from agent.errors import InputRejected, ModelInvalid
+from tests import runtimes
 from tests.simulators import tiny_models
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ def dtype(request: pytest.FixtureRequest) -> str:
 
 
 def build(module: ModuleType, model: bytes) -> Backend:
-    backend: Backend = module.build(module.Options(), model, "tiny")
+    backend: Backend = module.build(runtimes.options(module.Options), model, "tiny")
     return backend
 
 

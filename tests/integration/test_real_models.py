@@ -14,6 +14,7 @@ from agent.bundles.load import load
 from agent.errors import ModelInvalid
 from agent.pipeline.preprocess import Preprocessor
 from agent.types import Frame, FrameInfo, Signature
+from tests import runtimes
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -39,7 +40,7 @@ UNLOADABLE = {
 
 
 def run(model: LoadedModel, task: str, data: Array, *, xnnpack: bool = True, **options: Any) -> list[Any]:
-    backend = tflite.build(tflite.Options(xnnpack=xnnpack), model.data, model.name)
+    backend = tflite.build(runtimes.options(tflite.Options, xnnpack=xnnpack), model.data, model.name)
     decoders = plugins.load("decoders", task)
     decoder = decoders.build(
         decoders.Options(**options), Signature(backend.inputs, backend.outputs), model.labels
@@ -103,7 +104,7 @@ def test_every_other_model_runs_on_zeros_and_is_summarised(shared: Path) -> None
         if path.stem in UNLOADABLE:
             continue
         model = load(path)
-        backend = tflite.build(tflite.Options(), model.data, model.name)
+        backend = tflite.build(runtimes.options(tflite.Options), model.data, model.name)
         spec = backend.inputs[0]
         items = run(model, "tensor", np.zeros(spec.shape, spec.dtype))
         assert [item["shape"] for item in items] == [list(output.shape) for output in backend.outputs]
@@ -117,7 +118,7 @@ def test_every_other_model_runs_on_zeros_and_is_summarised(shared: Path) -> None
 def test_a_model_that_cannot_run_here_says_why_in_one_line(shared: Path, name: str) -> None:
     model = load(shared / "models" / f"{name}.tflite")
     with pytest.raises(ModelInvalid) as caught:
-        tflite.build(tflite.Options(), model.data, model.name)
+        tflite.build(runtimes.options(tflite.Options), model.data, model.name)
     assert UNLOADABLE[name] in caught.value.problem
     assert "\n" not in str(caught.value)
     assert caught.value.hint

@@ -14,6 +14,7 @@ from agent.backends._delegated import count_delegated
 from agent.errors import BackendFault, ExtraMissing, InputRejected, ModelInvalid
 from agent.tensors import dequantize, quantize
 from agent.types import TensorSpec
+from tests import runtimes
 from tests.simulators import tiny_models
 from tests.simulators.tiny_models import Tensor
 
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
 
 def build(model: bytes, **options: Any) -> tflite.TfliteBackend:
-    return tflite.build(tflite.Options(**options), model, "tiny.tflite")
+    return tflite.build(runtimes.options(tflite.Options, **options), model, "tiny.tflite")
 
 
 def refusal(model: bytes) -> ModelInvalid:

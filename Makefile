@@ -69,6 +69,10 @@ bench: $(VENV)/.installed-demo ## Measure the agent against a plain loop over th
 bench-quick: $(VENV)/.installed-demo ## The same, shorter: a look, not a claim
 	@$(PY) -m bench.pipeline --quick $(ARGS)
 
+.PHONY: evaluate
+evaluate: $(VENV)/.installed-dev ## Measure the bundled models on held-out data, and compare with their cards
+	@$(PY) -m models.evaluate $(ARGS)
+
 .PHONY: clean
 clean: ## Remove the environments, caches and build results
 	@rm -rf $(VENV) $(PYTHONS:%=.venv-%) $(TFLITE_VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis

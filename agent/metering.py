@@ -1,21 +1,30 @@
-"""What the supervisor remembers of a pipeline to report on it: rates and latencies of the recent past."""
+"""What the supervisor remembers of a pipeline to report on it: rate, latencies, and the newest result."""
 
 from __future__ import annotations
 
 from collections import deque
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+if TYPE_CHECKING:
+    from agent.workers.messages import Record
 
 _LATENCIES = 2048
 _RATE_S = 5.0
 _MARK_S = 0.25
+_LAST_ITEMS = 10
+_LAST_BYTES = 2 << 10
 
 
 class Meter:
-    """Rate and latency of one pipeline."""
+    """Rate, latency and newest result of one pipeline."""
 
     def __init__(self) -> None:
         self._infer_us: deque[int] = deque(maxlen=_LATENCIES)
         self._total = 0
         self._marks: deque[tuple[float, int]] = deque()
+        self._last: tuple[float, Record] | None = None
 
     def add(self, now: float, infer_us: list[int]) -> None:
         """Note the inferences that just came in, each with its duration in microseconds."""
@@ -39,3 +48,30 @@ class Meter:
             return 0.0
         ordered = sorted(self._infer_us)
         return round(ordered[min(len(ordered) - 1, int(share * len(ordered)))] / 1000, 3)
+
+    def saw(self, now: float, record: Record) -> None:
+        """Remember the newest result: a reference, so that no frame pays for what is seldom asked."""
+        self._last = now, record
+
+    def last(self, now: float) -> dict[str, Any] | None:
+        """Give the newest result, with its age since it came in; None before the first.
+
+        At most 10 items, of 2 KiB of JSON together, are told; ``more`` counts the others.
+        """
+        if self._last is None:
+            return None
+        came, record = self._last
+        items: list[dict[str, Any]] = []
+        room = _LAST_BYTES
+        for item in record.items[:_LAST_ITEMS]:
+            room -= len(orjson.dumps(item))
+            if room < 0:
+                break
+            items.append(item)
+        return {
+            "frame": record.frame,
+            "kind": record.kind,
+            "items": items,
+            "more": len(record.items) - len(items),
+            "age_s": round(max(0.0, now - came), 3),
+        }

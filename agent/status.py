@@ -75,5 +75,6 @@ def _pipeline(lane: Lane, meter: Meter, now: float) -> dict[str, Any]:
         "infer_p99_ms": meter.percentile_ms(0.99),
         "ledger": lane.ledger.to_json(),
         "balanced": lane.ledger.balanced,
+        "last": meter.last(now),
         "problem": str(error_of(lane.fault)) if lane.fault else None,
     }

@@ -246,7 +246,11 @@ class Supervisor:
         self._recorder.note(seat.lane)
 
     def _keep(self, seat: Seat, records: list[Record]) -> None:
-        seat.meter.add(self._clock.monotonic(), [r.infer_us for r in records if r.kind != "failed"])
+        now = self._clock.monotonic()
+        good = [record for record in records if record.kind != "failed"]
+        seat.meter.add(now, [record.infer_us for record in good])
+        if good:
+            seat.meter.saw(now, good[-1])
         self._recorder.keep(seat.lane, records)
 
     def _wait_s(self) -> float:

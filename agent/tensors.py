@@ -55,10 +55,15 @@ def quantize(values: Array, spec: TensorSpec) -> Array:
     with np.errstate(over="ignore"):  # what overflows here saturates in the next line
         steps = np.nan_to_num(values.astype(np.float64) / scale, nan=0.0, posinf=np.inf, neginf=-np.inf)
     steps = np.clip(steps, low - zero_point, high - zero_point)
-    whole = np.trunc(steps)
-    rounded = whole + np.sign(steps) * (np.abs(steps - whole) >= 0.5)
-    stored: Array = np.clip(rounded + zero_point, low, high)
+    stored: Array = np.clip(round_as_tflite(steps) + zero_point, low, high)
     return stored.astype(dtype)
+
+
+def round_as_tflite(values: Array) -> Array:
+    """Round float64 ``values`` to whole numbers, halves away from zero; ``np.rint`` rounds them to even."""
+    whole = np.trunc(values)
+    rounded: Array = whole + np.sign(values) * (np.abs(values - whole) >= 0.5)
+    return rounded
 
 
 def pixel_table(

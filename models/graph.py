@@ -10,19 +10,21 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
+import numpy as np
+
 from models import quantize
 from models.quantize import Precision, Quant, Range
 from models.tflite_writer import Writer
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from agent.types import Array
 
 _SAME, _VALID = 0, 1
-_NONE, _RELU = 0, 1
+_NONE, _RELU, _CLAMP = 0, 1, 2
 _PROBABILITY: dict[Precision, Quant] = {"int8": Quant((1 / 256,), (-128,)), "uint8": Quant((1 / 256,), (0,))}
-"""What TFLite demands of a softmax's output."""
+"""What TFLite demands of the output of softmax and of the logistic function."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +57,16 @@ _DEPTHWISE = _Kind(
 )
 _DENSE = _Kind("FULLY_CONNECTED", "FullyConnectedOptions", {"float32": 1, "int8": 4, "uint8": 1})
 _MAX_POOL = _Kind("MAX_POOL_2D", "Pool2DOptions", {"float32": 1, "int8": 2, "uint8": 1}, output="input")
+_ADD = _Kind("ADD", "AddOptions", {"float32": 1, "int8": 2, "uint8": 1})
+_UPSAMPLE = _Kind(
+    "RESIZE_NEAREST_NEIGHBOR",
+    "ResizeNearestNeighborOptions",
+    {"float32": 1, "int8": 2, "uint8": 1},
+    output="input",
+)
+_LOGISTIC = _Kind("LOGISTIC", "", {"float32": 1, "int8": 2, "uint8": 1}, output="probability")
 _SOFTMAX = _Kind("SOFTMAX", "SoftmaxOptions", {"float32": 1, "int8": 2, "uint8": 1}, output="probability")
+_RESHAPE = _Kind("RESHAPE", "ReshapeOptions", {"float32": 1, "int8": 1, "uint8": 1}, output="input")
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +77,7 @@ class _Node:
     fields: dict[str, Any]
     weights: Array | None = None
     bias: Array | None = None
+    other: Value | None = None
 
 
 @dataclass
@@ -115,15 +127,49 @@ class Graph:
         fields = {"fusedActivationFunction": _RELU if relu else _NONE}
         return self._add(_Node(_DENSE, source, Value(name, (1, weights.shape[0])), fields, weights, bias))
 
+    def reshape(self, name: str, source: Value, shape: tuple[int, ...]) -> Value:
+        """Give the same numbers another shape."""
+        return self._add(_Node(_RESHAPE, source, Value(name, shape), {"newShape": list(shape)}))
+
+    def pointwise(self, name: str, source: Value, weights: Array, bias: Array) -> Value:
+        """Connect every channel with every output and cut the sum off at -1 and 1; a convolution of 1x1.
+
+        As ``dense``, but the int8 weights have a scale an output. ``weights``: (outputs, inputs).
+        """
+        target = Value(name, (*source.shape[:3], weights.shape[0]))
+        fields = {**_window(1, relu=False), "fusedActivationFunction": _CLAMP}
+        return self._add(_Node(_CONV, source, target, fields, weights[:, None, None, :], bias))
+
     def softmax(self, name: str, source: Value) -> Value:
         """Turn logits into probabilities."""
         return self._add(_Node(_SOFTMAX, source, Value(name, source.shape), {"beta": 1.0}))
 
-    def write(self, output: Value, precision: Precision, ranges: Mapping[str, Range] | None = None) -> bytes:
+    def add(self, name: str, source: Value, other: Value, *, relu: bool) -> Value:
+        """Add two activations of one shape."""
+        fields = {"fusedActivationFunction": _RELU if relu else _NONE}
+        return self._add(_Node(_ADD, source, Value(name, source.shape), fields, other=other))
+
+    def upsample(self, name: str, source: Value, times: int) -> Value:
+        """Repeat each cell ``times`` down and across."""
+        batch, height, width, channels = source.shape
+        target = Value(name, (batch, height * times, width * times, channels))
+        fields = {"alignCorners": False, "halfPixelCenters": False}
+        return self._add(_Node(_UPSAMPLE, source, target, fields))
+
+    def logistic(self, name: str, source: Value) -> Value:
+        """Turn each logit into a probability of its own."""
+        return self._add(_Node(_LOGISTIC, source, Value(name, source.shape), {}))
+
+    def write(
+        self,
+        output: Value | Sequence[Value],
+        precision: Precision,
+        ranges: Mapping[str, Range] | None = None,
+    ) -> bytes:
         """Give the .tflite file.
 
         Args:
-            output: what the model gives.
+            output: what the model gives: one value, or several in this order.
             precision: of input, output, activations and weights.
             ranges: of each activation by name; not needed for float32.
         """
@@ -136,6 +182,7 @@ class Graph:
         for node in self._nodes:
             quants[node.target] = _output_quant(node, quants[node.source], precision, ranges or {})
             inputs = [index[node.source], *_constants(writer, node, quants[node.source], precision)]
+            inputs += [index[node.other]] if node.other is not None else []
             target = node.target
             index[target] = writer.tensor(target.name, target.shape, precision, quant=quants[target])
             options = (node.kind.table, node.fields)
@@ -143,7 +190,8 @@ class Graph:
                 node.kind.operator, node.kind.versions[precision], inputs, [index[target]], options
             )
         inputs_by_name = {value.name: index[value] for value in self._inputs}
-        return writer.finish(self.description, inputs_by_name, {output.name: index[output]})
+        outputs = [output] if isinstance(output, Value) else output
+        return writer.finish(self.description, inputs_by_name, {one.name: index[one] for one in outputs})
 
     def _add(self, node: _Node) -> Value:
         self._nodes.append(node)
@@ -161,7 +209,11 @@ def _output_quant(
 
 
 def _constants(writer: Writer, node: _Node, source: Quant | None, precision: Precision) -> list[int]:
-    """Add the node's weights and bias; give their indices."""
+    """Add the node's weights and bias, or the shape or size that it makes; give their indices."""
+    if node.kind in (_RESHAPE, _UPSAMPLE):
+        shape = node.target.shape if node.kind is _RESHAPE else node.target.shape[1:3]
+        sizes = np.array(shape, np.int32)
+        return [writer.tensor(f"{node.target.name}/shape", sizes.shape, "int32", data=sizes)]
     if node.weights is None or node.bias is None:
         return []
     name, shape = node.target.name, node.weights.shape

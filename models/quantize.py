@@ -1,4 +1,4 @@
-"""The numbers of quantization: real = scale * (stored - zero point)."""
+"""The numbers of quantization: real = scale * (stored - zero point), halves rounded away from zero."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
+
+from agent.tensors import round_as_tflite
 
 if TYPE_CHECKING:
     from agent.types import Array
@@ -31,13 +33,14 @@ def affine(low: float, high: float, precision: Precision) -> Quant:
     low, high = min(low, 0.0), max(high, 0.0)
     scale = (high - low) / 255 or 1.0
     first = _limits(precision)[0]
-    return Quant((scale,), (int(np.clip(round(first - low / scale), first, first + 255)),))
+    zero_point = round_as_tflite(np.array(first - low / scale, np.float64))
+    return Quant((scale,), (int(np.clip(zero_point, first, first + 255)),))
 
 
 def quantize(values: Array, quant: Quant, precision: Precision) -> Array:
     """Store real ``values``, rounded and saturating."""
     scale, zero = _along(values, quant)
-    stored: Array = np.clip(np.rint(values / scale) + zero, *_limits(precision)).astype(precision)
+    stored: Array = np.clip(_steps(values, scale) + zero, *_limits(precision)).astype(precision)
     return stored
 
 
@@ -68,8 +71,12 @@ def bias(values: Array, inputs: Quant, weight: Quant) -> tuple[Array, Quant]:
     """Store a bias as int32 in units of input scale times weight scale, as the kernels add it."""
     scale = np.array(weight.scale, np.float64) * inputs.scale[0]
     limits: Any = np.iinfo(np.int32)
-    stored = np.clip(np.rint(values / scale), limits.min, limits.max).astype(np.int32)
+    stored = np.clip(_steps(values, scale), limits.min, limits.max).astype(np.int32)
     return stored, Quant(tuple(scale.tolist()), (0,) * scale.size)
+
+
+def _steps(values: Array, scale: Array) -> Array:
+    return round_as_tflite(values.astype(np.float64) / scale)
 
 
 def _along(values: Array, quant: Quant) -> tuple[Array, Array]:

@@ -22,7 +22,7 @@ RUNTIME = f"ai-edge-litert {version('ai-edge-litert')}"
 
 
 class Runner:
-    """A model of one input and one output; real values in, real values out."""
+    """A model of one input; real values in, real values out."""
 
     def __init__(self, content: bytes, *, observe: bool = False) -> None:
         # A delegate keeps what lies between its operators to itself.
@@ -35,10 +35,10 @@ class Runner:
         )
         self._interpreter.allocate_tensors()
         (self._input,) = self._interpreter.get_input_details()
-        (self._output,) = self._interpreter.get_output_details()
+        self._outputs = self._interpreter.get_output_details()
 
     def run(self, values: Array) -> Array:
-        """Infer once.
+        """Infer once with a model of one output.
 
         Args:
             values: real, the input's shape without the batch.
@@ -46,13 +46,21 @@ class Runner:
         Returns:
             float32, the output's shape without the batch.
         """
+        (output,) = self.run_all(values)
+        return output
+
+    def run_all(self, values: Array) -> list[Array]:
+        """As ``run``, but give every output, in the model's order."""
         given = values.astype(np.float32)
         if quant := _quant(self._input):
             given = quantize(given, quant, "uint8" if self._input["dtype"] is np.uint8 else "int8")
         self._interpreter.set_tensor(self._input["index"], given[None])
         self._interpreter.invoke()
-        stored: Array = self._interpreter.get_tensor(self._output["index"])[0].astype(np.float32)
-        quant = _quant(self._output)
+        return [self._real(one) for one in self._outputs]
+
+    def _real(self, output: TensorDetails) -> Array:
+        stored: Array = self._interpreter.get_tensor(output["index"])[0].astype(np.float32)
+        quant = _quant(output)
         return dequantize(stored, quant) if quant else stored
 
     def tensors(self) -> list[TensorDetails]:
@@ -63,7 +71,7 @@ class Runner:
         """Run ``inputs`` and give each tensor's lowest and highest value by name (needs ``observe``)."""
         found: dict[str, Range] = {}
         for values in inputs:
-            self.run(values)
+            self.run_all(values)
             for tensor in self.tensors():
                 data = self._interpreter.get_tensor(tensor["index"])
                 low, high = found.get(tensor["name"], (0.0, 0.0))

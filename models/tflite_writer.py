@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from agent.types import Array
     from models.quantize import Quant
 
-_FILE_ID = b"TFL3"
+FILE_ID = b"TFL3"
+"""Stands at the fifth byte of every .tflite file."""
 _SCHEMA_VERSION = 3
 _OLD_CODES = 127
 """Readers of before 2020 know no operator above this; newer ones look at the other field."""
@@ -67,15 +68,15 @@ class Writer:
             version: of the kernel that the operator needs.
             inputs: tensor indices, in the operator's order.
             outputs: as ``inputs``.
-            options: the schema's table and its fields: ("SoftmaxOptions", {"beta": 1.0}).
+            options: the schema's table, "" for none, and its fields: ("SoftmaxOptions", {"beta": 1.0}).
         """
         table, fields = options
         operator = schema.OperatorT()
         operator.opcodeIndex = self._codes.setdefault((name, version), len(self._codes))
         operator.inputs = np.array(inputs, np.int32)
         operator.outputs = np.array(outputs, np.int32)
-        operator.builtinOptionsType = getattr(schema.BuiltinOptions, table)
-        operator.builtinOptions = getattr(schema, f"{table}T")()
+        operator.builtinOptionsType = getattr(schema.BuiltinOptions, table or "NONE")
+        operator.builtinOptions = getattr(schema, f"{table}T")() if table else None
         for field, value in fields.items():
             setattr(operator.builtinOptions, field, value)
         self._operators.append(operator)
@@ -96,12 +97,12 @@ class Writer:
         model = schema.ModelT()
         model.version = _SCHEMA_VERSION
         model.description = description
-        model.operatorCodes = [_code(*one) for one in self._codes]
+        model.operatorCodes = [operator_code(*one) for one in self._codes]
         model.subgraphs = [graph]
         model.buffers = self._buffers
         model.signatureDefs = [signature]
         builder = flatbuffers.Builder(1 << 16)
-        builder.Finish(model.Pack(builder), file_identifier=_FILE_ID)
+        builder.Finish(model.Pack(builder), file_identifier=FILE_ID)
         return bytes(builder.Output())
 
     def _buffer(self, data: Array) -> int:
@@ -111,7 +112,8 @@ class Writer:
         return len(self._buffers) - 1
 
 
-def _code(name: str, version: int) -> Any:
+def operator_code(name: str, version: int) -> Any:
+    """Make the schema's entry for an operator's kernel."""
     code = schema.OperatorCodeT()
     code.builtinCode = getattr(schema.BuiltinOperator, name)
     code.deprecatedBuiltinCode = min(code.builtinCode, _OLD_CODES)

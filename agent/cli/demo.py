@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import importlib.util
 import json
+import os
 import shutil
 import signal
 import sys
@@ -11,25 +13,29 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from agent.cli.numbers import number
-from agent.errors import EXIT_FAILED, EXIT_OK, ExtraMissing
+from agent.errors import EXIT_FAILED, EXIT_OK, AgentError, ExtraMissing
 
 if TYPE_CHECKING:
     import argparse
 
+    from agent.demo.session import DemoSession
+
 HELP = "see it work: no hardware, no broker, no account"
 DESCRIPTION = """\
-Starts a broker (mosquitto from the PATH, else amqtt), a collector and the agent on a synthetic camera, each a
-process of its own on the loopback, in a temporary folder. Then it only watches, and breaks things on demand:
-cut the broker and the backlog grows while inference goes on; kill the worker and a new one takes over. At the
-end it counts: every result must be in the collector exactly once, and every frame accounted for."""
+Starts a broker (mosquitto from the PATH, else amqtt), a collector and the agent on two pipelines: a detector
+on a synthetic camera, and a watcher of a synthetic vibration sensor. Each is a process of its own on the
+loopback, in a temporary folder. Then it only watches, and breaks things on demand: cut the broker and the
+backlog grows while inference goes on; kill a worker and a new one takes over, and the other pipeline goes on
+undisturbed. At the end it counts: every result must be in the collector exactly once, and every frame
+accounted for."""
 EPILOG = """\
-keys: b cut the broker / bring it back, k kill the worker, q quit
+keys: b cut the broker / bring it back, k kill a worker, each pipeline's in turn, q quit
 
 examples:
   edge-agent demo
   edge-agent demo --seconds 20 --json    unattended: cuts and kills once each by itself
 
-exit codes: 0 every result arrived exactly once and the ledger balances, 1 not so"""
+exit codes: 0 every result arrived exactly once and every ledger balances, 1 not so"""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -51,20 +57,36 @@ def _me() -> str:
     )
 
 
+def _attend(session: DemoSession, seconds: float | None) -> None:
+    """Show it to a person, who may close the terminal."""
+    from agent.demo.show import show
+
+    try:
+        show(session, seconds)
+    except OSError as error:
+        if error.errno != errno.EIO:
+            raise
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what it still holds has no reader
+        hint = "Start it again, in a terminal that stays"
+        raise AgentError("show", "demo", "the terminal is gone", hint) from error
+
+
 def main(arguments: argparse.Namespace) -> int:
     """Demonstrate; give the exit code."""
     if importlib.util.find_spec("typer") is None:
         hint = "Run: pip install 'edge-inference-agent[demo]'"
         raise ExtraMissing("start", "demo", "the collector's packages are not installed", hint)
     from agent.demo.session import DemoSession
-    from agent.demo.show import show, unattended
+    from agent.demo.show import unattended
 
     for end in (signal.SIGTERM, signal.SIGHUP):  # a closed terminal, too, ends all that was started
         signal.signal(end, signal.default_int_handler)
     attended = sys.stdin.isatty() and sys.stdout.isatty() and not arguments.json
+    if attended:
+        print("starting a broker, a collector and the agent ...", flush=True)
     with DemoSession() as session:
         if attended:
-            show(session, arguments.seconds)
+            _attend(session, arguments.seconds)
         else:
             unattended(session, arguments.seconds or 20.0, quiet=arguments.json)
         account = session.finish()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from contextlib import nullcontext, suppress
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any, Self
 
 from agent.cli.inputs import choose, speakable
@@ -12,13 +12,13 @@ from agent.cli.numbers import number
 from agent.config import Deadlines
 from agent.errors import EXIT_FAILED, EXIT_OK, AgentError
 from agent.foreground import Foreground
+from agent.wording import in_words
 from agent.workers.messages import LaneSpec, Record
 
 if TYPE_CHECKING:
     import argparse
     from contextlib import AbstractContextManager
 
-    from agent.cli.inputs import Inputs
     from agent.workers.messages import Fault
 
 HELP = "run a model on pictures, arrays, a video or a camera"
@@ -34,12 +34,14 @@ examples:
   edge-agent infer glyphs picture.jpg                          a bundled model
   edge-agent infer mobilenet.tflite --task classification --labels names.txt photos/ --top 3
   edge-agent infer ssd.tflite --task detection --draw out/ 'street/*.jpg'
+  edge-agent infer vibration window.npy                        does this machine shake?
   edge-agent infer any.tflite --task tensor samples.npy        what do its outputs look like?
   edge-agent infer glyphs /dev/video0 --frames 10              ten frames of a camera
   edge-agent infer glyphs --source synthetic:seed=7 --frames 5 any source, with its options
 
-tasks: classification, detection (the four outputs of SSD), tensor (any output, summarised); a bundle knows
-its own. An array of uint8 (height, width, 3) is an RGB picture; any other must have the input's shape.
+tasks: classification, detection (SSD or anchor-free), anomaly (the input reconstructed, or an error),
+tensor (any output, summarised); a bundle knows its own. An array of uint8 (height, width, 3) is an RGB
+picture; any other must have the input's shape.
 
 exit codes: 0 every frame was inferred, 1 one was not, 2 usage"""
 
@@ -72,7 +74,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--min-score", type=number(float, 0, 1), metavar="S", help="leave out what scores less (0 to 1)"
     )
-    parser.add_argument("--draw", default="", metavar="DIR", help="write annotated pictures there")
+    parser.add_argument(
+        "--threshold",
+        type=number(float, 0, sys.float_info.max),
+        metavar="E",
+        help="anomaly: the error from which on an input is one",
+    )
+    parser.add_argument(
+        "--draw", default="", metavar="DIR", help="write a picture of each input and its result there"
+    )
     parser.add_argument(
         "--runtime",
         choices=("auto", "ai-edge-litert", "tflite-runtime"),
@@ -94,7 +104,11 @@ def main(arguments: argparse.Namespace) -> int:
     for name in (arguments.model, arguments.labels, arguments.draw):
         speakable(name)
     inputs = choose(arguments.inputs, arguments.source)
-    decoder = {"top_k": arguments.top, "min_score": arguments.min_score}
+    decoder = {
+        "top_k": arguments.top,
+        "min_score": arguments.min_score,
+        "threshold": arguments.threshold,
+    }
     spec = LaneSpec(
         pipeline="infer",
         model=arguments.model,
@@ -111,27 +125,26 @@ def main(arguments: argparse.Namespace) -> int:
     show = _json_line if arguments.json or not sys.stdout.isatty() else _line
     left = dict(enumerate(inputs.files[: arguments.frames or None]))
     bad = 0
-    with _progress(len(left), sharing=sys.stdout.isatty()) as progress, _ended_by_hand(inputs):
-        for records in Foreground(spec, Deadlines(), explain=_refusal).run():
-            for record in records:
-                left.pop(record.frame, None)
-                bad += record.kind == "failed"
-                print(show(record), flush=True)
-            progress.advance(len(records))
+    try:
+        with _progress(len(left), sharing=sys.stdout.isatty()) as progress:
+            for records in Foreground(spec, Deadlines(), explain=_refusal).run():
+                for record in records:
+                    left.pop(record.frame, None)
+                    bad += record.kind == "failed"
+                    print(show(record), flush=True)
+                progress.advance(len(records))
+    except KeyboardInterrupt:
+        if inputs.files:  # what has no end of its own is ended by hand: no failure
+            raise
     for frame, name in left.items():
         print(show(_lost(frame, name)), flush=True)
     return EXIT_FAILED if bad or left else EXIT_OK
 
 
-def _ended_by_hand(inputs: Inputs) -> AbstractContextManager[None]:
-    """Let ^C end what has no end of its own: that is no failure."""
-    return nullcontext() if inputs.files else suppress(KeyboardInterrupt)
-
-
 def _refusal(fault: Fault) -> AgentError:
     """Word a worker's refusal: there is no configuration here that could be wrong."""
-    hint = fault.hint or ("docs/configuration.md lists the keys" if fault.error == "ConfigInvalid" else "")
-    return AgentError(fault.op, fault.subject, fault.problem, hint)
+    hint = "See edge-agent infer --help, and docs/configuration.md for all options"
+    return AgentError(fault.op, fault.subject, fault.problem, fault.hint or hint)
 
 
 def _lost(frame: int, name: str) -> Record:
@@ -153,19 +166,12 @@ def _json_line(record: Record) -> str:
 def _line(record: Record) -> str:
     if record.kind == "failed":
         return f"{_name(record)}: failed: {record.items[0]['problem']}"
-    words = [_words(item) for item in record.items] or ["nothing found"]
-    return f"{_name(record)}: {', '.join(words)}  ({record.infer_us / 1000:.1f} ms)"
+    return f"{_name(record)}: {in_words(record.items)}  ({record.infer_us / 1000:.1f} ms)"
 
 
 def _name(record: Record) -> str:
     """What to call a frame: its file, else its number."""
     return record.origin or f"frame {record.frame}"
-
-
-def _words(item: dict[str, Any]) -> str:
-    if "label" in item and "score" in item:
-        return f"{item['label']} {item['score']:.2f}"
-    return " ".join(f"{key}={value}" for key, value in item.items())
 
 
 class _Silent:

@@ -15,6 +15,7 @@ from agent.cli.settings import (
 )
 from agent.control import ask
 from agent.errors import AgentError
+from agent.wording import in_words
 
 if TYPE_CHECKING:
     import argparse
@@ -86,6 +87,8 @@ def _lines(status: dict[str, Any]) -> list[str]:
             f"  captured {ledger['captured']} inferred {ledger['inferred']} dropped {dropped}"
             f" failed {failed} lost {ledger['lost']}  restarts {one['restarts']}"
         )
+        if last := one.get("last"):  # an older agent says nothing of it
+            lines.append(f"    {in_words(last['items'], more=last['more'])}  ({last['age_s']:.1f} s ago)")
         if one["problem"]:
             lines.append(f"    last problem: {one['problem']}")
     lines.append(

@@ -1,25 +1,72 @@
-"""The demo's final account: what the device's store accepted against what the collector holds."""
+"""The demo's count: what the device's store accepted against what the collector holds."""
 
 from __future__ import annotations
 
 import json
 import sqlite3
+from collections import Counter
 from contextlib import closing
-from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from agent.ledger import Ledger
 from agent.store.folder import DataFolder
 from agent.store.inspect import epoch_accounts
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
     from pathlib import Path
 
-_NEXT = """\
-next:
-  {me} doctor                        is this machine fit?
-  {me} infer glyphs PICTURE...       a model on your own pictures
-  {me} run --config agent.toml       the agent; docs/configuration.md has an example"""
+    from agent.store.inspect import EpochAccount
+
+_UNNAMED = "(no name)"
+_FRAMES = """
+    SELECT count(*) FROM (
+        SELECT DISTINCT epoch, frame FROM results
+        WHERE device = ? AND pipeline IS ? AND kind != 'ledger' AND (kind = 'failed') = ?
+    )
+"""
+_BODIES = "SELECT kind, body FROM results WHERE device = ? AND pipeline IS ? AND kind != 'ledger'"
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """One pipeline, as the collector has it.
+
+    Attributes:
+        ledger: its last ledger.
+        stored: its results.
+        frames: frames that they are of, failed ones left out.
+        failures: frames whose result says why they failed.
+        infer_us: how many inferences took so many microseconds.
+    """
+
+    ledger: Ledger
+    stored: int
+    frames: int
+    failures: int
+    infer_us: Counter[int]
+
+    @property
+    def results(self) -> int:
+        """Results that there must be: one for each frame that the ledger calls inferred, and the failures."""
+        return self.ledger.inferred + self.failures
+
+    @property
+    def missing(self) -> int:
+        """Frames that the ledger calls inferred, and that have no result."""
+        return max(0, self.ledger.inferred - self.frames)
+
+    @property
+    def duplicated(self) -> int:
+        """Results beyond the first of a frame."""
+        return self.stored - self.frames - self.failures
+
+    @property
+    def balanced(self) -> bool:
+        """Whether the ledger balances, nothing is in flight, and it agrees with the results counted."""
+        agrees = self.frames == self.ledger.inferred and self.failures <= sum(self.ledger.failed.values())
+        return self.ledger.balanced and self.ledger.in_flight == 0 and agrees
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,112 +74,91 @@ class Counted:
     """What the two databases say when all programs have stopped.
 
     Attributes:
-        accepted: results that the device's store had committed.
+        accepted: results that the device's store had committed, of all pipelines.
         acked: results that the collector has acknowledged to the device.
-        stored: results in the collector.
-        missing: records that the store accepted and the collector lacks.
-        duplicated: frames that the collector has more than one result of.
-        ledger: the pipeline's ledger, as the collector has it.
-        balanced: whether it balances, nothing is in flight, and it agrees with the results counted.
+        missing: records that the store accepted and the collector lacks, by sequence number. These run
+            over all pipelines: which one a missing record was of cannot be told. ``Tally.missing`` compares
+            with the ledgers instead.
+        pipelines: the pipelines by name.
     """
 
     accepted: int
     acked: int
-    stored: int
     missing: int
-    duplicated: int
-    ledger: Ledger
-    balanced: bool
+    pipelines: dict[str, Tally]
+
+    @property
+    def stored(self) -> int:
+        """Results in the collector."""
+        return sum(one.stored for one in self.pipelines.values())
 
 
-def count(data: Path, warehouse: Path, device: str) -> Counted:
-    """Compare a data folder with a collector's database; no program may have them open."""
+def count(data: Path, warehouse: Path, device: str, pipelines: Iterable[str]) -> Counted:
+    """Compare a data folder with a collector's database; no program may have them open.
+
+    A pipeline of which nothing came is counted, too, as is one that was not expected.
+    """
     with DataFolder(data):
         epochs = epoch_accounts(data)
     with closing(sqlite3.connect(f"file:{warehouse}?mode=ro", uri=True)) as db:
-        missing = acked = 0
-        for one in epochs:
-            query = "SELECT count(*) FROM results WHERE device = ? AND epoch = ? AND seq BETWEEN 1 AND ?"
-            (held,) = db.execute(query, (device, one.epoch, one.last)).fetchone()
-            missing += one.last - held
-            query = "SELECT count(*) FROM results WHERE device = ? AND epoch = ? AND seq <= ?"
-            query += " AND kind != 'ledger'"
-            acked += db.execute(query, (device, one.epoch, one.acked)).fetchone()[0]
-        stored, notes = db.execute(
-            "SELECT count(*) FILTER (WHERE kind != 'ledger'), count(*) FILTER (WHERE kind = 'ledger')"
-            " FROM results WHERE device = ?",
-            (device,),
+        missing = sum(one.last - _held(db, device, one) for one in epochs)
+        acked = sum(_acked(db, device, one) for one in epochs)
+        (notes,) = db.execute(
+            "SELECT count(*) FROM results WHERE device = ? AND kind = 'ledger'", (device,)
         ).fetchone()
-        (frames,) = db.execute(
-            "SELECT count(*) FROM (SELECT DISTINCT epoch, pipeline, frame FROM results"
-            " WHERE device = ? AND kind != 'ledger')",
-            (device,),
-        ).fetchone()
-        ledger = Ledger()
-        for (text,) in db.execute("SELECT counts FROM ledgers WHERE device = ?", (device,)):
-            ledger += Ledger(**json.loads(text))
-    accepted = sum(one.last for one in epochs) - notes
-    agrees = ledger.inferred + sum(ledger.failed.values()) >= stored >= ledger.inferred
-    return Counted(
-        accepted=accepted,
-        acked=acked,
-        stored=stored,
-        missing=missing,
-        duplicated=stored - frames,
-        ledger=ledger,
-        balanced=ledger.balanced and ledger.in_flight == 0 and agrees,
-    )
-
-
-@dataclass(frozen=True, slots=True)
-class Account:
-    """Every frame and every result of one demo."""
-
-    seconds: float
-    broker: str
-    frames: int
-    inferred: int
-    gated: int
-    dropped: int
-    failed: int
-    lost_frames: int
-    in_flight: int
-    results: int
-    acked: int
-    stored: int
-    missing: int
-    duplicated: int
-    ledger_balanced: bool
-    worker_restarts: int
-    broker_cuts: int
-    fps: float
-    infer_p50_ms: float
-    infer_p99_ms: float
-
-    @property
-    def good(self) -> bool:
-        """Whether everything arrived exactly once and every frame has its place."""
-        return self.results > 0 and not self.missing and not self.duplicated and self.ledger_balanced
-
-    def to_json(self) -> dict[str, Any]:
-        """All fields, under their names."""
-        return asdict(self)
-
-    def for_people(self, me: str) -> str:
-        """Some lines to read; ``me`` is how to call the program."""
-        verdict = "every result arrived exactly once, and every frame is accounted for"
-        frames = f"{self.frames} captured = {self.inferred} inferred + {self.gated} gated"
-        frames += f" + {self.dropped} dropped + {self.failed} failed + {self.lost_frames} lost"
-        results = f"{self.results} accepted by the store, {self.stored} in the collector"
-        results += f", {self.missing} missing, {self.duplicated} twice"
-        faults = f"broker cut {self.broker_cuts} times, worker restarted {self.worker_restarts} times"
-        speed = f"{self.fps:.1f} frames/s, inference p50 {self.infer_p50_ms:.2f} ms"
-        speed += f", p99 {self.infer_p99_ms:.2f} ms"
-        rows = {
-            "frames": frames,
-            "results": results,
-            "faults": faults,
-            "speed": speed,
-            "so": verdict if self.good else "SOMETHING IS WRONG: please report it",
+        ledgers = _ledgers(db, device)
+        rows = db.execute(
+            "SELECT DISTINCT pipeline FROM results WHERE device = ? AND kind != 'ledger'", (device,)
+        )
+        found = {name for (name,) in rows}
+        tallies = {
+            name or _UNNAMED: _tally(db, device, name, ledgers.get(name, Ledger()))
+            for name in dict.fromkeys([*pipelines, *sorted({*found, *ledgers}, key=str)])
         }
-        return "\n".join(["", *(f"{name:<8} {text}" for name, text in rows.items()), "", _NEXT.format(me=me)])
+    return Counted(sum(one.last for one in epochs) - notes, acked, missing, tallies)
+
+
+def _held(db: sqlite3.Connection, device: str, one: EpochAccount) -> int:
+    query = "SELECT count(*) FROM results WHERE device = ? AND epoch = ? AND seq BETWEEN 1 AND ?"
+    (held,) = db.execute(query, (device, one.epoch, one.last)).fetchone()
+    return int(held)
+
+
+def _acked(db: sqlite3.Connection, device: str, one: EpochAccount) -> int:
+    query = "SELECT count(*) FROM results WHERE device = ? AND epoch = ? AND seq <= ? AND kind != 'ledger'"
+    (acked,) = db.execute(query, (device, one.epoch, one.acked)).fetchone()
+    return int(acked)
+
+
+def _ledgers(db: sqlite3.Connection, device: str) -> dict[str | None, Ledger]:
+    """Each pipeline's ledger, over all epochs."""
+    found: dict[str | None, Ledger] = {}
+    for name, text in db.execute("SELECT pipeline, counts FROM ledgers WHERE device = ?", (device,)):
+        found[name] = found.get(name, Ledger()) + Ledger(**json.loads(text))
+    return found
+
+
+def _tally(db: sqlite3.Connection, device: str, pipeline: str | None, ledger: Ledger) -> Tally:
+    frames, failures = (db.execute(_FRAMES, (device, pipeline, failed)).fetchone()[0] for failed in (0, 1))
+    stored = 0
+    infer_us: Counter[int] = Counter()
+    for kind, body in db.execute(_BODIES, (device, pipeline)):
+        stored += 1
+        if kind != "failed":
+            infer_us[json.loads(body)["infer_us"]] += 1
+    return Tally(ledger, stored, frames, failures, infer_us)
+
+
+def percentile_ms(infer_us: Mapping[int, int], share: float) -> float:
+    """Give the duration in ms that ``share`` (0 to 1) of all stayed under; 0 when there is none.
+
+    Args:
+        infer_us: how often each duration, microseconds, was seen.
+        share: 0.5 for the median.
+    """
+    left = share * sum(infer_us.values())
+    for duration in sorted(infer_us):
+        left -= infer_us[duration]
+        if left < 0:
+            return duration / 1000
+    return max(infer_us, default=0) / 1000

@@ -13,8 +13,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from agent.control import ask
-from agent.demo.account import Account, count
+from agent.demo.account import count
 from agent.demo.broker import Broker
+from agent.demo.pipelines import PIPELINES, tables
+from agent.demo.verdict import Account
 from agent.errors import AgentError
 
 if TYPE_CHECKING:
@@ -37,23 +39,28 @@ reconnect_max_s = 2.0
 [store]
 path = "{folder}/device"
 
-[[pipelines]]
-name = "glyphs"
-model = "glyphs"
-source = {{ kind = "synthetic", width = 640, height = 480, fps = 30 }}
-"""
+{pipelines}"""
 
 
 class DemoSession:
-    """Starts everything on entry, ends everything on exit, whatever happens between."""
+    """Starts everything on entry, ends everything on exit, whatever happens between.
+
+    Attributes:
+        folder: where everything is; removed at the end.
+        first_detection_s: from this object's making to the first status in which the first pipeline's
+            newest result held an item, seconds; None before that.
+    """
 
     def __init__(self) -> None:
+        self._made = time.monotonic()
         self._folder = tempfile.TemporaryDirectory(prefix="edge-agent-demo-")
         self.folder = Path(self._folder.name)
         self._broker = Broker(self.folder / "broker")
         self._programs: dict[str, subprocess.Popen[bytes]] = {}
         self._began = time.monotonic()
         self._last_status: dict[str, Any] = {}
+        self._kills = 0
+        self.first_detection_s: float | None = None
         self.broker_up = False
         self.broker_cuts = 0
 
@@ -77,7 +84,12 @@ class DemoSession:
         config = self.folder / "agent.toml"
         config.write_text(
             _CONFIG.format(
-                device=_DEVICE, port=port, protocol=self._broker.protocol, fleet=_FLEET, folder=self.folder
+                device=_DEVICE,
+                port=port,
+                protocol=self._broker.protocol,
+                fleet=_FLEET,
+                folder=self.folder,
+                pipelines=tables(),
             )
         )
         where = ["--host", "127.0.0.1", "--port", str(port), "--fleet", _FLEET]
@@ -107,12 +119,11 @@ class DemoSession:
                 if program.poll() is not None:
                     raise AgentError("start", name, self._last_words(name))
             status = self.status()
-            if status and status["pipelines"][0]["ledger"]["inferred"]:
+            if status and all(one["ledger"]["inferred"] for one in status["pipelines"]):
                 return
-            time.sleep(0.1)
-        raise AgentError(
-            "start", "demo", f"no frame was inferred within {_START_S:.0f} s", "Run edge-agent doctor"
-        )
+            time.sleep(0.05)
+        problem = f"not every pipeline inferred a frame within {_START_S:.0f} s"
+        raise AgentError("start", "demo", problem, "Run edge-agent doctor")
 
     def _last_words(self, name: str) -> str:
         lines = (self.folder / f"{name}.log").read_text(errors="replace").splitlines()
@@ -133,6 +144,8 @@ class DemoSession:
             self._last_status = ask(self.folder / "device" / "agent.sock", {"op": "status"}, timeout_s=2.0)
         except AgentError:
             return None
+        if self.first_detection_s is None and _finds(self._last_status["pipelines"][0]):
+            self.first_detection_s = round(time.monotonic() - self._made, 2)
         return self._last_status
 
     def cut_broker(self) -> None:
@@ -148,14 +161,25 @@ class DemoSession:
             self._broker.restore()
             self.broker_up = True
 
-    def kill_worker(self) -> bool:
-        """Kill the worker process; False when there is none just now."""
+    @property
+    def next_victim(self) -> str:
+        """Whose worker ``kill_worker`` kills next: each pipeline's in turn."""
+        return PIPELINES[self._kills % len(PIPELINES)].name
+
+    def kill_worker(self) -> str:
+        """Kill one pipeline's worker process; say what was done."""
+        name = self.next_victim
         status = self.status()
-        pid = status["pipelines"][0]["pid"] if status else None
+        pids = {one["name"]: one["pid"] for one in status["pipelines"]} if status else {}
+        pid = pids.get(name)
         if pid is None:
-            return False
-        os.kill(pid, signal.SIGKILL)
-        return True
+            return f"{name} has no worker to kill just now"
+        try:
+            os.kill(pid, signal.SIGKILL)
+        except ProcessLookupError:
+            return f"the worker of {name} had just ended by itself"
+        self._kills += 1
+        return f"killed the worker of {name} (pid {pid}); a new one takes over"
 
     def finish(self) -> Account:
         """Let everything arrive, stop agent and collector, and count."""
@@ -182,30 +206,14 @@ class DemoSession:
             raise AgentError("stop", name, f"exit code {code}: {self._last_words(name)}")
 
     def _account(self, seconds: float) -> Account:
-        counted = count(self.folder / "device", self._warehouse, _DEVICE)
-        pipeline = self._last_status["pipelines"][0]
-        ledger = counted.ledger
-        return Account(
-            seconds=round(seconds, 1),
+        names = [one.name for one in PIPELINES]
+        return Account.of(
+            count(self.folder / "device", self._warehouse, _DEVICE, names),
+            seconds=seconds,
+            restarts={one["name"]: one["restarts"] for one in self._last_status["pipelines"]},
+            first_detection_s=self.first_detection_s,
             broker=self._broker.kind,
-            frames=ledger.captured,
-            inferred=ledger.inferred,
-            gated=ledger.gated,
-            dropped=sum(ledger.dropped.values()),
-            failed=sum(ledger.failed.values()),
-            lost_frames=ledger.lost,
-            in_flight=ledger.in_flight,
-            results=counted.accepted,
-            acked=counted.acked,
-            stored=counted.stored,
-            missing=counted.missing,
-            duplicated=counted.duplicated,
-            ledger_balanced=counted.balanced,
-            worker_restarts=pipeline["restarts"],
             broker_cuts=self.broker_cuts,
-            fps=round(ledger.inferred / seconds, 1),
-            infer_p50_ms=pipeline["infer_p50_ms"],
-            infer_p99_ms=pipeline["infer_p99_ms"],
         )
 
     def _end(self) -> None:
@@ -215,3 +223,8 @@ class DemoSession:
             program.wait()
         self._broker.stop()
         self._folder.cleanup()
+
+
+def _finds(pipeline: dict[str, Any]) -> bool:
+    last = pipeline["last"]
+    return last is not None and bool(last["items"] or last["more"])

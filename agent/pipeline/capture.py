@@ -48,7 +48,7 @@ class Capture:
         start: the sequence number of the first frame.
         once: raise SourceLost in place of trying again, and drop no frame of a live source.
         limit: stop after so many frames; 0 for no limit.
-        keep_pixels: hand over a copy of each picture, for drawing.
+        keep_pixels: hand over a copy of each frame, for drawing.
     """
 
     def __init__(

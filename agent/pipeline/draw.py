@@ -1,24 +1,38 @@
-"""Draws results on the pictures that they came from: boxes, or the best class as a caption."""
+"""Draws results on the frames that they came from: boxes with captions, classes, windows as curves."""
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import cv2
 
 from agent.errors import FolderUnusable
+from agent.pipeline import _captions
+from agent.pipeline._captions import Place
+from agent.pipeline.plot import is_window, plot
+from agent.wording import item_in_words
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from agent.pipeline._captions import Type
     from agent.pipeline.slot import Item
     from agent.types import Array, Result
 
-_COLOURS = ((60, 180, 75), (25, 130, 245), (200, 130, 0), (75, 25, 230), (180, 30, 145), (40, 170, 170))
-_FONT = cv2.FONT_HERSHEY_SIMPLEX
+_LEAST = 240
+"""Pictures whose shorter side has fewer pixels are enlarged, so that captions can be read."""
+_MOST_ENLARGED = 4_000_000
+"""Pixels of an enlarged picture: a strip one pixel high is not blown up."""
+_MANY = 25
+"""With more boxes than that their captions are smaller."""
+_SHIFT = 4
+"""Bits behind the point of cv2's coordinates."""
 
 
 class Draughtsman:
-    """Writes an annotated copy of each picture into a folder.
+    """Writes an annotated copy of each frame into a folder.
 
     Args:
         folder: made when it isn't there.
@@ -34,44 +48,91 @@ class Draughtsman:
         self._folder = folder
 
     def __call__(self, pixels: Array, item: Item, result: Result) -> None:
-        """Write the picture as ``<frame>-<name>.png``; frames that are no pictures are left out."""
-        if pixels.ndim != 3 or pixels.dtype != "uint8":  # a window of samples
+        """Write the picture as ``<frame>-<name>.png``; frames that are neither are left out."""
+        if pixels.ndim == 3 and pixels.shape[2] == 3 and pixels.dtype == "uint8":
+            drawn = annotated(pixels, result)
+        elif is_window(pixels):
+            drawn = plot(pixels, result)
+        else:  # some other tensor
             return
-        draw(pixels, result)
         name = Path(item.info.origin).stem[:60] or "frame"  # a file's name may have 255 bytes
         path = self._folder / f"{item.info.seq:05d}-{name}.png"
-        if not cv2.imwrite(str(path), pixels):
+        if not cv2.imwrite(str(path), drawn):
             raise FolderUnusable(
                 "write picture", str(path), "the folder does not take it", "Is the disk full?"
             )
 
 
-def draw(pixels: Array, result: Result) -> None:
-    """Draw a result onto a uint8 (height, width, 3) BGR picture, in place."""
+def annotated(pixels: Array, result: Result) -> Array:
+    """Give a copy of a uint8 (height, width, 3) BGR picture with the result drawn on it.
+
+    Small pictures come back enlarged, by a whole number. Items with a box are drawn as boxes, the others as
+    lines in the upper left corner.
+    """
+    short = int(min(pixels.shape[:2]))
+    times = max(1, min(-(-_LEAST // short), math.isqrt(_MOST_ENLARGED * 3 // pixels.size)))
+    size = (pixels.shape[1] * times, pixels.shape[0] * times)
+    drawn = cv2.resize(pixels, size, interpolation=cv2.INTER_CUBIC) if times > 1 else pixels.copy()
+    boxed = [item for item in result.items if "box" in item]
+    plain = [item for item in result.items if "box" not in item]
+    style = _captions.type_for(short * times * (2 if len(boxed) > _MANY else 3) // 3)
+    for item in reversed(boxed):
+        _outline(drawn, item)
+    taken: list[Place] = []
+    for item in boxed:
+        _caption(drawn, item, taken, style)
+    rows = [(item_in_words(item), _captions.colour_of(item.get("index"))) for item in plain]
+    _captions.stack(drawn, rows if result.items else [("nothing found", _captions.DARK)], style)
+    return drawn
+
+
+def _corners(pixels: Array, item: Mapping[str, Any], margin: float) -> tuple[float, float, float, float]:
+    """Give left, top, right, bottom in pixels, ``margin`` away from the picture's edge at least."""
     height, width = pixels.shape[:2]
-    thick = max(1, round(min(height, width) / 240))
-    caption_row = 0
-    for one in result.items:
-        colour = _COLOURS[int(one.get("index", 0)) % len(_COLOURS)]
-        text = f"{one['label']} {one['score']:.2f}" if "label" in one and "score" in one else ""
-        if "box" in one:
-            top, left, bottom, right = one["box"]
-            corner = (round(left * width), round(top * height))
-            cv2.rectangle(pixels, corner, (round(right * width), round(bottom * height)), colour, thick)
-            _label(pixels, text, corner, colour, thick)
-        elif text:
-            caption_row += 1
-            _label(pixels, text, (4, caption_row * 22 * thick), colour, thick)
+    top, left, bottom, right = item["box"]
+
+    def inside(share: float, length: int) -> float:
+        return min(max(share * length - 0.5, margin), length - 1 - margin)
+
+    return inside(left, width), inside(top, height), inside(right, width), inside(bottom, height)
 
 
-def _label(
-    pixels: Array, text: str, corner: tuple[int, int], colour: tuple[int, int, int], thick: int
-) -> None:
-    scale = 0.5 * thick
-    (text_width, text_height), base = cv2.getTextSize(text, _FONT, scale, thick)
-    left = max(0, min(corner[0], pixels.shape[1] - text_width))
-    bottom = max(text_height + base, corner[1])
-    cv2.rectangle(
-        pixels, (left, bottom - text_height - base), (left + text_width, bottom), colour, cv2.FILLED
+def _thickness(pixels: Array) -> int:
+    return max(2, round(int(min(pixels.shape[:2])) / 220))
+
+
+def _outline(pixels: Array, item: Mapping[str, Any]) -> None:
+    """Draw a box, with a thin dark rim that lifts it off a ground of its own colour."""
+    thick = _thickness(pixels)
+    left, top, right, bottom = (round(one * (1 << _SHIFT)) for one in _corners(pixels, item, thick / 2 + 1))
+    for colour, width in ((_captions.DARK, thick + 2), (_captions.colour_of(item.get("index")), thick)):
+        cv2.rectangle(pixels, (left, top), (right, bottom), colour, width, cv2.LINE_AA, _SHIFT)
+
+
+def _caption(pixels: Array, item: Mapping[str, Any], taken: list[Place], style: Type) -> None:
+    """Put a box's label where no other stands: above it, inside, below; else above it all the same."""
+    height, width = pixels.shape[:2]
+    text = style.cut(item_in_words(item), width)
+    if not text:
+        return
+    half = _thickness(pixels) / 2 + 1
+    left, top, _, bottom = _corners(pixels, item, half)
+    wide, high = style.size(text)
+    start = round(left - half)
+    rows = (
+        round(top - half) - high + 1,
+        round(top + half),
+        round(bottom + half),
+        round(bottom - half) - high,
     )
-    cv2.putText(pixels, text, (left, bottom - base // 2), _FONT, scale, (255, 255, 255), thick, cv2.LINE_AA)
+    wanted = [Place(start, row, start + wide, row + high) for row in rows]
+    inside = [place for place in wanted if place.top >= 0 and place.bottom <= height]
+    places = [place.moved_into(width, height) for place in inside or wanted[:1]]
+    place = _first_free(places, taken)
+    taken.append(place)
+    _captions.put(pixels, text, place, _captions.colour_of(item.get("index")), style)
+
+
+def _first_free(places: Sequence[Place], taken: Sequence[Place]) -> Place:
+    free = (one for one in places if not any(one.overlaps(other) for other in taken))
+    return next(free, places[0])

@@ -11,6 +11,8 @@ import numpy as np
 from agent.sources._scene import SCENE_FRAMES, Scene, outlines, scene
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from agent.types import Array
 
 _PAPER, _TILES, _SHIFT = 1, 2, 3
@@ -32,9 +34,19 @@ class Camera:
         seed: everything follows from it.
         noise: standard deviation of the sensor noise, grey levels.
         blur: share of each scene's frames that are out of focus, in [0, 1].
+        scenes: gives the recipe of a scene from the seed and the scene's number.
     """
 
-    def __init__(self, width: int, height: int, seed: int, noise: float, blur: float) -> None:
+    def __init__(
+        self,
+        width: int,
+        height: int,
+        seed: int,
+        noise: float,
+        blur: float,
+        *,
+        scenes: Callable[[int, int], Scene] = scene,
+    ) -> None:
         self._size = (width, height)
         self._seed = seed
         self._blurred = round(blur * SCENE_FRAMES)
@@ -42,7 +54,8 @@ class Camera:
         self._sharp = np.empty_like(self._frame)
         self._paper = np.empty_like(self._frame)
         self._number = -1
-        self._scene = scene(seed, 0)
+        self._scenes = scenes
+        self._scene = scenes(seed, 0)
         self._tiles = _noise_tiles(seed, min(height, _STRIP), width, noise) if noise > 0 else None
 
     def draw(self, seq: int) -> Array:
@@ -63,16 +76,16 @@ class Camera:
         return self._frame
 
     def _enter(self, number: int) -> None:
-        self._scene = scene(self._seed, number)
+        self._scene = self._scenes(self._seed, number)
         small = _paint(self._seed, number, self._scene, *self._size)
         cv2.resize(small, self._size, dst=self._paper, interpolation=cv2.INTER_LINEAR)
         self._number = number
 
     def _ink(self, canvas: Array, at: int) -> None:
-        shown: Scene = self._scene
-        rims = outlines(shown.label, shown.pose(at, *self._size))
-        points = [np.rint(rim * (1 << _FRACTION)).astype(np.int32) for rim in rims]
-        cv2.fillPoly(canvas, points, shown.ink, cv2.LINE_AA, _FRACTION)
+        for shown in self._scene.movers:
+            rims = outlines(shown.label, shown.pose(at, *self._size))
+            points = [np.rint(rim * (1 << _FRACTION)).astype(np.int32) for rim in rims]
+            cv2.fillPoly(canvas, points, shown.ink, cv2.LINE_AA, _FRACTION)
 
     def _add_noise(self, seq: int, brighter: Array, darker: Array) -> None:
         width, height = self._size

@@ -1,4 +1,4 @@
-"""The ten shapes that the synthetic camera shows, as outlines of about unit radius (y points down)."""
+"""The shapes that the synthetic camera shows, as outlines of about unit radius (y points down)."""
 
 from __future__ import annotations
 
@@ -89,4 +89,18 @@ GLYPHS: dict[str, tuple[Array, ...]] = {
 """Outlines by label: the first is the rim, a second one is cut out of it. float64 (points, 2), x then y."""
 
 LABELS: tuple[str, ...] = tuple(sorted(GLYPHS))
-"""The labels in the order of the bundled model's outputs."""
+"""The labels in the order of the bundled classifier's outputs."""
+
+SHAPES: dict[str, tuple[Array, ...]] = {
+    "circle": (_arc(0.95, 0, 360),),
+    "cross": GLYPHS["cross"],
+    "square": (_outline((0.72, 0.72), (-0.72, 0.72), (-0.72, -0.72), (0.72, -0.72)),),
+    "star": GLYPHS["star"],
+    "triangle": GLYPHS["triangle"],
+}
+"""As ``GLYPHS``: what the scenes of several shapes are made of."""
+
+SHAPE_LABELS: tuple[str, ...] = tuple(sorted(SHAPES))
+"""The labels in the order of the bundled detector's classes."""
+
+OUTLINES: dict[str, tuple[Array, ...]] = {**GLYPHS, **SHAPES}

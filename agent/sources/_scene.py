@@ -1,4 +1,4 @@
-"""What the synthetic camera looks at: one moving glyph a scene, and where it is in each frame.
+"""What the synthetic camera looks at: scenes of moving shapes, here those of one glyph, and where it is.
 
 Everything follows from (seed, sequence number, frame size) alone, so a restarted worker goes on where the
 last one stopped. The truth told here is for training, tests and benches; no frame carries it.
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from agent.sources._glyphs import GLYPHS, LABELS
+from agent.sources._glyphs import LABELS, OUTLINES
 
 if TYPE_CHECKING:
     from agent.types import Array
@@ -39,7 +39,7 @@ class Truth:
 
 @dataclass(frozen=True, slots=True)
 class Pose:
-    """Where the glyph is in one frame: centre and radius in pixels, angle in radians."""
+    """Where a shape is in one frame: centre and radius in pixels, angle in radians."""
 
     x: float
     y: float
@@ -48,18 +48,16 @@ class Pose:
 
 
 @dataclass(frozen=True, slots=True)
-class Scene:
-    """The recipe of one scene: lengths are shares of the frame's shorter side, times are in frames.
+class Mover:
+    """A shape and its way: lengths are shares of the frame's shorter side, times are in frames.
 
     Attributes:
-        label: the glyph.
+        label: which shape.
         start: where its path begins, each axis in [0, 2): above 1 it is on its way back.
         speed: what ``start`` gains a frame.
         radius: mean radius; it swells and shrinks by ``swell`` of itself.
         angle: at the first frame, radians; ``spin`` is what it gains a frame.
-        ink: the glyph's colour, BGR.
-        paper: two BGR colours that the background runs between, and ``slope`` its direction, radians.
-        focus_loss: where in the scene the blurred frames begin, in [0, 1), and how wide the blur is.
+        ink: its colour, BGR.
     """
 
     label: str
@@ -70,18 +68,31 @@ class Scene:
     angle: float
     spin: float
     ink: Colour
-    paper: tuple[Colour, Colour]
-    slope: float
-    focus_loss: tuple[float, float]
 
     def pose(self, at: int, width: int, height: int) -> Pose:
-        """Give the glyph's pose in the scene's frame ``at``; up to half its radius can be out of view."""
+        """Give the pose in the scene's frame ``at``; up to half the radius can be out of view."""
         short = min(width, height)
         radius = self.radius * short * (1 + self.swell * math.sin(at * math.tau / SCENE_FRAMES))
         margin = 0.5 * radius
         x = margin + (width - 2 * margin) * _bounce(self.start[0] + self.speed[0] * at * short / width)
         y = margin + (height - 2 * margin) * _bounce(self.start[1] + self.speed[1] * at * short / height)
         return Pose(x, y, radius, self.angle + self.spin * at)
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """The recipe of one scene.
+
+    Attributes:
+        movers: what moves in it, later ones in front.
+        paper: two BGR colours that the background runs between, and ``slope`` its direction, radians.
+        focus_loss: where in the scene the blurred frames begin, in [0, 1), and how wide the blur is.
+    """
+
+    movers: tuple[Mover, ...]
+    paper: tuple[Colour, Colour]
+    slope: float
+    focus_loss: tuple[float, float]
 
 
 def _bounce(way: float) -> float:
@@ -96,7 +107,7 @@ def scene(seed: int, number: int) -> Scene:
     paper, ink = (dark, bright) if rng.random() < 0.5 else (bright, dark)
     heading = rng.uniform(0, math.tau)
     pace = rng.uniform(0.004, 0.014)
-    return Scene(
+    glyph = Mover(
         label=LABELS[rng.integers(len(LABELS))],
         start=(rng.uniform(0, 2), rng.uniform(0, 2)),
         speed=(pace * math.cos(heading), pace * math.sin(heading)),
@@ -104,30 +115,39 @@ def scene(seed: int, number: int) -> Scene:
         swell=rng.uniform(0.0, 0.15),
         angle=rng.uniform(0, math.tau),
         spin=rng.uniform(-0.02, 0.02),
-        ink=_colour(ink[0]),
-        paper=(_colour(paper[1]), _colour(paper[2])),
+        ink=colour(ink[0]),
+    )
+    return Scene(
+        movers=(glyph,),
+        paper=(colour(paper[1]), colour(paper[2])),
         slope=rng.uniform(0, math.tau),
         focus_loss=(rng.random(), rng.uniform(0.006, 0.025)),
     )
 
 
-def _colour(values: Array) -> Colour:
+def colour(values: Array) -> Colour:
+    """Give three numbers, blue, green and red, as OpenCV wants a colour."""
     blue, green, red = values.tolist()
     return blue, green, red
 
 
 def outlines(label: str, pose: Pose) -> list[Array]:
-    """Give the glyph's outlines in pixels: float64 (points, 2) each, x then y."""
+    """Give the outlines of a shape in pixels: float64 (points, 2) each, x then y."""
     cos, sin = pose.radius * math.cos(pose.angle), pose.radius * math.sin(pose.angle)
     turn = np.array([[cos, sin], [-sin, cos]])
-    return [outline @ turn + (pose.x, pose.y) for outline in GLYPHS[label]]
+    return [outline @ turn + (pose.x, pose.y) for outline in OUTLINES[label]]
 
 
 def truth(seed: int, seq: int, width: int, height: int) -> Truth:
-    """Tell what frame ``seq`` shows; the box ends at the frame's edge."""
+    """Tell what frame ``seq`` of the glyph scenes shows; the box ends at the frame's edge."""
     number, at = divmod(seq, SCENE_FRAMES)
-    shown = scene(seed, number)
-    rim = outlines(shown.label, shown.pose(at, width, height))[0] / (width, height)
-    left, top = np.clip(rim.min(axis=0), 0, 1)
-    right, bottom = np.clip(rim.max(axis=0), 0, 1)
-    return Truth(shown.label, float(left), float(top), float(right), float(bottom))
+    (glyph,) = scene(seed, number).movers
+    rim = outlines(glyph.label, glyph.pose(at, width, height))[0]
+    return Truth(glyph.label, *box_of(rim, width, height))
+
+
+def box_of(rim: Array, width: int, height: int) -> tuple[float, float, float, float]:
+    """Give left, top, right, bottom of an outline in pixels as shares of the frame, ending at its edge."""
+    left, top = np.clip(rim.min(axis=0) / (width, height), 0, 1).tolist()
+    right, bottom = np.clip(rim.max(axis=0) / (width, height), 0, 1).tolist()
+    return left, top, right, bottom

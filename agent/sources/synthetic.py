@@ -1,9 +1,9 @@
-"""A camera that needs no hardware: one moving glyph a scene, drawn from a seed."""
+"""A camera that needs no hardware: moving glyphs or shapes, drawn from a seed."""
 
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -20,6 +20,8 @@ class Options(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 
+    scene: Literal["glyph", "shapes"] = "glyph"
+    """What is in view: one glyph at a time, or one to six shapes that pass in front of each other."""
     width: int = Field(default=640, ge=16, le=4096)
     """Width of a frame, pixels."""
     height: int = Field(default=480, ge=16, le=4096)
@@ -71,7 +73,10 @@ class SyntheticSource:
 
 def build(options: Options, *, start: int) -> SyntheticSource:
     """Make the camera; its first frame has sequence number ``start``."""
+    from agent.sources import _scene, _shapes
     from agent.sources._camera import Camera
 
-    camera = Camera(options.width, options.height, options.seed, options.noise, options.blur)
+    scenes = _shapes.scene if options.scene == "shapes" else _scene.scene
+    size = (options.width, options.height)
+    camera = Camera(*size, options.seed, options.noise, options.blur, scenes=scenes)
     return SyntheticSource(options, camera, start)

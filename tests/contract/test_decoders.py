@@ -24,29 +24,44 @@ if TYPE_CHECKING:
     from agent.types import Array, Decoder, Result
 
 # Outputs that fit each decoder, in numbers of [0, 1] where it has scores: a new decoder adds its own here.
+# The first word is the decoder's name; one that reads several kinds of outputs has an example of each.
 SHAPES: dict[str, list[tuple[int, ...]]] = {
+    "anomaly": [(1, 4, 2)],
     "classification": [(1, 6)],
     "detection": [(1, 5, 4), (1, 5), (1, 5), (1,)],
+    "detection of centers": [(1, 4, 5, 6), (1, 4, 5, 4)],
     "tensor": [(1, 3), (2, 2, 2), ()],
 }
+# The input, for decoders that compare the outputs with it, and options that have no default.
+INPUTS: dict[str, list[tuple[int, ...]]] = {"anomaly": [(1, 4, 2)]}
+REQUIRED: dict[str, dict[str, Any]] = {"anomaly": {"threshold": 0.05}}
 PARAMETERS = {"float32": (), "uint8": (1 / 256, 0), "int8": (1 / 256, -128), "int16": (1 / 32768, 0)}
 NAMES = plugins.names("decoders")
 FRAME = FrameInfo(seq=0, captured_ns=0, height=480, width=640)
 LABELS = Labels(tuple("abcdef"))
 
 
-def specs(name: str, dtype: str = "float32") -> tuple[TensorSpec, ...]:
+def specs(
+    name: str, dtype: str = "float32", shapes: dict[str, list[tuple[int, ...]]] = SHAPES
+) -> tuple[TensorSpec, ...]:
     scale, zero_point = PARAMETERS[dtype] or (0.0, 0)
     quantization: dict[str, Any] = {"scale": (scale,), "zero_point": (zero_point,)} if scale else {}
     return tuple(
-        TensorSpec(f"out:{at}", dtype, shape, **quantization) for at, shape in enumerate(SHAPES[name])
+        TensorSpec(f"out:{at}", dtype, shape, **quantization) for at, shape in enumerate(shapes.get(name, ()))
     )
 
 
 def build(name: str, outputs: tuple[TensorSpec, ...], **options: Any) -> Decoder:
-    module = plugins.load("decoders", name)
-    decoder: Decoder = module.build(module.Options(**options), Signature((), outputs), LABELS)
+    module = plugins.load("decoders", name.split(maxsplit=1)[0])
+    given = specs(name, outputs[0].dtype, INPUTS)
+    options = {**REQUIRED.get(name, {}), **options}
+    decoder: Decoder = module.build(module.Options(**options), Signature(given, outputs), LABELS)
     return decoder
+
+
+def required(module: ModuleType) -> dict[str, Any]:
+    """Give the options that the module does not do without."""
+    return REQUIRED.get(module.__name__.rpartition(".")[2], {})
 
 
 def check(result: Result) -> None:
@@ -70,13 +85,15 @@ def module(request: pytest.FixtureRequest) -> ModuleType:
 
 
 def test_every_decoder_has_its_example_here() -> None:
-    assert sorted(SHAPES) == sorted(NAMES)
+    assert {name.split()[0] for name in SHAPES} == set(NAMES)
 
 
 def test_options_have_defaults_and_refuse_what_they_do_not_know(module: ModuleType) -> None:
-    options = module.Options()
-    with pytest.raises(ValidationError):
-        module.Options(no_such_option=1)
+    needed = {key for key, field in module.Options.model_fields.items() if field.is_required()}
+    assert needed == required(module).keys()
+    options = module.Options(**required(module))
+    with pytest.raises(ValidationError, match="extra_forbidden"):
+        module.Options(**required(module), no_such_option=1)
     with pytest.raises(ValidationError):
         options.__setattr__(next(iter(type(options).model_fields)), 1)
     assert all(field.description for field in module.Options.model_fields.values())
@@ -87,7 +104,7 @@ def test_outputs_that_do_not_fit_are_refused_with_a_way_out(
     module: ModuleType, outputs: tuple[TensorSpec, ...]
 ) -> None:
     with pytest.raises(ModelInvalid) as caught:
-        module.build(module.Options(), Signature((), outputs), LABELS)
+        module.build(module.Options(**required(module)), Signature((), outputs), LABELS)
     assert "\n" not in str(caught.value)
     assert "--task tensor" in caught.value.hint
 
@@ -95,27 +112,36 @@ def test_outputs_that_do_not_fit_are_refused_with_a_way_out(
 FLOATS = st.floats(width=32) | st.sampled_from([0.0, 0.5, 1.0, float("nan"), float("inf"), -float("inf")])
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", SHAPES)
 @given(data=st.data())
 def test_no_floats_at_all_bring_out_nan_or_scores_beyond_0_and_1(name: str, data: st.DataObject) -> None:
     outputs = specs(name)
     arrays = [data.draw(hnp.arrays(np.float32, spec.shape, elements=FLOATS)) for spec in outputs]
-    options = {"min_score": 0.0} if name != "tensor" else {}
+    given = [
+        data.draw(hnp.arrays(np.float32, spec.shape, elements=FLOATS)) for spec in specs(name, shapes=INPUTS)
+    ]
+    options = {"min_score": 0.0} if name in {"classification", "detection"} else {}
     try:
-        result = build(name, outputs, **options).decode(arrays, FRAME)
+        result = build(name, outputs, **options).decode(arrays, FRAME, given)
     except InputRejected:  # a failed frame; never an answer made from garbage
-        garbage = any(not np.isfinite(array).all() for array in arrays)
+        garbage = any(not np.isfinite(array).all() for array in (*arrays, *given))
         assert garbage
     else:
         check(result)
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", SHAPES)
 @given(dtype=st.sampled_from(["uint8", "int8", "int16"]), data=st.binary(min_size=64, max_size=64))
 def test_no_integers_at_all_bring_out_scores_beyond_0_and_1(name: str, dtype: str, data: bytes) -> None:
     outputs = specs(name, dtype)
     arrays = [np.resize(np.frombuffer(data, dtype), spec.shape) for spec in outputs]
-    check(build(name, outputs).decode(arrays, FRAME))
+    given = [np.resize(np.frombuffer(data[::-1], dtype), spec.shape) for spec in specs(name, dtype, INPUTS)]
+    check(build(name, outputs).decode(arrays, FRAME, given))
+
+
+def inputs(name: str) -> list[Array]:
+    """Give plain inputs in [0, 1] to compare the outputs with."""
+    return [np.linspace(0, 1, int(np.prod(shape))).reshape(shape) for shape in INPUTS.get(name, ())]
 
 
 def numbers(name: str) -> list[Array]:
@@ -131,30 +157,35 @@ def numbers(name: str) -> list[Array]:
     return arrays
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", SHAPES)
 def test_a_decoder_is_pure(name: str) -> None:
     decoder = build(name, specs(name))
     arrays = [np.asarray(array, np.float32) for array in numbers(name)]
-    for array in arrays:
+    given = [np.asarray(array, np.float32) for array in inputs(name)]
+    for array in (*arrays, *given):
         array.flags.writeable = False
-    first = decoder.decode(arrays, FRAME)
-    assert first == decoder.decode(arrays, FRAME)
-    assert first == build(name, specs(name)).decode(arrays, FRAME)
+    first = decoder.decode(arrays, FRAME, given)
+    assert first == decoder.decode(arrays, FRAME, given)
+    assert first == build(name, specs(name)).decode(arrays, FRAME, given)
     assert first.items
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", SHAPES)
 @pytest.mark.parametrize("dtype", ["uint8", "int8", "int16"])
 def test_every_type_gives_the_answer_of_floats_within_a_step(name: str, dtype: str) -> None:
     outputs, plain = specs(name, dtype), specs(name)
     stored = [quantize(array, spec) for array, spec in zip(numbers(name), outputs, strict=True)]
     exact = [dequantize(array, spec) for array, spec in zip(stored, outputs, strict=True)]
-    found = build(name, outputs).decode(stored, FRAME)
-    wanted = build(name, plain).decode(exact, FRAME)
-    near = build(name, plain).decode([np.asarray(a, np.float32) for a in numbers(name)], FRAME)
+    given = specs(name, dtype, INPUTS)
+    stored_in = [quantize(array, spec) for array, spec in zip(inputs(name), given, strict=True)]
+    exact_in = [dequantize(array, spec) for array, spec in zip(stored_in, given, strict=True)]
+    found = build(name, outputs).decode(stored, FRAME, stored_in)
+    wanted = build(name, plain).decode(exact, FRAME, exact_in)
+    floats, floats_in = ([np.asarray(a, np.float32) for a in some(name)] for some in (numbers, inputs))
+    near = build(name, plain).decode(floats, FRAME, floats_in)
     assert [{**item, "dtype": ""} for item in found.items] == [{**item, "dtype": ""} for item in wanted.items]
     step = outputs[0].scale[0]
     for one, two in zip(found.items, near.items, strict=True):
         assert one.get("index") == two.get("index")
-        for key in ("score", "min", "max", "mean"):
+        for key in ("score", "error", "min", "max", "mean"):
             assert one.get(key, 0) == pytest.approx(two.get(key, 0), abs=step)

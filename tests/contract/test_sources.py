@@ -10,7 +10,7 @@ import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import cv2
 import numpy as np
@@ -45,18 +45,28 @@ def picture_folder(folder: Path) -> str:
 
 @dataclass(frozen=True)
 class Example:
-    """Options that give ``FRAMES`` frames, and the same with a pace of their own if the source has one."""
+    """What a source is tested with.
 
+    Attributes:
+        gives: pictures, or windows of samples.
+        options: give ``FRAMES`` frames.
+        live: further ones for a pace of its own, if the source has one: four frames a second.
+    """
+
+    gives: Literal["pictures", "windows"]
     options: Callable[[Path], dict[str, Any]]
     live: dict[str, Any] | None = None
 
 
 EXAMPLES = {
-    "images": Example(lambda folder: {"paths": [picture_folder(folder)]}),
+    "images": Example("pictures", lambda folder: {"paths": [picture_folder(folder)]}),
     "synthetic": Example(
-        lambda _: {"width": 64, "height": 48, "fps": 0, "frames": FRAMES, "blur": 0.5}, {"fps": 4}
+        "pictures", lambda _: {"width": 64, "height": 48, "fps": 0, "frames": FRAMES, "blur": 0.5}, {"fps": 4}
     ),
-    "video": Example(lambda folder: {"path": video_file(folder)}, {"realtime": True}),
+    "synthetic_sensor": Example(
+        "windows", lambda _: {"speed": 0, "frames": FRAMES, "hop": 400, "faults": 0.9}, {"speed": 1}
+    ),
+    "video": Example("pictures", lambda folder: {"path": video_file(folder)}, {"realtime": True}),
 }
 NAMES = plugins.names("sources")
 
@@ -133,13 +143,22 @@ def test_frames_are_numbered_from_the_start_and_keep_time(opened: Callable[..., 
     assert stamps == sorted(stamps)
 
 
-def test_pictures_are_bgr_bytes(opened: Callable[..., Source]) -> None:
-    for _, data in drain(opened()):
-        assert (data.dtype.name, data.ndim, data.shape[2]) == ("uint8", 3, 3)
+def test_pictures_are_bgr_bytes_and_windows_are_finite_samples_by_channels(
+    name: str, opened: Callable[..., Source]
+) -> None:
+    source = opened()
+    for _ in range(FRAMES):
+        data = read(source).data
         assert data.flags.c_contiguous
+        if EXAMPLES[name].gives == "pictures":
+            assert (data.dtype.name, data.ndim, data.shape[2]) == ("uint8", 3, 3)
+        else:
+            assert (data.dtype.name, data.ndim) == ("float32", 2)
+            assert np.isfinite(data).all()
+            assert data.size
 
 
-def test_what_starts_in_the_middle_gives_the_same_pixels(opened: Callable[..., Source]) -> None:
+def test_what_starts_in_the_middle_gives_the_same_data(opened: Callable[..., Source]) -> None:
     whole = drain(opened())
     assert len(whole) == FRAMES
     for start in (1, FRAMES // 2, FRAMES - 1):

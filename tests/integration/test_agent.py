@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import time
@@ -64,6 +65,10 @@ def test_an_agent_answers_keeps_its_folder_to_itself_and_commits_all_at_the_end(
         assert pipeline["balanced"]
         assert pipeline["fps"] > 1
         assert 0 < pipeline["infer_p50_ms"] <= pipeline["infer_p99_ms"]
+        last = pipeline["last"]
+        assert (last["kind"], last["more"]) == ("classification", 0)
+        assert 0 <= last["age_s"] < 2
+        assert {"label", "index", "score"} <= last["items"][0].keys()
         assert status["link"] == {"state": "none"}
         assert status["store"]["path"] == str(agent.data)
 
@@ -71,6 +76,7 @@ def test_an_agent_answers_keeps_its_folder_to_itself_and_commits_all_at_the_end(
         assert told.returncode == 0
         assert "door" in told.stdout
         assert "running" in told.stdout
+        assert re.search(r"[a-z]+ [01]\.\d\d.*\(\d+\.\d s ago\)", told.stdout)
 
         second = edge_agent("run", "--config", agent.config)
         assert second.returncode == 1

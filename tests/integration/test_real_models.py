@@ -13,6 +13,7 @@ from agent.backends import tflite
 from agent.bundles.load import load
 from agent.errors import ModelInvalid
 from agent.pipeline.preprocess import Preprocessor
+from agent.sources import images
 from agent.types import Frame, FrameInfo, Signature
 from tests import runtimes
 
@@ -47,7 +48,8 @@ def run(model: LoadedModel, task: str, data: Array, *, xnnpack: bool = True, **o
     )
     buffer = np.zeros(backend.inputs[0].shape, backend.inputs[0].dtype)
     Preprocessor(backend.inputs[0], model.pre)(Frame(0, 0, data), buffer)
-    result = decoder.decode(backend.infer([buffer]), FrameInfo(0, 0, data.shape[0], data.shape[1]))
+    info = FrameInfo(0, 0, data.shape[0], data.shape[1])
+    result = decoder.decode(backend.infer([buffer]), info, [buffer])
     return list(result.items)
 
 
@@ -96,6 +98,24 @@ def test_movenet_finds_the_joints_of_a_person(shared: Path) -> None:
     joints = np.array(item["values"][:30]).reshape(-1, 3)
     assert ((joints >= 0) & (joints <= 1)).all()
     assert (joints[:, 2] > 0.3).mean() > 0.5
+
+
+def test_an_autoencoder_of_sounds_tells_noise_from_what_is_flat(shared: Path, tmp_path: Path) -> None:
+    """MLPerf Tiny's: 640 values of a spectrogram, in dB, in and out."""
+    model = load(shared / "models/ad01_int8.tflite")
+    rng = np.random.default_rng(0)
+    flat, wild = np.full((1, 640), -20.0, np.float32), rng.uniform(-60, 20, (1, 640)).astype(np.float32)
+    found = []
+    for name, values in (("flat", flat), ("wild", wild)):
+        np.save(tmp_path / f"{name}.npy", values)
+        source = images.build(images.Options(paths=(str(tmp_path / f"{name}.npy"),)), start=0)
+        frame = source.read(0)
+        assert frame is not None
+        [item] = run(model, "anomaly", frame.data, threshold=100.0)
+        found.append(item)
+    assert [item["label"] for item in found] == ["normal", "anomaly"]
+    assert found[0]["score"] < 0.5 < found[1]["score"]
+    assert found[1]["error"] > 200
 
 
 def test_every_other_model_runs_on_zeros_and_is_summarised(shared: Path) -> None:

@@ -10,10 +10,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import cv2
+import numpy as np
 import pytest
 
 from agent.control import ask
 from agent.errors import AgentError
+from tests.simulators import tiny_models
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -153,3 +156,18 @@ def test_infer_words_a_wrong_option_of_a_source() -> None:
     assert found.returncode == 1
     assert found.stderr.startswith("edge-agent: read source.colour: ")
     assert "docs/configuration.md" in found.stderr
+
+
+def test_infer_draws_pictures_and_windows_of_samples(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    (tmp_path / "echo.tflite").write_bytes(tiny_models.echo("float32", (1, 64, 3)))
+    np.save(tmp_path / "window.npy", rng.normal(size=(64, 3)).astype(np.float32))
+    np.save(tmp_path / "picture.npy", rng.integers(0, 255, (48, 64, 3), np.uint8))
+    out = tmp_path / "out"
+    for model, name in (("glyphs", "picture"), (str(tmp_path / "echo.tflite"), "window")):
+        task = ["--task", "tensor"] if name == "window" else []
+        done = command("infer", model, str(tmp_path / f"{name}.npy"), "--draw", str(out), *task)
+        assert (done.returncode, done.stderr) == (0, "")
+    pictures = {path.name: cv2.imread(str(path)) for path in out.iterdir()}
+    assert pictures.keys() == {"00000-picture.png", "00000-window.png"}
+    assert all(picture is not None and picture.std() > 1 for picture in pictures.values())

@@ -24,26 +24,29 @@ CAMERA = 'source = { kind = "synthetic", width = 160, height = 120, fps = 50 }'
 
 
 class RunningAgent:
-    """An agent on one pipeline, named "door", with the bundled model; a context manager that leaves nothing.
+    """An agent on one pipeline, named "door", with a bundled model; a context manager that leaves nothing.
 
     Args:
         folder: where its configuration is written; its data goes into "data" there.
         pipeline: further lines of the pipeline's table.
         more: further tables.
         options: of the command line.
+        model: the pipeline's.
 
     Attributes:
         worker: the worker's pid, as of the last status; 0 when there is none.
     """
 
-    def __init__(self, folder: Path, pipeline: str = CAMERA, more: str = "", *options: str) -> None:
+    def __init__(
+        self, folder: Path, pipeline: str = CAMERA, more: str = "", *options: str, model: str = "glyphs"
+    ) -> None:
         self.folder = folder
         self.data = folder / "data"
         self.config = folder / "agent.toml"
         control = f"/tmp/edge-agent-test-{os.getpid()}.sock"  # a socket's path has 107 bytes at most
         self.config.write_text(
             f'[store]\npath = "{self.data}"\ncommit_interval_s = 0.1\n[control]\npath = "{control}"\n{more}\n'
-            f'[[pipelines]]\nname = "door"\nmodel = "glyphs"\n{pipeline}\n'
+            f'[[pipelines]]\nname = "door"\nmodel = "{model}"\n{pipeline}\n'
         )
         self.control = folder.parent / control
         self.worker = 0

@@ -1,8 +1,13 @@
 from __future__ import annotations
 
+from typing import Any
+
+import orjson
 import pytest
 
+from agent.errors import MessageInvalid
 from agent.metering import Meter
+from agent.workers.messages import Record, Results, parse
 
 
 def run(meter: Meter, fps: float, seconds: float, start: float = 1000.0) -> float:
@@ -74,3 +79,55 @@ def test_memory_stays_bounded() -> None:
     run(meter, 1000, 20)
     assert len(meter._infer_us) <= 2048
     assert len(meter._marks) < 30
+
+
+def record(items: list[dict[str, Any]], frame: int = 7) -> Record:
+    return Record(frame=frame, captured_ns=0, kind="detection", items=items)
+
+
+def test_the_newest_result_is_told_with_its_age() -> None:
+    meter = Meter()
+    assert meter.last(1.0) is None
+    meter.saw(1.0, record([{"label": "star", "score": 0.9}], frame=6))
+    meter.saw(2.0, record([]))
+    assert meter.last(2.25) == {"frame": 7, "kind": "detection", "items": [], "more": 0, "age_s": 0.25}
+
+
+def test_ten_items_are_told_and_the_others_counted() -> None:
+    meter = Meter()
+    meter.saw(1.0, record([{"index": index} for index in range(25)]))
+    last = meter.last(1.0)
+    assert last is not None
+    assert [item["index"] for item in last["items"]] == list(range(10))
+    assert last["more"] == 15
+
+
+def test_long_items_are_counted_and_not_told() -> None:
+    meter = Meter()
+    meter.saw(1.0, record([{"text": "x" * 1000}, {"text": "y" * 1000}, {"text": "z" * 1000}]))
+    last = meter.last(1.0)
+    assert last is not None
+    assert [item["text"][0] for item in last["items"]] == ["x", "y"]
+    assert last["more"] == 1
+
+
+def test_the_deepest_item_that_a_worker_may_send_can_be_told() -> None:
+    def packet(depth: int) -> bytes:
+        item = b'{"x":' + b"[" * depth + b"]" * depth + b"}"
+        head = (
+            b'{"type":"results","ledger":{},"records":[{"frame":0,"captured_ns":0,"kind":"tensor","items":['
+        )
+        return head + item + b"]}]}"
+
+    deepest = 0
+    for depth in range(1, 400):
+        try:
+            message = parse(packet(depth))
+        except MessageInvalid:
+            break
+        assert isinstance(message, Results)
+        meter = Meter()
+        meter.saw(1.0, message.records[0])
+        assert orjson.dumps({"pipelines": [{"last": meter.last(1.0)}]})
+        deepest = depth
+    assert 50 < deepest < 399

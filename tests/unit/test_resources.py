@@ -2,18 +2,34 @@
 
 from __future__ import annotations
 
+import tomllib
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+from agent import manifest as manifests
 from agent import resources
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
 def test_the_bundled_models_of_a_checkout_are_found() -> None:
-    assert (resources.bundled_models()["glyphs"] / "manifest.json").is_file()
+    assert {"glyphs", "shapes"} <= resources.bundled_models().keys()
+
+
+def test_a_wheel_carries_every_file_that_a_bundled_models_manifest_names() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    packed = project["tool"]["hatch"]["build"]["targets"]["wheel"]["force-include"]
+    for name, folder in resources.bundled_models().items():
+        manifest = manifests.parse((folder / "manifest.json").read_bytes())
+        named = ["manifest.json", manifest.model.path, *(one.input for one in manifest.golden)]
+        named += [manifest.labels.path] if manifest.labels else []
+        for path in named:
+            carried = [at for at in (path, path.split("/")[0]) if f"models/{name}/{at}" in packed]
+            assert carried, f"{name}: {path}"
+            assert packed[f"models/{name}/{carried[0]}"] == f"agent/_data/models/{name}/{carried[0]}"
 
 
 def test_what_a_wheel_carries_goes_before_what_lies_beside_the_package(

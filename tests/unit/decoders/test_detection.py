@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from agent.decoders import detection
-from agent.decoders.detection import Roles, find_roles
+from agent.decoders._ssd import Roles, find_roles
 from agent.errors import InputRejected, ModelInvalid
 from agent.labels import Labels
 from agent.types import FrameInfo, Signature, TensorSpec
@@ -159,3 +159,10 @@ def test_other_outputs_are_refused_and_named(given: tuple[TensorSpec, ...]) -> N
     assert "boxes [1, N, 4]" in caught.value.problem
     assert all(spec.name in caught.value.problem for spec in given)
     assert "--task tensor" in caught.value.hint
+
+
+def test_a_head_that_is_named_must_be_the_one_there() -> None:
+    arrays = outputs([BOX], [0], [0.9])
+    assert decode(arrays, head="ssd") == decode(arrays)
+    with pytest.raises(ModelInvalid, match=r"two: scores \[1, rows, columns, classes\]"):
+        decode(arrays, head="centers")

@@ -10,6 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
+from agent.tensors import quantize as agent_quantize
+from agent.types import TensorSpec
 from models import quantize
 from models.quantize import Precision, Quant
 
@@ -45,6 +47,26 @@ def test_bytes_are_stored_as_they_are() -> None:
     for precision, shift in (("uint8", 0), ("int8", -128)):
         stored = quantize.quantize(pixels / 255, quantize.affine(0, 1, precision), precision)  # type: ignore[arg-type]
         np.testing.assert_array_equal(stored, pixels + shift)
+
+
+@pytest.mark.parametrize("precision", QUANTIZED)
+@given(data=st.data())
+def test_training_and_the_agent_store_the_same_number(precision: Precision, data: st.DataObject) -> None:
+    """Halves, too: both round them away from zero, as TFLite does."""
+    quant = Quant((data.draw(st.sampled_from([0.5, 1.0, 1 / 255, 0.037])),), (data.draw(st.integers(-9, 9)),))
+    halves = st.integers(-600, 600).map(lambda n: n * quant.scale[0] / 2)
+    values = np.array(data.draw(st.lists(halves | numbers, min_size=1)), np.float64)
+    spec = TensorSpec("x", precision, values.shape, quant.scale, quant.zero_point)
+    np.testing.assert_array_equal(quantize.quantize(values, quant, precision), agent_quantize(values, spec))
+
+
+def test_halves_round_away_from_zero() -> None:
+    halves = np.array([-2.5, -1.5, -0.5, 0.5, 1.5, 2.5])
+    wanted = [-3, -2, -1, 1, 2, 3]
+    assert quantize.quantize(halves, Quant((1.0,), (0,)), "int8").tolist() == wanted
+    stored, _ = quantize.bias(halves, Quant((1.0,), (0,)), Quant((1.0,), (0,)))
+    assert stored.tolist() == wanted
+    assert quantize.affine(-1, 1, "int8").zero_point == (-1,)
 
 
 @pytest.mark.parametrize("precision", QUANTIZED)

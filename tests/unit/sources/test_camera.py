@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+
 import numpy as np
 import pytest
 
@@ -40,7 +42,7 @@ def test_the_glyph_fills_its_box_and_nothing_else(seq: int) -> None:
     """Pixels nearer to the ink than to the paper are where the truth says, to the pixel."""
     width, height = 640, 480
     frame = Camera(width, height, 3, 0, 0).draw(seq).astype(float)
-    shown = scene(3, seq // SCENE_FRAMES)
+    (shown,) = scene(3, seq // SCENE_FRAMES).movers
     ink = np.abs(frame - shown.ink).max(axis=2) < 2
     told = truth(3, seq, width, height)
     rows, columns = np.flatnonzero(ink.any(axis=1)), np.flatnonzero(ink.any(axis=0))
@@ -66,3 +68,20 @@ def test_the_share_of_blurred_frames_is_as_asked() -> None:
             not np.array_equal(sharp.draw(seq), some.draw(seq)) for seq in range(first, first + SCENE_FRAMES)
         ]
         assert sum(blurred) == SCENE_FRAMES // 4
+
+
+@pytest.mark.parametrize(
+    ("size", "seed", "noise", "blur", "digest"),
+    [
+        ((640, 480), 7, 6, 0.1, "4cc079817f6a88895ede5cf02346fec73c5e0803ab33fa34fec4804918591098"),
+        ((160, 120), 0, 0, 0, "7792e4733b1dccc9e44a30399e10b6d7dba1ea7b963f39938ca0c6c8bff30c8d"),
+        ((320, 600), 3, 20, 1.0, "bd1d77cd7b20adbc01297cbe09fe6c77ab73ffada7d6a3f234fb8b86774df3ed"),
+    ],
+)
+def test_glyph_frames_stay_what_they_were(
+    size: tuple[int, int], seed: int, noise: float, blur: float, digest: str
+) -> None:
+    """Models are trained on them, and recordings are compared with them."""
+    camera = Camera(*size, seed, noise, blur)
+    frames = [camera.draw(seq).tobytes() for seq in range(0, 300, 23)]
+    assert hashlib.sha256(b"".join(frames)).hexdigest() == digest

@@ -40,7 +40,7 @@ def test_the_truth_is_a_glyph_in_view_and_follows_from_its_arguments(
 def test_a_glyph_glides_and_at_least_its_centre_stays_in_view(
     seed: int, number: int, width: int, height: int
 ) -> None:
-    shown = scene(seed, number)
+    (shown,) = scene(seed, number).movers
     poses = [shown.pose(at, width, height) for at in range(SCENE_FRAMES)]
     short = min(width, height)
     for before, after in pairwise(poses):
@@ -54,7 +54,7 @@ def test_a_glyph_glides_and_at_least_its_centre_stays_in_view(
 
 
 def test_scenes_show_every_glyph_about_equally_often() -> None:
-    seen = [scene(5, number).label for number in range(2000)]
+    seen = [scene(5, number).movers[0].label for number in range(2000)]
     counts = [seen.count(label) for label in LABELS]
     assert min(counts) > 140
     assert max(counts) < 260
@@ -63,12 +63,12 @@ def test_scenes_show_every_glyph_about_equally_often() -> None:
 @pytest.mark.parametrize("number", range(20))
 def test_glyph_and_background_differ_clearly_in_brightness(number: int) -> None:
     shown = scene(1, number)
-    grey = [float(np.mean(colour)) for colour in (shown.ink, *shown.paper)]
+    grey = [float(np.mean(colour)) for colour in (shown.movers[0].ink, *shown.paper)]
     assert min(abs(grey[0] - paper) for paper in grey[1:]) > 50
 
 
 def test_the_glyph_is_turned_about_its_centre_and_enlarged_to_its_radius() -> None:
-    pose = scene(0, 0).pose(0, 640, 480)
+    pose = scene(0, 0).movers[0].pose(0, 640, 480)
     for label in LABELS:
         (rim, *_), (unit, *_) = outlines(label, pose), GLYPHS[label]
         np.testing.assert_allclose(

@@ -1,0 +1,135 @@
+"""Detections as peaks: an anchor-free head that scores, for each cell of a grid, that a centre lies in it.
+
+There are two outputs of one grid: scores (1, rows, columns, classes) in [0, 1], and boxes (1, rows, columns,
+4), the distances from the cell's centre to the box's top, left, bottom and right side, in cells. So the cell
+(r, c) means the box from (r + 0.5 - top, c + 0.5 - left) to (r + 0.5 + bottom, c + 0.5 + right).
+
+Which is which is told by the last dimension; where there are four classes by the names, when they say "box"
+or "score", else the scores come first.
+
+A detection is a cell whose score is the highest of its class among its eight neighbours (as in "Objects as
+Points", Zhou et al., 2019), and that no better one of its class overlaps by more than ``iou``. NaN and
+infinite scores are no peaks.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from agent.decoders._boxes import Detections, garbage
+from agent.tensors import dequantize
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from agent.types import Array, TensorSpec
+
+WANTED = "two: scores [1, rows, columns, classes] and boxes [1, rows, columns, 4]"
+
+_MOST_PEAKS = 400
+"""How many peaks are compared with each other at most, the best ones."""
+_SLACK = 1e-6
+"""The decoder compares scores after rounding: here nothing must be lost to float32."""
+
+
+class Roles(NamedTuple):
+    """Which output is which, by position."""
+
+    scores: int
+    boxes: int
+
+
+def find_roles(outputs: Sequence[TensorSpec]) -> Roles | None:
+    """Tell the two outputs apart, or give None when they are something else."""
+    if len(outputs) != 2 or any(len(spec.shape) != 4 or min(spec.shape) < 1 for spec in outputs):
+        return None
+    first, second = (spec.shape for spec in outputs)
+    if first[:3] != second[:3] or first[0] != 1 or 4 not in (first[3], second[3]):
+        return None
+    if first[3] == second[3]:
+        one, other = (spec.name.lower() for spec in outputs)
+        return Roles(1, 0) if "box" in one or "score" in other else Roles(0, 1)
+    return Roles(1, 0) if first[3] == 4 else Roles(0, 1)
+
+
+class CentersHead:
+    """Finds the peaks, and leaves out what a better one overlaps."""
+
+    def __init__(
+        self, outputs: tuple[TensorSpec, ...], roles: Roles, *, min_score: float, iou: float, most: int
+    ) -> None:
+        self._scores, self._boxes = (outputs[at] for at in roles)
+        self._roles = roles
+        self._least = min_score - _SLACK
+        self._iou = iou
+        self._most = most
+
+    def detections(self, outputs: Sequence[Array]) -> Detections:
+        """Give at most ``most`` detections, the best first.
+
+        Raises:
+            InputRejected: no score is finite, or no box of a peak.
+        """
+        scores = dequantize(outputs[self._roles.scores], self._scores)[0]
+        row, column, index = np.nonzero(self._peaks(scores))
+        found = scores[row, column, index]
+        best = np.argsort(-found, kind="stable")[:_MOST_PEAKS]
+        row, column, index, found = row[best], column[best], index[best], found[best]
+        # Only the peaks' sides are dequantized; the dimensions stay, for scales that run along one.
+        sides = dequantize(outputs[self._roles.boxes][:, row, column][:, :, None], self._boxes)[0, :, 0]
+        candidates = Detections(self._placed(row, column, sides), found, index)
+        finite = candidates.finite()
+        if found.size and not finite.any():
+            raise garbage(self._boxes, f"none of the boxes of its {found.size} peaks is finite")
+        candidates = candidates.only(finite & (_areas(candidates.boxes.clip(0, 1)) > 0))
+        return candidates.only(_apart(candidates, self._iou, self._most))
+
+    def _peaks(self, scores: Array) -> Array:
+        """Mark the peaks that score enough: bool, the shape of ``scores`` (rows, columns, classes)."""
+        finite = np.isfinite(scores)
+        if not finite.any():
+            raise garbage(self._scores, f"none of its {scores.size} scores is finite")
+        known = np.where(finite, scores, -np.inf)
+        rows, columns, classes = known.shape
+        framed = np.full((rows + 2, columns + 2, classes), -np.inf, np.float32)
+        framed[1:-1, 1:-1] = known
+        tall = np.maximum(np.maximum(framed[:-2], framed[1:-1]), framed[2:])
+        highest = np.maximum(np.maximum(tall[:, :-2], tall[:, 1:-1]), tall[:, 2:])
+        marked: Array = finite & (known == highest) & (known >= self._least)
+        return marked
+
+    def _placed(self, row: Array, column: Array, sides: Array) -> Array:
+        """Turn distances in cells into boxes in shares of the picture: float32 (N, 4)."""
+        _, rows, columns, _ = self._scores.shape
+        centre = np.stack((row, column, row, column), axis=1) + np.float32(0.5)
+        with np.errstate(over="ignore", invalid="ignore"):  # what is not finite is left out by the caller
+            boxes: Array = (centre + sides * (-1, -1, 1, 1)) / (rows, columns, rows, columns)
+        return boxes.astype(np.float32)
+
+
+def _apart(found: Detections, iou: float, most: int) -> Array:
+    """Give the indices that non-maximum suppression keeps, class by class; ``found`` has the best first."""
+    boxes = found.boxes.clip(0, 1)
+    kept: list[int] = []
+    left = np.arange(len(boxes))
+    while left.size and len(kept) < most:
+        best, left = left[0], left[1:]
+        kept.append(int(best))
+        same = found.classes[left] == found.classes[best]
+        left = left[~(same & (_overlaps(boxes[best], boxes[left]) > iou))]
+    return np.array(kept, np.intp)
+
+
+def _overlaps(box: Array, others: Array) -> Array:
+    """Give the intersection over union of ``box`` with each of ``others``: float32 (N,)."""
+    height, width = (np.minimum(box[2:], others[:, 2:]) - np.maximum(box[:2], others[:, :2])).clip(0).T
+    common = height * width
+    shares: Array = common / np.maximum(_areas(box[np.newaxis]) + _areas(others) - common, np.float32(1e-12))
+    return shares
+
+
+def _areas(boxes: Array) -> Array:
+    areas: Array = (boxes[:, 2:] - boxes[:, :2]).clip(0).prod(axis=1)
+    return areas

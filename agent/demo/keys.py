@@ -1,0 +1,48 @@
+"""Single keys from the terminal, and what they do to the demo."""
+
+from __future__ import annotations
+
+import os
+import select
+import sys
+import termios
+import tty
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from agent.demo.session import DemoSession
+    from agent.demo.watch import Watch
+
+_QUIT = {b"q", b"\x03", b"\x04", b""}
+
+
+@contextmanager
+def keys() -> Iterator[int]:
+    """Read single keys without echo; the terminal is put back whatever happens."""
+    fd = sys.stdin.fileno()
+    before = termios.tcgetattr(fd)
+    try:
+        tty.setcbreak(fd)
+        yield fd
+    finally:
+        if os.isatty(fd):  # not when its terminal was closed
+            termios.tcsetattr(fd, termios.TCSADRAIN, before)
+
+
+def obeyed(fd: int, wait_s: float, session: DemoSession, watch: Watch) -> bool:
+    """Wait for a key so long at most, and do what it says; False when that is to quit."""
+    if not select.select([fd], [], [], max(0.0, wait_s))[0]:
+        return True
+    key = os.read(fd, 1)
+    if key == b"b" and session.broker_up:
+        session.cut_broker()
+        watch.said = "cut the broker: the backlog grows, nothing is lost"
+    elif key == b"b":
+        session.restore_broker()
+        watch.said = "brought the broker back: the backlog is sent"
+    elif key == b"k":
+        watch.said = session.kill_worker()
+    return key not in _QUIT

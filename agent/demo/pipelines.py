@@ -1,0 +1,30 @@
+"""What the demo runs: the one place that names its pipelines, models and sources."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """One pipeline of the demo; ``source`` is the TOML of its table."""
+
+    name: str
+    model: str
+    source: str
+
+
+PIPELINES = (
+    Shown("shapes", "shapes", '{ kind = "synthetic", scene = "shapes", seed = 14 }'),
+    Shown("vibration", "vibration", '{ kind = "synthetic_sensor" }'),
+)
+"""The first one's first item is the demo's first detection, and its worker is the first to be killed."""
+
+
+def tables() -> str:
+    """Give the ``[[pipelines]]`` of the demo's configuration."""
+    parts = (
+        f'[[pipelines]]\nname = "{one.name}"\nmodel = "{one.model}"\nsource = {one.source}\n'
+        for one in PIPELINES
+    )
+    return "\n".join(parts)

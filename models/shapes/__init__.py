@@ -1,0 +1,1 @@
+"""The shape detector: its data, network, training and bundle."""

@@ -1,0 +1,54 @@
+"""Results in words: what they say, and what never reaches a terminal."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from agent.wording import in_words, item_in_words, plain
+
+
+@pytest.mark.parametrize(
+    ("items", "words"),
+    [
+        ([], "nothing found"),
+        (
+            [{"label": "star", "score": 0.973, "box": [0, 0, 1, 1]}, {"label": "ring", "score": 0.88}],
+            "star 0.97, ring 0.88",
+        ),
+        (
+            [{"label": "anomaly", "index": 1, "score": 0.83, "error": 4.1, "threshold": 0.9}],
+            "anomaly 0.83 (4.6 x threshold)",
+        ),
+        ([{"label": "anomaly", "score": 0.83, "error": 4.1, "threshold": 0}], "anomaly 0.83"),
+        ([{"name": "out", "shape": [1, 10]}], "name=out shape=[1, 10]"),
+        ([{"label": "star"}], "label=star"),
+        ([{"label": "star", "score": None}], "label=star score=None"),
+        ([{"label": "x" * 41, "score": 1}], "x" * 39 + "… 1.00"),
+    ],
+)
+def test_items_are_told_by_label_and_score_or_by_all_they_have(
+    items: list[dict[str, Any]], words: str
+) -> None:
+    assert in_words(items) == words
+
+
+def test_what_was_left_out_is_said() -> None:
+    assert in_words([{"label": "star", "score": 1.0}], more=7) == "star 1.00, 7 more"
+    assert in_words([], more=3) == "3 items"
+
+
+def test_a_label_cannot_steer_the_terminal() -> None:
+    assert item_in_words({"label": "\x1b[2Jstar\r\n", "score": 0.5}) == "�[2Jstar�� 0.50"
+
+
+@given(st.text(), st.integers(1, 50))
+def test_plain_text_is_one_short_line_of_what_can_be_printed(text: str, most: int) -> None:
+    shown = plain(text, most)
+    assert len(shown) <= most
+    assert shown.isprintable()
+    if text.isprintable() and len(text) <= most:
+        assert shown == text

@@ -63,7 +63,7 @@ def choose(wanted: str = AUTO) -> Runtime:
         if name not in there:
             continue
         try:
-            module = _load(name)
+            module = _load(RUNTIMES[name])
         except _BROKEN as error:
             refused.append(_runtime_errors.broken(name, _version(name), error))
         else:
@@ -77,10 +77,10 @@ def choose(wanted: str = AUTO) -> Runtime:
 
 
 @functools.cache
-def _load(name: str) -> ModuleType:
+def _load(package: str) -> ModuleType:
     """Import a runtime and have it load a model: an import alone proves nothing."""
     with quiet():
-        module = importlib.import_module(f"{RUNTIMES[name]}.interpreter")
+        module = importlib.import_module(f"{package}.interpreter")
         module.Interpreter(model_content=ABSOLUTE, num_threads=1).allocate_tensors()
     return module
 

@@ -113,6 +113,13 @@ def test_what_is_no_model_is_refused_in_one_line(module: ModuleType, model: byte
     assert caught.value.hint
 
 
+@pytest.mark.parametrize("length", range(0, 600, 50))
+def test_a_model_that_is_cut_short_anywhere_is_refused(module: ModuleType, length: int) -> None:
+    whole = tiny_models.echo("int8", SHAPE)
+    with pytest.raises(ModelInvalid):
+        build(module, whole[: min(length, len(whole) - 1)])
+
+
 def test_a_backend_names_its_runtime_and_its_delegate_and_closes_twice(module: ModuleType) -> None:
     backend = build(module, tiny_models.absolute())
     assert backend.runtime

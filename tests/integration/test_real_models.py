@@ -129,7 +129,9 @@ def test_every_other_model_runs_on_zeros_and_is_summarised(shared: Path) -> None
         items = run(model, "tensor", np.zeros(spec.shape, spec.dtype))
         assert [item["shape"] for item in items] == [list(output.shape) for output in backend.outputs]
         assert sum(item["nonfinite"] for item in items) == 0
-        assert 0 < backend.delegated[0] <= backend.delegated[1]
+        # tflite-runtime leaves quantized operators to its own kernels.
+        assert 0 <= backend.delegated[0] <= backend.delegated[1]
+        assert backend.delegated[0] > 0 or runtimes.SECOND
         ran += 1
     assert ran >= 10
 

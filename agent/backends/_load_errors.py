@@ -10,6 +10,7 @@ from agent.outline import Broken
 _CUSTOM_OP = re.compile(r"unresolved custom op: (.+?)\.?(?:\s|$)")
 _NEWER_OP = re.compile(r"builtin opcode '(\w+)'(?: version '(\d+)')?")
 _WHERE = re.compile(r"\.?\s*Node number (\d+) \((.+?)\) failed to \w+\.?")
+_UNKNOWN_OP = re.compile(r"Op builtin_code out of range: (\d+)")
 _EDGE_TPU = "edgetpu-custom-op"
 _COPY = "Copy it again, and compare its sha256 with the original's"
 _MOST = 200
@@ -42,11 +43,16 @@ def _explain(text: str) -> tuple[str, str]:
         count = text.count("invalid quantization parameters")
         problem = f"{count} of its tensors have a quantized_dimension that this runtime refuses"
         return problem, "Convert the model again with a current converter"
-    if newer := _NEWER_OP.search(text):
-        return (
-            f"it needs version {newer[2]} of the operator {newer[1]}, which is newer than this runtime",
-            "Update the runtime, or convert the model for an older one",
-        )
+    if newer := _newer_operator(text):
+        problem = f"it needs {newer}, which is newer than this runtime"
+        return problem, "Update the runtime, or convert the model for an older one"
     if "flatbuffer" in text.lower() or "model identifier" in text:
         return "it is damaged, or no TFLite model", _COPY
     return one_line(text), "Check the model with the tool that made it"
+
+
+def _newer_operator(text: str) -> str:
+    if version := _NEWER_OP.search(text):
+        return f"version {version[2]} of the operator {version[1]}"
+    unknown = _UNKNOWN_OP.search(text)
+    return f"the operator number {unknown[1]}" if unknown else ""

@@ -66,6 +66,18 @@ def test_the_delegate_is_what_this_runtime_really_gives_a_quantized_graph_to() -
     assert (taken.delegate, taken.delegated) == (("cpu", (0, 7)) if runtimes.SECOND else ("xnnpack", (6, 7)))
 
 
+def test_an_operator_that_is_newer_than_tflite_runtime_is_refused_there() -> None:
+    inputs = [Tensor(name, "int32", (1,)) for name in ("value", "places")]
+    model = tiny_models.build(inputs, [Tensor("shifted", "int32", (1,))], "STABLEHLO_SHIFT_LEFT")
+    if runtimes.SECOND:
+        error = refusal(model)
+        assert error.problem == "it needs the operator number 207, which is newer than this runtime"
+        assert "Update the runtime" in error.hint
+    else:
+        arrays = [np.array([number], np.int32) for number in (5, 3)]
+        assert build(model).infer(arrays)[0].tolist() == [40]
+
+
 def test_more_threads_give_the_same_answer() -> None:
     glyphs = load("glyphs").data
     shape = build(glyphs).inputs[0].shape

@@ -10,6 +10,11 @@ PY := $(VENV)/bin/python
 PIP := $(PY) -m pip --disable-pip-version-check --no-input install
 # What PYTHON= overrides: the first of these that runs and has all that we need.
 CANDIDATES := python3.13 python3.12 python3.11 python3
+# Environments beside it: one for each Python that we promise, and one for the second runtime.
+PYTHONS := 3.11 3.12 3.13
+TFLITE_VENV := .venv-tflite-runtime
+TFLITE_TESTS := tests/contract tests/unit/backends tests/integration/test_runtimes.py \
+  tests/integration/test_real_models.py
 # ARGS= goes to the program that a target runs.
 ARGS ?=
 
@@ -17,7 +22,7 @@ ARGS ?=
 
 .PHONY: help
 help: ## Print this list
-	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | awk -F '\t' '{ printf "  make %-12s %s\n", $$1, $$2 }'
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | awk -F '\t' '{ printf "  make %-20s %s\n", $$1, $$2 }'
 	@echo
 	@echo '  ARGS="..."       passed on, as in: make demo ARGS="--seconds 20 --json"'
 	@echo '  PYTHON=/path     the Python to build .venv with (after make clean)'
@@ -29,6 +34,23 @@ demo: $(VENV)/.installed-demo ## Run the demonstration: camera to collector, no 
 .PHONY: test
 test: $(VENV)/.installed-dev ## Run all tests
 	@$(PY) -m pytest $(ARGS)
+
+# The second runtime has an environment of its own: it ends at Python 3.11 and needs numpy 1.
+.PHONY: test-tflite-runtime
+test-tflite-runtime: $(TFLITE_VENV)/.installed ## Test sources, backends and decoders with tflite-runtime
+	@EDGE_AGENT_TESTS_RUNTIME=tflite-runtime EDGE_AGENT_TESTS_NUMPY_2=$(TFLITE_VENV)/numpy-2 \
+	  $(TFLITE_VENV)/bin/python -m pytest $(or $(ARGS),$(TFLITE_TESTS))
+
+.PHONY: test-pythons
+test-pythons: $(PYTHONS:%=test-python-%) ## Test sources, backends and decoders on Python 3.11, 3.12 and 3.13
+
+.PHONY: $(PYTHONS:%=test-python-%)
+$(PYTHONS:%=test-python-%): test-python-%:
+	@if .ci/find-python $* >/dev/null; then \
+	  $(MAKE) --silent .venv-$*/.installed && .venv-$*/bin/python -m pytest $(or $(ARGS),tests/contract); \
+	else \
+	  echo 'make: Python $* is left out: none that runs was found, on the PATH or of pyenv' >&2; \
+	fi
 
 .PHONY: check
 check: lint test ## Check format, lint and types, and run all tests
@@ -52,8 +74,8 @@ evaluate: $(VENV)/.installed-dev ## Measure the bundled models on held-out data,
 	@$(PY) -m models.evaluate $(ARGS)
 
 .PHONY: clean
-clean: ## Remove .venv, caches and build results
-	@rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
+clean: ## Remove the environments, caches and build results
+	@rm -rf $(VENV) $(PYTHONS:%=.venv-%) $(TFLITE_VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # A .venv that works is kept, whoever made it; a half-made one is made again.
@@ -84,3 +106,22 @@ $(VENV)/.installed-dev: pyproject.toml $(VENV)/.created
 	@echo 'Installing the agent and its test tools into $(VENV): about 140 MB to download, a minute or two, once' >&2
 	@$(PIP) --editable '.[dev]' >&2
 	@touch $(VENV)/.installed-demo $@
+
+# numpy 2 stands beside it, not in it: tests lay it over, to see what a user sees who has both.
+$(TFLITE_VENV)/.installed: pyproject.toml
+	@set -e; \
+	if ! python=$$(.ci/find-python 3.11); then \
+	  echo 'make: tflite-runtime needs Python 3.11, and none that runs was found, on the PATH or of pyenv' >&2; exit 1; \
+	fi; \
+	echo 'Installing the agent and tflite-runtime into $(TFLITE_VENV): about 110 MB to download, once' >&2; \
+	"$$python" -m venv --clear $(TFLITE_VENV); \
+	install='$(TFLITE_VENV)/bin/python -m pip --disable-pip-version-check --no-input install'; \
+	$$install --editable '.[dev,tflite-runtime]' >&2; \
+	$$install --no-deps --target $(TFLITE_VENV)/numpy-2 'numpy>=2,<3' >&2
+	@touch $@
+
+.venv-%/.installed: pyproject.toml
+	@echo 'Installing the agent and its test tools into .venv-$*, once' >&2
+	@"$$(.ci/find-python $*)" -m venv --clear .venv-$*
+	@.venv-$*/bin/python -m pip --disable-pip-version-check --no-input install --editable '.[dev]' >&2
+	@touch $@

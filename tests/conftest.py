@@ -10,7 +10,11 @@ from typing import TYPE_CHECKING
 import pytest
 from hypothesis import HealthCheck, settings
 
-from tests import leaks, preloaded
+from agent.backends import tflite
+from agent.backends._runtimes import choose
+from agent.errors import ExtraMissing
+from tests import leaks, preloaded, runtimes
+from tests.simulators import tiny_models
 from tests.simulators.cameras import ROOT, Cameras, compile_shim
 
 if TYPE_CHECKING:
@@ -95,6 +99,24 @@ def _simulated_cameras(request: pytest.FixtureRequest) -> None:
         root = request.getfixturevalue("tmp_path") / "machine"
         request.getfixturevalue("monkeypatch").setenv(ROOT, str(root))
         Cameras(root)
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _runtime_is_the_chosen_one() -> None:
+    """Where a runtime is chosen, it is the one that runs: nothing else would show that it does."""
+    if runtimes.CHOSEN != "auto":
+        backend = tflite.build(runtimes.options(tflite.Options), tiny_models.absolute())
+        backend.close()
+        if not backend.runtime.startswith(f"{runtimes.CHOSEN} "):
+            pytest.fail(f"{runtimes.CHOSEN} is chosen, and {backend.runtime} runs", pytrace=False)
+
+
+def pytest_report_header() -> str:
+    """Say which runtime models run on."""
+    try:
+        return f"TFLite runtime: {choose(runtimes.CHOSEN)}"
+    except ExtraMissing as error:  # the tests that need it fail
+        return str(error)
 
 
 @pytest.fixture(autouse=True)

@@ -5,17 +5,20 @@ from __future__ import annotations
 import re
 
 from agent.errors import ModelInvalid
+from agent.outline import Broken
 
 _CUSTOM_OP = re.compile(r"unresolved custom op: (.+?)\.?(?:\s|$)")
 _NEWER_OP = re.compile(r"builtin opcode '(\w+)'(?: version '(\d+)')?")
 _WHERE = re.compile(r"\.?\s*Node number (\d+) \((.+?)\) failed to \w+\.?")
+_UNKNOWN_OP = re.compile(r"Op builtin_code out of range: (\d+)")
 _EDGE_TPU = "edgetpu-custom-op"
+_COPY = "Copy it again, and compare its sha256 with the original's"
 _MOST = 200
 
 
 def explain(error: Exception, name: str) -> ModelInvalid:
     """Give the error to raise when loading model ``name`` failed with ``error``."""
-    problem, hint = _explain(str(error))
+    problem, hint = (str(error), _COPY) if isinstance(error, Broken) else _explain(str(error))
     return ModelInvalid("load model", name, problem, hint)
 
 
@@ -40,14 +43,16 @@ def _explain(text: str) -> tuple[str, str]:
         count = text.count("invalid quantization parameters")
         problem = f"{count} of its tensors have a quantized_dimension that this runtime refuses"
         return problem, "Convert the model again with a current converter"
-    if newer := _NEWER_OP.search(text):
-        return (
-            f"it needs version {newer[2]} of the operator {newer[1]}, which is newer than this runtime",
-            "Update the runtime, or convert the model for an older one",
-        )
+    if newer := _newer_operator(text):
+        problem = f"it needs {newer}, which is newer than this runtime"
+        return problem, "Update the runtime, or convert the model for an older one"
     if "flatbuffer" in text.lower() or "model identifier" in text:
-        return (
-            "it is damaged, or no TFLite model",
-            "Copy it again, and compare its sha256 with the original's",
-        )
+        return "it is damaged, or no TFLite model", _COPY
     return one_line(text), "Check the model with the tool that made it"
+
+
+def _newer_operator(text: str) -> str:
+    if version := _NEWER_OP.search(text):
+        return f"version {version[2]} of the operator {version[1]}"
+    unknown = _UNKNOWN_OP.search(text)
+    return f"the operator number {unknown[1]}" if unknown else ""

@@ -1,23 +1,27 @@
-"""Keeps one line of chatter off stderr, and nothing else.
+"""Keeps the chatter of a runtime's first words off stderr, and nothing else.
 
-The runtime writes "INFO: Created TensorFlow Lite XNNPACK delegate" when it first delegates in a process, and
-no setting turns that off. So the first model that it sees is this one, with stderr held back; what it says
-besides is passed on. The model that is wanted then loads with stderr in place: a crash keeps its words.
+LiteRT and tflite-runtime write "INFO: Created TensorFlow Lite XNNPACK delegate" when they first delegate in a
+process, and no setting turns that off; numpy 2 prints a page when it meets a runtime that was built for
+numpy 1. So the first model that a runtime sees is ``ABSOLUTE``, with stderr held back. The model that is
+wanted then loads with stderr in place: a crash keeps its words.
 """
 
 from __future__ import annotations
 
 import base64
-import functools
+import io
 import os
+import sys
+from contextlib import contextmanager, redirect_stderr
 from typing import TYPE_CHECKING
 from zlib import decompress
 
 if TYPE_CHECKING:
-    from ai_edge_litert.interpreter import Interpreter
+    from collections.abc import Iterator
 
 STDERR = 2
-CHATTER = b"INFO: Created TensorFlow Lite XNNPACK delegate"
+CHATTER = "INFO: Created TensorFlow Lite XNNPACK delegate"
+_MOST = 1 << 16
 
 ABSOLUTE = decompress(
     base64.b64decode(
@@ -28,19 +32,29 @@ ABSOLUTE = decompress(
 """A model of one operator, y = |x| on one float; tests/simulators/tiny_models.py makes the same bytes."""
 
 
-@functools.cache
-def let_it_talk(interpreter: type[Interpreter]) -> None:
-    """Have the runtime load its first model, once in a process, without the chatter."""
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Hold stderr back, both Python's and the descriptor, and pass on at the end what is no chatter.
+
+    When the body fails nothing is passed on: its error says what is to be said, in one line.
+    """
     kept = os.dup(STDERR)
     held = os.memfd_create("stderr")
+    words = io.StringIO()
     try:
-        os.dup2(held, STDERR)
-        try:
-            interpreter(model_content=ABSOLUTE, num_threads=1).allocate_tensors()
-        finally:
-            os.dup2(kept, STDERR)
-        words = os.pread(held, 1 << 16, 0)
-        os.write(STDERR, b"".join(line for line in words.splitlines(keepends=True) if CHATTER not in line))
+        with redirect_stderr(words):
+            os.dup2(held, STDERR)
+            try:
+                yield
+            finally:
+                os.dup2(kept, STDERR)
+        native = os.pread(held, _MOST, 0).decode(errors="replace")
+        os.write(STDERR, _without_chatter(native).encode())
+        sys.stderr.write(_without_chatter(words.getvalue()))
     finally:
         os.close(held)
         os.close(kept)
+
+
+def _without_chatter(text: str) -> str:
+    return "".join(line for line in text.splitlines(keepends=True) if CHATTER not in line)

@@ -1,39 +1,36 @@
-"""TFLite models through LiteRT, or tflite-runtime where that is what is installed, on the CPU."""
+"""TFLite models on the CPU, through LiteRT or tflite-runtime: two runtimes with one interface."""
 
 from __future__ import annotations
 
-import importlib
-import importlib.util
 import math
-from importlib.metadata import version
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
+from agent import outline
 from agent.backends import _load_errors
 from agent.backends._delegated import count_delegated
-from agent.backends._quiet import let_it_talk
-from agent.errors import BackendFault, ExtraMissing, InputRejected, ModelInvalid
+from agent.backends._runtimes import choose
+from agent.errors import BackendFault, InputRejected, ModelInvalid
 from agent.types import TensorSpec
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from types import ModuleType
 
     from ai_edge_litert.interpreter import Interpreter, TensorDetails
 
     from agent.types import Array
 
-_RUNTIMES = {"ai-edge-litert": "ai_edge_litert", "tflite-runtime": "tflite_runtime"}
-"""Distributions that have the interpreter, best first, and their packages."""
-
 
 class Options(BaseModel):
-    """How the CPU runs the model."""
+    """What runs the model on the CPU, and how."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
+    runtime: Literal["auto", "ai-edge-litert", "tflite-runtime"] = Field(
+        default="auto", description="the distribution; auto: the best that is installed and works"
+    )
     threads: int = Field(default=1, ge=1, le=16, description="CPU threads for one inference")
     xnnpack: bool = Field(default=True, description="use the XNNPACK kernels where the runtime has them")
 
@@ -43,12 +40,13 @@ def build(options: Options, model: bytes, name: str = "model") -> TfliteBackend:
 
     Raises:
         ModelInvalid: the runtime refuses the model, or lacks something that it needs.
-        ExtraMissing: no TFLite runtime is installed, or it does not work.
+        ExtraMissing: the runtime is not installed, or does not work here; see ``_runtimes.choose``.
     """
-    distribution, module = _runtime()
-    resolvers = module.OpResolverType
+    runtime = choose(options.runtime)
+    resolvers = runtime.module.OpResolverType
     try:
-        interpreter: Interpreter = module.Interpreter(
+        outline.check_outline(model)  # tflite-runtime crashes on most of what does not even have one
+        interpreter: Interpreter = runtime.module.Interpreter(
             model_content=model,
             num_threads=options.threads,
             experimental_op_resolver_type=(
@@ -56,9 +54,9 @@ def build(options: Options, model: bytes, name: str = "model") -> TfliteBackend:
             ),
         )
         interpreter.allocate_tensors()
-    except (RuntimeError, ValueError, MemoryError) as error:
+    except (RuntimeError, ValueError, MemoryError, outline.Broken) as error:
         raise _load_errors.explain(error, name) from error
-    return TfliteBackend(interpreter, name, f"{distribution} {version(distribution)}")
+    return TfliteBackend(interpreter, name, str(runtime))
 
 
 class TfliteBackend:
@@ -122,23 +120,6 @@ class TfliteBackend:
                 wanted = f"{spec.dtype} {list(spec.shape)}"
                 problem = f"input {spec.name} is {wanted}, and got {tensor.dtype} {list(tensor.shape)}"
                 raise InputRejected("run model", self._name, problem)
-
-
-def _runtime() -> tuple[str, ModuleType]:
-    """Import the best runtime that works; give its distribution's name and its interpreter module."""
-    problem = "none is installed"
-    for distribution, package in _RUNTIMES.items():
-        if importlib.util.find_spec(package) is None:
-            continue
-        try:
-            module = importlib.import_module(f"{package}.interpreter")
-            let_it_talk(module.Interpreter)
-        # A library that it needs is missing or too old; SystemError: tflite-runtime with numpy 2.
-        except (ImportError, SystemError, RuntimeError) as error:
-            problem = f"{distribution} does not work here: {_load_errors.one_line(str(error))}"
-        else:
-            return distribution, module
-    raise ExtraMissing("load", "TFLite runtime", problem, "Run: pip install --force-reinstall ai-edge-litert")
 
 
 def _spec(details: TensorDetails, name: str) -> TensorSpec:

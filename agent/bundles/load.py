@@ -13,8 +13,7 @@ from typing import Any
 
 from agent import labels as label_files
 from agent import manifest as manifests
-from agent import resources
-from agent.bundles import _flatbuffer
+from agent import outline, resources
 from agent.errors import AgentError, ManifestInvalid, ModelInvalid
 from agent.labels import Labels
 from agent.manifest import MAX_MODEL_BYTES, FileRef, Manifest, Pre
@@ -174,8 +173,8 @@ def _read_model(path: Path) -> bytes:
     if not data:
         raise ModelInvalid("load model", str(path), "the file is empty", "Copy it again")
     try:
-        _flatbuffer.check_outline(data)
-    except _flatbuffer.Broken as error:
+        outline.check_outline(data)
+    except outline.Broken as error:
         hint = "Copy it again, and compare its sha256 with the original's"
         raise ModelInvalid("load model", str(path), str(error), hint) from error
     return data

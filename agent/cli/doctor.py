@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from agent import resources
 from agent.bundles.golden import cases
+from agent.cli.runtime import runtime_in_use
 from agent.cli.settings import default_data_folder
 from agent.cli.version import versions
 from agent.config import Deadlines
@@ -64,8 +65,11 @@ def examine() -> Iterator[dict[str, str]]:
     """Give one verdict after the other: "ok", "warn" or "FAIL"."""
     known = versions()
     yield _verdict("python", "ok", f"{known['python']} on {known['machine']}, {known['system']}")
-    for name, folder in resources.bundled_models().items():
-        yield _attempt(f"model {name}", partial(_infer, name, folder))
+    runtime = _attempt("runtime", _runtime)
+    yield runtime
+    if runtime["verdict"] == "ok":  # without one each model would say the same again
+        for name, folder in resources.bundled_models().items():
+            yield _attempt(f"model {name}", partial(_infer, name, folder))
     yield _cameras()
     yield _disk()
     yield _pidfd()
@@ -83,6 +87,11 @@ def _attempt(check: str, examine_it: Callable[[], str]) -> dict[str, str]:
         return _verdict(check, "ok", examine_it())
     except AgentError as error:
         return _verdict(check, "FAIL", str(error))
+
+
+def _runtime() -> str:
+    name, why = runtime_in_use()
+    return f"{name} ({why})"
 
 
 def _infer(name: str, folder: Path) -> str:

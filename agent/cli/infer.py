@@ -84,6 +84,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--draw", default="", metavar="DIR", help="write a picture of each input and its result there"
     )
     parser.add_argument(
+        "--runtime",
+        choices=("auto", "ai-edge-litert", "tflite-runtime"),
+        default="auto",
+        help="what runs the model (default: the best that is installed and works)",
+    )
+    parser.add_argument(
         "--threads",
         type=number(int, 1, 16),
         default=1,
@@ -109,7 +115,7 @@ def main(arguments: argparse.Namespace) -> int:
         task=arguments.task,
         labels=arguments.labels,
         decoder={key: value for key, value in decoder.items() if value is not None},
-        backend_options={"threads": arguments.threads},
+        backend_options={"threads": arguments.threads, "runtime": arguments.runtime},
         source=inputs.source,
         source_options=inputs.options,
         limit=arguments.frames,

@@ -8,12 +8,16 @@ from importlib import metadata
 from typing import TYPE_CHECKING
 
 from agent import __version__
+from agent.cli.runtime import runtime_in_use
+from agent.errors import ExtraMissing
 
 if TYPE_CHECKING:
     import argparse
 
 HELP = "show the versions of the agent, its runtime and this machine"
-DESCRIPTION = "Shows the versions of the agent, of the runtime that it uses and of this machine."
+DESCRIPTION = """\
+Shows the versions of the agent, of the runtimes and of this machine, and says which runtime models run on and
+why it is that one."""
 EPILOG = """\
 examples:
   edge-agent version
@@ -40,9 +44,18 @@ def versions() -> dict[str, str]:
 
 def main(arguments: argparse.Namespace) -> int:
     """Print; give the exit code."""
+    found = versions() | {"runtime": _runtime()}
     if arguments.json:
-        print(json.dumps(versions()))
+        print(json.dumps(found))
     else:
-        for name, version in versions().items():
+        for name, version in found.items():
             print(f"{name:<24} {version}")
     return 0
+
+
+def _runtime() -> str:
+    try:
+        name, why = runtime_in_use()
+    except ExtraMissing as error:
+        return f"none: {error.problem}. {error.hint}"
+    return f"{name} ({why})"

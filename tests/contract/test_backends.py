@@ -10,6 +10,7 @@ from pydantic import ValidationError
 
 from agent import plugins
 from agent.errors import InputRejected, ModelInvalid
+from tests import runtimes
 from tests.simulators import tiny_models
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ def dtype(request: pytest.FixtureRequest) -> str:
 
 
 def build(module: ModuleType, model: bytes) -> Backend:
-    backend: Backend = module.build(module.Options(), model, "tiny")
+    backend: Backend = module.build(runtimes.options(module.Options), model, "tiny")
     return backend
 
 
@@ -110,6 +111,13 @@ def test_what_is_no_model_is_refused_in_one_line(module: ModuleType, model: byte
         build(module, model)
     assert "\n" not in str(caught.value)
     assert caught.value.hint
+
+
+@pytest.mark.parametrize("length", range(0, 600, 50))
+def test_a_model_that_is_cut_short_anywhere_is_refused(module: ModuleType, length: int) -> None:
+    whole = tiny_models.echo("int8", SHAPE)
+    with pytest.raises(ModelInvalid):
+        build(module, whole[: min(length, len(whole) - 1)])
 
 
 def test_a_backend_names_its_runtime_and_its_delegate_and_closes_twice(module: ModuleType) -> None:

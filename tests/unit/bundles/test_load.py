@@ -15,10 +15,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agent.bundles import load as loading
-from agent.bundles._flatbuffer import Broken, check_outline
 from agent.bundles.load import load
 from agent.errors import AgentError, ManifestInvalid, ModelInvalid
 from agent.manifest import Pre
+from agent.outline import Broken, check_outline
 from tests.simulators import tiny_models
 
 if TYPE_CHECKING:

@@ -46,7 +46,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--force", action="store_true", help="replace the file if it is there")
     parser.add_argument("--broker", default="", metavar="HOST", help="the MQTT broker that results go to")
-    parser.add_argument("--model", default="glyphs", help="a bundled model, a bundle or a .tflite file")
+    parser.add_argument("--model", default="shapes", help="a bundled model, a bundle or a .tflite file")
     parser.add_argument("--json", action="store_true", help="print what was found as one JSON object")
 
 

@@ -76,7 +76,7 @@ _STORE = """
 """
 _MODEL = """
 # A pipeline is one model on one source. `model` is a bundled model, a bundle's folder or a .tflite file; the
-# last needs a `task` beside it: classification, detection or tensor.
+# last needs a `task` beside it: classification, detection, anomaly or tensor.
 """
 _SYNTHETIC = """
 [[pipelines]]
@@ -86,9 +86,17 @@ model = {model}
 # No camera was found that can be used. This one is drawn, and needs no hardware.
 [pipelines.source]
 kind = "synthetic"
+scene = {scene}          # what it shows: "shapes" for a detector, "glyph" for a classifier
 width = 640
 height = 480
 fps = 30
+"""
+_SENSOR = """
+# A sensor that needs no hardware either, and the model that hears when its machine begins to shake:
+#[[pipelines]]
+#name = "pump"
+#model = "vibration"
+#source = {{ kind = "synthetic_sensor" }}
 """
 _CAMERA = """
 [[pipelines]]
@@ -121,13 +129,15 @@ def compose(found: Found) -> str:
     for number, camera in enumerate(usable, start=1):
         parts.append(_camera("camera" if len(usable) == 1 else f"camera{number}", camera, found.model))
     if not usable:
-        parts.append(_SYNTHETIC.format(model=_quoted(found.model)))
+        scene = "glyph" if found.model == "glyphs" else "shapes"
+        parts.append(_SYNTHETIC.format(model=_quoted(found.model), scene=_quoted(scene)))
     parts += [_commented(_camera("other", camera, found.model)) for camera in found.cameras if camera.problem]
     if not found.cameras:
         parts.append(_commented(_CAMERA.format(
             name="door", model=_quoted(found.model), device='"/dev/video0"',
             about="# A camera of your own, once it is plugged in:",
         )))  # fmt: skip
+    parts.append(_SENSOR.format())
     return "".join(parts)
 
 

@@ -47,7 +47,7 @@ def test_without_a_camera_the_synthetic_one_is_written_and_it_passes_check(
     assert f"edge-agent check --config {path}" in done.stdout
     assert f"edge-agent run --config {path}" in done.stdout
     [pipeline] = config.parse(path.read_text(), "agent.toml").pipelines
-    assert (pipeline.model, pipeline.source.kind) == ("glyphs", "synthetic")
+    assert (pipeline.model, pipeline.source.kind) == ("shapes", "synthetic")
     checked(machine, path)
     assert sorted(found.name for found in tmp_path.glob("*agent*")) == ["agent.schema.json", "agent.toml"]
 

@@ -58,6 +58,13 @@ def report(
     }
 
 
+def _problem(lane: Lane) -> str | None:
+    """What keeps the pipeline from its frames now, else the last fault of a worker."""
+    if lane.run and lane.run.away:
+        return lane.run.away
+    return str(error_of(lane.fault)) if lane.fault else None
+
+
 def _pipeline(lane: Lane, meter: Meter, now: float) -> dict[str, Any]:
     ready = lane.ready
     return {
@@ -76,5 +83,5 @@ def _pipeline(lane: Lane, meter: Meter, now: float) -> dict[str, Any]:
         "ledger": lane.ledger.to_json(),
         "balanced": lane.ledger.balanced,
         "last": meter.last(now),
-        "problem": str(error_of(lane.fault)) if lane.fault else None,
+        "problem": _problem(lane),
     }

@@ -37,13 +37,14 @@ _MOST_UNTOLD = 1 << 32
 
 @dataclass(slots=True)
 class Run:
-    """One life of the worker."""
+    """One life of the worker; ``away`` is why it has no source just now."""
 
     process: WorkerProcess
     started: float
     ledger: Ledger = field(default_factory=Ledger)
     ready: messages.Ready | None = None
     live: bool | None = None
+    away: str = ""
     fault: messages.Fault | None = None
     ended: bool = False
     closed: bool = False
@@ -161,9 +162,10 @@ class Lane:
                     self._machine.fire(Happening.READY)
                 emit(Event.LANE_READY, self.name, model=message.model, delegate=message.delegate)
             case messages.Opened(live=live):
-                run.live = live
+                run.live, run.away = live, ""
                 emit(Event.SOURCE_OPENED, self.name)
             case messages.Lost(problem=problem):
+                run.away = problem
                 emit(Event.SOURCE_LOST, self.name, problem=problem)
             case messages.Results(ledger=counts) | messages.Ended(ledger=counts):
                 self._account(run, counts.ledger())

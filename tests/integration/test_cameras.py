@@ -96,11 +96,13 @@ def test_options_of_a_camera_are_refused_with_file_line_and_key(machine: Cameras
 
 def test_a_camera_that_is_not_there_is_tried_until_it_comes(machine: Cameras, tmp_path: Path) -> None:
     with agent(machine, tmp_path) as running:
-        running.until(lambda _: "it is not there" in running.log)
+        running.until(lambda pipeline: "it is not there" in (pipeline["problem"] or ""))
         assert running.pipeline()["state"] == "running"
+        assert "it is not there" in running.log
         machine.plug()
         running.until_inferred(5)
         assert running.pipeline()["restarts"] == 0
+        assert running.pipeline()["problem"] is None
         assert running.end() == 0
 
 

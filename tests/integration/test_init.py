@@ -86,7 +86,7 @@ def test_what_is_commented_out_is_valid_too(machine: Cameras, tmp_path: Path) ->
     path = tmp_path / "agent.toml"
     machine.run("init", "--output", str(path))
     settings = config.parse(uncommented(path.read_text()), "agent.toml")
-    assert [one.source.kind for one in settings.pipelines] == ["synthetic", "camera"]
+    assert [one.source.kind for one in settings.pipelines] == ["synthetic", "camera", "synthetic_sensor"]
     assert settings.mqtt is not None
 
 

@@ -40,6 +40,17 @@ def test_a_worker_is_starting_until_its_model_is_loaded(stage: Stage) -> None:
     assert stage.lane.ready.delegate == "cpu"
 
 
+def test_a_source_that_is_away_is_known_until_it_is_back(stage: Stage) -> None:
+    stage.start(live=True)
+    stage.worker.say({"type": "lost", "problem": "unplugged"})
+    stage.lane.receive()
+    assert stage.lane.run is not None
+    assert stage.lane.run.away == "unplugged"
+    stage.worker.say({"type": "opened", "live": True})
+    stage.lane.receive()
+    assert stage.lane.run.away == ""
+
+
 def test_results_come_with_the_ledger_as_of_the_last(stage: Stage) -> None:
     stage.start(live=True)
     ledger = Ledger(captured=5, inferred=2, dropped={"overwritten": 1}, in_flight=2)

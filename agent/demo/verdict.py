@@ -85,7 +85,7 @@ class PipelineAccount:
             ),
             (
                 f"{self.fps:.1f} a second, p50 {self.infer_p50_ms:.2f} ms, p99 {self.infer_p99_ms:.2f} ms;"
-                f" worker restarted {self.worker_restarts} times"
+                f" worker {_often('restarted', self.worker_restarts)}"
             ),
         ]
 
@@ -181,7 +181,10 @@ class Account:
             ("in all", f"{results}, {self.missing} missing, {self.duplicated} twice"),
             (
                 "faults",
-                f"broker cut {self.broker_cuts} times, workers restarted {self.worker_restarts} times",
+                (
+                    f"broker {_often('cut', self.broker_cuts)},"
+                    f" workers {_often('restarted', self.worker_restarts)}"
+                ),
             ),
         ]
         if self.first_detection_s is not None:
@@ -189,3 +192,10 @@ class Account:
         rows.append(("so", verdict if self.good else "SOMETHING IS WRONG: please report it"))
         width = max(len(name) for name, _ in rows)
         return "\n".join(["", *(f"{name:<{width}}  {text}" for name, text in rows), "", _NEXT.format(me=me)])
+
+
+def _often(what: str, count: int) -> str:
+    """Say how often: "never cut", "cut once", "cut 3 times"."""
+    if count == 0:
+        return f"never {what}"
+    return f"{what} once" if count == 1 else f"{what} {count} times"

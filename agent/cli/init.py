@@ -53,15 +53,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def main(arguments: argparse.Namespace) -> int:
     """Look, write and print; give the exit code."""
     output: Path = arguments.output
-    if not arguments.force and output.exists():
-        hint = "Name another with --output, or replace it with --force"
-        raise AgentError(_OP, str(output), "it is there already", hint)
+    name = str(output)
+    if not output.name or not name.isprintable():  # a folder, or what neither TOML nor a line can hold
+        raise AgentError(_OP, ascii(name), "no file can be so called", "Name a file, such as agent.toml")
     beside = output.with_name(f"{output.stem}.schema.json")
+    for path in (output, beside):
+        if not arguments.force and _there(path):
+            raise _taken(path)
     found = look(_model(arguments.model), arguments.broker, beside.name)
     text = compose(found)
     config.parse(text, str(output))  # a name from outside may be no fit one
-    write(beside, json.dumps(schema(), indent=2) + "\n")
-    write(output, text)
+    write(output, text, replace=arguments.force)
+    write(beside, json.dumps(schema(), indent=2) + "\n", replace=arguments.force)
     following = [f"edge-agent {verb} --config {output}" for verb in ("check", "run")]
     if arguments.json:
         print(json.dumps({**_facts(found), "written": [str(output), str(beside)], "next": following}))
@@ -87,7 +90,23 @@ def look(model: str, broker: str, schema_name: str) -> Found:
     )
 
 
-def write(path: Path, text: str) -> None:
+def _there(path: Path) -> bool:
+    try:
+        path.lstat()
+    except FileNotFoundError:
+        return False
+    except OSError as error:
+        hint = "Name a folder that is there and that you may write to"
+        raise AgentError(_OP, str(path), (error.strerror or str(error)).lower(), hint) from error
+    return True
+
+
+def _taken(path: Path) -> AgentError:
+    hint = "Name another with --output, or replace it with --force"
+    return AgentError(_OP, str(path), "it is there already", hint)
+
+
+def write(path: Path, text: str, *, replace: bool) -> None:
     """Write a file as a whole or not at all.
 
     Raises:
@@ -100,9 +119,14 @@ def write(path: Path, text: str) -> None:
                 file.write(text)
                 file.flush()
                 os.fsync(file.fileno())
-            aside.replace(path)
+            if replace:
+                aside.replace(path.resolve())  # what a link leads to, not the link
+            else:
+                os.link(aside, path)  # fails where another was faster
         finally:
             aside.unlink(missing_ok=True)
+    except FileExistsError as error:
+        raise _taken(path) from error
     except OSError as error:
         hint = "Name a folder that is there and that you may write to"
         raise AgentError(_OP, str(path), (error.strerror or str(error)).lower(), hint) from error
@@ -110,8 +134,11 @@ def write(path: Path, text: str) -> None:
 
 def _model(name: str) -> str:
     """Give the model as the configuration is to name it: its relative paths start elsewhere."""
-    if Path(name).exists():
-        return str(Path(name).resolve())
+    try:
+        if Path(name).exists() and name.isprintable():
+            return str(Path(name).resolve())
+    except OSError as error:
+        raise AgentError("choose model", name, (error.strerror or str(error)).lower()) from error
     known = resources.bundled_models()
     if name not in known:
         problem = "there is no such file, nor such a bundled model"

@@ -105,5 +105,5 @@ def _value(text: str) -> Any:
     """Read a number, boolean or quoted text as TOML does; anything else is text as it stands."""
     try:
         return tomllib.loads(f"value = {text}")["value"]
-    except ValueError:
+    except (ValueError, RecursionError):
         return text

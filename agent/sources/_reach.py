@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from agent.errors import SourceLost
@@ -49,12 +50,13 @@ def reach(device: str) -> Reached:
     """
     path = _devices.resolve(device) if device else _only()
     try:
+        Path(path).stat()  # asked first: opening what is no camera may do things, to a watchdog or a modem
+        if not _devices.is_video(path):
+            raise SourceLost(OP, path, "it is no camera", _there())
         fd = os.open(path, os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC)
     except (OSError, ValueError) as error:
         raise _refused(path, error) from error
     try:
-        if not _devices.is_video(path):
-            raise SourceLost(OP, path, "it is no camera", _there())
         card = ask_card(fd)
         if not card.captures:
             raise SourceLost(OP, path, f"{card.name} gives no pictures here", _there())

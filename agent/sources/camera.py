@@ -79,6 +79,8 @@ class CameraSource:
         while self._ready(deadline - time.monotonic()):
             if self._grab():
                 return self._frame()
+            if time.monotonic() >= deadline:  # readable all the same: poll would not wait any more
+                break
         self._watch()
         return None
 

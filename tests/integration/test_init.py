@@ -99,7 +99,7 @@ def test_what_is_commented_out_is_valid_too(machine: Cameras, tmp_path: Path) ->
         ),
         (
             ["--output", "no/agent.toml"],
-            "agent.schema.json: no such file or directory. Name a folder that is there",
+            "agent.toml: no such file or directory. Name a folder that is there",
         ),
         (
             ["--output", "new.toml", "--model", "nosuch"],
@@ -119,6 +119,32 @@ def test_what_cannot_be_written_is_told_in_one_line_and_nothing_is_left(
     assert said in done.stderr
     assert (tmp_path / "agent.toml").read_text() == "mine"
     assert sorted(path.name for path in tmp_path.iterdir()) == ["agent.toml", "machine"]
+
+
+@pytest.mark.parametrize("name", [".", "/", "a\nb.toml", "\udcff.toml"])
+def test_a_name_that_no_file_should_have_is_refused_in_one_line(
+    machine: Cameras, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    done = machine.run("init", "--output", name)
+    assert done.returncode == 1
+    assert len(done.stderr.splitlines()) == 1
+    assert "no file can be so called" in done.stderr
+
+
+def test_a_schema_that_is_there_is_not_replaced_and_a_link_is_followed_only_by_force(
+    machine: Cameras, tmp_path: Path
+) -> None:
+    (tmp_path / "x.schema.json").write_text("mine")
+    done = machine.run("init", "--output", str(tmp_path / "x.toml"))
+    assert (done.returncode, (tmp_path / "x.schema.json").read_text()) == (1, "mine")
+    assert "x.schema.json: it is there already" in done.stderr
+    link = tmp_path / "link.toml"
+    link.symlink_to(tmp_path / "target.toml")
+    assert machine.run("init", "--output", str(link)).returncode == 1
+    assert machine.run("init", "--output", str(link), "--force").returncode == 0
+    assert link.is_symlink()
+    assert config.parse((tmp_path / "target.toml").read_text(), "target.toml").pipelines
 
 
 def test_force_replaces_the_file(machine: Cameras, tmp_path: Path) -> None:

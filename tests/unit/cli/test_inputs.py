@@ -43,6 +43,7 @@ def test_a_video_file_is_a_video(name: str) -> None:
         ('video:path="7"', {"path": "7"}),
         ("video:path=/dev/x y", {"path": "/dev/x y"}),
         ("video:path=", {"path": ""}),
+        pytest.param("video:path=" + "[" * 5000, {"path": "[" * 5000}, id="deep"),
     ],
 )
 def test_a_source_comes_with_its_options(text: str, options: dict[str, Any]) -> None:

@@ -11,6 +11,7 @@ from typing import NoReturn
 
 from agent.cli.streams import open_missing_streams
 from agent.errors import EXIT_FAILED, AgentError, ConfigInvalid
+from agent.wording import plain
 
 VERBS = ("init", "run", "demo", "check", "doctor", "status", "infer", "version")
 
@@ -26,6 +27,10 @@ first steps:
   edge-agent run --config agent.toml   the agent
 
 exit codes: 0 done, 1 failed, 2 usage, 78 the configuration must be changed first"""
+
+
+_LONGEST = 4000
+"""Characters of an error line; names from outside can be long, and hold what moves a cursor."""
 
 
 def parser() -> argparse.ArgumentParser:
@@ -59,9 +64,8 @@ def run(arguments: list[str] | None = None) -> int:
         code: int = parsed.main(parsed)
         sys.stdout.flush()
     except AgentError as error:
-        print(f"edge-agent: {error}", file=sys.stderr)
-        for line in error.also if isinstance(error, ConfigInvalid) else ():
-            print(f"edge-agent: {line}", file=sys.stderr)
+        for line in (str(error), *(error.also if isinstance(error, ConfigInvalid) else ())):
+            print(f"edge-agent: {plain(line, _LONGEST)}", file=sys.stderr)
         return error.exit_code
     except KeyboardInterrupt:
         return EXIT_FAILED

@@ -18,6 +18,7 @@ from agent.demo.broker import Broker
 from agent.demo.pipelines import PIPELINES, tables
 from agent.demo.verdict import Account
 from agent.errors import AgentError
+from agent.workers.process import ending
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -37,7 +38,7 @@ resend_s = 2.0
 reconnect_max_s = 2.0
 
 [store]
-path = "{folder}/device"
+path = "device"
 
 {pipelines}"""
 
@@ -88,7 +89,6 @@ class DemoSession:
                 port=port,
                 protocol=self._broker.protocol,
                 fleet=_FLEET,
-                folder=self.folder,
                 pipelines=tables(),
             )
         )
@@ -189,6 +189,8 @@ class DemoSession:
             status = self.status()
             if status and status["link"]["state"] == "online":
                 break
+            if any(program.poll() is not None for program in self._programs.values()):
+                break  # it will not come back; how it ended is told below
             time.sleep(0.1)
         seconds = time.monotonic() - self._began
         self._stop("agent")
@@ -202,8 +204,10 @@ class DemoSession:
             code = program.wait(_STOP_S)
         except subprocess.TimeoutExpired as error:
             raise AgentError("stop", name, f"it did not end within {_STOP_S:.0f} s") from error
+        if code < 0:
+            raise AgentError("run", name, f"it was {ending(code)}", "Start the demo again")
         if code:
-            raise AgentError("stop", name, f"exit code {code}: {self._last_words(name)}")
+            raise AgentError("run", name, f"{ending(code)}: {self._last_words(name)}")
 
     def _account(self, seconds: float) -> Account:
         names = [one.name for one in PIPELINES]

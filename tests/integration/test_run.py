@@ -151,6 +151,13 @@ def test_infer_takes_any_source_and_stops_after_the_frames_that_were_asked_for(t
     assert len(list((tmp_path / "out").iterdir())) == 40
 
 
+def test_an_error_is_one_line_whatever_it_names() -> None:
+    found = command("infer", "glyphs", "/dev/video\n7\x1b[2J")
+    assert found.returncode == 1
+    assert len(found.stderr.splitlines()) == 1
+    assert "\x1b" not in found.stderr
+
+
 def test_infer_words_a_wrong_option_of_a_source() -> None:
     found = command("infer", "glyphs", "--source", "synthetic:colour=red")
     assert found.returncode == 1

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import sqlite3
 import subprocess
 import sys
+import tempfile
+import time
 from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +19,7 @@ from agent.demo.account import Counted, count
 from agent.demo.pipelines import PIPELINES
 from agent.demo.session import DemoSession
 from agent.demo.show import unattended
+from agent.errors import AgentError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -43,6 +47,25 @@ def test_unattended_it_breaks_things_and_every_result_of_both_pipelines_arrives_
     killed, other = (told["pipelines"][name] for name in NAMES)
     assert killed["worker_restarts"] == 1
     assert (other["worker_restarts"], other["lost_frames"]) == (0, 0)
+
+
+def test_a_program_that_was_killed_is_named_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    with tempfile.TemporaryDirectory(prefix="odd '\\n") as odd, monkeypatch.context() as patched:
+        patched.setattr(tempfile, "tempdir", odd)
+        with DemoSession() as session:
+            assert os.listdir(odd) == [session.folder.name]
+            _kill_the_agent(session)
+        assert os.listdir(odd) == []
+
+
+def _kill_the_agent(session: DemoSession) -> None:
+    program = session._programs["agent"]
+    program.kill()
+    program.wait()
+    began = time.monotonic()
+    with pytest.raises(AgentError, match="run agent: it was ended by SIGKILL"):
+        session.finish()
+    assert time.monotonic() - began < 15  # it does not wait for what cannot come
 
 
 def test_in_words_it_says_what_it_breaks_and_gives_an_account_of_each_pipeline() -> None:

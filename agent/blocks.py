@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import zlib
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import orjson
 
@@ -20,6 +20,14 @@ from agent.errors import MessageInvalid
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+
+Stream = Literal["alert", "result", "metric"]
+STREAMS: tuple[Stream, ...] = ("alert", "result", "metric")
+"""What is kept and sent apart, the most important first: when the disk fills, the last one goes first."""
+
+LossReason = Literal["evicted", "damaged", "missing", "oversized", "unwritten"]
+"""Why records that had a sequence number are gone: a cap took them; their block or file was damaged; their
+file vanished; no broker takes so large a record; the disk refused them until memory was full."""
 
 MAX_UNPACKED = 8 << 20
 """The most bytes that a block may unpack to: a peer's block is not trusted."""
@@ -34,12 +42,50 @@ class Position:
 
 
 @dataclass(frozen=True, slots=True)
+class Times:
+    """When the records of a block were made.
+
+    Attributes:
+        from_ns, to_ns: least and greatest wall time among them, ns since 1970; the clock may be wrong.
+        powered_s: for how long the agent had run by then, in whole seconds over all its starts: an age that
+            no step of the wall clock changes.
+    """
+
+    from_ns: int
+    to_ns: int
+    powered_s: int
+
+
+@dataclass(frozen=True, slots=True)
+class Loss:
+    """Records ``first`` to ``last`` of an epoch are gone before the collector had them, and why.
+
+    ``from_ns`` and ``to_ns`` are the wall times of the first and the last, ns since 1970, where known.
+    """
+
+    first: int
+    last: int
+    reason: LossReason
+    from_ns: int | None = None
+    to_ns: int | None = None
+
+    @property
+    def count(self) -> int:
+        """How many records."""
+        return self.last - self.first + 1
+
+
+@dataclass(frozen=True, slots=True)
 class Block:
-    """``count`` records from sequence number ``first`` on, packed."""
+    """``count`` records from sequence number ``first`` on, packed.
+
+    ``times`` is the store's own note; it does not travel, since each record has its wall time.
+    """
 
     first: int
     count: int
     data: bytes
+    times: Times | None = None
 
     @property
     def last(self) -> int:
@@ -51,27 +97,33 @@ class Block:
 class Lease:
     """Adjacent blocks of one epoch, handed out to be sent; they stay in the store until acknowledged.
 
+    Without blocks it declares: nothing below ``low`` will come, and of an epoch that is over nothing.
+
     Attributes:
         epoch: 16 hex digits.
-        low: nothing below it will be sent (again): it is delivered, or was dropped by policy.
-        blocks: at least one, without gaps.
+        low: nothing below it will be sent (again): it is delivered, or it is lost.
+        blocks: without gaps between them; may be empty.
         live: whether the epoch is still being written.
+        stream: whose sequence numbers these are.
+        lost: what is gone below ``first`` and was never acknowledged, oldest first.
     """
 
     epoch: str
     low: int
     blocks: tuple[Block, ...]
     live: bool
+    stream: Stream = "result"
+    lost: tuple[Loss, ...] = ()
 
     @property
     def first(self) -> int:
-        """The first sequence number."""
-        return self.blocks[0].first
+        """The first sequence number; ``low`` without blocks."""
+        return self.blocks[0].first if self.blocks else self.low
 
     @property
     def last(self) -> int:
-        """The last sequence number."""
-        return self.blocks[-1].last
+        """The last sequence number; ``low - 1`` without blocks."""
+        return self.blocks[-1].last if self.blocks else self.low - 1
 
     @property
     def size(self) -> int:

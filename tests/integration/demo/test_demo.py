@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import sqlite3
 import subprocess
@@ -11,7 +10,8 @@ import sys
 import tempfile
 import time
 from contextlib import closing
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -20,9 +20,6 @@ from agent.demo.pipelines import PIPELINES
 from agent.demo.session import DemoSession
 from agent.demo.show import unattended
 from agent.errors import AgentError
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 NAMES = [one.name for one in PIPELINES]
 COMMAND = [sys.executable, "-m", "agent.cli.main", "demo"]
@@ -53,9 +50,9 @@ def test_a_program_that_was_killed_is_named_at_once(monkeypatch: pytest.MonkeyPa
     with tempfile.TemporaryDirectory(prefix="odd '\\n") as odd, monkeypatch.context() as patched:
         patched.setattr(tempfile, "tempdir", odd)
         with DemoSession() as session:
-            assert os.listdir(odd) == [session.folder.name]
+            assert list(Path(odd).iterdir()) == [session.folder]
             _kill_the_agent(session)
-        assert os.listdir(odd) == []
+        assert list(Path(odd).iterdir()) == []
 
 
 def _kill_the_agent(session: DemoSession) -> None:

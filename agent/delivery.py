@@ -147,7 +147,7 @@ class Delivery:
         if message.topic != self._ack_topic:
             return
         try:
-            document = ack.decode(message.payload)
+            document = ack.decode(message.payload, None)
         except MessageInvalid as error:
             emit(Event.MESSAGE_REFUSED, message.topic, problem=error)
             return
@@ -219,7 +219,7 @@ class Delivery:
 
     def _send(self, lease: Lease) -> bool:
         """Publish a batch; False when that must wait."""
-        payload = batch.encode(self._device, self._stream, lease)
+        payload = batch.encode(self._device, lease)
         try:
             self._unconfirmed.add(self._link.publish(self._results_topic, payload))
         except LinkLost:

@@ -140,11 +140,11 @@ class Collector:
         if not message.payload:
             return None
         device = topics.sender_of_results(self._fleet, message.topic)
-        found = batch.decode(message.payload)
+        found = batch.decode(message.payload, None)
         if found.device != device:
             raise MessageInvalid("read", "batch", f"{device!r} sent it, and it says {found.device!r}")
         lease = found.lease
-        return Incoming(device, found.stream, lease.epoch, lease.low, lease.live, lease.blocks)
+        return Incoming(device, lease.stream, lease.epoch, lease.low, lease.live, lease.blocks)
 
     def _greet(self) -> None:
         if self._greeting:

@@ -1,14 +1,18 @@
-"""Acknowledgements: what the collector has stored of one device, as a retained message.
+"""Acknowledgements: what the collector has stored of one device, as a retained message that it has signed.
 
-    {"v": 1, "device", "again", "sig", "streams": {stream: {epoch: {"upto": n, "have": [[a, b], ...]}}}}
+The message is a DSSE envelope (https://github.com/secure-systems-lab/dsse/blob/master/envelope.md) around
 
-Everything up to ``upto`` is stored or was declared as dropped; ``have`` are stored ranges beyond the first
-gap. ``again`` asks for what is on its way and not listed: the collector has (re)connected, and what the
-broker held for it may be gone. ``sig`` is null in this version.
+    {"v": 1, "device", "again", "streams": {stream: {epoch: {"upto": n, "have": [[a, b], ...]}}}}
+
+Everything up to ``upto`` is stored or was declared as lost; ``have`` are stored ranges beyond the first gap.
+``again`` asks for what is on its way and not listed: the collector has (re)connected, and what the broker
+held for it may be gone. The signature is checked before the payload is parsed.
 """
 
 from __future__ import annotations
 
+import base64
+import binascii
 from itertools import islice
 from typing import TYPE_CHECKING, Annotated
 
@@ -22,6 +26,10 @@ from agent.link.validation import first_problem
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from agent.signing import Signer, Verifier
+
+KIND = "application/vnd.edge-agent.ack+json"
+"""The payload's type, which the signature is bound to."""
 MAX_ACK = 256 << 10
 """Bytes of the largest acknowledgement that a device takes."""
 MAX_EPOCHS = 128
@@ -29,6 +37,7 @@ MAX_EPOCHS = 128
 MAX_RANGES = 64
 """Ranges listed of one epoch."""
 MAX_STREAMS = 8
+_MOST_SIGNATURES = 4
 
 _Count = Annotated[int, Field(ge=0, le=(1 << 53) - 1)]
 _Epoch = Annotated[str, Field(pattern=r"^[0-9a-f]{16}$")]
@@ -46,6 +55,21 @@ class _Entry(BaseModel):
     have: Annotated[tuple[tuple[_Count, _Count], ...], Field(max_length=MAX_RANGES)] = ()
 
 
+class _Signature(BaseModel):
+    model_config = ConfigDict(frozen=True, strict=True)
+
+    keyid: Annotated[str, Field(max_length=64)] = ""
+    sig: Annotated[str, Field(max_length=128)]
+
+
+class _Envelope(BaseModel):
+    model_config = ConfigDict(frozen=True, strict=True)
+
+    payloadType: str  # noqa: N815 - the standard's name
+    payload: str
+    signatures: Annotated[tuple[_Signature, ...], Field(max_length=_MOST_SIGNATURES)]
+
+
 class Ack(BaseModel):
     """An acknowledgement, as it stands in the message."""
 
@@ -54,21 +78,25 @@ class Ack(BaseModel):
     v: Annotated[int, Field(ge=1, le=1)]
     device: _Name
     again: bool = False
-    sig: None = None
     streams: Annotated[
         dict[_Name, Annotated[dict[_Epoch, _Entry], Field(max_length=MAX_EPOCHS)]],
         Field(max_length=MAX_STREAMS),
     ]
 
 
-def encode(device: str, streams: Mapping[str, Mapping[str, Extent]], *, again: bool = False) -> bytes:
+def encode(
+    device: str,
+    streams: Mapping[str, Mapping[str, Extent]],
+    *,
+    again: bool = False,
+    signer: Signer | None = None,
+) -> bytes:
     """Make the message. Of many epochs or ranges the first MAX_EPOCHS and MAX_RANGES are listed."""
-    return orjson.dumps(
+    document = orjson.dumps(
         {
             "v": 1,
             "device": device,
             "again": again,
-            "sig": None,
             "streams": {
                 stream: {
                     epoch: {"upto": upto, "have": [list(span) for span in have[:MAX_RANGES]]}
@@ -78,18 +106,28 @@ def encode(device: str, streams: Mapping[str, Mapping[str, Extent]], *, again: b
             },
         }
     )
+    signatures = []
+    if signer is not None:
+        signatures = [{"keyid": signer.key_id, "sig": _base64(signer.sign(KIND, document))}]
+    return orjson.dumps({"payloadType": KIND, "payload": _base64(document), "signatures": signatures})
 
 
-def decode(payload: bytes) -> Ack:
+def decode(payload: bytes, verifier: Verifier | None) -> Ack:
     """Read an acknowledgement.
 
+    Args:
+        payload: the message.
+        verifier: the collector's key; None takes the message unproven, signed or not.
+
     Raises:
-        MessageInvalid: it is too large, no such message, or its ranges are not in order.
+        MessageInvalid: it is too large, not signed with that key, no such message, or its ranges are not in
+            order.
     """
     if len(payload) > MAX_ACK:
         raise _invalid(f"{len(payload)} bytes, and {MAX_ACK} is the most")
+    document = _opened(payload, verifier)
     try:
-        ack = Ack.model_validate_json(payload)
+        ack = Ack.model_validate_json(document)
     except ValidationError as error:
         raise _invalid(first_problem(error)) from error
     for epochs in ack.streams.values():
@@ -100,6 +138,41 @@ def decode(payload: bytes) -> Ack:
                     raise _invalid(f"the ranges of epoch {epoch} are not in order")
                 end = b
     return ack
+
+
+def _opened(payload: bytes, verifier: Verifier | None) -> bytes:
+    """Take the document out of its envelope, once its signature is proved."""
+    try:
+        envelope = _Envelope.model_validate_json(payload)
+        document = base64.b64decode(envelope.payload, validate=True)
+    except ValidationError as error:
+        raise _invalid(first_problem(error)) from error
+    except binascii.Error as error:
+        raise _invalid("its payload is not base64") from error
+    if envelope.payloadType != KIND:
+        raise _invalid("it is no acknowledgement")
+    if verifier is not None:
+        _prove(envelope, document, verifier)
+    return document
+
+
+def _prove(envelope: _Envelope, document: bytes, verifier: Verifier) -> None:
+    """Find one signature that holds; a key id is only a hint (DSSE)."""
+    problem: MessageInvalid | None = None
+    for signature in envelope.signatures:
+        try:
+            verifier.verify(KIND, document, base64.b64decode(signature.sig, validate=True))
+        except MessageInvalid as error:
+            problem = error
+        except binascii.Error as error:
+            raise _invalid("its signature is not base64") from error
+        else:
+            return
+    raise problem or _invalid("it is not signed")
+
+
+def _base64(data: bytes) -> str:
+    return base64.b64encode(data).decode("ascii")
 
 
 def _invalid(problem: str) -> MessageInvalid:

@@ -1,43 +1,60 @@
-"""Batches: some blocks of one stream in one MQTT message.
+"""Batches: some blocks of one stream in one MQTT message, signed by the device.
 
-    4 bytes   length of the header, big-endian
-    header    JSON: {"v": 1, "device", "stream", "epoch", "first", "last", "low", "live", "sig",
+    1 byte    0: not signed; 1: signed
+    3 bytes   length of the header, big-endian
+    header    JSON: {"v": 1, "device", "stream", "epoch", "first", "last", "low", "live", "key",
+                     "lost": [[first, last, reason, from_ns, to_ns], ...],
                      "blocks": [[first, count, size, crc32], ...]}
     blocks    as they stand in the store, one after the other
+    64 bytes  when signed: the signature of all bytes before it
 
-``sig`` is null in this version. A batch comes from a peer: every bound is checked before it is used.
+A batch without blocks declares what is lost. A batch comes from a peer: its signature is checked before a
+byte of it is parsed, and every bound before it is used.
 """
 
 from __future__ import annotations
 
 import zlib
 from dataclasses import dataclass
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import orjson
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from agent.blocks import Block, Lease
+from agent.blocks import Block, Lease, Loss, LossReason, Stream
 from agent.errors import MessageInvalid
 from agent.link.topics import NAME_PATTERN
 from agent.link.validation import first_problem
+from agent.signing import SIGNATURE_BYTES
+
+if TYPE_CHECKING:
+    from agent.signing import Signer, Verifier
 
 VERSION = 1
+KIND = "application/vnd.edge-agent.batch"
+"""What a batch's signature is bound to."""
 MAX_BATCH = 2 << 20
 """Bytes of the largest batch that a collector takes."""
 MAX_BLOCKS = 1024
 MAX_RECORDS = 65_536
 """Records in one block."""
+MAX_LOST = 64
+"""Losses told in one batch; the oldest come first, and the rest with later batches."""
 MAX_HEADER = 128 << 10
 MAX_SEQ = (1 << 53) - 1
 """The highest sequence number: JSON carries it everywhere."""
 
+_UNSIGNED, _SIGNED = b"\0", b"\1"
+_PREFIX = 4
+
 _Seq = Annotated[int, Field(ge=1, le=MAX_SEQ)]
+_Last = Annotated[int, Field(ge=0, le=MAX_SEQ)]
 _Name = Annotated[str, Field(pattern=NAME_PATTERN)]
-_Epoch = Annotated[str, Field(pattern=r"^[0-9a-f]{16}$")]
+_Hex = Annotated[str, Field(pattern=r"^[0-9a-f]{16}$")]
 _Count = Annotated[int, Field(ge=1, le=MAX_RECORDS)]
 _Size = Annotated[int, Field(ge=1, le=MAX_BATCH)]
 _Crc = Annotated[int, Field(ge=0, le=0xFFFFFFFF)]
+_Wall = Annotated[int, Field(ge=-(1 << 63), le=(1 << 63) - 1)]
 
 
 class _Header(BaseModel):
@@ -47,72 +64,123 @@ class _Header(BaseModel):
 
     v: Annotated[int, Field(ge=1, le=1)]
     device: _Name
-    stream: _Name
-    epoch: _Epoch
+    stream: Stream
+    epoch: _Hex
     first: _Seq
-    last: _Seq
+    last: _Last
     low: _Seq
     live: bool
-    sig: None = None
+    key: _Hex | None
     # Strict JSON has arrays, not tuples; pydantic reads them as such.
-    blocks: Annotated[
-        tuple[tuple[_Seq, _Count, _Size, _Crc], ...], Field(min_length=1, max_length=MAX_BLOCKS)
+    lost: Annotated[
+        tuple[tuple[_Seq, _Seq, LossReason, _Wall | None, _Wall | None], ...], Field(max_length=MAX_LOST)
     ]
+    blocks: Annotated[tuple[tuple[_Seq, _Count, _Size, _Crc], ...], Field(max_length=MAX_BLOCKS)]
 
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """A batch whose bounds and checksums hold; who sent it is only claimed."""
+    """A batch whose bounds and checksums hold.
+
+    Attributes:
+        device: who says to have sent it; true when it was verified with that device's key.
+        lease: the blocks, and what is lost.
+        key: the id of the key that it claims to be signed with; None when it is not signed.
+    """
 
     device: str
-    stream: str
     lease: Lease
+    key: str | None
 
 
-def encode(device: str, stream: str, lease: Lease) -> bytes:
+def encode(device: str, lease: Lease, signer: Signer | None = None) -> bytes:
     """Make the message that carries ``lease``."""
     header = orjson.dumps(
         {
             "v": VERSION,
             "device": device,
-            "stream": stream,
+            "stream": lease.stream,
             "epoch": lease.epoch,
             "first": lease.first,
             "last": lease.last,
             "low": lease.low,
             "live": lease.live,
-            "sig": None,
+            "key": signer.key_id if signer else None,
+            "lost": [[x.first, x.last, x.reason, x.from_ns, x.to_ns] for x in lease.lost[:MAX_LOST]],
             "blocks": [[b.first, b.count, len(b.data), zlib.crc32(b.data)] for b in lease.blocks],
         }
     )
-    return b"".join([len(header).to_bytes(4, "big"), header, *(block.data for block in lease.blocks)])
+    mark = _SIGNED if signer else _UNSIGNED
+    body = b"".join(
+        [mark, len(header).to_bytes(_PREFIX - 1, "big"), header, *(block.data for block in lease.blocks)]
+    )
+    return body + signer.sign(KIND, body) if signer else body
 
 
-def decode(payload: bytes, *, max_bytes: int = MAX_BATCH) -> Batch:
+def decode(payload: bytes, verifier: Verifier | None, *, max_bytes: int = MAX_BATCH) -> Batch:
     """Read a batch.
 
+    Args:
+        payload: the message.
+        verifier: the sender's key; None takes it unproven, signed or not.
+        max_bytes: the most bytes to look at.
+
     Raises:
-        MessageInvalid: it is too large, truncated, damaged, or its parts contradict each other.
+        MessageInvalid: it is too large, not signed with that key, truncated, damaged, or its parts
+            contradict each other.
     """
     if len(payload) > max_bytes:
         raise _invalid(f"{len(payload)} bytes, and {max_bytes} is the most")
-    size = int.from_bytes(payload[:4], "big")
-    if len(payload) < 4 or size > min(MAX_HEADER, len(payload) - 4):
+    mark, end = payload[:1], len(payload)
+    if mark == _SIGNED:
+        end -= SIGNATURE_BYTES
+    elif mark != _UNSIGNED:
+        raise _invalid("it is no batch")
+    if end < _PREFIX:
         raise _invalid("it is truncated, or no batch")
-    body = 4 + size
+    if verifier is not None:
+        if mark != _SIGNED:
+            raise _invalid("it is not signed")
+        verifier.verify(KIND, payload[:end], payload[end:])
+    return _parse(payload, end, signed=mark == _SIGNED)
+
+
+def _parse(payload: bytes, end: int, *, signed: bool) -> Batch:
+    body = _PREFIX + int.from_bytes(payload[1:_PREFIX], "big")
+    if body > min(_PREFIX + MAX_HEADER, end):
+        raise _invalid("it is truncated, or no batch")
     try:
-        header = _Header.model_validate_json(payload[4:body])
+        header = _Header.model_validate_json(payload[_PREFIX:body])
     except ValidationError as error:
         raise _invalid(f"header {first_problem(error)}") from error
-    lease = Lease(header.epoch, header.low, _cut(payload, body, header), header.live)
+    if signed != (header.key is not None):
+        raise _invalid("the header and the signature contradict each other")
+    lease = Lease(
+        header.epoch,
+        header.low,
+        _cut(payload, body, end, header),
+        header.live,
+        stream=header.stream,
+        lost=tuple(Loss(*one) for one in header.lost),
+    )
     if (lease.first, lease.last) != (header.first, header.last) or not lease.low <= lease.first:
         raise _invalid("first, last and low contradict the blocks")
-    return Batch(header.device, header.stream, lease)
+    _check_losses(lease)
+    return Batch(header.device, lease, header.key)
 
 
-def _cut(payload: bytes, at: int, header: _Header) -> tuple[Block, ...]:
-    """Cut the blocks out of ``payload`` from byte ``at`` on; they must fill it exactly."""
-    if sum(size for _, _, size, _ in header.blocks) != len(payload) - at:
+def _check_losses(lease: Lease) -> None:
+    """Losses are in order, and lie below the blocks."""
+    before = 0
+    for loss in lease.lost:
+        if not before < loss.first <= loss.last < lease.first:
+            raise _invalid("the lost ranges are not in order, or not below the blocks")
+        before = loss.last
+
+
+def _cut(payload: bytes, at: int, end: int, header: _Header) -> tuple[Block, ...]:
+    """Cut the blocks out of ``payload`` from ``at`` to ``end``; they must fill it exactly."""
+    if sum(size for _, _, size, _ in header.blocks) != end - at:
         raise _invalid("the blocks' sizes do not add up to the message")
     blocks = []
     expected = header.first

@@ -82,7 +82,7 @@ class MemoryCollector:
 
     def take(self, payload: bytes) -> None:
         """Store a batch."""
-        lease = batch.decode(payload).lease
+        lease = batch.decode(payload, None).lease
         for block in lease.blocks:
             records, _ = unpack(block)
             assert [record["n"] for record in records] == list(range(block.first, block.last + 1))

@@ -44,7 +44,7 @@ def test_a_lease_that_was_asked_for_before_the_link_was_lost_is_not_sent_after()
     world.lose()
     world.connect()
     world.serve()
-    assert batch.decode(world.wire.waiting[0][1]).lease.first == 1
+    assert batch.decode(world.wire.waiting[0][1], None).lease.first == 1
 
 
 def test_a_store_that_had_nothing_is_asked_again_after_a_while() -> None:
@@ -65,7 +65,7 @@ def test_blocks_are_gathered_into_batches_below_the_brokers_limit() -> None:
     world.serve()
     sizes = [len(payload) for _, payload in world.wire.waiting]
     assert max(sizes) < 8000
-    assert len(batch.decode(world.wire.waiting[0][1]).lease.blocks) > 1
+    assert len(batch.decode(world.wire.waiting[0][1], None).lease.blocks) > 1
 
 
 def test_a_block_above_the_brokers_limit_waits_without_turning_in_circles() -> None:

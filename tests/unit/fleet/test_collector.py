@@ -40,7 +40,7 @@ class Down:
             raise LinkLost("publish", topic, "too much waits")
         if len(payload) > self.limit:
             raise MessageInvalid("publish", topic, "too large")
-        self.published.append((topic, ack.decode(payload)))
+        self.published.append((topic, ack.decode(payload, None)))
         return len(self.published)
 
     def settle(self, message: LinkMessage) -> None:
@@ -70,7 +70,7 @@ def message(
     first: int, count: int = 10, *, device: str = "pi-17", topic: str = "", epoch: str = EPOCH
 ) -> LinkMessage:
     block = Block(first, count, pack([{"n": first + at} for at in range(count)], {}))
-    payload = batch.encode(device, "result", Lease(epoch, 1, (block,), live=True))
+    payload = batch.encode(device, Lease(epoch, 1, (block,), live=True))
     return LinkMessage(topic or topics.up_results("demo", device), payload, retain=False, receipt=(1, first))
 
 
@@ -110,7 +110,7 @@ def test_a_gap_holds_the_watermark_back(collector: Collector, down: Down) -> Non
         LinkMessage("edge/v1/demo/d/pi-17/up/results", b"x" * (3 << 20), retain=False, receipt=(1, 1)),
         LinkMessage(
             "edge/v1/demo/d/pi-17/up/results",
-            batch.encode("pi-17", "result", Lease(EPOCH, 1, (Block(1, 1, b"no zlib"),), live=True)),
+            batch.encode("pi-17", Lease(EPOCH, 1, (Block(1, 1, b"no zlib"),), live=True)),
             retain=False,
             receipt=(1, 1),
         ),

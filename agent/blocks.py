@@ -2,9 +2,10 @@
 
 A block is zlib (RFC 1950) of one JSON object::
 
-    {"ledgers": {pipeline: ledger}, "records": [record, ...]}
+    {"ledgers": {pipeline: ledger}, "records": [record, ...], "clock": {"boot": id, "synced": bool or null}}
 
-``ledgers`` holds the cumulative frame ledger of each pipeline in this epoch, as of the block's last record.
+``ledgers`` holds the cumulative frame ledger of each pipeline in this epoch, as of the block's last record;
+``clock`` says which boot the monotonic times are of, and whether the wall times can be believed.
 A record's sequence number is the block's ``first`` plus its position; zlib's Adler-32 guards the bytes.
 """
 
@@ -12,7 +13,7 @@ from __future__ import annotations
 
 import zlib
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import orjson
 
@@ -97,7 +98,7 @@ class Block:
 class Lease:
     """Adjacent blocks of one epoch, handed out to be sent; they stay in the store until acknowledged.
 
-    Without blocks it declares: nothing below ``low`` will come, and of an epoch that is over nothing.
+    Without blocks it only declares that the records up to ``declared`` are lost.
 
     Attributes:
         epoch: 16 hex digits.
@@ -106,6 +107,8 @@ class Lease:
         live: whether the epoch is still being written.
         stream: whose sequence numbers these are.
         lost: what is gone below ``first`` and was never acknowledged, oldest first.
+        declared: without blocks, the last record that is accounted for; what is below and not lost is sent
+            by another lease.
     """
 
     epoch: str
@@ -114,16 +117,17 @@ class Lease:
     live: bool
     stream: Stream = "result"
     lost: tuple[Loss, ...] = ()
+    declared: int = 0
 
     @property
     def first(self) -> int:
-        """The first sequence number; ``low`` without blocks."""
-        return self.blocks[0].first if self.blocks else self.low
+        """The first sequence number; one above the last without blocks."""
+        return self.blocks[0].first if self.blocks else self.declared + 1
 
     @property
     def last(self) -> int:
-        """The last sequence number; ``low - 1`` without blocks."""
-        return self.blocks[-1].last if self.blocks else self.low - 1
+        """The last sequence number that is accounted for."""
+        return self.blocks[-1].last if self.blocks else self.declared
 
     @property
     def size(self) -> int:
@@ -131,13 +135,25 @@ class Lease:
         return sum(len(block.data) for block in self.blocks)
 
 
-def pack(records: Sequence[Mapping[str, Any]], ledgers: Mapping[str, Mapping[str, Any]]) -> bytes:
-    """Pack records and ledgers into a block's bytes."""
-    return zlib.compress(orjson.dumps({"ledgers": ledgers, "records": records}), 1)
+class Content(NamedTuple):
+    """What is in a block: records, the pipelines' ledgers, and what is known of the clock."""
+
+    records: list[dict[str, Any]]
+    ledgers: dict[str, dict[str, Any]]
+    clock: dict[str, Any]
 
 
-def unpack(block: Block) -> tuple[list[dict[str, Any]], dict[str, dict[str, Any]]]:
-    """Give a block's records and ledgers.
+def pack(
+    records: Sequence[Mapping[str, Any]],
+    ledgers: Mapping[str, Mapping[str, Any]],
+    clock: Mapping[str, Any] | None = None,
+) -> bytes:
+    """Pack records, ledgers and the clock's mark into a block's bytes."""
+    return zlib.compress(orjson.dumps({"ledgers": ledgers, "records": records, "clock": clock or {}}), 1)
+
+
+def unpack(block: Block) -> Content:
+    """Give a block's content.
 
     Raises:
         MessageInvalid: the bytes are damaged, too large, or not what ``pack`` makes.
@@ -162,8 +178,8 @@ def inflate(block: Block, most: int = MAX_UNPACKED) -> bytes:
     return text
 
 
-def parse(block: Block, text: bytes) -> tuple[list[dict[str, Any]], dict[str, dict[str, Any]]]:
-    """Read the JSON text of ``block``: its records and ledgers.
+def parse(block: Block, text: bytes) -> Content:
+    """Read the JSON text of ``block``. Blocks of release 1 say nothing of the clock.
 
     Raises:
         MessageInvalid: it is not what ``pack`` makes of ``block.count`` records.
@@ -175,6 +191,7 @@ def parse(block: Block, text: bytes) -> tuple[list[dict[str, Any]], dict[str, di
         raise MessageInvalid("unpack block", subject, f"no JSON: {error}") from error
     match body:
         case {"ledgers": dict(ledgers), "records": list(records)} if len(records) == block.count:
-            if all(isinstance(one, dict) for one in (*records, *ledgers.values())):
-                return records, ledgers
+            clock = body.get("clock", {})
+            if all(isinstance(one, dict) for one in (*records, *ledgers.values(), clock)):
+                return Content(records, ledgers, clock)
     raise MessageInvalid("unpack block", subject, f"not {block.count} records and their ledgers")

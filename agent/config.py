@@ -133,7 +133,15 @@ class Store(_Table):
     block_results: int = Field(default=64, ge=1, le=4096)
     """A commit is made at the latest after so many results."""
     segment_bytes: int = Field(default=16 << 20, ge=64 << 10, le=1 << 30)
-    """Size at which a segment file is closed and the next begun."""
+    """Size at which a segment file is closed and the next begun; at most a sixteenth of `max_bytes`."""
+    max_bytes: int = Field(default=1 << 30, ge=1 << 20)
+    """The most bytes on disk. Beyond it the oldest goes: metrics first, then results, then alerts."""
+    max_age_h: float = Field(default=0, ge=0)
+    """Hours, of those that the agent ran, after which a record goes; 0 keeps it until it is delivered."""
+    ballast_bytes: int = Field(default=8 << 20, ge=0, le=1 << 30)
+    """A file that is given up when the disk is full, so that deleting works; 0 makes none."""
+    memory_bytes: int = Field(default=8 << 20, ge=1 << 20, le=1 << 30)
+    """Packed results kept in memory while the disk refuses."""
 
 
 class Control(_Table):

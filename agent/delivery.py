@@ -18,7 +18,7 @@ from agent.link import ack, batch
 from agent.link.window import Window
 
 if TYPE_CHECKING:
-    from agent.blocks import Lease
+    from agent.blocks import Lease, Stream
     from agent.link.settings import LinkMessage, LinkPublished, LinkUp
 
 BATCH_BYTES = 96 << 10
@@ -36,13 +36,13 @@ _PATIENCE = 6
 class Outbox(Protocol):
     """What the delivery needs of the store. Both return at once; they are carried out in this order."""
 
-    def lease(self, after: Position | None, max_bytes: int) -> None:
+    def lease(self, stream: Stream, after: Position | None, max_bytes: int, token: int) -> None:
         """Ask for blocks after ``after``, or after what is acknowledged; at least one, else ``max_bytes``.
 
         The answer comes as an event and is passed to ``Delivery.on_leased``.
         """
 
-    def ack(self, epoch: str, upto: int) -> None:
+    def ack(self, stream: Stream, epoch: str, upto: int) -> None:
         """All records of ``epoch`` up to ``upto`` are stored by the collector. Unknown epochs do no harm."""
 
 
@@ -90,7 +90,7 @@ class Delivery:
         link: Uplink,
         *,
         device: str,
-        stream: str,
+        stream: Stream,
         results_topic: str,
         ack_topic: str,
         window: Window | None = None,
@@ -201,7 +201,7 @@ class Delivery:
         if moved or upto > self._acked.get(epoch, 0):
             _remember(self._acked, epoch, upto)
             self._last_ack = Position(epoch, upto)
-            self._store.ack(epoch, upto)
+            self._store.ack(self._stream, epoch, upto)
         return moved
 
     def _restart(self) -> int:
@@ -215,7 +215,7 @@ class Delivery:
         wanted = self._online and not (self._asked or self._blocked) and now >= self._dry_until
         if wanted and (room := self._window.room):
             self._asked = True
-            self._store.lease(self._window.next_after(), min(room, self._batch_bytes))
+            self._store.lease(self._stream, self._window.next_after(), min(room, self._batch_bytes), 0)
 
     def _send(self, lease: Lease) -> bool:
         """Publish a batch; False when that must wait."""

@@ -4,7 +4,8 @@
     |-- Retryable              wait, then try the same again
     |   |-- LinkLost           the broker is away or refused us
     |   |-- SourceLost         a camera or sensor is away
-    |   `-- StoreBusy          the disk is full, read-only or locked for now
+    |   `-- StoreBusy          the disk is read-only or locked for now
+    |       `-- DiskFull       it has no room
     |-- Rejected               this one input is bad; the next may be fine
     |   |-- InputRejected      a frame, image or array that cannot be read or does not fit
     |   |-- ModelInvalid       a model file that does not load, or does not fit its task
@@ -17,6 +18,7 @@
         |-- ConfigInvalid      exit code 78: do not restart me
         |-- ExtraMissing       an optional package is not installed
         `-- FolderUnusable     the data folder cannot be used, or another agent holds it
+            `-- FileDamaged    a file in it is damaged; the store sets it aside by itself
 
 ``SourceEnded`` is no error: it is how a recording says that it is over.
 Bugs stay RuntimeError and AssertionError.
@@ -71,7 +73,11 @@ class SourceLost(Retryable):
 
 
 class StoreBusy(Retryable):
-    """The disk is full, read-only or locked for now."""
+    """The disk is read-only or locked for now."""
+
+
+class DiskFull(StoreBusy):
+    """The disk has no room."""
 
 
 class Rejected(AgentError):
@@ -139,6 +145,10 @@ class ExtraMissing(Fatal):
 
 class FolderUnusable(Fatal):
     """The data folder cannot be used, or another agent holds it."""
+
+
+class FileDamaged(FolderUnusable):
+    """A file in the data folder is damaged; the store sets it aside by itself."""
 
 
 class SourceEnded(Exception):

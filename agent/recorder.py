@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from agent.blocks import Stream
     from agent.clock import Clock
     from agent.ledger import Ledger
     from agent.workers.messages import Ready, Record
@@ -34,7 +35,12 @@ class Lane(Protocol):
 class Store(Protocol):
     """What the recorder needs of the store."""
 
-    def put(self, records: Sequence[Mapping[str, Any]], ledgers: Mapping[str, Mapping[str, Any]]) -> None:
+    def put(
+        self,
+        records: Sequence[Mapping[str, Any]],
+        ledgers: Mapping[str, Mapping[str, Any]],
+        stream: Stream = "result",
+    ) -> None:
         """Take records, and the ledgers as of the last of them."""
 
 

@@ -14,7 +14,8 @@ if TYPE_CHECKING:
 
     from agent.metering import Meter
     from agent.plan import Plan
-    from agent.store.outbox import StoreStatus
+    from agent.store.queue import StreamStatus
+    from agent.store.status import StoreStatus
     from agent.uplink import Uplink
     from agent.workers.lane import Lane
 
@@ -51,10 +52,25 @@ def report(
             "acked": store.acked,
             "backlog": store.backlog,
             "bytes": store.size,
+            "cap": store.cap,
+            "mode": "memory" if store.memory else "disk",
+            "streams": {stream: _stream(one) for stream, one in store.streams.items()},
             "problem": store_problem,
         },
         "link": uplink.status() if uplink else {"state": "none"},
         "events": dict(sorted(counters.items())),
+    }
+
+
+def _stream(stream: StreamStatus) -> dict[str, int]:
+    return {
+        "accepted": stream.accepted,
+        "committed": stream.committed,
+        "acked": stream.acked,
+        "backlog": stream.backlog,
+        "bytes": stream.size,
+        "evicted": stream.evicted,
+        "lost": stream.lost,
     }
 
 

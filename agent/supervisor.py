@@ -24,9 +24,9 @@ from agent.metering import Meter
 from agent.recorder import Recorder
 from agent.signals import StopAsked, signals_to
 from agent.status import report
-from agent.store.reports import Committed, StoreFault, StoreRecovered
+from agent.store.reports import Buffered, Committed, StoreFault, StoreRecovered
 from agent.uplink import Uplink
-from agent.workers.lane import Lane
+from agent.workers.lane import Lane, Run
 from agent.workers.policy import State
 
 if TYPE_CHECKING:
@@ -41,7 +41,6 @@ if TYPE_CHECKING:
 _PENDING_HIGH, _PENDING_LOW = 4096, 1024
 """Uncommitted records at which workers are no longer read, and at which they are again."""
 _LONGEST_WAIT_S = 0.5
-_STALE_S = 20.0
 _LOOK_S = 5.0
 _LAST_READS = 16
 _OVER = {State.STOPPED, State.ENDED, State.FATAL, State.STUCK}
@@ -153,7 +152,7 @@ class Supervisor:
                 self._store_problem = ""
             elif self._uplink:
                 self._uplink.take(event, now)
-            if isinstance(event, Committed):
+            if isinstance(event, Committed | Buffered):
                 self._resume()
         for seat in self._seats:
             seat.lane.tick(now)
@@ -164,8 +163,8 @@ class Supervisor:
         self._control.tick(now)
         self._advance(now)
         self._look_after_threads(now)
-        fresh = now - self._store.heartbeat < _STALE_S and (not self._uplink or self._uplink.alive(now))
-        self._notifier.alive(now, earned=fresh)
+        earned = self._store.healthy(now) and (not self._uplink or self._uplink.alive(now))
+        self._notifier.alive(now, earned=earned)
 
     def _look_after_threads(self, now: float) -> None:
         """End rather than go on without a thread, or on a folder that is gone: a new start may do better."""
@@ -216,7 +215,7 @@ class Supervisor:
         wanted: dict[int, Callable[[], None]] = {}
         if run is not None:
             wanted[run.process.pidfd] = lambda: self._reap(seat)
-            if not run.closed and not self._paused:
+            if not run.closed and not (self._paused and self._patient(run)):
                 wanted[run.process.channel.fileno()] = lambda: self._receive(seat)
         for fd in seat.watched - wanted.keys():
             self._selector.unregister(fd)
@@ -228,6 +227,13 @@ class Supervisor:
         self._keep(seat, seat.lane.receive())
         if self._store.pending > _PENDING_HIGH and not self._paused:
             self._paused = True  # workers block in send, live sources drop and count
+
+    def _patient(self, run: Run) -> bool:
+        """Whether a worker may be kept waiting: a recording always, a camera unless the disk refuses.
+
+        A camera goes on at its rate whatever the disk does: what memory cannot hold is given up, and counted.
+        """
+        return run.live is False or not self._store.refusing
 
     def _resume(self) -> None:
         if self._paused and self._store.pending < _PENDING_LOW:

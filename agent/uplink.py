@@ -16,16 +16,17 @@ from agent.link import topics
 from agent.link.mqtt import Link
 from agent.link.settings import LinkDown, LinkMessage, LinkPublished, LinkSettings, LinkUp, Message
 from agent.link.window import Window
-from agent.store.reports import Committed, Leased
+from agent.store.reports import Buffered, Committed, Leased
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from agent.blocks import Stream
     from agent.config import Mqtt
     from agent.plan import Plan
     from agent.store.thread import Store
 
-_STREAM = "result"
+_STREAM: Stream = "result"
 _STALE_S = 60.0
 """An attempt to connect blocks the link's thread as long as name look-up, TCP and TLS take."""
 _FAREWELL_S = 2.0
@@ -89,6 +90,8 @@ class Uplink:
             case LinkPublished():
                 self._delivery.on_published(event, now)
             case Committed():
+                self._delivery.on_committed(now)
+            case Buffered():
                 self._delivery.on_committed(now)
             case Leased(lease=lease):
                 self._delivery.on_leased(lease, now)

@@ -47,8 +47,8 @@ def main(arguments: argparse.Namespace) -> int:
     """Run until stopped; give the exit code."""
     from agent.clock import SystemClock
     from agent.mailbox import Mailbox
-    from agent.store.builder import StoreSettings
     from agent.store.folder import DataFolder
+    from agent.store.settings import StoreSettings
     from agent.store.thread import Store
     from agent.supervisor import Supervisor
 
@@ -63,6 +63,10 @@ def main(arguments: argparse.Namespace) -> int:
         commit_interval_s=plan.settings.store.commit_interval_s,
         block_results=plan.settings.store.block_results,
         segment_bytes=plan.settings.store.segment_bytes,
+        max_bytes=plan.settings.store.max_bytes,
+        max_age_s=plan.settings.store.max_age_h * 3600,
+        memory_bytes=plan.settings.store.memory_bytes,
+        ballast_bytes=plan.settings.store.ballast_bytes,
     )
     with DataFolder(plan.data) as folder:
         mailbox = Mailbox()

@@ -238,7 +238,7 @@ def _check_numbers(batch: Incoming) -> None:
 
 
 def _open_block(place: Place, block: Block, text: bytes) -> _Opened:
-    records, ledgers = parse(block, text)
+    records, ledgers, _ = parse(block, text)
     return _Opened(
         first=block.first,
         last=block.last,

@@ -162,6 +162,7 @@ def _parse(payload: bytes, end: int, *, signed: bool) -> Batch:
         header.live,
         stream=header.stream,
         lost=tuple(Loss(*one) for one in header.lost),
+        declared=0 if header.blocks else header.last,
     )
     if (lease.first, lease.last) != (header.first, header.last) or not lease.low <= lease.first:
         raise _invalid("first, last and low contradict the blocks")

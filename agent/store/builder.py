@@ -2,54 +2,50 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from agent.blocks import Block, pack
+from agent.blocks import Block, Times, pack
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from agent.clock import Clock
+    from agent.store.settings import StoreSettings
 
-
-@dataclass(frozen=True, slots=True)
-class StoreSettings:
-    """How results are gathered and laid out.
-
-    Attributes:
-        commit_interval_s: the longest that a record waits for its commit.
-        block_results: a block closes at so many records.
-        block_bytes: a block closes at about so many bytes of JSON; they pack to a third or less.
-        segment_bytes: a segment file is closed, and the next begun, at this size.
-    """
-
-    commit_interval_s: float = 0.5
-    block_results: int = 64
-    block_bytes: int = 48 << 10
-    segment_bytes: int = 16 << 20
+_NS = 1_000_000_000
 
 
 class BlockBuilder:
-    """The open block of one epoch, and the closed ones that await their commit.
+    """The open block of one stream's epoch, and the closed ones that await their commit.
 
     A block is cut between two calls of ``add`` only, so the ledgers in it are those of its last record.
     It outgrows the settings by no more than what one call brings.
+
+    Args:
+        clock: dates the records.
+        settings: when a block is full.
+        interval_s: how long a record may wait here.
+        powered_s: for how many seconds the agent had run before this start.
     """
 
-    def __init__(self, clock: Clock, settings: StoreSettings) -> None:
+    def __init__(
+        self, clock: Clock, settings: StoreSettings, *, interval_s: float = 0.0, powered_s: int = 0
+    ) -> None:
         self._clock = clock
         self._settings = settings
+        self._interval_s = interval_s
+        self._began = clock.monotonic()
+        self.powered_s = powered_s
         self._ledgers: dict[str, Mapping[str, Any]] = {}
         self._records: list[dict[str, Any]] = []
         self._bytes = 0
         self._open_ledgers: dict[str, Mapping[str, Any]] = {}
+        self._mark: dict[str, Any] = {}
+        self._opened_at: float | None = None
         self.last = 0
         """The sequence number of the last record added; 0 before the first."""
-        self.opened_at: float | None = None
-        """When the open block got its first record, on the monotonic clock; None when it is empty."""
         self.closed: list[Block] = []
         """Blocks to commit, oldest first. Whoever has stored some removes them."""
 
@@ -63,10 +59,12 @@ class BlockBuilder:
             return self.last
         dated = self._date(records)
         size = len(orjson.dumps(dated))
-        if self._records and not self._fits(len(dated), size):
+        mark = self._clock_mark()
+        if self._records and (mark != self._mark or not self._fits(len(dated), size)):
             self.close()
-        if self.opened_at is None:
-            self.opened_at = self._clock.monotonic()
+        if self._opened_at is None:
+            self._opened_at = self._clock.monotonic()
+            self._mark = mark
         self._records += dated
         self._bytes += size
         self._open_ledgers = dict(self._ledgers)
@@ -75,13 +73,34 @@ class BlockBuilder:
             self.close()
         return self.last
 
+    def due(self, now: float) -> float | None:
+        """Seconds from ``now`` (monotonic) until the next commit is wanted; None when nothing waits."""
+        if self.closed:
+            return 0.0
+        if self._opened_at is None:
+            return None
+        return max(0.0, self._opened_at + self._interval_s - now)
+
     def close(self) -> None:
         """Pack the open block, if it holds anything."""
         if not self._records:
             return
         count = len(self._records)
-        self.closed.append(Block(self.last - count + 1, count, pack(self._records, self._open_ledgers)))
-        self._records, self._bytes, self.opened_at = [], 0, None
+        data = pack(self._records, self._open_ledgers, self._mark)
+        walls = [record["wall_ns"] for record in self._records]
+        times = Times(min(walls), max(walls), self.age_s)
+        self.closed.append(Block(self.last - count + 1, count, data, times))
+        self._records, self._bytes, self._opened_at = [], 0, None
+
+    @property
+    def open(self) -> int:
+        """Records in the block that is not closed yet."""
+        return len(self._records)
+
+    @property
+    def age_s(self) -> int:
+        """For how many seconds the agent has run, this start and all before."""
+        return self.powered_s + int(self._clock.monotonic() - self._began)
 
     def _fits(self, count: int, size: int) -> bool:
         return (
@@ -89,10 +108,13 @@ class BlockBuilder:
             and self._bytes + size <= self._settings.block_bytes
         )
 
+    def _clock_mark(self) -> dict[str, Any]:
+        return {"boot": self._clock.boot, "synced": self._clock.synced()}
+
     def _date(self, records: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
         """Add ``wall_ns``, the wall time of capture in ns since 1970, worked out from the frame's age."""
         wall = self._clock.wall_ns()
-        offset = wall - int(self._clock.monotonic() * 1e9)
+        offset = wall - int(self._clock.monotonic() * _NS)
         dated = []
         for record in records:
             captured = record.get("captured_ns")

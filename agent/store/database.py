@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sqlite3
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from agent.errors import FolderUnusable, StoreBusy
+from agent.errors import DiskFull, FileDamaged, FolderUnusable, StoreBusy
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -43,8 +44,8 @@ def refusals(op: str, path: Path) -> Iterator[None]:
     """Raise what SQLite or the file system refuse as our own errors.
 
     Raises:
-        StoreBusy: full, read-only, locked or away; the same may succeed later.
-        FolderUnusable: the file is damaged.
+        StoreBusy: read-only, locked or away; the same may succeed later. DiskFull when it has no room.
+        FileDamaged: the file is damaged.
     """
     try:
         yield
@@ -53,6 +54,8 @@ def refusals(op: str, path: Path) -> Iterator[None]:
             raise
         raise refusal from error
     except OSError as error:
+        if error.errno in {errno.ENOSPC, errno.EDQUOT}:
+            raise DiskFull(op, str(path), *_BUSY[sqlite3.SQLITE_FULL]) from error
         raise StoreBusy(op, str(path), error.strerror or str(error), "Check the disk") from error
 
 
@@ -63,13 +66,12 @@ def _refusal(op: str, path: Path, error: sqlite3.Error) -> AgentError | None:
         return None
     primary = code & 0xFF
     if primary in _DAMAGED:
-        return FolderUnusable(
-            op, str(path), f"it is damaged: {error}", "Move the file away, then start again"
-        )
+        return FileDamaged(op, str(path), f"it is damaged: {error}", "Move the file away, then start again")
     if primary not in _BUSY:
         return None
     problem, hint = _BUSY[primary]
-    return StoreBusy(op, str(path), f"{problem} ({error.sqlite_errorname})", hint)
+    kind = DiskFull if primary == sqlite3.SQLITE_FULL else StoreBusy
+    return kind(op, str(path), f"{problem} ({error.sqlite_errorname})", hint)
 
 
 @contextmanager
@@ -180,8 +182,22 @@ def _check(db: sqlite3.Connection, path: Path, form: Format) -> None:
             "open",
             str(path),
             f"its format is version {found}, this agent reads version {form.version}",
-            "Install the version of the agent that wrote it",
+            "Install the agent that wrote it, or have that one run: edge-agent store migrate --to "
+            f"{form.version}",
         )
+
+
+def version_of(path: Path) -> int | None:
+    """The version of a database's format, whatever kind it is; None when it is not there or has none yet.
+
+    Raises:
+        StoreBusy: it cannot be read for now.
+        FileDamaged: it is no database.
+    """
+    if not path.exists():
+        return None
+    with refusals("open", path), closing(_connect(path, "mode=rw", 0.0)) as db:
+        return int(db.execute("PRAGMA user_version").fetchone()[0]) or None
 
 
 def remove_database(path: Path) -> None:

@@ -1,4 +1,8 @@
-"""The data folder: made, locked against a second agent, and proved to be writable."""
+"""The data folder: made, locked against a second agent, and tried.
+
+A folder on a disk that is full or read-only for now is taken all the same: the store works in memory until
+the disk is back. One that could never be used is refused.
+"""
 
 from __future__ import annotations
 
@@ -15,6 +19,8 @@ if TYPE_CHECKING:
 _OP = "use data folder"
 _PROBE_BYTES = 64 << 10
 """What a first segment and the state need at the least."""
+_PASSING = {errno.EROFS, errno.ENOSPC, errno.EDQUOT}
+"""What may be over in a while."""
 
 _REASONS = {
     errno.EROFS: ("the file system is read-only", "Mount it read-write, or set store.path to another folder"),
@@ -37,25 +43,29 @@ class DataFolder:
     Args:
         path: the folder; made with mode 0700 when it is not there.
 
+    Attributes:
+        problem: why it cannot be written now; "" when it can.
+
     Raises:
         FolderUnusable: another agent holds it, or it cannot be made or written.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self.problem = ""
         try:
             path.mkdir(mode=0o700, parents=True, exist_ok=True)
-            self._lock: int | None = os.open(
-                path / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600
-            )
+            self._lock: int | None = _open_lock(path)
         except OSError as error:
             raise _unusable(path, error) from error
         try:
             _take(path, self._lock)
             _prove_writable(path)
         except OSError as error:
-            self.close()
-            raise _unusable(path, error) from error
+            if error.errno not in _PASSING:
+                self.close()
+                raise _unusable(path, error) from error
+            self.problem, _ = _REASONS[error.errno]
         except FolderUnusable:
             self.close()
             raise
@@ -85,6 +95,17 @@ class DataFolder:
         self.close()
 
 
+def _open_lock(path: Path) -> int:
+    lock = path / "lock"
+    flags = os.O_CLOEXEC | os.O_NOFOLLOW
+    try:
+        return os.open(lock, os.O_RDWR | os.O_CREAT | flags, 0o600)
+    except OSError as error:
+        if error.errno != errno.EROFS:
+            raise
+    return os.open(lock, os.O_RDONLY | flags)  # locks well; a folder that never had one is refused
+
+
 def _take(path: Path, lock: int) -> None:
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -96,8 +117,9 @@ def _take(path: Path, lock: int) -> None:
             f"another agent holds it (pid {holder or 'unknown'})",
             "Stop that agent, or set store.path to another folder",
         ) from error
-    os.ftruncate(lock, 0)
-    os.pwrite(lock, f"{os.getpid()}\n".encode(), 0)
+    if fcntl.fcntl(lock, fcntl.F_GETFL) & os.O_ACCMODE != os.O_RDONLY:
+        os.ftruncate(lock, 0)
+        os.pwrite(lock, f"{os.getpid()}\n".encode(), 0)
 
 
 def _prove_writable(path: Path) -> None:

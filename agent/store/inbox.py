@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from agent.blocks import Position
+    from agent.blocks import Position, Stream
 
 _MOST_ACKS = 256
 """Acknowledgements come from outside, and come again: what is beyond this can wait for the next one."""
@@ -24,14 +24,27 @@ class Put:
 
     records: Sequence[Mapping[str, Any]]
     ledgers: Mapping[str, Mapping[str, Any]]
+    stream: Stream = "result"
 
 
 @dataclass(frozen=True, slots=True)
 class Want:
-    """A lease that is asked for."""
+    """A lease that is asked for; ``token`` comes back with the answer."""
 
+    stream: Stream
     after: Position | None
     max_bytes: int
+    token: int
+
+
+@dataclass(frozen=True, slots=True)
+class GiveUp:
+    """Records that no broker takes."""
+
+    stream: Stream
+    epoch: str
+    first: int
+    last: int
 
 
 @dataclass(slots=True)
@@ -40,7 +53,8 @@ class Work:
 
     puts: list[Put] = field(default_factory=list)
     wants: list[Want] = field(default_factory=list)
-    acks: dict[str, int] = field(default_factory=dict)
+    acks: dict[tuple[Stream, str], int] = field(default_factory=dict)
+    given_up: list[GiveUp] = field(default_factory=list)
     stopping: bool = False
 
 
@@ -61,8 +75,13 @@ class Inbox:
         self.accepted = 0
         """Records ever put."""
 
-    def put(self, records: Sequence[Mapping[str, Any]], ledgers: Mapping[str, Mapping[str, Any]]) -> None:
-        """Queue records.
+    def put(
+        self,
+        records: Sequence[Mapping[str, Any]],
+        ledgers: Mapping[str, Mapping[str, Any]],
+        stream: Stream = "result",
+    ) -> None:
+        """Queue records; an alert wakes the taker at once.
 
         Raises:
             RuntimeError: the store is closed; nobody would store them.
@@ -70,25 +89,32 @@ class Inbox:
         with self._ready:
             if self._work.stopping:
                 raise RuntimeError("put after close")
-            self._work.puts.append(Put(records, ledgers))
+            self._work.puts.append(Put(records, ledgers, stream))
             self.accepted += len(records)
             self._queued += len(records)
-            if self._idle or self._queued >= self._enough:
+            if self._idle or self._queued >= self._enough or stream == "alert":
                 self._wake()
 
-    def want(self, after: Position | None, max_bytes: int) -> None:
+    def want(self, stream: Stream, after: Position | None, max_bytes: int, token: int) -> None:
         """Queue a request for a lease."""
         with self._ready:
-            self._work.wants.append(Want(after, max_bytes))
+            self._work.wants.append(Want(stream, after, max_bytes, token))
             self._wake()
 
-    def ack(self, epoch: str, upto: int) -> None:
+    def ack(self, stream: Stream, epoch: str, upto: int) -> None:
         """Queue an acknowledgement."""
         with self._ready:
             acks = self._work.acks
-            if epoch in acks or len(acks) < _MOST_ACKS:
-                acks[epoch] = max(upto, acks.get(epoch, 0))
+            place = (stream, epoch)
+            if place in acks or len(acks) < _MOST_ACKS:
+                acks[place] = max(upto, acks.get(place, 0))
                 self._wake()
+
+    def give_up(self, stream: Stream, epoch: str, first: int, last: int) -> None:
+        """Queue the loss of records that no broker takes."""
+        with self._ready:
+            self._work.given_up.append(GiveUp(stream, epoch, first, last))
+            self._wake()
 
     def stop(self) -> None:
         """Ask the taker to finish; nothing can be put from now on."""

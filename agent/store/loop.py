@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from agent.errors import AgentError
 from agent.store.faults import Faults
-from agent.store.reports import Acked, Committed, Leased
+from agent.store.reports import Acked, Buffered, Committed, Leased
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -22,72 +22,102 @@ class StoreLoop:
     Args:
         outbox: the open outbox.
         post: takes each report.
+        now: the monotonic time.
     """
 
-    def __init__(self, outbox: Outbox, post: Callable[[StoreReport], None]) -> None:
+    def __init__(self, outbox: Outbox, post: Callable[[StoreReport], None], now: float = 0.0) -> None:
         self._outbox = outbox
         self._post = post
         self._faults = Faults(post)
-        self._acks: dict[str, int] = {}
-        self.committed = 0
-        """The last sequence number whose commit was reported."""
+        self._unsettled = False
+        self._put = 0
+        self.done = 0
+        """Records that were put and are durable, delivered or given up."""
         self.status = outbox.status()
         """Where the outbox stood after the last turn."""
+        if outbox.problem is not None:
+            self._faults.failed("open", outbox.problem, now)
+
+    @property
+    def refusing(self) -> bool:
+        """Whether the disk refuses: records wait in memory."""
+        return self._outbox.refusing
 
     def turn(self, work: Work, now: float) -> None:
         """Do what is asked and what is due at ``now``, on the monotonic clock."""
         for put in work.puts:
-            self._outbox.put(put.records, put.ledgers)
-        for epoch, upto in work.acks.items():
-            self._acks[epoch] = max(upto, self._acks.get(epoch, 0))
-        if self._acks and not self._faults.patience("ack", now):
-            self._acknowledge(now)  # first: on a full disk it makes room
+            self._outbox.put(put.records, put.ledgers, put.stream)
+            self._put += len(put.records)
+        for (stream, epoch), upto in work.acks.items():
+            if count := self._outbox.ack(epoch, upto, stream):
+                self._unsettled = True
+                self._post(Acked(stream, epoch, upto, count))
+        for lost in work.given_up:
+            self._outbox.lose(lost.epoch, lost.first, lost.last, lost.stream)
+            self._unsettled = True
+        if not self._outbox.attached and not self._faults.patience("open", now):
+            self._attach(now)
+        if self._unsettled and not self._faults.patience("ack", now):
+            self._settle(now)  # first: on a full disk it makes room
         waits = self._outbox.due(now)
-        if waits is not None and (work.stopping or not waits) and not self._faults.patience("commit", now):
-            self._commit(now)
+        if waits is not None and (work.stopping or not waits):
+            if self._faults.patience("commit", now):
+                self._outbox.shed()
+            else:
+                self._commit(None if work.stopping else now, now)
         for want in work.wants:
             self._serve(want, now)
         self.status = self._outbox.status()
+        self.done = self._put - self._outbox.uncommitted
 
     def due(self, now: float) -> float | None:
         """Seconds from ``now`` until the next turn is needed; None when nothing waits."""
         times = []
         if (commit := self._outbox.due(now)) is not None:
             times.append(max(commit, self._faults.patience("commit", now)))
-        if self._acks:
+        if self._unsettled:
             times.append(self._faults.patience("ack", now))
+        if not self._outbox.attached:
+            times.append(self._faults.patience("open", now))
         return min(times, default=None)
 
-    def _commit(self, now: float) -> None:
+    def _attach(self, now: float) -> None:
         try:
-            last = self._outbox.flush()
+            self._outbox.attach()
+        except AgentError as error:
+            self._faults.failed("open", error, now)
+        else:
+            self._faults.worked("open")
+
+    def _commit(self, due_at: float | None, now: float) -> None:
+        before = self._outbox.status()
+        try:
+            self._outbox.flush(due_at)
         except AgentError as error:
             self._faults.failed("commit", error, now)
-            return
-        count = last - self.committed
-        self.status = self._outbox.status()  # whoever sees it committed must see it waiting
-        self.committed = last
-        self._post(Committed(self._outbox.epoch, last, count))
-        self._faults.worked("commit")
+            self._post(Buffered())
+        else:
+            self._faults.worked("commit")
+        self.status = after = self._outbox.status()  # whoever sees it committed must see it waiting
+        for stream, now_is in after.streams.items():
+            if count := now_is.committed - before.streams[stream].committed:
+                self._post(Committed(stream, after.epoch, now_is.committed, count))
 
-    def _acknowledge(self, now: float) -> None:
-        for epoch, upto in list(self._acks.items()):
-            try:
-                count = self._outbox.ack(epoch, upto)
-            except AgentError as error:
-                self._faults.failed("ack", error, now)
-                return
-            del self._acks[epoch]
-            if count:
-                self._post(Acked(epoch, upto, count))
-        self._faults.worked("ack")
+    def _settle(self, now: float) -> None:
+        try:
+            self._outbox.settle()
+        except AgentError as error:
+            self._faults.failed("ack", error, now)
+        else:
+            self._unsettled = False
+            self._faults.worked("ack")
 
     def _serve(self, want: Want, now: float) -> None:
+        lease = None
         try:
-            lease = self._outbox.lease(want.after, want.max_bytes)
+            lease = self._outbox.lease(want.after, want.max_bytes, want.stream)
         except AgentError as error:
             self._faults.failed("lease", error, now)
-            lease = None
         else:
             self._faults.worked("lease")
-        self._post(Leased(lease, want.after))
+        self._post(Leased(want.token, want.stream, lease))

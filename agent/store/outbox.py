@@ -1,65 +1,46 @@
-"""The outbox: results wait here, on disk, until the collector has stored them.
+"""The outbox: records wait here, on disk, until the collector has stored them.
 
-Records get their sequence number, from 1, in an *epoch*: one opening of the outbox, named by 64 random bits.
-Earlier epochs are read only, and are drained first. Reading deletes nothing; an acknowledgement first moves
-the cursor, durably, and then unlinks the segments below it: the other order loses track after a power cut.
+Records get their sequence number, from 1, in an *epoch* of their stream: one opening of the outbox, named by
+64 random bits. Earlier epochs are read only, and are drained first. Reading deletes nothing; an
+acknowledgement first moves the cursor, durably, and then unlinks the segments below it: the other order loses
+track after a power cut. What must be given up, because of a cap or because the disk refuses, is noted and
+declared.
 """
 
 from __future__ import annotations
 
+import os
 import secrets
-from contextlib import ExitStack
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from agent.blocks import Lease
+from agent.blocks import STREAMS
+from agent.errors import DiskFull, FolderUnusable, StoreBusy
 from agent.events import Event, emit
-from agent.store.builder import BlockBuilder, StoreSettings
-from agent.store.chain import SegmentChain, SegmentName
-from agent.store.database import refusals, sync_folder
-from agent.store.state import EpochRow, State
+from agent.store.ballast import Ballast
+from agent.store.builder import BlockBuilder
+from agent.store.caps import Caps
+from agent.store.chain import SegmentChain
+from agent.store.disk import Disk
+from agent.store.queue import Epoch, StreamQueue
+from agent.store.settings import StoreSettings
+from agent.store.status import StoreStatus
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-    from agent.blocks import Position
+    from agent.blocks import Lease, Position, Stream
     from agent.clock import Clock
 
-_STREAM = "result"
-_BLOCKS_A_COMMIT = 32
-"""So that one transaction, and the growth of one segment, stay small after the disk was away."""
 
-
-@dataclass(frozen=True, slots=True)
-class StoreStatus:
-    """Where the store stands.
-
-    Attributes:
-        epoch: the epoch being written.
-        accepted: the last sequence number given out in it.
-        committed: the last one that is durable.
-        acked: the last one that the collector has stored.
-        backlog: records on disk, of all epochs, that are not acknowledged.
-        size: bytes of all segment files.
-    """
-
-    epoch: str
-    accepted: int
-    committed: int
-    acked: int
-    backlog: int
-    size: int
-
-
-@dataclass(slots=True)
-class _Epoch:
-    chain: SegmentChain
-    acked: int
+_MOST_EVICTIONS = 3
+"""In one commit: where even that makes no room, somebody else takes it as fast as we make it."""
 
 
 class Outbox:
     """The store's core. For one thread; closing does not flush.
+
+    It always opens: while the disk refuses it works in memory, and ``attach`` tries again.
 
     Args:
         folder: the data folder; ``state.db`` and ``segments/`` are made in it.
@@ -67,164 +48,208 @@ class Outbox:
         settings: how records are gathered and laid out.
 
     Raises:
-        StoreBusy: the disk refuses for now.
-        FolderUnusable: a file in the folder is damaged, or of another version.
+        FolderUnusable: a file in the folder is of another version, or not ours.
     """
 
     def __init__(self, folder: Path, *, clock: Clock, settings: StoreSettings | None = None) -> None:
-        self._settings = settings or StoreSettings()
-        self._builder = BlockBuilder(clock, self._settings)
-        self._folder = folder / "segments"
-        with refusals("open", folder):
-            if not self._folder.is_dir():
-                self._folder.mkdir(mode=0o700)
-                sync_folder(folder)
-        self._state = State(folder / "state.db")
-        with ExitStack() as undo:
-            undo.callback(self._state.close)
-            self._epochs = self._reopen()
-            self.epoch = secrets.token_hex(8)
-            self._state.begin([EpochRow(self.epoch, _STREAM)])
-            undo.pop_all()
-        self._live = _Epoch(self._chain(_STREAM, self.epoch), 0)
-        self._epochs[self.epoch] = self._live
+        self._settings = (settings or StoreSettings()).fitted(_size_of_disk(folder))
+        self._clock = clock
+        self.epoch = secrets.token_hex(8)
+        self._disk = Disk(folder, self._settings)
+        self._ballast = Ballast(folder, self._settings.ballast_bytes)
+        self.queues: dict[Stream, StreamQueue] = {stream: self._queue(stream) for stream in STREAMS}
+        self._caps = Caps(self._settings, self._ballast, list(self.queues.values()), self._note)
+        self.refusing = True
+        """Whether the disk refuses: the outbox works in memory."""
+        self._problem: StoreBusy | None = None
+        try:
+            self.attach()
+        except StoreBusy as error:
+            self._problem = error
 
-    def put(self, records: Sequence[Mapping[str, Any]], ledgers: Mapping[str, Mapping[str, Any]]) -> int:
+    def attach(self) -> None:
+        """Open the disk's side: take up what earlier runs left there. Does nothing when it is open.
+
+        Raises:
+            StoreBusy: the disk refuses for now.
+            FolderUnusable: a file in the folder is of another version, or not ours.
+        """
+        if self._disk.open:
+            return
+        try:
+            powered_s = self._disk.attach(self.epoch, self.queues)
+        except DiskFull:
+            if not self._ballast.give_up():
+                raise
+            powered_s = self._disk.attach(self.epoch, self.queues)
+        for queue in self.queues.values():
+            queue.builder.powered_s = powered_s
+        self._ballast.take()
+        self.refusing = False
+
+    @property
+    def attached(self) -> bool:
+        """Whether the disk's side is open."""
+        return self._disk.open
+
+    @property
+    def problem(self) -> StoreBusy | None:
+        """Why the disk's side did not open at first."""
+        return self._problem
+
+    def put(
+        self,
+        records: Sequence[Mapping[str, Any]],
+        ledgers: Mapping[str, Mapping[str, Any]],
+        stream: Stream = "result",
+    ) -> int:
         """Take records into memory; give the last one's sequence number.
 
-        Each gets ``t``, the wall time of its capture in ns since 1970, worked out from its ``captured_ns``.
+        Each gets ``wall_ns``, the wall time of its capture in ns since 1970, worked out from ``captured_ns``.
 
         Args:
             records: JSON objects.
             ledgers: each pipeline's ledger as of the last record; it replaces an earlier one.
+            stream: where they belong.
         """
-        return self._builder.add(records, ledgers)
+        return self.queues[stream].builder.add(records, ledgers)
 
     def due(self, now: float) -> float | None:
         """Seconds from ``now`` (monotonic) until ``flush`` should be called; None when nothing waits."""
-        if self._builder.closed:
-            return 0.0
-        if self._builder.opened_at is None:
-            return None
-        return max(0.0, self._builder.opened_at + self._settings.commit_interval_s - now)
+        waits = [wait for queue in self.queues.values() if (wait := queue.builder.due(now)) is not None]
+        return min(waits, default=None)
 
-    def flush(self) -> int:
-        """Make durable all that was put; give the last committed sequence number of this epoch.
+    def flush(self, now: float | None = None) -> int:
+        """Make durable what was put and is due, or everything; give how many records of this epoch are.
+
+        Args:
+            now: the monotonic time; None: do not ask what is due.
 
         Raises:
-            StoreBusy: the disk refuses for now. What is not committed stays in memory; call again.
-            FolderUnusable: the segment is damaged. Likewise; the next call writes to another one.
+            StoreBusy: the disk refuses for now. What is not committed stays in memory, as far as it has
+                room: the oldest of the least important is given up, and declared. Call again.
+            FileDamaged: a segment is damaged. Likewise; the next call writes to another one.
         """
-        self._builder.close()
-        waiting = self._builder.closed
-        while waiting:
-            self._live.chain.append(waiting[:_BLOCKS_A_COMMIT])
-            del waiting[:_BLOCKS_A_COMMIT]
-        self._live.chain.drop_upto(self._live.acked)  # what was being written when its acknowledgement came
-        return self._live.chain.last
+        self.refusing = True
+        try:
+            self.attach()
+            for queue in self.queues.values():
+                if now is None or queue.builder.due(now) == 0.0:
+                    self._flush(queue)
+            self._caps.keep()
+            self._note()
+        except StoreBusy:
+            for queue in self.queues.values():
+                queue.builder.close()
+            self._caps.keep_memory()
+            raise
+        self.refusing = False
+        self._ballast.take()
+        return sum(queue.live.chain.last for queue in self.queues.values())
 
-    def lease(self, after: Position | None, max_bytes: int) -> Lease | None:
-        """Give committed blocks to send; they stay in the store.
+    def shed(self) -> None:
+        """While the disk refuses: keep what waits in memory within its bound."""
+        if self.refusing:
+            self._caps.keep_memory()
+
+    @property
+    def uncommitted(self) -> int:
+        """Records that were put and are neither durable, nor delivered, nor given up."""
+        return sum(queue.uncommitted for queue in self.queues.values())
+
+    def lease(self, after: Position | None, max_bytes: int, stream: Stream = "result") -> Lease | None:
+        """Give blocks to send; they stay in the store. Committed ones, and others while the disk refuses.
 
         Args:
             after: where the last lease ended. None, or a place unknown here: from the oldest that is not
                 acknowledged.
             max_bytes: about how much; one block is given whatever its size.
+            stream: which stream.
 
         Returns:
-            Blocks of one epoch, or None when nothing follows.
+            Blocks of one epoch, or only what is lost of it; None when nothing follows.
 
         Raises:
             StoreBusy: the disk refuses for now.
-            FolderUnusable: what comes next is damaged.
         """
-        names = list(self._epochs)
-        start = names.index(after.epoch) if after is not None and after.epoch in self._epochs else 0
-        for name in names[start:]:
-            epoch = self._epochs[name]
-            seq = epoch.acked + 1
-            if after is not None and after.epoch == name:
-                seq = max(seq, after.seq + 1)
-            if blocks := epoch.chain.read(seq, max_bytes):
-                # An acknowledgement may end inside a block, which goes out whole: low is never above it.
-                low = min(epoch.chain.held_from(epoch.acked + 1), blocks[0].first)
-                return Lease(epoch=name, low=low, blocks=blocks, live=epoch is self._live)
-        return None
+        return self.queues[stream].lease(after, max_bytes, from_memory=self.refusing)
 
-    def ack(self, epoch: str, upto: int) -> int:
-        """Note that the collector has stored ``epoch`` up to ``upto``; unlink what is delivered.
+    def ack(self, epoch: str, upto: int, stream: Stream = "result") -> int:
+        """Note that the collector has stored ``epoch`` up to ``upto``; ``settle`` makes it durable.
 
-        What was never committed here cannot be acknowledged: such a message is ignored, as is an older one.
+        What was never given out here cannot be acknowledged: such a message is ignored, as is an older one.
+        Beyond the end of an epoch that is over it means the end: a restored disk has less than was sent.
 
         Returns:
             How many records are newly acknowledged.
+        """
+        return self.queues[stream].ack(epoch, upto)
+
+    def lose(self, epoch: str, first: int, last: int, stream: Stream = "result") -> None:
+        """Give up records that no broker takes: they are declared as ``oversized``."""
+        queue = self.queues[stream]
+        if (entry := queue.epochs.get(epoch)) is not None:
+            queue.give_up(entry, first, last)
+
+    def settle(self) -> None:
+        """Make acknowledgements and losses durable; then unlink what is delivered.
 
         Raises:
-            StoreBusy: the disk refuses for now; nothing has changed.
-            FolderUnusable: state.db is damaged.
+            StoreBusy: the disk refuses for now; call again.
         """
-        entry = self._epochs.get(epoch)
-        if entry is None or not entry.acked < upto <= entry.chain.last:
-            return 0
-        self._state.acknowledge(epoch, upto)
-        count = entry.chain.count(entry.acked + 1, upto)
-        entry.acked = upto
-        entry.chain.drop_upto(upto)
-        return count
+        self.attach()
+        self._disk.settle(self.queues)
 
     def status(self) -> StoreStatus:
         """Where the store stands."""
-        chains = [(entry.chain, entry.acked) for entry in self._epochs.values()]
         return StoreStatus(
             epoch=self.epoch,
-            accepted=self._builder.last,
-            committed=self._live.chain.last,
-            acked=self._live.acked,
-            backlog=sum(chain.count(acked + 1, chain.last) for chain, acked in chains),
-            size=sum(chain.size() for chain, _ in chains),
+            memory=self.refusing,
+            streams={queue.stream: queue.status() for queue in self.queues.values()},
+            cap=self._settings.max_bytes,
         )
 
     def close(self) -> None:
         """Close the files. Idempotent. What was not flushed is gone."""
-        self._live.chain.close()
-        self._state.close()
+        for queue in self.queues.values():
+            queue.close()
+        self._disk.end(self.epoch, {stream: queue.live.chain.last for stream, queue in self.queues.items()})
+        self._disk.close()
 
-    def _chain(self, stream: str, epoch: str) -> SegmentChain:
-        return SegmentChain(self._folder, stream, epoch, self._settings.segment_bytes)
+    def _queue(self, stream: Stream) -> StreamQueue:
+        settings = self._settings
+        intervals = {"alert": 0.0, "result": settings.commit_interval_s, "metric": settings.metric_interval_s}
+        chain = SegmentChain(self._disk.segments, stream, self.epoch, settings.segment_limit)
+        builder = BlockBuilder(self._clock, settings, interval_s=intervals[stream])
+        return StreamQueue(stream, Epoch(self.epoch, chain), builder)
 
-    def _reopen(self) -> dict[str, _Epoch]:
-        """Take up what earlier runs left: close their epochs, forget the delivered ones."""
-        files = self._files()
-        rows = self._state.epochs()
-        known = {row.epoch for row in rows}
-        # A state.db that was lost or restored knows too little: what is on disk is sent, perhaps again.
-        found = [EpochRow(epoch, stream) for stream, epoch in files if epoch not in known]
-        self._state.begin(found)
-        epochs: dict[str, _Epoch] = {}
-        done = []
-        for row in (*rows, *found):
-            chain = self._chain(row.stream, row.epoch)
-            chain.load(files.get((row.stream, row.epoch), ()), row.last, row.acked)
-            if chain.empty:
-                done.append(row.epoch)
-                if chain.last > row.acked:
-                    emit(Event.SEGMENT_MISSING, row.epoch, first=row.acked + 1, last=chain.last)
-                continue
-            if row.last is None:
-                self._state.end(row.epoch, chain.last)
-            epochs[row.epoch] = _Epoch(chain, row.acked)
-        if done:
-            with refusals("sync", self._folder):
-                sync_folder(self._folder)  # a file that came back would be taken for one never sent
-            self._state.forget(done)
-        return epochs
+    def _flush(self, queue: StreamQueue) -> None:
+        """Commit a stream; a full disk costs the ballast, and when memory fills up the oldest on disk."""
+        for _ in range(_MOST_EVICTIONS):
+            try:
+                queue.flush()
+            except DiskFull:
+                if not (
+                    self._ballast.give_up() or (self._caps.pressed and self._caps.evict("the disk is full"))
+                ):
+                    raise
+            else:
+                return
+        queue.flush()
 
-    def _files(self) -> dict[tuple[str, str], list[int]]:
-        """The first sequence numbers of the segment files of each stream and epoch, oldest epoch first."""
-        files: dict[tuple[str, str], list[int]] = {}
-        with refusals("list", self._folder):
-            paths = sorted(self._folder.iterdir(), key=lambda path: path.stat().st_mtime_ns)
-        for path in paths:
-            if (name := SegmentName.parse(path.name)) is not None:
-                files.setdefault((name.stream, name.epoch), []).append(name.first)
-        return files
+    def _note(self) -> None:
+        """Make known losses durable; a disk that refuses is told of them later."""
+        if not self._disk.open:
+            return
+        try:
+            self._disk.note(self.queues)
+        except (StoreBusy, FolderUnusable) as error:
+            emit(Event.STORE_FAILED, "note losses", problem=error)
+
+
+def _size_of_disk(folder: Path) -> int:
+    try:
+        disk = os.statvfs(folder)
+    except OSError:
+        return 1 << 60  # nobody can say; the cap of the settings holds
+    return disk.f_blocks * disk.f_frsize

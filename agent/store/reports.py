@@ -6,31 +6,39 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from agent.blocks import Lease, Position
+    from agent.blocks import Lease, Stream
     from agent.errors import AgentError
 
 
 @dataclass(frozen=True, slots=True)
 class Committed:
-    """``count`` more records of ``epoch``, up to ``last``, survive a power cut from now on."""
+    """``count`` more records of a stream, up to ``last`` of ``epoch``, survive a power cut from now on."""
 
+    stream: Stream
     epoch: str
     last: int
     count: int
 
 
 @dataclass(frozen=True, slots=True)
-class Leased:
-    """The answer to one ``lease(after, ...)``; None: nothing follows, or the store cannot read for now."""
+class Buffered:
+    """The disk refuses, and records wait in memory; they can be leased."""
 
+
+@dataclass(frozen=True, slots=True)
+class Leased:
+    """The answer to the ``lease`` that gave this token; None: nothing follows, or it cannot be read now."""
+
+    token: int
+    stream: Stream
     lease: Lease | None
-    after: Position | None
 
 
 @dataclass(frozen=True, slots=True)
 class Acked:
-    """``count`` more records of ``epoch``, up to ``upto``, are acknowledged."""
+    """``count`` more records of a stream, up to ``upto`` of ``epoch``, are acknowledged."""
 
+    stream: Stream
     epoch: str
     upto: int
     count: int
@@ -45,7 +53,7 @@ class StoreFault:
 
 @dataclass(frozen=True, slots=True)
 class StoreRecovered:
-    """The disk serves again; nothing was lost."""
+    """The disk serves again."""
 
 
-StoreReport = Committed | Leased | Acked | StoreFault | StoreRecovered
+StoreReport = Committed | Buffered | Leased | Acked | StoreFault | StoreRecovered

@@ -1,44 +1,79 @@
-"""state.db: which epochs there are, in order, and how far each has been acknowledged."""
+"""state.db: which epochs there are, how far each is acknowledged, what of it is lost, and what we count.
+
+Every row has a CRC-32 of its values: a cursor with a flipped bit would have undelivered results deleted.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+import sqlite3
+import zlib
+from contextlib import ExitStack, closing
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
 
+from agent.blocks import Loss
+from agent.errors import FileDamaged, FolderUnusable
 from agent.store.database import Format, open_database, refusals, transaction
 
 if TYPE_CHECKING:
-    import sqlite3
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
+
+    from agent.blocks import Stream
 
 FORMAT = Format(
     kind=int.from_bytes(b"EAst"),
-    version=1,
+    version=2,
     schema=(
         """
         CREATE TABLE epochs (
-            n INTEGER PRIMARY KEY, epoch TEXT NOT NULL UNIQUE, stream TEXT NOT NULL,
-            acked INTEGER NOT NULL DEFAULT 0, last INTEGER
+            n INTEGER PRIMARY KEY, stream TEXT NOT NULL, epoch TEXT NOT NULL,
+            acked INTEGER NOT NULL, last INTEGER, crc INTEGER NOT NULL, UNIQUE (stream, epoch)
         ) STRICT
+        """,
+        """
+        CREATE TABLE losses (
+            stream TEXT, epoch TEXT, first INTEGER, last INTEGER NOT NULL, reason TEXT NOT NULL,
+            from_ns INTEGER, to_ns INTEGER, crc INTEGER NOT NULL, PRIMARY KEY (stream, epoch, first)
+        ) STRICT, WITHOUT ROWID
+        """,
+        """
+        CREATE TABLE counters (
+            name TEXT PRIMARY KEY, value INTEGER NOT NULL, crc INTEGER NOT NULL
+        ) STRICT, WITHOUT ROWID
+        """,
+        """
+        CREATE TABLE floors (
+            name TEXT PRIMARY KEY, version INTEGER NOT NULL, crc INTEGER NOT NULL
+        ) STRICT, WITHOUT ROWID
+        """,
+        """
+        CREATE TABLE inbox (
+            id TEXT PRIMARY KEY, received_ns INTEGER NOT NULL, body BLOB NOT NULL, outcome TEXT
+        ) STRICT, WITHOUT ROWID
         """,
     ),
 )
 
+_EPOCHS = "SELECT stream, epoch, acked, last, crc FROM epochs"
+_MARK = "format"
+"""A counter that says the version again: a flipped bit in the file's header must not look like an upgrade."""
+_PLACE = "stream = ? AND epoch = ?"
+
 
 @dataclass(frozen=True, slots=True)
 class EpochRow:
-    """What is kept of one epoch.
+    """What is kept of one epoch of one stream.
 
     Attributes:
-        epoch: 16 hex digits.
         stream: the stream that it belongs to.
+        epoch: 16 hex digits.
         acked: the collector has stored everything up to here.
         last: its last sequence number; None while it is being written.
     """
 
+    stream: Stream
     epoch: str
-    stream: str
     acked: int = 0
     last: int | None = None
 
@@ -53,35 +88,168 @@ class State:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._db: sqlite3.Connection = open_database(path, FORMAT)
+        try:
+            self._db: sqlite3.Connection = open_database(path, FORMAT)
+        except FolderUnusable as error:
+            if _is_ours(path):
+                raise self._damaged(error.problem) from error
+            raise
+        with ExitStack() as undo:
+            undo.callback(self._db.close)
+            self._examine()
+            undo.pop_all()
 
     def epochs(self) -> list[EpochRow]:
-        """Every epoch, oldest first."""
-        with refusals("read", self._path):
-            rows = self._db.execute("SELECT epoch, stream, acked, last FROM epochs ORDER BY n").fetchall()
-        return [EpochRow(*row) for row in rows]
+        """Every epoch of every stream, oldest first."""
+        return [EpochRow(*row) for row in self._read(f"{_EPOCHS} ORDER BY n")]
 
     def begin(self, epochs: Iterable[EpochRow]) -> None:
         """Add epochs after all others, in this order."""
-        rows = [(row.epoch, row.stream, row.acked, row.last) for row in epochs]
-        self._write("INSERT INTO epochs (epoch, stream, acked, last) VALUES (?, ?, ?, ?)", rows)
+        rows = [sealed(row.stream, row.epoch, row.acked, row.last) for row in epochs]
+        self._write("INSERT INTO epochs (stream, epoch, acked, last, crc) VALUES (?, ?, ?, ?, ?)", rows)
 
-    def end(self, epoch: str, last: int) -> None:
-        """Say that ``epoch`` is written no more and what its last sequence number is."""
-        self._write("UPDATE epochs SET last = ? WHERE epoch = ?", [(last, epoch)])
+    def end(self, ended: Mapping[tuple[Stream, str], int]) -> None:
+        """Say of each stream and epoch that it is written no more, and what its last sequence number is."""
+        with refusals("write", self._path), transaction(self._db):
+            for place, last in ended.items():
+                for row in self._epoch(place):
+                    self._put(replace(row, last=last))
 
-    def acknowledge(self, epoch: str, upto: int) -> None:
-        """Move the cursor of ``epoch``; it never moves back."""
-        self._write("UPDATE epochs SET acked = max(acked, ?) WHERE epoch = ?", [(upto, epoch)])
+    def acknowledge(self, stream: Stream, epoch: str, upto: int) -> None:
+        """Move the cursor of an epoch; it never moves back. Losses below it are known to all: dropped."""
+        place = (stream, epoch)
+        with refusals("write", self._path), transaction(self._db):
+            for row in self._epoch(place):
+                self._put(replace(row, acked=max(row.acked, upto)))
+            self._db.execute(f"DELETE FROM losses WHERE {_PLACE} AND last <= ?", (*place, upto))  # noqa: S608
 
-    def forget(self, epochs: Iterable[str]) -> None:
-        """Drop epochs that hold nothing any more."""
-        self._write("DELETE FROM epochs WHERE epoch = ?", [(epoch,) for epoch in epochs])
+    def lose(self, stream: Stream, epoch: str, losses: Sequence[Loss]) -> None:
+        """Note what is gone, and count it as ``lost_<reason>_<stream>``, in one transaction.
+
+        A range that begins where a noted one began replaces it, and only the difference is counted.
+        """
+        with refusals("write", self._path), transaction(self._db):
+            for loss in losses:
+                self._note(stream, epoch, loss)
+
+    def losses(self) -> dict[tuple[Stream, str], list[Loss]]:
+        """What is gone and not yet acknowledged, by stream and epoch, each in order."""
+        found: dict[tuple[Stream, str], list[Loss]] = {}
+        query = "SELECT stream, epoch, first, last, reason, from_ns, to_ns, crc FROM losses ORDER BY first"
+        for stream, epoch, *loss in self._read(query):
+            found.setdefault((stream, epoch), []).append(Loss(*loss))
+        return found
+
+    def forget(self, epochs: Iterable[tuple[Stream, str]]) -> None:
+        """Drop epochs that hold nothing any more, and whose losses are known to the collector."""
+        places = list(epochs)
+        with refusals("write", self._path), transaction(self._db):
+            for table in ("epochs", "losses"):
+                self._db.executemany(f"DELETE FROM {table} WHERE {_PLACE}", places)  # noqa: S608
+
+    def add(self, name: str, count: int) -> None:
+        """Add to a counter; it begins at 0."""
+        with refusals("write", self._path), transaction(self._db):
+            self._add(name, count)
+
+    def counters(self) -> dict[str, int]:
+        """Every counter."""
+        return dict(self._read("SELECT name, value, crc FROM counters"))
+
+    def floor(self, name: str) -> int:
+        """The lowest version of ``name`` that may be taken; 0 when none was ever seen."""
+        return int(dict(self._read("SELECT name, version, crc FROM floors")).get(name, 0))
+
+    def raise_floor(self, name: str, version: int) -> None:
+        """Take nothing of ``name`` below ``version`` from now on; a floor never falls."""
+        with refusals("write", self._path), transaction(self._db):
+            row = sealed(name, max(version, self.floor(name)))
+            self._db.execute("INSERT OR REPLACE INTO floors VALUES (?, ?, ?)", row)
+
+    def accept(self, identity: str, body: bytes, received_ns: int) -> bool:
+        """Keep a command until it has an outcome; say whether it is new."""
+        with refusals("write", self._path), transaction(self._db):
+            statement = "INSERT OR IGNORE INTO inbox VALUES (?, ?, ?, NULL)"
+            return self._db.execute(statement, (identity, received_ns, body)).rowcount == 1
+
+    def settle(self, identity: str, outcome: str) -> None:
+        """Keep what became of a command; the first outcome stands."""
+        self._write("UPDATE inbox SET outcome = coalesce(outcome, ?) WHERE id = ?", [(outcome, identity)])
+
+    def outcome(self, identity: str) -> str | None:
+        """What became of a command; None while nobody knows."""
+        with refusals("read", self._path):
+            row = self._db.execute("SELECT outcome FROM inbox WHERE id = ?", (identity,)).fetchone()
+        return row[0] if row else None
 
     def close(self) -> None:
         """Close the file. Idempotent."""
         self._db.close()
 
+    def _note(self, stream: Stream, epoch: str, loss: Loss) -> None:
+        place = (stream, epoch, loss.first)
+        query = f"SELECT last FROM losses WHERE {_PLACE} AND first = ?"  # noqa: S608
+        known = self._db.execute(query, place).fetchone()
+        more = loss.last - (known[0] if known else loss.first - 1)
+        if more <= 0:
+            return
+        row = sealed(*place, loss.last, loss.reason, loss.from_ns, loss.to_ns)
+        self._db.execute("INSERT OR REPLACE INTO losses VALUES (?, ?, ?, ?, ?, ?, ?, ?)", row)
+        self._add(f"lost_{loss.reason}_{stream}", more)
+
+    def _add(self, name: str, count: int) -> None:
+        row = sealed(name, self.counters().get(name, 0) + count)
+        self._db.execute("INSERT OR REPLACE INTO counters VALUES (?, ?, ?)", row)
+
+    def _epoch(self, place: tuple[Stream, str]) -> list[EpochRow]:
+        return [EpochRow(*row) for row in self._read(f"{_EPOCHS} WHERE {_PLACE}", place)]
+
+    def _put(self, row: EpochRow) -> None:
+        values = sealed(row.stream, row.epoch, row.acked, row.last)[2:]
+        statement = f"UPDATE epochs SET acked = ?, last = ?, crc = ? WHERE {_PLACE}"  # noqa: S608
+        self._db.execute(statement, (*values, row.stream, row.epoch))
+
+    def _examine(self) -> None:
+        """Look through the whole file: it is small, and much hangs on it."""
+        with refusals("read", self._path):
+            found = self._db.execute("PRAGMA integrity_check(1)").fetchone()[0]
+        if found != "ok":
+            raise self._damaged(found)
+        try:
+            self.epochs(), self.losses(), self.floor("")
+            if _MARK not in self.counters():
+                self.add(_MARK, FORMAT.version)
+        except sqlite3.OperationalError as error:  # a flipped bit can rename a column
+            raise self._damaged(str(error)) from error
+
+    def _read(self, query: str, values: tuple[object, ...] = ()) -> list[tuple[Any, ...]]:
+        """Give rows without the checksum that stands last in each; it must hold."""
+        with refusals("read", self._path):
+            rows = self._db.execute(query, values).fetchall()
+        for row in rows:
+            if sealed(*row[:-1]) != row:
+                raise self._damaged("a row's checksum does not hold")
+        return [row[:-1] for row in rows]
+
     def _write(self, statement: str, rows: Sequence[tuple[object, ...]]) -> None:
         with refusals("write", self._path), transaction(self._db):
             self._db.executemany(statement, rows)
+
+    def _damaged(self, problem: str) -> FileDamaged:
+        hint = "Move the file away, then start again"
+        return FileDamaged("read", str(self._path), f"it is damaged: {problem}", hint)
+
+
+def _is_ours(path: Path) -> bool:
+    """Whether a file that says to be of another kind or version is of this one, by a row inside it."""
+    try:
+        with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as db:
+            row = db.execute("SELECT name, value, crc FROM counters WHERE name = ?", (_MARK,)).fetchone()
+    except sqlite3.Error:
+        return False
+    return row is not None and tuple(row) == sealed(_MARK, FORMAT.version)
+
+
+def sealed(*values: str | int | None) -> tuple[str | int | None, ...]:
+    """Put the CRC-32 of a row's values behind them."""
+    return (*values, zlib.crc32(repr(values).encode()))

@@ -6,20 +6,21 @@ import threading
 from typing import TYPE_CHECKING, Any
 
 from agent.events import Event, emit
-from agent.store.builder import StoreSettings
 from agent.store.inbox import Inbox
 from agent.store.loop import StoreLoop
 from agent.store.outbox import Outbox
+from agent.store.settings import StoreSettings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
-    from agent.blocks import Position
+    from agent.blocks import Position, Stream
     from agent.clock import Clock
-    from agent.store.outbox import StoreStatus
     from agent.store.reports import StoreReport
+    from agent.store.status import StoreStatus
 
+_STUCK_S = 20.0
 _BEAT_S = 1.0
 """The thread turns at least this often, so that a watchdog can tell that it lives."""
 
@@ -55,35 +56,43 @@ class Store:
         self._heartbeat = clock.monotonic()
 
     def start(self) -> None:
-        """Open the outbox and start the thread.
+        """Open the outbox and start the thread. A disk that refuses is tried again by the thread.
 
         Raises:
-            StoreBusy: the disk refuses for now.
-            FolderUnusable: a file in the folder is damaged, or of another version.
+            FolderUnusable: a file in the folder is of another version, or not ours.
         """
         outbox = Outbox(self._folder, clock=self._clock, settings=self._settings)
-        self._loop = StoreLoop(outbox, self._post)
+        self._loop = StoreLoop(outbox, self._post, self._clock.monotonic())
         emit(Event.STORE_OPENED, str(self._folder), epoch=outbox.epoch, backlog=self._loop.status.backlog)
         self._thread = threading.Thread(
             target=self._run, args=(outbox, self._loop), name="store", daemon=True
         )
         self._thread.start()
 
-    def put(self, records: Sequence[Mapping[str, Any]], ledgers: Mapping[str, Mapping[str, Any]]) -> None:
+    def put(
+        self,
+        records: Sequence[Mapping[str, Any]],
+        ledgers: Mapping[str, Mapping[str, Any]],
+        stream: Stream = "result",
+    ) -> None:
         """Store records, and the ledgers as of the last of them; see ``Outbox.put``. ``Committed`` follows.
 
         Raises:
             RuntimeError: the store is closed.
         """
-        self._inbox.put(records, ledgers)
+        self._inbox.put(records, ledgers, stream)
 
-    def lease(self, after: Position | None, max_bytes: int) -> None:
-        """Ask for committed blocks to send; see ``Outbox.lease``. ``Leased`` follows."""
-        self._inbox.want(after, max_bytes)
+    def lease(self, stream: Stream, after: Position | None, max_bytes: int, token: int) -> None:
+        """Ask for blocks to send; see ``Outbox.lease``. ``Leased`` follows, with the token."""
+        self._inbox.want(stream, after, max_bytes, token)
 
-    def ack(self, epoch: str, upto: int) -> None:
+    def ack(self, stream: Stream, epoch: str, upto: int) -> None:
         """Say what the collector has stored; see ``Outbox.ack``. ``Acked`` follows if that was news."""
-        self._inbox.ack(epoch, upto)
+        self._inbox.ack(stream, epoch, upto)
+
+    def lose(self, stream: Stream, epoch: str, first: int, last: int) -> None:
+        """Give up records that no broker takes; see ``Outbox.lose``."""
+        self._inbox.give_up(stream, epoch, first, last)
 
     def status(self) -> StoreStatus:
         """Where the store stood after the thread's last turn. Takes no lock."""
@@ -92,8 +101,20 @@ class Store:
     @property
     def pending(self) -> int:
         """Records that were put and are not committed yet. Stop feeding the store when they are many."""
-        committed = self._opened().committed  # before the other: this may say too many, never too few
-        return self._inbox.accepted - committed
+        done = self._opened().done  # before the other: this may say too many, never too few
+        return self._inbox.accepted - done
+
+    @property
+    def refusing(self) -> bool:
+        """Whether the disk refuses: records wait in memory, and the oldest go when there are too many."""
+        return self._opened().refusing
+
+    def healthy(self, now: float) -> bool:
+        """Whether the thread answers: it has committed, is idle, or has told of a disk that refuses.
+
+        A commit that hangs in the kernel is none of these.
+        """
+        return self.alive and now - self._heartbeat < _STUCK_S
 
     @property
     def alive(self) -> bool:

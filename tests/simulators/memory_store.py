@@ -10,7 +10,7 @@ from agent.blocks import Block, Lease, pack, unpack
 from agent.link import ack, batch
 
 if TYPE_CHECKING:
-    from agent.blocks import Position
+    from agent.blocks import Position, Stream
 
 
 class MemoryStore:
@@ -45,10 +45,12 @@ class MemoryStore:
         """Every block ever committed: its epoch and first record, and how many there are."""
         return {(epoch, b.first): b.count for epoch, blocks in self.blocks.items() for b in blocks}
 
-    def lease(self, after: Position | None, max_bytes: int) -> None:
+    def lease(self, stream: Stream, after: Position | None, max_bytes: int, token: int) -> None:
+        del stream, token
         self.wanted.append((after, max_bytes))
 
-    def ack(self, epoch: str, upto: int) -> None:
+    def ack(self, stream: Stream, epoch: str, upto: int) -> None:
+        del stream
         if epoch in self.blocks and self.blocks[epoch] and upto <= self.blocks[epoch][-1].last:
             self.acked[epoch] = max(self.acked[epoch], upto)
 
@@ -84,7 +86,7 @@ class MemoryCollector:
         """Store a batch."""
         lease = batch.decode(payload, None).lease
         for block in lease.blocks:
-            records, _ = unpack(block)
+            records = unpack(block).records
             assert [record["n"] for record in records] == list(range(block.first, block.last + 1))
             self.duplicates += (lease.epoch, block.first) in self.stored
             self.stored[lease.epoch, block.first] = block.count

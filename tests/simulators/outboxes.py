@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from agent.blocks import Lease, Position, unpack
-from agent.store.builder import StoreSettings
+from agent.blocks import Lease, Position, Stream, unpack
 from agent.store.outbox import Outbox
+from agent.store.settings import StoreSettings
 from tests.simulators.clocks import ManualClock
 
 if TYPE_CHECKING:
@@ -24,9 +24,16 @@ def fill(outbox: Outbox, count: int, first: int = 1) -> int:
     """Put and commit one record at a time: with SMALL, one segment each."""
     last = 0
     for n in range(first, first + count):
-        outbox.put([{"n": n}], {})
-        last = outbox.flush()
+        last = outbox.put([{"n": n}], {})
+        outbox.flush()
     return last
+
+
+def acknowledge(outbox: Outbox, epoch: str, upto: int) -> int:
+    """Acknowledge, durably; give how many records that were."""
+    count = outbox.ack(epoch, upto)
+    outbox.settle()
+    return count
 
 
 def numbers(lease: Lease | None) -> list[int]:
@@ -34,9 +41,9 @@ def numbers(lease: Lease | None) -> list[int]:
     return [record["n"] for block in lease.blocks for record in unpack(block)[0]]
 
 
-def drained(outbox: Outbox, after: Position | None = None) -> list[Lease]:
+def drained(outbox: Outbox, after: Position | None = None, stream: Stream = "result") -> list[Lease]:
     leases: list[Lease] = []
-    while (lease := outbox.lease(after, 1)) is not None:
+    while (lease := outbox.lease(after, 1, stream)) is not None:
         leases.append(lease)
         after = Position(lease.epoch, lease.last)
     return leases

@@ -117,7 +117,7 @@ class RunningAgent:
         for path in sorted((self.data / "segments").glob("*.db"), key=lambda path: path.stat().st_mtime_ns):
             with closing(Segment.create(path)) as segment:
                 for block in segment.read(1, 1 << 30):
-                    found, ledgers = unpack(block)
+                    found, ledgers, _ = unpack(block)
                     records += found
                     ledger = ledgers["door"]
         return records, ledger

@@ -37,7 +37,7 @@ def test_unpack_gives_back_what_pack_took(
     records: list[dict[str, Any]], ledgers: dict[str, dict[str, Any]], first: int
 ) -> None:
     block = Block(first, len(records), pack(records, ledgers))
-    assert unpack(block) == (records, ledgers)
+    assert unpack(block) == (records, ledgers, {})
     assert block.last == first + len(records) - 1
 
 
@@ -50,7 +50,7 @@ def test_a_changed_byte_is_noticed(records: list[dict[str, Any]], data: st.DataO
         found = unpack(Block(1, len(records), bytes(packed)))
     except MessageInvalid:
         return
-    assert found == (records, {})  # a bit of zlib's header that says how hard it tried
+    assert found == (records, {}, {})  # a bit of zlib's header that says how hard it tried
 
 
 @given(st.binary(max_size=300))

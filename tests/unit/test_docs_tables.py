@@ -85,7 +85,7 @@ def the_range(key: dict[str, Any]) -> str | None:
         return None
     if "exclusiveMinimum" in told:
         return f"above {told['exclusiveMinimum']:g}"
-    low = f"{told['minimum']:g}"
+    low = _plain(told["minimum"])
     if "exclusiveMaximum" in told:
         return f"{low} to {told['exclusiveMaximum'] - 1}"
     return f"{low} to {_plain(told['maximum'])}" if "maximum" in told else f"{low} or more"

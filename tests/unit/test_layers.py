@@ -57,6 +57,8 @@ OWNERS = {
     "ai_edge_litert": ("agent.backends",),
     "tflite_runtime": ("agent.backends",),
     "sqlite3": ("agent.store", "agent.fleet", "agent.demo.account"),
+    "sqlite_utils": ("agent.store.migrate", "agent.cli"),
+    "cryptography": ("agent.signing",),
     "amqtt": ("agent.demo",),
     "typer": ("agent.fleet",),
     "pickle": (),

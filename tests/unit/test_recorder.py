@@ -12,6 +12,7 @@ from tests.simulators.clocks import ManualClock
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from agent.blocks import Stream
     from agent.workers.messages import Ready
 
 
@@ -29,7 +30,13 @@ class Store:
     def __init__(self) -> None:
         self.puts: list[tuple[list[Mapping[str, Any]], Mapping[str, Mapping[str, Any]]]] = []
 
-    def put(self, records: Sequence[Mapping[str, Any]], ledgers: Mapping[str, Mapping[str, Any]]) -> None:
+    def put(
+        self,
+        records: Sequence[Mapping[str, Any]],
+        ledgers: Mapping[str, Mapping[str, Any]],
+        stream: Stream = "result",
+    ) -> None:
+        assert stream == "result"
         self.puts.append((list(records), ledgers))
 
 

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 
 from agent.blocks import Position, unpack
 from agent.clock import SystemClock
-from agent.store.builder import StoreSettings
 from agent.store.outbox import Outbox
+from agent.store.settings import StoreSettings
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -27,7 +27,7 @@ PROGRAM = """
 import os, random, sys
 from pathlib import Path
 from agent.clock import SystemClock
-from agent.store.builder import StoreSettings
+from agent.store.settings import StoreSettings
 from agent.store.outbox import Outbox
 
 rnd = random.Random(int(sys.argv[2]))
@@ -71,7 +71,7 @@ def held(folder: Path) -> dict[str, set[int]]:
             after = Position(lease.epoch, lease.last)
             order.append(lease.epoch)
             for block in lease.blocks:
-                records, ledgers = unpack(block)
+                records, ledgers, _ = unpack(block)
                 assert [(r["epoch"], r["n"]) for r in records] == [
                     (lease.epoch, n) for n in range(block.first, block.last + 1)
                 ]

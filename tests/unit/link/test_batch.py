@@ -33,13 +33,16 @@ def leases(draw: st.DrawFn) -> Lease:
         count = draw(st.integers(1, batch.MAX_RECORDS))
         blocks.append(Block(at, count, draw(st.binary(min_size=1, max_size=64))))
         at += count
-    low = draw(st.integers(1, first)) if blocks else first
+    low = draw(st.integers(1, first))
     edges = sorted(draw(st.sets(st.integers(1, first), max_size=8)))
     lost = tuple(
         Loss(a, b - 1, draw(st.sampled_from(get_args(LossReason))), draw(walls), draw(walls))
         for a, b in zip(edges[::2], edges[1::2], strict=False)
     )
-    return Lease(EPOCH, low, tuple(blocks), draw(st.booleans()), draw(st.sampled_from(STREAMS)), lost)
+    declared = 0 if blocks else first - 1
+    return Lease(
+        EPOCH, low, tuple(blocks), draw(st.booleans()), draw(st.sampled_from(STREAMS)), lost, declared
+    )
 
 
 def lease(*data: bytes) -> Lease:
@@ -213,5 +216,6 @@ def test_losses_are_in_order_below_the_blocks_and_cut_to_what_a_collector_takes(
 
 
 def test_a_batch_without_blocks_declares_what_is_lost() -> None:
-    gone = Lease(EPOCH, 41, (), live=False, stream="metric", lost=(Loss(1, 40, "evicted", 5, 6),))
+    loss = Loss(1, 40, "evicted", 5, 6)
+    gone = Lease(EPOCH, 41, (), live=False, stream="metric", lost=(loss,), declared=40)
     assert batch.decode(batch.encode("pi-17", gone, SIGNER), VERIFIER).lease == gone

@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agent.blocks import unpack
-from agent.store.builder import BlockBuilder, StoreSettings
+from agent.store.builder import BlockBuilder
+from agent.store.settings import StoreSettings
 from tests.simulators.clocks import ManualClock
 
 
@@ -66,10 +67,10 @@ def test_a_block_closes_when_it_has_its_records() -> None:
     for _ in range(3):
         made.add([{}], {})
     assert not made.closed
-    assert made.opened_at is not None
+    assert made.open == 3
     made.add([{}], {})
     assert [(block.first, block.count) for block in made.closed] == [(1, 4)]
-    assert made.opened_at is None
+    assert made.open == 0
 
 
 def test_a_block_closes_before_it_grows_too_large() -> None:
@@ -150,7 +151,7 @@ def test_every_record_is_in_one_block_in_order(
     for block in made.closed:
         assert block.first == expected
         expected = block.last + 1
-        records, ledgers = unpack(block)
+        records, ledgers, _ = unpack(block)
         assert [record["n"] for record in records] == [n for n, _ in sent[block.first - 1 : block.last]]
         assert ledgers == {"p": {"put": sent[block.last - 1][1]}}
     assert expected == len(sent) + 1

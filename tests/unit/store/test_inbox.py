@@ -19,26 +19,26 @@ LONG_S = 30.0
 def test_everything_that_was_asked_for_is_taken_once() -> None:
     inbox = Inbox(64)
     inbox.put([{"n": 1}], {"p": {}})
-    inbox.want(Position("e", 3), 100)
-    inbox.ack("e", 2)
+    inbox.want("result", Position("e", 3), 100, 7)
+    inbox.ack("result", "e", 2)
     work = inbox.take(0, idle=True)
     assert [(put.records, put.ledgers) for put in work.puts] == [([{"n": 1}], {"p": {}})]
-    assert work.wants == [Want(Position("e", 3), 100)]
-    assert work.acks == {"e": 2}
+    assert work.wants == [Want("result", Position("e", 3), 100, 7)]
+    assert work.acks == {("result", "e"): 2}
     assert inbox.take(0, idle=True) == Work()
 
 
 def test_of_several_acknowledgements_the_highest_counts() -> None:
     inbox = Inbox(64)
     for upto in (3, 9, 5):
-        inbox.ack("e", upto)
-    assert inbox.take(0, idle=True).acks == {"e": 9}
+        inbox.ack("result", "e", upto)
+    assert inbox.take(0, idle=True).acks == {("result", "e"): 9}
 
 
 def test_acknowledgements_cannot_fill_the_memory() -> None:
     inbox = Inbox(64)
     for number in range(10_000):
-        inbox.ack(f"{number:016x}", 1)
+        inbox.ack("result", f"{number:016x}", 1)
     assert len(inbox.take(0, idle=True).acks) == 256
 
 
@@ -82,7 +82,11 @@ def test_a_block_full_of_records_wakes_a_taker_that_waits_for_its_time() -> None
 @pytest.mark.parametrize("what", ["want", "ack", "stop"])
 def test_what_cannot_wait_wakes_the_taker(what: str) -> None:
     inbox = Inbox(64)
-    acts = {"want": lambda: inbox.want(None, 1), "ack": lambda: inbox.ack("e", 1), "stop": inbox.stop}
+    acts = {
+        "want": lambda: inbox.want("result", None, 1, 7),
+        "ack": lambda: inbox.ack("result", "e", 1),
+        "stop": inbox.stop,
+    }
     assert woken_by(inbox, acts[what], idle=False) != Work()
 
 

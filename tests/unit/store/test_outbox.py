@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from agent.blocks import Position
-from agent.store.builder import StoreSettings
+from agent.store.settings import StoreSettings
 from tests.simulators.clocks import ManualClock
-from tests.simulators.outboxes import drained, fill, numbers, opened, segments
+from tests.simulators.outboxes import acknowledge, drained, fill, numbers, opened, segments
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -64,7 +64,7 @@ def test_a_lease_follows_the_last_one_and_deletes_nothing(tmp_path: Path) -> Non
 def test_a_lease_after_an_unknown_place_starts_at_the_cursor(tmp_path: Path) -> None:
     with closing(opened(tmp_path)) as outbox:
         fill(outbox, 3)
-        outbox.ack(outbox.epoch, 1)
+        acknowledge(outbox, outbox.epoch, 1)
         assert [numbers(lease) for lease in drained(outbox, Position("f" * 16, 77))] == [[2], [3]]
 
 
@@ -72,7 +72,7 @@ def test_a_lease_says_what_will_not_come_again(tmp_path: Path) -> None:
     with closing(opened(tmp_path)) as outbox:
         fill(outbox, 5)
         assert [lease.low for lease in drained(outbox)] == [1] * 5
-        outbox.ack(outbox.epoch, 2)
+        acknowledge(outbox, outbox.epoch, 2)
         assert [lease.low for lease in drained(outbox)] == [3] * 3
 
 
@@ -81,7 +81,7 @@ def test_what_is_leased_never_lies_below_what_is_declared_gone(tmp_path: Path) -
         outbox.put([{"n": n} for n in (1, 2, 3)], {})
         outbox.flush()
         fill(outbox, 1, 4)
-        outbox.ack(outbox.epoch, 2)  # inside the first block, which is sent again whole
+        acknowledge(outbox, outbox.epoch, 2)  # inside the first block, which is sent again whole
         assert [(lease.low, lease.first) for lease in drained(outbox)] == [(1, 1), (3, 4)]
 
 
@@ -113,9 +113,9 @@ def test_an_acknowledgement_unlinks_what_is_delivered(tmp_path: Path) -> None:
     with closing(opened(tmp_path)) as outbox:
         fill(outbox, 4)
         before = segments(tmp_path)
-        assert outbox.ack(outbox.epoch, 2) == 2
+        assert acknowledge(outbox, outbox.epoch, 2) == 2
         assert segments(tmp_path) == [name for name in before if not name.endswith(("01.db", "02.db"))]
-        assert outbox.ack(outbox.epoch, 4) == 2
+        assert acknowledge(outbox, outbox.epoch, 4) == 2
         assert outbox.status().backlog == 0
         assert [numbers(lease) for lease in drained(outbox)] == []
 
@@ -125,9 +125,9 @@ def test_a_segment_stays_while_a_record_of_it_is_not_acknowledged(tmp_path: Path
         outbox.put([{"n": 1}, {"n": 2}], {})
         outbox.flush()
         fill(outbox, 1, 3)
-        outbox.ack(outbox.epoch, 1)
+        acknowledge(outbox, outbox.epoch, 1)
         assert [numbers(lease) for lease in drained(outbox)] == [[1, 2], [3]]
-        outbox.ack(outbox.epoch, 2)
+        acknowledge(outbox, outbox.epoch, 2)
         assert [numbers(lease) for lease in drained(outbox)] == [[3]]
 
 
@@ -136,25 +136,26 @@ def test_what_is_not_there_cannot_be_acknowledged(tmp_path: Path, upto: int) -> 
     with closing(opened(tmp_path)) as outbox:
         fill(outbox, 3)
         outbox.put([{"n": 4}], {})
-        assert outbox.ack(outbox.epoch, upto) == 0
-        assert outbox.ack("f" * 16, 1) == 0
+        assert acknowledge(outbox, outbox.epoch, upto) == 0
+        assert acknowledge(outbox, "f" * 16, 1) == 0
         assert len(drained(outbox)) == 3
 
 
 def test_an_old_acknowledgement_changes_nothing(tmp_path: Path) -> None:
     with closing(opened(tmp_path)) as outbox:
         fill(outbox, 3)
-        assert [outbox.ack(outbox.epoch, upto) for upto in (2, 2, 1, 3)] == [2, 0, 0, 1]
+        assert [acknowledge(outbox, outbox.epoch, upto) for upto in (2, 2, 1, 3)] == [2, 0, 0, 1]
 
 
 def test_a_delivered_epoch_is_forgotten_at_the_next_start(tmp_path: Path) -> None:
     for _ in range(5):
         with closing(opened(tmp_path)) as outbox:
             fill(outbox, 2)
-            outbox.ack(outbox.epoch, 2)
+            acknowledge(outbox, outbox.epoch, 2)
     with closing(opened(tmp_path)) as outbox:
         assert segments(tmp_path) == []
-        assert [row.epoch for row in outbox._state.epochs()] == [outbox.epoch]
+        assert outbox._disk._state is not None
+        assert {row.epoch for row in outbox._disk._state.epochs()} == {outbox.epoch}
 
 
 def test_a_segment_takes_blocks_until_it_has_its_size(tmp_path: Path) -> None:
@@ -170,11 +171,11 @@ def test_a_segment_takes_blocks_until_it_has_its_size(tmp_path: Path) -> None:
 def test_status_says_where_everything_stands(tmp_path: Path) -> None:
     with closing(opened(tmp_path)) as outbox:
         fill(outbox, 3)
-        outbox.ack(outbox.epoch, 1)
+        acknowledge(outbox, outbox.epoch, 1)
     with closing(opened(tmp_path)) as outbox:
         fill(outbox, 2)
         outbox.put([{}], {})
-        outbox.ack(outbox.epoch, 1)
+        acknowledge(outbox, outbox.epoch, 1)
         status: Any = outbox.status()
         on_disk = sum(path.stat().st_size for path in (tmp_path / "segments").glob("*.db"))
         assert (status.epoch, status.accepted, status.committed, status.acked) == (outbox.epoch, 3, 2, 1)

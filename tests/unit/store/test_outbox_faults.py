@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from agent.blocks import Position
+from agent.blocks import Loss, Position
 from agent.errors import FolderUnusable, StoreBusy
 from agent.events import counters
-from agent.store.builder import StoreSettings
-from tests.simulators.outboxes import drained, fill, numbers, opened, segments
+from agent.store.settings import StoreSettings
+from tests.simulators.outboxes import acknowledge, drained, fill, numbers, opened, segments
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -28,18 +28,18 @@ def test_the_cursor_is_durable_before_anything_is_unlinked(tmp_path: Path) -> No
         with closing(sqlite3.connect(tmp_path / "state.db", isolation_level=None)) as other:
             other.execute("BEGIN IMMEDIATE")
             with pytest.raises(StoreBusy):
-                outbox.ack(outbox.epoch, 2)
+                acknowledge(outbox, outbox.epoch, 2)
             assert segments(tmp_path) == before
-            assert outbox.status().acked == 0
             other.execute("ROLLBACK")
-        assert outbox.ack(outbox.epoch, 2) == 2
+        outbox.settle()
+        assert len(segments(tmp_path)) < len(before)
 
 
 def test_a_segment_that_survived_its_acknowledgement_is_not_sent_again(tmp_path: Path) -> None:
     with closing(opened(tmp_path)) as outbox:
         fill(outbox, 3)
         shutil.copytree(tmp_path / "segments", tmp_path / "before")
-        outbox.ack(outbox.epoch, 2)
+        acknowledge(outbox, outbox.epoch, 2)
     for path in (tmp_path / "before").glob(
         "*-00000000000[12].db"
     ):  # as after a power cut that undid the unlinking
@@ -58,14 +58,14 @@ def test_a_lost_state_loses_no_result(tmp_path: Path) -> None:
         leases = drained(outbox)
         assert [numbers(lease) for lease in leases] == [[1], [2], [3]]
         assert {lease.epoch for lease in leases} == {epoch}
-        assert outbox.ack(epoch, 3) == 3
+        assert acknowledge(outbox, epoch, 3) == 3
         assert segments(tmp_path) == []
 
 
 def test_a_missing_segment_is_skipped_and_declared(tmp_path: Path) -> None:
+    two, four = Loss(2, 2, "missing"), Loss(4, 4, "missing")
     with closing(opened(tmp_path)) as outbox:
         fill(outbox, 5)
-    missing = counters["segment.missing"]
     for path in (tmp_path / "segments").glob("*-00000000000[24].db"):
         path.unlink()
     with closing(opened(tmp_path)) as outbox:
@@ -73,13 +73,13 @@ def test_a_missing_segment_is_skipped_and_declared(tmp_path: Path) -> None:
         assert [numbers(lease) for lease in leases] == [[1], [3], [5]]
         epoch = leases[0].epoch
         assert {lease.low for lease in leases} == {1}
-        assert outbox.ack(epoch, 1) == 1
+        assert [lease.lost for lease in leases] == [(), (two,), (two, four)]
+        assert acknowledge(outbox, epoch, 1) == 1
         assert [(numbers(lease), lease.low) for lease in drained(outbox)] == [([3], 3), ([5], 3)]
-        assert outbox.ack(epoch, 3) == 1
-        assert [(numbers(lease), lease.low) for lease in drained(outbox)] == [([5], 5)]
-        assert outbox.ack(epoch, 5) == 1
+        assert acknowledge(outbox, epoch, 3) == 1
+        assert [(lease.low, lease.lost) for lease in drained(outbox)] == [(5, (four,))]
+        assert acknowledge(outbox, epoch, 5) == 1
         assert segments(tmp_path) == []
-    assert counters["segment.missing"] == missing  # between two files that are there, only the gap is known
 
 
 def test_a_segment_that_vanishes_under_way_is_skipped_and_reported(tmp_path: Path) -> None:
@@ -100,25 +100,32 @@ def test_an_epoch_whose_files_are_all_gone_does_not_stop_the_rest(tmp_path: Path
         fill(outbox, 1, 3)
     for path in (tmp_path / "segments").glob(f"*{epoch}*"):
         path.unlink()
-    missing = counters["segment.missing"]
     with closing(opened(tmp_path)) as outbox:
-        assert [numbers(lease) for lease in drained(outbox)] == [[3]]
-    assert counters["segment.missing"] == missing + 1
+        gone, there = drained(outbox)
+        assert numbers(there) == [3]
+        assert (gone.blocks, gone.low, gone.last, gone.live) == ((), 3, 2, False)
+        assert gone.lost == (Loss(1, 2, "missing"),)
+        assert acknowledge(outbox, epoch, 2) == 0
+        assert len(drained(outbox)) == 1
+    with closing(opened(tmp_path)) as outbox:
+        assert [lease.lost for lease in drained(outbox)] == [()]
 
 
-def test_a_damaged_segment_is_refused_by_name_and_new_results_are_stored(tmp_path: Path) -> None:
+def test_a_damaged_segment_costs_what_was_in_it_and_new_results_are_stored(tmp_path: Path) -> None:
     with closing(opened(tmp_path)) as outbox:
         fill(outbox, 2)
         path = next((tmp_path / "segments").glob("*-000000000001.db"))
         path.write_bytes(b"\0" * path.stat().st_size)
-        with pytest.raises(FolderUnusable, match=path.name):
-            outbox.lease(None, 1)
+        lease = outbox.lease(None, 1)
+        assert lease is not None
+        assert (numbers(lease), lease.lost) == ([2], (Loss(1, 1, "missing"),))
+        assert outbox.status().streams["result"].lost == 1
         assert fill(outbox, 1, 3) == 3
 
 
 def damage_under_the_writer(outbox: Outbox) -> None:
     """Zero the newest segment and its log, and make SQLite look at them again."""
-    writer = outbox._live.chain._writer
+    writer = outbox.queues["result"].live.chain._writer
     assert writer is not None
     for name in (writer.path.name, f"{writer.path.name}-wal"):
         path = writer.path.with_name(name)
@@ -142,7 +149,7 @@ def test_a_segment_damaged_before_its_first_commit_is_made_again(tmp_path: Path)
     with closing(opened(tmp_path)) as outbox:
         fill(outbox, 1)
         outbox.put([{"n": 2, "x": random.Random(1).randbytes(40_000).hex()}], {})
-        roll = outbox._live.chain._roll
+        roll = outbox.queues["result"].live.chain._roll
 
         def roll_on_a_full_disk(first: int) -> Segment:
             segment = roll(first)
@@ -150,7 +157,7 @@ def test_a_segment_damaged_before_its_first_commit_is_made_again(tmp_path: Path)
             return segment
 
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(outbox._live.chain, "_roll", roll_on_a_full_disk)
+            patch.setattr(outbox.queues["result"].live.chain, "_roll", roll_on_a_full_disk)
             with pytest.raises(StoreBusy, match="the disk is full"):
                 outbox.flush()
         damage_under_the_writer(outbox)
@@ -187,7 +194,7 @@ def test_much_that_waited_is_committed_in_small_steps(tmp_path: Path) -> None:
 def test_files_of_others_are_left_alone(tmp_path: Path) -> None:
     with closing(opened(tmp_path)) as outbox:
         fill(outbox, 1)
-        outbox.ack(outbox.epoch, 1)
+        acknowledge(outbox, outbox.epoch, 1)
     stray = tmp_path / "segments" / "notes.txt"
     stray.write_text("mine")
     for _ in range(2):

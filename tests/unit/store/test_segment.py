@@ -183,9 +183,9 @@ def test_a_database_of_somebody_else_is_refused_and_left_alone(path: Path) -> No
 
 def test_a_newer_format_is_refused_with_both_versions(segment: Segment, path: Path) -> None:
     segment._db.execute("PRAGMA user_version=7")
-    with pytest.raises(FolderUnusable, match="version 7, this agent reads version 1"):
+    with pytest.raises(FolderUnusable, match="version 7, this agent reads version 2"):
         Segment.create(path)
-    assert FORMAT.version == 1
+    assert FORMAT.version == 2
 
 
 def damage(path: Path, column: str, bit: int) -> None:

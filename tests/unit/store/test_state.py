@@ -28,47 +28,47 @@ def state(path: Path) -> Iterator[State]:
 def test_epochs_are_kept_in_their_order(state: State, path: Path) -> None:
     names = ["ffff", "0000", "7777"]
     for name in names:
-        state.begin([EpochRow(name, "result")])
+        state.begin([EpochRow("result", name)])
     with closing(State(path)) as again:
-        assert again.epochs() == [EpochRow(name, "result", 0, None) for name in names]
+        assert again.epochs() == [EpochRow("result", name, 0, None) for name in names]
 
 
 def test_a_new_epoch_comes_last_even_when_older_ones_were_forgotten(state: State) -> None:
-    state.begin([EpochRow("a", "result"), EpochRow("b", "result")])
-    state.forget(["a"])
-    state.begin([EpochRow("c", "result")])
+    state.begin([EpochRow("result", "a"), EpochRow("result", "b")])
+    state.forget([("result", "a")])
+    state.begin([EpochRow("result", "c")])
     assert [row.epoch for row in state.epochs()] == ["b", "c"]
 
 
 def test_the_cursor_never_moves_back(state: State) -> None:
-    state.begin([EpochRow("a", "result")])
-    state.acknowledge("a", 10)
-    state.acknowledge("a", 4)
-    assert state.epochs() == [EpochRow("a", "result", 10, None)]
+    state.begin([EpochRow("result", "a")])
+    state.acknowledge("result", "a", 10)
+    state.acknowledge("result", "a", 4)
+    assert state.epochs() == [EpochRow("result", "a", 10, None)]
 
 
 def test_an_ended_epoch_knows_its_last(state: State) -> None:
-    state.begin([EpochRow("a", "result")])
-    state.end("a", 99)
-    assert state.epochs() == [EpochRow("a", "result", 0, 99)]
+    state.begin([EpochRow("result", "a")])
+    state.end({("result", "a"): 99})
+    assert state.epochs() == [EpochRow("result", "a", 0, 99)]
 
 
 def test_an_epoch_cannot_begin_twice(state: State) -> None:
-    state.begin([EpochRow("a", "result")])
+    state.begin([EpochRow("result", "a")])
     with pytest.raises(sqlite3.IntegrityError):
-        state.begin([EpochRow("a", "result")])
+        state.begin([EpochRow("result", "a")])
 
 
 def test_a_change_is_refused_while_another_program_holds_the_file(state: State, path: Path) -> None:
-    state.begin([EpochRow("a", "result")])
+    state.begin([EpochRow("result", "a")])
     with closing(sqlite3.connect(path, isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
         with pytest.raises(StoreBusy) as refused:
-            state.acknowledge("a", 1)
+            state.acknowledge("result", "a", 1)
         assert str(refused.value).startswith(f"write {path}: another program has locked it (SQLITE_BUSY)")
         assert refused.value.hint
         other.execute("ROLLBACK")
-    state.acknowledge("a", 1)
+    state.acknowledge("result", "a", 1)
 
 
 def test_a_damaged_file_is_refused_with_what_to_do(path: Path) -> None:

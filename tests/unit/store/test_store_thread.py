@@ -12,8 +12,8 @@ import pytest
 from agent.blocks import Position, unpack
 from agent.clock import SystemClock
 from agent.errors import FolderUnusable
-from agent.store.builder import StoreSettings
 from agent.store.reports import Acked, Committed, Leased, StoreFault, StoreRecovered
+from agent.store.settings import StoreSettings
 from agent.store.thread import Store
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ class Running:
         after: Position | None = None
         found: list[int] = []
         while True:
-            self.store.lease(after, 1000)
+            self.store.lease("result", after, 1000, 0)
             lease = self.next(Leased).lease
             if lease is None:
                 return found
@@ -67,19 +67,19 @@ def test_a_record_goes_in_is_leased_and_is_acknowledged(running: Running) -> Non
     committed = running.next(Committed)
     assert (committed.last, committed.count) == (2, 2)
     assert running.store.pending == 0
-    running.store.lease(None, 1000)
+    running.store.lease("result", None, 1000, 0)
     lease = running.next(Leased).lease
     assert [record["n"] for record in unpack(lease.blocks[0])[0]] == [1, 2]
     assert unpack(lease.blocks[0])[1] == {"p": {"captured": 2}}
-    running.store.ack(lease.epoch, 2)
-    assert running.next(Acked) == Acked(lease.epoch, 2, 2)
+    running.store.ack("result", lease.epoch, 2)
+    assert running.next(Acked) == Acked("result", lease.epoch, 2, 2)
 
 
 def test_reports_come_from_the_thread_of_the_store(tmp_path: Path) -> None:
     names: queue.SimpleQueue[str] = queue.SimpleQueue()
     store = Store(tmp_path, lambda _: names.put(threading.current_thread().name), clock=SystemClock())
     store.start()
-    store.lease(None, 1)
+    store.lease("result", None, 1, 0)
     assert names.get(timeout=10) == "store"
     store.close(5)
 
@@ -137,8 +137,9 @@ def test_a_store_that_was_not_started_closes(tmp_path: Path) -> None:
         store.status()
 
 
-def test_a_folder_that_cannot_be_opened_is_the_callers_news(tmp_path: Path) -> None:
-    (tmp_path / "state.db").write_bytes(b"\0garbage" * 2000)
+def test_a_folder_that_cannot_be_used_is_the_callers_news(tmp_path: Path) -> None:
+    with closing(sqlite3.connect(tmp_path / "state.db")) as theirs:
+        theirs.execute("CREATE TABLE photos (id)")
     store = Store(tmp_path, lambda _: None, clock=SystemClock())
     with pytest.raises(FolderUnusable):
         store.start()

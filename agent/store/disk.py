@@ -1,0 +1,232 @@
+"""The disk's side of the outbox: state.db, and the segments that earlier runs left."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from contextlib import ExitStack
+from typing import TYPE_CHECKING, get_args
+
+from agent.blocks import LossReason
+from agent.errors import FileDamaged, StoreBusy
+from agent.events import Event, emit
+from agent.store import repair
+from agent.store.chain import SegmentChain, SegmentName
+from agent.store.database import refusals, sync_folder, version_of
+from agent.store.queue import Epoch
+from agent.store.state import FORMAT, EpochRow, State
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from agent.blocks import Stream
+    from agent.store.queue import StreamQueue
+    from agent.store.settings import StoreSettings
+
+Queues = "Mapping[Stream, StreamQueue]"
+
+
+class Disk:
+    """state.db and the folder of segments.
+
+    Args:
+        folder: the data folder.
+        settings: the size of segments.
+
+    Attributes:
+        segments: where segment files are.
+    """
+
+    def __init__(self, folder: Path, settings: StoreSettings) -> None:
+        self._folder = folder
+        self._settings = settings
+        self.segments = folder / "segments"
+        self._state: State | None = None
+
+    @property
+    def open(self) -> bool:
+        """Whether it has been attached."""
+        return self._state is not None
+
+    def attach(self, epoch: str, queues: Mapping[Stream, StreamQueue]) -> int:
+        """Open what is there, and put the epochs of earlier runs before the live one.
+
+        Args:
+            epoch: the one that begins.
+            queues: the streams.
+
+        Returns:
+            For how many seconds the agent had run when the newest record on disk was made.
+
+        Raises:
+            StoreBusy: the disk refuses for now; nothing has changed.
+            FolderUnusable: a file is of another version, or not ours.
+        """
+        with refusals("open", self._folder):
+            if not self.segments.is_dir():
+                self.segments.mkdir(mode=0o700)
+                sync_folder(self._folder)
+            repair.finish(self.segments)
+        self._migrate()
+        with ExitStack() as undo:
+            state = self._open_state()
+            undo.callback(state.close)
+            older = self._reopen(state)
+            self._count(state, queues)
+            state.begin([EpochRow(stream, epoch) for stream in queues])
+            undo.pop_all()
+        self._state = state
+        powered_s = 0
+        for stream, queue in queues.items():
+            queue.adopt(older.get(stream, []))
+            powered_s = max(powered_s, *(self._age(one) for one in older.get(stream, [])), 0)
+        return powered_s
+
+    def note(self, queues: Mapping[Stream, StreamQueue]) -> None:
+        """Make known losses durable.
+
+        Raises:
+            StoreBusy: the disk refuses for now.
+        """
+        for queue in queues.values():
+            while queue.unnoted and self._state is not None:
+                epoch, loss = queue.unnoted[0]
+                self._state.lose(queue.stream, epoch, [loss])
+                del queue.unnoted[0]
+
+    def settle(self, queues: Mapping[Stream, StreamQueue]) -> None:
+        """Make losses and acknowledgements durable, then unlink what is delivered, and forget what is over.
+
+        Raises:
+            StoreBusy: the disk refuses for now.
+        """
+        if self._state is None:
+            return
+        self.note(queues)
+        for queue in queues.values():
+            for epoch in list(queue.epochs.values()):
+                if epoch.durable < epoch.acked:
+                    self._state.acknowledge(queue.stream, epoch.name, epoch.acked)
+                    epoch.durable = epoch.acked
+                epoch.chain.drop_upto(epoch.durable)
+                if epoch is not queue.live and epoch.chain.empty and epoch.durable >= epoch.chain.last:
+                    self._forget(queue, epoch)
+
+    def end(self, epoch: str, lasts: Mapping[Stream, int]) -> None:
+        """Note where the live epoch ends, if the disk lets us: then its last block cannot vanish unseen."""
+        if self._state is None:
+            return
+        try:
+            self._state.end({(stream, epoch): last for stream, last in lasts.items()})
+        except StoreBusy as error:
+            emit(Event.STORE_FAILED, "note the epoch's end", problem=error)
+
+    def close(self) -> None:
+        """Close the file. Idempotent."""
+        if self._state is not None:
+            self._state.close()
+            self._state = None
+
+    def _forget(self, queue: StreamQueue, epoch: Epoch) -> None:
+        with refusals("sync", self.segments):
+            sync_folder(self.segments)  # a file that came back would be taken for one never sent
+        if self._state is not None:
+            self._state.forget([(queue.stream, epoch.name)])
+        del queue.epochs[epoch.name]
+
+    def _migrate(self) -> None:
+        """Have files of an earlier release brought up, by a program of its own."""
+        path = self._folder / "state.db"
+        try:
+            found = version_of(path)
+        except FileDamaged:
+            return  # it is set aside in a moment
+        cut_off = (self._folder / "release-2").is_dir()
+        if not cut_off and (found is None or found >= FORMAT.version):
+            return
+        command = [sys.executable, "-m", "agent.store.migrate", str(self._folder)]
+        done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+        if done.returncode != 0:
+            problem = done.stderr.strip().rpartition("\n")[2] or f"it ended with {done.returncode}"
+            raise StoreBusy("migrate", str(self._folder), problem, "Free some space, then start again")
+        count = len(done.stdout.split())
+        emit(Event.STORE_MIGRATED, str(self._folder), before=found, after=FORMAT.version, files=count)
+
+    def _open_state(self) -> State:
+        """Open state.db; one that is damaged is set aside: what is on disk is sent again."""
+        path = self._folder / "state.db"
+        try:
+            return State(path)
+        except FileDamaged as error:
+            emit(Event.STATE_REBUILT, str(path), problem=error.problem)
+            with refusals("set aside", path):
+                repair.set_aside(path)
+        state = State(path)
+        state.add("state_rebuilt", 1)
+        return state
+
+    def _reopen(self, state: State) -> dict[Stream, list[Epoch]]:
+        """Take up what earlier runs left: end their epochs, forget the delivered ones."""
+        files = self._files()
+        rows = state.epochs()
+        known = {(row.stream, row.epoch) for row in rows}
+        # A state.db that was lost or restored knows too little: what is on disk is sent, perhaps again.
+        found = [EpochRow(*place) for place in files if place not in known]
+        state.begin(found)
+        losses = state.losses()
+        epochs: dict[Stream, list[Epoch]] = {}
+        ended: dict[tuple[Stream, str], int] = {}
+        done = []
+        for row in (*rows, *found):
+            place = (row.stream, row.epoch)
+            chain = SegmentChain(self.segments, row.stream, row.epoch, self._settings.segment_limit)
+            epoch = Epoch(row.epoch, chain, row.acked, row.acked, losses.get(place, []))
+            chain.load(files.get(place, ()), row.last, row.acked)
+            chain.last = max([chain.last, *(loss.last for loss in epoch.losses)])
+            self._finish_evictions(epoch)
+            if chain.last <= epoch.acked and chain.empty:
+                done.append(place)
+                continue
+            if row.last is None:
+                ended[place] = chain.last
+            epochs.setdefault(row.stream, []).append(epoch)
+        state.end(ended)
+        if done:
+            with refusals("sync", self.segments):
+                sync_folder(self.segments)
+            state.forget(done)
+        return epochs
+
+    @staticmethod
+    def _finish_evictions(epoch: Epoch) -> None:
+        """Unlink files whose records were noted as lost just before a crash."""
+        while (piece := epoch.chain.oldest(written=False)) is not None:
+            first = max(piece.first, epoch.acked + 1)
+            if epoch.unknown(first, piece.last) or not epoch.chain.evict(piece):
+                break
+
+    @staticmethod
+    def _age(epoch: Epoch) -> int:
+        """When the epoch's newest record was made, in seconds of powered time; 0 when nobody knows."""
+        newest = epoch.chain.newest()
+        times = epoch.chain.newest_times(newest) if newest else None
+        return times.powered_s if times else 0
+
+    @staticmethod
+    def _count(state: State, queues: Mapping[Stream, StreamQueue]) -> None:
+        """Go on counting losses where earlier runs stopped."""
+        counters = state.counters()
+        for stream, queue in queues.items():
+            for reason in get_args(LossReason):
+                queue.lost[reason] += counters.get(f"lost_{reason}_{stream}", 0)
+
+    def _files(self) -> dict[tuple[Stream, str], list[int]]:
+        """The first sequence numbers of the segment files of each stream and epoch, oldest epoch first."""
+        files: dict[tuple[Stream, str], list[int]] = {}
+        with refusals("list", self.segments):
+            paths = sorted(self.segments.iterdir(), key=lambda path: path.stat().st_mtime_ns)
+        for path in paths:
+            if (name := SegmentName.parse(path.name)) is not None:
+                files.setdefault((name.stream, name.epoch), []).append(name.first)
+        return files

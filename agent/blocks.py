@@ -12,7 +12,7 @@ A record's sequence number is the block's ``first`` plus its position; zlib's Ad
 from __future__ import annotations
 
 import zlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import orjson
@@ -128,6 +128,10 @@ class Lease:
     def last(self) -> int:
         """The last sequence number that is accounted for."""
         return self.blocks[-1].last if self.blocks else self.declared
+
+    def replaced(self, blocks: tuple[Block, ...], lost: tuple[Loss, ...] | None = None) -> Lease:
+        """The same with other blocks, of those that it covers, and other losses."""
+        return replace(self, blocks=blocks, lost=self.lost if lost is None else lost)
 
     @property
     def size(self) -> int:

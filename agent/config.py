@@ -111,6 +111,9 @@ class Mqtt(_Table):
     resend_s: float = Field(default=10.0, ge=1, le=3600)
     """Seconds without an acknowledgement after which waiting batches are sent again."""
 
+    max_bytes_per_s: int = Field(default=0, ge=0)
+    """The most bytes a second to send; 0 sends as fast as the link and the collector take it."""
+
     @model_validator(mode="after")
     def _tls_is_whole(self) -> Mqtt:
         if bool(self.cert_file) != bool(self.key_file):
@@ -121,6 +124,17 @@ class Mqtt(_Table):
 
     reconnect_max_s: float = Field(default=60.0, ge=1, le=3600)
     """The longest wait between two attempts to connect; the waits grow, with jitter."""
+
+
+class Trust(_Table):
+    """Who signs, and whose word counts. With a broker, either both keys are given, or `unsigned` is set."""
+
+    device_key: str = ""
+    """This device's private key, which signs what it sends; or the systemd credential `device-key`."""
+    collector_key: str = ""
+    """The collector's public key, which its acknowledgements must be signed with; or `collector-key`."""
+    unsigned: bool = False
+    """Neither sign nor check signatures: whoever reaches the broker can have undelivered results deleted."""
 
 
 class Store(_Table):
@@ -189,6 +203,7 @@ class Settings(BaseSettings):
     """The device profile; `auto` recognises the board."""
     device: Device = Device()
     mqtt: Mqtt | None = None
+    trust: Trust = Trust()
     store: Store = Store()
     control: Control = Control()
     deadlines: Deadlines | None = None

@@ -6,6 +6,7 @@ import logging
 import os
 import sys
 from enum import StrEnum
+from pathlib import Path  # noqa: TC003 - typer reads the annotations
 from typing import Annotated, NoReturn
 
 from agent import __version__
@@ -31,17 +32,33 @@ Prints a line when it is ready, and one when it has stopped; SIGTERM and SIGINT 
 
 \b
 examples:
-  edgectl collect --host broker.example --fleet demo --to sqlite:///fleet.db
-  edgectl collect --json >collector.ndjson
+  edgectl collect --keys keys --host broker.example --fleet demo --to sqlite:///fleet.db
+  edgectl collect --keys keys --json >collector.ndjson
   sqlite3 fleet.db "SELECT device, count(*) FROM results WHERE kind != 'ledger' GROUP BY 1"
 
 \b
 exit codes: 0 stopped, 1 failed, 2 usage, 78 an option must be changed first
 """
 
+_INIT = """\
+Make the keys of a fleet, and of its devices.
+
+The collector signs its acknowledgements: a device deletes nothing without one. Each device signs what it
+sends. Run it again to add devices: nothing that is there is ever written over. Prints which file goes where,
+and no key.
+
+\b
+examples:
+  edgectl init keys --device gate-1 --device gate-2
+  edgectl collect --keys keys --host broker.example
+
+\b
+exit codes: 0 done, 1 failed, 2 usage, 78 a name must be changed first
+"""
+
 app = typer.Typer(
-    help="Runs the fleet side of edge-agent: collects what the devices send.",
-    epilog="Start with: edgectl collect --help",
+    help="Runs the fleet side of edge-agent: makes its keys, and collects what the devices send.",
+    epilog="Start with: edgectl init keys --device gate-1",
     add_completion=False,
     no_args_is_help=True,
     rich_markup_mode=None,
@@ -74,6 +91,10 @@ def collect(
     ca_file: Annotated[str, typer.Option(help="The broker's certificate authority; switches TLS on.")] = "",
     cert_file: Annotated[str, typer.Option(help="Our certificate, for mutual TLS.")] = "",
     key_file: Annotated[str, typer.Option(help="Our private key, for mutual TLS.")] = "",
+    keys: Annotated[Path | None, typer.Option(help="The keys that edgectl init made.", metavar="DIR")] = None,
+    unsigned: Annotated[
+        bool, typer.Option("--unsigned", help="Take and send everything without signatures.")
+    ] = False,
     as_json: Annotated[
         bool, typer.Option("--json", help="One JSON object a line on standard output.")
     ] = False,
@@ -87,6 +108,10 @@ def collect(
     if (cert_file or key_file) and not (cert_file and key_file and (tls or ca_file)):
         hint = "Give --cert-file and --key-file together, with --tls or --ca-file"
         raise ConfigInvalid("collect", "--cert-file", "mutual TLS is only half there", hint)
+    if (keys is None) != unsigned:
+        problem = "the keys to check and sign with are missing" if keys is None else "it goes with --keys"
+        hint = "Make them with: edgectl init DIR. Then give --keys DIR. --unsigned does without"
+        raise ConfigInvalid("collect", "--keys" if keys is None else "--unsigned", problem, hint)
     options = Options(
         host=host,
         port=port,
@@ -100,8 +125,24 @@ def collect(
         cert_file=cert_file,
         key_file=key_file,
         as_json=as_json,
+        keys=keys,
     )
     Program(options).run()
+
+
+@app.command(help=_INIT)
+def init(
+    folder: Annotated[Path, typer.Argument(help="The folder of keys.", metavar="DIR")],
+    *,
+    device: Annotated[
+        list[str] | None, typer.Option(help="Make a key for this device, too; may be repeated.", metavar="ID")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="As a JSON object.")] = False,
+) -> None:
+    """Make keys."""
+    from agent.fleet import init as program
+
+    program.run(folder, device or [], as_json=as_json)
 
 
 @app.command()

@@ -141,7 +141,8 @@ def topics_made() -> Iterator[str]:
         if name[0] == "_" or function.__module__ != topics.__name__ or not wanted.keys() <= stand_ins.keys():
             continue
         made = function(**{each: stand_ins[each] for each in wanted})
-        yield made.replace("fleet0", "<fleet>").replace("device0", "<device>").replace("/+/", "/<device>/")
+        for one in made.values() if isinstance(made, dict) else made if isinstance(made, tuple) else [made]:
+            yield one.replace("fleet0", "<fleet>").replace("device0", "<device>").replace("/+/", "/<device>/")
 
 
 def test_every_topic_is_specified() -> None:

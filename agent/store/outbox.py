@@ -14,7 +14,7 @@ import secrets
 from typing import TYPE_CHECKING, Any
 
 from agent.blocks import STREAMS
-from agent.errors import DiskFull, FolderUnusable, StoreBusy
+from agent.errors import DiskFull, FileDamaged, FolderUnusable, StoreBusy
 from agent.events import Event, emit
 from agent.store.ballast import Ballast
 from agent.store.builder import BlockBuilder
@@ -58,7 +58,7 @@ class Outbox:
         self._disk = Disk(folder, self._settings)
         self._ballast = Ballast(folder, self._settings.ballast_bytes)
         self.queues: dict[Stream, StreamQueue] = {stream: self._queue(stream) for stream in STREAMS}
-        self._caps = Caps(self._settings, self._ballast, list(self.queues.values()), self._note)
+        self._caps = Caps(folder, self._settings, list(self.queues.values()), self._note)
         self.refusing = True
         """Whether the disk refuses: the outbox works in memory."""
         self._problem: StoreBusy | None = None
@@ -83,7 +83,7 @@ class Outbox:
                 raise
             powered_s = self._disk.attach(self.epoch, self.queues)
         for queue in self.queues.values():
-            queue.builder.powered_s = powered_s
+            queue.builder.add_age(powered_s)
         self._ballast.take()
         self.refusing = False
 
@@ -130,7 +130,6 @@ class Outbox:
                 room: the oldest of the least important is given up, and declared. Call again.
             FileDamaged: a segment is damaged. Likewise; the next call writes to another one.
         """
-        self.refusing = True
         try:
             self.attach()
             for queue in self.queues.values():
@@ -138,7 +137,8 @@ class Outbox:
                     self._flush(queue)
             self._caps.keep()
             self._note()
-        except StoreBusy:
+        except (StoreBusy, FileDamaged):
+            self.refusing = True
             for queue in self.queues.values():
                 queue.builder.close()
             self._caps.keep_memory()
@@ -219,7 +219,9 @@ class Outbox:
     def _queue(self, stream: Stream) -> StreamQueue:
         settings = self._settings
         intervals = {"alert": 0.0, "result": settings.commit_interval_s, "metric": settings.metric_interval_s}
-        chain = SegmentChain(self._disk.segments, stream, self.epoch, settings.segment_limit)
+        chain = SegmentChain(
+            self._disk.segments, stream, self.epoch, settings.segment_limit, settings.log_pages
+        )
         builder = BlockBuilder(self._clock, settings, interval_s=intervals[stream])
         return StreamQueue(stream, Epoch(self.epoch, chain), builder)
 
@@ -227,14 +229,21 @@ class Outbox:
         """Commit a stream; a full disk costs the ballast, and when memory fills up the oldest on disk."""
         for _ in range(_MOST_EVICTIONS):
             try:
-                queue.flush()
+                self._commit(queue)
             except DiskFull:
-                if not (
-                    self._ballast.give_up() or (self._caps.pressed and self._caps.evict("the disk is full"))
-                ):
+                if not (self._ballast.give_up() or self._make_room(queue)):
                     raise
             else:
                 return
+        self._commit(queue)
+
+    def _make_room(self, queue: StreamQueue) -> bool:
+        """On a full disk: evict something that is no more important than what has to be written."""
+        return self._caps.pressed and self._caps.evict("the disk is full", queue.stream)
+
+    def _commit(self, queue: StreamQueue) -> None:
+        if queue.skips:  # else a crash would make what was delivered from memory look lost
+            self._disk.settle(self.queues)
         queue.flush()
 
     def _note(self) -> None:

@@ -74,6 +74,8 @@ class Pipeline(_Table):
     """A file with one class name a line, over those of the model."""
     backend: Backend = Backend()
     """What runs the model: `kind` and that backend's options."""
+    priority: Literal["normal", "high"] = "normal"
+    """`high` makes its results alerts: stored at once, sent first, the last to go when the disk fills up."""
 
 
 class Device(_Table):

@@ -53,6 +53,7 @@ class Event(Enum):
     LINK_REFUSED = ("link.refused", logging.ERROR, True)
     MESSAGE_REFUSED = ("message.refused", logging.WARNING, True)
     BATCH_RESENT = ("batch.resent", logging.INFO, True)
+    CONTROL_FAILED = ("control.failed", logging.WARNING, True)
     CONTROL_LEFT = ("control.left", logging.WARNING)
     STORE_OPENED = ("store.opened", logging.INFO)
     STORE_FAILED = ("store.failed", logging.ERROR, True)

@@ -14,7 +14,7 @@ import secrets
 from typing import TYPE_CHECKING, Any
 
 from agent.blocks import STREAMS
-from agent.errors import DiskFull, FileDamaged, FolderUnusable, StoreBusy
+from agent.errors import DiskFull, FolderUnusable, StoreBusy
 from agent.events import Event, emit
 from agent.store.ballast import Ballast
 from agent.store.builder import BlockBuilder
@@ -26,7 +26,7 @@ from agent.store.settings import StoreSettings
 from agent.store.status import StoreStatus
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
     from agent.blocks import Lease, Position, Stream
@@ -46,12 +46,21 @@ class Outbox:
         folder: the data folder; ``state.db`` and ``segments/`` are made in it.
         clock: dates records and measures how long they wait.
         settings: how records are gathered and laid out.
+        take: makes sure that the folder is held, before anything in it is touched (``DataFolder.take``).
 
     Raises:
         FolderUnusable: a file in the folder is of another version, or not ours.
     """
 
-    def __init__(self, folder: Path, *, clock: Clock, settings: StoreSettings | None = None) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        clock: Clock,
+        settings: StoreSettings | None = None,
+        take: Callable[[], None] = lambda: None,
+    ) -> None:
+        self._take = take
         self._settings = (settings or StoreSettings()).fitted(_size_of_disk(folder))
         self._clock = clock
         self.epoch = secrets.token_hex(8)
@@ -76,6 +85,7 @@ class Outbox:
         """
         if self._disk.open:
             return
+        self._take()
         try:
             powered_s = self._disk.attach(self.epoch, self.queues)
         except DiskFull:
@@ -128,7 +138,8 @@ class Outbox:
         Raises:
             StoreBusy: the disk refuses for now. What is not committed stays in memory, as far as it has
                 room: the oldest of the least important is given up, and declared. Call again.
-            FileDamaged: a segment is damaged. Likewise; the next call writes to another one.
+            FolderUnusable: a segment is damaged: likewise, the next call writes to another one. Or another
+                agent has taken the folder meanwhile.
         """
         try:
             self.attach()
@@ -137,7 +148,7 @@ class Outbox:
                     self._flush(queue)
             self._caps.keep()
             self._note()
-        except (StoreBusy, FileDamaged):
+        except (StoreBusy, FolderUnusable):
             self.refusing = True
             for queue in self.queues.values():
                 queue.builder.close()

@@ -10,6 +10,8 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import cv2
+import numpy as np
 import pytest
 
 from agent.blocks import STREAMS
@@ -218,3 +220,39 @@ def test_an_ext4_that_turns_itself_read_only_costs_no_frame_and_nothing_that_was
         assert store["backlog"] >= gone["committed"] > 0
         assert last.end() == 0
     assert set(store["streams"]) == set(STREAMS)
+
+
+IMPATIENT = """
+from agent import supervisor
+from agent.cli.main import main
+supervisor._PENDING_HIGH, supervisor._PENDING_LOW = 40, 10
+main()
+"""
+
+
+def test_while_the_disk_is_away_a_recording_waits_and_a_camera_does_not(tmp_path: Path) -> None:
+    picture = tmp_path / "picture.png"
+    cv2.imwrite(str(picture), np.zeros((32, 32, 3), np.uint8))
+    tape = f'source = {{ kind = "images", paths = ["{picture}"], loop = true }}'
+    agent = RunningAgent(tmp_path, CAMERA, f'[[pipelines]]\nname = "tape"\nmodel = "glyphs"\n{tape}\n')
+    agent.program = [sys.executable, "-c", IMPATIENT]
+    agent.data.mkdir()
+    (agent.data / "segments").write_bytes(b"")  # no folder can be made there
+    with agent:
+        agent.until_inferred(40)
+        before = agent.status()["pipelines"]
+        begun = time.monotonic()
+        time.sleep(2)
+        after = agent.status()["pipelines"]
+        passed = time.monotonic() - begun
+        counts = [
+            b["ledger"]["inferred"] - a["ledger"]["inferred"] for a, b in zip(before, after, strict=True)
+        ]
+        assert (before[0]["name"], before[1]["name"]) == ("tape", "door")
+        assert counts[0] == 0
+        assert counts[1] > 0.9 * FPS * passed
+        assert after[1]["ledger"]["dropped"] == {}
+        (agent.data / "segments").unlink()
+        agent.until(lambda pipeline: pipeline["ledger"]["inferred"] > after[0]["ledger"]["inferred"] + 100)
+        assert agent.status()["store"]["mode"] == "disk"
+        assert agent.end() == 0

@@ -86,8 +86,8 @@ class Caps:
 
     def _over(self) -> bool:
         most = self._settings.max_bytes
-        room = max(most - beside(self._folder), most // 2)
-        return sum(queue.size() for queue in self._queues) > room
+        used = sum(queue.size() for queue in self._queues)
+        return used > most // 2 and used + beside(self._folder) > most
 
     def _in_memory(self) -> int:
         return sum(queue.in_memory() for queue in self._queues)

@@ -11,7 +11,7 @@ from agent.blocks import STREAMS, Loss
 from agent.errors import FileDamaged
 from agent.events import Event, emit
 from agent.store import repair
-from agent.store.database import refusals, remove_database
+from agent.store.database import LOG_PAGES, refusals, remove_database
 from agent.store.segment import Segment
 
 if TYPE_CHECKING:
@@ -64,17 +64,21 @@ class SegmentChain:
         stream: the stream that the epoch belongs to.
         epoch: 16 hex digits.
         segment_bytes: the size at which the next segment is begun.
+        log_pages: at how many pages the log beside the file being written is folded in.
 
     Attributes:
         last: the last sequence number that was committed.
         found_lost: what turned out to be gone; whoever has noted it empties the list.
     """
 
-    def __init__(self, folder: Path, stream: Stream, epoch: str, segment_bytes: int) -> None:
+    def __init__(
+        self, folder: Path, stream: Stream, epoch: str, segment_bytes: int, log_pages: int = LOG_PAGES
+    ) -> None:
         self._folder = folder
         self._stream = stream
         self._epoch = epoch
         self._segment_bytes = segment_bytes
+        self._log_pages = log_pages
         self._pieces: list[Piece] = []
         self._writer: Segment | None = None
         self.last = 0
@@ -262,7 +266,7 @@ class SegmentChain:
 
     def _roll(self, first: int) -> Segment:
         path = self._folder / str(SegmentName(self._stream, self._epoch, first))
-        segment = Segment.create(path)
+        segment = Segment.create(path, self._log_pages)
         self.close()
         self._writer = segment
         self._pieces.append(Piece(path, first, first - 1, 0))

@@ -157,12 +157,12 @@ class Disk:
         """Open state.db; one that is damaged is set aside: what is on disk is sent again."""
         path = self._folder / "state.db"
         try:
-            return State(path)
+            return State(path, self._settings.log_pages)
         except FileDamaged as error:
             emit(Event.STATE_REBUILT, str(path), problem=error.problem)
             with refusals("set aside", path):
                 repair.set_aside(path)
-        state = State(path)
+        state = State(path, self._settings.log_pages)
         state.add("state_rebuilt", 1)
         return state
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from agent.blocks import Loss
 from agent.errors import FileDamaged, FolderUnusable
-from agent.store.database import Format, open_database, refusals, transaction
+from agent.store.database import LOG_PAGES, Format, open_database, refusals, transaction
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -86,10 +86,10 @@ class State:
         FolderUnusable: the file is damaged, or of another version.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, log_pages: int = LOG_PAGES) -> None:
         self._path = path
         try:
-            self._db: sqlite3.Connection = open_database(path, FORMAT)
+            self._db: sqlite3.Connection = open_database(path, FORMAT, log_pages=log_pages)
         except FolderUnusable as error:
             if _is_ours(path):
                 raise self._damaged(error.problem) from error

@@ -18,9 +18,10 @@ _TWICE = """
         GROUP BY device, epoch, pipeline, frame HAVING n > 1
     )
 """
-_LEDGERS = "SELECT epoch, pipeline, counts FROM ledgers"
+_LEDGERS = "SELECT stream, epoch, pipeline, counts FROM ledgers"
 _RESULTS = """
-    SELECT epoch, pipeline, count(*) FROM results WHERE kind NOT IN ('ledger', 'failed') GROUP BY 1, 2
+    SELECT stream, epoch, pipeline, count(*) FROM results WHERE kind NOT IN ('ledger', 'failed')
+    GROUP BY 1, 2, 3
 """
 
 
@@ -56,14 +57,15 @@ def accounts(database: Path, committed: Mapping[tuple[str, str], int]) -> Accoun
 
 
 def _unbalanced(db: sqlite3.Connection) -> list[str]:
-    results = {(epoch, pipeline): count for epoch, pipeline, count in db.execute(_RESULTS)}
+    results = {tuple(place): count for *place, count in db.execute(_RESULTS)}
     found = []
-    for epoch, pipeline, text in db.execute(_LEDGERS):
+    for stream, epoch, pipeline, text in db.execute(_LEDGERS):
         counts = json.loads(text)
         ends = sum(counts["dropped"].values()) + sum(counts["failed"].values())
         settled = counts["inferred"] + counts["gated"] + counts["lost"] + ends + counts["in_flight"]
         if counts["captured"] != settled:
             found.append(f"{pipeline} of {epoch} does not balance: {text}")
-        if counts["inferred"] != results.get((epoch, pipeline), 0):
-            found.append(f"{pipeline} of {epoch}: {results.get((epoch, pipeline), 0)} are stored of {text}")
+        stored = results.get((stream, epoch, pipeline), 0)
+        if counts["inferred"] != stored:
+            found.append(f"{pipeline} of {epoch}: {stored} are stored of {text}")
     return found

@@ -66,10 +66,11 @@ PIPELINE = """\
 [[pipelines]]
 name = "{name}"
 model = "glyphs"
+priority = "{priority}"
 source = {{ kind = "synthetic", width = 48, height = 48, fps = {fps} }}
 """
-FPS = {"door": 400, "yard": 250}
-"""Two pipelines, each as fast as its worker goes or nearly so."""
+PIPELINES = (("door", "normal", 400), ("yard", "high", 100))
+"""Name, priority, frames/s: results of the second are alerts, and each is committed at once."""
 REACHED_S = 30.0
 READY_S = 30.0
 
@@ -92,7 +93,7 @@ class Point:
     starting: bool = False
 
 
-_LOG, _FILE = "*/segments/result-*.db-wal", "*/segments/result-*.db"
+_LOG, _FILE = "*/segments/[ar]*-*.db-wal", "*/segments/[ar]*-*.db"
 POINTS = (
     Point("agent", "a block's page written", "write", "after", _LOG, 40),
     Point("agent", "before a block's commit", "sync", "before", _LOG, 20),
@@ -169,7 +170,9 @@ class Scene:
     def __enter__(self) -> Self:
         self._broker.start()
         make_keys(self.folder / "keys", ["gate"])
-        pipelines = "".join(PIPELINE.format(name=name, fps=fps) for name, fps in FPS.items())
+        pipelines = "".join(
+            PIPELINE.format(name=name, priority=priority, fps=fps) for name, priority, fps in PIPELINES
+        )
         text = CONFIG.format(port=self._broker.port, folder=self.folder, control=self._control)
         (self.folder / "agent.toml").write_text(f"shutdown_drain_s = 60\n{text}{pipelines}")
         self._start_collector()

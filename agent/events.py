@@ -69,6 +69,7 @@ class Event(Enum):
     STATE_REBUILT = ("state.rebuilt", logging.ERROR)
     COLLECTOR_STARTED = ("collector.started", logging.INFO)
     COLLECTOR_STOPPED = ("collector.stopped", logging.INFO)
+    KEY_REFUSED = ("key.refused", logging.WARNING, True)
     BATCH_REFUSED = ("batch.refused", logging.WARNING, True)
 
 

@@ -57,6 +57,12 @@ class Signer:
             raise ValueError("it is not an Ed25519 key")  # noqa: TRY004 - the content is wrong, not the type
         return cls(key)
 
+    def public_pem(self) -> bytes:
+        """Give the public key that belongs to it (SubjectPublicKeyInfo)."""
+        from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+        return self._key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+
     def sign(self, kind: str, body: bytes) -> bytes:
         """Give the 64 bytes that prove that the key's owner has seen ``body`` as this kind."""
         return self._key.sign(encoded(kind, body))

@@ -8,27 +8,32 @@ DIR/devices/<id>.pub       proves that a batch is that device's
 
 from __future__ import annotations
 
+import fcntl
 import os
 import time
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from agent.errors import AgentError, ConfigInvalid
+from agent.events import Event, emit
 from agent.link.topics import is_name
-from agent.signing import Verifier, generate
+from agent.signing import generate
 from agent.trust import read_signer, read_verifier
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
-    from agent.signing import Signer
+    from agent.signing import Signer, Verifier
 
 COLLECTOR = "collector"
 DEVICES = "devices"
 _ABSENT_S = 10.0
 """How long a device without a key is believed to have none."""
-_MOST_KNOWN = 100_000
-_MOST_ABSENT = 10_000
+_KNOWN_S = 60.0
+"""How long a key is used before its file is read again: it may have been replaced or taken away."""
+_MOST_KNOWN = 10_000
+_NEW = ".new"
 
 
 class Keyring:
@@ -44,34 +49,34 @@ class Keyring:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self.signer: Signer = read_signer(folder / f"{COLLECTOR}.key", "--keys")
-        self._known: dict[str, Verifier] = {}
-        self._absent: dict[str, float] = {}
+        self._known: dict[str, tuple[Verifier | None, float]] = {}
 
     def verifier(self, device: str) -> Verifier | None:
         """The key of a device; None when there is none that can be used."""
-        if (found := self._known.get(device)) is not None:
-            return found
         now = time.monotonic()
-        if now < self._absent.get(device, 0.0) or not is_name(device):
-            return None
-        try:
-            found = read_verifier(self._folder / DEVICES / f"{device}.pub", "--keys")
-        except ConfigInvalid:
-            if len(self._absent) >= _MOST_ABSENT:  # names come from outside
-                self._absent.clear()
-            self._absent[device] = now + _ABSENT_S
-            return None
-        if len(self._known) >= _MOST_KNOWN:
+        found, until = self._known.get(device, (None, 0.0))
+        if now < until or not is_name(device):
+            return found
+        found = self._read(device)
+        if len(self._known) >= _MOST_KNOWN:  # names come from outside
             self._known.clear()
-        self._known[device] = found
+        self._known[device] = (found, now + (_KNOWN_S if found else _ABSENT_S))
         return found
+
+    def _read(self, device: str) -> Verifier | None:
+        path = self._folder / DEVICES / f"{device}.pub"
+        try:
+            return read_verifier(path, "--keys") if path.exists() else None
+        except (ConfigInvalid, OSError) as error:
+            emit(Event.KEY_REFUSED, device, problem=error)
+            return None
 
 
 def make_keys(folder: Path, devices: Sequence[str] = ()) -> list[Path]:
     """Make the keys that are not there yet; give the files that were made. Nothing is ever written over.
 
     Raises:
-        ConfigInvalid: a device's name is not allowed in a topic.
+        ConfigInvalid: a device's name is not allowed in a topic, or a private key that is there is none.
         AgentError: the folder cannot be written.
     """
     for device in devices:
@@ -81,32 +86,51 @@ def make_keys(folder: Path, devices: Sequence[str] = ()) -> list[Path]:
     made: list[Path] = []
     try:
         (folder / DEVICES).mkdir(mode=0o700, parents=True, exist_ok=True)
-        for stem in (folder / COLLECTOR, *(folder / DEVICES / device for device in devices)):
-            made += _make_pair(stem)
+        with _alone(folder):
+            for stem in (folder / COLLECTOR, *(folder / DEVICES / device for device in devices)):
+                made += _make_pair(stem)
     except OSError as error:
         problem = error.strerror or str(error)
         raise AgentError("make keys in", str(folder), problem, "Name a folder that you may write") from error
     return made
 
 
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """Wait until nobody else makes keys here, and take away what a kill has left half written."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        for left in (*folder.glob(f".*{_NEW}"), *(folder / DEVICES).glob(f".*{_NEW}")):
+            left.unlink()
+        yield
+    finally:
+        os.close(descriptor)
+
+
 def _make_pair(stem: Path) -> list[Path]:
-    """Make one pair: the public key first, so that a private one that is there always has its other half."""
+    """Make what is missing of one pair: the private key first, from which the public one follows."""
     private, public = stem.with_name(f"{stem.name}.key"), stem.with_name(f"{stem.name}.pub")
-    if private.exists() or (public.exists() and stem.parent.name == DEVICES):
-        return []  # a device's private key may have left for its device
-    private_pem, public_pem = generate()
-    _write(public, public_pem, 0o644)
-    _write(private, private_pem, 0o600)
-    return [private, public]
+    if public.exists():
+        return []  # the private key may have left for where it is used
+    made = [public]
+    if not private.exists():
+        _write(private, generate()[0], 0o600)
+        made.insert(0, private)
+    _write(public, read_signer(private, "key").public_pem(), 0o644)
+    return made
 
 
 def _write(path: Path, content: bytes, mode: int) -> None:
-    """Write a file that is there whole or not at all."""
-    new = path.with_name(f".{path.name}.{os.getpid()}")
-    descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
-    try:
-        os.write(descriptor, content)
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    """Write a file that is there whole or not at all, and durable before anything is made from it."""
+    new = path.with_name(f".{path.name}{_NEW}")
+    with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode), "wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
     new.rename(path)
+    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)

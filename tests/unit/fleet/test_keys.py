@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import stat
+import subprocess
+import sys
+import time
+from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 import pytest
 
 from agent.errors import ConfigInvalid
+from agent.events import Event, counters
 from agent.fleet import keys as module
 from agent.fleet.keys import Keyring, make_keys
-from agent.signing import Signer, Verifier
+from agent.signing import Signer, Verifier, generate
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -38,21 +43,61 @@ def test_keys_are_made_once_and_for_their_owner_alone(tmp_path: Path) -> None:
     assert contents(folder).items() >= before.items()
 
 
-def test_a_device_whose_private_key_has_left_keeps_its_identity(tmp_path: Path) -> None:
+@pytest.mark.parametrize("stem", ["collector", "devices/gate"])
+def test_a_private_key_that_has_left_for_where_it_is_used_is_not_made_anew(tmp_path: Path, stem: str) -> None:
     make_keys(tmp_path, ["gate"])
-    public = (tmp_path / "devices/gate.pub").read_bytes()
-    (tmp_path / "devices/gate.key").unlink()
+    public = (tmp_path / f"{stem}.pub").read_bytes()
+    (tmp_path / f"{stem}.key").unlink()
     assert make_keys(tmp_path, ["gate"]) == []
-    assert (tmp_path / "devices/gate.pub").read_bytes() == public
+    assert (tmp_path / f"{stem}.pub").read_bytes() == public
+    assert not (tmp_path / f"{stem}.key").exists()
 
 
-def test_what_a_kill_left_half_made_is_made_again(tmp_path: Path) -> None:
-    make_keys(tmp_path)
-    (tmp_path / "collector.key").unlink()  # the public half was written first
-    make_keys(tmp_path)
-    private, public = ((tmp_path / f"collector.{kind}").read_bytes() for kind in ("key", "pub"))
-    signed = Signer.from_pem(private).sign("x", b"y")
-    Verifier.from_pem(public).verify("x", b"y", signed)
+def test_a_public_key_that_is_missing_is_made_from_its_private_one(tmp_path: Path) -> None:
+    make_keys(tmp_path, ["gate"])
+    before = contents(tmp_path)
+    (tmp_path / "devices/gate.pub").unlink()
+    assert make_keys(tmp_path, ["gate"]) == [tmp_path / "devices/gate.pub"]
+    assert contents(tmp_path) == before
+
+
+def whole(folder: Path) -> None:
+    """Every pair fits together, and nothing else is there."""
+    for private in (folder / "collector.key", *(folder / "devices").glob("*.key")):
+        signed = Signer.from_pem(private.read_bytes()).sign("x", b"y")
+        Verifier.from_pem(private.with_suffix(".pub").read_bytes()).verify("x", b"y", signed)
+    assert {path.suffix for path in folder.rglob("*") if path.is_file()} == {".key", ".pub"}
+
+
+MAKE = "import sys, pathlib; from agent.fleet.keys import make_keys; print(flush=True)\n"
+MAKE += "make_keys(pathlib.Path(sys.argv[1]), [f'd{n}' for n in range(300)])"
+
+
+def started(folder: Path) -> subprocess.Popen[bytes]:
+    """Another process that makes keys; give it when it begins."""
+    made = subprocess.Popen([sys.executable, "-c", MAKE, str(folder)], stdout=subprocess.PIPE)
+    assert made.stdout is not None
+    made.stdout.readline()
+    return made
+
+
+def test_a_kill_at_any_moment_leaves_no_key_half_made(tmp_path: Path) -> None:
+    for wait_ms in (0, 3, 10, 30, 60):
+        with started(tmp_path) as made:
+            time.sleep(wait_ms / 1000)
+            made.kill()
+        kept = {name: key for name, key in contents(tmp_path).items() if name.endswith(".key")}
+        make_keys(tmp_path, ["d0"])
+        assert contents(tmp_path).items() >= kept.items()
+    assert not (tmp_path / "devices/d299.key").exists(), "the kills came too late to show anything"
+    make_keys(tmp_path, [f"d{number}" for number in range(300)])
+    whole(tmp_path)
+
+
+def test_two_who_make_keys_at_once_do_not_write_over_each_other(tmp_path: Path) -> None:
+    with started(tmp_path) as one, started(tmp_path) as other:
+        assert (one.wait(20), other.wait(20)) == (0, 0)
+    whole(tmp_path)
 
 
 def test_a_name_that_could_leave_the_folder_is_no_device(tmp_path: Path) -> None:
@@ -62,24 +107,54 @@ def test_a_name_that_could_leave_the_folder_is_no_device(tmp_path: Path) -> None
     assert Keyring(tmp_path).verifier("../collector") is None
 
 
-def test_a_device_that_is_added_later_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
+    found = SimpleNamespace(now=1000.0)
+    monkeypatch.setattr(module, "time", SimpleNamespace(monotonic=lambda: found.now))
+    return found
+
+
+def test_a_device_that_is_added_later_is_found(tmp_path: Path, clock: SimpleNamespace) -> None:
     make_keys(tmp_path)
     ring = Keyring(tmp_path)
     assert ring.verifier("gate") is None
     make_keys(tmp_path, ["gate"])
+    clock.now += 9
     assert ring.verifier("gate") is None  # believed for a while
-    monkeypatch.setattr(module, "_ABSENT_S", 0.0)
-    ring = Keyring(tmp_path)
-    assert ring.verifier("stranger") is None
+    clock.now += 2
     assert ring.verifier("gate") is ring.verifier("gate") is not None
 
 
+def test_a_key_that_is_taken_away_or_replaced_counts_no_longer(tmp_path: Path, clock: SimpleNamespace) -> None:
+    make_keys(tmp_path, ["gate"])
+    ring = Keyring(tmp_path)
+    before = ring.verifier("gate")
+    (tmp_path / "devices/gate.pub").write_bytes(generate()[1])
+    assert ring.verifier("gate") is before is not None
+    clock.now += 61
+    after = ring.verifier("gate")
+    assert after is not None
+    assert after.key_id != before.key_id
+    (tmp_path / "devices/gate.pub").unlink()
+    clock.now += 61
+    assert ring.verifier("gate") is None
+
+
+def test_a_key_that_cannot_be_used_is_told(tmp_path: Path) -> None:
+    make_keys(tmp_path, ["gate"])
+    (tmp_path / "devices/gate.pub").write_text("no key")
+    before = counters[Event.KEY_REFUSED.value]
+    assert Keyring(tmp_path).verifier("gate") is None
+    assert counters[Event.KEY_REFUSED.value] == before + 1
+
+
 def test_names_from_outside_cannot_fill_the_memory(tmp_path: Path) -> None:
-    make_keys(tmp_path)
+    make_keys(tmp_path, ["gate"])
     ring = Keyring(tmp_path)
     for number in range(12_000):
         ring.verifier(f"d{number}")
-    assert len(ring._absent) <= 10_000
+    assert len(ring._known) <= 10_000
+    assert ring.verifier("gate") is not None
 
 
 def test_without_the_collectors_key_there_is_no_keyring(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from agent.errors import FileDamaged, MessageInvalid, StoreBusy
 from agent.store import repair
 from agent.store.database import refusals
 from agent.store.inspect import look, look_at_state, segment_files
+from agent.store.rebuild import rebuilt
 from agent.store.state import EpochRow, State
 
 if TYPE_CHECKING:
@@ -126,12 +127,9 @@ def _sound_state(folder: Path, done: list[Finding]) -> State:
     try:
         return State(path)
     except FileDamaged as error:
-        with refusals("set aside", path):
-            repair.set_aside(path)
+        state = rebuilt(path, error)
         done.append(Finding(path.name, f"set aside, and made anew from the segments ({error.problem})"))
-    state = State(path)
-    state.add("state_rebuilt", 1)
-    return state
+        return state
 
 
 def _losses(

@@ -77,7 +77,8 @@ def test_a_row_has_the_columns_that_people_ask_for(folder: Path, capsys: pytest.
     [row] = lines(capsys.readouterr().out)
     expected = {
         "pipeline": "door", "kind": "detection", "label": "l1", "score": 0.5, "x": 0.2, "y": 0.1,
-        "width": 0.6, "height": 0.4, "count": 1, "frame": 5, "infer_ms": 1.5, "delivered": 0, "stream": "result", "seq": 3,
+        "width": 0.6, "height": 0.4, "count": 1, "frame": 5, "infer_ms": 1.5,
+        "delivered": 0, "stream": "result", "seq": 3,
     }  # fmt: skip
     assert {key: row[key] for key in expected} == expected
     assert row["time"] == written(row["wall_ns"])

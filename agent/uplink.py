@@ -21,9 +21,9 @@ from agent.store.reports import Buffered, Committed, Leased
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from agent.config import Mqtt
     from agent.plan import Plan
     from agent.store.thread import Store
+    from agent.tables import Mqtt
 
 _STALE_S = 60.0
 """An attempt to connect blocks the link's thread as long as name look-up, TCP and TLS take."""

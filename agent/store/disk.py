@@ -158,9 +158,9 @@ class Disk:
         """Open state.db; one that is damaged is set aside: what is on disk is sent again."""
         path = self._folder / "state.db"
         try:
-            return State(path)
+            return State(path, self._settings.log_pages)
         except FileDamaged as error:
-            return rebuilt(path, error)
+            return rebuilt(path, error, self._settings.log_pages)
 
     def _reopen(self, state: State) -> dict[Stream, list[Epoch]]:
         """Take up what earlier runs left: end their epochs, forget the delivered ones."""

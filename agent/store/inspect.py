@@ -178,7 +178,7 @@ def look_at_state(folder: Path) -> StateLook:
             version = db.execute("PRAGMA user_version").fetchone()[0]
             if version != FORMAT.version and version:
                 raise _of_another_version(path, version)
-            state = State(path, db)
+            state = State(path, reading=db)
             return StateLook(tuple(state.epochs()), state.losses(), state.counters())
     except FileNotFoundError:
         return StateLook(problem="it is not there")

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from agent.errors import AgentError
 from agent.events import Event, emit
 from agent.store import repair
-from agent.store.database import refusals
+from agent.store.database import LOG_PAGES, refusals
 from agent.store.inspect import read_only
 from agent.store.state import State, sealed
 
@@ -25,8 +25,13 @@ REBUILT, FLOORS_LOST = "state_rebuilt", "floors_lost"
 """Counters: how often state.db was made anew, and how often it is not certain that every floor came along."""
 
 
-def rebuilt(path: Path, error: FileDamaged) -> State:
+def rebuilt(path: Path, error: FileDamaged, log_pages: int = LOG_PAGES) -> State:
     """Set a damaged state.db aside and give a new one, with the floors and counters that can still be read.
+
+    Args:
+        path: the file.
+        error: what is wrong with it.
+        log_pages: pages at which SQLite folds the new one's log in.
 
     Raises:
         StoreBusy: the disk refuses for now.
@@ -36,7 +41,7 @@ def rebuilt(path: Path, error: FileDamaged) -> State:
     emit(Event.STATE_REBUILT, str(path), problem=error.problem, floors=len(floors), floors_certain=certain)
     with refusals("set aside", path):
         repair.set_aside(path)
-    state = State(path)
+    state = State(path, log_pages)
     for name, version in floors.items():
         state.raise_floor(name, version)
     known = state.counters()

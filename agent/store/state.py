@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from agent.blocks import Loss
 from agent.errors import FileDamaged, FolderUnusable
-from agent.store.database import Format, open_database, refusals, transaction
+from agent.store.database import LOG_PAGES, Format, open_database, refusals, transaction
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -83,6 +83,7 @@ class State:
 
     Args:
         path: the file.
+        log_pages: pages at which SQLite folds its log in.
         reading: a connection that only reads, for who looks into another's folder; the caller closes it.
 
     Raises:
@@ -90,14 +91,16 @@ class State:
         FolderUnusable: the file is damaged, or of another version.
     """
 
-    def __init__(self, path: Path, reading: sqlite3.Connection | None = None) -> None:
+    def __init__(
+        self, path: Path, log_pages: int = LOG_PAGES, *, reading: sqlite3.Connection | None = None
+    ) -> None:
         self._path = path
         if reading is not None:
             self._db = reading
             self._examine(mark=False)
             return
         try:
-            self._db = open_database(path, FORMAT)
+            self._db = open_database(path, FORMAT, log_pages=log_pages)
         except FolderUnusable as error:
             if _is_ours(path):
                 raise self._damaged(error.problem) from error

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from random import Random
 
 SOURCE = Path(__file__).with_name("write_trace.c")
@@ -147,7 +147,7 @@ class Disk:
             inside = "" if not op.path else f"{op.path.rstrip('/')}/"
             self._settle(lambda one: one.path.startswith(inside) and "/" not in one.path[len(inside) :])
 
-    def _settle(self, chosen) -> None:  # type: ignore[no-untyped-def]
+    def _settle(self, chosen: Callable[[Op], bool]) -> None:
         """Make the names' changes durable that are chosen, in their order."""
         left = []
         for op in self._unsynced:

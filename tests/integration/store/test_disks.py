@@ -20,7 +20,7 @@ import queue, resource, subprocess, sys, time
 from pathlib import Path
 from agent.blocks import Position, unpack
 from agent.clock import SystemClock
-from agent.errors import AgentError
+from agent.errors import FolderUnusable
 from agent.store.settings import StoreSettings
 from agent.store.folder import DataFolder
 from agent.store.reports import *
@@ -32,24 +32,13 @@ def mount(*options):
     subprocess.run(["mount", "-t", "tmpfs", "-o", *options, "tmpfs", folder], check=True)
 
 def fill():
-    with (folder / "filler").open("wb", buffering=0) as file:
-        try:
-            while True:
-                file.write(bytes(4096))
-        except OSError:
-            pass
-
-def refused():
-    try:
-        DataFolder(folder)
-    except AgentError as error:
-        print(error)
+    subprocess.run(["dd", "if=/dev/zero", f"of={folder}/filler", "bs=4k"], stderr=subprocess.DEVNULL)
 
 class Running:
-    def __init__(self):
+    def __init__(self, folder=folder, take=lambda: None, **more):
         self.said = queue.SimpleQueue()
-        settings = StoreSettings(commit_interval_s=0.02, block_results=8, segment_bytes=20_000)
-        self.store = Store(folder, self.said.put, clock=SystemClock(), settings=settings)
+        settings = StoreSettings(commit_interval_s=0.02, block_results=8, segment_bytes=20_000, **more)
+        self.store = Store(folder, self.said.put, clock=SystemClock(), settings=settings, take=take)
         self.store.start()
         self.n = 0
 
@@ -98,10 +87,72 @@ def run(program: str, folder: Path, *, namespace: bool) -> str:
 
 
 @pytest.mark.usefixtures("_namespaces")
-def test_a_read_only_folder_that_was_never_used_is_refused_with_what_to_do(tmp_path: Path) -> None:
-    said = run('mount("size=1m"); mount("remount,ro"); refused()', tmp_path, namespace=True)
-    assert said.startswith(f"use data folder {tmp_path}: ")
-    assert len(said.splitlines()) == 1
+def test_a_start_on_a_disk_where_no_folder_can_be_made_works_in_memory_and_locks_it_later(
+    tmp_path: Path,
+) -> None:
+    said = run(
+        """
+mount("size=2m")
+mount("remount,ro")
+below = folder / "agent" / "data"
+with DataFolder(below) as held:
+    print(held.problem.problem, held.intact, below.exists())
+    running = Running(below, take=held.take)
+    running.put(100)
+    running.next(Buffered)
+    print(running.drained() == list(range(1, 101)))
+    with DataFolder(below) as other:  # nobody has it yet
+        print(other.problem.problem)
+    mount("remount,rw")
+    running.next(StoreRecovered)
+    print(running.store.close(10), running.store.pending, held.intact)
+    try:
+        DataFolder(below)
+    except FolderUnusable as error:
+        print(error.problem.partition(" (")[0])
+running = Running(below)
+print(running.drained() == list(range(1, 101)))
+running.store.close(10)
+""",
+        tmp_path,
+        namespace=True,
+    ).splitlines()
+    assert said == [
+        "the file system is read-only True False",
+        "True",
+        "the file system is read-only",
+        "True 0 True",
+        "another agent holds it",
+        "True",
+    ]
+
+
+@pytest.mark.usefixtures("_namespaces")
+def test_who_comes_too_late_for_the_folder_goes_on_in_memory_within_its_bound(tmp_path: Path) -> None:
+    said = run(
+        """
+mount("size=2m")
+mount("remount,ro")
+below = folder / "data"
+late = DataFolder(below)
+running = Running(below, take=late.take, memory_bytes=10_000)
+mount("remount,rw")
+with DataFolder(below):
+    while "another agent holds it" not in running.next(StoreFault).error.problem:
+        pass
+    for _ in range(50):
+        running.put(100)
+        while running.store.queued:
+            time.sleep(0.01)
+    lost = running.store.status().streams["result"].lost
+    print(lost > 3000, [path.name for path in below.iterdir()])
+running.next(StoreRecovered)
+print(running.store.close(10), running.store.pending, late.intact)
+""",
+        tmp_path,
+        namespace=True,
+    ).splitlines()
+    assert said == ["True ['lock']", "True 0 True"]
 
 
 @pytest.mark.usefixtures("_namespaces")
@@ -117,7 +168,7 @@ with DataFolder(folder):
     print(running.store.close(10))
 mount("remount,ro")
 with DataFolder(folder) as held:
-    print(held.problem)
+    print(held.problem.problem)
     running = Running()
     print(type(running.next(StoreFault).error).__name__)
     running.n = 16
@@ -155,7 +206,7 @@ mount("size=256k")
 DataFolder(folder).close()
 fill()
 with DataFolder(folder) as held:
-    print(held.problem)
+    print(held.problem.problem)
     running = Running()
     running.put(100)
     running.next(Buffered)

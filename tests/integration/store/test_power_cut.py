@@ -38,8 +38,8 @@ from agent.store.settings import StoreSettings
 root, wrong = Path(sys.argv[1]), sys.argv[2]  # what to do wrong, or "cap"
 if wrong == "NORMAL":
     set_up = database._set_up
-    def careless(db, form):
-        set_up(db, form)
+    def careless(db, *more):
+        set_up(db, *more)
         db.execute("PRAGMA synchronous=NORMAL")
     database._set_up = careless
 marks = os.open(root / "marks", os.O_WRONLY | os.O_CREAT | os.O_APPEND)

@@ -23,11 +23,14 @@ from agent.store.segment import Segment, checksum, rows_of
 from agent.store.state import FORMAT, EpochRow, State
 
 if TYPE_CHECKING:
+    import os
     from collections.abc import Iterator, Mapping
 
     from agent.blocks import Block, Loss, Stream
 
 _OP = "look into"
+_MADE = "SELECT EXISTS (SELECT 1 FROM sqlite_schema) OR application_id FROM pragma_application_id"
+"""False for a file that was begun a moment ago, or just before a crash."""
 _MOST = 65536
 """Records in a block, at the most."""
 
@@ -79,17 +82,19 @@ def segment_files(folder: Path) -> list[SegmentFile]:
     for path in _listed(folder):
         if (name := SegmentName.parse(path.name)) is None:
             continue
-        try:
-            status = path.stat()
-            log = path.with_name(f"{path.name}-wal")
-            size = status.st_size + (log.stat().st_size if log.exists() else 0)
-        except FileNotFoundError:
-            continue
-        found.setdefault((name.stream, name.epoch), []).append(
-            (status.st_mtime_ns, SegmentFile(name, path, size))
-        )
+        if (status := _status(path)) is not None:
+            log = _status(path.with_name(f"{path.name}-wal"))
+            file = SegmentFile(name, path, status.st_size + (log.st_size if log else 0))
+            found.setdefault((name.stream, name.epoch), []).append((status.st_mtime_ns, file))
     ordered = sorted(found.values(), key=lambda files: min(when for when, _ in files))
     return [file for files in ordered for _, file in sorted(files, key=lambda one: one[1].name.first)]
+
+
+def _status(path: Path) -> os.stat_result | None:
+    try:
+        return path.stat()
+    except FileNotFoundError:
+        return None  # delivered, or given up, a moment ago
 
 
 def _listed(folder: Path) -> list[Path]:
@@ -115,6 +120,8 @@ def look(file: SegmentFile) -> Look | None:
     blocks: tuple[Block, ...] = ()
     try:
         with read_only(file.path) as db:
+            if not db.execute(_MADE).fetchone()[0]:
+                return Look((), (), damaged=False, problem="")
             rows = list(rows_of(db))
             blocks = tuple(block for block, crc in rows if checksum(block) == crc)
             damaged = len(blocks) < len(rows) or len(rows) < _rows(db)

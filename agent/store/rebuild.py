@@ -28,6 +28,11 @@ REBUILT, FLOORS_LOST = "state_rebuilt", "floors_lost"
 def rebuilt(path: Path, error: FileDamaged, log_pages: int = LOG_PAGES) -> State:
     """Set a damaged state.db aside and give a new one, with the floors and counters that can still be read.
 
+    Args:
+        path: the file.
+        error: what is wrong with it.
+        log_pages: pages at which SQLite folds the new one's log in.
+
     Raises:
         StoreBusy: the disk refuses for now.
     """

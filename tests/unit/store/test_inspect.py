@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from agent.errors import FolderUnusable
-from agent.store.inspect import count, edge_times, look, look_at_state, segment_files
+from agent.store.inspect import Look, count, edge_times, look, look_at_state, segment_files
 from agent.store.settings import StoreSettings
 from tests.simulators.clocks import ManualClock
 from tests.simulators.outboxes import acknowledge, fill, opened
@@ -101,6 +101,14 @@ def test_a_file_that_is_no_database_is_a_problem_and_no_crash(tmp_path: Path) ->
     assert seen.blocks == ()
     assert "damaged" in seen.problem
     assert edge_times(file) == (None, None)
+
+
+def test_a_file_that_was_begun_a_moment_ago_is_empty_and_not_damaged(tmp_path: Path) -> None:
+    with closing(opened(tmp_path)) as outbox:
+        fill(outbox, 1)
+    [file] = segment_files(tmp_path)
+    file.path.write_bytes(b"")
+    assert look(file) == Look((), (), damaged=False, problem="")
 
 
 def test_the_times_at_both_ends_of_a_segment_are_told(tmp_path: Path) -> None:

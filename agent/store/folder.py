@@ -9,10 +9,10 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
-from contextlib import suppress
 from typing import TYPE_CHECKING, Self
 
 from agent.errors import DiskFull, FolderUnusable, StoreBusy
+from agent.events import Event, emit
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -142,9 +142,11 @@ def _hold(path: Path, lock: int) -> None:
             "Stop that agent, or set store.path to another folder",
         ) from error
     if fcntl.fcntl(lock, fcntl.F_GETFL) & os.O_ACCMODE != os.O_RDONLY:
-        with suppress(OSError):  # on a full disk the lock does without the pid, which is for people
+        try:
             os.ftruncate(lock, 0)
             os.pwrite(lock, f"{os.getpid()}\n".encode(), 0)
+        except OSError as error:  # the pid is for people; the lock holds without it
+            emit(Event.STORE_FAILED, f"write {path / 'lock'}", problem=error.strerror)
 
 
 def _prove_writable(path: Path) -> None:

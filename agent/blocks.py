@@ -12,7 +12,7 @@ A record's sequence number is the block's ``first`` plus its position; zlib's Ad
 from __future__ import annotations
 
 import zlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import orjson
@@ -26,9 +26,10 @@ Stream = Literal["alert", "result", "metric"]
 STREAMS: tuple[Stream, ...] = ("alert", "result", "metric")
 """What is kept and sent apart, the most important first: when the disk fills, the last one goes first."""
 
-LossReason = Literal["evicted", "damaged", "missing", "oversized", "unwritten"]
+LossReason = Literal["evicted", "damaged", "missing", "oversized", "unwritten", "purged"]
 """Why records that had a sequence number are gone: a cap took them; their block or file was damaged; their
-file vanished; no broker takes so large a record; the disk refused them until memory was full."""
+file vanished; no broker takes so large a record; the disk refused them until memory was full; somebody had
+them deleted."""
 
 MAX_UNPACKED = 8 << 20
 """The most bytes that a block may unpack to: a peer's block is not trusted."""
@@ -128,6 +129,10 @@ class Lease:
     def last(self) -> int:
         """The last sequence number that is accounted for."""
         return self.blocks[-1].last if self.blocks else self.declared
+
+    def replaced(self, blocks: tuple[Block, ...], lost: tuple[Loss, ...] | None = None) -> Lease:
+        """The same with other blocks, of those that it covers, and other losses."""
+        return replace(self, blocks=blocks, lost=self.lost if lost is None else lost)
 
     @property
     def size(self) -> int:

@@ -1,87 +1,57 @@
 """From the store to the collector: leases go out as batches, acknowledgements come back. No I/O of its own.
 
-One ``Delivery`` serves one stream. It is driven by events, all in the supervisor's main thread: the store's
+Four lanes share one link, the most urgent first: alerts; the live results, which are committed while the link
+is up; the backlog of results, oldest first; metrics. So what happens now is known upstream within a second,
+though a million results wait. All is driven by events in the supervisor's main thread: the store's
 (``on_committed``, ``on_leased``), the link's, and a ``tick`` about once a second. The store answers a lease
-later; at most one is asked for at a time.
+later; a lane asks for one at a time.
 """
 
 from __future__ import annotations
 
 from collections import OrderedDict
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, TypeVar
 
 from agent.blocks import Position
-from agent.errors import LinkLost, MessageInvalid
+from agent.errors import MessageInvalid
 from agent.events import Event, emit
-from agent.link import ack, batch
-from agent.link.window import Window
+from agent.link import ack
+from agent.link.delays import Delays
+from agent.link.lane import Lane
+from agent.link.seams import DeliveryStatus
+from agent.link.sender import Sender
+from agent.link.window import MAX_BATCHES, Window
 
 if TYPE_CHECKING:
-    from agent.blocks import Lease, Stream
-    from agent.link.settings import LinkMessage, LinkPublished, LinkUp
+    from collections.abc import Mapping, Sequence
 
-BATCH_BYTES = 96 << 10
-"""Bytes of blocks that go into one batch; a single larger block makes a larger batch."""
-_HEADER_BYTES = 4 << 10
-"""Set aside for topic and header when a broker's limit is small."""
+    from agent.blocks import Lease, Stream
+    from agent.link.seams import Outbox, Uplink
+    from agent.link.settings import LinkMessage, LinkPublished, LinkUp
+    from agent.signing import Signer, Verifier
+    from agent.store.reports import Committed, Leased
+
+_T = TypeVar("_T")
 _EPOCHS = 256
 """Epochs whose last acknowledgement is remembered."""
 _RECHECK_S = 10.0
 """How long to believe that the store has nothing: it also says so when it cannot read for now."""
 _PATIENCE = 6
 """How many times longer to wait for an acknowledgement while the broker itself has not confirmed."""
-
-
-class Outbox(Protocol):
-    """What the delivery needs of the store. Both return at once; they are carried out in this order."""
-
-    def lease(self, stream: Stream, after: Position | None, max_bytes: int, token: int) -> None:
-        """Ask for blocks after ``after``, or after what is acknowledged; at least one, else ``max_bytes``.
-
-        The answer comes as an event and is passed to ``Delivery.on_leased``.
-        """
-
-    def ack(self, stream: Stream, epoch: str, upto: int) -> None:
-        """All records of ``epoch`` up to ``upto`` are stored by the collector. Unknown epochs do no harm."""
-
-
-class Uplink(Protocol):
-    """What the delivery needs of the link."""
-
-    def publish(self, topic: str, payload: bytes, *, qos: int = 1, retain: bool = False) -> int:
-        """Queue a message and give its token; raises LinkLost or MessageInvalid."""
-
-    def reconnect(self, problem: str) -> None:
-        """Drop a connection that does not do its work, and connect again."""
-
-
-@dataclass(frozen=True, slots=True)
-class DeliveryStatus:
-    """Counts since the start.
-
-    Attributes:
-        sent: batches published, those that were sent again included.
-        resent: batches published again.
-        in_flight: batches on their way now.
-        acked: the collector's last acknowledgement that was news.
-        blocked: a block is larger than what the broker takes: nothing moves until that changes.
-    """
-
-    sent: int
-    resent: int
-    in_flight: int
-    acked: Position | None
-    blocked: bool
+_SILENT_S = 300.0
+"""A collector that has not acknowledged anything for so long, while batches wait, is said to be away."""
 
 
 class Delivery:
-    """Keeps the window full while the link is up, and sends again what stays unanswered.
+    """Keeps the lanes' windows full while the link is up, and sends again what stays unanswered.
 
     Args:
-        results_topic: where batches go.
+        topics: where batches of each stream go.
         ack_topic: where the collector's acknowledgements come from.
-        window: a fresh one.
+        signer: signs batches; None sends them unsigned.
+        verifier: the collector's key; None takes acknowledgements unproven.
+        bytes_per_s: the most to send; 0: no cap.
+        resend_s: seconds without an acknowledgement after which batches are sent again.
     """
 
     def __init__(
@@ -90,95 +60,127 @@ class Delivery:
         link: Uplink,
         *,
         device: str,
-        stream: Stream,
-        results_topic: str,
+        topics: Mapping[Stream, str],
         ack_topic: str,
-        window: Window | None = None,
+        signer: Signer | None = None,
+        verifier: Verifier | None = None,
+        bytes_per_s: int = 0,
+        resend_s: float = 10.0,
     ) -> None:
         self._store = store
         self._link = link
         self._device = device
-        self._stream = stream
-        self._results_topic = results_topic
+        self._topics = topics
         self._ack_topic = ack_topic
-        self._window = Window() if window is None else window
-        self._batch_bytes = 0
+        self._verifier = verifier
+        self._sender = Sender(
+            link, device=device, topics=topics, lose=store.lose, signer=signer, bytes_per_s=bytes_per_s
+        )
+        self._alert = Lane("alert", Window(resend_s=resend_s))
+        self._live = Lane("result", Window(resend_s=resend_s))
+        self._backlog = Lane("result", Window(resend_s=resend_s), share=6)
+        self._metric = Lane("metric", Window(resend_s=resend_s), share=1)
+        self._lanes = (self._alert, self._live, self._backlog, self._metric)
+        self._committed: Position | None = None
+        self._limit = MAX_BATCHES
         self._online = False
-        self._asked = False
-        self._stale = False
-        self._dry_until = 0.0
-        self._blocked = False
-        self._unconfirmed: set[int] = set()
-        self._acked: OrderedDict[str, int] = OrderedDict()
-        self._furthest: OrderedDict[str, int] = OrderedDict()
+        self._token = 0
+        self._acked: OrderedDict[tuple[Stream, str], int] = OrderedDict()
+        self._have: OrderedDict[tuple[Stream, str], Sequence[tuple[int, int]]] = OrderedDict()
+        self._delays = Delays()
         self._last_ack: Position | None = None
-        self._sent = 0
-        self._resent = 0
+        self._heard = 0.0
+        self._silent = False
 
     @property
     def status(self) -> DeliveryStatus:
         """Where it stands."""
-        return DeliveryStatus(self._sent, self._resent, len(self._window), self._last_ack, self._blocked)
+        in_flight = sum(len(lane.window) for lane in self._lanes)
+        sender = self._sender
+        return DeliveryStatus(
+            sent=sender.sent,
+            resent=sender.resent,
+            in_flight=in_flight,
+            acked=self._last_ack,
+            blocked=sender.blocked,
+            silent=self._silent,
+            live_p95_ms=self._delays.p95_ms,
+        )
 
     def on_link_up(self, up: LinkUp, now: float) -> None:
         """The link is up: begin again after what is acknowledged."""
         self._online = True
-        self._blocked = False
-        self._unconfirmed.clear()
-        self._window.resize(up.receive_max)
-        self._batch_bytes = max(1, min(BATCH_BYTES, up.max_packet - _HEADER_BYTES))
+        self._heard = now
+        self._sender.begin(up.max_packet)
+        self._limit = max(1, min(MAX_BATCHES, up.receive_max))
+        for lane in self._lanes:
+            lane.window.resize(lane.limit(self._limit))
         self._restart()
         self._pump(now)
 
     def on_link_down(self) -> None:
         """The link is down: what was on its way may be lost."""
         self._online = False
-        self._unconfirmed.clear()
+        self._sender.begin(0)
         self._restart()
 
     def on_published(self, published: LinkPublished, now: float) -> None:
         """The broker has taken over a message: the link does move."""
-        if published.token in self._unconfirmed:
-            self._unconfirmed.discard(published.token)
-            self._window.progressed(now)
+        if published.token in self._sender.unconfirmed:
+            self._sender.unconfirmed.discard(published.token)
+            for lane in self._lanes:
+                lane.window.progressed(now)
 
     def on_message(self, message: LinkMessage, now: float) -> None:
         """Take an acknowledgement; messages of other topics are not ours."""
         if message.topic != self._ack_topic:
             return
         try:
-            document = ack.decode(message.payload, None)
+            document = ack.decode(message.payload, self._verifier)
         except MessageInvalid as error:
             emit(Event.MESSAGE_REFUSED, message.topic, problem=error)
             return
         if document.device != self._device:
             emit(Event.MESSAGE_REFUSED, message.topic, problem=f"it acknowledges {document.device!r}")
             return
-        epochs = document.streams.get(self._stream, {})
-        moved = [self._take(epoch, stored.upto, now) for epoch, stored in epochs.items()]
+        self._heard, self._silent = now, False
+        moved = [
+            self._take(stream, epoch, stored.upto, stored.have, now)
+            for stream in self._topics
+            for epoch, stored in document.streams.get(stream, {}).items()
+        ]
         if not any(moved):
-            self._window.hurry()
+            for lane in self._lanes:
+                lane.window.hurry()
         # A retained message is old: it asked before this connection began.
-        if document.again and not message.retain and self._online and len(self._window):
-            emit(Event.BATCH_RESENT, self._stream, count=self._restart(), reason="the collector asks for it")
+        if document.again and not message.retain and self._online:
+            self._send_again("the collector asks for it")
         self._pump(now)
 
-    def on_committed(self, now: float) -> None:
-        """The store has new records."""
-        self._dry_until = now
+    def on_committed(self, committed: Committed | None, now: float) -> None:
+        """The store has new records; None: some wait in its memory."""
+        if committed is not None and committed.stream == "result":
+            self._delays.committed(committed.epoch, committed.last, now)
+            if self._committed is None:  # what came before is the backlog
+                split = Position(committed.epoch, committed.last - committed.count)
+                self._live.restart(split)
+                self._backlog.end = split
+            self._committed = Position(committed.epoch, committed.last)
+        for lane in self._lanes:
+            lane.dry_until = min(lane.dry_until, now)
         self._pump(now)
 
-    def on_leased(self, lease: Lease | None, now: float) -> None:
-        """The store's answer; None: there is nothing to send."""
-        self._asked = False
-        if self._stale:
-            self._stale = False
-        elif lease is None:
-            self._dry_until = now + _RECHECK_S
-        elif self._online and self._send(lease):
-            self._sent += 1
-            self._window.sent(lease, now)
-        else:
+    def on_leased(self, leased: Leased, now: float) -> None:
+        """The store's answer; one that nobody waits for any more is dropped."""
+        lane = next((lane for lane in self._lanes if lane.asked == leased.token), None)
+        if lane is None:
+            return
+        lane.asked = 0
+        if leased.lease is None:
+            lane.dry_until = now + _RECHECK_S
+        elif (lease := lane.trimmed(leased.lease)) is None or self._passed_over(lane, lease, now):
+            pass
+        elif not self._sender.send(lane, lease, now):
             return  # the next tick, or the link, asks again
         self._pump(now)
 
@@ -186,57 +188,81 @@ class Delivery:
         """Look after batches that nobody answers."""
         if not self._online:
             return
-        patience = _PATIENCE if self._unconfirmed else 1
-        if self._window.overdue(now, patience):
-            if self._unconfirmed:
+        patience = _PATIENCE if self._sender.unconfirmed else 1
+        if any(lane.window.overdue(now, patience) for lane in self._lanes):
+            if self._sender.unconfirmed:
                 self._link.reconnect("the broker confirms nothing")
-            self._window.narrow()
-            emit(Event.BATCH_RESENT, self._stream, count=self._restart(), reason="no acknowledgement")
+            for lane in self._lanes:
+                lane.window.narrow()
+            self._send_again("no acknowledgement")
+        waits = any(len(lane.window) for lane in self._lanes)
+        if waits and now - self._heard > _SILENT_S and not self._silent:
+            self._silent = True
+            emit(Event.COLLECTOR_SILENT, self._ack_topic, seconds=round(now - self._heard))
         self._pump(now)
 
-    def _take(self, epoch: str, upto: int, now: float) -> bool:
-        """Take one epoch's acknowledgement; say whether it moved the window."""
-        moved = self._window.acknowledged(epoch, upto, now)
-        # What moves the window is passed on although it is known: the store may have had to refuse it once.
-        if moved or upto > self._acked.get(epoch, 0):
-            _remember(self._acked, epoch, upto)
+    def _take(
+        self, stream: Stream, epoch: str, upto: int, have: Sequence[tuple[int, int]], now: float
+    ) -> bool:
+        """Take one epoch's acknowledgement; say whether it moved a window."""
+        place = (stream, epoch)
+        _remember(self._have, place, have)
+        lanes = [lane for lane in self._lanes if lane.stream == stream]
+        moved = any([lane.acknowledged(epoch, upto, have, now) for lane in lanes])  # noqa: C419 - all of them
+        if stream == "result":
+            self._delays.acked(epoch, upto, have, now)
+        if upto > self._acked.get(place, 0):
+            _remember(self._acked, place, upto)
             self._last_ack = Position(epoch, upto)
-            self._store.ack(self._stream, epoch, upto)
+            self._store.ack(stream, epoch, upto)
         return moved
 
+    def _send_again(self, reason: str) -> None:
+        if (count := self._restart()) or self._behind():
+            emit(Event.BATCH_RESENT, self._device, count=count, reason=reason)
+
+    def _behind(self) -> bool:
+        """Whether results below the live ones are not acknowledged."""
+        place = self._committed
+        return place is not None and self._acked.get(("result", place.epoch), 0) < place.seq
+
     def _restart(self) -> int:
-        """Begin again after what is acknowledged; a lease that is asked for no longer fits."""
-        self._stale = self._asked
-        self._dry_until = 0.0
-        return self._window.reset()
+        """Begin again after what is acknowledged: all that is committed by now is backlog."""
+        split = self._committed
+        count = self._backlog.restart(end=split) + self._live.restart(split)
+        self._live.drained = split is None
+        return count + self._alert.restart() + self._metric.restart()
 
     def _pump(self, now: float) -> None:
-        """Ask for a lease if there is room for it and reason to."""
-        wanted = self._online and not (self._asked or self._blocked) and now >= self._dry_until
-        if wanted and (room := self._window.room):
-            self._asked = True
-            self._store.lease(self._stream, self._window.next_after(), min(room, self._batch_bytes), 0)
+        """Ask for leases where there is room for them and reason to."""
+        for lane in self._lanes:
+            if not self._online or self._sender.blocked or not lane.wants(now):
+                continue
+            if lane is not self._alert and not self._sender.throttle.open(now):
+                continue
+            pending = sum(len(one.window) + bool(one.asked) for one in self._lanes)
+            if pending < self._limit and (room := lane.room()):
+                self._token += 1
+                lane.asked = self._token
+                after = lane.after(self._skippable(lane))
+                self._store.lease(lane.stream, after, min(room, self._sender.batch_bytes), self._token)
 
-    def _send(self, lease: Lease) -> bool:
-        """Publish a batch; False when that must wait."""
-        payload = batch.encode(self._device, lease)
-        try:
-            self._unconfirmed.add(self._link.publish(self._results_topic, payload))
-        except LinkLost:
+    def _passed_over(self, lane: Lane, lease: Lease, now: float) -> bool:
+        """Whether the collector has all of it already: then it only moves the lane on."""
+        have = self._have.get((lease.stream, lease.epoch), ())
+        if lease.lost or not any(a <= lease.first and lease.last <= b for a, b in have):
             return False
-        except MessageInvalid as error:
-            self._blocked = True
-            emit(Event.BATCH_REFUSED, self._stream, problem=error)
-            return False
-        if lease.last <= self._furthest.get(lease.epoch, 0):
-            self._resent += 1
-        else:
-            _remember(self._furthest, lease.epoch, lease.last)
+        lane.window.sent(lease, now)
+        lane.acknowledged(lease.epoch, 0, have, now)
         return True
 
+    def _skippable(self, lane: Lane) -> Sequence[tuple[int, int]]:
+        place = lane.window.next_after() or lane.begin
+        return self._have.get((lane.stream, place.epoch), ()) if place else ()
 
-def _remember(table: OrderedDict[str, int], epoch: str, seq: int) -> None:
-    table[epoch] = seq
-    table.move_to_end(epoch)
+
+def _remember(table: OrderedDict[tuple[Stream, str], _T], place: tuple[Stream, str], value: _T) -> None:
+    table[place] = value
+    table.move_to_end(place)
     if len(table) > _EPOCHS:
         table.popitem(last=False)

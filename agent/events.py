@@ -52,6 +52,8 @@ class Event(Enum):
     LINK_LOST = ("link.lost", logging.WARNING, True)
     LINK_REFUSED = ("link.refused", logging.ERROR, True)
     MESSAGE_REFUSED = ("message.refused", logging.WARNING, True)
+    RECORD_OVERSIZED = ("record.oversized", logging.WARNING, True)
+    COLLECTOR_SILENT = ("collector.silent", logging.WARNING, True)
     BATCH_RESENT = ("batch.resent", logging.INFO, True)
     CONTROL_FAILED = ("control.failed", logging.WARNING, True)
     CONTROL_LEFT = ("control.left", logging.WARNING)

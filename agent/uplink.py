@@ -8,25 +8,23 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from agent import __version__
+from agent import __version__, trust
 from agent.delivery import Delivery
 from agent.errors import ConfigInvalid, LinkLost
 from agent.events import Event, emit
 from agent.link import topics
+from agent.link.intake import Intake
 from agent.link.mqtt import Link
 from agent.link.settings import LinkDown, LinkMessage, LinkPublished, LinkSettings, LinkUp, Message
-from agent.link.window import Window
 from agent.store.reports import Buffered, Committed, Leased
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from agent.blocks import Stream
-    from agent.config import Mqtt
     from agent.plan import Plan
     from agent.store.thread import Store
+    from agent.tables import Mqtt
 
-_STREAM: Stream = "result"
 _STALE_S = 60.0
 """An attempt to connect blocks the link's thread as long as name look-up, TCP and TLS take."""
 _FAREWELL_S = 2.0
@@ -49,10 +47,13 @@ class Uplink:
         ack_topic = topics.down_ack(mqtt.fleet, plan.device)
         self._state_topic = topics.up_state(mqtt.fleet, plan.device)
         settings = link_settings(mqtt, plan.device, plan.folder)
+        keys = trust.load(plan.settings.trust, plan.folder)
+        self._signed = keys.signed
         self._broker = settings.broker
+        self._intake = Intake(post, [ack_topic])
         self._link = Link(
             settings,
-            post=post,
+            post=self._intake.post,
             subscriptions=((ack_topic, 1),),
             birth=self._state(online=True),
             will=self._state(online=False),
@@ -61,10 +62,12 @@ class Uplink:
             store,
             self._link,
             device=plan.device,
-            stream=_STREAM,
-            results_topic=topics.up_results(mqtt.fleet, plan.device),
+            topics=topics.up_batches(mqtt.fleet, plan.device),
             ack_topic=ack_topic,
-            window=Window(resend_s=mqtt.resend_s),
+            signer=keys.signer,
+            verifier=keys.verifier,
+            bytes_per_s=mqtt.max_bytes_per_s,
+            resend_s=mqtt.resend_s,
         )
         self._protocol = ""
         self._problem = ""
@@ -86,15 +89,16 @@ class Uplink:
                 self._problem = event.reason
                 self._delivery.on_link_down()
             case LinkMessage():
+                self._intake.taken(event)
                 self._delivery.on_message(event, now)
             case LinkPublished():
                 self._delivery.on_published(event, now)
             case Committed():
-                self._delivery.on_committed(now)
+                self._delivery.on_committed(event, now)
             case Buffered():
-                self._delivery.on_committed(now)
-            case Leased(lease=lease):
-                self._delivery.on_leased(lease, now)
+                self._delivery.on_committed(None, now)
+            case Leased():
+                self._delivery.on_leased(event, now)
 
     def tick(self, now: float) -> None:
         """Look after what is overdue."""
@@ -116,11 +120,14 @@ class Uplink:
             "state": self._link.state.value,
             "broker": self._broker,
             "protocol": self._protocol,
+            "signed": self._signed,
             "problem": self._problem,
             "batches_sent": delivery.sent,
             "batches_resent": delivery.resent,
             "batches_in_flight": delivery.in_flight,
             "blocked": delivery.blocked,
+            "silent": delivery.silent,
+            "live_p95_ms": delivery.live_p95_ms,
         }
 
     def close(self) -> None:

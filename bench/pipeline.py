@@ -22,6 +22,7 @@ import numpy as np
 
 from agent import resources
 from agent.demo.broker import Broker
+from agent.fleet.keys import make_keys
 from agent.sources.synthetic import Options, build
 from bench.collected import await_collector, stamps_of
 from bench.cpu import CpuSampler
@@ -48,6 +49,9 @@ host = "127.0.0.1"
 port = {port}
 protocol = "{protocol}"
 fleet = "bench"
+[trust]
+device_key = "{folder}/keys/devices/bench.key"
+collector_key = "{folder}/keys/collector.pub"
 [store]
 path = "{folder}/data"
 [[pipelines]]
@@ -143,7 +147,8 @@ def _services(folder: Path) -> Iterator[str]:
         "--protocol",
         broker.protocol,
     ]
-    to = ["--to", f"sqlite:///{folder}/fleet.db", "--json"]
+    make_keys(folder / "keys", ["bench"])
+    to = ["--to", f"sqlite:///{folder}/fleet.db", "--json", "--keys", str(folder / "keys")]
     collector = subprocess.Popen(
         [sys.executable, "-m", "agent.fleet.main", "collect", *where, *to], stdout=subprocess.PIPE
     )

@@ -18,7 +18,11 @@ from tests.simulators import tiny_models
 from tests.simulators.cameras import ROOT, Cameras, compile_shim
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
+
+    from tests.simulators.delivery_world import World
+
+    MakeWorld = Callable[..., World]
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 REQUIRE = "EDGE_AGENT_TESTS_REQUIRE"
@@ -144,3 +148,19 @@ def _leaves_nothing(request: pytest.FixtureRequest, who: str) -> Iterator[None]:
         return  # its traceback keeps objects alive; the failure itself is the news
     if found := leaks.since(before):
         pytest.fail(f"{who} left {'; '.join(found)}", pytrace=False)
+
+
+@pytest.fixture
+def make_world() -> Iterator[MakeWorld]:
+    """Makes worlds around a delivery; they are cleared away in the end."""
+    from tests.simulators.delivery_world import World
+
+    made: list[World] = []
+
+    def make(**settings: int) -> World:
+        made.append(World(**settings))
+        return made[-1]
+
+    yield make
+    for world in made:
+        world.close()

@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from agent import trust
 from agent.cli.schema import schema
 from agent.cli.settings import DEFAULT_CONFIG, Loaded
 from agent.errors import EXIT_CONFIG, EXIT_FAILED, EXIT_OK, AgentError, Restart, Retryable
@@ -20,8 +21,8 @@ from agent.uplink import link_settings
 if TYPE_CHECKING:
     import argparse
 
-    from agent.config import Mqtt
     from agent.plan import Plan
+    from agent.tables import Mqtt
 
 HELP = "test a configuration without running it"
 DESCRIPTION = """\
@@ -58,7 +59,7 @@ def main(arguments: argparse.Namespace) -> int:
     plan = loaded.plan(once=True, limit=1)
     checks: list[dict[str, Any]] = [_folder(plan)]
     if plan.mqtt is not None:
-        checks.append(_broker(plan, plan.mqtt))
+        checks += [_broker(plan, plan.mqtt), _keys(plan)]
     explain = loaded.explain()
     for spec in plan.lanes:
         lane = Foreground(
@@ -107,6 +108,17 @@ def _broker(plan: Plan, mqtt: Mqtt) -> dict[str, Any]:
     except (AgentError, OSError) as error:
         return check | {"ok": False, "detail": f"mqtt: {error}", "code": EXIT_CONFIG}
     return check
+
+
+def _keys(plan: Plan) -> dict[str, Any]:
+    check: dict[str, Any] = {"check": "keys", "ok": True}
+    try:
+        keys = trust.load(plan.settings.trust, plan.folder)
+    except AgentError as error:
+        return check | {"ok": False, "detail": str(error), "code": EXIT_CONFIG}
+    if not (keys.signer and keys.verifier):
+        return check | {"detail": "WARNING: not signed, since trust.unsigned is set; see docs/security.md"}
+    return check | {"detail": f"signs as {keys.signer.key_id}, takes the word of {keys.verifier.key_id}"}
 
 
 def _print(checks: list[dict[str, Any]], *, as_json: bool) -> None:

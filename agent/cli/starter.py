@@ -61,6 +61,9 @@ _NO_BROKER = """
 #fleet = "default"        # `edgectl collect --fleet default` stores what comes
 #tls = true               # encrypt, on the broker's port for it:
 #port = 8883
+#[trust]                  # the keys that `edgectl init keys --device ID` makes:
+#device_key = "device.key"
+#collector_key = "collector.pub"
 """
 _BROKER = """
 [mqtt]
@@ -69,6 +72,13 @@ fleet = "default"         # `edgectl collect --fleet default` stores what comes
 #tls = true               # encrypt, on the broker's port for it:
 #port = 8883
 #username = ""            # the password comes as the systemd credential mqtt-password
+
+[trust]
+# Results and acknowledgements are signed with keys that `edgectl init keys --device ID` makes:
+#device_key = "device.key"
+#collector_key = "collector.pub"
+# Without them whoever reaches the broker can have undelivered results deleted. To begin with:
+unsigned = true
 """
 _STORE = """
 #[store]

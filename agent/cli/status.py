@@ -98,6 +98,8 @@ def _lines(status: dict[str, Any]) -> list[str]:
     if store["problem"]:
         lines.append(f"    problem: {store['problem']}")
     lines.append(f"  link   {link['state']}" + (f"  {link['broker']}" if "broker" in link else ""))
+    if link.get("signed") is False:
+        lines.append("    not signed: whoever reaches the broker can have results deleted (docs/security.md)")
     if link.get("problem"):
         lines.append(f"    problem: {link['problem']}")
     return lines

@@ -18,6 +18,7 @@ from agent.demo.broker import Broker
 from agent.demo.pipelines import PIPELINES, tables
 from agent.demo.verdict import Account
 from agent.errors import AgentError
+from agent.fleet.keys import make_keys
 from agent.workers.process import ending
 
 if TYPE_CHECKING:
@@ -36,6 +37,10 @@ protocol = "{protocol}"
 fleet = "{fleet}"
 resend_s = 2.0
 reconnect_max_s = 2.0
+
+[trust]
+device_key = "keys/devices/{device}.key"
+collector_key = "keys/collector.pub"
 
 [store]
 path = "device"
@@ -94,7 +99,9 @@ class DemoSession:
         )
         where = ["--host", "127.0.0.1", "--port", str(port), "--fleet", _FLEET]
         where += ["--protocol", self._broker.protocol]
-        to = ["--to", f"sqlite:///{self._warehouse}", "--json"]
+        keys = self.folder / "keys"
+        make_keys(keys, [_DEVICE])
+        to = ["--to", f"sqlite:///{self._warehouse}", "--json", "--keys", str(keys)]
         self._start("collector", "agent.fleet.main", "collect", *where, *to)
         self._start("agent", "agent.cli.main", "run", "--config", str(config))
         self._began = time.monotonic()

@@ -16,6 +16,7 @@ from agent.errors import ConfigInvalid
 from agent.events import Event, emit
 from agent.fleet.collector import Collector
 from agent.fleet.inbox import Inbox
+from agent.fleet.keys import Keyring
 from agent.fleet.warehouse import Warehouse
 from agent.link import batch, topics
 from agent.link.mqtt import Link
@@ -56,6 +57,7 @@ class Options:
     cert_file: str
     key_file: str
     as_json: bool
+    keys: Path | None = None
 
 
 def database_of(to: str) -> Path:
@@ -76,11 +78,12 @@ class Program:
     def __init__(self, options: Options) -> None:
         self._options = options
         path = database_of(options.to)
-        filters = [(topics.all_results(options.fleet), 1)]
+        filters = [(one, 1) for one in topics.all_batches(options.fleet)]
         self._inbox = Inbox()
         self._warehouse = Warehouse(path)
         self._link = Link(_link_settings(options), post=self._inbox.post, subscriptions=filters)
-        self._collector = Collector(options.fleet, self._warehouse, self._link)
+        keyring = Keyring(options.keys) if options.keys else None
+        self._collector = Collector(options.fleet, self._warehouse, self._link, keyring)
         self._on_terminal = sys.stdout.isatty() and not options.as_json
         self._stopping = False
         self._ready = False

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from agent.fleet.ranges import Watermark
     from agent.fleet.warehouse import Stored
     from agent.link.settings import LinkMessage
+    from agent.signing import Signer, Verifier
 
 _RETRY_S = 1.0
 
@@ -37,6 +38,17 @@ class Warehouse(Protocol):
 
     def devices(self) -> Sequence[str]:
         """Every device that has sent something."""
+
+
+class Keys(Protocol):
+    """Whose batches count, and what acknowledgements are signed with. See ``agent.fleet.keys``."""
+
+    @property
+    def signer(self) -> Signer:
+        """The collector's own key."""
+
+    def verifier(self, device: str) -> Verifier | None:
+        """The key of a device; None when there is none."""
 
 
 class Downlink(Protocol):
@@ -74,15 +86,23 @@ class Collector:
         fleet: whose devices to listen to.
         warehouse: where batches are stored.
         link: where acknowledgements go.
+        keys: the devices' keys, and our own; None takes batches unproven and signs nothing.
         max_bytes: how many bytes of batches may wait while the disk refuses.
     """
 
     def __init__(
-        self, fleet: str, warehouse: Warehouse, link: Downlink, *, max_bytes: int = 64 << 20
+        self,
+        fleet: str,
+        warehouse: Warehouse,
+        link: Downlink,
+        keys: Keys | None = None,
+        *,
+        max_bytes: int = 64 << 20,
     ) -> None:
         self._fleet = fleet
         self._warehouse = warehouse
         self._link = link
+        self._keys = keys
         self._max_bytes = max_bytes
         self._waiting: list[tuple[LinkMessage, Incoming]] = []
         self._bytes = 0
@@ -139,12 +159,17 @@ class Collector:
     def _read(self, message: LinkMessage) -> Incoming | None:
         if not message.payload:
             return None
-        device = topics.sender_of_results(self._fleet, message.topic)
-        found = batch.decode(message.payload, None)
+        device = topics.sender_of_batch(self._fleet, message.topic)
+        verifier = None
+        if self._keys is not None and (verifier := self._keys.verifier(device)) is None:
+            hint = "Make or copy it: edgectl init DIR --device ID"
+            raise MessageInvalid("verify", "batch", f"there is no key of {device}", hint)
+        found = batch.decode(message.payload, verifier)
         if found.device != device:
             raise MessageInvalid("read", "batch", f"{device!r} sent it, and it says {found.device!r}")
-        lease = found.lease
-        return Incoming(device, lease.stream, lease.epoch, lease.low, lease.live, lease.blocks)
+        if topics.up_batches(self._fleet, device)[found.lease.stream] != message.topic:
+            raise MessageInvalid("read", "batch", f"stream {found.lease.stream!r} has another topic")
+        return Incoming(device, found.lease)
 
     def _greet(self) -> None:
         if self._greeting:
@@ -164,7 +189,8 @@ class Collector:
             if stored.watermark is None:
                 self._refuse(came.device, stored.refused)
             else:
-                self._owe(came.device).fresh.setdefault(came.stream, {})[came.epoch] = stored.watermark
+                _, stream, epoch = came.place
+                self._owe(came.device).fresh.setdefault(stream, {})[epoch] = stored.watermark
         for message, _ in self._waiting:
             self._link.settle(message)
         self._waiting.clear()
@@ -184,7 +210,9 @@ class Collector:
             for stream, epochs in self._warehouse.watermarks(device).items():
                 # What has just been stored stands first, and is never cut off.
                 streams[stream] = {**streams.get(stream, {}), **epochs}
-            document = ack.encode(device, streams, again=owed.again)
+            document = ack.encode(
+                device, streams, again=owed.again, signer=self._keys.signer if self._keys else None
+            )
             try:
                 self._link.publish(topics.down_ack(self._fleet, device), document, retain=True)
             except LinkLost:

@@ -6,6 +6,7 @@ import logging
 import os
 import sys
 from enum import StrEnum
+from pathlib import Path  # noqa: TC003 - typer reads the annotations
 from typing import Annotated, NoReturn
 
 from agent import __version__
@@ -31,17 +32,49 @@ Prints a line when it is ready, and one when it has stopped; SIGTERM and SIGINT 
 
 \b
 examples:
-  edgectl collect --host broker.example --fleet demo --to sqlite:///fleet.db
-  edgectl collect --json >collector.ndjson
+  edgectl collect --keys keys --host broker.example --fleet demo --to sqlite:///fleet.db
+  edgectl collect --keys keys --json >collector.ndjson
   sqlite3 fleet.db "SELECT device, count(*) FROM results WHERE kind != 'ledger' GROUP BY 1"
 
 \b
 exit codes: 0 stopped, 1 failed, 2 usage, 78 an option must be changed first
 """
 
+_INIT = """\
+Make the keys of a fleet, and of its devices.
+
+The collector signs its acknowledgements: a device deletes nothing without one. Each device signs what it
+sends. Run it again to add devices: nothing that is there is ever written over. Prints which file goes where,
+and no key.
+
+\b
+examples:
+  edgectl init keys --device gate-1 --device gate-2
+  edgectl collect --keys keys --host broker.example
+
+\b
+exit codes: 0 done, 1 failed, 2 usage, 78 a name must be changed first
+"""
+
+_GAPS = """\
+Say whether anything of a device was missed in a span of time.
+
+Looks at what the device declared as lost, and at how its frame ledgers grew: captured = inferred + gated +
+dropped + failed + lost + in flight. Times are the device's own; the ledgers are kept by the minute.
+TIME is 2026-11-25T02:00 (UTC where no zone is given), "now", or how long ago: 90s, 2h, 1d.
+
+\b
+examples:
+  edgectl gaps gate-1 --from 2026-11-25T02:00 --to 2026-11-25T04:00
+  edgectl gaps gate-1 --from 2h --json
+
+\b
+exit codes: 0 complete, 1 incomplete, or not all has come yet, 2 usage, 78 an option must be changed first
+"""
+
 app = typer.Typer(
-    help="Runs the fleet side of edge-agent: collects what the devices send.",
-    epilog="Start with: edgectl collect --help",
+    help="Runs the fleet side of edge-agent: makes its keys, and collects what the devices send.",
+    epilog="Start with: edgectl init keys --device gate-1",
     add_completion=False,
     no_args_is_help=True,
     rich_markup_mode=None,
@@ -74,6 +107,10 @@ def collect(
     ca_file: Annotated[str, typer.Option(help="The broker's certificate authority; switches TLS on.")] = "",
     cert_file: Annotated[str, typer.Option(help="Our certificate, for mutual TLS.")] = "",
     key_file: Annotated[str, typer.Option(help="Our private key, for mutual TLS.")] = "",
+    keys: Annotated[Path | None, typer.Option(help="The keys that edgectl init made.", metavar="DIR")] = None,
+    unsigned: Annotated[
+        bool, typer.Option("--unsigned", help="Take and send everything without signatures.")
+    ] = False,
     as_json: Annotated[
         bool, typer.Option("--json", help="One JSON object a line on standard output.")
     ] = False,
@@ -87,6 +124,10 @@ def collect(
     if (cert_file or key_file) and not (cert_file and key_file and (tls or ca_file)):
         hint = "Give --cert-file and --key-file together, with --tls or --ca-file"
         raise ConfigInvalid("collect", "--cert-file", "mutual TLS is only half there", hint)
+    if (keys is None) != unsigned:
+        problem = "the keys to check and sign with are missing" if keys is None else "it goes with --keys"
+        hint = "Make them with: edgectl init DIR. Then give --keys DIR. --unsigned does without"
+        raise ConfigInvalid("collect", "--keys" if keys is None else "--unsigned", problem, hint)
     options = Options(
         host=host,
         port=port,
@@ -100,8 +141,41 @@ def collect(
         cert_file=cert_file,
         key_file=key_file,
         as_json=as_json,
+        keys=keys,
     )
     Program(options).run()
+
+
+@app.command(help=_GAPS)
+def gaps(
+    device: Annotated[str, typer.Argument(help="The device's name.", metavar="DEVICE")],
+    *,
+    since: Annotated[str, typer.Option("--from", help="Where the span begins.", metavar="TIME")] = "1d",
+    until: Annotated[str, typer.Option("--to", help="Where it ends.", metavar="TIME")] = "now",
+    database: Annotated[
+        str, typer.Option("--db", help="The collector's database.", metavar="URL")
+    ] = "sqlite:///fleet.db",
+    as_json: Annotated[bool, typer.Option("--json", help="As a JSON object.")] = False,
+) -> None:
+    """Say whether anything was missed."""
+    from agent.fleet import gaps_report
+
+    raise typer.Exit(gaps_report.run(device, since, until, database, as_json=as_json))
+
+
+@app.command(help=_INIT)
+def init(
+    folder: Annotated[Path, typer.Argument(help="The folder of keys.", metavar="DIR")],
+    *,
+    device: Annotated[
+        list[str] | None, typer.Option(help="Make a key for this device, too; may be repeated.", metavar="ID")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="As a JSON object.")] = False,
+) -> None:
+    """Make keys."""
+    from agent.fleet import init as program
+
+    program.run(folder, device or [], as_json=as_json)
 
 
 @app.command()

@@ -42,7 +42,7 @@ class Watermark(NamedTuple):
     """What of an epoch is stored.
 
     Attributes:
-        upto: everything from the device's ``low`` to here; ``low - 1`` when not even that one is.
+        upto: everything up to here is stored, or known to be lost.
         have: the first ranges above ``upto``.
     """
 
@@ -83,17 +83,31 @@ def touch(db: sqlite3.Connection, place: Place, low: int, *, live: bool) -> None
 def watermark(db: sqlite3.Connection, place: Place) -> Watermark:
     """Work out what to acknowledge of an epoch that was touched."""
     query = f"SELECT low FROM epochs WHERE {_WHERE}"  # noqa: S608
-    low: int = db.execute(query, place).fetchone()[0]
-    covering = db.execute(
-        f"SELECT last FROM have WHERE {_WHERE} AND first <= ? ORDER BY first DESC LIMIT 1",  # noqa: S608
-        (*place, low),
-    ).fetchone()
-    upto = max(low - 1, covering[0] if covering else 0)
+    upto: int = db.execute(query, place).fetchone()[0] - 1
+    while (further := _reaches(db, place, upto + 1)) > upto:
+        upto = further
     above = db.execute(
         f"SELECT first, last FROM have WHERE {_WHERE} AND first > ? ORDER BY first LIMIT {MOST_RANGES}",  # noqa: S608
         (*place, upto),
     ).fetchall()
     return Watermark(upto, tuple(above))
+
+
+def _reaches(db: sqlite3.Connection, place: Place, seq: int) -> int:
+    """How far the stored range, or the gap, goes that holds ``seq``; 0 when neither does."""
+    return max(
+        (
+            row[0]
+            for table in ("have", "gaps")
+            if (
+                row := db.execute(
+                    f"SELECT last FROM {table} WHERE {_WHERE} AND first <= ? ORDER BY first DESC LIMIT 1",  # noqa: S608
+                    (*place, seq),
+                ).fetchone()
+            )
+        ),
+        default=0,
+    )
 
 
 def recent(db: sqlite3.Connection, device: str, count: int) -> dict[str, dict[str, Watermark]]:

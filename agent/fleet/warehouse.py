@@ -6,6 +6,8 @@ goes back to the device is worked out in the transaction that stores, so it neve
 
 from __future__ import annotations
 
+import sqlite3
+from contextlib import closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
 
@@ -14,15 +16,14 @@ import orjson
 from agent.blocks import MAX_UNPACKED, inflate, parse
 from agent.clock import SystemClock
 from agent.errors import MessageInvalid
-from agent.fleet import ranges
-from agent.store.database import Format, open_database, refusals, transaction
+from agent.fleet import gaps, history, ranges
+from agent.store.database import Format, open_database, refusals, transaction, version_of
 
 if TYPE_CHECKING:
-    import sqlite3
     from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
 
-    from agent.blocks import Block
+    from agent.blocks import Block, Lease
     from agent.clock import Clock
     from agent.fleet.ranges import Place, Watermark
 
@@ -36,7 +37,7 @@ _MAX_BATCH = 16 << 20
 
 FORMAT = Format(
     kind=int.from_bytes(b"EAwh"),
-    version=1,
+    version=2,
     schema=(
         """
         CREATE TABLE devices (
@@ -57,9 +58,13 @@ FORMAT = Format(
         ) STRICT, WITHOUT ROWID
         """,
         *ranges.SCHEMA,
+        *gaps.SCHEMA,
+        *history.SCHEMA,
     ),
 )
 
+_WALL = 6
+"""Where a row of ``results`` has its time."""
 _INSERT = "INSERT OR IGNORE INTO results VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
 _KEEP_LEDGER = """
     INSERT INTO ledgers VALUES (?, ?, ?, ?, ?, ?)
@@ -77,24 +82,16 @@ class Incoming:
 
     Attributes:
         device: who sent it.
-        stream: "result", for now.
-        epoch: 16 hex digits.
-        low: nothing below it will be sent (again): it is delivered, or was dropped by policy.
-        live: whether the epoch is still being written.
-        blocks: the results.
+        lease: what it carries.
     """
 
     device: str
-    stream: str
-    epoch: str
-    low: int
-    live: bool
-    blocks: tuple[Block, ...]
+    lease: Lease
 
     @property
     def place(self) -> Place:
         """What its sequence numbers count in."""
-        return self.device, self.stream, self.epoch
+        return self.device, self.lease.stream, self.lease.epoch
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +138,7 @@ class Warehouse:
     def __init__(self, path: Path, *, clock: Clock | None = None) -> None:
         self._path = path
         self._clock = clock or SystemClock()
+        _upgrade(path)
         self._db: sqlite3.Connection = open_database(path, FORMAT, patience_s=_PATIENCE_S)
         self._db.execute(f"PRAGMA cache_size=-{_CACHE_KIB}")
 
@@ -205,9 +203,26 @@ class Warehouse:
         for block in blocks:
             new += self._db.executemany(_INSERT, block.results).rowcount
             self._db.executemany(_KEEP_LEDGER, block.ledgers)
+            history.keep(self._db, block.ledgers, block.results[-1][_WALL] if block.results else None)
             ranges.add_range(self._db, batch.place, block.first, block.last)
-        ranges.touch(self._db, batch.place, batch.low, live=batch.live)
+            gaps.fill(self._db, batch.place, block.first, block.last)
+        for loss in batch.lease.lost:
+            gaps.declare(self._db, batch.place, loss, now)
+        gaps.below(self._db, batch.place, batch.lease.low, now)
+        ranges.touch(self._db, batch.place, batch.lease.low, live=batch.lease.live)
         return new
+
+
+def _upgrade(path: Path) -> None:
+    """Bring a database of release 1 up: it had no gaps, and only the newest ledgers."""
+    if version_of(path) != 1:
+        return
+    with refusals("migrate", path), closing(sqlite3.connect(path, isolation_level=None)) as db:
+        db.execute("PRAGMA synchronous=FULL")
+        with transaction(db):
+            for statement in (*gaps.SCHEMA, *history.SCHEMA):
+                db.execute(statement)
+            db.execute(f"PRAGMA user_version={FORMAT.version}")
 
 
 def _length(blocks: Iterable[_Opened]) -> int:
@@ -220,7 +235,7 @@ def _open(batch: Incoming) -> list[_Opened] | MessageInvalid:
         _check_numbers(batch)
         opened = []
         left = _MAX_BATCH
-        for block in batch.blocks:
+        for block in batch.lease.blocks:
             text = inflate(block, min(left, MAX_UNPACKED))
             left -= len(text)
             opened.append(_open_block(batch.place, block, text))
@@ -230,11 +245,10 @@ def _open(batch: Incoming) -> list[_Opened] | MessageInvalid:
 
 
 def _check_numbers(batch: Incoming) -> None:
-    numbers = [batch.low, *(n for block in batch.blocks for n in (block.first, block.count, block.last))]
-    if not batch.blocks or not all(1 <= number <= _HIGHEST for number in numbers):
-        raise MessageInvalid(
-            "store batch", batch.device, "it is empty or its sequence numbers are impossible"
-        )
+    lease = batch.lease
+    numbers = [lease.low, *(n for block in lease.blocks for n in (block.first, block.count, block.last))]
+    if not all(1 <= number <= _HIGHEST for number in numbers):
+        raise MessageInvalid("store batch", batch.device, "its sequence numbers are impossible")
 
 
 def _open_block(place: Place, block: Block, text: bytes) -> _Opened:

@@ -1,6 +1,7 @@
 """The topics of protocol v1. R = edge/v1/<fleet>; a device's own lie below R/d/<device>.
 
-    R/d/<device>/up/results   batches of results              device -> collector
+    R/d/<device>/up/results   batches of results and alerts   device -> collector
+    R/d/<device>/up/metrics   batches of metrics              device -> collector
     R/d/<device>/down/ack     what is stored, retained        collector -> device
     R/d/<device>/up/state     online or not, retained         device (birth and last will)
 
@@ -11,8 +12,12 @@ or digit, at most 63 characters: no name can hold a topic's separators or wildca
 from __future__ import annotations
 
 import re
+from typing import TYPE_CHECKING
 
 from agent.errors import ConfigInvalid, MessageInvalid
+
+if TYPE_CHECKING:
+    from agent.blocks import Stream
 
 NAME_PATTERN = r"^[a-z0-9][a-z0-9_-]{0,62}$"
 """What a fleet, a device or a stream may be called."""
@@ -26,12 +31,23 @@ def is_name(text: str) -> bool:
 
 
 def up_results(fleet: str, device: str) -> str:
-    """Where a device sends its batches of results.
+    """Where a device sends its batches of results and alerts.
 
     Raises:
         ConfigInvalid: a name is not allowed; so for all functions here that make a topic.
     """
     return f"{_device(fleet, device)}/up/results"
+
+
+def up_metrics(fleet: str, device: str) -> str:
+    """Where a device sends its batches of metrics."""
+    return f"{_device(fleet, device)}/up/metrics"
+
+
+def up_batches(fleet: str, device: str) -> dict[Stream, str]:
+    """Where a device sends the batches of each stream."""
+    results = up_results(fleet, device)
+    return {"alert": results, "result": results, "metric": up_metrics(fleet, device)}
 
 
 def down_ack(fleet: str, device: str) -> str:
@@ -44,21 +60,21 @@ def up_state(fleet: str, device: str) -> str:
     return f"{_device(fleet, device)}/up/state"
 
 
-def all_results(fleet: str) -> str:
-    """The filter that matches ``up_results`` of every device in ``fleet``."""
-    return f"{_root(fleet)}/d/+/up/results"
+def all_batches(fleet: str) -> tuple[str, str]:
+    """The filters that match ``up_batches`` of every device in ``fleet``."""
+    return f"{_root(fleet)}/d/+/up/results", f"{_root(fleet)}/d/+/up/metrics"
 
 
-def sender_of_results(fleet: str, topic: str) -> str:
-    """Give the device whose ``up_results`` this is.
+def sender_of_batch(fleet: str, topic: str) -> str:
+    """Give the device that sends batches on this topic.
 
     Raises:
         MessageInvalid: it is no such topic of this fleet.
     """
-    start, end = f"{_root(fleet)}/d/", "/up/results"
-    device = topic.removeprefix(start).removesuffix(end)
-    if topic != f"{start}{device}{end}" or not is_name(device):
-        raise MessageInvalid("read topic", repr(topic[:120]), "no device's results")
+    start, found = f"{_root(fleet)}/d/", topic.removesuffix("/up/results").removesuffix("/up/metrics")
+    device = found.removeprefix(start)
+    if not is_name(device) or topic not in up_batches(fleet, device).values():
+        raise MessageInvalid("read topic", repr(topic[:120]), "no device's batches")
     return device
 
 

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 from agent.blocks import Position
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from agent.blocks import Lease
 
 MAX_BATCHES = 32
@@ -18,9 +20,14 @@ MAX_BATCHES = 32
 @dataclass(frozen=True, slots=True)
 class _Sent:
     epoch: str
+    first: int
     last: int
     size: int
     acked: bool = False
+
+    def stored(self, upto: int, have: Sequence[tuple[int, int]]) -> bool:
+        """Whether the collector says that it has all of it."""
+        return self.last <= upto or any(a <= max(self.first, upto + 1) and self.last <= b for a, b in have)
 
 
 class Window:
@@ -48,6 +55,8 @@ class Window:
         self._narrow = False
         self._moved = 0.0
         self.bytes = 0
+        self.settled: Position | None = None
+        """Where the last batch ended that left the window, all before it being stored; None since a reset."""
 
     def __len__(self) -> int:
         return len(self._sent)
@@ -73,23 +82,24 @@ class Window:
         """Count ``lease`` as on its way."""
         if not self._sent:
             self._moved = now
-        self._sent.append(_Sent(lease.epoch, lease.last, lease.size))
+        self._sent.append(_Sent(lease.epoch, lease.first, lease.last, lease.size))
         self.bytes += lease.size
 
-    def acknowledged(self, epoch: str, upto: int, now: float) -> bool:
-        """Take the collector's word for all records of ``epoch`` up to ``upto``; say whether that was news.
+    def acknowledged(self, epoch: str, upto: int, now: float, have: Sequence[tuple[int, int]] = ()) -> bool:
+        """Take the collector's word for all of ``epoch`` up to ``upto``, and ``have``; say if it was news.
 
         A batch that is stored while an older one is not stays in the window until the older one is, so that
         ``next_after`` never goes back.
         """
         news = False
         for at, sent in enumerate(self._sent):
-            if not sent.acked and sent.epoch == epoch and sent.last <= upto:
+            if not sent.acked and sent.epoch == epoch and sent.stored(upto, have):
                 self._sent[at] = replace(sent, acked=True)
                 self.bytes -= sent.size
                 news = True
         while self._sent and self._sent[0].acked:
-            self._sent.popleft()
+            first = self._sent.popleft()
+            self.settled = Position(first.epoch, first.last)
         if news:
             self._narrow = False
             self._patience = self._resend_s
@@ -118,4 +128,5 @@ class Window:
         count = len(self._sent)
         self._sent.clear()
         self.bytes = 0
+        self.settled = None
         return count

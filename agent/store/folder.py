@@ -12,7 +12,6 @@ import os
 from typing import TYPE_CHECKING, Self
 
 from agent.errors import DiskFull, FolderUnusable, StoreBusy
-from agent.events import Event, emit
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -142,11 +141,16 @@ def _hold(path: Path, lock: int) -> None:
             "Stop that agent, or set store.path to another folder",
         ) from error
     if fcntl.fcntl(lock, fcntl.F_GETFL) & os.O_ACCMODE != os.O_RDONLY:
-        try:
-            os.ftruncate(lock, 0)
-            os.pwrite(lock, f"{os.getpid()}\n".encode(), 0)
-        except OSError as error:  # the pid is for people; the lock holds without it
-            emit(Event.STORE_FAILED, f"write {path / 'lock'}", problem=error.strerror)
+        _sign(lock)
+
+
+def _sign(lock: int) -> None:
+    """Leave our pid, for people."""
+    try:
+        os.ftruncate(lock, 0)
+        os.pwrite(lock, f"{os.getpid()}\n".encode(), 0)
+    except OSError:
+        return  # on a full disk the lock does without
 
 
 def _prove_writable(path: Path) -> None:

@@ -18,6 +18,7 @@ import pytest
 from agent.control import ask
 from agent.demo.broker import Broker
 from agent.errors import AgentError
+from agent.fleet.keys import make_keys
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -45,6 +46,8 @@ def video(shared: Path, tmp_path: Path) -> Path:
 def collector(folder: Path, port: int) -> Iterator[Path]:
     database = folder / "fleet.db"
     where = ["--host", "127.0.0.1", "--port", str(port), "--fleet", "test"]
+    make_keys(folder / "keys", ["gate"])
+    where += ["--keys", str(folder / "keys")]
     program = [sys.executable, "-m", "agent.fleet.main", "collect", *where]
     process = subprocess.Popen([*program, "--to", f"sqlite:///{database}", "--json"], stdout=subprocess.PIPE)
     try:
@@ -67,6 +70,9 @@ def config(folder: Path, port: int, model: Path, video: Path) -> Path:
         host = "127.0.0.1"
         port = {port}
         fleet = "test"
+        [trust]
+        device_key = "keys/devices/gate.key"
+        collector_key = "keys/collector.pub"
         [store]
         path = "{folder}/data"
         [[pipelines]]

@@ -1,12 +1,19 @@
-"""A delivery with all around it in memory: a wire and a broker that lose what they are told to."""
+"""A delivery on a real outbox; beyond it, in memory, a wire and a broker that lose what they are told to."""
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from agent.delivery import Delivery
 from agent.errors import LinkLost, MessageInvalid
+from agent.link import topics
 from agent.link.settings import LinkMessage, LinkPublished, LinkUp
-from agent.link.window import Window
-from tests.simulators.memory_store import MemoryCollector, MemoryStore
+from tests.simulators.memory_collector import MemoryCollector
+from tests.simulators.outbox_store import OutboxStore
+
+if TYPE_CHECKING:
+    from agent.blocks import Stream
+    from agent.link.lane import Lane
 
 ACKS = "edge/v1/demo/d/pi-17/down/ack"
 
@@ -21,14 +28,17 @@ class Wire:
         self.waiting: list[tuple[int, bytes]] = []
         self.reconnects: list[str] = []
         self.tokens = 0
+        self.sent = 0
 
     def publish(self, topic: str, payload: bytes, *, qos: int = 1, retain: bool = False) -> int:
-        assert (topic, qos, retain) == ("edge/v1/demo/d/pi-17/up/results", 1, False)
+        assert topic in topics.up_batches("demo", "pi-17").values()
+        assert (qos, retain) == (1, False)
         if not self.up or len(self.waiting) >= self.room:
             raise LinkLost("publish", topic, "no link")
         if len(payload) > self.limit:
             raise MessageInvalid("publish", topic, "too large")
         self.tokens += 1
+        self.sent += len(payload)
         self.waiting.append((self.tokens, payload))
         return self.tokens
 
@@ -37,23 +47,46 @@ class Wire:
 
 
 class World:
-    """A device's store and delivery, the wire, a broker's queue, and the collector."""
+    """A device's store and delivery, the wire, a broker's queue, and the collector.
 
-    def __init__(self, max_bytes: int = 4000) -> None:
-        self.store, self.wire, self.collector = MemoryStore(), Wire(), MemoryCollector()
-        self.window = Window(max_bytes=max_bytes, resend_s=10, resend_cap_s=40)
+    Args:
+        max_bytes: what each lane may have on its way.
+        bytes_per_s: the cap on what is sent.
+        segment_bytes: of the store; 1 gives each commit a segment of its own.
+    """
+
+    def __init__(self, max_bytes: int = 4000, bytes_per_s: int = 0, segment_bytes: int = 1) -> None:
+        self.store, self.wire, self.collector = OutboxStore(segment_bytes), Wire(), MemoryCollector()
         self.delivery = Delivery(
             self.store,
             self.wire,
             device="pi-17",
-            stream="result",
-            results_topic="edge/v1/demo/d/pi-17/up/results",
+            topics=topics.up_batches("demo", "pi-17"),
             ack_topic=ACKS,
-            window=self.window,
+            bytes_per_s=bytes_per_s,
+            resend_s=10,
         )
+        for lane in self.lanes:
+            lane.pace.bytes = max_bytes
+            lane.window._resend_cap_s = 40
         self.now = 0.0
         self.queue: list[bytes] = []
-        self.store.begin()
+
+    def close(self) -> None:
+        self.store.close()
+
+    @property
+    def lanes(self) -> tuple[Lane, ...]:
+        return self.delivery._lanes
+
+    @property
+    def in_flight(self) -> int:
+        return self.delivery.status.in_flight
+
+    @property
+    def complete(self) -> bool:
+        """Whether the collector has everything, or knows that it is lost."""
+        return self.collector.stored | self.collector.lost >= self.store.everything()
 
     def connect(self, *, max_packet: int = 1 << 20, receive_max: int = 65_535) -> None:
         self.wire.up, self.wire.limit = True, max_packet
@@ -64,14 +97,17 @@ class World:
         self.wire.waiting.clear()
         self.delivery.on_link_down()
 
-    def commit(self, count: int = 10, size: int = 0) -> None:
-        self.store.commit(count, size)
-        self.delivery.on_committed(self.now)
+    def commit(self, count: int = 10, size: int = 0, stream: Stream = "result") -> None:
+        self.delivery.on_committed(self.store.commit(count, size, stream), self.now)
+
+    def answer(self) -> None:
+        """Answer the lease that was asked for first."""
+        self.delivery.on_leased(self.store.answer(), self.now)
 
     def serve(self) -> None:
         """Answer every lease that is asked for."""
         while self.store.wanted:
-            self.delivery.on_leased(self.store.answer(), self.now)
+            self.answer()
 
     def take(self) -> None:
         """The broker takes over the oldest message."""

@@ -11,11 +11,12 @@ from agent.delivery import Delivery
 from agent.link import topics
 from agent.link.mqtt import Link
 from agent.link.settings import LinkDown, LinkMessage, LinkPublished, LinkSettings, LinkUp
-from agent.link.window import Window
-from tests.simulators.memory_store import MemoryStore
+from agent.signing import Signer, Verifier
+from tests.simulators.outbox_store import OutboxStore
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
 _SETTINGS = LinkSettings("127.0.0.1", 0, "device", backoff_base_s=0.05, backoff_cap_s=0.3)
 
@@ -26,6 +27,7 @@ class Device:
     Args:
         port: the broker's.
         settings: of the link; host and port are put in.
+        keys: what ``edgectl init`` made; None sends unsigned.
     """
 
     def __init__(
@@ -36,9 +38,9 @@ class Device:
         name: str = "pi-17",
         settings: LinkSettings = _SETTINGS,
         resend_s: float = 1.0,
+        keys: Path | None = None,
     ) -> None:
-        self.store = MemoryStore()
-        self.store.begin()
+        self.store = OutboxStore()
         self._events: queue.SimpleQueue[object] = queue.SimpleQueue()
         ack_topic = topics.down_ack(fleet, name)
         self.link = Link(
@@ -50,28 +52,26 @@ class Device:
             self.store,
             self.link,
             device=name,
-            stream="result",
-            results_topic=topics.up_results(fleet, name),
+            topics=topics.up_batches(fleet, name),
             ack_topic=ack_topic,
-            window=Window(resend_s=resend_s),
+            resend_s=resend_s,
+            signer=Signer.from_pem((keys / f"devices/{name}.key").read_bytes()) if keys else None,
+            verifier=Verifier.from_pem((keys / "collector.pub").read_bytes()) if keys else None,
         )
         self.link.start()
 
     def close(self) -> None:
         self.link.close()
+        self.store.close()
 
     def commit(self, count: int = 10, size: int = 0) -> None:
         """Add a block."""
-        self.store.commit(count, size)
-        self.delivery.on_committed(time.monotonic())
+        self.delivery.on_committed(self.store.commit(count, size), time.monotonic())
 
     @property
     def drained(self) -> bool:
         """Whether all that was committed is acknowledged."""
-        return all(
-            not blocks or self.store.acked[epoch] == blocks[-1].last
-            for epoch, blocks in self.store.blocks.items()
-        )
+        return self.store.drained
 
     def until(self, condition: Callable[[], bool], timeout_s: float = 30.0) -> None:
         """Work until ``condition`` holds."""

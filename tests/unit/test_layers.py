@@ -42,6 +42,7 @@ JOINTS = {
     "recorder",
     "signals",
     "status",
+    "trust",
     "uplink",
 }
 SUPERVISOR = {"supervisor", "health"}

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from agent.demo.broker import Broker
+from agent.fleet.keys import make_keys
 from agent.link import ack, topics
 from agent.link.mqtt import Link
 from agent.link.settings import LinkMessage, LinkSettings, LinkUp
@@ -39,6 +40,7 @@ def collecting(broker: Broker, folder: Path, *more: str) -> Iterator[subprocess.
     """Run edgectl collect until it is ready."""
     command = [sys.executable, "-m", "agent.fleet.main", "collect", "--json", "--fleet", "demo"]
     command += ["--port", str(broker.port), "--protocol", broker.protocol, *more]
+    command += [] if "--keys" in more else ["--unsigned"]
     command += ["--to", f"sqlite:///{folder / 'fleet.db'}"]
     with (folder / "collect.log").open("ab") as log:
         process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, text=True)
@@ -50,6 +52,14 @@ def collecting(broker: Broker, folder: Path, *more: str) -> Iterator[subprocess.
             yield process
         finally:
             process.kill()
+
+
+@contextmanager
+def closing_broker(broker: Broker) -> Iterator[None]:
+    try:
+        yield
+    finally:
+        broker.stop()
 
 
 def stop(process: subprocess.Popen[str]) -> dict[str, Any]:
@@ -71,12 +81,7 @@ def rows(folder: Path) -> list[tuple[str, int, int]]:
 
 
 def expected(device: Device) -> list[tuple[str, int, int]]:
-    return [
-        (epoch, n, n)
-        for epoch, blocks in device.store.blocks.items()
-        for block in blocks
-        for n in range(block.first, block.last + 1)
-    ]
+    return sorted((epoch, n, n) for _, epoch, n in device.store.everything())
 
 
 def test_everything_arrives_once_though_the_broker_is_killed_and_forgets_all(
@@ -172,7 +177,7 @@ def test_a_batch_that_lies_about_its_sender_is_refused_and_others_go_on(tmp_path
 
 
 def test_it_waits_for_a_broker_and_stops_at_once(tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "agent.fleet.main", "collect", "--port", "1"]
+    command = [sys.executable, "-m", "agent.fleet.main", "collect", "--unsigned", "--port", "1"]
     command += ["--to", f"sqlite:///{tmp_path / 'fleet.db'}"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         assert process.stderr
@@ -187,10 +192,19 @@ def test_it_waits_for_a_broker_and_stops_at_once(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "code", "line"),
     [
-        (["collect", "--to", "postgres://x"], 78, "Use sqlite:///FILE"),
-        (["collect", "--fleet", "A/b"], 78, "not allowed in a topic"),
-        (["collect", "--to", "sqlite:////no/such/folder/x.db"], 1, "Check that its folder is there"),
+        (["collect", "--unsigned", "--to", "postgres://x"], 78, "Use sqlite:///FILE"),
+        (["collect", "--unsigned", "--fleet", "A/b"], 78, "not allowed in a topic"),
+        (
+            ["collect", "--unsigned", "--to", "sqlite:////no/such/folder/x.db"],
+            1,
+            "Check that its folder is there",
+        ),
         (["collect", "--port", "0"], 2, "--port"),
+        (["collect"], 78, "Make them with: edgectl init DIR"),
+        (["collect", "--unsigned", "--keys", "x"], 78, "it goes with --keys"),
+        (["collect", "--keys", "/no/such/folder"], 78, "No such file or directory"),
+        (["init", "/proc/x"], 1, "Name a folder that you may write"),
+        (["init", "x", "--device", "A/b"], 78, "a device cannot be called so"),
         (["collect", "--protocol", "4"], 2, "--protocol"),
         (["gather"], 2, "gather"),
     ],
@@ -215,5 +229,33 @@ def test_without_the_extra_it_says_what_to_install() -> None:
 def test_the_help_teaches() -> None:
     command = [sys.executable, "-m", "agent.fleet.main", "collect", "--help"]
     text = subprocess.run(command, capture_output=True, text=True, check=True).stdout
-    assert "\n  examples:\n    edgectl collect --host" in text
+    assert "\n  examples:\n    edgectl collect --keys keys --host" in text
     assert "exit codes: 0 stopped, 1 failed, 2 usage, 78" in text
+
+
+@pytest.mark.mosquitto
+def test_the_device_with_the_right_key_is_served_and_others_are_refused(
+    tmp_path: Path,
+) -> None:
+    keys, others = tmp_path / "keys", tmp_path / "others"
+    make_keys(keys, ["pi-1"])
+    make_keys(others, ["pi-2"])
+    broker = Broker(tmp_path / "broker", kind="mosquitto")
+    broker.start()
+    with (
+        closing_broker(broker),
+        collecting(broker, tmp_path, "--keys", str(keys)) as collector,
+        closing(Device(broker.port, name="pi-1", keys=keys)) as good,
+        closing(Device(broker.port, name="pi-2", keys=others)) as stranger,
+        closing(Device(broker.port, name="pi-3")) as unsigned,
+    ):
+        for device in (good, stranger, unsigned):
+            device.commit()
+        good.until(lambda: good.drained)
+        for device in (stranger, unsigned):
+            device.work(1.0)
+            assert not any(device.store.acked.values())
+        with closing(sqlite3.connect(tmp_path / "fleet.db")) as db:
+            stored = db.execute("SELECT DISTINCT device FROM results ORDER BY 1").fetchall()
+        assert stored == [("pi-1",)]
+        assert stop(collector)["refused"] >= 2

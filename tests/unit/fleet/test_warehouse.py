@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from agent.blocks import Block, pack
+from agent.blocks import Block, Lease, pack
 from agent.errors import FolderUnusable, MessageInvalid, StoreBusy
 from agent.fleet.ranges import Watermark
 from agent.fleet.warehouse import Incoming, Stored, Warehouse
@@ -38,8 +38,8 @@ def block(first: int, last: int) -> Block:
 
 def batch(*spans: tuple[int, int], low: int = 1, epoch: str = EPOCH, **others: Any) -> Incoming:
     blocks = tuple(block(*span) for span in spans)
-    whole = {"device": "cam-1", "stream": "result", "live": True, **others}
-    return Incoming(epoch=epoch, low=low, blocks=blocks, **whole)
+    device = others.pop("device", "cam-1")
+    return Incoming(device, Lease(epoch, low, blocks, **{"live": True, **others}))
 
 
 @pytest.fixture
@@ -183,7 +183,6 @@ BAD = {
     "one bad of two": [block(5, 5), Block(6, 1, b"")],
     "number zero": [Block(0, 1, block(5, 5).data)],
     "number too high": [Block(2**53, 1, block(5, 5).data)],
-    "nothing": [],
 }
 
 
@@ -191,7 +190,7 @@ BAD = {
 def test_a_bad_batch_is_refused_whole_and_touches_no_other(
     warehouse: Warehouse, path: Path, blocks: list[Block]
 ) -> None:
-    bad = Incoming("cam-2", "result", EPOCH, 1, True, tuple(blocks))
+    bad = Incoming("cam-2", Lease(EPOCH, 1, tuple(blocks), live=True))
     first, refused, last = warehouse.store([batch((1, 2)), bad, batch((3, 4))])
     assert (first.watermark, last.watermark) == (Watermark(4, ()), Watermark(4, ()))
     assert isinstance(refused.refused, MessageInvalid)
@@ -209,7 +208,7 @@ def test_an_impossible_low_is_refused(warehouse: Warehouse, low: int) -> None:
 
 def test_columns_of_the_wrong_type_stay_empty_and_the_body_is_kept(warehouse: Warehouse, path: Path) -> None:
     odd = {"kind": 7, "pipeline": ["x"], "frame": "12", "wall_ns": 2**64 - 1}
-    warehouse.store([Incoming("cam-1", "result", EPOCH, 1, True, (Block(1, 1, pack([odd], {})),))])
+    warehouse.store([Incoming("cam-1", Lease(EPOCH, 1, (Block(1, 1, pack([odd], {})),), live=True))])
     [row] = rows(path, "SELECT pipeline, frame, wall_ns, kind, body FROM results")
     assert row[:4] == (None, None, None, None)
     assert json.loads(row[4]) == odd

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from agent.blocks import Block, pack
+from agent.blocks import Block, Lease, pack
 from agent.fleet.warehouse import Incoming, Warehouse
 
 if TYPE_CHECKING:
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 def batch(blocks: int) -> Incoming:
     data = pack([{"kind": "x" * (6 << 20)}], {})
     packed = tuple(Block(number, 1, data) for number in range(1, blocks + 1))
-    return Incoming("gate", "result", "0" * 16, 1, live=True, blocks=packed)
+    return Incoming("gate", Lease("0" * 16, 1, packed, live=True))
 
 
 def test_blocks_that_unpack_to_too_much_together_are_refused(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agent.blocks import Block, pack
+from agent.blocks import Block, Lease, Loss, pack
 from agent.fleet.ranges import MOST_RANGES, Watermark
 from agent.fleet.warehouse import Incoming, Warehouse
 
@@ -29,6 +29,7 @@ class Sent:
     low: int
     first: int
     counts: tuple[int, ...]
+    lost: tuple[tuple[int, int], ...]
 
 
 sent = st.builds(
@@ -38,6 +39,7 @@ sent = st.builds(
     low=st.one_of(st.just(1), st.integers(1, 60)),
     first=st.integers(1, 60),
     counts=st.lists(st.integers(1, 6), min_size=1, max_size=4).map(tuple),
+    lost=st.sampled_from([(), ((3, 7),), ((1, 2), (10, 30))]),
 )
 transactions = st.lists(st.lists(sent, min_size=1, max_size=4), min_size=1, max_size=12)
 
@@ -49,12 +51,13 @@ def incoming(one: Sent) -> Incoming:
         records = [{"n": [one.device, one.epoch, n]} for n in range(seq, seq + count)]
         blocks.append(Block(seq, count, pack(records, {"p": {"captured": seq + count - 1}})))
         seq += count
-    return Incoming(one.device, "result", one.epoch, one.low, True, tuple(blocks))
+    lost = tuple(Loss(a, b, "evicted") for a, b in one.lost if b < one.first)
+    return Incoming(one.device, Lease(one.epoch, one.low, tuple(blocks), live=True, lost=lost))
 
 
-def brute_force(have: set[int], low: int) -> Watermark:
+def brute_force(have: set[int], lost: set[int], low: int) -> Watermark:
     upto = low - 1
-    while upto + 1 in have:
+    while upto + 1 in have | lost:
         upto += 1
     above = sorted(seq for seq in have if seq > upto)
     starts = [seq for seq in above if seq - 1 not in have]
@@ -69,6 +72,7 @@ def test_results_are_stored_once_and_the_watermark_is_right(
 ) -> None:
     have: dict[tuple[str, str], set[int]] = defaultdict(set)
     lows: dict[tuple[str, str], int] = defaultdict(lambda: 1)
+    lost: dict[tuple[str, str], set[int]] = defaultdict(set)
     with Warehouse(tmp_path_factory.mktemp("model") / "warehouse.db") as warehouse:
         for call in calls:
             news = []
@@ -78,16 +82,21 @@ def test_results_are_stored_once_and_the_watermark_is_right(
                 news.append(len(set(numbers) - have[place]))
                 have[place].update(numbers)
                 lows[place] = max(lows[place], one.low)
+                lost[place].update(
+                    seq for loss in incoming(one).lease.lost for seq in range(loss.first, loss.last + 1)
+                )
             answers = warehouse.store([incoming(one) for one in call])
             assert [answer.new for answer in answers] == news
             assert [answer.new + answer.duplicate for answer in answers] == [sum(one.counts) for one in call]
             for one, answer in zip(call, answers, strict=True):
                 place = one.device, one.epoch
-                assert answer.watermark == brute_force(have[place], lows[place])
+                assert answer.watermark == brute_force(have[place], lost[place], lows[place])
         for device in DEVICES:
             told = warehouse.watermarks(device).get("result", {})
             assert told == {
-                e: brute_force(have[device, e], lows[device, e]) for e in EPOCHS if have[device, e]
+                e: brute_force(have[device, e], lost[device, e], lows[device, e])
+                for e in EPOCHS
+                if have[device, e]
             }
         stored = warehouse._db.execute(
             "SELECT device, epoch, seq, json_extract(body, '$.n[2]') FROM results"

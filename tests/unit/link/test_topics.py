@@ -14,14 +14,16 @@ names = st.from_regex(topics.NAME_PATTERN.replace("$", r"\Z"))
 
 @given(fleet=names, device=names)
 def test_the_sender_is_read_back_from_its_results_topic(fleet: str, device: str) -> None:
-    assert topics.sender_of_results(fleet, topics.up_results(fleet, device)) == device
+    assert {topics.sender_of_batch(fleet, topic) for topic in topics.up_batches(fleet, device).values()} == {
+        device
+    }
 
 
 def test_topics_are_those_of_the_protocol() -> None:
     assert topics.up_results("demo", "pi-17") == "edge/v1/demo/d/pi-17/up/results"
     assert topics.down_ack("demo", "pi-17") == "edge/v1/demo/d/pi-17/down/ack"
     assert topics.up_state("demo", "pi-17") == "edge/v1/demo/d/pi-17/up/state"
-    assert topics.all_results("demo") == "edge/v1/demo/d/+/up/results"
+    assert topics.all_batches("demo") == ("edge/v1/demo/d/+/up/results", "edge/v1/demo/d/+/up/metrics")
 
 
 @pytest.mark.parametrize("name", ["", "+", "#", "a/b", "A", "-a", "_a", "a b", "a\n", "é", "a" * 64, "a\0"])
@@ -38,7 +40,7 @@ def test_a_name_that_could_change_a_topic_is_refused(name: str) -> None:
     "topic",
     [
         "",
-        "edge/v1/demo/d/pi-17/up/metrics",
+        "edge/v1/demo/d/pi-17/up/state",
         "edge/v1/other/d/pi-17/up/results",
         "edge/v1/demo/d/Pi/up/results",
         "edge/v1/demo/d//up/results",
@@ -49,5 +51,5 @@ def test_a_name_that_could_change_a_topic_is_refused(name: str) -> None:
     ],
 )
 def test_another_topic_has_no_sender(topic: str) -> None:
-    with pytest.raises(MessageInvalid, match="no device's results"):
-        topics.sender_of_results("demo", topic)
+    with pytest.raises(MessageInvalid, match="no device's batches"):
+        topics.sender_of_batch("demo", topic)

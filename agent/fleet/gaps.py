@@ -1,0 +1,88 @@
+"""What will never come of an epoch, and why: told by the device, or seen by what it says it has delivered.
+
+All functions run inside the caller's transaction.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    import sqlite3
+
+    from agent.blocks import Loss
+    from agent.fleet.ranges import Place, Range
+
+ELSEWHERE = "delivered_elsewhere"
+"""The device says that it was acknowledged, and it is not here: this database is restored, or a new one."""
+
+SCHEMA = (
+    """
+    CREATE TABLE gaps (
+        device TEXT, stream TEXT, epoch TEXT, first INTEGER, last INTEGER NOT NULL, reason TEXT NOT NULL,
+        from_ns INTEGER, to_ns INTEGER, declared_ns INTEGER NOT NULL,
+        PRIMARY KEY (device, stream, epoch, first)
+    ) STRICT, WITHOUT ROWID
+    """,
+)
+
+_WHERE = "device = ? AND stream = ? AND epoch = ?"
+
+
+class Gap(NamedTuple):
+    """Records ``first`` to ``last`` are not here, and will not come."""
+
+    first: int
+    last: int
+    reason: str
+    from_ns: int | None
+    to_ns: int | None
+    declared_ns: int
+
+
+def declare(db: sqlite3.Connection, place: Place, loss: Loss, now_ns: int) -> None:
+    """Note what a device says is lost, as far as it is not here; a range that was noted keeps its reason."""
+    for first, last in _missing(db, place, loss.first, loss.last):
+        _add(db, place, Gap(first, last, loss.reason, loss.from_ns, loss.to_ns, now_ns))
+
+
+def below(db: sqlite3.Connection, place: Place, low: int, now_ns: int) -> None:
+    """Note what lies below ``low`` and is neither here nor known to be lost."""
+    for first, last in _missing(db, place, 1, low - 1):
+        _add(db, place, Gap(first, last, ELSEWHERE, None, None, now_ns))
+
+
+def fill(db: sqlite3.Connection, place: Place, first: int, last: int) -> None:
+    """Records that were thought lost have come after all: cut them out of the gaps."""
+    for gap in overlapping(db, place, first, last):
+        db.execute(f"DELETE FROM gaps WHERE {_WHERE} AND first = ?", (*place, gap.first))  # noqa: S608
+        for a, b in ((gap.first, first - 1), (last + 1, gap.last)):
+            if a <= b:
+                _add(db, place, gap._replace(first=a, last=b))
+
+
+def overlapping(db: sqlite3.Connection, place: Place, first: int, last: int) -> list[Gap]:
+    """The gaps that share records with a range, in order."""
+    columns = "first, last, reason, from_ns, to_ns, declared_ns"
+    query = f"SELECT {columns} FROM gaps WHERE {_WHERE} AND first <= ? AND last >= ? ORDER BY first"  # noqa: S608
+    return [Gap(*row) for row in db.execute(query, (*place, last, first))]
+
+
+def _missing(db: sqlite3.Connection, place: Place, first: int, last: int) -> list[Range]:
+    """The parts of a range that are neither stored nor known to be lost."""
+    query = f"""
+        SELECT first, last FROM have WHERE {_WHERE} AND first <= ? AND last >= ?
+        UNION ALL SELECT first, last FROM gaps WHERE {_WHERE} AND first <= ? AND last >= ? ORDER BY 1
+    """  # noqa: S608
+    parts = []
+    for a, b in db.execute(query, (*place, last, first, *place, last, first)):
+        if first < a:
+            parts.append((first, a - 1))
+        first = max(first, b + 1)
+    if first <= last:
+        parts.append((first, last))
+    return parts
+
+
+def _add(db: sqlite3.Connection, place: Place, gap: Gap) -> None:
+    db.execute("INSERT INTO gaps VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", (*place, *gap))

@@ -1,0 +1,58 @@
+"""edgectl init: the keys of a fleet, and what to do with them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import orjson
+
+from agent.fleet.keys import COLLECTOR, DEVICES, make_keys
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+
+def run(folder: Path, devices: Sequence[str], *, as_json: bool) -> None:
+    """Make what is missing, and tell what comes next.
+
+    Raises:
+        ConfigInvalid: a device's name is not allowed in a topic.
+        AgentError: the folder cannot be written.
+    """
+    made = make_keys(folder, devices)
+    if as_json:
+        print(orjson.dumps({"folder": str(folder), "made": [str(path) for path in made]}).decode())
+        return
+    print("\n".join(_words(folder, devices, made)))
+
+
+def _words(folder: Path, devices: Sequence[str], made: Sequence[Path]) -> list[str]:
+    lines = [f"made {path}" for path in made] or [f"everything is there already: {folder}"]
+    lines += ["", f"Collect with:  edgectl collect --keys {folder}"]
+    if not devices:
+        lines += [f"Add a device:  edgectl init {folder} --device gate-1"]
+        return lines
+    lines += [
+        "",
+        "Each device needs two files, and these lines in its agent.toml:",
+        "",
+        "    [trust]",
+        '    device_key = "device.key"',
+        '    collector_key = "collector.pub"',
+        "",
+    ]
+    for device in devices:
+        lines.append(f"    {folder / DEVICES / device}.key  ->  device.key of {device} (chmod 600)")
+    lines += [
+        f"    {folder / COLLECTOR}.pub  ->  collector.pub of each device",
+        "",
+        "Under systemd, in a drop-in of edge-agent.service (systemctl edit edge-agent), instead of [trust]:",
+        "",
+        "    [Service]",
+        "    LoadCredential=device-key:/etc/edge-agent/device.key",
+        "    LoadCredential=collector-key:/etc/edge-agent/collector.pub",
+        "",
+        f"Keep {folder / COLLECTOR}.key safe: with it anyone can have devices delete what nobody has stored.",
+    ]
+    return lines

@@ -1,0 +1,58 @@
+"""What the delivery needs of the store and of the link, and what it says of itself."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from agent.blocks import Position, Stream
+
+
+class Outbox(Protocol):
+    """What the delivery needs of the store. All return at once; they are carried out in this order."""
+
+    def lease(self, stream: Stream, after: Position | None, max_bytes: int, token: int) -> None:
+        """Ask for blocks after ``after``, or after what is acknowledged; at least one, else ``max_bytes``.
+
+        The answer comes as an event and is passed to ``Delivery.on_leased``.
+        """
+
+    def ack(self, stream: Stream, epoch: str, upto: int) -> None:
+        """All records of ``epoch`` up to ``upto`` are stored by the collector. Unknown epochs do no harm."""
+
+    def lose(self, stream: Stream, epoch: str, first: int, last: int) -> None:
+        """Give up records that no broker takes."""
+
+
+class Uplink(Protocol):
+    """What the delivery needs of the link."""
+
+    def publish(self, topic: str, payload: bytes, *, qos: int = 1, retain: bool = False) -> int:
+        """Queue a message and give its token; raises LinkLost or MessageInvalid."""
+
+    def reconnect(self, problem: str) -> None:
+        """Drop a connection that does not do its work, and connect again."""
+
+
+@dataclass(frozen=True, slots=True)
+class DeliveryStatus:
+    """Counts since the start.
+
+    Attributes:
+        sent: batches published, those that were sent again included.
+        resent: batches published again.
+        in_flight: batches on their way now.
+        acked: the collector's last acknowledgement that was news.
+        blocked: a block is larger than what the broker takes: nothing moves until that changes.
+        silent: the collector has not acknowledged anything for minutes, though batches wait for it.
+        live_p95_ms: from a result's commit to its acknowledgement, over the last ones; None before the first.
+    """
+
+    sent: int
+    resent: int
+    in_flight: int
+    acked: Position | None
+    blocked: bool
+    silent: bool = False
+    live_p95_ms: float | None = None

@@ -1,0 +1,104 @@
+"""Who signs, and whose word counts: the device's key and the collector's, from files or credentials."""
+
+from __future__ import annotations
+
+import os
+import stat
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from agent.errors import ConfigInvalid
+from agent.signing import Signer, Verifier
+
+if TYPE_CHECKING:
+    from agent import tables
+
+DEVICE_KEY, COLLECTOR_KEY = "device-key", "collector-key"
+"""The names of the credentials, for LoadCredential=."""
+_MOST_BYTES = 16 << 10
+_HINT = "Make keys with: edgectl init DIR --device ID. Or set trust.unsigned = true, and see docs/security.md"
+
+
+@dataclass(frozen=True, slots=True)
+class Trust:
+    """What a device proves itself with, and whose acknowledgements it takes; both None when unsigned."""
+
+    signer: Signer | None
+    verifier: Verifier | None
+
+    @property
+    def signed(self) -> bool:
+        """Whether batches and acknowledgements are signed."""
+        return self.signer is not None
+
+
+def load(table: tables.Trust, folder: Path) -> Trust:
+    """Read the keys that the configuration names, or that systemd passed as credentials.
+
+    Args:
+        table: the configuration's ``[trust]``.
+        folder: where relative paths in it start.
+
+    Raises:
+        ConfigInvalid: a key is missing, cannot be read, is of the wrong kind, or lies open to others.
+    """
+    private = _credential(DEVICE_KEY) or (folder / table.device_key if table.device_key else None)
+    public = _credential(COLLECTOR_KEY) or (folder / table.collector_key if table.collector_key else None)
+    if table.unsigned:
+        return Trust(None, None)
+    if private is None:
+        raise ConfigInvalid("use", "trust.device_key", "this device has no key to sign with", _HINT)
+    if public is None:
+        raise ConfigInvalid("use", "trust.collector_key", "nobody's acknowledgements can be trusted", _HINT)
+    return Trust(read_signer(private, "trust.device_key"), read_verifier(public, "trust.collector_key"))
+
+
+def read_signer(path: Path, what: str) -> Signer:
+    """Read a private key that nobody else may read.
+
+    Raises:
+        ConfigInvalid: it is missing, unreadable, open to others, or no such key.
+    """
+    pem = _read(path, what, private=True)
+    try:
+        return Signer.from_pem(pem)
+    except ValueError as error:
+        raise ConfigInvalid("read", f"{what} {path}", str(error), "Give the file that ends in .key") from None
+
+
+def read_verifier(path: Path, what: str) -> Verifier:
+    """Read a public key.
+
+    Raises:
+        ConfigInvalid: it is missing, unreadable, or no such key.
+    """
+    pem = _read(path, what, private=False)
+    try:
+        return Verifier.from_pem(pem)
+    except ValueError as error:
+        raise ConfigInvalid("read", f"{what} {path}", str(error), "Give the file that ends in .pub") from None
+
+
+def _read(path: Path, what: str, *, private: bool) -> bytes:
+    try:
+        with path.open("rb") as file:
+            mode = stat.S_IMODE(os.fstat(file.fileno()).st_mode)
+            pem = file.read(_MOST_BYTES)
+    except OSError as error:
+        problem, hint = error.strerror or str(error), "Check the path and its permissions"
+        raise ConfigInvalid("read", f"{what} {path}", problem, hint) from error
+    if private and b"PRIVATE KEY" in pem and mode & 0o077 and path.parent != _credentials():
+        hint = f"Run: chmod 600 {path}"
+        raise ConfigInvalid("read", f"{what} {path}", "others may read this private key", hint)
+    return pem
+
+
+def _credentials() -> Path | None:
+    folder = os.environ.get("CREDENTIALS_DIRECTORY", "")
+    return Path(folder) if folder else None
+
+
+def _credential(name: str) -> Path | None:
+    folder = _credentials()
+    return folder / name if folder and (folder / name).is_file() else None

@@ -1,0 +1,119 @@
+"""What the collector knows to be lost: told by devices, or seen by what they have delivered elsewhere."""
+
+from __future__ import annotations
+
+import shutil
+import sqlite3
+from contextlib import closing
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from agent.blocks import Block, Lease, Loss, pack
+from agent.fleet.ranges import Watermark
+from agent.fleet.warehouse import Incoming, Warehouse
+from tests.simulators.clocks import ManualClock
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+EPOCH = "0123456789abcdef"
+
+
+def record(seq: int) -> dict[str, Any]:
+    return {
+        "kind": "classification",
+        "pipeline": "gate",
+        "frame": seq * 2,
+        "wall_ns": seq * 1000,
+        "items": [seq],
+    }
+
+
+def block(first: int, last: int) -> Block:
+    ledgers = {"gate": {"captured": last}}
+    return Block(first, last - first + 1, pack([record(seq) for seq in range(first, last + 1)], ledgers))
+
+
+def batch(*spans: tuple[int, int], low: int = 1, epoch: str = EPOCH, **others: Any) -> Incoming:
+    blocks = tuple(block(*span) for span in spans)
+    device = others.pop("device", "cam-1")
+    return Incoming(device, Lease(epoch, low, blocks, **{"live": True, **others}))
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "warehouse.db"
+
+
+@pytest.fixture
+def warehouse(path: Path) -> Iterator[Warehouse]:
+    with Warehouse(path, clock=ManualClock()) as made:
+        yield made
+
+
+def rows(path: Path, query: str) -> list[Any]:
+    with closing(sqlite3.connect(path)) as db:
+        return db.execute(query).fetchall()
+
+
+def gaps(path: Path) -> list[tuple[int, int, str]]:
+    found: list[tuple[int, int, str]] = rows(path, "SELECT first, last, reason FROM gaps ORDER BY first")
+    return found
+
+
+def test_what_a_device_declares_as_lost_is_kept_with_its_reason_and_passed_over(
+    warehouse: Warehouse, path: Path
+) -> None:
+    lost = (Loss(4, 6, "damaged"), Loss(8, 8, "oversized", 5, 6))
+    [stored] = warehouse.store([batch((1, 3), (7, 7), low=1)])
+    assert stored.watermark is not None
+    assert stored.watermark.upto == 3
+    [stored] = warehouse.store([batch((9, 10), low=1, lost=lost)])
+    assert stored.watermark is not None
+    assert stored.watermark.upto == 10
+    assert gaps(path) == [(4, 6, "damaged"), (8, 8, "oversized")]
+    assert rows(path, "SELECT from_ns, to_ns FROM gaps WHERE first = 8") == [(5, 6)]
+
+
+def test_a_declaration_without_records_completes_an_epoch(warehouse: Warehouse, path: Path) -> None:
+    gone = Lease(EPOCH, 41, (), live=False, lost=(Loss(1, 40, "evicted"),), declared=40)
+    [stored] = warehouse.store([Incoming("cam-1", gone)])
+    assert (stored.new, stored.watermark) == (0, Watermark(40, ()))
+    assert gaps(path) == [(1, 40, "evicted")]
+
+
+def test_a_restored_database_sees_what_was_delivered_elsewhere_and_takes_all_that_is_new(path: Path) -> None:
+    with Warehouse(path, clock=ManualClock()) as before:
+        before.store([batch((1, 10))])
+    shutil.copy(path, path.with_name("backup.db"))
+    with Warehouse(path, clock=ManualClock()) as before:
+        before.store([batch((11, 30))])
+    shutil.copy(path.with_name("backup.db"), path)
+    with Warehouse(path, clock=ManualClock()) as restored:
+        assert restored.watermarks("cam-1") == {"result": {EPOCH: Watermark(10, ())}}
+        [stored] = restored.store([batch((31, 40), low=31)])  # the device has deleted what was acknowledged
+        assert (stored.new, stored.duplicate, stored.watermark) == (10, 0, Watermark(40, ()))
+    assert gaps(path) == [(11, 30, "delivered_elsewhere")]
+
+
+def test_a_gap_that_is_filled_after_all_is_none(warehouse: Warehouse, path: Path) -> None:
+    warehouse.store([batch((31, 40), low=31)])
+    warehouse.store([batch((11, 20))])
+    assert gaps(path) == [(1, 10, "delivered_elsewhere"), (21, 30, "delivered_elsewhere")]
+    warehouse.store([batch((1, 10), (21, 30))])
+    assert gaps(path) == []
+
+
+def test_a_database_of_the_release_before_is_brought_up(path: Path) -> None:
+    with Warehouse(path, clock=ManualClock()) as made:
+        made.store([batch((1, 10))])
+    with closing(sqlite3.connect(path, isolation_level=None)) as db:
+        db.execute("DROP TABLE gaps")
+        db.execute("DROP TABLE ledger")
+        db.execute("PRAGMA user_version=1")
+    with Warehouse(path, clock=ManualClock()) as again:
+        [stored] = again.store([batch((15, 20), low=15)])
+        assert stored.watermark == Watermark(20, ())
+    assert gaps(path) == [(11, 14, "delivered_elsewhere")]

@@ -97,7 +97,7 @@ class SegmentChain:
             StoreBusy: a file cannot be read for now.
         """
         names = [SegmentName(self._stream, self._epoch, first) for first in sorted(firsts)]
-        self._must_be_home()
+        self._home = self._must_be_home()
         for name in names:
             path = self._folder / str(name)
             if self._pieces:
@@ -254,18 +254,17 @@ class SegmentChain:
                     return self._read_piece(piece, seq, max_bytes)
         return repair.adjacent(piece.rescued or (), seq, max_bytes)
 
-    def _must_be_home(self) -> None:
-        """Take no files for gone, and make none, while their folder is away or another one in its place.
+    def _must_be_home(self) -> tuple[int, int]:
+        """Say which folder is there; no file is taken for gone, and none made, while it is not ours.
 
         Raises:
-            StoreBusy: so it is.
+            StoreBusy: it is away, or another one stands in its place.
         """
         with refusals("open", self._folder):
             found = identity(self._folder)
-        if self._home is None:
-            self._home = found
-        if found != self._home:
+        if self._home not in {None, found}:
             raise StoreBusy("open", str(self._folder), "another folder stands in its place", "Mount it again")
+        return found
 
     def _rescue(self, piece: Piece, error: FileDamaged) -> int:
         """Set a damaged file aside and go on with its sound blocks; give the last record among them."""
@@ -282,10 +281,10 @@ class SegmentChain:
 
     def _roll(self, first: int) -> Segment:
         path = self._folder / str(SegmentName(self._stream, self._epoch, first))
-        self._must_be_home()
+        before = self._must_be_home()
         segment = Segment.create(path, self._log_pages)
         self.close()
-        self._writer = segment
+        self._home, self._writer = before, segment
         self._pieces.append(Piece(path, first, first - 1, 0))
         return segment
 

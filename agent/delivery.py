@@ -152,10 +152,11 @@ class Delivery:
         try:
             document = ack.decode(message.payload, self._verifier)
         except MessageInvalid as error:
-            emit(Event.MESSAGE_REFUSED, message.topic, problem=error)
+            emit(Event.MESSAGE_REFUSED, message.topic, refusal=error.refusal, problem=error)
             return
         if document.device != self._device:
-            emit(Event.MESSAGE_REFUSED, message.topic, problem=f"it acknowledges {document.device!r}")
+            problem = f"it acknowledges {document.device!r}"
+            emit(Event.MESSAGE_REFUSED, message.topic, refusal="sender", problem=problem)
             return
         self._heard, self._silent = now, False
         moved = [

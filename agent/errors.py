@@ -11,6 +11,8 @@
     |   |-- ModelInvalid       a model file that does not load, or does not fit its task
     |   |-- ManifestInvalid    a bundle whose manifest or files are wrong
     |   `-- MessageInvalid     bytes from a peer that break the protocol
+    |       |-- NotSigned      ... that nobody vouches for whose word counts
+    |       `-- WrongSender    ... that say that they are somebody else's
     |-- Restart                this process is no longer to be trusted; a new one may be
     |   |-- BackendFault       the runtime or a delegate failed
     |   `-- LaneCrashed        a worker died
@@ -26,7 +28,10 @@ Bugs stay RuntimeError and AssertionError.
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import ClassVar, Literal
+
+Refusal = Literal["signature", "sender", "format", "topic", "flood", "packet"]
+"""Under what a refused message is counted; docs/events.md explains each."""
 
 EXIT_OK = 0
 EXIT_FAILED = 1
@@ -97,7 +102,21 @@ class ManifestInvalid(Rejected):
 
 
 class MessageInvalid(Rejected):
-    """Bytes from a peer that break the protocol."""
+    """Bytes from a peer that break the protocol; ``refusal`` is what the refusal is counted under."""
+
+    refusal: ClassVar[Refusal] = "format"
+
+
+class NotSigned(MessageInvalid):
+    """A message that nobody vouches for whose word counts."""
+
+    refusal: ClassVar[Refusal] = "signature"
+
+
+class WrongSender(MessageInvalid):
+    """A message that says that it is somebody else's."""
+
+    refusal: ClassVar[Refusal] = "sender"
 
 
 class Restart(AgentError):

@@ -11,7 +11,10 @@ import threading
 import time
 from collections import Counter
 from enum import Enum
-from typing import Self
+from typing import TYPE_CHECKING, Self
+
+if TYPE_CHECKING:
+    from agent.errors import Refusal
 
 _log = logging.getLogger("edge-agent")
 _REPEAT_S = 60.0
@@ -74,31 +77,37 @@ class Event(Enum):
 
 
 counters: Counter[str] = Counter()
-"""How often each event has happened in this process, by name."""
+"""How often each event has happened in this process, by name; refusals by name and reason, too."""
 
 _last_logged: dict[tuple[Event, str], float] = {}
 _guard = threading.Lock()
 
 
-def emit(event: Event, /, subject: str = "", *, count: int = 1, **fields: object) -> None:
+def emit(
+    event: Event, /, subject: str = "", *, count: int = 1, refusal: Refusal | None = None, **fields: object
+) -> None:
     """Count ``event`` and log it, unless the same one was logged for ``subject`` within a minute.
 
     Args:
         event: what happened.
         subject: what it happened to: a pipeline, a lane, a file, a topic.
         count: how many times it happened at once.
+        refusal: of a refused message, the reason; counted on its own, too, as ``event/refusal``.
         fields: more to say, as key=value pairs; never a secret.
     """
     with _guard:
         counters[event.value] += count
+        if refusal is not None:
+            counters[f"{event.value}/{refusal}"] += count
+            fields = {"refusal": refusal, **fields}
         if event.often:
-            now = time.monotonic()
-            last = _last_logged.get((event, subject))
+            now, place = time.monotonic(), (event, f"{subject}/{refusal}" if refusal else subject)
+            last = _last_logged.get(place)
             if last is not None and now - last < _REPEAT_S:
                 return
             if len(_last_logged) > 1000:  # subjects can come from outside
                 _last_logged.clear()
-            _last_logged[event, subject] = now
+            _last_logged[place] = now
     details = " ".join(f"{key}={value}" for key, value in fields.items())
     line = " ".join(part for part in (event.value, subject, details) if part)
     _log.log(event.level, "%s", _printable(line))

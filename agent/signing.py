@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING
 
-from agent.errors import MessageInvalid
+from agent.errors import NotSigned
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
@@ -104,7 +104,7 @@ class Verifier:
         """Check that the key's owner has signed ``body`` as this kind.
 
         Raises:
-            MessageInvalid: not so.
+            NotSigned: not so.
         """
         from cryptography.exceptions import InvalidSignature
 
@@ -112,7 +112,7 @@ class Verifier:
             self._key.verify(signature, encoded(kind, body))
         except InvalidSignature:
             problem = f"it is not signed with the key {self.key_id}"
-            raise MessageInvalid("verify", kind, problem) from None
+            raise NotSigned("verify", kind, problem) from None
 
 
 def generate() -> tuple[bytes, bytes]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
-from agent.errors import LinkLost, MessageInvalid, StoreBusy
+from agent.errors import LinkLost, MessageInvalid, NotSigned, StoreBusy, WrongSender
 from agent.events import Event, emit
 from agent.fleet.warehouse import Incoming
 from agent.link import ack, batch, topics
@@ -16,6 +16,7 @@ from agent.link import ack, batch, topics
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from agent.errors import Refusal
     from agent.fleet.ranges import Watermark
     from agent.fleet.warehouse import Stored
     from agent.link.settings import LinkMessage
@@ -163,10 +164,10 @@ class Collector:
         verifier = None
         if self._keys is not None and (verifier := self._keys.verifier(device)) is None:
             hint = "Make or copy it: edgectl init DIR --device ID"
-            raise MessageInvalid("verify", "batch", f"there is no key of {device}", hint)
+            raise NotSigned("verify", "batch", f"there is no key of {device}", hint)
         found = batch.decode(message.payload, verifier)
         if found.device != device:
-            raise MessageInvalid("read", "batch", f"{device!r} sent it, and it says {found.device!r}")
+            raise WrongSender("read", "batch", f"{device!r} sent it, and it says {found.device!r}")
         if topics.up_batches(self._fleet, device)[found.lease.stream] != message.topic:
             raise MessageInvalid("read", "batch", f"stream {found.lease.stream!r} has another topic")
         return Incoming(device, found.lease)
@@ -198,7 +199,8 @@ class Collector:
 
     def _refuse(self, subject: str, problem: object) -> None:
         self.totals.refused += 1
-        emit(Event.BATCH_REFUSED, subject, problem=problem)
+        refusal: Refusal = problem.refusal if isinstance(problem, MessageInvalid) else "flood"
+        emit(Event.BATCH_REFUSED, subject, refusal=refusal, problem=problem)
 
     def _owe(self, device: str) -> _Owed:
         return self._owed.setdefault(device, _Owed(again=False, fresh={}))

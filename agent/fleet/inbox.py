@@ -33,7 +33,7 @@ class Inbox:
                 full = self._bytes + _size(event) > self._max_bytes
                 self._bytes += 0 if full else _size(event)
             if full:
-                emit(Event.BATCH_REFUSED, "inbox", problem="too much waits for the disk")
+                emit(Event.BATCH_REFUSED, "inbox", refusal="flood", problem="too much waits for the disk")
                 event = replace(event, payload=b"")
         self._events.put(event)
 

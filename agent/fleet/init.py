@@ -6,44 +6,54 @@ from typing import TYPE_CHECKING
 
 import orjson
 
+from agent.errors import ConfigInvalid
 from agent.fleet.keys import COLLECTOR, DEVICES, make_keys
+from agent.link.topics import is_name
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
 
-def run(folder: Path, devices: Sequence[str], *, as_json: bool) -> None:
+def run(folder: Path, devices: Sequence[str], fleet: str, *, as_json: bool) -> None:
     """Make what is missing, and tell what comes next.
 
     Raises:
-        ConfigInvalid: a device's name is not allowed in a topic.
+        ConfigInvalid: a name is not allowed in a topic.
         AgentError: the folder cannot be written.
     """
+    if not is_name(fleet):
+        hint = "Use at most 63 of a-z, 0-9, '-' and '_', with a letter or digit first"
+        raise ConfigInvalid("make keys of", repr(fleet), "a fleet cannot be called so", hint)
     made = make_keys(folder, devices)
     if as_json:
         print(orjson.dumps({"folder": str(folder), "made": [str(path) for path in made]}).decode())
         return
-    print("\n".join(_words(folder, devices, made)))
+    print("\n".join(_words(folder, devices, fleet, made)))
 
 
-def _words(folder: Path, devices: Sequence[str], made: Sequence[Path]) -> list[str]:
+def _words(folder: Path, devices: Sequence[str], fleet: str, made: Sequence[Path]) -> list[str]:
     lines = [f"made {path}" for path in made] or [f"everything is there already: {folder}"]
-    lines += ["", f"Collect with:  edgectl collect --keys {folder}"]
+    lines += ["", f"Collect with:  edgectl collect --keys {folder} --fleet {fleet} --host BROKER"]
     if not devices:
-        lines += [f"Add a device:  edgectl init {folder} --device gate-1"]
+        lines += [f"Add a device:  edgectl init {folder} --fleet {fleet} --device gate-1"]
         return lines
     lines += [
         "",
         "Each device needs two files, and these lines in its agent.toml:",
         "",
+        "    [mqtt]",
+        f'    fleet = "{fleet}"',
         "    [trust]",
         '    device_key = "device.key"',
         '    collector_key = "collector.pub"',
         "",
     ]
     for device in devices:
-        lines.append(f"    {folder / DEVICES / device}.key  ->  device.key of {device} (chmod 600)")
+        if (folder / DEVICES / f"{device}.key").exists():
+            lines.append(f"    {folder / DEVICES / device}.key  ->  device.key of {device} (chmod 600)")
+        else:
+            lines.append(f"    {device} has its device.key: it is not in {folder} any more")
     lines += [
         f"    {folder / COLLECTOR}.pub  ->  collector.pub of each device",
         "",

@@ -170,12 +170,13 @@ def init(
     device: Annotated[
         list[str] | None, typer.Option(help="Make a key for this device, too; may be repeated.", metavar="ID")
     ] = None,
+    fleet: Annotated[str, typer.Option(help="The fleet that they belong to, for what is told.")] = "default",
     as_json: Annotated[bool, typer.Option("--json", help="As a JSON object.")] = False,
 ) -> None:
     """Make keys."""
     from agent.fleet import init as program
 
-    program.run(folder, device or [], as_json=as_json)
+    program.run(folder, device or [], fleet, as_json=as_json)
 
 
 @app.command()

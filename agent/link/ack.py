@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Annotated
 import orjson
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from agent.errors import MessageInvalid
+from agent.errors import MessageInvalid, NotSigned
 from agent.link.topics import NAME_PATTERN
 from agent.link.validation import first_problem
 
@@ -158,17 +158,17 @@ def _opened(payload: bytes, verifier: Verifier | None) -> bytes:
 
 def _prove(envelope: _Envelope, document: bytes, verifier: Verifier) -> None:
     """Find one signature that holds; a key id is only a hint (DSSE)."""
-    problem: MessageInvalid | None = None
+    problem: NotSigned | None = None
     for signature in envelope.signatures:
         try:
             verifier.verify(KIND, document, base64.b64decode(signature.sig, validate=True))
-        except MessageInvalid as error:
+        except NotSigned as error:
             problem = error
         except binascii.Error as error:
-            raise _invalid("its signature is not base64") from error
+            problem = NotSigned("verify", "acknowledgement", f"its signature is not base64: {error}")
         else:
             return
-    raise problem or _invalid("it is not signed")
+    raise problem or NotSigned("verify", "acknowledgement", "it is not signed")
 
 
 def _base64(data: bytes) -> str:

@@ -22,7 +22,7 @@ import orjson
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from agent.blocks import Block, Lease, Loss, LossReason, Stream
-from agent.errors import MessageInvalid
+from agent.errors import MessageInvalid, NotSigned
 from agent.link.topics import NAME_PATTERN
 from agent.link.validation import first_problem
 from agent.signing import SIGNATURE_BYTES
@@ -140,7 +140,7 @@ def decode(payload: bytes, verifier: Verifier | None, *, max_bytes: int = MAX_BA
         raise _invalid("it is truncated, or no batch")
     if verifier is not None:
         if mark != _SIGNED:
-            raise _invalid("it is not signed")
+            raise NotSigned("verify", "batch", "it is not signed")
         verifier.verify(KIND, payload[:end], payload[end:])
     return _parse(payload, end, signed=mark == _SIGNED)
 

@@ -37,11 +37,11 @@ class Intake:
         if not isinstance(event, LinkMessage):
             self._post(event)
         elif event.topic not in self._topics:
-            emit(Event.MESSAGE_REFUSED, "other topics", problem="nobody asked for it")
+            emit(Event.MESSAGE_REFUSED, "other topics", refusal="topic", problem="nobody asked for it")
         elif self._admitted(event):
             self._post(event)
         else:
-            emit(Event.MESSAGE_REFUSED, event.topic, problem="too many at once")
+            emit(Event.MESSAGE_REFUSED, event.topic, refusal="flood", problem="too many at once")
 
     def taken(self, message: LinkMessage) -> None:
         """The main thread has a message: there is room for another."""

@@ -197,7 +197,7 @@ class Link:
             try:
                 current.turn(readable=readable or current.has_read, writable=writable)
             except Exception as error:  # noqa: BLE001 - named boundary: no peer's bytes may end this thread
-                emit(Event.MESSAGE_REFUSED, self._settings.broker, error=repr(error))
+                emit(Event.MESSAGE_REFUSED, self._settings.broker, refusal="packet", error=repr(error))
                 current.abandon(Reason(f"the broker sent what MQTT does not allow: {error!r}"))
         self._read_notes(current)
 

@@ -31,6 +31,12 @@ if TYPE_CHECKING:
     from agent.link.versions import Version
 
 
+_MOST_UNREAD = 1000
+"""Confirmations that may wait for a broker which takes nothing; paho would keep any number."""
+_MOST_UNCONFIRMED = 128
+"""Messages without a confirmation, whatever a broker allows: paho keeps each of them."""
+
+
 @dataclass(frozen=True, slots=True)
 class Accepted:
     """CONNACK: the broker takes us."""
@@ -88,6 +94,7 @@ class Session:
         self._ended = False
         self.notes: deque[Note] = deque()
         self.unconfirmed = 0
+        self._unread = 0
         self.unanswered = False
         five = version == "5"
         client = GuardedClient(
@@ -98,7 +105,7 @@ class Session:
             reconnect_on_failure=False,
             manual_ack=settings.manual_ack,
         )
-        client.guard = self._guard = Guard(settings.max_packet_in)
+        client.guard = self._guard = Guard(settings.max_packet_in, five=five)
         client.connect_timeout = settings.connect_timeout_s
         client.max_inflight_messages_set(0)  # our own window limits it; paho must not queue
         if settings.username:
@@ -160,8 +167,10 @@ class Session:
         if readable:
             self._client.loop_read()
         if self._guard.problem:
-            emit(Event.MESSAGE_REFUSED, self._settings.broker, problem=self._guard.problem)
-            self.abandon(Reason(f"the broker does what it may not: {self._guard.problem}"))
+            self._refuse(self._guard.problem)
+            return
+        if self._unread > _MOST_UNREAD:
+            self._refuse("it goes on sending and reads none of our confirmations")
             return
         if writable:
             self._client.loop_write()
@@ -187,6 +196,7 @@ class Session:
     def confirm(self, mid: int) -> None:
         """Send PUBACK for a received message."""
         self._client.ack(mid, 1)
+        self._count_unread()
 
     def disconnect(self) -> None:
         """Send DISCONNECT: the broker forgets our last will."""
@@ -198,6 +208,14 @@ class Session:
         if sock is not None:
             sock.close()
         self._end(reason)
+
+    def _refuse(self, problem: str) -> None:
+        emit(Event.MESSAGE_REFUSED, self._settings.broker, refusal="packet", problem=problem)
+        self.abandon(Reason(f"the broker does what it may not: {problem}"))
+
+    def _count_unread(self) -> None:
+        """Count a confirmation that paho keeps because the broker takes nothing from us."""
+        self._unread = self._unread + 1 if self.wants_write else 0
 
     def _end(self, reason: Reason) -> None:
         if not self._ended:
@@ -228,7 +246,8 @@ class Session:
             return
         max_packet = getattr(got, "MaximumPacketSize", MQTT_MAX_PACKET)
         receive_max = getattr(got, "ReceiveMaximum", MQTT_MAX_INFLIGHT)
-        self.notes.append(Accepted(min(max_packet, self._settings.max_packet_out), receive_max))
+        most = min(max_packet, self._settings.max_packet_out)
+        self.notes.append(Accepted(most, min(receive_max, _MOST_UNCONFIRMED)))
 
     def _on_subscribe(
         self, _client: paho.Client, _data: object, mid: int, codes: list[ReasonCode], _got: object
@@ -247,10 +266,12 @@ class Session:
 
     def _on_message(self, _client: paho.Client, _data: object, message: paho.MQTTMessage) -> None:
         mid = message.mid if message.qos else 0
+        if mid and not self._settings.manual_ack:  # paho confirms it
+            self._count_unread()
         try:
             topic = message.topic
         except UnicodeDecodeError:
-            emit(Event.MESSAGE_REFUSED, self._settings.broker, problem="a topic is not UTF-8")
+            emit(Event.MESSAGE_REFUSED, self._settings.broker, refusal="topic", problem="it is not UTF-8")
             if self._settings.manual_ack and mid:
                 self.confirm(mid)
             return

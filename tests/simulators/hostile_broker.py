@@ -44,14 +44,19 @@ Answer = Callable[[Packet], bytes | None]
 """Bytes to send back; None closes the connection."""
 
 
-def frame(first: int, body: bytes) -> bytes:
-    """Put the fixed header before ``body``."""
-    size, length = len(body), b""
+def length(size: int) -> bytes:
+    """A size as a variable byte integer."""
+    found = b""
     while True:
         size, low = divmod(size, 128)
-        length += bytes([low | (0x80 if size else 0)])
+        found += bytes([low | (0x80 if size else 0)])
         if not size:
-            return bytes([first]) + length + body
+            return found
+
+
+def frame(first: int, body: bytes) -> bytes:
+    """Put the fixed header before ``body``."""
+    return bytes([first]) + length(len(body)) + body
 
 
 def publish(topic: bytes, payload: bytes, *, qos: int = 0, mid: int = 1, five: bool = False) -> bytes:

@@ -125,7 +125,9 @@ def test_a_device_that_is_added_later_is_found(tmp_path: Path, clock: SimpleName
     assert ring.verifier("gate") is ring.verifier("gate") is not None
 
 
-def test_a_key_that_is_taken_away_or_replaced_counts_no_longer(tmp_path: Path, clock: SimpleNamespace) -> None:
+def test_a_key_that_is_taken_away_or_replaced_counts_no_longer(
+    tmp_path: Path, clock: SimpleNamespace
+) -> None:
     make_keys(tmp_path, ["gate"])
     ring = Keyring(tmp_path)
     before = ring.verifier("gate")

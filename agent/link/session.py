@@ -289,6 +289,8 @@ class Session:
     def _on_disconnect(
         self, _client: paho.Client, _data: object, flags: paho.DisconnectFlags, code: ReasonCode, _got: object
     ) -> None:
+        if self._guard.problem:
+            return  # that is why; turn tells it
         if flags.is_disconnect_packet_from_server:
             self._end(reasons.of_answer(code.getName()))
         elif code.getName() == "Keep alive timeout":

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import queue
 import time
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 T = TypeVar("T")
 
@@ -14,7 +17,7 @@ class Ear:
 
     def __init__(self) -> None:
         self._queue: queue.SimpleQueue[object] = queue.SimpleQueue()
-        self.post = self._queue.put
+        self.post: Callable[[object], None] = self._queue.put
 
     def wait(self, kind: type[T], timeout_s: float = 10.0) -> T:
         """Give the next event of ``kind``; what comes before it is dropped."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import ssl
 import threading
 import time
 from collections.abc import Callable
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, BinaryIO, Self
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from pathlib import Path
 
 CONNECT, CONNACK, PUBLISH, PUBACK, SUBSCRIBE, SUBACK, PINGREQ, PINGRESP, DISCONNECT = (
     1,
@@ -71,13 +73,24 @@ class HostileBroker:
 
     Args:
         answers: by packet kind, what to do instead of the polite thing.
+        tls: files of a certificate and its key, to speak TLS.
+        buffer: bytes that the kernel keeps of what comes and is not read; 0: as many as it likes.
 
     Attributes:
         packets: all that clients have sent.
         problems: errors of connections that clients have dropped.
     """
 
-    def __init__(self, answers: Mapping[int, Answer] | None = None) -> None:
+    def __init__(
+        self,
+        answers: Mapping[int, Answer] | None = None,
+        tls: tuple[Path, Path] | None = None,
+        buffer: int = 0,
+    ) -> None:
+        self._tls: ssl.SSLContext | None = None
+        if tls:
+            self._tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            self._tls.load_cert_chain(*tls)
         self.answers = dict(answers or {})
         self.packets: list[Packet] = []
         self.problems: list[OSError] = []
@@ -85,6 +98,8 @@ class HostileBroker:
         self._open: list[socket.socket] = []
         self._threads: list[threading.Thread] = []
         self._listener = socket.create_server(("127.0.0.1", 0))
+        if buffer:
+            self._listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, buffer)
         self.port: int = self._listener.getsockname()[1]
         self._closing = False
         self._start(self._accept)
@@ -134,8 +149,8 @@ class HostileBroker:
                 topic = int.from_bytes(packet.body[:2], "big")
                 return frame(0x40, packet.body[2 + topic : 4 + topic])
             case 8:
-                # One filter a subscription is all that our tests use.
-                return frame(0x90, packet.body[:2] + (b"\0\1" if five else b"\1"))
+                count = _filters(packet.body[3 if five else 2 :])
+                return frame(0x90, packet.body[:2] + (b"\0" if five else b"") + b"\1" * count)
             case 12:
                 return frame(0xD0, b"")
             case 14:
@@ -155,11 +170,18 @@ class HostileBroker:
             except OSError:
                 return
             number += 1
-            self._open.append(connection)
             self._start(lambda connection=connection, number=number: self._serve(connection, number))  # type: ignore[misc]
 
     def _serve(self, connection: socket.socket, number: int) -> None:
+        try:
+            if self._tls:
+                connection = self._tls.wrap_socket(connection, server_side=True)
+        except OSError as error:
+            self.problems.append(error)
+            connection.close()
+            return
         with connection, connection.makefile("rb") as stream:
+            self._open.append(connection)
             try:
                 while packet := _read(stream, number):
                     if packet.kind == CONNECT:
@@ -173,6 +195,15 @@ class HostileBroker:
                 self.problems.append(error)
             finally:
                 self._open.remove(connection)
+
+
+def _filters(body: bytes) -> int:
+    """Count the filters of a SUBSCRIBE."""
+    count = 0
+    while body:
+        body = body[3 + int.from_bytes(body[:2], "big") :]
+        count += 1
+    return count
 
 
 def _read(stream: BinaryIO, connection: int) -> Packet | None:

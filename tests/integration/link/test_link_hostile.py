@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+import socket
+import threading
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from agent.errors import LinkLost
 from agent.events import Event, counters
+from agent.link import sockets
+from agent.link.mqtt import Link
 from agent.link.settings import LinkDown, LinkMessage, LinkPublished, LinkUp
+from tests.simulators.certificates import self_signed
 from tests.simulators.ear import Ear
-from tests.simulators.hostile_broker import CONNECT, HostileBroker, publish
+from tests.simulators.hostile_broker import CONNECT, PUBACK, HostileBroker, Packet, length, publish
 from tests.simulators.links import link_to
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from agent.link.versions import Choice
 
 HOSTILE = {
@@ -93,3 +100,82 @@ def test_an_error_inside_paho_costs_the_connection_and_not_the_thread(
             assert "a bug in paho" in ear.wait(LinkDown).reason
         ear.wait(LinkUp)
     assert counters[Event.MESSAGE_REFUSED.value] > before
+
+
+PACKETS = f"{Event.MESSAGE_REFUSED.value}/packet"
+
+
+@pytest.mark.parametrize("tls", [False, True], ids=["tcp", "tls"])
+@pytest.mark.parametrize("protocol", ["3.1.1", "5"])
+def test_a_packet_above_the_limit_costs_the_connection_before_its_body_is_read(
+    protocol: Choice, tls: bool, tmp_path: Path
+) -> None:
+    ear = Ear()
+    files = self_signed(tmp_path) if tls else None
+    secure = {"tls": True, "ca_file": str(files[0]), "host": "localhost"} if files else {}
+    before = counters[PACKETS]
+    with (
+        HostileBroker(tls=files) as broker,
+        link_to(broker.port, ear, protocol=protocol, max_packet_in=5000, **secure),
+    ):
+        ear.wait(LinkUp)
+        broker.send(b"\x30" + length(200_000_000))
+        down = ear.wait(LinkDown)
+        assert down.reason == (
+            "the broker does what it may not: it began a packet of 200000000 bytes, and 5000 is the most"
+        )
+        ear.wait(LinkUp)
+        assert len(broker.seen(CONNECT)) == 2
+    assert counters[PACKETS] == before + 1
+
+
+def test_properties_that_would_keep_paho_busy_for_half_a_minute_are_refused_at_once() -> None:
+    ear = Ear()
+    properties = b"\x26\0\0\0\0" * 40_000
+    with HostileBroker() as broker, link_to(broker.port, ear, protocol="5"):
+        ear.wait(LinkUp)
+        broker.send(publish(b"down/a", length(len(properties)) + properties, qos=1)[:5000])
+        assert "bytes of properties" in ear.wait(LinkDown, 2).reason
+        ear.wait(LinkUp)
+
+
+@pytest.mark.parametrize("manual_ack", [False, True])
+def test_a_broker_that_sends_and_never_reads_is_left(
+    manual_ack: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ear, enough, links = Ear(), threading.Event(), list[Link]()
+    hear = ear.post
+
+    def settling(event: object) -> None:
+        if isinstance(event, LinkMessage):
+            links[0].settle(event)
+        else:
+            hear(event)
+
+    ear.post = settling
+
+    def deaf(_: Packet) -> bytes:
+        enough.wait(30)
+        return b""
+
+    def narrow(client: Any, data: object, sock: socket.socket) -> None:
+        tune(client, data, sock)
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 2048)  # else the kernel keeps a million of them
+
+    tune = sockets.tune
+    monkeypatch.setattr(sockets, "tune", narrow)
+    flood = publish(b"down/a", b"x", qos=1) * 1000
+    with (
+        HostileBroker({PUBACK: deaf}, buffer=4096) as broker,
+        link_to(broker.port, ear, manual_ack=manual_ack) as link,
+    ):
+        links.append(link)
+        ear.wait(LinkUp)
+        before = counters[PACKETS]
+        with pytest.raises(OSError, match="reset|pipe"):
+            for _ in range(1000):  # a million confirmations, if it were for paho
+                broker.send(flood)
+        enough.set()
+        assert "reads none of our confirmations" in ear.wait(LinkDown).reason
+        assert counters[PACKETS] == before + 1
+        ear.wait(LinkUp)

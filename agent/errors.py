@@ -12,7 +12,8 @@
     |   |-- ManifestInvalid    a bundle whose manifest or files are wrong
     |   `-- MessageInvalid     bytes from a peer that break the protocol
     |       |-- NotSigned      ... that nobody vouches for whose word counts
-    |       `-- WrongSender    ... that say that they are somebody else's
+    |       |-- WrongSender    ... that say that they are somebody else's
+    |       `-- WrongTopic     ... that came where nobody asked for them
     |-- Restart                this process is no longer to be trusted; a new one may be
     |   |-- BackendFault       the runtime or a delegate failed
     |   `-- LaneCrashed        a worker died
@@ -117,6 +118,12 @@ class WrongSender(MessageInvalid):
     """A message that says that it is somebody else's."""
 
     refusal: ClassVar[Refusal] = "sender"
+
+
+class WrongTopic(MessageInvalid):
+    """A message that came where nobody asked for it."""
+
+    refusal: ClassVar[Refusal] = "topic"
 
 
 class Restart(AgentError):

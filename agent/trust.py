@@ -32,6 +32,13 @@ class Trust:
         """Whether batches and acknowledgements are signed."""
         return self.signer is not None
 
+    @property
+    def told(self) -> str:
+        """In a line: by which keys, or the warning that there are none."""
+        if not (self.signer and self.verifier):
+            return "WARNING: not signed, since trust.unsigned is set; see docs/security.md"
+        return f"signs as {self.signer.key_id}, takes the word of {self.verifier.key_id}"
+
 
 def load(table: tables.Trust, folder: Path) -> Trust:
     """Read the keys that the configuration names, or that systemd passed as credentials.
@@ -41,10 +48,17 @@ def load(table: tables.Trust, folder: Path) -> Trust:
         folder: where relative paths in it start.
 
     Raises:
-        ConfigInvalid: a key is missing, cannot be read, is of the wrong kind, or lies open to others.
+        ConfigInvalid: a key is missing, cannot be read, is of the wrong kind, or lies open to others; or keys
+            are given and not to be used.
     """
     private = _credential(DEVICE_KEY) or (folder / table.device_key if table.device_key else None)
     public = _credential(COLLECTOR_KEY) or (folder / table.collector_key if table.collector_key else None)
+    if table.unsigned and (private or public):
+        problem, hint = (
+            f"there is a key to use: {private or public}",
+            "Take unsigned = true away, or the keys",
+        )
+        raise ConfigInvalid("use", "trust.unsigned", problem, hint)
     if table.unsigned:
         return Trust(None, None)
     if private is None:

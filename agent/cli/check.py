@@ -116,9 +116,7 @@ def _keys(plan: Plan) -> dict[str, Any]:
         keys = trust.load(plan.settings.trust, plan.folder)
     except AgentError as error:
         return check | {"ok": False, "detail": str(error), "code": EXIT_CONFIG}
-    if not (keys.signer and keys.verifier):
-        return check | {"detail": "WARNING: not signed, since trust.unsigned is set; see docs/security.md"}
-    return check | {"detail": f"signs as {keys.signer.key_id}, takes the word of {keys.verifier.key_id}"}
+    return check | {"detail": keys.told}
 
 
 def _print(checks: list[dict[str, Any]], *, as_json: bool) -> None:

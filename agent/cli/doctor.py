@@ -9,14 +9,15 @@ import shutil
 import sys
 import time
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from agent import resources
+from agent import resources, trust
 from agent.bundles.golden import cases
 from agent.cli.runtime import runtime_in_use
-from agent.cli.settings import default_data_folder
+from agent.cli.settings import Loaded, default_data_folder
 from agent.cli.version import versions
-from agent.errors import EXIT_FAILED, EXIT_OK, AgentError
+from agent.errors import EXIT_FAILED, EXIT_OK, AgentError, ConfigInvalid
 from agent.foreground import Foreground
 from agent.sources._devices import cameras
 from agent.tables import Deadlines
@@ -25,7 +26,8 @@ from agent.workers.messages import LaneSpec
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Callable, Iterator
-    from pathlib import Path
+
+    from agent.plan import Plan
 
 HELP = "test whether this machine can do the work"
 DESCRIPTION = """\
@@ -34,6 +36,7 @@ inputs in a worker process, as the agent would run it, and must give the answers
 EPILOG = """\
 examples:
   edge-agent doctor
+  edge-agent doctor --config agent.toml     the keys and the data folder of this configuration, too
   edge-agent doctor --json
 
 exit codes: 0 nothing is wrong (warnings may stand), 1 something must be mended"""
@@ -45,13 +48,14 @@ _LOW_DISK = 500 << 20
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
+    parser.add_argument("--config", "-c", type=Path, metavar="FILE", help="look at its keys and folder, too")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
 
 
 def main(arguments: argparse.Namespace) -> int:
     """Examine and print; give the exit code."""
     checks: list[dict[str, str]] = []
-    for check in examine():
+    for check in examine(Loaded(arguments.config).plan() if arguments.config else None):
         checks.append(check)
         if not arguments.json:
             print(f"{check['verdict']:<4} {check['check']}: {check['detail']}", flush=True)
@@ -61,8 +65,8 @@ def main(arguments: argparse.Namespace) -> int:
     return EXIT_FAILED if failed else EXIT_OK
 
 
-def examine() -> Iterator[dict[str, str]]:
-    """Give one verdict after the other: "ok", "warn" or "FAIL"."""
+def examine(plan: Plan | None = None) -> Iterator[dict[str, str]]:
+    """Give one verdict after the other: "ok", "warn" or "FAIL"; with a plan, of its keys and folder, too."""
     known = versions()
     yield _verdict("python", "ok", f"{known['python']} on {known['machine']}, {known['system']}")
     runtime = _attempt("runtime", _runtime)
@@ -71,7 +75,9 @@ def examine() -> Iterator[dict[str, str]]:
         for name, folder in resources.bundled_models().items():
             yield _attempt(f"model {name}", partial(_infer, name, folder))
     yield _cameras()
-    yield _disk()
+    if plan is not None and plan.mqtt is not None:
+        yield _keys(plan)
+    yield _disk(plan.data if plan else default_data_folder())
     yield _pidfd()
     broker = shutil.which("mosquitto", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin")
     detail = broker or "no mosquitto on the PATH; the demo brings amqtt; the agent itself needs neither"
@@ -131,8 +137,15 @@ def _cameras() -> dict[str, str]:
     return _verdict("cameras", verdict, f"{count}: {'; '.join(named)}")
 
 
-def _disk() -> dict[str, str]:
-    folder = default_data_folder()
+def _keys(plan: Plan) -> dict[str, str]:
+    try:
+        keys = trust.load(plan.settings.trust, plan.folder)
+    except ConfigInvalid as error:
+        return _verdict("keys", "FAIL", str(error))
+    return _verdict("keys", "ok" if keys.signed else "warn", keys.told)
+
+
+def _disk(folder: Path) -> dict[str, str]:
     existing = next(parent for parent in (folder, *folder.parents) if parent.exists())
     free = shutil.disk_usage(existing).free
     verdict = "ok" if free > _LOW_DISK else "warn"

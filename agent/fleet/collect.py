@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import sys
 import time
+from collections import Counter
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING
 import orjson
 
 from agent.errors import ConfigInvalid
-from agent.events import Event, emit
+from agent.events import Event, counters, emit
 from agent.fleet.collector import Collector
 from agent.fleet.inbox import Inbox
 from agent.fleet.keys import Keyring
@@ -106,7 +107,7 @@ class Program:
         emit(Event.COLLECTOR_STOPPED, self._options.to)
         if self._on_terminal:
             print()  # below the line of counts
-        self._say("stopped", **asdict(self._collector.totals))
+        self._say("stopped", **asdict(self._collector.totals), **_refusals())
 
     def _serve(self) -> None:
         stop_by = 0.0
@@ -164,6 +165,15 @@ class Program:
     def _stop(self, _number: int, _frame: FrameType | None) -> None:
         self._stopping = True
         self._inbox.wake()
+
+
+def _refusals() -> dict[str, int]:
+    """How many messages were refused, by the reason; reasons that never came are left out."""
+    found: Counter[str] = Counter()
+    for name, count in counters.items():
+        if (place := name.partition("/"))[2]:
+            found[f"refused_{place[2]}"] += count
+    return dict(sorted(found.items()))
 
 
 def _link_settings(options: Options) -> LinkSettings:

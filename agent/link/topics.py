@@ -14,7 +14,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from agent.errors import ConfigInvalid, MessageInvalid
+from agent.errors import ConfigInvalid, WrongTopic
 
 if TYPE_CHECKING:
     from agent.blocks import Stream
@@ -69,12 +69,12 @@ def sender_of_batch(fleet: str, topic: str) -> str:
     """Give the device that sends batches on this topic.
 
     Raises:
-        MessageInvalid: it is no such topic of this fleet.
+        WrongTopic: it is no such topic of this fleet.
     """
     start, found = f"{_root(fleet)}/d/", topic.removesuffix("/up/results").removesuffix("/up/metrics")
     device = found.removeprefix(start)
     if not is_name(device) or topic not in up_batches(fleet, device).values():
-        raise MessageInvalid("read topic", repr(topic[:120]), "no device's batches")
+        raise WrongTopic("read topic", repr(topic[:120]), "no device's batches")
     return device
 
 

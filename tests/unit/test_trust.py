@@ -71,5 +71,14 @@ def test_a_private_key_that_others_may_read_is_refused(keys: Path) -> None:
         trust.load(table(device_key="devices/gate.key", collector_key="collector.pub"), keys)
 
 
+def test_keys_and_unsigned_contradict_each_other(keys: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(ConfigInvalid, match=r"there is a key to use: .*collector\.pub\. Take unsigned"):
+        trust.load(table(unsigned=True, collector_key="collector.pub"), keys)
+    (keys / "collector.pub").rename(keys / "collector-key")
+    monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(keys))
+    with pytest.raises(ConfigInvalid, match=r"there is a key to use: .*collector-key"):
+        trust.load(table(unsigned=True), keys)
+
+
 def test_unsigned_is_what_somebody_asked_for(keys: Path) -> None:
     assert not trust.load(table(unsigned=True), keys).signed

@@ -165,6 +165,11 @@ def test_a_broker_that_sends_and_never_reads_is_left(
     tune = sockets.tune
     monkeypatch.setattr(sockets, "tune", narrow)
     flood = publish(b"down/a", b"x", qos=1) * 1000
+
+    def endless(broker: HostileBroker) -> None:
+        for _ in range(1000):  # a million confirmations, if it were for paho
+            broker.send(flood)
+
     with (
         HostileBroker({PUBACK: deaf}, buffer=4096) as broker,
         link_to(broker.port, ear, manual_ack=manual_ack) as link,
@@ -172,9 +177,8 @@ def test_a_broker_that_sends_and_never_reads_is_left(
         links.append(link)
         ear.wait(LinkUp)
         before = counters[PACKETS]
-        with pytest.raises(OSError, match="reset|pipe"):
-            for _ in range(1000):  # a million confirmations, if it were for paho
-                broker.send(flood)
+        with pytest.raises(OSError, match=r"reset|pipe"):
+            endless(broker)
         enough.set()
         assert "reads none of our confirmations" in ear.wait(LinkDown).reason
         assert counters[PACKETS] == before + 1

@@ -11,7 +11,7 @@ import pytest
 
 from agent.fleet.keys import Keyring, make_keys
 from agent.link import ack
-from tests.simulators.hostile_broker import CONNECT, SUBSCRIBE, HostileBroker, frame, publish
+from tests.simulators.hostile_broker import CONNECT, SUBSCRIBE, HostileBroker, frame, length, publish
 from tests.simulators.running_agent import RunningAgent
 
 if TYPE_CHECKING:
@@ -140,8 +140,10 @@ def flood(siege: Siege) -> None:
 
 
 def oversize(siege: Siege) -> None:
-    """A packet of 200 MB, and what paho would keep; each costs the connection, before the body is read."""
-    for begin in (frame(0x30, b"")[:1] + b"\x80\x84\xaf\x5f", frame(0x34, b"\0\1a\0\1" + b"x" * 1000)):
+    """A packet of 200 MB, what paho would keep, and what would keep it busy: each costs the connection."""
+    bomb = publish(ACKS, length(200_000) + b"\x26\0\0\0\0" * 40_000, qos=1)  # would take paho 20 s
+    begun = [b"\x30" + length(200_000_000), frame(0x34, b"\0\1a\0\1" + b"x" * 1000)]
+    for begin in [*begun, bomb] if siege.five else begun:
         before, connections = siege.refused, len(siege.broker.seen(CONNECT))
         siege.broker.send(begin)
         try:

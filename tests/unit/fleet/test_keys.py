@@ -13,6 +13,7 @@ import pytest
 
 from agent.errors import ConfigInvalid
 from agent.events import Event, counters
+from agent.fleet import init
 from agent.fleet import keys as module
 from agent.fleet.keys import Keyring, make_keys
 from agent.signing import Signer, Verifier, generate
@@ -162,3 +163,25 @@ def test_names_from_outside_cannot_fill_the_memory(tmp_path: Path) -> None:
 def test_without_the_collectors_key_there_is_no_keyring(tmp_path: Path) -> None:
     with pytest.raises(ConfigInvalid, match="Check the path"):
         Keyring(tmp_path)
+
+
+def test_init_tells_what_goes_where_and_shows_no_private_key(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    init.run(tmp_path, ["gate-1"], "north", as_json=False)
+    told = capsys.readouterr().out
+    for word in (
+        "--fleet north",
+        'fleet = "north"',
+        "gate-1.key",
+        "LoadCredential=device-key:",
+        "collector.pub",
+    ):
+        assert word in told
+    (tmp_path / "devices/gate-1.key").unlink()
+    init.run(tmp_path, ["gate-1"], "north", as_json=False)
+    assert "it is not in" in (again := capsys.readouterr().out)
+    secret = (tmp_path / "collector.key").read_text().splitlines()[1]
+    assert secret not in told + again
+    with pytest.raises(ConfigInvalid, match="a fleet cannot be called so"):
+        init.run(tmp_path, [], "a/b", as_json=False)

@@ -26,9 +26,10 @@ Stream = Literal["alert", "result", "metric"]
 STREAMS: tuple[Stream, ...] = ("alert", "result", "metric")
 """What is kept and sent apart, the most important first: when the disk fills, the last one goes first."""
 
-LossReason = Literal["evicted", "damaged", "missing", "oversized", "unwritten"]
+LossReason = Literal["evicted", "damaged", "missing", "oversized", "unwritten", "purged"]
 """Why records that had a sequence number are gone: a cap took them; their block or file was damaged; their
-file vanished; no broker takes so large a record; the disk refused them until memory was full."""
+file vanished; no broker takes so large a record; the disk refused them until memory was full; somebody had
+them deleted."""
 
 MAX_UNPACKED = 8 << 20
 """The most bytes that a block may unpack to: a peer's block is not trusted."""

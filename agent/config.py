@@ -1,8 +1,7 @@
 """The configuration: one TOML file, overlaid by the environment; frozen, and strict about unknown keys.
 
-``EDGE_AGENT__MQTT__HOST=broker.example`` sets ``mqtt.host``. Options of sources, backends and decoders are
-open tables here: they belong to their plugins, and the worker that loads a plugin validates them
-(docs/adr/0001). Parsing does no I/O; ``agent.cli.settings`` reads the file.
+``EDGE_AGENT__MQTT__HOST=broker.example`` sets ``mqtt.host``. Parsing does no I/O; it is
+``agent.cli.settings`` that reads the file.
 """
 
 from __future__ import annotations
@@ -10,181 +9,17 @@ from __future__ import annotations
 import os
 import re
 import tomllib
-from typing import Annotated, Any, Literal
+from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
+from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, SettingsError
 
 from agent.config_errors import ENV_PREFIX, HINT, UNKNOWN, Loc, problem
 from agent.errors import ConfigInvalid
+from agent.tables import Control, Deadlines, Device, Log, Mqtt, Pipeline, Store, Trust
 
 _LINE = re.compile(r"line (\d+)")
 _FIELD = re.compile(r'field "(\w+)"')
-
-Name = Annotated[
-    str,
-    Field(
-        pattern=r"^[a-z0-9][a-z0-9_-]{0,62}$",
-        description="Lower-case letters, digits, '-' and '_'; at most 63.",
-    ),
-]
-
-
-class _Table(BaseModel):
-    """A table of the file: frozen, unknown keys refused."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
-
-
-class Plugin(BaseModel):
-    """A plugin by its kind; the other keys are the plugin's own options."""
-
-    model_config = ConfigDict(extra="allow", frozen=True, use_attribute_docstrings=True)
-
-    kind: str
-    """Which plugin: a module of the agent, or an entry point."""
-
-    @property
-    def options(self) -> dict[str, Any]:
-        """The plugin's own options, not validated yet."""
-        return dict(self.__pydantic_extra__ or {})
-
-
-class Backend(Plugin):
-    """What runs the model."""
-
-    kind: str = "tflite"
-    """Which backend: "tflite"."""
-
-
-class Pipeline(_Table):
-    """One model on one source, in a worker process of its own."""
-
-    name: Name
-    """The pipeline's name in results, status and topics."""
-    model: str
-    """A bundled model's name, a bundle's folder or a .tflite file; relative to the configuration file."""
-    source: Plugin
-    """Where frames come from: `kind` and that source's options."""
-    task: str = ""
-    """The decoder, when the model's manifest does not say or should not decide."""
-    decoder: dict[str, Any] = Field(default_factory=dict)
-    """Options of the decoder, over those of the manifest."""
-    labels: str = ""
-    """A file with one class name a line, over those of the model."""
-    backend: Backend = Backend()
-    """What runs the model: `kind` and that backend's options."""
-
-
-class Device(_Table):
-    """Who this device is."""
-
-    id: str = Field(default="", pattern=r"^([a-z0-9][a-z0-9_-]{0,62})?$")
-    """The device's name in topics and records; the host's name when empty."""
-
-
-class Mqtt(_Table):
-    """The broker that results go to. Without this table nothing is sent; results wait in the store."""
-
-    host: str = Field(min_length=1)
-    """Name or address of the broker."""
-    port: int = Field(default=1883, ge=1, le=65535)
-    """The broker's port."""
-    fleet: Name = "default"
-    """The fleet: the second level of every topic."""
-    protocol: Literal["auto", "5", "3.1.1"] = "auto"
-    """Which MQTT to speak; `auto` tries 5 first."""
-    username: str = ""
-    """User name for the broker."""
-    password: SecretStr = SecretStr("")
-    """Password; better given as the systemd credential `mqtt-password`."""
-    tls: bool = False
-    """Encrypt, and check the broker's certificate against the system's authorities."""
-    ca_file: str = ""
-    """The certificate authority to check it against; switches TLS on."""
-    cert_file: str = ""
-    """This device's certificate, for mutual TLS."""
-    key_file: str = ""
-    """This device's private key, for mutual TLS."""
-    keepalive_s: int = Field(default=30, ge=5, le=3600)
-    """Seconds of silence after which both ends test the link."""
-    resend_s: float = Field(default=10.0, ge=1, le=3600)
-    """Seconds without an acknowledgement after which waiting batches are sent again."""
-
-    max_bytes_per_s: int = Field(default=0, ge=0)
-    """The most bytes a second to send; 0 sends as fast as the link and the collector take it."""
-
-    @model_validator(mode="after")
-    def _tls_is_whole(self) -> Mqtt:
-        if bool(self.cert_file) != bool(self.key_file):
-            raise ValueError("cert_file and key_file go together")
-        if self.cert_file and not self.ca_file:
-            raise ValueError("cert_file needs ca_file, which switches TLS on")
-        return self
-
-    reconnect_max_s: float = Field(default=60.0, ge=1, le=3600)
-    """The longest wait between two attempts to connect; the waits grow, with jitter."""
-
-
-class Trust(_Table):
-    """Who signs, and whose word counts. With a broker, either both keys are given, or `unsigned` is set."""
-
-    device_key: str = ""
-    """This device's private key, which signs what it sends; or the systemd credential `device-key`."""
-    collector_key: str = ""
-    """The collector's public key, which its acknowledgements must be signed with; or `collector-key`."""
-    unsigned: bool = False
-    """Neither sign nor check signatures: whoever reaches the broker can have undelivered results deleted."""
-
-
-class Store(_Table):
-    """Where results stand until the collector has them."""
-
-    path: str = ""
-    """The data folder; `$STATE_DIRECTORY` or `~/.local/state/edge-agent` when empty."""
-    commit_interval_s: float = Field(default=0.5, ge=0.01, le=60)
-    """The longest that a result waits for its commit."""
-    block_results: int = Field(default=64, ge=1, le=4096)
-    """A commit is made at the latest after so many results."""
-    segment_bytes: int = Field(default=16 << 20, ge=64 << 10, le=1 << 30)
-    """Size at which a segment file is closed and the next begun; at most a sixteenth of `max_bytes`."""
-    max_bytes: int = Field(default=1 << 30, ge=1 << 20)
-    """The most bytes on disk. Beyond it the oldest goes: metrics first, then results, then alerts."""
-    max_age_h: float = Field(default=0, ge=0)
-    """Hours, of those that the agent ran, after which a record goes; 0 keeps it until it is delivered."""
-    ballast_bytes: int = Field(default=8 << 20, ge=0, le=1 << 30)
-    """A file that is given up when the disk is full, so that deleting works; 0 makes none."""
-    memory_bytes: int = Field(default=8 << 20, ge=1 << 20, le=1 << 30)
-    """Packed results kept in memory while the disk refuses."""
-
-
-class Control(_Table):
-    """The local socket that `edge-agent status` asks."""
-
-    path: str = ""
-    """The socket's path; `$RUNTIME_DIRECTORY/agent.sock` or `agent.sock` in the data folder when empty."""
-
-
-class Deadlines(_Table):
-    """How long a worker may stay in one phase before it is killed and started again; seconds."""
-
-    start_s: float = Field(default=60, gt=0)
-    """From the start of the process to its first word."""
-    load_s: float = Field(default=60, gt=0)
-    """Loading the model and its first inference."""
-    open_s: float = Field(default=30, gt=0)
-    """Opening the source."""
-    capture_s: float = Field(default=15, gt=0)
-    """One read of the source."""
-    invoke_s: float = Field(default=10, gt=0)
-    """Preprocessing, inference or decoding of one frame."""
-
-
-class Log(_Table):
-    """What is logged, to standard error."""
-
-    level: Literal["debug", "info", "warning", "error"] = "info"
-    """The least important level that is written."""
 
 
 class Settings(BaseSettings):

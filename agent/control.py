@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 _REQUEST_BYTES = 4096
 _CLIENTS = 8
 _PATIENCE_S = 5.0
+_RETRY_S = 5.0
 
 
 class ControlServer:
@@ -54,27 +55,42 @@ class ControlServer:
         self._answer = answer
         self._workers = workers
         self._clients: dict[socket.socket, tuple[float, bytearray]] = {}
-        self._listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC)
-        self._listener.setblocking(False)  # noqa: FBT003 - the socket module's own signature
-        try:
-            _clear(path)
-            self._listener.bind(str(path))
-            path.chmod(0o600)
-            self._listener.listen(_CLIENTS)
-            self._inode = path.stat().st_ino
-        except OSError as error:
-            self._listener.close()
-            problem = error.strerror or str(error)
-            hint = "Set control.path to a short path in a folder that can be written"
-            raise FolderUnusable("listen on", str(path), problem, hint) from error
-        except FolderUnusable:
-            self._listener.close()
-            raise
-        selector.register(self._listener, selectors.EVENT_READ, self._accept)
+        self._listener: socket.socket | None = None
+        self._inode = 0
+        self._listen()
+        self._retry_at = self._clock.monotonic() + _RETRY_S
 
-    def _accept(self) -> None:
+    def _listen(self) -> None:
+        """Make the socket. Where the disk is full or read-only for now, ``tick`` tries again.
+
+        Raises:
+            FolderUnusable: it can never be made there, or another agent listens.
+        """
+        listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC)
+        listener.setblocking(False)  # noqa: FBT003 - the socket module's own signature
         try:
-            client, _ = self._listener.accept()
+            _clear(self._path)
+            listener.bind(str(self._path))
+            self._path.chmod(0o600)
+            listener.listen(_CLIENTS)
+            self._inode = self._path.stat().st_ino
+        except OSError as error:
+            listener.close()
+            problem = error.strerror or str(error)
+            if _may_pass(self._path, error):
+                emit(Event.CONTROL_FAILED, str(self._path), problem=problem)
+                return
+            hint = "Set control.path to a short path in a folder that can be written"
+            raise FolderUnusable("listen on", str(self._path), problem, hint) from error
+        except FolderUnusable:
+            listener.close()
+            raise
+        self._listener = listener
+        self._selector.register(listener, selectors.EVENT_READ, lambda: self._accept(listener))
+
+    def _accept(self, listener: socket.socket) -> None:
+        try:
+            client, _ = listener.accept()
         except OSError:
             return  # the asker left, or we are out of descriptors
         client.setblocking(False)  # noqa: FBT003 - the socket module's own signature
@@ -114,7 +130,10 @@ class ControlServer:
         client.close()
 
     def tick(self, now: float) -> None:
-        """Drop clients that connected and never asked."""
+        """Drop clients that connected and never asked; listen, where that was not possible so far."""
+        if self._listener is None and now >= self._retry_at:
+            self._retry_at = now + _RETRY_S
+            self._listen()
         for client, (since, _) in list(self._clients.items()):
             if now - since > _PATIENCE_S:
                 self._drop(client)
@@ -123,6 +142,8 @@ class ControlServer:
         """Stop listening and take the socket away."""
         for client in list(self._clients):
             self._drop(client)
+        if self._listener is None:
+            return
         self._selector.unregister(self._listener)
         self._listener.close()
         try:
@@ -142,6 +163,14 @@ def _clear(path: Path) -> None:
             hint = "Stop that agent, or set control.path to another path"
             raise FolderUnusable("listen on", str(path), "another agent listens there", hint)
     path.unlink()
+
+
+def _may_pass(path: Path, error: OSError) -> bool:
+    """Whether the disk is full or read-only for now; its folder may be missing for that reason, too."""
+    if error.errno != errno.ENOENT:
+        return error.errno in {errno.EROFS, errno.ENOSPC, errno.EDQUOT}
+    disk = os.statvfs(next(folder for folder in path.absolute().parents if folder.exists()))
+    return bool(disk.f_flag & os.ST_RDONLY) or not disk.f_bavail
 
 
 def _request(line: bytes) -> dict[str, Any]:

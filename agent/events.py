@@ -55,6 +55,7 @@ class Event(Enum):
     RECORD_OVERSIZED = ("record.oversized", logging.WARNING, True)
     COLLECTOR_SILENT = ("collector.silent", logging.WARNING, True)
     BATCH_RESENT = ("batch.resent", logging.INFO, True)
+    CONTROL_FAILED = ("control.failed", logging.WARNING, True)
     CONTROL_LEFT = ("control.left", logging.WARNING)
     STORE_OPENED = ("store.opened", logging.INFO)
     STORE_FAILED = ("store.failed", logging.ERROR, True)

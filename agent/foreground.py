@@ -15,9 +15,9 @@ from agent.workers.policy import State
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from agent.config import Deadlines
     from agent.errors import AgentError
     from agent.ledger import Ledger
+    from agent.tables import Deadlines
     from agent.workers.messages import Fault, LaneSpec, Ready, Record
 
 _OVER = {State.ENDED, State.FATAL, State.STOPPED, State.STUCK}

@@ -10,8 +10,9 @@ from agent.workers.messages import LaneSpec
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from agent.config import Deadlines, Mqtt, Pipeline, Settings
+    from agent.config import Settings
     from agent.profiles import Profile
+    from agent.tables import Deadlines, Mqtt, Pipeline
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from agent.config import Deadlines
 from agent.errors import ConfigInvalid
+from agent.tables import Deadlines
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from agent.blocks import Stream
     from agent.clock import Clock
@@ -51,9 +51,13 @@ class Recorder:
         store: where records go.
         lanes: all lanes of the agent.
         clock: dates the notes.
+        urgent: names of the lanes whose records, and so their ledgers, are alerts.
     """
 
-    def __init__(self, store: Store, lanes: Sequence[Lane], clock: Clock) -> None:
+    def __init__(
+        self, store: Store, lanes: Sequence[Lane], clock: Clock, urgent: Collection[str] = ()
+    ) -> None:
+        self._urgent = urgent
         self._store = store
         self._lanes = lanes
         self._clock = clock
@@ -86,5 +90,10 @@ class Recorder:
                 self.note(lane)
 
     def _put(self, lane: Lane, records: list[dict[str, Any]]) -> None:
-        self._store.put(records, {one.name: one.ledger.to_json() for one in self._lanes})
+        stream = self._stream(lane)
+        ledgers = {one.name: one.ledger.to_json() for one in self._lanes if self._stream(one) == stream}
+        self._store.put(records, ledgers, stream)
         self._known[lane.name] = lane.ledger.to_json()
+
+    def _stream(self, lane: Lane) -> Stream:
+        return "alert" if lane.name in self._urgent else "result"

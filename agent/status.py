@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from agent.metering import Meter
     from agent.plan import Plan
+    from agent.store.flash import FlashStatus
     from agent.store.queue import StreamStatus
     from agent.store.status import StoreStatus
     from agent.uplink import Uplink
@@ -29,6 +30,7 @@ def report(
     pipelines: Sequence[tuple[Lane, Meter]],
     store: StoreStatus,
     store_problem: str,
+    flash: FlashStatus,
     uplink: Uplink | None,
 ) -> dict[str, Any]:
     """Answer ``{"op": "status"}``.
@@ -54,7 +56,12 @@ def report(
             "bytes": store.size,
             "cap": store.cap,
             "mode": "memory" if store.memory else "disk",
-            "streams": {stream: _stream(one) for stream, one in store.streams.items()},
+            "streams": {stream: _stream(store.epoch, one) for stream, one in store.streams.items()},
+            "flash": {
+                "written": flash.written,
+                "per_day": flash.per_day,
+                "extrapolated": flash.extrapolated,
+            },
             "problem": store_problem,
         },
         "link": uplink.status() if uplink else {"state": "none"},
@@ -62,8 +69,9 @@ def report(
     }
 
 
-def _stream(stream: StreamStatus) -> dict[str, int]:
+def _stream(epoch: str, stream: StreamStatus) -> dict[str, Any]:
     return {
+        "epoch": epoch,
         "accepted": stream.accepted,
         "committed": stream.committed,
         "acked": stream.acked,

@@ -100,7 +100,8 @@ class Supervisor:
         self._seats = [
             Seat(Lane(spec, plan.deadlines, explain=partial(explain, spec.pipeline))) for spec in plan.lanes
         ]
-        self._recorder = Recorder(store, [seat.lane for seat in self._seats], self._clock)
+        urgent = {one.name for one in plan.settings.pipelines if one.priority == "high"}
+        self._recorder = Recorder(store, [seat.lane for seat in self._seats], self._clock, urgent)
         self._intact = intact
         self._next_look = 0.0
         self._store_problem = ""
@@ -232,8 +233,9 @@ class Supervisor:
         """Whether a worker may be kept waiting: a recording always, a camera unless the disk refuses.
 
         A camera goes on at its rate whatever the disk does: what memory cannot hold is given up, and counted.
+        Only a store that hangs keeps it waiting, until the watchdog comes.
         """
-        return run.live is False or not self._store.refusing
+        return run.live is False or not self._store.refusing or self._store.queued > _PENDING_HIGH
 
     def _resume(self) -> None:
         if self._paused and self._store.pending < _PENDING_LOW:
@@ -279,6 +281,7 @@ class Supervisor:
             pipelines=[(seat.lane, seat.meter) for seat in self._seats],
             store=self._store.status(),
             store_problem=self._store_problem,
+            flash=self._store.flash(),
             uplink=self._uplink,
         )
 

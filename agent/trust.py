@@ -12,7 +12,7 @@ from agent.errors import ConfigInvalid
 from agent.signing import Signer, Verifier
 
 if TYPE_CHECKING:
-    from agent import config
+    from agent import tables
 
 DEVICE_KEY, COLLECTOR_KEY = "device-key", "collector-key"
 """The names of the credentials, for LoadCredential=."""
@@ -33,7 +33,7 @@ class Trust:
         return self.signer is not None
 
 
-def load(table: config.Trust, folder: Path) -> Trust:
+def load(table: tables.Trust, folder: Path) -> Trust:
     """Read the keys that the configuration names, or that systemd passed as credentials.
 
     Args:

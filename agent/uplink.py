@@ -14,6 +14,7 @@ from agent.delivery import Delivery
 from agent.errors import ConfigInvalid, LinkLost
 from agent.events import Event, emit
 from agent.link import topics
+from agent.link.intake import Intake
 from agent.link.mqtt import Link
 from agent.link.settings import LinkDown, LinkMessage, LinkPublished, LinkSettings, LinkUp, Message
 from agent.store.reports import Buffered, Committed, Leased
@@ -21,9 +22,9 @@ from agent.store.reports import Buffered, Committed, Leased
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from agent.config import Mqtt
     from agent.plan import Plan
     from agent.store.thread import Store
+    from agent.tables import Mqtt
 
 _STALE_S = 60.0
 """An attempt to connect blocks the link's thread as long as name look-up, TCP and TLS take."""
@@ -50,9 +51,10 @@ class Uplink:
         keys = trust.load(plan.settings.trust, plan.folder)
         self._signed = keys.signed
         self._broker = settings.broker
+        self._intake = Intake(post, [ack_topic])
         self._link = Link(
             settings,
-            post=post,
+            post=self._intake.post,
             subscriptions=((ack_topic, 1),),
             birth=self._state(online=True),
             will=self._state(online=False),
@@ -88,6 +90,7 @@ class Uplink:
                 self._problem = event.reason
                 self._delivery.on_link_down()
             case LinkMessage():
+                self._intake.taken(event)
                 self._delivery.on_message(event, now)
             case LinkPublished():
                 self._delivery.on_published(event, now)

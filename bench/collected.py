@@ -31,3 +31,10 @@ def stamps_of(folder: Path, frames: int) -> npt.NDArray[np.int64]:
         rows = db.execute(query, (epoch,)).fetchall()
     assert [row[0] for row in rows] == list(range(frames)), f"{len(rows)} of {frames} frames are stored"
     return np.array([json.loads(row[1])["captured_ns"] for row in rows], dtype=np.int64)
+
+
+def count_of(folder: Path) -> int:
+    """Give how many results are there."""
+    with closing(sqlite3.connect(f"file:{folder / 'fleet.db'}?mode=ro", uri=True)) as db:
+        (count,) = db.execute("SELECT count(*) FROM results").fetchone()
+    return int(count)

@@ -21,8 +21,8 @@ from agent.uplink import link_settings
 if TYPE_CHECKING:
     import argparse
 
-    from agent.config import Mqtt
     from agent.plan import Plan
+    from agent.tables import Mqtt
 
 HELP = "test a configuration without running it"
 DESCRIPTION = """\
@@ -88,7 +88,9 @@ def main(arguments: argparse.Namespace) -> int:
 def _folder(plan: Plan) -> dict[str, Any]:
     check: dict[str, Any] = {"check": "data folder", "ok": True, "detail": str(plan.data)}
     try:
-        with DataFolder(plan.data):
+        with DataFolder(plan.data) as folder:
+            if folder.problem is not None:
+                raise folder.problem
             if (plan.data / "state.db").exists():
                 epoch_accounts(plan.data)
             return check

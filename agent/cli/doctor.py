@@ -16,10 +16,10 @@ from agent.bundles.golden import cases
 from agent.cli.runtime import runtime_in_use
 from agent.cli.settings import default_data_folder
 from agent.cli.version import versions
-from agent.config import Deadlines
 from agent.errors import EXIT_FAILED, EXIT_OK, AgentError
 from agent.foreground import Foreground
 from agent.sources._devices import cameras
+from agent.tables import Deadlines
 from agent.workers.messages import LaneSpec
 
 if TYPE_CHECKING:

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any, Self
 
 from agent.cli.inputs import choose, speakable
 from agent.cli.numbers import number
-from agent.config import Deadlines
 from agent.errors import EXIT_FAILED, EXIT_OK, AgentError
 from agent.foreground import Foreground
+from agent.tables import Deadlines
 from agent.wording import in_words
 from agent.workers.messages import LaneSpec, Record
 

@@ -13,7 +13,7 @@ from agent.cli.streams import open_missing_streams
 from agent.errors import EXIT_FAILED, AgentError, ConfigInvalid
 from agent.wording import plain
 
-VERBS = ("init", "run", "demo", "check", "doctor", "status", "infer", "version")
+VERBS = ("init", "run", "demo", "check", "doctor", "status", "infer", "results", "store", "version")
 
 _DESCRIPTION = (
     "Runs quantized TFLite models on a stream of frames, keeps every result, and delivers it over MQTT."

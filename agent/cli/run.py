@@ -70,7 +70,7 @@ def main(arguments: argparse.Namespace) -> int:
     )
     with DataFolder(plan.data) as folder:
         mailbox = Mailbox()
-        store = Store(plan.data, mailbox.post, clock=SystemClock(), settings=limits)
+        store = Store(plan.data, mailbox.post, clock=SystemClock(), settings=limits, take=folder.take)
         try:
             store.start()
             code = Supervisor(

@@ -16,7 +16,7 @@ import orjson
 from agent.blocks import MAX_UNPACKED, inflate, parse
 from agent.clock import SystemClock
 from agent.errors import MessageInvalid
-from agent.fleet import gaps, ranges
+from agent.fleet import gaps, history, ranges
 from agent.store.database import Format, open_database, refusals, transaction, version_of
 
 if TYPE_CHECKING:
@@ -59,9 +59,12 @@ FORMAT = Format(
         """,
         *ranges.SCHEMA,
         *gaps.SCHEMA,
+        *history.SCHEMA,
     ),
 )
 
+_WALL = 6
+"""Where a row of ``results`` has its time."""
 _INSERT = "INSERT OR IGNORE INTO results VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
 _KEEP_LEDGER = """
     INSERT INTO ledgers VALUES (?, ?, ?, ?, ?, ?)
@@ -200,6 +203,7 @@ class Warehouse:
         for block in blocks:
             new += self._db.executemany(_INSERT, block.results).rowcount
             self._db.executemany(_KEEP_LEDGER, block.ledgers)
+            history.keep(self._db, block.ledgers, block.results[-1][_WALL] if block.results else None)
             ranges.add_range(self._db, batch.place, block.first, block.last)
             gaps.fill(self._db, batch.place, block.first, block.last)
         for loss in batch.lease.lost:
@@ -210,13 +214,13 @@ class Warehouse:
 
 
 def _upgrade(path: Path) -> None:
-    """Bring a database of release 1 up: it had no gaps."""
+    """Bring a database of release 1 up: it had no gaps, and only the newest ledgers."""
     if version_of(path) != 1:
         return
     with refusals("migrate", path), closing(sqlite3.connect(path, isolation_level=None)) as db:
         db.execute("PRAGMA synchronous=FULL")
         with transaction(db):
-            for statement in gaps.SCHEMA:
+            for statement in (*gaps.SCHEMA, *history.SCHEMA):
                 db.execute(statement)
             db.execute(f"PRAGMA user_version={FORMAT.version}")
 

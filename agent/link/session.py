@@ -11,19 +11,20 @@ from collections import deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from paho.mqtt import client as paho
 from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 
 from agent.events import Event, emit
 from agent.link import reasons, sockets
+from agent.link.guard import Guard, GuardedClient
 from agent.link.reasons import Reason
 from agent.link.settings import MQTT_MAX_INFLIGHT, MQTT_MAX_PACKET
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from paho.mqtt import client as paho
     from paho.mqtt.reasoncodes import ReasonCode
 
     from agent.link.settings import LinkSettings, Message
@@ -89,7 +90,7 @@ class Session:
         self.unconfirmed = 0
         self.unanswered = False
         five = version == "5"
-        client = paho.Client(
+        client = GuardedClient(
             CallbackAPIVersion.VERSION2,
             client_id=settings.client_id,
             clean_session=None if five else settings.session_expiry_s == 0,
@@ -97,6 +98,7 @@ class Session:
             reconnect_on_failure=False,
             manual_ack=settings.manual_ack,
         )
+        client.guard = self._guard = Guard(settings.max_packet_in)
         client.connect_timeout = settings.connect_timeout_s
         client.max_inflight_messages_set(0)  # our own window limits it; paho must not queue
         if settings.username:
@@ -156,8 +158,11 @@ class Session:
     def turn(self, *, readable: bool, writable: bool) -> None:
         """Let paho read, write and keep the connection alive. Whatever paho raises comes through."""
         if readable:
-            # A guard against oversized packets belongs here: paho reads whatever length it is told.
             self._client.loop_read()
+        if self._guard.problem:
+            emit(Event.MESSAGE_REFUSED, self._settings.broker, problem=self._guard.problem)
+            self.abandon(Reason(f"the broker does what it may not: {self._guard.problem}"))
+            return
         if writable:
             self._client.loop_write()
         self._client.loop_misc()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -27,17 +28,14 @@ class BlockBuilder:
         clock: dates the records.
         settings: when a block is full.
         interval_s: how long a record may wait here.
-        powered_s: for how many seconds the agent had run before this start.
     """
 
-    def __init__(
-        self, clock: Clock, settings: StoreSettings, *, interval_s: float = 0.0, powered_s: int = 0
-    ) -> None:
+    def __init__(self, clock: Clock, settings: StoreSettings, *, interval_s: float = 0.0) -> None:
         self._clock = clock
         self._settings = settings
         self._interval_s = interval_s
         self._began = clock.monotonic()
-        self.powered_s = powered_s
+        self._before_s = 0
         self._ledgers: dict[str, Mapping[str, Any]] = {}
         self._records: list[dict[str, Any]] = []
         self._bytes = 0
@@ -92,6 +90,18 @@ class BlockBuilder:
         self.closed.append(Block(self.last - count + 1, count, data, times))
         self._records, self._bytes, self._opened_at = [], 0, None
 
+    def add_age(self, before_s: int) -> None:
+        """Say for how many seconds the agent had run before this start: known once the disk can be read.
+
+        Blocks that were packed earlier are dated again, else they would look older than they are.
+        """
+        more = before_s - self._before_s
+        self._before_s = before_s
+        for place, block in enumerate(self.closed):
+            if block.times is not None:
+                times = replace(block.times, powered_s=block.times.powered_s + more)
+                self.closed[place] = replace(block, times=times)
+
     @property
     def open(self) -> int:
         """Records in the block that is not closed yet."""
@@ -100,7 +110,7 @@ class BlockBuilder:
     @property
     def age_s(self) -> int:
         """For how many seconds the agent has run, this start and all before."""
-        return self.powered_s + int(self._clock.monotonic() - self._began)
+        return self._before_s + int(self._clock.monotonic() - self._began)
 
     def _fits(self, count: int, size: int) -> bool:
         return (

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from agent.blocks import Loss
+from agent.blocks import STREAMS, Loss
 from agent.errors import StoreBusy
 from agent.events import Event, emit
+from agent.store.footprint import beside
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from pathlib import Path
 
-    from agent.blocks import Times
-    from agent.store.ballast import Ballast
+    from agent.blocks import Stream, Times
     from agent.store.chain import Piece
     from agent.store.queue import Epoch, StreamQueue
     from agent.store.settings import StoreSettings
@@ -27,30 +28,32 @@ class Caps:
     A loss is noted, durably where the disk lets us, before the file goes: after a kill in between the file
     is removed at the next start.
 
+    The bound of bytes is one of everything that is ours in the folder but the ballast: what SQLite keeps
+    beside its files, state.db and damaged files leave less for segments; half of the bound in any case.
+
     Args:
+        folder: the data folder.
         settings: the bounds.
-        ballast: not counted, and known to be ours.
         queues: the streams, the most important first.
         note: makes known losses durable, if it can.
     """
 
     def __init__(
         self,
+        folder: Path,
         settings: StoreSettings,
-        ballast: Ballast,
         queues: Sequence[StreamQueue],
         note: Callable[[], None],
     ) -> None:
+        self._folder = folder
         self._settings = settings
-        self._ballast = ballast
         self._queues = queues
         self._note = note
 
     def keep(self) -> None:
         """Evict until the bounds of bytes and age hold."""
-        while sum(queue.size() for queue in self._queues) > self._settings.max_bytes:
-            if not self.evict("the store is at its cap"):
-                break
+        while self._over() and self.evict("the store is at its cap"):
+            pass
         if self._settings.max_age_s:
             for queue in self._queues:
                 while self._expired(queue):
@@ -70,10 +73,21 @@ class Caps:
                     emit(Event.STORE_SHED, queue.stream, count=block.count, last=block.last)
                     break
 
-    def evict(self, why: str) -> bool:
-        """Evict one file; say whether there was one."""
+    def evict(self, why: str, room_for: Stream = STREAMS[0]) -> bool:
+        """Evict one file; say whether there was one.
+
+        Args:
+            why: what to say of it.
+            room_for: nothing that is more important than this stream goes.
+        """
         spare = self._settings.max_bytes // _SPARED
-        return any(self._evict(queue, spare, why) for queue in reversed(self._queues))
+        least = reversed(self._queues[STREAMS.index(room_for) :])
+        return any(self._evict(queue, spare, why) for queue in least)
+
+    def _over(self) -> bool:
+        most = self._settings.max_bytes
+        used = sum(queue.size() for queue in self._queues)
+        return used > most // 2 and used + beside(self._folder) > most
 
     def _in_memory(self) -> int:
         return sum(queue.in_memory() for queue in self._queues)

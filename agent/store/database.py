@@ -17,8 +17,9 @@ if TYPE_CHECKING:
 
     from agent.errors import AgentError
 
-_CHECKPOINT_PAGES = 256
-_WAL_LIMIT = 1 << 20
+LOG_PAGES = 256
+"""The log beside a file is folded in at so many pages of 4 KiB, and cut back to them."""
+_PAGE = 4096
 _CACHE_KIB = 512
 
 _BUSY = {
@@ -101,13 +102,16 @@ class Format:
     schema: tuple[str, ...]
 
 
-def open_database(path: Path, form: Format, *, patience_s: float = 0.0) -> sqlite3.Connection:
+def open_database(
+    path: Path, form: Format, *, patience_s: float = 0.0, log_pages: int = LOG_PAGES
+) -> sqlite3.Connection:
     """Open a database for writing; make it when it is not there, or when a crash left it unfinished.
 
     Args:
         path: the file.
         form: what it must be.
         patience_s: how long to wait for another program's lock.
+        log_pages: at how many pages the log beside it is folded in.
 
     Raises:
         StoreBusy: it cannot be opened for now.
@@ -117,7 +121,7 @@ def open_database(path: Path, form: Format, *, patience_s: float = 0.0) -> sqlit
         fresh = not path.exists()
         db = _connect(path, "mode=rwc", patience_s)
         undo.callback(db.close)
-        _set_up(db, form)
+        _set_up(db, form, log_pages)
         _check(db, path, form)
         if fresh:
             sync_folder(path.parent)
@@ -153,12 +157,12 @@ def _connect(path: Path, how: str, patience_s: float) -> sqlite3.Connection:
     )
 
 
-def _set_up(db: sqlite3.Connection, form: Format) -> None:
+def _set_up(db: sqlite3.Connection, form: Format, log_pages: int) -> None:
     db.execute(f"PRAGMA cache_size=-{_CACHE_KIB}")
     db.execute("PRAGMA journal_mode=WAL")
     db.execute("PRAGMA synchronous=FULL")
-    db.execute(f"PRAGMA journal_size_limit={_WAL_LIMIT}")
-    db.execute(f"PRAGMA wal_autocheckpoint={_CHECKPOINT_PAGES}")
+    db.execute(f"PRAGMA journal_size_limit={log_pages * _PAGE}")
+    db.execute(f"PRAGMA wal_autocheckpoint={log_pages}")
     unmade = (
         "SELECT NOT EXISTS (SELECT 1 FROM sqlite_schema) AND application_id = 0 FROM pragma_application_id"
     )
@@ -204,6 +208,16 @@ def remove_database(path: Path) -> None:
     """Unlink a closed database; the file itself goes last: a crash in between leaves a name to find."""
     for name in (f"{path.name}-wal", f"{path.name}-shm", path.name):
         path.with_name(name).unlink(missing_ok=True)
+
+
+def identity(folder: Path) -> tuple[int, int]:
+    """Say which folder stands at a path: another one may be mounted there.
+
+    Raises:
+        OSError: none does.
+    """
+    found = folder.stat()
+    return found.st_dev, found.st_ino
 
 
 def sync_folder(path: Path) -> None:

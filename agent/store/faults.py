@@ -20,12 +20,15 @@ _LONGEST_S = 5.0
 
 @dataclass(slots=True)
 class _Refusal:
+    problem: str
     retry_at: float
     wait_s: float
 
 
 class Faults:
-    """Speaks up when an operation is first refused and when none is any more; between them it only counts.
+    """Speaks up when an operation is first refused, or for a new reason, and when none is any more.
+
+    Between them it only counts.
 
     Args:
         post: takes what is to be said.
@@ -39,11 +42,14 @@ class Faults:
         """Note that the disk refused ``operation`` at ``now``; the next try is put off, ever longer."""
         emit(Event.STORE_FAILED, operation, error=error)
         if (refusal := self._refused.get(operation)) is None:
-            self._refused[operation] = _Refusal(now + _FIRST_S, _FIRST_S)
+            self._refused[operation] = _Refusal(error.problem, now + _FIRST_S, _FIRST_S)
             self._post(StoreFault(error))
         else:
             refusal.wait_s = min(2 * refusal.wait_s, _LONGEST_S)
             refusal.retry_at = now + refusal.wait_s
+            if error.problem != refusal.problem:
+                refusal.problem = error.problem
+                self._post(StoreFault(error))
 
     def worked(self, operation: str) -> None:
         """Note that ``operation`` succeeded."""

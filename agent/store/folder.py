@@ -1,7 +1,7 @@
 """The data folder: made, locked against a second agent, and tried.
 
-A folder on a disk that is full or read-only for now is taken all the same: the store works in memory until
-the disk is back. One that could never be used is refused.
+A disk that is full or read-only for now is no reason not to start: the store works in memory until it is
+back, and touches nothing before the lock is held. A folder that could never be used is refused.
 """
 
 from __future__ import annotations
@@ -11,15 +11,18 @@ import fcntl
 import os
 from typing import TYPE_CHECKING, Self
 
-from agent.errors import FolderUnusable
+from agent.errors import DiskFull, FolderUnusable, StoreBusy
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from agent.errors import AgentError
+
 _OP = "use data folder"
 _PROBE_BYTES = 64 << 10
 """What a first segment and the state need at the least."""
-_PASSING = {errno.EROFS, errno.ENOSPC, errno.EDQUOT}
+_FULL = {errno.ENOSPC, errno.EDQUOT}
+_PASSING = {errno.EROFS, *_FULL}
 """What may be over in a while."""
 
 _REASONS = {
@@ -44,7 +47,7 @@ class DataFolder:
         path: the folder; made with mode 0700 when it is not there.
 
     Attributes:
-        problem: why it cannot be written now; "" when it can.
+        problem: why it could not be written at the start; None when it could.
 
     Raises:
         FolderUnusable: another agent holds it, or it cannot be made or written.
@@ -52,29 +55,46 @@ class DataFolder:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.problem = ""
+        self.problem: StoreBusy | None = None
+        self._lock: int | None = None
         try:
-            path.mkdir(mode=0o700, parents=True, exist_ok=True)
-            self._lock: int | None = _open_lock(path)
-        except OSError as error:
-            raise _unusable(path, error) from error
-        try:
-            _take(path, self._lock)
+            self.take()
             _prove_writable(path)
+        except StoreBusy as busy:
+            self.problem = busy
         except OSError as error:
-            if error.errno not in _PASSING:
+            refused = _refusal(path, error)
+            if not isinstance(refused, StoreBusy):
                 self.close()
-                raise _unusable(path, error) from error
-            self.problem, _ = _REASONS[error.errno]
+                raise refused from error
+            self.problem = refused
+
+    def take(self) -> None:
+        """Make the folder and lock it, unless that is done: at the start the disk may not have let us.
+
+        Raises:
+            StoreBusy: the disk is full or read-only for now.
+            FolderUnusable: another agent holds it, or it cannot be made.
+        """
+        if self._lock is not None:
+            return
+        try:
+            self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
+            lock = _open_lock(self.path)
+        except OSError as error:
+            raise _refusal(self.path, error) from error
+        try:
+            _hold(self.path, lock)
         except FolderUnusable:
-            self.close()
+            os.close(lock)
             raise
+        self._lock = lock
 
     @property
     def intact(self) -> bool:
-        """Whether the folder is still there, with the lock that is held."""
+        """Whether the folder is still there, with the lock that is held; true before there is a lock."""
         if self._lock is None:
-            return False
+            return True
         try:
             found = (self.path / "lock").stat()
         except OSError:
@@ -103,10 +123,13 @@ def _open_lock(path: Path) -> int:
     except OSError as error:
         if error.errno != errno.EROFS:
             raise
-    return os.open(lock, os.O_RDONLY | flags)  # locks well; a folder that never had one is refused
+        try:
+            return os.open(lock, os.O_RDONLY | flags)  # locks as well
+        except FileNotFoundError:
+            raise error from None  # there is none yet, since the disk is read-only
 
 
-def _take(path: Path, lock: int) -> None:
+def _hold(path: Path, lock: int) -> None:
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError as error:
@@ -118,8 +141,16 @@ def _take(path: Path, lock: int) -> None:
             "Stop that agent, or set store.path to another folder",
         ) from error
     if fcntl.fcntl(lock, fcntl.F_GETFL) & os.O_ACCMODE != os.O_RDONLY:
+        _sign(lock)
+
+
+def _sign(lock: int) -> None:
+    """Leave our pid, for people."""
+    try:
         os.ftruncate(lock, 0)
         os.pwrite(lock, f"{os.getpid()}\n".encode(), 0)
+    except OSError:
+        return  # on a full disk the lock does without
 
 
 def _prove_writable(path: Path) -> None:
@@ -139,8 +170,9 @@ def _prove_writable(path: Path) -> None:
         probe.unlink(missing_ok=True)
 
 
-def _unusable(path: Path, error: OSError) -> FolderUnusable:
+def _refusal(path: Path, error: OSError) -> AgentError:
     problem, hint = _REASONS.get(
         error.errno or 0, (error.strerror or str(error), "Set store.path to another folder")
     )
-    return FolderUnusable(_OP, str(path), problem, hint)
+    passing = DiskFull if error.errno in _FULL else StoreBusy
+    return (passing if error.errno in _PASSING else FolderUnusable)(_OP, str(path), problem, hint)

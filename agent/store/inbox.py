@@ -69,9 +69,10 @@ class Inbox:
         self._enough = enough
         self._ready = threading.Condition()
         self._work = Work()
-        self._queued = 0
         self._idle = True
         self._woken = False
+        self.queued = 0
+        """Records that were put and not taken yet."""
         self.accepted = 0
         """Records ever put."""
 
@@ -91,8 +92,8 @@ class Inbox:
                 raise RuntimeError("put after close")
             self._work.puts.append(Put(records, ledgers, stream))
             self.accepted += len(records)
-            self._queued += len(records)
-            if self._idle or self._queued >= self._enough or stream == "alert":
+            self.queued += len(records)
+            if self._idle or self.queued >= self._enough or stream == "alert":
                 self._wake()
 
     def want(self, stream: Stream, after: Position | None, max_bytes: int, token: int) -> None:
@@ -135,7 +136,7 @@ class Inbox:
             if not pressing and wait_s > 0:
                 self._ready.wait(wait_s)
             work, self._work = self._work, Work(stopping=self._work.stopping)
-            self._queued = 0
+            self.queued = 0
             self._woken = self._idle = False
         return work
 

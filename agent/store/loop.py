@@ -89,6 +89,11 @@ class StoreLoop:
         else:
             self._faults.worked("open")
 
+    def _worked(self, operation: str) -> None:
+        """Note a success; whatever it was, it has opened the disk's side, too."""
+        self._faults.worked("open")
+        self._faults.worked(operation)
+
     def _commit(self, due_at: float | None, now: float) -> None:
         before = self._outbox.status()
         try:
@@ -97,7 +102,7 @@ class StoreLoop:
             self._faults.failed("commit", error, now)
             self._post(Buffered())
         else:
-            self._faults.worked("commit")
+            self._worked("commit")
         self.status = after = self._outbox.status()  # whoever sees it committed must see it waiting
         for stream, now_is in after.streams.items():
             if count := now_is.committed - before.streams[stream].committed:
@@ -110,7 +115,7 @@ class StoreLoop:
             self._faults.failed("ack", error, now)
         else:
             self._unsettled = False
-            self._faults.worked("ack")
+            self._worked("ack")
 
     def _serve(self, want: Want, now: float) -> None:
         lease = None

@@ -26,7 +26,7 @@ from agent.store.settings import StoreSettings
 from agent.store.status import StoreStatus
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
     from agent.blocks import Lease, Position, Stream
@@ -46,19 +46,28 @@ class Outbox:
         folder: the data folder; ``state.db`` and ``segments/`` are made in it.
         clock: dates records and measures how long they wait.
         settings: how records are gathered and laid out.
+        take: makes sure that the folder is held, before anything in it is touched (``DataFolder.take``).
 
     Raises:
         FolderUnusable: a file in the folder is of another version, or not ours.
     """
 
-    def __init__(self, folder: Path, *, clock: Clock, settings: StoreSettings | None = None) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        clock: Clock,
+        settings: StoreSettings | None = None,
+        take: Callable[[], None] = lambda: None,
+    ) -> None:
+        self._take = take
         self._settings = (settings or StoreSettings()).fitted(_size_of_disk(folder))
         self._clock = clock
         self.epoch = secrets.token_hex(8)
         self._disk = Disk(folder, self._settings)
         self._ballast = Ballast(folder, self._settings.ballast_bytes)
         self.queues: dict[Stream, StreamQueue] = {stream: self._queue(stream) for stream in STREAMS}
-        self._caps = Caps(self._settings, self._ballast, list(self.queues.values()), self._note)
+        self._caps = Caps(folder, self._settings, list(self.queues.values()), self._note)
         self.refusing = True
         """Whether the disk refuses: the outbox works in memory."""
         self._problem: StoreBusy | None = None
@@ -76,6 +85,7 @@ class Outbox:
         """
         if self._disk.open:
             return
+        self._take()
         try:
             powered_s = self._disk.attach(self.epoch, self.queues)
         except DiskFull:
@@ -83,7 +93,7 @@ class Outbox:
                 raise
             powered_s = self._disk.attach(self.epoch, self.queues)
         for queue in self.queues.values():
-            queue.builder.powered_s = powered_s
+            queue.builder.add_age(powered_s)
         self._ballast.take()
         self.refusing = False
 
@@ -128,9 +138,9 @@ class Outbox:
         Raises:
             StoreBusy: the disk refuses for now. What is not committed stays in memory, as far as it has
                 room: the oldest of the least important is given up, and declared. Call again.
-            FileDamaged: a segment is damaged. Likewise; the next call writes to another one.
+            FolderUnusable: a segment is damaged: likewise, the next call writes to another one. Or another
+                agent has taken the folder meanwhile.
         """
-        self.refusing = True
         try:
             self.attach()
             for queue in self.queues.values():
@@ -138,7 +148,8 @@ class Outbox:
                     self._flush(queue)
             self._caps.keep()
             self._note()
-        except StoreBusy:
+        except (StoreBusy, FolderUnusable):
+            self.refusing = True
             for queue in self.queues.values():
                 queue.builder.close()
             self._caps.keep_memory()
@@ -219,7 +230,9 @@ class Outbox:
     def _queue(self, stream: Stream) -> StreamQueue:
         settings = self._settings
         intervals = {"alert": 0.0, "result": settings.commit_interval_s, "metric": settings.metric_interval_s}
-        chain = SegmentChain(self._disk.segments, stream, self.epoch, settings.segment_limit)
+        chain = SegmentChain(
+            self._disk.segments, stream, self.epoch, settings.segment_limit, settings.log_pages
+        )
         builder = BlockBuilder(self._clock, settings, interval_s=intervals[stream])
         return StreamQueue(stream, Epoch(self.epoch, chain), builder)
 
@@ -227,14 +240,21 @@ class Outbox:
         """Commit a stream; a full disk costs the ballast, and when memory fills up the oldest on disk."""
         for _ in range(_MOST_EVICTIONS):
             try:
-                queue.flush()
+                self._commit(queue)
             except DiskFull:
-                if not (
-                    self._ballast.give_up() or (self._caps.pressed and self._caps.evict("the disk is full"))
-                ):
+                if not (self._ballast.give_up() or self._make_room(queue)):
                     raise
             else:
                 return
+        self._commit(queue)
+
+    def _make_room(self, queue: StreamQueue) -> bool:
+        """On a full disk: evict something that is no more important than what has to be written."""
+        return self._caps.pressed and self._caps.evict("the disk is full", queue.stream)
+
+    def _commit(self, queue: StreamQueue) -> None:
+        if queue.skips:  # else a crash would make what was delivered from memory look lost
+            self._disk.settle(self.queues)
         queue.flush()
 
     def _note(self) -> None:

@@ -115,6 +115,12 @@ class StreamQueue:
             del waiting[:_BLOCKS_A_COMMIT]
         self.live.chain.drop_upto(self.live.durable)  # what was being written when its acknowledgement came
 
+    @property
+    def skips(self) -> bool:
+        """Whether the next block to commit follows some that were delivered from memory."""
+        live = self.live
+        return live.durable < live.acked and live.chain.last < live.acked
+
     def lease(self, after: Position | None, max_bytes: int, *, from_memory: bool) -> Lease | None:
         """Give blocks to send after a place, or say what is lost there; see ``Outbox.lease``."""
         names = list(self.epochs)

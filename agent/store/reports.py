@@ -46,7 +46,7 @@ class Acked:
 
 @dataclass(frozen=True, slots=True)
 class StoreFault:
-    """The disk refuses. Said once; the store keeps what it has and tries again by itself."""
+    """The disk refuses. Said once for each reason; the store keeps what it has and tries again by itself."""
 
     error: AgentError
 

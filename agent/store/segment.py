@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from agent.blocks import Block, Times
 from agent.errors import FileDamaged, FolderUnusable
-from agent.store.database import Format, open_database, open_sealed, refusals, transaction
+from agent.store.database import LOG_PAGES, Format, open_database, open_sealed, refusals, transaction
 
 if TYPE_CHECKING:
     import sqlite3
@@ -48,15 +48,15 @@ class Segment:
         self._db = db
 
     @classmethod
-    def create(cls, path: Path) -> Segment:
-        """Open a segment for writing; make it when it is not there.
+    def create(cls, path: Path, log_pages: int = LOG_PAGES) -> Segment:
+        """Open a segment for writing; make it when it is not there. ``log_pages``: see ``open_database``.
 
         Raises:
             StoreBusy: it cannot be opened for now.
             FolderUnusable: the file is damaged (FileDamaged) or not a segment.
         """
         with _damage_by_its_place(path):
-            return cls(path, open_database(path, FORMAT))
+            return cls(path, open_database(path, FORMAT, log_pages=log_pages))
 
     @classmethod
     def sealed(cls, path: Path) -> Segment:

@@ -4,7 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from agent.store.database import LOG_PAGES
+
 _SMALLEST_SEGMENT = 64 << 10
+_FEWEST_LOG_PAGES = 16
+_LOGS_A_CAP = 32
+_PAGE = 4096
 _SEGMENTS_A_CAP = 16
 """A cap is kept by unlinking whole segments: so many of them keep it within a sixteenth."""
 
@@ -19,7 +24,7 @@ class StoreSettings:
         block_results: a block closes at so many records.
         block_bytes: a block closes at about so many bytes of JSON; they pack to a third or less.
         segment_bytes: a segment file is closed, and the next begun, at this size.
-        max_bytes: all that stands on disk; the oldest of the least important goes first.
+        max_bytes: all that stands on disk but the ballast; the oldest of the least important goes first.
         max_age_s: how long a record is kept, of the time that the agent ran; 0: for ever.
         memory_bytes: packed blocks kept in memory while the disk refuses.
         ballast_bytes: a file that is given up when the disk is full, so that deleting works; 0: none.
@@ -43,3 +48,8 @@ class StoreSettings:
     def segment_limit(self) -> int:
         """The size at which a segment is closed: small enough for the cap."""
         return min(self.segment_bytes, max(_SMALLEST_SEGMENT, self.max_bytes // _SEGMENTS_A_CAP))
+
+    @property
+    def log_pages(self) -> int:
+        """At how many pages SQLite's logs are folded in: all four together take an eighth of the cap."""
+        return min(LOG_PAGES, max(_FEWEST_LOG_PAGES, self.max_bytes // _LOGS_A_CAP // _PAGE))

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from agent.blocks import Loss
 from agent.errors import FileDamaged, FolderUnusable
-from agent.store.database import Format, open_database, refusals, transaction
+from agent.store.database import LOG_PAGES, Format, open_database, refusals, transaction
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -81,22 +81,33 @@ class EpochRow:
 class State:
     """The open state file. Each method that writes has made its change durable when it returns.
 
+    Args:
+        path: the file.
+        log_pages: pages at which SQLite folds its log in.
+        reading: a connection that only reads, for who looks into another's folder; the caller closes it.
+
     Raises:
         StoreBusy: by every method; the disk refuses for now and nothing has changed.
         FolderUnusable: the file is damaged, or of another version.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(
+        self, path: Path, log_pages: int = LOG_PAGES, *, reading: sqlite3.Connection | None = None
+    ) -> None:
         self._path = path
+        if reading is not None:
+            self._db = reading
+            self._examine(mark=False)
+            return
         try:
-            self._db: sqlite3.Connection = open_database(path, FORMAT)
+            self._db = open_database(path, FORMAT, log_pages=log_pages)
         except FolderUnusable as error:
             if _is_ours(path):
                 raise self._damaged(error.problem) from error
             raise
         with ExitStack() as undo:
             undo.callback(self._db.close)
-            self._examine()
+            self._examine(mark=True)
             undo.pop_all()
 
     def epochs(self) -> list[EpochRow]:
@@ -209,15 +220,15 @@ class State:
         statement = f"UPDATE epochs SET acked = ?, last = ?, crc = ? WHERE {_PLACE}"  # noqa: S608
         self._db.execute(statement, (*values, row.stream, row.epoch))
 
-    def _examine(self) -> None:
-        """Look through the whole file: it is small, and much hangs on it."""
+    def _examine(self, *, mark: bool) -> None:
+        """Look through the whole file: it is small, and much hangs on it. ``mark`` may write the version."""
         with refusals("read", self._path):
             found = self._db.execute("PRAGMA integrity_check(1)").fetchone()[0]
         if found != "ok":
             raise self._damaged(found)
         try:
             self.epochs(), self.losses(), self.floor("")
-            if _MARK not in self.counters():
+            if mark and _MARK not in self.counters():
                 self.add(_MARK, FORMAT.version)
         except sqlite3.OperationalError as error:  # a flipped bit can rename a column
             raise self._damaged(str(error)) from error

@@ -6,6 +6,7 @@ import threading
 from typing import TYPE_CHECKING, Any
 
 from agent.events import Event, emit
+from agent.store.flash import FlashMeter
 from agent.store.inbox import Inbox
 from agent.store.loop import StoreLoop
 from agent.store.outbox import Outbox
@@ -17,10 +18,12 @@ if TYPE_CHECKING:
 
     from agent.blocks import Position, Stream
     from agent.clock import Clock
+    from agent.store.flash import FlashStatus
     from agent.store.reports import StoreReport
     from agent.store.status import StoreStatus
 
 _STUCK_S = 20.0
+_MEASURE_S = 2.0
 _BEAT_S = 1.0
 """The thread turns at least this often, so that a watchdog can tell that it lives."""
 
@@ -35,6 +38,7 @@ class Store:
         post: takes each report.
         clock: dates records and measures how long they wait.
         settings: how records are gathered and laid out.
+        take: makes sure that the folder is held; called by the thread where the start could not.
     """
 
     def __init__(
@@ -44,7 +48,9 @@ class Store:
         *,
         clock: Clock,
         settings: StoreSettings | None = None,
+        take: Callable[[], None] = lambda: None,
     ) -> None:
+        self._take = take
         self._folder = folder
         self._post = post
         self._clock = clock
@@ -54,6 +60,8 @@ class Store:
         self._thread: threading.Thread | None = None
         self._close_by = 0.0
         self._heartbeat = clock.monotonic()
+        self._meter = FlashMeter(self._heartbeat)
+        self._flash = self._meter.status(self._heartbeat)
 
     def start(self) -> None:
         """Open the outbox and start the thread. A disk that refuses is tried again by the thread.
@@ -61,7 +69,7 @@ class Store:
         Raises:
             FolderUnusable: a file in the folder is of another version, or not ours.
         """
-        outbox = Outbox(self._folder, clock=self._clock, settings=self._settings)
+        outbox = Outbox(self._folder, clock=self._clock, settings=self._settings, take=self._take)
         self._loop = StoreLoop(outbox, self._post, self._clock.monotonic())
         emit(Event.STORE_OPENED, str(self._folder), epoch=outbox.epoch, backlog=self._loop.status.backlog)
         self._thread = threading.Thread(
@@ -103,6 +111,15 @@ class Store:
         """Records that were put and are not committed yet. Stop feeding the store when they are many."""
         done = self._opened().done  # before the other: this may say too many, never too few
         return self._inbox.accepted - done
+
+    @property
+    def queued(self) -> int:
+        """Records that the thread has not even taken in; more than a turn's worth when it hangs."""
+        return self._inbox.queued
+
+    def flash(self) -> FlashStatus:
+        """How much this process has written to storage, as of the last few seconds. Takes no lock."""
+        return self._flash
 
     @property
     def refusing(self) -> bool:
@@ -151,7 +168,7 @@ class Store:
 
     def _run(self, outbox: Outbox, loop: StoreLoop) -> None:
         try:
-            stopping = False
+            stopping, measured = False, 0.0
             while not (stopping and self._finished(loop)):
                 due = loop.due(self._clock.monotonic())
                 wait_s = _BEAT_S if due is None else min(due, _BEAT_S)
@@ -159,6 +176,9 @@ class Store:
                 stopping = work.stopping
                 self._heartbeat = self._clock.monotonic()
                 loop.turn(work, self._heartbeat)
+                if self._heartbeat >= measured + _MEASURE_S:
+                    measured = self._heartbeat
+                    self._flash = self._meter.status(measured)
         finally:
             outbox.close()
 

@@ -24,7 +24,7 @@ from agent.workers.process import WorkerProcess, ending
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from agent.config import Deadlines
+    from agent.tables import Deadlines
 
 _TICK_S = 0.25
 _STOP_S, _TERM_S, _KILL_S = 5.0, 0.5, 5.0

@@ -10,7 +10,7 @@ from agent.types import Phase
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from agent.config import Deadlines
+    from agent.tables import Deadlines
 
 
 class State(Enum):

@@ -11,10 +11,10 @@ import pytest
 
 from agent import resources
 from agent.bundles.golden import cases
-from agent.config import Deadlines
 from agent.errors import LaneCrashed, ModelInvalid
 from agent.foreground import Foreground
 from agent.outline import check_outline
+from agent.tables import Deadlines
 from agent.workers.messages import LaneSpec
 from tests.runtimes import CHOSEN, SECOND, needs_tflite_runtime
 from tests.simulators import tiny_models

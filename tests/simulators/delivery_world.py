@@ -63,8 +63,8 @@ class World:
         segment_bytes: int = 1,
         before: World | None = None,
     ) -> None:
-        self.store = before.store if before else OutboxStore(segment_bytes)
-        self.collector = before.collector if before else MemoryCollector()
+        self.store: OutboxStore = before.store if before else OutboxStore(segment_bytes)
+        self.collector: MemoryCollector = before.collector if before else MemoryCollector()
         self.wire = Wire()
         self.delivery = Delivery(
             self.store,
@@ -78,7 +78,7 @@ class World:
         for lane in self.lanes:
             lane.pace.bytes = max_bytes
             lane.window._resend_cap_s = 40
-        self.now = before.now if before else 0.0
+        self.now: float = before.now if before else 0.0
         self.queue: list[bytes] = before.queue if before else []
         if before:
             self.store.begin()

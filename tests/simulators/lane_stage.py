@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from agent.config import Deadlines
+from agent.tables import Deadlines
 from agent.workers.lane import Lane
 from agent.workers.messages import LaneSpec
 from agent.workers.policy import State

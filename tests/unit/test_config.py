@@ -6,9 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.config import Deadlines, Settings, parse
+from agent.config import Settings, parse
 from agent.config_errors import ENV_PREFIX, problem
 from agent.errors import EXIT_CONFIG, ConfigInvalid
+from agent.tables import Deadlines
 
 PIPELINE = """\
 [[pipelines]]

@@ -3,11 +3,12 @@ from __future__ import annotations
 import pytest
 
 from agent import resources
-from agent.config import Deadlines, parse
+from agent.config import parse
 from agent.errors import EXIT_CONFIG, ConfigInvalid
 from agent.plan import Plan, lane_spec
 from agent.profiles import Match, Profile, choose
 from agent.profiles import parse as parse_profile
+from agent.tables import Deadlines
 
 BOARD = Profile(
     name="board", description="A board", tested=True, match=Match(machine=("aarch64", "arm64")), threads=2

@@ -29,6 +29,7 @@ class Store:
 
     def __init__(self) -> None:
         self.puts: list[tuple[list[Mapping[str, Any]], Mapping[str, Mapping[str, Any]]]] = []
+        self.streams: list[Stream] = []
 
     def put(
         self,
@@ -36,7 +37,7 @@ class Store:
         ledgers: Mapping[str, Mapping[str, Any]],
         stream: Stream = "result",
     ) -> None:
-        assert stream == "result"
+        self.streams.append(stream)
         self.puts.append((list(records), ledgers))
 
 
@@ -78,3 +79,18 @@ def test_what_a_crash_took_is_noted_at_once() -> None:
     recorder.note(lane)
     [([note], ledgers)] = store.puts
     assert note["items"][0]["lost"] == ledgers["door"]["lost"] == 1
+
+
+def test_an_urgent_lanes_records_and_ledger_are_alerts_and_no_others_are() -> None:
+    lanes = {name: Lane() for name in ("door", "fire")}
+    for name, lane in lanes.items():
+        lane.name = name
+        lane.ledger = Ledger(captured=1, inferred=1)
+    store = Store()
+    recorder = Recorder(store, list(lanes.values()), ManualClock(), {"fire"})
+    recorder.keep(lanes["door"], [Record(frame=0, captured_ns=5, kind="classification", items=[])])
+    recorder.keep(lanes["fire"], [Record(frame=0, captured_ns=5, kind="classification", items=[])])
+    lanes["fire"].ledger = Ledger(captured=2, inferred=1, lost=1)
+    recorder.note(lanes["fire"])
+    assert store.streams == ["result", "alert", "alert"]
+    assert [list(ledgers) for _, ledgers in store.puts] == [["door"], ["fire"], ["fire"]]

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from agent import config, trust
+from agent import tables, trust
 from agent.errors import EXIT_CONFIG, ConfigInvalid
 from agent.fleet.keys import make_keys
 
@@ -21,8 +21,8 @@ def keys(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def table(**given: str | bool) -> config.Trust:
-    return config.Trust.model_validate(given)
+def table(**given: str | bool) -> tables.Trust:
+    return tables.Trust.model_validate(given)
 
 
 def test_keys_are_read_from_files_beside_the_configuration(keys: Path) -> None:

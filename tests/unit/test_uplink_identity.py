@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from agent.config import Mqtt
+from agent.tables import Mqtt
 from agent.uplink import link_settings
 
 

@@ -1,173 +1,20 @@
-"""Disks that are full or read-only: real file systems, made in a user namespace, so nobody needs root."""
+"""Disks that fill up or turn read-only under a store."""
 
 from __future__ import annotations
 
-import shutil
-import subprocess
-import sys
 from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.simulators.namespaces import namespaces_needed, run
+
 if TYPE_CHECKING:
     from pathlib import Path
-
-NAMESPACE = ["unshare", "--user", "--map-root-user", "--mount"]
-
-# Every program gets the folder to work in as its first argument.
-PRELUDE = """
-import queue, resource, subprocess, sys, time
-from pathlib import Path
-from agent.blocks import Position, unpack
-from agent.clock import SystemClock
-from agent.errors import AgentError
-from agent.store.settings import StoreSettings
-from agent.store.folder import DataFolder
-from agent.store.reports import *
-from agent.store.thread import Store
-
-folder = Path(sys.argv[1])
-
-def mount(*options):
-    subprocess.run(["mount", "-t", "tmpfs", "-o", *options, "tmpfs", folder], check=True)
-
-def fill():
-    with (folder / "filler").open("wb", buffering=0) as file:
-        try:
-            while True:
-                file.write(bytes(4096))
-        except OSError:
-            pass
-
-def refused():
-    try:
-        DataFolder(folder)
-    except AgentError as error:
-        print(error)
-
-class Running:
-    def __init__(self):
-        self.said = queue.SimpleQueue()
-        settings = StoreSettings(commit_interval_s=0.02, block_results=8, segment_bytes=20_000)
-        self.store = Store(folder, self.said.put, clock=SystemClock(), settings=settings)
-        self.store.start()
-        self.n = 0
-
-    def put(self, count):
-        for _ in range(count):
-            self.n += 1
-            self.store.put([{"n": self.n, "x": str(hash(str(self.n))) * 20}], {})
-
-    def next(self, kind):
-        while not isinstance(report := self.said.get(timeout=20), kind):
-            pass
-        return report
-
-    def drained(self):
-        after, found = None, []
-        while True:
-            self.store.lease("result", after, 10_000, 0)
-            if (lease := self.next(Leased).lease) is None:
-                return found
-            found += [record["n"] for block in lease.blocks for record in unpack(block)[0]]
-            after = Position(lease.epoch, lease.last)
-"""
 
 
 @pytest.fixture(scope="module")
 def _namespaces(tmp_path_factory: pytest.TempPathFactory) -> None:
-    if shutil.which("unshare") is None:
-        pytest.skip("needs unshare (util-linux)")
-    place = tmp_path_factory.mktemp("namespace")
-    trial = subprocess.run(
-        [*NAMESPACE, "mount", "-t", "tmpfs", "tmpfs", str(place)], capture_output=True, text=True, check=False
-    )
-    if trial.returncode != 0:
-        pytest.skip(f"this kernel gives no user namespaces: {trial.stderr.strip()}")
-
-
-def run(program: str, folder: Path, *, namespace: bool) -> str:
-    """Run a program on a folder; give what it printed."""
-    command = [sys.executable, "-c", PRELUDE + program, str(folder)]
-    done = subprocess.run(
-        [*(NAMESPACE if namespace else []), *command], capture_output=True, text=True, check=False, timeout=60
-    )
-    assert done.returncode == 0, done.stderr
-    assert "Traceback" not in done.stderr
-    return done.stdout
-
-
-@pytest.mark.usefixtures("_namespaces")
-def test_a_read_only_folder_that_was_never_used_is_refused_with_what_to_do(tmp_path: Path) -> None:
-    said = run('mount("size=1m"); mount("remount,ro"); refused()', tmp_path, namespace=True)
-    assert said.startswith(f"use data folder {tmp_path}: ")
-    assert len(said.splitlines()) == 1
-
-
-@pytest.mark.usefixtures("_namespaces")
-def test_a_start_on_a_read_only_disk_works_in_memory_and_then_goes_on_with_what_was_there(
-    tmp_path: Path,
-) -> None:
-    said = run(
-        """
-mount("size=2m")
-with DataFolder(folder):
-    running = Running()
-    running.put(16)
-    print(running.store.close(10))
-mount("remount,ro")
-with DataFolder(folder) as held:
-    print(held.problem)
-    running = Running()
-    print(type(running.next(StoreFault).error).__name__)
-    running.n = 16
-    running.put(100)
-    running.next(Buffered)
-    leased = running.drained()
-    print(leased[0], leased == list(range(17, leased[-1] + 1)))  # what waits in memory can be sent
-    print(running.store.refusing, running.store.status().memory)
-    mount("remount,rw")
-    running.next(StoreRecovered)
-    print(running.store.close(10), running.store.pending)
-running = Running()
-print(running.drained() == list(range(1, 117)))
-running.store.close(10)
-""",
-        tmp_path,
-        namespace=True,
-    ).splitlines()
-    assert said == [
-        "True",
-        "the file system is read-only",
-        "StoreBusy",
-        "17 True",
-        "True True",
-        "True 0",
-        "True",
-    ]
-
-
-@pytest.mark.usefixtures("_namespaces")
-def test_a_start_on_a_full_disk_works_in_memory_until_there_is_room(tmp_path: Path) -> None:
-    said = run(
-        """
-mount("size=256k")
-DataFolder(folder).close()
-fill()
-with DataFolder(folder) as held:
-    print(held.problem)
-    running = Running()
-    running.put(100)
-    running.next(Buffered)
-    (folder / "filler").unlink()
-    running.next(StoreRecovered)
-    print(running.store.close(10), running.store.pending, sorted(p.name for p in folder.iterdir()))
-""",
-        tmp_path,
-        namespace=True,
-    ).splitlines()
-    assert said[0] == "the disk is full"
-    assert said[1].startswith("True 0 ['lock', 'segments', 'state.db'")
+    namespaces_needed(tmp_path_factory.mktemp("namespace"))
 
 
 @pytest.mark.usefixtures("_namespaces")

@@ -111,6 +111,7 @@ def test_a_database_of_the_release_before_is_brought_up(path: Path) -> None:
         made.store([batch((1, 10))])
     with closing(sqlite3.connect(path, isolation_level=None)) as db:
         db.execute("DROP TABLE gaps")
+        db.execute("DROP TABLE ledger")
         db.execute("PRAGMA user_version=1")
     with Warehouse(path, clock=ManualClock()) as again:
         [stored] = again.store([batch((15, 20), low=15)])

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.blocks import unpack
+from agent.blocks import Times, unpack
 from agent.store.builder import BlockBuilder
 from agent.store.settings import StoreSettings
 from tests.simulators.clocks import ManualClock
@@ -155,3 +155,28 @@ def test_every_record_is_in_one_block_in_order(
         assert [record["n"] for record in records] == [n for n, _ in sent[block.first - 1 : block.last]]
         assert ledgers == {"p": {"put": sent[block.last - 1][1]}}
     assert expected == len(sent) + 1
+
+
+def test_a_block_ends_when_the_clock_is_set_right() -> None:
+    clock = ManualClock(in_sync=False)
+    made = builder(clock)
+    made.add([{"n": 1}], {})
+    clock.in_sync = True
+    made.add([{"n": 2}], {})
+    made.add([{"n": 3}], {})
+    made.close()
+    assert [(block.first, block.last) for block in made.closed] == [(1, 1), (2, 3)]
+    assert [unpack(block).clock for block in made.closed] == [
+        {"boot": clock.boot, "synced": synced} for synced in (False, True)
+    ]
+
+
+def test_a_block_knows_when_its_records_were_made() -> None:
+    clock = ManualClock(now=50.0)
+    made = builder(clock)
+    made.add_age(1000)
+    early = int(clock.now * 1e9)
+    clock.tick(7.9)
+    made.add([{"captured_ns": int(clock.now * 1e9)}, {"captured_ns": early}], {})
+    made.close()
+    assert made.closed[0].times == Times(clock.wall - 7_900_000_000, clock.wall, 1007)

@@ -195,3 +195,16 @@ def test_what_is_said_to_be_committed_is_already_counted_as_waiting(bench: Bench
     bench.loop = StoreLoop(bench.outbox, look)
     bench.store(1)
     assert seen == [(4, 4)]
+
+
+def test_a_disk_that_a_commit_found_open_is_not_called_away_any_more(tmp_path: Path) -> None:
+    (tmp_path / "segments").write_bytes(b"")
+    made = Bench(tmp_path)
+    try:
+        made.turn(puts=[Put([{}] * 4, {})])
+        (tmp_path / "segments").unlink()
+        made.clock.tick(0.2)
+        made.outbox.attach()  # as the commit of this very turn would
+        assert made.turn() == [StoreRecovered(), Committed("result", made.epoch, 4, 4)]
+    finally:
+        made.outbox.close()

@@ -160,7 +160,7 @@ def test_a_disk_that_refuses_and_comes_back_costs_nothing(running: Running, tmp_
     (tmp_path / "segments").rename(tmp_path / "away")
     for n in range(1, 30):
         running.store.put([{"n": n}], {})
-    assert "does not open" in str(running.next(StoreFault).error)
+    assert "No such file" in str(running.next(StoreFault).error)
     assert running.store.pending == 29
     (tmp_path / "away").rename(tmp_path / "segments")
     running.next(StoreRecovered)
@@ -195,3 +195,45 @@ def test_closing_waits_for_a_disk_that_comes_back(tmp_path: Path) -> None:
     again = Running(tmp_path)
     assert again.drained() == [1, 2]
     again.store.close(5)
+
+
+def test_a_turn_that_hangs_is_not_healthy_and_leaves_records_queued(tmp_path: Path) -> None:
+    running = Running(tmp_path)
+    hangs = threading.Event()
+    inside = threading.Event()
+
+    def post(report: object) -> None:
+        if isinstance(report, Committed):
+            inside.set()
+            hangs.wait(20)
+
+    running.store._loop._post = post  # type: ignore[union-attr]
+    running.store.put([{"n": 1}], {})
+    assert inside.wait(10)
+    running.store.put([{"n": 2}, {"n": 3}], {})
+    now = running.store.heartbeat
+    assert running.store.healthy(now + 19)
+    assert not running.store.healthy(now + 21)
+    assert running.store.queued == 2
+    hangs.set()
+    assert running.store.close(5)
+    assert running.store.queued == 0
+    assert not running.store.healthy(now)
+
+
+def test_a_disk_that_is_only_slow_does_not_count_as_one_that_refuses(tmp_path: Path) -> None:
+    """A thread that looks while a commit is under way must not let go of the back-pressure."""
+    running = Running(tmp_path)
+    seen: list[bool] = []
+    outbox = running.store._loop._outbox  # type: ignore[union-attr]
+    append = outbox.queues["result"].live.chain.append
+
+    def slow(blocks: Any) -> None:
+        seen.append(running.store.refusing)
+        append(blocks)
+
+    outbox.queues["result"].live.chain.append = slow  # type: ignore[method-assign]
+    running.store.put([{"n": 1}], {})
+    running.until_committed(1)
+    assert seen == [False]
+    assert running.store.close(5)

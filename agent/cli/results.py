@@ -1,0 +1,175 @@
+"""edge-agent results: answers from the device's own store, also while the agent runs."""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import json
+import sys
+from typing import TYPE_CHECKING, Any
+
+from agent.blocks import STREAMS
+from agent.cli.folders import add_folder, data_folder, moment
+from agent.cli.numbers import number
+from agent.cli.printing import print_csv, print_json, print_table
+from agent.cli.rows import MOST_RECORDS
+from agent.store.queries import answer
+from agent.wording import in_words
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    from agent.cli.tables import Reader
+
+HELP = "show what is in the store"
+DESCRIPTION = """\
+Shows results that are still on this device: the newest ones, all since a time, or whatever an SQL query asks.
+It reads beside a running agent, holds up nothing and changes nothing. What the collector has acknowledged is
+deleted with its segment, so much of the past may be gone from here."""
+EPILOG = """\
+The tables for --sql:
+  results   time, synced, pipeline, kind, label, score, x, y, width, height, count, items, frame, ...
+  alerts    the same columns, for pipelines of high priority and for events
+  metrics   time, synced, pipeline, name, type, value, count, sum, p50, p95, p99, p999, max, ...
+  ledger    time, synced, pipeline, captured, inferred, gated, dropped, failed, lost, in_flight, ...
+`time` is UTC, as the device's clock stood; `synced` is 1 when the clock is known to have been right, 0 when
+it was not, and empty when nobody knows. `items` is the whole result as JSON.
+
+examples:
+  edge-agent results
+  edge-agent results --since 2h --pipeline door
+  edge-agent results --sql "SELECT label, count(*) FROM results GROUP BY label"
+  edge-agent results --sql "SELECT time, items->>'$[0].label' FROM results WHERE score > 0.9"
+  edge-agent results --since 2026-11-25 --export csv > today.csv
+
+exit codes: 0 done, 1 the store cannot be read or the query was refused, 2 usage"""
+
+_SHOWN = 50
+"""Rows of the list without ``--limit``."""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    add_folder(parser)
+    parser.add_argument("--sql", metavar="Q", help="answer this SELECT; the tables stand below")
+    parser.add_argument(
+        "--since",
+        type=_moment,
+        metavar="T",
+        help="only what is newer: '2h', '30m', '1d', or ISO 8601 in local time",
+    )
+    parser.add_argument("--pipeline", default="", metavar="NAME", help="only this pipeline")
+    parser.add_argument(
+        "--stream", choices=STREAMS, help="only this stream; the list shows 'result' without it"
+    )
+    parser.add_argument(
+        "--limit",
+        type=number(int, 1, 10_000_000),
+        metavar="N",
+        help=f"the newest N: {_SHOWN} in the list, {MOST_RECORDS} a stream for --sql, all for --export",
+    )
+    parser.add_argument("--export", choices=("csv", "ndjson"), help="for other programs, oldest first")
+    parser.add_argument("--json", action="store_true", help="JSON lines, also on a terminal")
+
+
+def main(arguments: argparse.Namespace) -> int:
+    """Read and print."""
+    from agent.cli.tables import Reader, Wanted  # brings sqlite-utils: for this command only
+
+    streams = (arguments.stream,) if arguments.stream else STREAMS if arguments.sql else ("result",)
+    wanted = Wanted(streams, arguments.pipeline, arguments.since)
+    reader = Reader(data_folder(arguments), wanted)
+    if arguments.sql:
+        columns, rows = _answered(reader, arguments)
+        total = _printer(arguments)(columns, rows)
+    else:
+        total = _list(reader, arguments)
+    sys.stdout.flush()
+    _remarks(reader, total, arguments)
+    return 0
+
+
+def _answered(reader: Reader, arguments: argparse.Namespace) -> tuple[Sequence[str], Iterable[Sequence[Any]]]:
+    return answer(reader.database(arguments.limit or MOST_RECORDS).conn, arguments.sql)
+
+
+def _list(reader: Reader, arguments: argparse.Namespace) -> int:
+    """Print the newest rows, or all of them for an export, oldest first."""
+    read = reader.metrics if arguments.stream == "metric" else reader.results
+    limit = arguments.limit or (None if arguments.export else _SHOWN)
+    if limit is None:
+        rows: Iterable[dict[str, Any]] = read()
+    else:
+        rows = reversed(list(itertools.islice(read(newest_first=True), limit)))
+    rows = iter(rows)
+    if (first := next(rows, None)) is None:
+        return 0
+    rows = itertools.chain([first], rows)
+    if _for_people(arguments):
+        names = _WORDS if arguments.stream != "metric" else _METRIC_WORDS
+        return print_table(tuple(names), ([tell(row) for tell in names.values()] for row in rows))
+    if arguments.export != "csv":
+        rows = ({key: _opened(key, value) for key, value in row.items()} for row in rows)
+    return _printer(arguments)(tuple(first), (tuple(row.values()) for row in rows))
+
+
+def _opened(key: str, value: Any) -> Any:
+    """JSON inside JSON is JSON."""
+    return json.loads(value) if key in {"items", "more"} and value else value
+
+
+def _time(row: dict[str, Any]) -> str:
+    """A question mark tells that the clock was not synchronised."""
+    time: str = row["time"]
+    return time.replace("T", " ").rstrip("Z") + ("?" if row["synced"] == 0 else "")
+
+
+_WORDS: dict[str, Callable[[dict[str, Any]], Any]] = {
+    "time (UTC)": _time,
+    "pipeline": lambda row: row["pipeline"],
+    "kind": lambda row: row["kind"],
+    "result": lambda row: in_words([one for one in json.loads(row["items"]) if isinstance(one, dict)]),
+}
+_METRIC_WORDS: dict[str, Callable[[dict[str, Any]], Any]] = {
+    "time (UTC)": _time,
+    "pipeline": lambda row: row["pipeline"] or "-",
+    "name": lambda row: row["name"],
+    "value": lambda row: row["value"] if row["value"] is not None else row["count"],
+    "p50": lambda row: row["p50"],
+    "p99": lambda row: row["p99"],
+}
+
+
+def _printer(arguments: argparse.Namespace) -> Callable[[Sequence[str], Iterable[Sequence[Any]]], int]:
+    if arguments.export == "csv":
+        return print_csv
+    return print_table if _for_people(arguments) else print_json
+
+
+def _for_people(arguments: argparse.Namespace) -> bool:
+    return not (arguments.json or arguments.export) and sys.stdout.isatty()
+
+
+def _remarks(reader: Reader, total: int, arguments: argparse.Namespace) -> None:
+    """What a reader of the rows must know; on standard error, so that it is in nobody's file."""
+    remarks = []
+    if reader.left_out:
+        remarks.append(
+            f"{reader.left_out} older records were not looked at. Take more with --limit, or --stream"
+        )
+    if reader.damaged:
+        remarks.append(
+            f"{reader.damaged} records are in damaged blocks. Look closer with: edge-agent store verify"
+        )
+    if not total and not arguments.sql:
+        remarks.append(f"nothing found in {reader.folder}")
+    for remark in remarks:
+        print(f"edge-agent: {remark}", file=sys.stderr)
+
+
+def _moment(text: str) -> int:
+    try:
+        return moment(text)
+    except (ValueError, OverflowError):
+        message = f"{text!r} is no time. Say '2h', '30m', '1d', or '2026-11-25T14:30'"
+        raise argparse.ArgumentTypeError(message) from None

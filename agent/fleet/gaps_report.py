@@ -1,0 +1,60 @@
+"""edgectl gaps: what missed.py finds, for people and for programs."""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+from contextlib import closing
+from typing import TYPE_CHECKING
+
+import orjson
+
+from agent.errors import EXIT_FAILED, EXIT_OK, AgentError
+from agent.fleet.collect import database_of
+from agent.fleet.missed import missed
+from agent.fleet.moments import moment, spelled
+from agent.store.database import refusals
+
+if TYPE_CHECKING:
+    from agent.fleet.missed import Missing, Report
+
+
+def run(device: str, since: str, until: str, database: str, *, as_json: bool) -> int:
+    """Look, and print; give the exit code.
+
+    Raises:
+        ConfigInvalid: a time or the database's URL makes no sense.
+        AgentError: the database is not there, or nothing of the device is in it.
+    """
+    now_ns = time.time_ns()
+    path = database_of(database)
+    if not path.exists():
+        raise AgentError("read", str(path), "there is no such database", "Give the collector's with --db")
+    with (
+        refusals("read", path),
+        closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as db,
+    ):
+        report = missed(db, device, moment(since, now_ns), moment(until, now_ns))
+    if report.heard_ns is None:
+        hint = "Check its name with: sqlite3 fleet.db 'SELECT device FROM devices'"
+        raise AgentError("look for", device, "nothing of it is in the database", hint)
+    if as_json:
+        print(orjson.dumps(report.to_json()).decode())
+    else:
+        print("\n".join(_lines(report)))
+    return EXIT_OK if report.verdict == "complete" else EXIT_FAILED
+
+
+def _lines(report: Report) -> list[str]:
+    lines = [f"{report.device}  {spelled(report.from_ns)} to {spelled(report.to_ns)}: {report.verdict}"]
+    if report.heard_ns is not None and report.heard_ns < report.to_ns:
+        lines.append(f"  the newest that has come was made {spelled(report.heard_ns)}")
+    for name, counts in sorted(report.pipelines.items()):
+        accounts = ", ".join(f"{count} {account}" for account, count in sorted(counts.items()))
+        lines.append(f"  {name}: {accounts or 'nothing'}")
+    return [*lines, *map(_gap, report.missing)]
+
+
+def _gap(gap: Missing) -> str:
+    records = f"{gap.count} of {gap.stream} ({gap.reason}), {gap.first}..{gap.last} of {gap.epoch}"
+    return f"  missing {records}, between {spelled(gap.from_ns)} and {spelled(gap.to_ns)}"

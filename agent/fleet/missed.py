@@ -1,0 +1,147 @@
+"""Was anything missed? What a device's ledgers and gaps say of a span of time."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+if TYPE_CHECKING:
+    import sqlite3
+
+_ACCOUNTS = ("captured", "inferred", "gated", "lost")
+_BY_REASON = ("dropped", "failed")
+
+
+@dataclass(slots=True)
+class Missing:
+    """Records that are not here and will not come; the times may be those of the records around them."""
+
+    stream: str
+    epoch: str
+    first: int
+    last: int
+    reason: str
+    from_ns: int | None
+    to_ns: int | None
+
+    @property
+    def count(self) -> int:
+        """How many records."""
+        return self.last - self.first + 1
+
+
+@dataclass(slots=True)
+class Report:
+    """What is known of a device in a span.
+
+    Attributes:
+        heard_ns: the newest record that is here was made then; None: the device is not known.
+        missing: ranges of records.
+        pipelines: by name, how many frames each account has grown by: "captured", "dropped overwritten"...
+    """
+
+    device: str
+    from_ns: int
+    to_ns: int
+    heard_ns: int | None
+    missing: list[Missing] = field(default_factory=list)
+    pipelines: dict[str, Counter[str]] = field(default_factory=dict)
+
+    @property
+    def verdict(self) -> str:
+        """Say "complete", "incomplete", or "unknown": what was made last has not come yet."""
+        if self.missing or any(_not_inferred(counts) for counts in self.pipelines.values()):
+            return "incomplete"
+        return "complete" if self.heard_ns is not None and self.heard_ns >= self.to_ns else "unknown"
+
+    def to_json(self) -> dict[str, Any]:
+        """Give all of it."""
+        return {
+            "device": self.device,
+            "from_ns": self.from_ns,
+            "to_ns": self.to_ns,
+            "heard_ns": self.heard_ns,
+            "verdict": self.verdict,
+            "missing": [{**asdict(one), "count": one.count} for one in self.missing],
+            "pipelines": {name: dict(counts) for name, counts in self.pipelines.items()},
+        }
+
+
+def missed(db: sqlite3.Connection, device: str, from_ns: int, to_ns: int) -> Report:
+    """Look through the collector's database.
+
+    Args:
+        db: open, for reading.
+        device: whose.
+        from_ns: where the span begins, ns since 1970, by the device's own clock.
+        to_ns: where it ends.
+    """
+    query = "SELECT max(wall_ns) FROM ledger WHERE device = ?"
+    report = Report(device, from_ns, to_ns, db.execute(query, (device,)).fetchone()[0])
+    report.missing = [gap for gap in _gaps(db, device) if _overlaps(gap, from_ns, to_ns)]
+    for pipeline, growth in _growth(db, device, from_ns, to_ns):
+        report.pipelines.setdefault(pipeline, Counter()).update(growth)
+    return report
+
+
+def _not_inferred(counts: Counter[str]) -> int:
+    return sum(count for account, count in counts.items() if account.split()[0] in {"lost", *_BY_REASON})
+
+
+def _gaps(db: sqlite3.Connection, device: str) -> list[Missing]:
+    columns = "stream, epoch, first, last, reason, from_ns, to_ns"
+    query = f"SELECT {columns} FROM gaps WHERE device = ? ORDER BY 2, 1, 3"  # noqa: S608
+    rows = db.execute(query, (device,)).fetchall()
+    found = [Missing(*row) for row in rows]
+    for gap in found:
+        place = (device, gap.stream, gap.epoch)
+        gap.from_ns = gap.from_ns if gap.from_ns is not None else _wall(db, place, gap.first - 1)
+        gap.to_ns = gap.to_ns if gap.to_ns is not None else _wall(db, place, gap.last + 1)
+    return found
+
+
+def _wall(db: sqlite3.Connection, place: tuple[str, str, str], seq: int) -> int | None:
+    query = "SELECT wall_ns FROM results WHERE device = ? AND stream = ? AND epoch = ? AND seq = ?"
+    row = db.execute(query, (*place, seq)).fetchone()
+    return row[0] if row else None
+
+
+def _overlaps(gap: Missing, from_ns: int, to_ns: int) -> bool:
+    """Whether it may lie in the span: one without times may lie anywhere."""
+    after_the_start = gap.to_ns is None or gap.to_ns >= from_ns
+    return after_the_start and (gap.from_ns is None or gap.from_ns <= to_ns)
+
+
+def _growth(
+    db: sqlite3.Connection, device: str, from_ns: int, to_ns: int
+) -> list[tuple[str, dict[str, int]]]:
+    """What the ledgers of each epoch and pipeline have grown by in the span."""
+    newest = """
+        SELECT counts FROM ledger b
+        WHERE b.device = a.device AND b.stream = a.stream AND b.epoch = a.epoch AND b.pipeline = a.pipeline
+    """
+    query = f"""
+        SELECT pipeline,
+            ({newest} AND b.wall_ns < ? ORDER BY as_of_seq DESC LIMIT 1),
+            ({newest} AND b.wall_ns <= ? ORDER BY as_of_seq DESC LIMIT 1)
+        FROM (SELECT DISTINCT device, stream, epoch, pipeline FROM ledger WHERE device = ?) a
+    """  # noqa: S608
+    grown = []
+    for pipeline, before, after in db.execute(query, (from_ns, to_ns, device)):
+        if after is not None:
+            start = _flat(before) if before is not None else {}
+            growth = {name: count - start.get(name, 0) for name, count in _flat(after).items()}
+            grown.append((pipeline, {name: count for name, count in growth.items() if count}))
+    return grown
+
+
+def _flat(text: str) -> dict[str, int]:
+    counts = orjson.loads(text)
+    flat = {name: counts.get(name, 0) for name in _ACCOUNTS}
+    for account in _BY_REASON:
+        for reason, count in counts.get(account, {}).items():
+            flat[f"{account} {reason}"] = count
+    return flat

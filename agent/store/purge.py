@@ -1,0 +1,116 @@
+"""Delete every result of a data folder, and keep what protects the device: floors, counters, commands.
+
+What is deleted is noted as lost first, so that the collector hears of it. The bytes are overwritten before
+the names go. Flash keeps copies that no program reaches; an encrypted file system is the answer to that.
+"""
+
+from __future__ import annotations
+
+import os
+from contextlib import closing
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from agent.blocks import Loss
+from agent.store.ballast import Ballast
+from agent.store.database import refusals, sync_folder
+from agent.store.inspect import count, look, segment_files
+from agent.store.repair import QUARANTINE
+from agent.store.state import EpochRow, State
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from agent.blocks import Stream
+    from agent.store.inspect import SegmentFile
+
+_ASIDE = "release-2"
+"""Where a migration down leaves what the older release does not know."""
+_CHUNK = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Purged:
+    """What was deleted: records, those of them that the collector did not have, files, and their bytes."""
+
+    records: int
+    undelivered: int
+    files: int
+    size: int
+
+
+def purge(folder: Path) -> Purged:
+    """Delete all results. The caller holds the folder (``DataFolder``).
+
+    Raises:
+        StoreBusy: the disk refuses for now; run it again.
+        FolderUnusable: the folder cannot be looked into, or state.db is damaged or of another version.
+    """
+    files = segment_files(folder)
+    records = sum(count(file)[1] for file in files)
+    Ballast(folder, 0).give_up()  # a full disk has no room to note anything
+    with closing(State(folder / "state.db")) as state:
+        undelivered = _note(state, files)
+        state.add("purged", records)
+    doomed = [path for path in _files(folder) if path.is_file() and not path.is_symlink()]
+    size = 0
+    with refusals("delete", folder):
+        for path in doomed:
+            size += path.stat().st_size
+            _overwrite(path)
+            path.unlink()
+        for name in ("segments", QUARANTINE, _ASIDE):
+            if (folder / name).is_dir():
+                sync_folder(folder / name)
+    return Purged(records, undelivered, len(doomed), size)
+
+
+def _note(state: State, files: list[SegmentFile]) -> int:
+    """Note what nobody had as lost: durable before anything is deleted."""
+    ends: dict[tuple[Stream, str], int] = {}
+    for file in files:
+        found = look(file)
+        last = found.blocks[-1].last if found and found.blocks else file.name.first - 1
+        place = (file.name.stream, file.name.epoch)
+        ends[place] = max(last, ends.get(place, 0))
+    rows = {(row.stream, row.epoch): row for row in state.epochs()}
+    new = [EpochRow(*place) for place in ends if place not in rows]
+    state.begin(new)
+    rows |= {(row.stream, row.epoch): row for row in new}
+    losses = state.losses()
+    undelivered = 0
+    for place, row in rows.items():
+        first = row.acked + 1
+        for loss in losses.get(place, []):
+            if loss.first > first:
+                undelivered += _lose(state, place, first, loss.first - 1)
+            first = max(first, loss.last + 1)
+        undelivered += _lose(state, place, first, max(row.last or 0, ends.get(place, 0)))
+    return undelivered
+
+
+def _lose(state: State, place: tuple[Stream, str], first: int, last: int) -> int:
+    if last < first:
+        return 0
+    state.lose(*place, [Loss(first, last, "purged")])
+    return last - first + 1
+
+
+def _files(folder: Path) -> list[Path]:
+    """Segments, damaged ones in the quarantine, those set aside by a migration, and all their logs."""
+    found: list[Path] = []
+    for name in ("segments", QUARANTINE, _ASIDE):
+        if (folder / name).is_dir():
+            found += sorted((folder / name).iterdir())
+    return [path for path in found if not (path.parent.name == _ASIDE and path.name == "state.db")]
+
+
+def _overwrite(path: Path) -> None:
+    descriptor = os.open(path, os.O_WRONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+    try:
+        left = os.fstat(descriptor).st_size
+        while left > 0:
+            left -= os.write(descriptor, bytes(min(left, _CHUNK)))
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,33 @@
+"""SIGKILL of the agent, its workers and the collector: nothing is lost, nothing is counted twice."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.kills import killed, report
+from tests.simulators.kill_points import POINTS
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+KILLS = int(os.environ.get("EDGE_AGENT_TESTS_KILLS", "50"))
+"""Half of them at named states; 1,000 take about half an hour: python -m tests.kills."""
+
+
+@pytest.mark.mosquitto
+@pytest.mark.timeout(3600)
+def test_kills_at_every_state_lose_nothing_and_all_is_back_within_two_seconds(tmp_path: Path) -> None:
+    if shutil.which("cc") is None:
+        pytest.skip("needs a C compiler")
+    kills, found = killed(tmp_path, KILLS, seed=5, say=lambda _: None)
+    assert found.stored > 50 * KILLS
+    assert (found.missing, found.lost, found.duplicated, found.unbalanced) == (0, 0, 0, ()), report(
+        kills, found
+    )
+    assert {kill.name for kill in kills} >= {point.name for point in POINTS[: KILLS // 2]}
+    times = sorted(kill.back_s for kill in kills)
+    assert times[len(times) // 2] < 2, times  # the machine may be busy now and then

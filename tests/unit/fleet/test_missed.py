@@ -1,0 +1,159 @@
+"""Was anything missed? Answers from a real database, for spans of time."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from agent.blocks import Block, Lease, Loss, pack
+from agent.errors import ConfigInvalid
+from agent.fleet.missed import missed
+from agent.fleet.moments import moment
+from agent.fleet.warehouse import Incoming, Warehouse
+from agent.ledger import Ledger
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from agent.fleet.missed import Report
+
+EPOCH = "0123456789abcdef"
+NOON = int(datetime(2026, 11, 25, 12, tzinfo=UTC).timestamp()) * 10**9
+MINUTE = 60 * 10**9
+
+
+class Fleet:
+    """A collector's database, and a device that makes a result a minute from noon on."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.warehouse = Warehouse(path)
+
+    def send(self, first: int, last: int, ledger: Ledger, lost: tuple[Loss, ...] = ()) -> None:
+        records = [
+            {"pipeline": "door", "kind": "detection", "wall_ns": NOON + seq * MINUTE}
+            for seq in range(first, last + 1)
+        ]
+        block = Block(first, len(records), pack(records, {"door": ledger.to_json()}))
+        self.warehouse.store([Incoming("gate", Lease(EPOCH, 1, (block,), live=True, lost=lost))])
+
+    def between(self, first: int, last: int) -> Report:
+        """What was missed from one minute after noon to another."""
+        return missed(self.warehouse._db, "gate", NOON + first * MINUTE, NOON + last * MINUTE)
+
+
+@pytest.fixture
+def fleet(tmp_path: Path) -> Iterator[Fleet]:
+    made = Fleet(tmp_path / "fleet.db")
+    yield made
+    made.warehouse.close()
+
+
+def test_a_span_of_which_everything_has_come_is_complete(fleet: Fleet) -> None:
+    fleet.send(1, 10, Ledger(captured=10, inferred=10))
+    fleet.send(11, 30, Ledger(captured=30, inferred=28, gated=2))
+    report = fleet.between(11, 30)
+    assert report.verdict == "complete"
+    assert report.pipelines == {"door": {"captured": 20, "inferred": 18, "gated": 2}}
+
+
+def test_what_was_made_last_may_still_be_on_its_way(fleet: Fleet) -> None:
+    fleet.send(1, 10, Ledger(captured=10, inferred=10))
+    assert fleet.between(1, 11).verdict == "unknown"
+    assert fleet.between(1, 10).verdict == "complete"
+
+
+def test_frames_that_were_not_inferred_are_told_by_reason(fleet: Fleet) -> None:
+    fleet.send(1, 10, Ledger(captured=10, inferred=10))
+    ledger = Ledger(captured=25, inferred=20, dropped={"overwritten": 3}, failed={"decode": 1}, lost=1)
+    fleet.send(11, 20, ledger)
+    report = fleet.between(11, 20)
+    assert report.verdict == "incomplete"
+    assert report.pipelines["door"] == {
+        "captured": 15,
+        "inferred": 10,
+        "dropped overwritten": 3,
+        "failed decode": 1,
+        "lost": 1,
+    }
+    assert fleet.between(1, 10).verdict == "complete"
+
+
+def test_records_that_are_gone_lie_between_their_neighbours(fleet: Fleet) -> None:
+    fleet.send(1, 10, Ledger(captured=10, inferred=10))
+    fleet.send(21, 30, Ledger(captured=30, inferred=30), (Loss(11, 20, "damaged"),))
+    [gap] = fleet.between(12, 25).missing
+    assert (gap.first, gap.last, gap.reason, gap.count) == (11, 20, "damaged", 10)
+    assert (gap.from_ns, gap.to_ns) == (NOON + 10 * MINUTE, NOON + 21 * MINUTE)
+    assert fleet.between(22, 30).verdict == "complete"
+    assert fleet.between(1, 9).verdict == "complete"
+
+
+def test_a_loss_that_knows_its_times_keeps_them(fleet: Fleet) -> None:
+    fleet.send(21, 30, Ledger(), (Loss(1, 20, "evicted", NOON + 5 * MINUTE, NOON + 6 * MINUTE),))
+    assert fleet.between(7, 30).missing == []
+    assert len(fleet.between(5, 30).missing) == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "ns"),
+    [
+        ("now", NOON),
+        ("90s", NOON - 90 * 10**9),
+        ("1.5h", NOON - 90 * MINUTE),
+        ("2026-11-25T12:00", NOON),
+        ("2026-11-25T13:00+01:00", NOON),
+        ("2026-11-25", NOON - 720 * MINUTE),
+    ],
+)
+def test_a_moment_is_read_as_people_write_it(text: str, ns: int) -> None:
+    assert moment(text, NOON) == ns
+
+
+@pytest.mark.parametrize("text", ["", "yesterday", "2 h", "-1h", "25:00"])
+def test_what_is_no_moment_is_told_with_how_to_write_one(text: str) -> None:
+    with pytest.raises(ConfigInvalid, match="Write 2026-11-25T02:00"):
+        moment(text, NOON)
+
+
+def edgectl(*arguments: str) -> tuple[int, str, str]:
+    command = [sys.executable, "-m", "agent.fleet.main", "gaps", *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    return done.returncode, done.stdout, done.stderr
+
+
+def test_the_command_says_it_to_people_and_to_programs(fleet: Fleet) -> None:
+    fleet.send(1, 10, Ledger(captured=10, inferred=10))
+    fleet.send(21, 30, Ledger(captured=30, inferred=30), (Loss(11, 20, "damaged"),))
+    where = [
+        "gate",
+        "--from",
+        "2026-11-25T12:00",
+        "--to",
+        "2026-11-25T12:30",
+        "--db",
+        f"sqlite:///{fleet.path}",
+    ]
+    ten, twenty_one = "2026-11-25 12:10:00", "2026-11-25 12:21:00"
+    code, out, _ = edgectl(*where)
+    assert code == 1
+    assert out.splitlines() == [
+        "gate  2026-11-25 12:00:00 to 2026-11-25 12:30:00: incomplete",
+        "  door: 30 captured, 30 inferred",
+        f"  missing 10 of result (damaged), 11..20 of {EPOCH}, between {ten} and {twenty_one}",
+    ]
+    code, out, _ = edgectl(*where, "--json")
+    found: dict[str, Any] = json.loads(out)
+    assert (code, found["verdict"], found["missing"][0]["count"]) == (1, "incomplete", 10)
+    code, out, _ = edgectl(*where[:3], "--to", "2026-11-25T12:09", *where[5:])
+    assert (code, out.splitlines()[0][-8:]) == (0, "complete")
+    code, _, err = edgectl("gate-2", *where[1:])
+    assert (code, err.count("\n")) == (1, 1)
+    code, _, err = edgectl("gate", "--db", "sqlite:////no/such.db")
+    assert (code, "there is no such database" in err) == (1, True)

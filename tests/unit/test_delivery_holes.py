@@ -7,6 +7,7 @@ from random import Random
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from agent.blocks import Stream
     from tests.conftest import MakeWorld
 
 
@@ -70,7 +71,7 @@ def test_what_is_left_of_a_block_of_which_a_part_is_acknowledged_is_sent_alone(m
     world = make_world(bytes_per_s=2000)
     world.store.outbox.put([{"n": n, "noise": Random(n).randbytes(900).hex()} for n in range(1, 9)], {})
     world.store.outbox.flush()
-    place = ("result", world.store.epoch)
+    place: tuple[Stream, str] = ("result", world.store.epoch)
     world.store.committed[place], world.store.acked[place] = 8, 0
     world.connect()
     for _ in range(3):

@@ -7,6 +7,7 @@ from random import Random
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from agent.blocks import Stream
     from tests.conftest import MakeWorld
 
 
@@ -27,6 +28,29 @@ def test_a_collector_that_lost_what_lay_beside_the_backlog_gets_it_again(make_wo
         world.wait(1)
     assert world.complete
     assert world.store.drained
+
+
+def test_a_hole_is_filled_before_the_rest_of_the_backlog_has_passed(make_world: MakeWorld) -> None:
+    world = make_world()
+    for _ in range(100):
+        world.commit(size=1000)
+    before = deepcopy(world.collector)
+    epoch = world.store.epoch
+    world.collector.stored |= {("result", epoch, seq) for seq in range(11, 501)}
+    world.collector.low["result", epoch] = 1
+    world.connect()
+    world.tell(retain=True)
+    world.collector.restore(before)
+    for _ in range(12):
+        world.serve()
+        while world.wire.waiting:
+            world.take()
+        while len(world.queue) > 2:  # something is always on its way
+            world.collector.take(world.queue.pop(0))
+        world.tell()
+    assert ("result", epoch, 501) in world.collector.stored
+    assert ("result", epoch, 11) in world.collector.stored
+    assert ("result", epoch, 1000) not in world.collector.stored
 
 
 def test_more_losses_than_a_header_tells_are_told_one_after_the_other_at_once(make_world: MakeWorld) -> None:
@@ -70,7 +94,7 @@ def test_what_is_left_of_a_block_of_which_a_part_is_acknowledged_is_sent_alone(m
     world = make_world(bytes_per_s=2000)
     world.store.outbox.put([{"n": n, "noise": Random(n).randbytes(900).hex()} for n in range(1, 9)], {})
     world.store.outbox.flush()
-    place = ("result", world.store.epoch)
+    place: tuple[Stream, str] = ("result", world.store.epoch)
     world.store.committed[place], world.store.acked[place] = 8, 0
     world.connect()
     for _ in range(3):

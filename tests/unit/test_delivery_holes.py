@@ -30,6 +30,29 @@ def test_a_collector_that_lost_what_lay_beside_the_backlog_gets_it_again(make_wo
     assert world.store.drained
 
 
+def test_a_hole_is_filled_before_the_rest_of_the_backlog_has_passed(make_world: MakeWorld) -> None:
+    world = make_world()
+    for _ in range(100):
+        world.commit(size=1000)
+    before = deepcopy(world.collector)
+    epoch = world.store.epoch
+    world.collector.stored |= {("result", epoch, seq) for seq in range(11, 501)}
+    world.collector.low["result", epoch] = 1
+    world.connect()
+    world.tell(retain=True)
+    world.collector.restore(before)
+    for _ in range(12):
+        world.serve()
+        while world.wire.waiting:
+            world.take()
+        while len(world.queue) > 2:  # something is always on its way
+            world.collector.take(world.queue.pop(0))
+        world.tell()
+    assert ("result", epoch, 501) in world.collector.stored
+    assert ("result", epoch, 11) in world.collector.stored
+    assert ("result", epoch, 1000) not in world.collector.stored
+
+
 def test_more_losses_than_a_header_tells_are_told_one_after_the_other_at_once(make_world: MakeWorld) -> None:
     world = make_world(max_bytes=1 << 20)
     for _ in range(300):

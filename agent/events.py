@@ -70,6 +70,7 @@ class Event(Enum):
     COLLECTOR_STARTED = ("collector.started", logging.INFO)
     COLLECTOR_STOPPED = ("collector.stopped", logging.INFO)
     BATCH_REFUSED = ("batch.refused", logging.WARNING, True)
+    BLOCK_DAMAGED = ("block.damaged", logging.WARNING, True)
 
 
 counters: Counter[str] = Counter()

@@ -74,6 +74,7 @@ class Event(Enum):
     COLLECTOR_STOPPED = ("collector.stopped", logging.INFO)
     KEY_REFUSED = ("key.refused", logging.WARNING, True)
     BATCH_REFUSED = ("batch.refused", logging.WARNING, True)
+    BLOCK_DAMAGED = ("block.damaged", logging.WARNING, True)
 
 
 counters: Counter[str] = Counter()

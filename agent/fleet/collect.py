@@ -34,6 +34,8 @@ _A_WEEK_S = 7 * 86_400
 _TURN_S = 0.5
 _STATS_S = 2.0
 _DRAIN_S = 3.0
+_UNPACK_S = 10.0
+"""So long it goes on making rows after a stop; what is left then waits for the next start."""
 _RECONNECT_S = 5.0
 """One collector waits for its broker more eagerly than fifty thousand devices may."""
 _MOST_AT_ONCE = 64
@@ -112,23 +114,31 @@ class Program:
     def _serve(self) -> None:
         stop_by = 0.0
         next_stats = time.monotonic() + _STATS_S
+        more = True
         while True:
-            events = self._inbox.take(_TURN_S, most=_MOST_AT_ONCE, most_bytes=_MOST_BYTES)
+            events = self._inbox.take(0.0 if more else _TURN_S, most=_MOST_AT_ONCE, most_bytes=_MOST_BYTES)
             now = time.monotonic()
             for event in events:
                 if isinstance(event, LinkUp):
                     self._collector.on_link_up()
                     self._announce(event)
             self._collector.take([event for event in events if isinstance(event, LinkMessage)], now)
+            more = self._collector.unpack(now, busy=bool(events))
             if not self._link.alive:
                 raise RuntimeError("the link's thread died")
             if self._stopping:
                 stop_by = stop_by or now + _DRAIN_S
                 if (not events and self._collector.idle) or now > stop_by:
-                    return
+                    break
             if now >= next_stats and self._on_terminal:
                 next_stats = now + _STATS_S
                 print(f"\r{self._stats()}\x1b[K", end="", flush=True)
+        self._unpack_rest()
+
+    def _unpack_rest(self) -> None:
+        give_up = time.monotonic() + _UNPACK_S
+        while (now := time.monotonic()) < give_up and self._collector.unpack(now, busy=False):
+            pass
 
     def _announce(self, up: LinkUp) -> None:
         if not self._ready:
@@ -149,7 +159,8 @@ class Program:
         state = self._link.state.value
         return (
             f"{state:<11} {totals.new:,} results in {totals.batches:,} batches; "
-            f"{totals.duplicate:,} duplicate, {totals.refused:,} refused "
+            f"{totals.duplicate:,} duplicate, {totals.refused:,} refused; "
+            f"{totals.behind:,} to unpack "
         )
 
     @contextmanager

@@ -18,11 +18,14 @@ if TYPE_CHECKING:
 
     from agent.errors import Refusal
     from agent.fleet.ranges import Watermark
+    from agent.fleet.unpacking import Unpacked
     from agent.fleet.warehouse import Stored
     from agent.link.settings import LinkMessage
     from agent.signing import Signer, Verifier
 
 _RETRY_S = 1.0
+_UNPACK_S = 1.0
+"""However much comes in, rows are made so often."""
 
 Watermarks = dict[str, dict[str, "Watermark"]]
 """By stream and epoch."""
@@ -33,6 +36,9 @@ class Warehouse(Protocol):
 
     def store(self, batches: Sequence[Incoming]) -> list[Stored]:
         """Store in one transaction; raises StoreBusy."""
+
+    def unpack(self) -> Unpacked:
+        """Make rows of some of what is stored; raises StoreBusy."""
 
     def watermarks(self, device: str) -> Mapping[str, Mapping[str, Watermark]]:
         """What is stored of a device's last epochs."""
@@ -64,12 +70,23 @@ class Downlink(Protocol):
 
 @dataclass(slots=True)
 class Totals:
-    """Counts since the start. ``new`` and ``duplicate`` are results; ``batches`` came to the database."""
+    """Counts since the start.
+
+    Attributes:
+        batches: came to the database.
+        refused: batches that broke the protocol.
+        new: records that were stored.
+        duplicate: records that were there already.
+        behind: records that are stored, and no rows yet.
+        damaged: blocks that did not unpack.
+    """
 
     batches: int = 0
     refused: int = 0
     new: int = 0
     duplicate: int = 0
+    behind: int = 0
+    damaged: int = 0
 
 
 @dataclass(slots=True)
@@ -110,12 +127,45 @@ class Collector:
         self._owed: dict[str, _Owed] = {}
         self._greeting = False
         self._retry_at = 0.0
+        self._unpack_at = 0.0
+        self._unpacking = True  # an earlier run may have left some
         self.totals = Totals()
 
     @property
     def idle(self) -> bool:
         """Whether nothing waits to be stored or acknowledged."""
         return not (self._waiting or self._owed or self._greeting)
+
+    def unpack(self, now: float, *, busy: bool) -> bool:
+        """Make rows of some of what is stored: when nothing is more urgent, and once a second all the same.
+
+        Args:
+            now: monotonic, seconds.
+            busy: whether more batches may wait.
+
+        Returns:
+            Whether there is more to do, and the disk lets us.
+
+        Raises:
+            FolderUnusable: the database is damaged.
+        """
+        if not self._unpacking or now < self._retry_at:
+            return False
+        if busy and now < self._unpack_at:
+            return True
+        try:
+            done = self._warehouse.unpack()
+        except StoreBusy as error:
+            emit(Event.STORE_FAILED, "warehouse", error=error)
+            self._retry_at = now + _RETRY_S
+            return False
+        self._unpack_at = now + _UNPACK_S
+        self.totals.behind = done.behind
+        self._unpacking = done.behind > 0
+        self.totals.damaged += len(done.bad)
+        for device, problem in done.bad:
+            emit(Event.BLOCK_DAMAGED, device, problem=problem)
+        return self._unpacking
 
     def on_link_up(self) -> None:
         """Tell every known device what is stored, and ask for the rest: the broker may have forgotten it."""
@@ -187,6 +237,8 @@ class Collector:
             self.totals.batches += 1
             self.totals.new += stored.new
             self.totals.duplicate += stored.duplicate
+            self.totals.behind += stored.new
+            self._unpacking = self._unpacking or stored.new > 0
             if stored.watermark is None:
                 self._refuse(came.device, stored.refused)
             else:

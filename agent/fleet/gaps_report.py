@@ -35,7 +35,7 @@ def run(device: str, since: str, until: str, database: str, *, as_json: bool) ->
         closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as db,
     ):
         report = missed(db, device, moment(since, now_ns), moment(until, now_ns))
-    if report.heard_ns is None:
+    if report.heard_ns is None and not (report.missing or report.awaited):
         hint = "Check its name with: sqlite3 fleet.db 'SELECT device FROM devices'"
         raise AgentError("look for", device, "nothing of it is in the database", hint)
     if as_json:
@@ -52,9 +52,10 @@ def _lines(report: Report) -> list[str]:
     for name, counts in sorted(report.pipelines.items()):
         accounts = ", ".join(f"{count} {account}" for account, count in sorted(counts.items()))
         lines.append(f"  {name}: {accounts or 'nothing'}")
-    return [*lines, *map(_gap, report.missing)]
+    lines += [_gap("missing", one) for one in report.missing]
+    return [*lines, *(_gap("awaited", one) for one in report.awaited)]
 
 
-def _gap(gap: Missing) -> str:
+def _gap(what: str, gap: Missing) -> str:
     records = f"{gap.count} of {gap.stream} ({gap.reason}), {gap.first}..{gap.last} of {gap.epoch}"
-    return f"  missing {records}, between {spelled(gap.from_ns)} and {spelled(gap.to_ns)}"
+    return f"  {what} {records}, between {spelled(gap.from_ns)} and {spelled(gap.to_ns)}"

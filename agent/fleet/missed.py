@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
+from agent.fleet.ranges import watermark
+
 if TYPE_CHECKING:
     import sqlite3
 
@@ -40,6 +42,7 @@ class Report:
     Attributes:
         heard_ns: the newest record that is here was made then; None: the device is not known.
         missing: ranges of records.
+        awaited: ranges that are still to come, or to be made rows of.
         pipelines: by name, how many frames each account has grown by: "captured", "dropped overwritten"...
     """
 
@@ -48,6 +51,7 @@ class Report:
     to_ns: int
     heard_ns: int | None
     missing: list[Missing] = field(default_factory=list)
+    awaited: list[Missing] = field(default_factory=list)
     pipelines: dict[str, Counter[str]] = field(default_factory=dict)
 
     @property
@@ -55,7 +59,8 @@ class Report:
         """Say "complete", "incomplete", or "unknown": what was made last has not come yet."""
         if self.missing or any(_not_inferred(counts) for counts in self.pipelines.values()):
             return "incomplete"
-        return "complete" if self.heard_ns is not None and self.heard_ns >= self.to_ns else "unknown"
+        heard = self.heard_ns is not None and self.heard_ns >= self.to_ns
+        return "complete" if heard and not self.awaited else "unknown"
 
     def to_json(self) -> dict[str, Any]:
         """Give all of it."""
@@ -66,6 +71,7 @@ class Report:
             "heard_ns": self.heard_ns,
             "verdict": self.verdict,
             "missing": [{**asdict(one), "count": one.count} for one in self.missing],
+            "awaited": [{**asdict(one), "count": one.count} for one in self.awaited],
             "pipelines": {name: dict(counts) for name, counts in self.pipelines.items()},
         }
 
@@ -82,6 +88,7 @@ def missed(db: sqlite3.Connection, device: str, from_ns: int, to_ns: int) -> Rep
     query = "SELECT max(wall_ns) FROM ledger WHERE device = ?"
     report = Report(device, from_ns, to_ns, db.execute(query, (device,)).fetchone()[0])
     report.missing = [gap for gap in _gaps(db, device) if _overlaps(gap, from_ns, to_ns)]
+    report.awaited = [gap for gap in _awaited(db, device) if _overlaps(gap, from_ns, to_ns)]
     for pipeline, growth in _growth(db, device, from_ns, to_ns):
         report.pipelines.setdefault(pipeline, Counter()).update(growth)
     return report
@@ -92,10 +99,32 @@ def _not_inferred(counts: Counter[str]) -> int:
 
 
 def _gaps(db: sqlite3.Connection, device: str) -> list[Missing]:
-    columns = "stream, epoch, first, last, reason, from_ns, to_ns"
-    query = f"SELECT {columns} FROM gaps WHERE device = ? ORDER BY 2, 1, 3"  # noqa: S608
-    rows = db.execute(query, (device,)).fetchall()
-    found = [Missing(*row) for row in rows]
+    query = """
+        SELECT stream, epoch, first, last, reason, from_ns, to_ns FROM gaps WHERE device = ?
+        UNION ALL SELECT stream, epoch, first, first + count - 1, 'damaged', NULL, NULL FROM bad_blocks
+        WHERE device = ? ORDER BY 2, 1, 3
+    """
+    return _timed(db, device, [Missing(*row) for row in db.execute(query, (device, device))])
+
+
+def _awaited(db: sqlite3.Connection, device: str) -> list[Missing]:
+    """What later records say must still come, and the blocks that are not unpacked yet."""
+    query = """
+        SELECT stream, epoch, first, first + count - 1, 'not unpacked yet', NULL, NULL FROM raw
+        WHERE device = ? ORDER BY n
+    """
+    found = [Missing(*row) for row in db.execute(query, (device,))]
+    for stream, epoch in db.execute(
+        "SELECT stream, epoch FROM epochs WHERE device = ?", (device,)
+    ).fetchall():
+        upto, above = watermark(db, (device, stream, epoch))
+        if above:
+            found.append(Missing(stream, epoch, upto + 1, above[0][0] - 1, "not here yet", None, None))
+    return _timed(db, device, found)
+
+
+def _timed(db: sqlite3.Connection, device: str, found: list[Missing]) -> list[Missing]:
+    """Give those without times the times of their neighbours."""
     for gap in found:
         place = (device, gap.stream, gap.epoch)
         gap.from_ns = gap.from_ns if gap.from_ns is not None else _wall(db, place, gap.first - 1)

@@ -67,6 +67,18 @@ def add_range(db: sqlite3.Connection, place: Place, first: int, last: int) -> No
     db.execute("INSERT INTO have VALUES (?, ?, ?, ?, ?)", (*place, first, max(last, furthest or 0)))
 
 
+def overlap(db: sqlite3.Connection, place: Place, first: int, last: int) -> int:
+    """Count the records of ``first`` to ``last`` that are stored."""
+    before = db.execute(
+        f"SELECT last FROM have WHERE {_WHERE} AND first < ? ORDER BY first DESC LIMIT 1",  # noqa: S608
+        (*place, first),
+    ).fetchone()
+    total = "SELECT coalesce(sum(min(last, ?) - first + 1), 0) FROM have"
+    query = f"{total} WHERE {_WHERE} AND first BETWEEN ? AND ?"
+    within: int = db.execute(query, (last, *place, first, last)).fetchone()[0]
+    return within + (max(0, min(before[0], last) - first + 1) if before else 0)
+
+
 def touch(db: sqlite3.Connection, place: Place, low: int, *, live: bool) -> None:
     """Note what a device says of an epoch; its ``low`` never falls, and a closed epoch stays closed."""
     db.execute(

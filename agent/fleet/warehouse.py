@@ -2,6 +2,7 @@
 
 A result is named by (device, stream, epoch, seq); what is there already is ignored. The watermark that
 goes back to the device is worked out in the transaction that stores, so it never promises too much.
+Blocks are stored as they came, which is what a device waits for; ``unpack`` makes rows of them later.
 """
 
 from __future__ import annotations
@@ -9,35 +10,33 @@ from __future__ import annotations
 import sqlite3
 from contextlib import closing
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Self
 
-import orjson
-
-from agent.blocks import MAX_UNPACKED, inflate, parse
 from agent.clock import SystemClock
 from agent.errors import MessageInvalid
-from agent.fleet import gaps, history, ranges
+from agent.fleet import gaps, history, ranges, unpacking
 from agent.store.database import Format, open_database, refusals, transaction, version_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Sequence
     from pathlib import Path
 
-    from agent.blocks import Block, Lease
+    from agent.blocks import Lease
     from agent.clock import Clock
     from agent.fleet.ranges import Place, Watermark
+    from agent.fleet.unpacking import Unpacked
 
 _PATIENCE_S = 5.0
 _CACHE_KIB = 16 << 10
 _HIGHEST = 2**53 - 1
 """The highest sequence number that JSON carries everywhere."""
 _RECENT_EPOCHS = 8
-_MAX_BATCH = 16 << 20
-"""The most bytes that all blocks of one batch may unpack to."""
+_SLICE = 4096
+"""About so many records are unpacked in one transaction: some tenths of a second on a small machine."""
 
 FORMAT = Format(
     kind=int.from_bytes(b"EAwh"),
-    version=2,
+    version=3,
     schema=(
         """
         CREATE TABLE devices (
@@ -60,17 +59,10 @@ FORMAT = Format(
         *ranges.SCHEMA,
         *gaps.SCHEMA,
         *history.SCHEMA,
+        *unpacking.SCHEMA,
     ),
 )
 
-_WALL = 6
-"""Where a row of ``results`` has its time."""
-_INSERT = "INSERT OR IGNORE INTO results VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
-_KEEP_LEDGER = """
-    INSERT INTO ledgers VALUES (?, ?, ?, ?, ?, ?)
-    ON CONFLICT DO UPDATE SET as_of_seq = excluded.as_of_seq, counts = excluded.counts
-    WHERE excluded.as_of_seq > as_of_seq
-"""
 _SEEN = """
     INSERT INTO devices VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET last_seen_ns = excluded.last_seen_ns
 """
@@ -100,8 +92,8 @@ class Stored:
 
     Attributes:
         batch: the batch.
-        new: results that were stored now.
-        duplicate: results that were there already.
+        new: records that were stored now.
+        duplicate: records that were there already.
         watermark: what of the epoch is stored, this batch included; None when it was refused.
         refused: why nothing of it was stored; None when it was.
     """
@@ -111,16 +103,6 @@ class Stored:
     duplicate: int = 0
     watermark: Watermark | None = None
     refused: MessageInvalid | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class _Opened:
-    """A block, unpacked into rows."""
-
-    first: int
-    last: int
-    results: list[tuple[Any, ...]]
-    ledgers: list[tuple[Any, ...]]
 
 
 class Warehouse:
@@ -145,27 +127,37 @@ class Warehouse:
     def store(self, batches: Sequence[Incoming]) -> list[Stored]:
         """Store batches in one durable transaction; say of each, in order, what became of it.
 
-        A batch that cannot be read is refused whole, and does not touch the others.
+        A batch with impossible numbers is refused whole, and does not touch the others.
 
         Raises:
             StoreBusy: the disk refuses for now; nothing was stored.
             FolderUnusable: the file is damaged.
         """
-        opened = [_open(batch) for batch in batches]
+        refused = [_check_numbers(batch) for batch in batches]
         with refusals("write", self._path), transaction(self._db):
             counts = [
-                self._insert(batch, blocks) if isinstance(blocks, list) else 0
-                for batch, blocks in zip(batches, opened, strict=True)
+                self._insert(batch) if refusal is None else 0
+                for batch, refusal in zip(batches, refused, strict=True)
             ]
             # Only now: with two batches of one epoch the later one completes what both may promise.
             return [
-                Stored(batch, refused=blocks)
-                if isinstance(blocks, MessageInvalid)
+                Stored(batch, refused=refusal)
+                if refusal is not None
                 else Stored(
-                    batch, new, _length(blocks) - new, watermark=ranges.watermark(self._db, batch.place)
+                    batch, new, _length(batch) - new, watermark=ranges.watermark(self._db, batch.place)
                 )
-                for batch, blocks, new in zip(batches, opened, counts, strict=True)
+                for batch, refusal, new in zip(batches, refused, counts, strict=True)
             ]
+
+    def unpack(self, most: int = _SLICE) -> Unpacked:
+        """Make rows of the oldest blocks, of about ``most`` records, in one durable transaction.
+
+        Raises:
+            StoreBusy: the disk refuses for now; nothing was unpacked.
+            FolderUnusable: the file is damaged.
+        """
+        with refusals("write", self._path), transaction(self._db):
+            return unpacking.unpack_some(self._db, most, self._clock.wall_ns())
 
     def watermarks(self, device: str) -> dict[str, dict[str, Watermark]]:
         """Give, by stream and epoch, what is stored of the 8 epochs that the device sent last.
@@ -195,15 +187,17 @@ class Warehouse:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _insert(self, batch: Incoming, blocks: Iterable[_Opened]) -> int:
-        """Insert a batch's rows; count the new results."""
+    def _insert(self, batch: Incoming) -> int:
+        """Insert a batch's blocks; count the new records."""
         now = self._clock.wall_ns()
         self._db.execute(_SEEN, (batch.device, now, now))
         new = 0
-        for block in blocks:
-            new += self._db.executemany(_INSERT, block.results).rowcount
-            self._db.executemany(_KEEP_LEDGER, block.ledgers)
-            history.keep(self._db, block.ledgers, block.results[-1][_WALL] if block.results else None)
+        for block in batch.lease.blocks:
+            known = ranges.overlap(self._db, batch.place, block.first, block.last)
+            if known == block.count:
+                continue
+            new += block.count - known
+            unpacking.keep(self._db, batch.place, block)
             ranges.add_range(self._db, batch.place, block.first, block.last)
             gaps.fill(self._db, batch.place, block.first, block.last)
         for loss in batch.lease.lost:
@@ -214,75 +208,26 @@ class Warehouse:
 
 
 def _upgrade(path: Path) -> None:
-    """Bring a database of release 1 up: it had no gaps, and only the newest ledgers."""
-    if version_of(path) != 1:
+    """Bring an older database up: release 1 had no gaps, and only the newest ledgers; 2 unpacked at once."""
+    found = version_of(path)
+    if found not in (1, 2):
         return
+    earlier = (*gaps.SCHEMA, *history.SCHEMA) if found == 1 else ()
     with refusals("migrate", path), closing(sqlite3.connect(path, isolation_level=None)) as db:
         db.execute("PRAGMA synchronous=FULL")
         with transaction(db):
-            for statement in (*gaps.SCHEMA, *history.SCHEMA):
+            for statement in (*earlier, *unpacking.SCHEMA):
                 db.execute(statement)
             db.execute(f"PRAGMA user_version={FORMAT.version}")
 
 
-def _length(blocks: Iterable[_Opened]) -> int:
-    return sum(len(block.results) for block in blocks)
+def _length(batch: Incoming) -> int:
+    return sum(block.count for block in batch.lease.blocks)
 
 
-def _open(batch: Incoming) -> list[_Opened] | MessageInvalid:
-    """Unpack a batch's blocks into rows, or say why it is refused."""
-    try:
-        _check_numbers(batch)
-        opened = []
-        left = _MAX_BATCH
-        for block in batch.lease.blocks:
-            text = inflate(block, min(left, MAX_UNPACKED))
-            left -= len(text)
-            opened.append(_open_block(batch.place, block, text))
-    except MessageInvalid as refusal:
-        return refusal
-    return opened
-
-
-def _check_numbers(batch: Incoming) -> None:
+def _check_numbers(batch: Incoming) -> MessageInvalid | None:
     lease = batch.lease
     numbers = [lease.low, *(n for block in lease.blocks for n in (block.first, block.count, block.last))]
-    if not all(1 <= number <= _HIGHEST for number in numbers):
-        raise MessageInvalid("store batch", batch.device, "its sequence numbers are impossible")
-
-
-def _open_block(place: Place, block: Block, text: bytes) -> _Opened:
-    records, ledgers, _ = parse(block, text)
-    return _Opened(
-        first=block.first,
-        last=block.last,
-        results=[(*place, seq, *_columns(record)) for seq, record in enumerate(records, block.first)],
-        ledgers=[(*place, pipeline, block.last, _json(counts)) for pipeline, counts in ledgers.items()],
-    )
-
-
-def _columns(record: Mapping[str, Any]) -> tuple[str | None, int | None, int | None, str | None, str]:
-    """Pipeline, frame, wall_ns, kind, and the whole record as JSON."""
-    return (
-        _text(record.get("pipeline")),
-        _number(record.get("frame")),
-        _number(record.get("wall_ns")),
-        _text(record.get("kind")),
-        _json(record),
-    )
-
-
-def _json(value: Mapping[str, Any]) -> str:
-    try:
-        return orjson.dumps(value).decode()
-    except orjson.JSONEncodeError as error:  # orjson reads deeper nesting than it writes
-        raise MessageInvalid("store batch", "record", str(error)) from error
-
-
-def _text(value: object) -> str | None:
-    return value if isinstance(value, str) else None
-
-
-def _number(value: object) -> int | None:
-    """An integer that fits SQLite's 64 bits; what a peer sends may be anything."""
-    return value if isinstance(value, int) and -(2**63) <= value < 2**63 else None
+    if all(1 <= number <= _HIGHEST for number in numbers):
+        return None
+    return MessageInvalid("store batch", batch.device, "its sequence numbers are impossible")

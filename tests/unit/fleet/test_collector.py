@@ -108,12 +108,6 @@ def test_a_gap_holds_the_watermark_back(collector: Collector, down: Down) -> Non
         message(1, topic="edge/v1/demo/d/pi-17/up/metrics"),
         LinkMessage("edge/v1/demo/d/pi-17/up/results", b"\0\0\0\2{}", retain=False, receipt=(1, 1)),
         LinkMessage("edge/v1/demo/d/pi-17/up/results", b"x" * (3 << 20), retain=False, receipt=(1, 1)),
-        LinkMessage(
-            "edge/v1/demo/d/pi-17/up/results",
-            batch.encode("pi-17", Lease(EPOCH, 1, (Block(1, 1, b"no zlib"),), live=True)),
-            retain=False,
-            receipt=(1, 1),
-        ),
     ],
 )
 def test_a_bad_batch_is_refused_counted_and_confirmed(
@@ -260,3 +254,33 @@ def test_a_database_that_cannot_be_is_a_configuration_error(to: str) -> None:
 def test_database_urls_are_relative_or_absolute() -> None:
     assert str(database_of("sqlite:///fleet.db")) == "fleet.db"
     assert str(database_of("sqlite:////var/lib/fleet.db")) == "/var/lib/fleet.db"
+
+
+def test_rows_are_made_when_there_is_nothing_more_urgent_and_once_a_second_all_the_same(
+    collector: Collector, warehouse: Warehouse
+) -> None:
+    collector.take([message(1), message(11)], now=0)
+    assert collector.totals.behind == 20
+    assert not collector.unpack(0, busy=True)
+    assert collector.totals.behind == 0
+    collector.take([message(21)], now=0.5)
+    assert collector.unpack(0.5, busy=True)
+    assert collector.totals.behind == 10
+    assert not collector.unpack(0.6, busy=False)
+    assert collector.totals.behind == 0
+    collector.take([message(31)], now=1.5)
+    assert not collector.unpack(1.7, busy=True)
+    assert warehouse._db.execute("SELECT count(*) FROM results").fetchone() == (40,)
+
+
+def test_a_block_that_does_not_unpack_is_acknowledged_counted_and_told(
+    collector: Collector, down: Down
+) -> None:
+    before = counters[Event.BLOCK_DAMAGED.value]
+    payload = batch.encode("pi-17", Lease(EPOCH, 1, (Block(1, 1, b"no zlib"),), live=True))
+    topic = topics.up_results("demo", "pi-17")
+    collector.take([LinkMessage(topic, payload, retain=False, receipt=(1, 1))], now=0)
+    collector.unpack(0, busy=False)
+    assert down.upto() == 1
+    assert collector.totals.damaged == 1
+    assert counters[Event.BLOCK_DAMAGED.value] == before + 1

@@ -106,14 +106,18 @@ def test_a_gap_that_is_filled_after_all_is_none(warehouse: Warehouse, path: Path
     assert gaps(path) == []
 
 
-def test_a_database_of_the_release_before_is_brought_up(path: Path) -> None:
+@pytest.mark.parametrize("version", [1, 2])
+def test_a_database_of_an_earlier_version_is_brought_up(path: Path, version: int) -> None:
     with Warehouse(path, clock=ManualClock()) as made:
         made.store([batch((1, 10))])
     with closing(sqlite3.connect(path, isolation_level=None)) as db:
-        db.execute("DROP TABLE gaps")
-        db.execute("DROP TABLE ledger")
-        db.execute("PRAGMA user_version=1")
+        for table in ("results", "metrics", "ledger", "gaps"):
+            db.execute(f"DROP VIEW {table}_utc")
+        for table in ("raw", "bad_blocks", "metrics", *(("gaps", "ledger") if version == 1 else ())):
+            db.execute(f"DROP TABLE {table}")
+        db.execute(f"PRAGMA user_version={version}")
     with Warehouse(path, clock=ManualClock()) as again:
         [stored] = again.store([batch((15, 20), low=15)])
         assert stored.watermark == Watermark(20, ())
+        assert again.unpack().behind == 0
     assert gaps(path) == [(11, 14, "delivered_elsewhere")]

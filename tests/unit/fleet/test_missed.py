@@ -35,13 +35,17 @@ class Fleet:
         self.path = path
         self.warehouse = Warehouse(path)
 
-    def send(self, first: int, last: int, ledger: Ledger, lost: tuple[Loss, ...] = ()) -> None:
+    def send(
+        self, first: int, last: int, ledger: Ledger, lost: tuple[Loss, ...] = (), *, unpack: bool = True
+    ) -> None:
         records = [
             {"pipeline": "door", "kind": "detection", "wall_ns": NOON + seq * MINUTE}
             for seq in range(first, last + 1)
         ]
         block = Block(first, len(records), pack(records, {"door": ledger.to_json()}))
         self.warehouse.store([Incoming("gate", Lease(EPOCH, 1, (block,), live=True, lost=lost))])
+        if unpack:
+            self.warehouse.unpack()
 
     def between(self, first: int, last: int) -> Report:
         """What was missed from one minute after noon to another."""
@@ -126,6 +130,37 @@ def edgectl(*arguments: str) -> tuple[int, str, str]:
     command = [sys.executable, "-m", "agent.fleet.main", "gaps", *arguments]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     return done.returncode, done.stdout, done.stderr
+
+
+def test_what_waits_to_be_unpacked_may_still_tell_of_anything(fleet: Fleet) -> None:
+    fleet.send(1, 30, Ledger(captured=30, inferred=30))
+    assert fleet.between(0, 30).verdict == "complete"
+    fleet.send(31, 40, Ledger(captured=40, inferred=40), unpack=False)
+    assert fleet.between(0, 30).verdict == "unknown"
+    fleet.warehouse.unpack()
+    assert fleet.between(0, 30).verdict == "complete"
+
+
+def test_a_backlog_that_live_results_have_overtaken_is_still_awaited(fleet: Fleet) -> None:
+    fleet.send(1, 10, Ledger(captured=10, inferred=10))
+    fleet.send(21, 30, Ledger(captured=30, inferred=30))
+    report = fleet.between(0, 30)
+    assert report.verdict == "unknown"
+    [awaited] = report.awaited
+    assert (awaited.first, awaited.last, awaited.reason) == (11, 20, "not here yet")
+    assert fleet.between(0, 9).verdict == "complete"
+    fleet.send(11, 20, Ledger(captured=20, inferred=20))
+    assert fleet.between(0, 30).verdict == "complete"
+
+
+def test_a_block_that_does_not_unpack_is_missing_as_damaged(fleet: Fleet) -> None:
+    fleet.send(1, 10, Ledger(captured=10, inferred=10))
+    lease = Lease(EPOCH, 1, (Block(11, 5, b"no block"),), live=True)
+    fleet.warehouse.store([Incoming("gate", lease)])
+    fleet.send(16, 30, Ledger(captured=30, inferred=30))
+    report = fleet.between(0, 30)
+    assert report.verdict == "incomplete"
+    assert [(one.first, one.last, one.reason) for one in report.missing] == [(11, 15, "damaged")]
 
 
 def test_the_command_says_it_to_people_and_to_programs(fleet: Fleet) -> None:

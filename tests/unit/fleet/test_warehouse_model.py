@@ -66,9 +66,9 @@ def brute_force(have: set[int], lost: set[int], low: int) -> Watermark:
 
 
 @settings(max_examples=60, deadline=None)
-@given(calls=transactions)
+@given(calls=transactions, unpack_most=st.integers(1, 9))
 def test_results_are_stored_once_and_the_watermark_is_right(
-    tmp_path_factory: pytest.TempPathFactory, calls: list[list[Sent]]
+    tmp_path_factory: pytest.TempPathFactory, calls: list[list[Sent]], unpack_most: int
 ) -> None:
     have: dict[tuple[str, str], set[int]] = defaultdict(set)
     lows: dict[tuple[str, str], int] = defaultdict(lambda: 1)
@@ -86,6 +86,8 @@ def test_results_are_stored_once_and_the_watermark_is_right(
                     seq for loss in incoming(one).lease.lost for seq in range(loss.first, loss.last + 1)
                 )
             answers = warehouse.store([incoming(one) for one in call])
+            if unpack_most % 2:
+                warehouse.unpack(unpack_most)
             assert [answer.new for answer in answers] == news
             assert [answer.new + answer.duplicate for answer in answers] == [sum(one.counts) for one in call]
             for one, answer in zip(call, answers, strict=True):
@@ -98,6 +100,8 @@ def test_results_are_stored_once_and_the_watermark_is_right(
                 for e in EPOCHS
                 if have[device, e]
             }
+        while warehouse.unpack(unpack_most).behind:
+            pass
         stored = warehouse._db.execute(
             "SELECT device, epoch, seq, json_extract(body, '$.n[2]') FROM results"
         ).fetchall()
@@ -118,6 +122,7 @@ def test_order_and_repetition_leave_no_trace(
         with Warehouse(tmp_path_factory.mktemp("order") / "warehouse.db") as warehouse:
             for call in calls:
                 warehouse.store([incoming(one) for one in call])
+                warehouse.unpack()
             contents = [
                 warehouse._db.execute(f"SELECT * FROM {table} ORDER BY 1, 2, 3, 4").fetchall()  # noqa: S608
                 for table in ("results", "ledgers", "have")

@@ -1,0 +1,143 @@
+"""Stored blocks become rows, once, in whatever order that happens; those that do not unpack are kept."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import zlib
+from contextlib import closing
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from agent.blocks import Block, Lease, pack
+from agent.errors import StoreBusy
+from agent.fleet.ranges import Watermark
+from agent.fleet.warehouse import Incoming, Warehouse
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+EPOCH = "0123456789abcdef"
+
+
+def block(first: int, last: int) -> Block:
+    records = [{"pipeline": "gate", "wall_ns": seq} for seq in range(first, last + 1)]
+    return Block(first, last - first + 1, pack(records, {"gate": {"captured": last}}))
+
+
+def batch(*spans: tuple[int, int]) -> Incoming:
+    return Incoming("cam-1", Lease(EPOCH, 1, tuple(block(*span) for span in spans), live=True))
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "warehouse.db"
+
+
+@pytest.fixture
+def warehouse(path: Path) -> Iterator[Warehouse]:
+    with Warehouse(path) as made:
+        yield made
+
+
+def rows(path: Path, query: str) -> list[Any]:
+    with closing(sqlite3.connect(path)) as db:
+        return db.execute(query).fetchall()
+
+
+def nested(depth: int) -> Block:
+    data: Any = []
+    for _ in range(depth):
+        data = [data]
+    body = json.dumps({"ledgers": {}, "records": [{"deep": data}]}).encode()
+    return Block(5, 1, zlib.compress(body))
+
+
+DAMAGED = {
+    "no block": Block(5, 1, b"no block"),
+    "another count": Block(5, 2, block(5, 5).data),
+    "deeper than it can be written": nested(500),
+    "empty": Block(5, 1, b""),
+    "too large": Block(5, 1, pack([{"kind": "x" * (9 << 20)}], {})),
+}
+
+
+@pytest.mark.parametrize("damaged", DAMAGED.values(), ids=DAMAGED)
+def test_a_block_that_does_not_unpack_is_kept_with_its_reason_and_holds_up_no_other(
+    warehouse: Warehouse, path: Path, damaged: Block
+) -> None:
+    good = block(damaged.last + 1, damaged.last + 2)
+    lease = Lease(EPOCH, 1, (block(1, 4), damaged, good), live=True)
+    [stored] = warehouse.store([Incoming("cam-1", lease)])
+    assert stored.watermark == Watermark(good.last, ())
+    done = warehouse.unpack()
+    assert (done.behind, [device for device, _ in done.bad]) == (0, ["cam-1"])
+    kept = rows(path, "SELECT first, count, reason, data FROM bad_blocks")
+    assert kept == [(5, damaged.count, str(done.bad[0][1]), damaged.data)]
+    assert rows(path, "SELECT seq FROM results") == [(n,) for n in (1, 2, 3, 4, good.first, good.last)]
+
+
+def test_unpacking_goes_on_where_it_was_and_doubles_nothing(path: Path) -> None:
+    with Warehouse(path) as warehouse:
+        warehouse.store([batch((1, 4), (5, 9), (10, 12))])
+        done = warehouse.unpack(most=4)
+        assert (done.records, done.behind) == (4, 8)
+    with Warehouse(path) as warehouse:
+        [again] = warehouse.store([batch((1, 4), (5, 9))])
+        assert (again.new, again.duplicate) == (0, 9)
+        assert warehouse.unpack().behind == 0
+        assert warehouse.unpack().records == 0
+    assert rows(path, "SELECT seq FROM results") == [(n,) for n in range(1, 13)]
+    assert rows(path, "SELECT count(*) FROM raw") == [(0,)]
+
+
+def test_a_refused_unpacking_leaves_the_blocks_for_later(warehouse: Warehouse, path: Path) -> None:
+    warehouse.store([batch((1, 900))])
+    [pages] = warehouse._db.execute("PRAGMA page_count").fetchone()
+    warehouse._db.execute(f"PRAGMA max_page_count={pages + 4}")
+    with pytest.raises(StoreBusy, match="the disk is full"):
+        warehouse.unpack()
+    assert rows(path, "SELECT count(*) FROM results") == [(0,)]
+    warehouse._db.execute("PRAGMA max_page_count=100000")
+    assert warehouse.unpack().records == 900
+    assert rows(path, "SELECT count(*) FROM results") == [(900,)]
+
+
+def test_metrics_become_one_row_each_and_stand_in_no_other_table(warehouse: Warehouse, path: Path) -> None:
+    items = [
+        {"name": "frames", "type": "counter", "value": 7},
+        {"name": "infer_us", "type": "histogram", "count": 9, "sum": 90, "p50": 1, "p95": 2, "p99": 3.5,
+         "p999": 4, "max": 5},
+        {"name": 7, "value": "x"},
+    ]  # fmt: skip
+    odd: dict[str, Any] = {"kind": "metrics", "items": "none"}
+    records = [{"kind": "metrics", "pipeline": "gate", "wall_ns": 1_000_000_000, "items": items}, odd]
+    lease = Lease(EPOCH, 1, (Block(1, 2, pack(records, {})),), live=True, stream="metric")
+    warehouse.store([Incoming("cam-1", lease)])
+    warehouse.unpack()
+    assert rows(path, "SELECT * FROM metrics") == [
+        ("cam-1", EPOCH, 1, 0, 10**9, "gate", "frames", "counter", 7.0, *[None] * 7),
+        (
+            "cam-1",
+            EPOCH,
+            1,
+            1,
+            10**9,
+            "gate",
+            "infer_us",
+            "histogram",
+            None,
+            9,
+            90.0,
+            1.0,
+            2.0,
+            3.5,
+            4.0,
+            5.0,
+        ),
+        ("cam-1", EPOCH, 1, 2, 10**9, "gate", *[None] * 10),
+    ]
+    assert rows(path, "SELECT seq FROM results") == [(2,)]
+    assert rows(path, "SELECT time FROM metrics_utc LIMIT 1") == [("1970-01-01T00:00:01.000Z",)]

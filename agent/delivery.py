@@ -16,11 +16,12 @@ from agent.blocks import Position
 from agent.errors import MessageInvalid
 from agent.events import Event, emit
 from agent.link import ack
+from agent.link.budget import Budget
 from agent.link.delays import Delays
 from agent.link.lane import Lane
-from agent.link.seams import DeliveryStatus
+from agent.link.seams import DeliveryStatus, StreamStatus
 from agent.link.sender import Sender
-from agent.link.window import MAX_BATCHES, Window
+from agent.link.window import Window
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -38,6 +39,7 @@ _RECHECK_S = 10.0
 """How long to believe that the store has nothing: it also says so when it cannot read for now."""
 _PATIENCE = 6
 """How many times longer to wait for an acknowledgement while the broker itself has not confirmed."""
+_TICK_S = 1.0
 _SILENT_S = 300.0
 """A collector that has not acknowledged anything for so long, while batches wait, is said to be away."""
 
@@ -76,16 +78,17 @@ class Delivery:
         self._sender = Sender(
             link, device=device, topics=topics, lose=store.lose, signer=signer, bytes_per_s=bytes_per_s
         )
-        self._alert = Lane("alert", Window(resend_s=resend_s))
-        self._live = Lane("result", Window(resend_s=resend_s))
-        self._backlog = Lane("result", Window(resend_s=resend_s), share=6)
-        self._metric = Lane("metric", Window(resend_s=resend_s), share=1)
-        self._lanes = (self._alert, self._live, self._backlog, self._metric)
+        self._acked: OrderedDict[tuple[Stream, str], int] = OrderedDict()
+        alert = Lane("alert", Window(resend_s=resend_s), self._acked, urgent=True)
+        self._live = Lane("result", Window(resend_s=resend_s), self._acked, patience=8)
+        self._backlog = Lane("result", Window(resend_s=resend_s), self._acked, share=6, patience=4)
+        metric = Lane("metric", Window(resend_s=resend_s), self._acked, share=1, patience=16)
+        self._lanes = (alert, self._live, self._backlog, metric)
+        self._budget = Budget(self._lanes)
         self._committed: Position | None = None
-        self._limit = MAX_BATCHES
+        self._now = 0.0
         self._online = False
         self._token = 0
-        self._acked: OrderedDict[tuple[Stream, str], int] = OrderedDict()
         self._have: OrderedDict[tuple[Stream, str], Sequence[tuple[int, int]]] = OrderedDict()
         self._delays = Delays()
         self._last_ack: Position | None = None
@@ -95,16 +98,26 @@ class Delivery:
     @property
     def status(self) -> DeliveryStatus:
         """Where it stands."""
-        in_flight = sum(len(lane.window) for lane in self._lanes)
         sender = self._sender
+        streams = {stream: self._stream_status(stream) for stream in self._topics}
         return DeliveryStatus(
-            sent=sender.sent,
-            resent=sender.resent,
-            in_flight=in_flight,
+            sent=sender.sent.total(),
+            resent=sender.resent.total(),
+            in_flight=sum(one.in_flight for one in streams.values()),
+            streams=streams,
             acked=self._last_ack,
             blocked=sender.blocked,
             silent=self._silent,
-            live_p95_ms=self._delays.p95_ms,
+            live_p95_ms=self._delays.p95_ms(self._now),
+            rate=sender.throttle.rate(self._now),
+        )
+
+    def _stream_status(self, stream: Stream) -> StreamStatus:
+        return StreamStatus(
+            sent=self._sender.sent[stream],
+            resent=self._sender.resent[stream],
+            in_flight=sum(len(lane.window) for lane in self._lanes if lane.stream == stream),
+            acked=next((upto for (one, _), upto in reversed(self._acked.items()) if one == stream), 0),
         )
 
     def on_link_up(self, up: LinkUp, now: float) -> None:
@@ -112,9 +125,9 @@ class Delivery:
         self._online = True
         self._heard = now
         self._sender.begin(up.max_packet)
-        self._limit = max(1, min(MAX_BATCHES, up.receive_max))
+        self._budget.resize(up.receive_max)
         for lane in self._lanes:
-            lane.window.resize(lane.limit(self._limit))
+            lane.blocked = False
         self._restart()
         self._pump(now)
 
@@ -122,6 +135,7 @@ class Delivery:
         """The link is down: what was on its way may be lost."""
         self._online = False
         self._sender.begin(0)
+        self._delays.forget()
         self._restart()
 
     def on_published(self, published: LinkPublished, now: float) -> None:
@@ -160,14 +174,17 @@ class Delivery:
     def on_committed(self, committed: Committed | None, now: float) -> None:
         """The store has new records; None: some wait in its memory."""
         if committed is not None and committed.stream == "result":
-            self._delays.committed(committed.epoch, committed.last, now)
+            place = Position(committed.epoch, committed.last)
             if self._committed is None:  # what came before is the backlog
-                split = Position(committed.epoch, committed.last - committed.count)
-                self._live.restart(split)
-                self._backlog.end = split
-            self._committed = Position(committed.epoch, committed.last)
+                self._backlog.end = Position(place.epoch, place.seq - committed.count)
+                self._live.active = True
+                self._live.restart(self._backlog.end)
+            self._committed = place
+            if self._online:
+                self._delays.committed(place.epoch, place.seq, now)
         for lane in self._lanes:
-            lane.dry_until = min(lane.dry_until, now)
+            if committed is None or (lane.stream == committed.stream and lane.end is None):
+                lane.dry_until = min(lane.dry_until, now)
         self._pump(now)
 
     def on_leased(self, leased: Leased, now: float) -> None:
@@ -176,16 +193,18 @@ class Delivery:
         if lane is None:
             return
         lane.asked = 0
-        if leased.lease is None:
+        lease = lane.trimmed(leased.lease) if leased.lease else None
+        if lease is None:
             lane.dry_until = now + _RECHECK_S
-        elif (lease := lane.trimmed(leased.lease)) is None or self._passed_over(lane, lease, now):
-            pass
-        elif not self._sender.send(lane, lease, now):
+        elif (fresh := lane.fresh(lease, self._ranges(lane, lease), now)) and not self._sender.send(
+            lane, fresh, now, lambda: self._may_follow(lane, now)
+        ):
             return  # the next tick, or the link, asks again
         self._pump(now)
 
     def tick(self, now: float) -> None:
         """Look after batches that nobody answers."""
+        self._now = now
         if not self._online:
             return
         patience = _PATIENCE if self._sender.unconfirmed else 1
@@ -201,20 +220,31 @@ class Delivery:
             emit(Event.COLLECTOR_SILENT, self._ack_topic, seconds=round(now - self._heard))
         self._pump(now)
 
+    def due(self, now: float) -> float:
+        """Seconds until ``tick`` should be called, because the cap lets something go then."""
+        return self._sender.throttle.wait(now) or _TICK_S
+
     def _take(
         self, stream: Stream, epoch: str, upto: int, have: Sequence[tuple[int, int]], now: float
     ) -> bool:
         """Take one epoch's acknowledgement; say whether it moved a window."""
         place = (stream, epoch)
-        _remember(self._have, place, have)
-        lanes = [lane for lane in self._lanes if lane.stream == stream]
-        moved = any([lane.acknowledged(epoch, upto, have, now) for lane in lanes])  # noqa: C419 - all of them
-        if stream == "result":
-            self._delays.acked(epoch, upto, have, now)
-        if upto > self._acked.get(place, 0):
+        acked = max(upto, self._acked.get(place, 0))
+        # An older word than the last one says nothing of ranges that can be relied on.
+        _remember(self._have, place, have if upto == acked else ())
+        if upto == acked and upto != self._acked.get(place, 0):
             _remember(self._acked, place, upto)
             self._last_ack = Position(epoch, upto)
             self._store.ack(stream, epoch, upto)
+        if stream == "result":
+            self._delays.acked(epoch, upto, have, now)
+        moved = False
+        for lane in self._lanes:
+            if lane.stream == stream:
+                moved |= lane.acknowledged(epoch, upto, have, now)
+                # What is beside the backlog is passed by it, too, in the end: so it finds every hole.
+                if lane is not self._live and lane.has_hole(epoch):
+                    lane.restart(lane.begin, lane.end)
         return moved
 
     def _send_again(self, reason: str) -> None:
@@ -229,35 +259,34 @@ class Delivery:
     def _restart(self) -> int:
         """Begin again after what is acknowledged: all that is committed by now is backlog."""
         split = self._committed
+        self._live.active = split is not None
         count = self._backlog.restart(end=split) + self._live.restart(split)
-        self._live.drained = split is None
-        return count + self._alert.restart() + self._metric.restart()
+        return count + sum(lane.restart() for lane in self._lanes if lane.stream != "result")
 
     def _pump(self, now: float) -> None:
         """Ask for leases where there is room for them and reason to."""
-        for lane in self._lanes:
-            if not self._online or self._sender.blocked or not lane.wants(now):
-                continue
-            if lane is not self._alert and not self._sender.throttle.open(now):
-                continue
-            pending = sum(len(one.window) + bool(one.asked) for one in self._lanes)
-            if pending < self._limit and (room := lane.room()):
-                self._token += 1
-                lane.asked = self._token
-                after = lane.after(self._skippable(lane))
-                self._store.lease(lane.stream, after, min(room, self._sender.batch_bytes), self._token)
+        while self._online:
+            if (turn := self._budget.next(now, urgent_only=self._capped(now))) is None:
+                return
+            lane, room = turn
+            if lane is self._backlog and self._live.active:
+                lane.end = self._live.begin  # what lies between is stored; it looks whether that is so
+            self._token += 1
+            lane.asked = self._token
+            after = lane.after(self._ranges(lane, lane.cursor))
+            self._store.lease(lane.stream, after, min(room, self._sender.batch_bytes), self._token)
 
-    def _passed_over(self, lane: Lane, lease: Lease, now: float) -> bool:
-        """Whether the collector has all of it already: then it only moves the lane on."""
-        have = self._have.get((lease.stream, lease.epoch), ())
-        if lease.lost or not any(a <= lease.first and lease.last <= b for a, b in have):
-            return False
-        lane.window.sent(lease, now)
-        lane.acknowledged(lease.epoch, 0, have, now)
-        return True
+    def _capped(self, now: float) -> bool:
+        """Whether the cap, or a lease under it that is still to come, lets only alerts go."""
+        throttle = self._sender.throttle
+        asked = throttle.capped and any(lane.asked for lane in self._lanes if not lane.urgent)
+        return asked or not throttle.open(now)
 
-    def _skippable(self, lane: Lane) -> Sequence[tuple[int, int]]:
-        place = lane.window.next_after() or lane.begin
+    def _may_follow(self, lane: Lane, now: float) -> bool:
+        return self._budget.allows(lane) and (lane.urgent or self._sender.throttle.open(now))
+
+    def _ranges(self, lane: Lane, place: Lease | Position | None) -> Sequence[tuple[int, int]]:
+        """What the collector has of the epoch of ``place``, beyond its first gap."""
         return self._have.get((lane.stream, place.epoch), ()) if place else ()
 
 

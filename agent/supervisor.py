@@ -264,6 +264,8 @@ class Supervisor:
     def _wait_s(self) -> float:
         now = self._clock.monotonic()
         waits = [w for seat in self._seats if (w := seat.lane.next_tick(now)) is not None]
+        if self._uplink:
+            waits.append(self._uplink.due(now))
         return min([*waits, _LONGEST_WAIT_S])
 
     def _worker_pids(self) -> set[int]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -104,6 +105,10 @@ class Uplink:
         """Look after what is overdue."""
         self._delivery.tick(now)
 
+    def due(self, now: float) -> float:
+        """Seconds until ``tick`` should be called."""
+        return self._delivery.due(now)
+
     @property
     def running(self) -> bool:
         """Whether the link's thread runs at all."""
@@ -128,6 +133,8 @@ class Uplink:
             "blocked": delivery.blocked,
             "silent": delivery.silent,
             "live_p95_ms": delivery.live_p95_ms,
+            "rate": delivery.rate,
+            "streams": {stream: asdict(one) for stream, one in delivery.streams.items()},
         }
 
     def close(self) -> None:

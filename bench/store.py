@@ -4,8 +4,8 @@
 
 Both sides run in one thread of this process, on the same file system, with WAL and synchronous=FULL, and
 commit the same groups: 64 records for the rate; 15, which are 500 ms at 30 records/s, for the bytes. The
-other side is ``executemany("INSERT INTO results VALUES (?, ?)", ...)`` of (number, JSON), without a ledger; ours
-has one. Bytes are the kernel's count for this process (proc(5), write_bytes), the last checkpoint included;
+other side is ``executemany("INSERT INTO results VALUES (?, ?)", ...)`` of (number, JSON); only ours has a
+ledger. Bytes are the kernel's count for this process (proc(5), write_bytes), the last checkpoint included;
 a tmpfs has none.
 """
 

@@ -26,7 +26,7 @@ from agent.fleet.keys import make_keys
 from agent.store.outbox import Outbox
 from bench.collected import await_collector, count_of
 from bench.figures import Figure, report
-from bench.records import ledger, records
+from bench.records import PERIOD_NS, ledger, records
 
 _TARGET = 0.4
 _CONFIG = """\
@@ -83,7 +83,7 @@ def fill(folder: Path, count: int) -> None:
     """Put a backlog into a data folder."""
     folder.mkdir()
     noise = random.Random(1)
-    began = time.monotonic_ns()
+    began = time.monotonic_ns() - count * PERIOD_NS
     with closing(Outbox(folder, clock=SystemClock())) as outbox:
         for at in range(0, count, 4096):
             for first in range(at, min(count, at + 4096), 64):

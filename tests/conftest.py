@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -157,7 +157,7 @@ def make_world() -> Iterator[MakeWorld]:
 
     made: list[World] = []
 
-    def make(**settings: int) -> World:
+    def make(**settings: Any) -> World:
         made.append(World(**settings))
         return made[-1]
 

@@ -21,7 +21,8 @@ from typing import TYPE_CHECKING
 
 from bench.figures import machine
 from tests.simulators.collected import Accounts, accounts
-from tests.simulators.killing import POINTS, PROGRAMS, Kill, Scene, compile_kill_point
+from tests.simulators.kill_points import POINTS, Kill, compile_kill_point
+from tests.simulators.killing import PROGRAMS, Scene
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""How long results take from their commit to the collector's acknowledgement."""
+"""How long live results take from their commit to the collector's acknowledgement."""
 
 from __future__ import annotations
 
@@ -10,18 +10,23 @@ if TYPE_CHECKING:
 
 _MARKS = 1024
 _KEPT = 512
+_LAST_S = 60.0
 
 
 class Delays:
-    """Marks of commits that are not acknowledged yet, and the last delays; both bounded."""
+    """Marks of commits that are not acknowledged yet, and the delays of the last minute; both bounded."""
 
     def __init__(self) -> None:
         self._marks: deque[tuple[str, int, float]] = deque(maxlen=_MARKS)
-        self._seconds: deque[float] = deque(maxlen=_KEPT)
+        self._acked: deque[tuple[float, float]] = deque(maxlen=_KEPT)
 
     def committed(self, epoch: str, last: int, now: float) -> None:
         """Note a commit that ended with the record ``last``."""
         self._marks.append((epoch, last, now))
+
+    def forget(self) -> None:
+        """What is not acknowledged by now is backlog."""
+        self._marks.clear()
 
     def acked(self, epoch: str, upto: int, have: Sequence[tuple[int, int]], now: float) -> None:
         """Note what the collector has: everything up to ``upto``, and the ranges ``have``."""
@@ -29,16 +34,25 @@ class Delays:
         for mark in self._marks:
             whose, last, since = mark
             if whose == epoch and (last <= upto or any(a <= last <= b for a, b in have)):
-                self._seconds.append(now - since)
+                self._acked.append((now, now - since))
             else:
                 left.append(mark)
         self._marks.clear()
         self._marks.extend(left)
 
-    @property
-    def p95_ms(self) -> float | None:
-        """The delay that 95 % of the last commits stayed under, milliseconds; None before the first."""
-        if not self._seconds:
-            return None
-        ordered = sorted(self._seconds)
-        return round(1000 * ordered[min(len(ordered) - 1, int(0.95 * len(ordered)))], 1)
+    def p95_ms(self, now: float) -> float | None:
+        """The delay that 95 % of the last minute's commits stayed under, milliseconds; None without any.
+
+        What has waited longer than that counts, too: a result that never arrives has no delay yet.
+        """
+        acked = [delay for at, delay in self._acked if now - at <= _LAST_S]
+        worst = _p95(acked)
+        late = [age for _, _, since in self._marks if (age := now - since) > (worst or 0.0)]
+        worst = _p95(acked + late)
+        return None if worst is None else round(1000 * worst, 1)
+
+
+def _p95(seconds: Sequence[float]) -> float | None:
+    if not seconds:
+        return None
+    return sorted(seconds)[min(len(seconds) - 1, int(0.95 * len(seconds)))]

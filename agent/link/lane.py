@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from agent.blocks import Position
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from agent.blocks import Lease, Stream
     from agent.link.window import Window
 
-_FIRST_BYTES, _LEAST_BYTES, _MOST_BYTES = 128 << 10, 64 << 10, 1 << 20
+_FIRST_BYTES, _LEAST_BYTES, _MOST_BYTES = 128 << 10, 8 << 10, 1 << 20
 _AHEAD_S = 0.4
 """How much of what the collector stores in a second may be on its way to it: live results queue behind it."""
-_RATE_S = 2.0
+_RATE_S = 0.5
 
 
 class Pace:
@@ -31,7 +32,7 @@ class Pace:
         if self._since is None:
             self._since = now
         self._acked += size
-        if (span := now - self._since) >= _RATE_S / 4:
+        if (span := now - self._since) >= _RATE_S:
             wanted = int(self._acked / span * _AHEAD_S)
             self.bytes = max(_LEAST_BYTES, min(_MOST_BYTES, 2 * self.bytes, wanted))
             self._since, self._acked = now, 0
@@ -43,33 +44,51 @@ class Lane:
     Args:
         stream: what is sent.
         window: a fresh one.
+        acked: how far each epoch of each stream is acknowledged; its owner keeps it up.
         share: how many of every eight batches on their way may be of this lane.
+        patience: how many batches of others may go before it, when all that may be on its way is.
+        urgent: it waits for no cap.
 
     Attributes:
         asked: the token of the lease that was asked for; 0: none is.
         begin: sending begins after this; None: after what is acknowledged.
         end: nothing after this is sent; None: all is.
-        drained: all up to ``end`` has been sent.
+        active: whether it is used at all.
+        blocked: the broker takes nothing so large as what is next; cleared with a new connection.
+        waited: how many batches of others have gone before it, while it could send.
         dry_until: until then the store is believed to have nothing more.
         pace: bounds what is on its way.
     """
 
-    def __init__(self, stream: Stream, window: Window, share: int = 8) -> None:
+    def __init__(
+        self,
+        stream: Stream,
+        window: Window,
+        acked: Mapping[tuple[Stream, str], int],
+        *,
+        share: int = 8,
+        patience: int = 0,
+        urgent: bool = False,
+    ) -> None:
         self.stream = stream
         self.window = window
         self.pace = Pace()
+        self.patience = patience
+        self.urgent = urgent
+        self._acked = acked
         self._share = share
         self.asked = 0
         self.begin: Position | None = None
         self.end: Position | None = None
-        self.drained = False
+        self.active = True
+        self.blocked = False
+        self.waited = 0
         self.dry_until = 0.0
 
     def restart(self, begin: Position | None = None, end: Position | None = None) -> int:
         """Begin again; give how many batches were on their way. An answer that is still to come is void."""
         self.asked = 0
         self.begin, self.end = begin, end
-        self.drained = False
         self.dry_until = 0.0
         return self.window.reset()
 
@@ -79,7 +98,7 @@ class Lane:
 
     def wants(self, now: float) -> bool:
         """Whether a lease should be asked for, if there is room."""
-        return not self.asked and not self.drained and now >= self.dry_until
+        return self.active and not (self.asked or self.blocked) and now >= self.dry_until
 
     def room(self) -> int:
         """How many bytes may be sent; 0 when the window is full, never 0 when it is empty."""
@@ -89,7 +108,7 @@ class Lane:
 
     def after(self, have: Sequence[tuple[int, int]] = ()) -> Position | None:
         """The record after which the next lease begins; ``have``, ranges of its epoch, is passed over."""
-        place = self.window.next_after() or self.begin
+        place = self.cursor
         if place is None:
             return None
         for first, last in have:
@@ -97,15 +116,44 @@ class Lane:
                 place = Position(place.epoch, last)
         return place
 
+    @property
+    def cursor(self) -> Position | None:
+        """Where the last batch on its way ends; None: what is acknowledged."""
+        return self.window.next_after() or self.begin
+
     def trimmed(self, lease: Lease) -> Lease | None:
-        """Cut off what lies after ``end``; None when nothing is left: the lane is drained."""
+        """Cut off what lies after ``end``; None when nothing is left to be sent or declared."""
         if self.end is None or lease.epoch != self.end.epoch or lease.last <= self.end.seq:
             return lease
         kept = tuple(block for block in lease.blocks if block.last <= self.end.seq)
-        if not kept:
-            self.drained = True
-            return None
-        return lease.replaced(kept)
+        if kept:
+            return lease.replaced(kept)
+        return _declaration(lease) if self._tells(lease) else None
+
+    def fresh(self, lease: Lease, have: Sequence[tuple[int, int]], now: float) -> Lease | None:
+        """Give what of a lease the collector does not have; what it has only moves the lane on."""
+        known = [any(a <= block.first and block.last <= b for a, b in have) for block in lease.blocks]
+        if True not in known:
+            return lease
+        if not known[0]:
+            return lease.replaced(lease.blocks[: known.index(True)])
+        if self._tells(lease):
+            return _declaration(lease)
+        if self.cursor is None:
+            return lease  # what comes next cannot be there: the ranges are those of another database
+        self.window.sent(lease.replaced(lease.blocks[: [*known, False].index(False)]), now)
+        self.acknowledged(lease.epoch, 0, have, now)
+        return None
+
+    def sent_upto(self, epoch: str) -> int:
+        """The last record of an epoch that is on its way or acknowledged; 0 when none is."""
+        place = self.cursor
+        sent = place.seq if place is not None and place.epoch == epoch else 0
+        return max(sent, self._acked.get((self.stream, epoch), 0))
+
+    def _tells(self, lease: Lease) -> bool:
+        """Whether it tells of losses that no batch on its way does."""
+        return bool(lease.lost) and lease.lost[-1].last > self.sent_upto(lease.epoch)
 
     def acknowledged(self, epoch: str, upto: int, have: Sequence[tuple[int, int]], now: float) -> bool:
         """Take the collector's word; say whether that was news."""
@@ -116,3 +164,19 @@ class Lane:
             if self.begin is not None and self.window.settled is not None:
                 self.begin = self.window.settled
         return news
+
+    def has_hole(self, epoch: str) -> bool:
+        """Whether more is passed than is acknowledged, though nothing before it is on its way.
+
+        Then the collector has lost what it had, or was not told of all losses at once.
+        """
+        if self.window.reached.get(epoch, 0) > self._acked.get((self.stream, epoch), 0):
+            return True
+        self.window.reached.pop(epoch, None)
+        return False
+
+
+def _declaration(lease: Lease) -> Lease:
+    """Give the lease without its blocks: it tells what is lost below them."""
+    last = lease.lost[-1].last
+    return replace(lease, blocks=(), declared=last, low=min(lease.low, last + 1))

@@ -11,13 +11,14 @@ if TYPE_CHECKING:
     from typing import Any
 
 
-def recut(block: Block, most: int) -> tuple[list[Block], list[int]]:
-    """Cut a block into blocks of at most ``most`` bytes.
+def recut(block: Block, wanted: int, most: int, after: int = 0) -> tuple[list[Block], list[int]]:
+    """Cut what ``block`` holds after the record ``after`` into blocks of at most ``wanted`` bytes.
 
-    The ledgers, which are those of the last record, go with the last part.
+    The ledgers, which are those of the last record, go with the last part. A record that is larger than
+    ``wanted`` is a part of its own, up to ``most`` bytes.
 
     Returns:
-        The parts in order, and the numbers of records that are too large even alone.
+        The parts in order, and the numbers of records that are larger than ``most``.
 
     Raises:
         MessageInvalid: the block is damaged.
@@ -25,13 +26,16 @@ def recut(block: Block, most: int) -> tuple[list[Block], list[int]]:
     content = unpack(block)
     parts: list[Block] = []
     too_large: list[int] = []
-    stack = [(block.first, content.records)]
+    skipped = max(0, after + 1 - block.first)
+    stack = [(block.first + skipped, content.records[skipped:])]
     while stack:
         first, records = stack.pop()
+        if not records:
+            continue
         ends = first + len(records) - 1 == block.last
         ledgers: Mapping[str, Mapping[str, Any]] = content.ledgers if ends else {}
         data = pack(records, ledgers, content.clock)
-        if len(data) <= most:
+        if len(data) <= (wanted if len(records) > 1 else most):
             parts.append(Block(first, len(records), data))
         elif len(records) == 1:
             too_large.append(first)

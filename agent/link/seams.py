@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from agent.blocks import Position, Stream
 
 
@@ -36,6 +38,16 @@ class Uplink(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class StreamStatus:
+    """Counts of one stream's batches; see ``DeliveryStatus``."""
+
+    sent: int
+    resent: int
+    in_flight: int
+    acked: int
+
+
+@dataclass(frozen=True, slots=True)
 class DeliveryStatus:
     """Counts since the start.
 
@@ -43,16 +55,21 @@ class DeliveryStatus:
         sent: batches published, those that were sent again included.
         resent: batches published again.
         in_flight: batches on their way now.
+        streams: the same by stream, and the number of the last record that is acknowledged of the epoch that
+            was heard of last.
         acked: the collector's last acknowledgement that was news.
-        blocked: a block is larger than what the broker takes: nothing moves until that changes.
+        blocked: why some lane stands still until the broker's limit changes; "" when none does.
         silent: the collector has not acknowledged anything for minutes, though batches wait for it.
-        live_p95_ms: from a result's commit to its acknowledgement, over the last ones; None before the first.
+        live_p95_ms: from a live result's commit to its acknowledgement, over the last minute; None without.
+        rate: bytes a second published over the last ten seconds.
     """
 
     sent: int
     resent: int
     in_flight: int
+    streams: Mapping[Stream, StreamStatus]
     acked: Position | None
-    blocked: bool
-    silent: bool = False
-    live_p95_ms: float | None = None
+    blocked: str
+    silent: bool
+    live_p95_ms: float | None
+    rate: int

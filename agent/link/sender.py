@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
-from typing import TYPE_CHECKING
+from collections import Counter, OrderedDict
+from dataclasses import replace
+from typing import TYPE_CHECKING, TypeVar
 
 from agent.blocks import Loss
 from agent.errors import LinkLost, MessageInvalid
@@ -13,9 +14,9 @@ from agent.link.recut import recut
 from agent.link.throttle import Throttle
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
-    from agent.blocks import Lease, Stream
+    from agent.blocks import Block, Lease, Stream
     from agent.link.lane import Lane
     from agent.link.seams import Uplink
     from agent.signing import Signer
@@ -24,12 +25,22 @@ BATCH_BYTES = 96 << 10
 """Bytes of blocks that go into one batch."""
 _HEADER_BYTES = 8 << 10
 """Set aside for topic, header and signature; of a small packet a quarter."""
+_LOSS_BYTES = 512
+"""Of a packet's bytes for each loss that its header tells; it takes up to 80."""
 _SANE_PACKET = 16 << 10
 """A broker that takes less is misconfigured: nothing is given up because of it."""
 _A_BATCH_S = 0.25
 """Under a cap of the bandwidth no batch takes longer than this: a live result may wait behind it."""
-_EPOCHS = 256
-"""Epochs of which is remembered how far they were sent."""
+_A_BLOCK_S = 0.5
+"""Nor any block; a header is about 300 bytes, so that blocks are not cut to less than _LEAST_BLOCK."""
+_LEAST_BLOCK = 1 << 10
+_MEMORY = 256
+"""Epochs of which is remembered what was sent, and records that were given up."""
+_MOST_RANGES = 16
+
+Place = tuple["Stream", str]
+_K = TypeVar("_K")
+_V = TypeVar("_V")
 
 
 class Sender:
@@ -44,8 +55,8 @@ class Sender:
         bytes_per_s: the most to send; 0: no cap.
 
     Attributes:
-        sent, resent: batches published, and those of them that went out before.
-        blocked: something is larger than what the broker takes, and is not given up.
+        sent, resent: batches published, and those of them that went out before, by stream.
+        blocked: why a lane stands still: something is larger than what the broker takes, and is not given up.
         unconfirmed: tokens of messages that the broker has not taken over yet.
         throttle: says whether the cap leaves room.
     """
@@ -66,17 +77,18 @@ class Sender:
         self._lose = lose
         self._signer = signer
         self._max_packet = 0
-        self._furthest: OrderedDict[tuple[Stream, str], int] = OrderedDict()
+        self._ranges: OrderedDict[Place, list[tuple[int, int]]] = OrderedDict()
+        self._given_up: OrderedDict[tuple[Place, int], None] = OrderedDict()
         self.throttle = Throttle(bytes_per_s)
         self.unconfirmed: set[int] = set()
-        self.blocked = False
-        self.sent = 0
-        self.resent = 0
+        self.blocked = ""
+        self.sent: Counter[Stream] = Counter()
+        self.resent: Counter[Stream] = Counter()
 
     def begin(self, max_packet: int) -> None:
         """A new connection: what was on its way is forgotten, and the broker's limit may be another."""
         self._max_packet = max_packet
-        self.blocked = False
+        self.blocked = ""
         self.unconfirmed.clear()
 
     @property
@@ -89,55 +101,109 @@ class Sender:
         """Bytes of blocks that fit into a packet."""
         return max(1, self._max_packet - min(_HEADER_BYTES, self._max_packet // 4))
 
-    def send(self, lane: Lane, lease: Lease, now: float) -> bool:
-        """Publish a lease and count it in its lane's window; False when that must wait."""
+    def send(self, lane: Lane, lease: Lease, now: float, more: Callable[[], bool]) -> bool:
+        """Publish a lease and count it in its lane's window; False when that must wait.
+
+        A lease in parts goes as far as ``more`` says that another may follow; the lane asks for the rest.
+        """
+        lease = self._told(lane, lease)
         try:
-            self._publish(lane, lease, now)
+            if not self._to_cut(lane, lease):
+                try:
+                    self._publish(lane, lease, now)
+                except MessageInvalid:
+                    if not lease.blocks:
+                        raise
+                else:
+                    return True
+            for at, part in enumerate(self._parts(lane, lease)):
+                if at and not more():
+                    break
+                self._publish(lane, part, now)
         except LinkLost:
             return False
         except MessageInvalid as error:
-            if self._max_packet >= _SANE_PACKET and lease.blocks:
-                return self._send_parts(lane, lease, now)
-            self._block(lease, error)
+            lane.blocked, self.blocked = True, error.problem
+            emit(Event.BATCH_REFUSED, lease.stream, problem=error)
             return False
         return True
+
+    def _told(self, lane: Lane, lease: Lease) -> Lease:
+        """The lease with as many losses as a header takes; the rest is told when these are acknowledged."""
+        most = min(batch.MAX_LOST, max(1, self._most_blocks // _LOSS_BYTES))
+        if lease.blocks:
+            return lease.replaced(lease.blocks, lease.lost[:most])
+        told = lane.sent_upto(lease.epoch)
+        fresh = tuple(loss for loss in lease.lost if loss.last > told)[:most]
+        if not fresh:
+            return lease
+        last = fresh[-1].last
+        return replace(lease, lost=fresh, declared=last, low=min(lease.low, last + 1))
+
+    def _to_cut(self, lane: Lane, lease: Lease) -> bool:
+        most = self._most_part(lane)
+        begun = bool(lease.blocks) and lease.blocks[0].first <= lane.sent_upto(lease.epoch)
+        return begun or any(len(block.data) > most for block in lease.blocks)
+
+    def _most_part(self, lane: Lane) -> int:
+        """The most bytes that a block should have."""
+        most = self._most_blocks
+        return most if lane.urgent else min(most, max(_LEAST_BLOCK, self.throttle.fitting(most, _A_BLOCK_S)))
+
+    def _parts(self, lane: Lane, lease: Lease) -> Iterator[Lease]:
+        """Cut a lease into leases of one block that the broker takes; give up what fits nowhere.
+
+        Raises:
+            MessageInvalid: a record is too large, and the broker's limit makes no sense.
+        """
+        after, wanted, lost = lane.sent_upto(lease.epoch), self._most_part(lane), lease.lost
+        for block in lease.blocks:
+            parts, too_large = [block], list[int]()
+            if len(block.data) > wanted or block.first <= after:
+                parts, too_large = recut(block, wanted, self._most_blocks, after)
+            for seq in too_large:
+                self._give_up(lease, seq)
+            lost += tuple(Loss(seq, seq, "oversized") for seq in too_large)
+            yield from (_with(lease, part, lost) for part in parts)
+
+    def _give_up(self, lease: Lease, seq: int) -> None:
+        if self._max_packet < _SANE_PACKET:
+            problem = f"record {seq} is larger than the {self._max_packet} bytes that the broker takes"
+            raise MessageInvalid("send", lease.stream, problem, "Raise the broker's limit")
+        place = ((lease.stream, lease.epoch), seq)
+        if place in self._given_up:  # an older lease still held it
+            return
+        _remember(self._given_up, place, None)
+        emit(Event.RECORD_OVERSIZED, lease.stream, epoch=lease.epoch, seq=seq, most=self._most_blocks)
+        self._lose(lease.stream, lease.epoch, seq, seq)
 
     def _publish(self, lane: Lane, lease: Lease, now: float) -> None:
         payload = batch.encode(self._device, lease, self._signer)
         self.unconfirmed.add(self._link.publish(self._topics[lease.stream], payload))
-        self.throttle.sent(len(payload))
+        self.throttle.sent(len(payload), now)
         lane.window.sent(lease, now)
-        self.sent += 1
-        place = (lease.stream, lease.epoch)
-        if lease.blocks and lease.last <= self._furthest.get(place, 0):
-            self.resent += 1
-            return
-        self._furthest[place] = lease.last
-        self._furthest.move_to_end(place)
-        if len(self._furthest) > _EPOCHS:
-            self._furthest.popitem(last=False)
+        self.sent[lease.stream] += 1
+        if lease.blocks:
+            place = (lease.stream, lease.epoch)
+            ranges = self._ranges.get(place, [])
+            self.resent[lease.stream] += any(a <= lease.first and lease.last <= b for a, b in ranges)
+            _remember(self._ranges, place, _joined(ranges, lease.first, lease.last)[-_MOST_RANGES:])
 
-    def _send_parts(self, lane: Lane, lease: Lease, now: float) -> bool:
-        """Publish a lease's blocks one by one, cut to what the broker takes; give up what fits nowhere."""
-        most = self._most_blocks
-        lost = lease.lost
-        for block in lease.blocks:
-            parts, too_large = recut(block, most) if len(block.data) > most else ([block], [])
-            for seq in too_large:
-                emit(Event.RECORD_OVERSIZED, lease.stream, epoch=lease.epoch, seq=seq, most=most)
-                self._lose(lease.stream, lease.epoch, seq, seq)
-            lost += tuple(Loss(seq, seq, "oversized") for seq in too_large)
-            for part in parts:
-                below = tuple(loss for loss in lost if loss.last < part.first)
-                try:
-                    self._publish(lane, lease.replaced((part,), below), now)
-                except LinkLost:
-                    return False
-                except MessageInvalid as error:
-                    self._block(lease, error)
-                    return False
-        return True
 
-    def _block(self, lease: Lease, error: MessageInvalid) -> None:
-        self.blocked = True
-        emit(Event.BATCH_REFUSED, lease.stream, problem=error)
+def _with(lease: Lease, part: Block, lost: tuple[Loss, ...]) -> Lease:
+    below = tuple(loss for loss in lost if loss.last < part.first)
+    return lease.replaced((part,), below[: batch.MAX_LOST])
+
+
+def _joined(ranges: list[tuple[int, int]], first: int, last: int) -> list[tuple[int, int]]:
+    """The ranges, in order, and one more; what touches becomes one."""
+    apart = [one for one in ranges if one[1] < first - 1 or one[0] > last + 1]
+    touching = [one for one in ranges if one not in apart]
+    return sorted([*apart, (min([first, *(a for a, _ in touching)]), max([last, *(b for _, b in touching)]))])
+
+
+def _remember(table: OrderedDict[_K, _V], place: _K, value: _V) -> None:
+    table[place] = value
+    table.move_to_end(place)
+    if len(table) > _MEMORY:
+        table.popitem(last=False)

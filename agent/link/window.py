@@ -57,6 +57,8 @@ class Window:
         self.bytes = 0
         self.settled: Position | None = None
         """Where the last batch ended that left the window, all before it being stored; None since a reset."""
+        self.reached: dict[str, int] = {}
+        """How far that is in each epoch; whoever knows that it is acknowledged takes it out."""
 
     def __len__(self) -> int:
         return len(self._sent)
@@ -100,6 +102,7 @@ class Window:
         while self._sent and self._sent[0].acked:
             first = self._sent.popleft()
             self.settled = Position(first.epoch, first.last)
+            self.reached[first.epoch] = first.last
         if news:
             self._narrow = False
             self._patience = self._resend_s
@@ -129,4 +132,5 @@ class Window:
         self._sent.clear()
         self.bytes = 0
         self.settled = None
+        self.reached.clear()
         return count

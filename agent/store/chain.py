@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from agent.blocks import STREAMS, Loss
-from agent.errors import FileDamaged
+from agent.errors import FileDamaged, StoreBusy
 from agent.events import Event, emit
 from agent.store import repair
-from agent.store.database import LOG_PAGES, refusals, remove_database
+from agent.store.database import LOG_PAGES, identity, refusals, remove_database
 from agent.store.segment import Segment
 
 if TYPE_CHECKING:
@@ -79,6 +79,7 @@ class SegmentChain:
         self._epoch = epoch
         self._segment_bytes = segment_bytes
         self._log_pages = log_pages
+        self._home: tuple[int, int] | None = None
         self._pieces: list[Piece] = []
         self._writer: Segment | None = None
         self.last = 0
@@ -96,6 +97,7 @@ class SegmentChain:
             StoreBusy: a file cannot be read for now.
         """
         names = [SegmentName(self._stream, self._epoch, first) for first in sorted(firsts)]
+        self._home = self._must_be_home()
         for name in names:
             path = self._folder / str(name)
             if self._pieces:
@@ -242,6 +244,7 @@ class SegmentChain:
                 if self._writer is not None and self._written(piece):
                     return self._writer.read(seq, max_bytes)
                 if not piece.path.exists():
+                    self._must_be_home()
                     return ()
                 with closing(Segment.sealed(piece.path)) as segment:
                     return segment.read(seq, max_bytes)
@@ -250,6 +253,18 @@ class SegmentChain:
                 if piece.rescued is None:
                     return self._read_piece(piece, seq, max_bytes)
         return repair.adjacent(piece.rescued or (), seq, max_bytes)
+
+    def _must_be_home(self) -> tuple[int, int]:
+        """Say which folder is there; no file is taken for gone, and none made, while it is not ours.
+
+        Raises:
+            StoreBusy: it is away, or another one stands in its place.
+        """
+        with refusals("open", self._folder):
+            found = identity(self._folder)
+        if self._home not in {None, found}:
+            raise StoreBusy("open", str(self._folder), "another folder stands in its place", "Mount it again")
+        return found
 
     def _rescue(self, piece: Piece, error: FileDamaged) -> int:
         """Set a damaged file aside and go on with its sound blocks; give the last record among them."""
@@ -266,9 +281,10 @@ class SegmentChain:
 
     def _roll(self, first: int) -> Segment:
         path = self._folder / str(SegmentName(self._stream, self._epoch, first))
+        before = self._must_be_home()
         segment = Segment.create(path, self._log_pages)
         self.close()
-        self._writer = segment
+        self._home, self._writer = before, segment
         self._pieces.append(Piece(path, first, first - 1, 0))
         return segment
 

@@ -210,6 +210,16 @@ def remove_database(path: Path) -> None:
         path.with_name(name).unlink(missing_ok=True)
 
 
+def identity(folder: Path) -> tuple[int, int]:
+    """Say which folder stands at a path: another one may be mounted there.
+
+    Raises:
+        OSError: none does.
+    """
+    found = folder.stat()
+    return found.st_dev, found.st_ino
+
+
 def sync_folder(path: Path) -> None:
     """Make the names in a folder durable."""
     descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)

@@ -14,6 +14,7 @@ from agent.store import repair
 from agent.store.chain import SegmentChain, SegmentName
 from agent.store.database import refusals, sync_folder, version_of
 from agent.store.queue import Epoch
+from agent.store.rebuild import rebuilt
 from agent.store.state import FORMAT, EpochRow, State
 
 if TYPE_CHECKING:
@@ -159,12 +160,7 @@ class Disk:
         try:
             return State(path, self._settings.log_pages)
         except FileDamaged as error:
-            emit(Event.STATE_REBUILT, str(path), problem=error.problem)
-            with refusals("set aside", path):
-                repair.set_aside(path)
-        state = State(path, self._settings.log_pages)
-        state.add("state_rebuilt", 1)
-        return state
+            return rebuilt(path, error, self._settings.log_pages)
 
     def _reopen(self, state: State) -> dict[Stream, list[Epoch]]:
         """Take up what earlier runs left: end their epochs, forget the delivered ones."""

@@ -23,14 +23,19 @@ from agent.store.segment import Segment, checksum, rows_of
 from agent.store.state import FORMAT, EpochRow, State
 
 if TYPE_CHECKING:
+    import os
     from collections.abc import Iterator, Mapping
 
     from agent.blocks import Block, Loss, Stream
 
 _OP = "look into"
+_MADE = "SELECT EXISTS (SELECT 1 FROM sqlite_schema) OR application_id FROM pragma_application_id"
+"""False for a file that was begun a moment ago, or just before a crash."""
+_MOST = 65536
+"""Records in a block, at the most."""
 
 
-@dataclass(frozen=True, slots=True, order=True)
+@dataclass(frozen=True, slots=True)
 class SegmentFile:
     """A segment file as it was listed; ``size`` is in bytes, its log included."""
 
@@ -46,11 +51,14 @@ class Look:
     Attributes:
         blocks: all that are sound, in order.
         holes: first and last record of what is damaged, or missing between two blocks.
+        damaged: whether some block is there whose checksum does not hold, or SQLite finds the file damaged;
+            else holes were there when the file was written anew, without what was lost.
         problem: what SQLite says of the file; "" when it finds nothing wrong.
     """
 
     blocks: tuple[Block, ...]
     holes: tuple[tuple[int, int], ...]
+    damaged: bool
     problem: str
 
 
@@ -74,17 +82,19 @@ def segment_files(folder: Path) -> list[SegmentFile]:
     for path in _listed(folder):
         if (name := SegmentName.parse(path.name)) is None:
             continue
-        try:
-            status = path.stat()
-            log = path.with_name(f"{path.name}-wal")
-            size = status.st_size + (log.stat().st_size if log.exists() else 0)
-        except FileNotFoundError:
-            continue
-        found.setdefault((name.stream, name.epoch), []).append(
-            (status.st_mtime_ns, SegmentFile(name, path, size))
-        )
-    ordered = sorted(found.values(), key=min)
+        if (status := _status(path)) is not None:
+            log = _status(path.with_name(f"{path.name}-wal"))
+            file = SegmentFile(name, path, status.st_size + (log.st_size if log else 0))
+            found.setdefault((name.stream, name.epoch), []).append((status.st_mtime_ns, file))
+    ordered = sorted(found.values(), key=lambda files: min(when for when, _ in files))
     return [file for files in ordered for _, file in sorted(files, key=lambda one: one[1].name.first)]
+
+
+def _status(path: Path) -> os.stat_result | None:
+    try:
+        return path.stat()
+    except FileNotFoundError:
+        return None  # delivered, or given up, a moment ago
 
 
 def _listed(folder: Path) -> list[Path]:
@@ -106,22 +116,27 @@ def look(file: SegmentFile) -> Look | None:
     Raises:
         StoreBusy: it cannot be read for now.
     """
-    problem = ""
+    problem, damaged, tail = "", False, 0
     blocks: tuple[Block, ...] = ()
     try:
         with read_only(file.path) as db:
-            blocks = tuple(block for block, crc in rows_of(db) if checksum(block) == crc)
+            if not db.execute(_MADE).fetchone()[0]:
+                return Look((), (), damaged=False, problem="")
+            rows = list(rows_of(db))
+            blocks = tuple(block for block, crc in rows if checksum(block) == crc)
+            damaged = len(blocks) < len(rows) or len(rows) < _rows(db)
+            tail = _tail(rows, blocks[-1].last if blocks else file.name.first - 1)
     except FileNotFoundError:
         return None
     except FileDamaged as error:
         problem = error.problem
     except sqlite3.Error as error:  # a flipped bit can rename a table
         problem = f"it is damaged: {error}"
-    if problem or any(_holes(file, blocks)):
+    if problem or damaged or any(_holes(file, blocks)):
         if not file.path.exists():
             return None
         blocks = sound_blocks(file.path) or blocks
-    return Look(blocks, tuple(_holes(file, blocks)), problem)
+    return Look(blocks, tuple(_holes(file, blocks, tail)), damaged or bool(problem), problem)
 
 
 def count(file: SegmentFile) -> tuple[int, int]:
@@ -132,6 +147,10 @@ def count(file: SegmentFile) -> tuple[int, int]:
     except (OSError, AgentError, sqlite3.Error):
         return 0, 0
     return int(row[0]), int(row[1])
+
+
+def _rows(db: sqlite3.Connection) -> int:
+    return int(db.execute("SELECT count(*) FROM blocks").fetchone()[0])
 
 
 def edge_times(file: SegmentFile) -> tuple[int | None, int | None]:
@@ -204,16 +223,25 @@ def _connected(stack: ExitStack, path: Path, how: str) -> sqlite3.Connection:
     with refusals("read", path):
         db = sqlite3.connect(f"{path.absolute().as_uri()}?{how}", uri=True, isolation_level=None)
         stack.enter_context(closing(db))
+        db.execute("BEGIN")  # so that all that is asked sees the file as of one moment
         db.execute("SELECT count(*) FROM sqlite_schema").fetchone()  # opens the file and its log
     return db
 
 
-def _holes(file: SegmentFile, blocks: tuple[Block, ...]) -> Iterator[tuple[int, int]]:
+def _tail(rows: list[tuple[Block, int]], last: int) -> int:
+    """Where the damaged blocks behind the last sound one end, as far as their numbers can be believed."""
+    near = [block for block, _ in rows if last < block.first <= last + _MOST and 0 < block.count <= _MOST]
+    return max((block.last for block in near), default=0)
+
+
+def _holes(file: SegmentFile, blocks: tuple[Block, ...], tail: int = 0) -> Iterator[tuple[int, int]]:
     wanted = file.name.first
     for block in blocks:
         if block.first > wanted:
             yield wanted, block.first - 1
         wanted = max(wanted, block.last + 1)
+    if tail >= wanted:
+        yield wanted, tail
 
 
 def _of_another_version(path: Path, version: int) -> FolderUnusable:

@@ -11,6 +11,7 @@ from agent.errors import FileDamaged, MessageInvalid, StoreBusy
 from agent.store import repair
 from agent.store.database import refusals
 from agent.store.inspect import look, look_at_state, segment_files
+from agent.store.rebuild import rebuilt
 from agent.store.state import EpochRow, State
 
 if TYPE_CHECKING:
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from agent.blocks import Block, Stream
-    from agent.store.inspect import SegmentFile, StateLook
+    from agent.store.inspect import Look, SegmentFile, StateLook
 
     Place = tuple[Stream, str]
 
@@ -70,10 +71,7 @@ def verify(folder: Path) -> Verdict:
         records += sum(block.count for block in found.blocks)
         ranges = [(block.first, block.last) for block in found.blocks]
         held.setdefault((file.name.stream, file.name.epoch), []).extend(ranges)
-        findings += [Finding(file.path.name, "a block is damaged", *hole) for hole in found.holes]
-        findings += _unreadable(file, found.blocks)
-        if found.problem and not found.holes:
-            findings.append(Finding(file.path.name, found.problem))
+        findings += _in_file(file, found)
     state = look_at_state(folder)  # last: what was unlinked meanwhile is acknowledged or noted in it
     if state.problem and (files or (folder / "state.db").exists()):
         findings.append(Finding("state.db", state.problem))
@@ -100,7 +98,7 @@ def mend(folder: Path) -> list[Finding]:
     with closing(_sound_state(folder, done)) as state:
         for file in segment_files(folder):
             found = look(file)
-            if found is None or not (found.holes or found.problem):
+            if found is None or not found.damaged:
                 continue
             place = (file.name.stream, file.name.epoch)
             if not any((row.stream, row.epoch) == place for row in state.epochs()):
@@ -129,12 +127,9 @@ def _sound_state(folder: Path, done: list[Finding]) -> State:
     try:
         return State(path)
     except FileDamaged as error:
-        with refusals("set aside", path):
-            repair.set_aside(path)
+        state = rebuilt(path, error)
         done.append(Finding(path.name, f"set aside, and made anew from the segments ({error.problem})"))
-    state = State(path)
-    state.add("state_rebuilt", 1)
-    return state
+        return state
 
 
 def _losses(
@@ -150,15 +145,18 @@ def _losses(
         yield Loss(first, last, "damaged", from_ns, after[0].from_ns if after else None)
 
 
-def _unreadable(file: SegmentFile, blocks: tuple[Block, ...]) -> list[Finding]:
-    """Blocks whose checksum holds, and which still cannot be unpacked: written so, or a collision."""
-    found = []
-    for block in blocks:
+def _in_file(file: SegmentFile, found: Look) -> list[Finding]:
+    """What is wrong in one file; holes in a sound one are judged with the cursor and the noted losses."""
+    name = file.path.name
+    findings = [Finding(name, "a block is damaged", *hole) for hole in found.holes if found.damaged]
+    for block in found.blocks:
         try:
             unpack(block)
-        except MessageInvalid as error:
-            found.append(Finding(file.path.name, error.problem, block.first, block.last))
-    return found
+        except MessageInvalid as error:  # its checksum holds all the same: it was written so
+            findings.append(Finding(name, error.problem, block.first, block.last))
+    if found.damaged and not findings:
+        findings.append(Finding(name, found.problem or "its last blocks are damaged"))
+    return findings
 
 
 def _gaps(held: dict[Place, list[tuple[int, int]]], state: StateLook, known: list[Finding]) -> list[Finding]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.kills import killed, report
-from tests.simulators.killing import POINTS
+from tests.simulators.kill_points import POINTS
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -23,8 +23,13 @@ class BrokerProxy:
         self._selector = selectors.DefaultSelector()
         self._selector.register(self._listener, selectors.EVENT_READ, None)
         self._closing = False
+        self._stranded: set[socket.socket] = set()
         self._thread = threading.Thread(target=self._run, name="broker-proxy", daemon=True)
         self._thread.start()
+
+    def strand(self) -> None:
+        """Leave the connections of now half-open for ever; new ones work."""
+        self._stranded |= {key.fileobj for key in list(self._selector.get_map().values()) if key.data}  # type: ignore[misc]
 
     def __enter__(self) -> Self:
         return self
@@ -59,11 +64,12 @@ class BrokerProxy:
             return
         try:
             data = source.recv(65536)
-            if data and not self.silent:
+            if data and not self.silent and source not in self._stranded:
                 sink.sendall(data)
         except OSError:
             data = b""
         if not data:
             for end in (source, sink):
                 self._selector.unregister(end)
+                self._stranded.discard(end)
                 end.close()

@@ -69,3 +69,19 @@ def _unbalanced(db: sqlite3.Connection) -> list[str]:
         if counts["inferred"] != stored:
             found.append(f"{pipeline} of {epoch}: {stored} are stored of {text}")
     return found
+
+
+def ranges_of(db: sqlite3.Connection, epoch: str) -> list[tuple[int, int]]:
+    """What is stored of the results of an epoch, as ranges in order."""
+    query = "SELECT first, last FROM have WHERE stream = 'result' AND epoch = ? ORDER BY first"
+    return db.execute(query, (epoch,)).fetchall()
+
+
+def results_after(db: sqlite3.Connection, but: str, seq: int) -> list[tuple[int, int]]:
+    """Number and wall time (ns) of the results after ``seq`` that are not of the epoch ``but``, in order."""
+    query = "SELECT DISTINCT epoch FROM have WHERE stream = 'result' AND epoch != ?"
+    found: list[tuple[int, int]] = []
+    for (epoch,) in db.execute(query, (but,)).fetchall():
+        where = "device = 'gate' AND stream = 'result' AND epoch = ? AND seq > ?"
+        found += db.execute(f"SELECT seq, wall_ns FROM results WHERE {where}", (epoch, seq))  # noqa: S608
+    return sorted(found)

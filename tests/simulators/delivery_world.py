@@ -53,10 +53,19 @@ class World:
         max_bytes: what each lane may have on its way.
         bytes_per_s: the cap on what is sent.
         segment_bytes: of the store; 1 gives each commit a segment of its own.
+        before: what the device was before it started again; the rest of the world goes on.
     """
 
-    def __init__(self, max_bytes: int = 4000, bytes_per_s: int = 0, segment_bytes: int = 1) -> None:
-        self.store, self.wire, self.collector = OutboxStore(segment_bytes), Wire(), MemoryCollector()
+    def __init__(
+        self,
+        max_bytes: int = 4000,
+        bytes_per_s: int = 0,
+        segment_bytes: int = 1,
+        before: World | None = None,
+    ) -> None:
+        self.store: OutboxStore = before.store if before else OutboxStore(segment_bytes)
+        self.collector: MemoryCollector = before.collector if before else MemoryCollector()
+        self.wire = Wire()
         self.delivery = Delivery(
             self.store,
             self.wire,
@@ -69,8 +78,10 @@ class World:
         for lane in self.lanes:
             lane.pace.bytes = max_bytes
             lane.window._resend_cap_s = 40
-        self.now = 0.0
-        self.queue: list[bytes] = []
+        self.now: float = before.now if before else 0.0
+        self.queue: list[bytes] = before.queue if before else []
+        if before:
+            self.store.begin()
 
     def close(self) -> None:
         self.store.close()
@@ -86,7 +97,7 @@ class World:
     @property
     def complete(self) -> bool:
         """Whether the collector has everything, or knows that it is lost."""
-        return self.collector.stored | self.collector.lost >= self.store.everything()
+        return self.collector.known() >= self.store.everything()
 
     def connect(self, *, max_packet: int = 1 << 20, receive_max: int = 65_535) -> None:
         self.wire.up, self.wire.limit = True, max_packet
@@ -115,9 +126,14 @@ class World:
         self.queue.append(payload)
         self.delivery.on_published(LinkPublished(token), self.now)
 
-    def tell(self, *, again: bool = False, retain: bool = False) -> None:
-        """The device gets the collector's acknowledgement."""
+    def tell(self, *, again: bool = False, retain: bool = False) -> bytes:
+        """The device gets the collector's acknowledgement, now."""
         document = self.collector.document(again=again)
+        self.hear(document, retain=retain)
+        return document
+
+    def hear(self, document: bytes, *, retain: bool = False) -> None:
+        """The device gets an acknowledgement."""
         self.delivery.on_message(LinkMessage(ACKS, document, retain), self.now)
 
     def carry(self) -> None:

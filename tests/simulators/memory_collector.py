@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
 from dataclasses import dataclass, field
 from itertools import groupby
 from typing import TYPE_CHECKING
@@ -24,6 +25,7 @@ class MemoryCollector:
         stored: records by stream, epoch and number.
         lost: likewise, declared.
         low: nothing below will come, by stream and epoch.
+        ever: all that was ever stored or declared, by this database or by one that it was restored over.
         duplicates: records that had been stored before.
     """
 
@@ -31,7 +33,18 @@ class MemoryCollector:
     stored: set[tuple[Stream, str, int]] = field(default_factory=set)
     lost: set[tuple[Stream, str, int]] = field(default_factory=set)
     low: dict[Place, int] = field(default_factory=dict)
+    ever: set[tuple[Stream, str, int]] = field(default_factory=set)
     duplicates: int = 0
+
+    def known(self) -> set[tuple[Stream, str, int]]:
+        """What is stored, was declared as lost, or was acknowledged before this database was restored."""
+        elsewhere = {(*place, seq) for place, low in self.low.items() for seq in range(1, low)}
+        return self.stored | self.lost | elsewhere
+
+    def restore(self, backup: MemoryCollector) -> None:
+        """Go back to an old copy."""
+        old = deepcopy(backup)
+        self.stored, self.lost, self.low = old.stored, old.lost, old.low
 
     def take(self, payload: bytes) -> None:
         """Store a batch."""
@@ -46,6 +59,7 @@ class MemoryCollector:
             came = {(*place, seq) for seq in numbers}
             self.duplicates += len(came & self.stored)
             self.stored |= came
+        self.ever |= self.stored | self.lost
 
     def document(self, *, again: bool = False) -> bytes:
         """The acknowledgement of all of it."""

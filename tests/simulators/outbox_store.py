@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     from agent.blocks import Position, Stream
 
 
+_MEMORY = Path("/dev/shm")
+"""Thousands of small files; what a disk does is tested elsewhere."""
+
+
 class Asked(NamedTuple):
     """A lease that was asked for."""
 
@@ -36,7 +40,7 @@ class OutboxStore:
     """
 
     def __init__(self, segment_bytes: int = 1) -> None:
-        self._folder = Path(tempfile.mkdtemp(prefix="outbox-"))
+        self._folder = Path(tempfile.mkdtemp(prefix="outbox-", dir=_MEMORY if _MEMORY.is_dir() else None))
         self.wanted: list[Asked] = []
         self.committed: dict[tuple[Stream, str], int] = {}
         self.acked: dict[tuple[Stream, str], int] = {}
@@ -46,7 +50,8 @@ class OutboxStore:
         self.outbox = self._opened()
 
     def begin(self) -> None:
-        """Start again: a new epoch."""
+        """Start again: a new epoch. Nobody waits for what was asked for."""
+        self.wanted.clear()
         self.outbox.close()
         self.outbox = self._opened()
 

@@ -114,4 +114,4 @@ def test_a_lane_has_no_more_on_its_way_than_is_acknowledged_in_a_moment() -> Non
     for _ in range(40):
         now += 0.25
         pace.acked(100, now)
-    assert pace.bytes == 64 << 10
+    assert pace.bytes == 8 << 10

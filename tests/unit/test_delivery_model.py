@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
+
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
@@ -17,11 +19,13 @@ class DeliveryMachine(RuleBasedStateMachine):
     def begin(self, bytes_per_s: int) -> None:
         self.world = World(bytes_per_s=bytes_per_s)
         self.receive_max = 1
+        self.backup = deepcopy(self.world.collector)
+        self.old_words: list[bytes] = []
 
     @rule(
         stream=st.sampled_from([*STREAMS, "result", "result"]),
         count=st.integers(1, 5),
-        size=st.sampled_from([0, 0, 500, 3000, 9000]),
+        size=st.sampled_from([0, 0, 500, 3000, 9000, 18_000]),
     )
     def commit(self, stream: Stream, count: int, size: int) -> None:
         self.world.commit(count, size, stream)
@@ -30,20 +34,13 @@ class DeliveryMachine(RuleBasedStateMachine):
     @rule()
     def restart_the_device(self) -> None:
         """Its memory of what was sent is gone with it; the outbox opens a new epoch."""
-        old = self.world
-        self.world = World()
-        self.world.store.close()
-        self.world.store = old.store
-        self.world.delivery._store = old.store
-        self.world.collector, self.world.queue, self.world.now = old.collector, old.queue, old.now
-        self.world.store.begin()
-        self.world.store.wanted.clear()
+        self.world = World(before=self.world)
 
     @precondition(lambda self: not self.world.wire.up)
-    @rule(receive_max=st.sampled_from([1, 3, 65_535]))
-    def connect(self, receive_max: int) -> None:
+    @rule(receive_max=st.sampled_from([1, 3, 65_535]), max_packet=st.sampled_from([1 << 20, 17_000, 5000]))
+    def connect(self, receive_max: int, max_packet: int) -> None:
         self.receive_max = receive_max
-        self.world.connect(receive_max=receive_max)
+        self.world.connect(receive_max=receive_max, max_packet=max_packet)
 
     @precondition(lambda self: self.world.wire.up)
     @rule()
@@ -74,10 +71,28 @@ class DeliveryMachine(RuleBasedStateMachine):
     def collector_stores(self, index: int) -> None:
         self.world.collector.take(self.world.queue.pop(index % len(self.world.queue)))
 
+    @precondition(lambda self: self.world.queue)
+    @rule(index=st.integers(0, 50))
+    def broker_repeats(self, index: int) -> None:
+        self.world.queue.append(self.world.queue[index % len(self.world.queue)])
+
+    @rule()
+    def back_the_collector_up(self) -> None:
+        self.backup = deepcopy(self.world.collector)
+
+    @rule()
+    def restore_the_collector(self) -> None:
+        self.world.collector.restore(self.backup)
+
     @precondition(lambda self: self.world.wire.up)
     @rule(again=st.booleans(), retain=st.booleans())
     def collector_tells(self, again: bool, retain: bool) -> None:
-        self.world.tell(again=again, retain=retain)
+        self.old_words.append(self.world.tell(again=again, retain=retain))
+
+    @precondition(lambda self: self.world.wire.up and self.old_words)
+    @rule(index=st.integers(0, 50))
+    def an_old_word_comes_late(self, index: int) -> None:
+        self.world.hear(self.old_words[index % len(self.old_words)])
 
     @rule(seconds=st.sampled_from([0.1, 1.0, 11.0, 100.0]))
     def wait(self, seconds: float) -> None:
@@ -90,18 +105,17 @@ class DeliveryMachine(RuleBasedStateMachine):
 
     @invariant()
     def what_is_acknowledged_is_stored_or_known_to_be_lost(self) -> None:
-        collector = self.world.collector
-        known = collector.stored | collector.lost
         for (stream, epoch), upto in self.world.store.acked.items():
-            assert all((stream, epoch, seq) in known for seq in range(1, upto + 1))
+            assert all((stream, epoch, seq) in self.world.collector.ever for seq in range(1, upto + 1))
 
     def teardown(self) -> None:
         if not hasattr(self, "world"):
             return
         world = self.world
-        world.lose()
         world.serve()
-        world.connect()
+        if not world.wire.up or world.wire.limit < 16 << 10:
+            world.lose()
+            world.connect()
         for _ in range(400):
             world.carry()
             world.wait(15)

@@ -57,8 +57,15 @@ def options(parser: argparse.ArgumentParser) -> Iterator[str]:
 
 def verbs_of_agent() -> dict[str, list[str]]:
     """Each verb of edge-agent, with its long options."""
-    [verbs] = [a for a in cli.parser()._actions if isinstance(a, argparse._SubParsersAction)]
-    return {name: list(options(verb)) for name, verb in verbs.choices.items()}
+    return dict(verbs_below(cli.parser()))
+
+
+def verbs_below(parser: argparse.ArgumentParser, above: str = "") -> Iterator[tuple[str, list[str]]]:
+    for action in parser._actions:
+        if isinstance(action, argparse._SubParsersAction):
+            for name, verb in action.choices.items():
+                yield above + name, list(options(verb))
+                yield from verbs_below(verb, f"{above}{name} ")
 
 
 def verbs_of_edgectl() -> dict[str, list[str]]:

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 from agent.blocks import STREAMS
-from tests.integration.store.test_disks import NAMESPACE
+from tests.simulators.namespaces import NAMESPACE, namespaces_needed
 from tests.simulators.running_agent import PROGRAM, RunningAgent
 
 if TYPE_CHECKING:
@@ -93,16 +93,7 @@ def still(store: dict[str, Any]) -> dict[str, int]:
 
 @pytest.fixture
 def _namespaces(tmp_path: Path) -> None:
-    if shutil.which("unshare") is None or shutil.which("nsenter") is None:
-        pytest.skip("needs unshare and nsenter (util-linux)")
-    trial = subprocess.run(
-        [*NAMESPACE, "mount", "-t", "tmpfs", "tmpfs", str(tmp_path)],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if trial.returncode != 0:
-        pytest.skip(f"this kernel gives no user namespaces: {trial.stderr.strip()}")
+    namespaces_needed(tmp_path)
 
 
 @pytest.mark.usefixtures("_namespaces")

@@ -174,7 +174,7 @@ def test_a_refused_commit_keeps_everything_and_succeeds_later(tmp_path: Path) ->
         folder.rename(tmp_path / "away")
         outbox.put([{"n": 2}, {"n": 3}], {})
         for _ in range(3):
-            with pytest.raises(StoreBusy, match="does not open"):
+            with pytest.raises(StoreBusy, match="No such file"):
                 outbox.flush()
         outbox.put([{"n": 4}], {})
         assert outbox.status().committed == 1
@@ -201,3 +201,23 @@ def test_files_of_others_are_left_alone(tmp_path: Path) -> None:
         with closing(opened(tmp_path)) as outbox:
             assert drained(outbox) == []
     assert stray.read_text() == "mine"
+
+
+def test_files_are_not_taken_for_gone_while_their_folder_is(tmp_path: Path) -> None:
+    folder = tmp_path / "segments"
+    with closing(opened(tmp_path)) as outbox:
+        fill(outbox, 3)
+        folder.rename(tmp_path / "away")
+        for another in (False, True):
+            if another:
+                folder.mkdir()
+            with pytest.raises(StoreBusy):
+                outbox.lease(None, 1)
+            outbox.put([{"n": 4}], {})
+            with pytest.raises(StoreBusy):
+                outbox.flush()
+        folder.rmdir()
+        (tmp_path / "away").rename(folder)
+        outbox.flush()
+        assert [numbers(lease) for lease in drained(outbox)] == [[1], [2], [3], [4], [4]]
+        assert {lease.lost for lease in drained(outbox)} == {()}

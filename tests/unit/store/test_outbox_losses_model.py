@@ -6,6 +6,7 @@ import itertools
 import random
 import shutil
 import tempfile
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -56,6 +57,7 @@ class LossesMachine(RuleBasedStateMachine):
 
     def open(self) -> None:
         self.outbox = Outbox(self.folder, clock=ManualClock(), settings=self.settings)
+        assert self.outbox.attached == (self.away is None)
         self.epochs += [Epoch(stream, self.outbox.epoch) for stream in STREAMS]
 
     def live(self, stream: Stream) -> Epoch:
@@ -137,16 +139,50 @@ class LossesMachine(RuleBasedStateMachine):
         self.outbox.settle()
         epoch.acked = max(epoch.acked, upto)
 
-    @precondition(lambda self: self.away is None and len(self.epochs) < 12)
+    @precondition(lambda self: self.away is not None)
+    @rule(stream=streams, room=st.integers(1, 20_000), collected=st.booleans())
+    def deliver_from_memory(self, stream: Stream, room: int, collected: bool) -> None:
+        """While the disk is away, what waits in memory is sent in order, and its acknowledgement counts."""
+        epoch = self.live(stream)
+        upto = epoch.acked
+        after = None
+        try:
+            while (lease := self.outbox.lease(after, room, stream)) is not None:
+                after = Position(lease.epoch, lease.last)
+                if lease.epoch != epoch.name:  # of an earlier one the rest is lost, as was known before
+                    assert not lease.blocks
+                    continue
+                lost = {seq for loss in lease.lost for seq in range(loss.first, loss.last + 1)}
+                assert lost | set(range(1, upto + 1)) >= set(range(1, lease.first))
+                for block in lease.blocks:
+                    numbers = [record["n"] for record in unpack(block).records]
+                    assert numbers == epoch.records[block.first - 1 : block.last]
+                upto = lease.last
+        except StoreBusy:
+            return  # something older is on the disk
+        if collected and upto > epoch.acked:
+            self.outbox.ack(epoch.name, upto, stream)
+            epoch.acked = upto
+            with suppress(StoreBusy):
+                self.outbox.settle()
+
+    @precondition(lambda self: len(self.epochs) < 12)
     @rule(crash=st.booleans())
     def reopen(self, crash: bool) -> None:
         self.flush()
+        status = self.outbox.status()
+        for stream in STREAMS:  # what was in memory alone is gone with the process
+            live = self.live(stream)
+            del live.records[max(status.streams[stream].committed, live.acked) :]
+        if self.away is not None:
+            crash = True
         if crash:
             crashed = next(self.folders)
             shutil.copytree(self.folder, crashed, ignore=shutil.ignore_patterns("*-shm"))
             self.outbox.close()
             shutil.rmtree(self.folder)
             self.folder = crashed
+            self.away = self.away and crashed / "away"
         else:
             self.outbox.close()
         self.open()

@@ -160,7 +160,7 @@ def test_a_disk_that_refuses_and_comes_back_costs_nothing(running: Running, tmp_
     (tmp_path / "segments").rename(tmp_path / "away")
     for n in range(1, 30):
         running.store.put([{"n": n}], {})
-    assert "does not open" in str(running.next(StoreFault).error)
+    assert "No such file" in str(running.next(StoreFault).error)
     assert running.store.pending == 29
     (tmp_path / "away").rename(tmp_path / "segments")
     running.next(StoreRecovered)

@@ -1,0 +1,225 @@
+"""edge-agent results, on data folders that an outbox has written."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+import sqlite3
+from contextlib import closing
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from agent.blocks import Content
+from agent.cli import main, rows
+from agent.cli.folders import moment, written
+from agent.cli.printing import print_table
+from tests.simulators.clocks import ManualClock
+from tests.simulators.outboxes import acknowledge, opened
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+LEDGER = {
+    "captured": 9, "inferred": 5, "gated": 0, "dropped": {"overwritten": 2}, "failed": {"input": 1},
+    "lost": 1, "in_flight": 0,
+}  # fmt: skip
+
+
+def detection(n: int, pipeline: str = "door") -> dict[str, Any]:
+    items = [{"label": f"l{n % 2}", "index": 0, "score": n / 10, "box": [0.1, 0.2, 0.5, 0.8]}]
+    return {"pipeline": pipeline, "kind": "detection", "frame": n, "infer_us": 1500, "items": items}
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Six results of two pipelines in two starts, the first acknowledged; alerts, metrics and notes."""
+    clock = ManualClock()
+    for start in (0, 3):
+        with closing(opened(tmp_path, clock=clock)) as outbox:
+            for n in range(start, start + 3):
+                clock.tick(3600)
+                outbox.put([detection(n, "door" if n % 3 else "gate")], {"door": LEDGER})
+                outbox.flush()
+            if not start:
+                acknowledge(outbox, outbox.epoch, 1)
+            outbox.put([{"pipeline": "door", "kind": "ledger", "items": [LEDGER]}], {"door": LEDGER})
+            outbox.put([detection(8)], {}, "alert")
+            metric = {"name": "infer_seconds", "type": "histogram", "count": 3, "p99": 0.5, "unit": "s"}
+            outbox.put([{"kind": "metrics", "pipeline": "door", "items": [metric]}], {}, "metric")
+            outbox.flush()
+    return tmp_path
+
+
+def asked(folder: Path, *options: str) -> int:
+    return main.run(["results", "--folder", str(folder), *options])
+
+
+def lines(text: str) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in text.splitlines()]
+
+
+def test_the_newest_results_are_listed_oldest_first(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert asked(folder, "--limit", "3") == 0
+    found = lines(capsys.readouterr().out)
+    assert [one["frame"] for one in found] == [3, 4, 5]
+    assert found[0]["items"] == detection(3)["items"]
+    assert asked(folder) == 0
+    assert [one["frame"] for one in lines(capsys.readouterr().out)] == [1, 2, 3, 4, 5]
+
+
+def test_a_row_has_the_columns_that_people_ask_for(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    asked(folder, "--limit", "1")
+    [row] = lines(capsys.readouterr().out)
+    expected = {
+        "pipeline": "door", "kind": "detection", "label": "l1", "score": 0.5, "x": 0.2, "y": 0.1,
+        "width": 0.6, "height": 0.4, "count": 1, "frame": 5, "infer_ms": 1.5,
+        "delivered": 0, "stream": "result", "seq": 3,
+    }  # fmt: skip
+    assert {key: row[key] for key in expected} == expected
+    assert row["time"] == written(row["wall_ns"])
+
+
+def test_rows_are_narrowed_by_pipeline_stream_and_time(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked(folder, "--pipeline", "gate")
+    assert [one["frame"] for one in lines(capsys.readouterr().out)] == [3]
+    asked(folder, "--stream", "alert")
+    assert [one["frame"] for one in lines(capsys.readouterr().out)] == [8, 8]
+    asked(folder)
+    times = {one["frame"]: one["time"] for one in lines(capsys.readouterr().out)}
+    asked(folder, "--since", times[4].replace("Z", "+00:00"))
+    assert [one["frame"] for one in lines(capsys.readouterr().out)] == [4, 5]
+
+
+def test_any_select_is_answered_from_the_tables(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    def sql(query: str, *options: str) -> list[dict[str, Any]]:
+        assert asked(folder, "--sql", query, *options) == 0
+        return lines(capsys.readouterr().out)
+
+    assert sql("SELECT label, count(*) AS n FROM results GROUP BY label ORDER BY label") == [
+        {"label": "l0", "n": 2},
+        {"label": "l1", "n": 3},
+    ]
+    assert sql("SELECT count(*) AS n FROM alerts") == [{"n": 2}]
+    assert sql("SELECT DISTINCT name, count, p99, more FROM metrics") == [
+        {"name": "infer_seconds", "count": 3.0, "p99": 0.5, "more": '{"unit":"s"}'}
+    ]
+    assert sql("SELECT DISTINCT captured, dropped, failed, lost FROM ledger WHERE stream = 'result'") == [
+        {"captured": 9, "dropped": 2, "failed": 1, "lost": 1}
+    ]
+    assert sql("SELECT count(*) AS n FROM results", "--pipeline", "gate") == [{"n": 1}]
+
+
+def test_what_was_not_looked_at_is_told_on_standard_error(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked(folder, "--sql", "SELECT count(*) AS n FROM results", "--stream", "result", "--limit", "2")
+    captured = capsys.readouterr()
+    assert lines(captured.out) == [{"n": 1}]  # of the two newest records one is the ledger's note
+    assert "5 older records were not looked at" in captured.err
+
+
+def test_an_export_is_whole_and_a_spreadsheet_runs_nothing_of_it(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with closing(opened(tmp_path)) as outbox:
+        for n in range(120):
+            outbox.put([detection(n) | {"pipeline": "=1+1"}], {})
+        outbox.flush()
+    assert asked(tmp_path, "--export", "csv") == 0
+    found = list(csv.DictReader(io.StringIO(capsys.readouterr().out)))
+    assert [int(row["frame"]) for row in found] == list(range(120))
+    assert found[0]["pipeline"] == "'=1+1"
+    assert list(found[0]) == list(rows.RESULTS)
+    assert asked(tmp_path, "--export", "ndjson") == 0
+    assert len(capsys.readouterr().out.splitlines()) == 120
+
+
+def test_what_cannot_be_answered_is_one_line(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for options in (["--sql", "DROP TABLE results"], ["--sql", "SELECT nosuch FROM results"]):
+        assert asked(folder, *options) == 1
+        captured = capsys.readouterr()
+        assert captured.out == ""
+        assert len(captured.err.splitlines()) == 1
+        assert "The tables are results, alerts, metrics, ledger" in captured.err
+    assert asked(folder / "nosuch") == 1
+    assert "no such folder" in capsys.readouterr().err
+
+
+def test_damage_is_told_and_the_rest_is_shown(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = min((folder / "segments").glob("result-*-000000000002.db"))
+    with closing(sqlite3.connect(path, isolation_level=None)) as db:
+        db.execute("UPDATE blocks SET crc = crc + 1")
+    asked(folder)
+    captured = capsys.readouterr()
+    assert len(lines(captured.out)) == 4
+    assert "1 records are in damaged blocks" in captured.err
+    assert "edge-agent store verify" in captured.err
+
+
+def test_an_empty_store_says_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert asked(tmp_path) == 0
+    captured = capsys.readouterr()
+    assert (captured.out, "nothing found" in captured.err) == ("", True)
+
+
+def test_a_table_is_aligned_cut_to_the_width_and_sends_no_control_characters(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "get_terminal_size", lambda *_: os.terminal_size((40, 24)))
+    monkeypatch.setenv("COLUMNS", "40")
+    assert print_table(("name", "n"), [("a", 1), ("\x1b[2J" + "b" * 50, 22), (None, 0.25)]) == 3
+    header, *body = capsys.readouterr().out.splitlines()
+    assert header.startswith("name")
+    assert all(len(line) <= 40 and line.isprintable() for line in (header, *body))
+    capsys.readouterr()
+    print_table(("name", "n"), [("a", 1), ("bb", 22)])
+    assert capsys.readouterr().out.splitlines() == ["name   n", "a      1", "bb    22"]
+
+
+@pytest.mark.parametrize("text", ["", "yesterday", "2h3", "-1d", "99999999999d", "2026-13-01"])
+def test_a_time_that_is_none_is_refused(
+    text: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit):
+        asked(tmp_path, f"--since={text}")
+    assert "is no time. Say '2h'" in capsys.readouterr().err
+
+
+def test_times_are_read_as_people_write_them() -> None:
+    assert abs(moment("1h") - moment("60m")) < 10**9
+    assert moment("2026-11-25T00:00:00+00:00") == 1795564800 * 10**9
+    assert written(1795564800 * 10**9 + 7_000_000) == "2026-11-25T00:00:00.007Z"
+
+
+@given(st.integers(-(2**63), 2**63 - 1))
+def test_no_wall_time_is_too_odd_to_be_written(wall_ns: int) -> None:
+    written(wall_ns)
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers(-(2**63), 2**63 - 1) | st.floats(allow_nan=False) | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+    max_leaves=8,
+)
+KEYS = st.sampled_from(
+    ["pipeline", "kind", "items", "frame", "infer_us", "model", "wall_ns", "captured_ns", "x"]
+)
+
+
+@given(st.dictionaries(KEYS, JSON), st.dictionaries(st.sampled_from(["boot", "synced"]), JSON))
+def test_whatever_a_record_holds_becomes_a_row_that_sqlite_takes(
+    record: dict[str, Any], clock: dict[str, Any]
+) -> None:
+    content = Content([record], {"p": record}, clock)
+    row = rows.result_row(record, ("result", "e", 1), 0, content)
+    found = [row, *rows.metric_rows(record, ("metric", "e", 1), content)]
+    with closing(sqlite3.connect(":memory:")) as db:
+        for one in found:
+            db.execute(f"SELECT {', '.join('?' * len(one))}", tuple(one.values())).fetchone()

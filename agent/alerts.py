@@ -1,4 +1,4 @@
-"""Events that operators should know of, as records for the alert stream: bounded, and told apart from repeats."""
+"""Events that operators should know of, as records for the alert stream; at most 60 a minute."""
 
 from __future__ import annotations
 
@@ -59,8 +59,8 @@ class Alert:
 class Alerts:
     """Listens to events and posts those that matter, at most 60 in any minute; safe from any thread.
 
-    What comes with an alert's own storage (a store that fails) is an event like others. It cannot feed itself:
-    such events are logged once a minute, and only what is logged is heard.
+    A store that fails is an event like others. It cannot feed itself: such events are logged once a minute,
+    and only what is logged is heard.
 
     Args:
         post: takes each ``Alert``; must not block.

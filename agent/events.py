@@ -80,7 +80,6 @@ counters: Counter[str] = Counter()
 """How often each event has happened in this process, by name."""
 
 
-
 class Listener(Protocol):
     """Hears each event that is logged, in the thread that it happened in; must neither block nor raise."""
 

@@ -70,7 +70,7 @@ def test_whatever_was_counted_fits_packets_and_comes_through_whole(sizes: list[i
     while stages := timings.take():
         outlet.timings(stages)
     assert max(map(len, outlet.sent)) <= MAX_PACKET
-    arrived = {}
+    arrived: dict[str, object] = {}
     for packet in outlet.sent:
         message = parse(packet)
         assert isinstance(message, Told)

@@ -77,7 +77,7 @@ def test_metrics_and_alerts_are_stored_with_their_times(tmp_path: Path) -> None:
             if "infer_seconds" in last:
                 inferred.merge(Histogram.from_json(last["infer_seconds"]))
     assert last["worker_restarts_total"]["value"] == 1
-    # About a second of it is not told yet when the last record is made, and the dead worker's last word is lost.
+    # The last second is not told yet when the last record is made; the dead worker's last word is lost.
     assert 0.3 * last["frames_inferred_total"]["value"] < inferred.count
     assert inferred.count <= last["frames_inferred_total"]["value"]
 

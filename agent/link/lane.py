@@ -122,13 +122,11 @@ class Lane:
         return self.window.next_after() or self.begin
 
     def trimmed(self, lease: Lease) -> Lease | None:
-        """Cut off what lies after ``end``; None when nothing is left to be sent or declared."""
+        """Cut off what lies after ``end``; None when nothing is left."""
         if self.end is None or lease.epoch != self.end.epoch or lease.last <= self.end.seq:
             return lease
         kept = tuple(block for block in lease.blocks if block.last <= self.end.seq)
-        if kept:
-            return lease.replaced(kept)
-        return _declaration(lease) if self._tells(lease) else None
+        return lease.replaced(kept) if kept else None
 
     def fresh(self, lease: Lease, have: Sequence[tuple[int, int]], now: float) -> Lease | None:
         """Give what of a lease the collector does not have; what it has only moves the lane on."""

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from copy import deepcopy
+from random import Random
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from agent.blocks import Stream
     from tests.conftest import MakeWorld
 
 
@@ -24,5 +26,101 @@ def test_a_collector_that_lost_what_lay_beside_the_backlog_gets_it_again(make_wo
     for _ in range(60):
         world.carry()
         world.wait(1)
+    assert world.complete
+    assert world.store.drained
+
+
+def test_a_hole_is_filled_before_the_rest_of_the_backlog_has_passed(make_world: MakeWorld) -> None:
+    world = make_world()
+    for _ in range(100):
+        world.commit(size=1000)
+    before = deepcopy(world.collector)
+    epoch = world.store.epoch
+    world.collector.stored |= {("result", epoch, seq) for seq in range(11, 501)}
+    world.collector.low["result", epoch] = 1
+    world.connect()
+    world.tell(retain=True)
+    world.collector.restore(before)
+    for _ in range(12):
+        world.serve()
+        while world.wire.waiting:
+            world.take()
+        while len(world.queue) > 2:  # something is always on its way
+            world.collector.take(world.queue.pop(0))
+        world.tell()
+    assert ("result", epoch, 501) in world.collector.stored
+    assert ("result", epoch, 11) in world.collector.stored
+    assert ("result", epoch, 1000) not in world.collector.stored
+
+
+def test_more_losses_than_a_header_tells_are_told_one_after_the_other_at_once(make_world: MakeWorld) -> None:
+    world = make_world(max_bytes=1 << 20)
+    for _ in range(300):
+        world.commit(1)
+    for seq in range(2, 300, 2):
+        world.store.lose("result", world.store.epoch, seq, seq)
+    world.connect()
+    for _ in range(40):
+        world.carry()
+    assert world.now == 0
+    assert len(world.collector.lost) == 149
+    assert world.complete
+    assert world.store.drained
+
+
+def test_losses_below_what_is_stored_already_are_declared_though_nothing_new_comes(
+    make_world: MakeWorld,
+) -> None:
+    world = make_world()
+    for _ in range(3):
+        world.commit(1)
+    world.connect(receive_max=2)
+    for _ in range(2):
+        world.answer()
+    backlog = world.store.wanted.pop(0)
+    world.commit(1)
+    world.carry()
+    assert world.collector.stored == {("result", world.store.epoch, 4)}
+    world.store.lose("result", world.store.epoch, 1, 3)
+    world.store.wanted.append(backlog)
+    for _ in range(3):
+        world.carry()
+        world.wait(11)
+    assert world.complete
+    assert world.store.drained
+
+
+def test_what_is_left_of_a_block_of_which_a_part_is_acknowledged_is_sent_alone(make_world: MakeWorld) -> None:
+    world = make_world(bytes_per_s=2000)
+    world.store.outbox.put([{"n": n, "noise": Random(n).randbytes(900).hex()} for n in range(1, 9)], {})
+    world.store.outbox.flush()
+    place: tuple[Stream, str] = ("result", world.store.epoch)
+    world.store.committed[place], world.store.acked[place] = 8, 0
+    world.connect()
+    for _ in range(3):
+        world.carry()
+        world.wait(0.1)
+    assert 0 < world.store.acked[place] < 8
+    for _ in range(10):
+        world.lose()  # the window is forgotten: only what is acknowledged tells where to go on
+        world.connect()
+        world.carry()
+        world.wait(1)
+    assert world.complete
+    assert world.collector.duplicates == 0
+
+
+def test_sixty_five_ranges_beside_the_backlog_cost_duplicates_at_most(make_world: MakeWorld) -> None:
+    world = make_world()
+    for _ in range(200):
+        world.commit(1)
+    taken = {seq for seq in range(2, 200) if seq % 3}
+    world.collector.stored |= {("result", world.store.epoch, seq) for seq in taken}
+    world.collector.low["result", world.store.epoch] = 1
+    world.connect()
+    world.tell(retain=True)
+    for _ in range(100):
+        world.carry()
+        world.wait(0.1)
     assert world.complete
     assert world.store.drained

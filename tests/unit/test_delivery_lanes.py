@@ -6,8 +6,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from agent.blocks import STREAMS
 from agent.events import Event, counters
 from agent.link.lane import Pace
+from agent.link.seams import StreamStatus
 
 if TYPE_CHECKING:
     from tests.conftest import MakeWorld
@@ -115,3 +117,88 @@ def test_a_lane_has_no_more_on_its_way_than_is_acknowledged_in_a_moment() -> Non
         now += 0.25
         pace.acked(100, now)
     assert pace.bytes == 8 << 10
+
+
+def test_with_one_batch_on_its_way_at_a_time_no_stream_waits_for_ever(make_world: MakeWorld) -> None:
+    world = make_world()
+    for _ in range(20):
+        world.commit()
+        world.commit(stream="metric")
+    world.connect(receive_max=1)
+    for _ in range(200):
+        world.commit(stream="alert")
+        world.commit()
+        world.serve()
+        while world.wire.waiting:
+            world.take()
+        assert len(world.queue) <= 1
+        while world.queue:
+            world.collector.take(world.queue.pop())
+        world.tell()
+        if len(world.collector.low) == 3 and world.store.acked["metric", world.store.epoch]:
+            break
+    acked = world.store.acked
+    assert acked["metric", world.store.epoch] > 0
+    assert acked["result", world.store.epoch] > 0
+    assert acked["alert", world.store.epoch] > 20 * acked["metric", world.store.epoch] / 10
+
+
+def test_all_lanes_together_keep_to_a_megabyte(make_world: MakeWorld) -> None:
+    world = make_world(max_bytes=1 << 20, segment_bytes=1 << 20)
+    for stream in STREAMS:
+        for _ in range(20):
+            world.commit(size=50_000, stream=stream)
+    world.connect()
+    for _ in range(10):
+        world.commit(size=50_000)
+    world.serve()
+    assert 900_000 < sum(len(payload) for _, payload in world.wire.waiting) < (1 << 20) + 400_000
+    for _ in range(40):
+        world.carry()
+    assert world.complete
+
+
+def test_under_a_cap_live_results_come_first_and_the_backlog_still_moves(make_world: MakeWorld) -> None:
+    world = make_world(bytes_per_s=10_000, max_bytes=1 << 20)
+    for _ in range(400):
+        world.commit(size=1000)
+    world.connect()
+    world.carry()
+    for _ in range(80):
+        world.commit(1, size=1500)
+        for _ in range(5):
+            world.wait(0.1)
+            world.carry()
+    delay = world.delivery.status.live_p95_ms
+    assert delay is not None
+    assert delay < 1000
+    assert world.store.acked["result", world.store.epoch] > 100
+    assert 8_000 < world.delivery.status.rate < 11_000
+
+
+def test_the_status_tells_of_each_stream(make_world: MakeWorld) -> None:
+    world = make_world()
+    world.connect()
+    world.commit(stream="alert")
+    world.commit()
+    world.carry()
+    world.commit()
+    world.serve()
+    status = world.delivery.status
+    assert status.streams["alert"] == StreamStatus(sent=1, resent=0, in_flight=0, acked=10)
+    assert status.streams["result"] == StreamStatus(sent=2, resent=0, in_flight=1, acked=10)
+    assert status.streams["metric"] == StreamStatus(sent=0, resent=0, in_flight=0, acked=0)
+    assert (status.sent, status.in_flight) == (3, 1)
+
+
+def test_what_is_sent_beside_the_backlog_makes_it_no_repetition(make_world: MakeWorld) -> None:
+    world = make_world()
+    for _ in range(10):
+        world.commit(size=1000)
+    world.connect()
+    world.serve()
+    world.commit()
+    for _ in range(10):
+        world.carry()
+    assert world.complete
+    assert world.delivery.status.resent == 0

@@ -177,4 +177,5 @@ def test_what_a_cap_takes_is_noted_before_it_is_gone(shim: Path, tmp_path: Path)
 @pytest.mark.parametrize("mistake", ["NORMAL", "unlink first"])
 def test_a_careless_store_is_caught(shim: Path, tmp_path: Path, mistake: str) -> None:
     """So that the test above is known to see what it looks for."""
-    assert cut(trace_of(shim, tmp_path, mistake), 300, seed=12) != []
+    states = 60 if mistake == "NORMAL" else 300  # the other one shows seldom
+    assert cut(trace_of(shim, tmp_path, mistake), states, seed=12) != []

@@ -25,9 +25,10 @@ SHARES = {"p50": 0.5, "p95": 0.95, "p99": 0.99, "p999": 0.999}
 
 def bucket_of(us: int) -> int:
     """Give the number of the bucket for a duration in microseconds, which is moved into 0 to 1000 s."""
-    us = min(max(us, 0), LONGEST_US)
-    shift = max(0, us.bit_length() - _BITS - 1)
-    return (shift << _BITS) + (us >> shift)
+    if not 0 <= us <= LONGEST_US:
+        us = min(max(us, 0), LONGEST_US)
+    shift = us.bit_length() - _BITS - 1
+    return us if shift <= 0 else (shift << _BITS) + (us >> shift)
 
 
 MOST_BUCKETS = bucket_of(LONGEST_US) + 1
@@ -58,11 +59,14 @@ class Histogram:
 
     def add(self, ns: int) -> None:
         """Count a duration in nanoseconds."""
-        us = min(max(ns // 1000, 0), LONGEST_US)
+        us = ns // 1000
+        if not 0 <= us <= LONGEST_US:
+            us = min(max(us, 0), LONGEST_US)
         bucket = bucket_of(us)
         self.buckets[bucket] = self.buckets.get(bucket, 0) + 1
         self.sum_us += us
-        self.max_us = max(self.max_us, us)
+        if us > self.max_us:
+            self.max_us = us
 
     def merge(self, other: Histogram) -> None:
         """Count all that another has counted, too."""

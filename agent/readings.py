@@ -39,9 +39,14 @@ def temperatures(folder: Path = _THERMAL) -> Iterator[tuple[str, float]]:
     At most 16. A zone that cannot be read is left out: drivers answer EAGAIN, or nonsense, while they sleep.
     """
     for zone in sorted(folder.glob("thermal_zone*"))[:_MOST_ZONES]:
-        try:
-            kind = (zone / "type").read_text(encoding="utf-8", errors="replace").strip()
-            degrees = int((zone / "temp").read_text(encoding="ascii")) / 1000
-        except (OSError, ValueError):
-            continue
-        yield f"{zone.name.removeprefix('thermal_zone')}:{kind[:40]}", degrees
+        if (reading := _zone(zone)) is not None:
+            yield reading
+
+
+def _zone(zone: Path) -> tuple[str, float] | None:
+    try:
+        kind = (zone / "type").read_text(encoding="utf-8", errors="replace").strip()
+        degrees = int((zone / "temp").read_text(encoding="ascii")) / 1000
+    except (OSError, ValueError):
+        return None
+    return f"{zone.name.removeprefix('thermal_zone')}:{kind[:40]}", degrees

@@ -65,8 +65,7 @@ class Histogram:
         bucket = bucket_of(us)
         self.buckets[bucket] = self.buckets.get(bucket, 0) + 1
         self.sum_us += us
-        if us > self.max_us:
-            self.max_us = us
+        self.max_us = max(self.max_us, us)
 
     def merge(self, other: Histogram) -> None:
         """Count all that another has counted, too."""

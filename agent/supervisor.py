@@ -159,7 +159,8 @@ class Supervisor:
             seat.lane.tick(now)
             self._watch(seat)
         self._recorder.tick(now)
-        self._telemetry.tick(now, self._seats, self._uplink)
+        if self._stage is Stage.RUNNING:
+            self._telemetry.tick(now, self._seats, self._uplink)
         if self._uplink:
             self._uplink.tick(now)
         self._control.tick(now)
@@ -206,7 +207,7 @@ class Supervisor:
             self._stage = Stage.DELIVERING
             self._give_up_at = min(self._give_up_at, now + self._plan.settings.shutdown_drain_s)
         if self._stage is Stage.DELIVERING:
-            committed = self._store.pending == 0
+            committed = self._store.urgent <= 0
             delivered = self._uplink is None or not self._uplink.online or self._store.status().backlog == 0
             if (committed and delivered) or now >= self._give_up_at:
                 self._stage = Stage.DONE

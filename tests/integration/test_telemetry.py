@@ -82,6 +82,16 @@ def test_metrics_and_alerts_are_stored_with_their_times(tmp_path: Path) -> None:
     assert inferred.count <= last["frames_inferred_total"]["value"]
 
 
+def test_a_stop_does_not_wait_for_the_commit_of_metrics_and_loses_none(tmp_path: Path) -> None:
+    with RunningAgent(tmp_path, more="[metrics]\ninterval_s = 0.5\n") as agent:
+        agent.until(lambda _: agent.status()["store"]["streams"]["metric"]["accepted"] >= 4)
+        accepted = agent.status()["store"]["streams"]["metric"]["accepted"]
+        asked = time.monotonic()
+        assert agent.end() == 0
+    assert time.monotonic() - asked < 4.0
+    assert len(stored(agent.data, "metric")) >= accepted
+
+
 def test_without_an_interval_there_are_no_metrics(tmp_path: Path) -> None:
     with RunningAgent(tmp_path, more="[metrics]\ninterval_s = 0\n") as agent:
         agent.until_inferred(60)

@@ -3,7 +3,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import orjson
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from agent.histogram import LONGEST_US, MOST_BUCKETS, Histogram
@@ -58,6 +58,7 @@ class Packets(SocketOutlet):
         self.sent.append(orjson.dumps(message))
 
 
+@example([MOST_BUCKETS] * 7)
 @given(st.lists(st.integers(1, MOST_BUCKETS), min_size=7, max_size=7))
 def test_whatever_was_counted_fits_packets_and_comes_through_whole(sizes: list[int]) -> None:
     timings, outlet = Timings(), Packets()

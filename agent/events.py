@@ -10,10 +10,13 @@ import logging
 import threading
 import time
 from collections import Counter
+from contextlib import contextmanager
 from enum import Enum
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Protocol, Self
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
     from agent.errors import Refusal
 
 _log = logging.getLogger("edge-agent")
@@ -80,6 +83,15 @@ class Event(Enum):
 counters: Counter[str] = Counter()
 """How often each event has happened in this process, by name; refusals by name and reason, too."""
 
+
+class Listener(Protocol):
+    """Hears each event that is logged, in the thread that it happened in; must neither block nor raise."""
+
+    def __call__(self, event: Event, subject: str, fields: Mapping[str, object]) -> None:
+        """Take it in."""
+
+
+_listeners: list[Listener] = []
 _last_logged: dict[tuple[Event, str], float] = {}
 _guard = threading.Lock()
 
@@ -111,10 +123,22 @@ def emit(
             _last_logged[place] = now
     details = " ".join(f"{key}={value}" for key, value in fields.items())
     line = " ".join(part for part in (event.value, subject, details) if part)
-    _log.log(event.level, "%s", _printable(line))
+    _log.log(event.level, "%s", printable(line))
+    for listener in tuple(_listeners):
+        listener(event, subject, fields)
 
 
-def _printable(line: str) -> str:
+@contextmanager
+def heard_by(listener: Listener) -> Iterator[None]:
+    """Tell ``listener`` of each event that is logged, while this lasts."""
+    _listeners.append(listener)
+    try:
+        yield
+    finally:
+        _listeners.remove(listener)
+
+
+def printable(line: str) -> str:
     """Escape what could forge a line of the log or steer a terminal: a peer's words may be in it."""
     if line.isprintable():
         return line

@@ -7,8 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
+from agent.histogram import Rolling
+
 if TYPE_CHECKING:
-    from agent.workers.messages import Record
+    from collections.abc import Sequence
+
+    from agent.workers.messages import Record, Timings
 
 _LATENCIES = 2048
 _RATE_S = 5.0
@@ -25,6 +29,18 @@ class Meter:
         self._total = 0
         self._marks: deque[tuple[float, int]] = deque()
         self._last: tuple[float, Record] | None = None
+        self.stages = Rolling()
+        """How long each stage took, as the worker tells it."""
+
+    def keep(self, now: float, records: Sequence[Record], timings: Sequence[Timings]) -> None:
+        """Note what a worker has just sent."""
+        good = [record for record in records if record.kind != "failed"]
+        self.add(now, [record.infer_us for record in good])
+        if good:
+            self.saw(now, good[-1])
+        for message in timings:
+            for stage, timing in message.stages.items():
+                self.stages.merge(now, stage, timing.histogram())
 
     def add(self, now: float, infer_us: list[int]) -> None:
         """Note the inferences that just came in, each with its duration in microseconds."""

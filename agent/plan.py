@@ -43,6 +43,11 @@ class Plan:
         return self.profile.deadlines.model_copy(update=given)
 
     @property
+    def urgent(self) -> set[str]:
+        """Names of the pipelines whose results are alerts."""
+        return {one.name for one in self.settings.pipelines if one.priority == "high"}
+
+    @property
     def mqtt(self) -> Mqtt | None:
         """The broker, if there is one."""
         return self.settings.mqtt

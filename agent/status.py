@@ -10,7 +10,7 @@ from agent.events import counters
 from agent.workers.messages import error_of
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from agent.metering import Meter
     from agent.plan import Plan
@@ -30,6 +30,7 @@ def report(
     pipelines: Sequence[tuple[Lane, Meter]],
     store: StoreStatus,
     store_problem: str,
+    latency: Mapping[str, Any],
     flash: FlashStatus,
     uplink: Uplink | None,
 ) -> dict[str, Any]:
@@ -64,6 +65,7 @@ def report(
             },
             "problem": store_problem,
         },
+        "latency": latency,
         "link": uplink.status() if uplink else {"state": "none"},
         "events": dict(sorted(counters.items())),
     }
@@ -104,6 +106,7 @@ def _pipeline(lane: Lane, meter: Meter, now: float) -> dict[str, Any]:
         "fps": meter.fps(now),
         "infer_p50_ms": meter.percentile_ms(0.50),
         "infer_p99_ms": meter.percentile_ms(0.99),
+        "latency": meter.stages.recent_ms(now),
         "ledger": lane.ledger.to_json(),
         "balanced": lane.ledger.balanced,
         "last": meter.last(now),

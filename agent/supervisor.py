@@ -24,7 +24,8 @@ from agent.metering import Meter
 from agent.recorder import Recorder
 from agent.signals import StopAsked, signals_to
 from agent.status import report
-from agent.store.reports import Buffered, Committed, StoreFault, StoreRecovered
+from agent.store.reports import Buffered, Committed
+from agent.telemetry import Telemetry
 from agent.uplink import Uplink
 from agent.workers.lane import Lane, Run
 from agent.workers.policy import State
@@ -100,11 +101,12 @@ class Supervisor:
         self._seats = [
             Seat(Lane(spec, plan.deadlines, explain=partial(explain, spec.pipeline))) for spec in plan.lanes
         ]
-        urgent = {one.name for one in plan.settings.pipelines if one.priority == "high"}
-        self._recorder = Recorder(store, [seat.lane for seat in self._seats], self._clock, urgent)
+        self._telemetry = Telemetry(store, self._clock, plan.settings.metrics.interval_s)
+        self._recorder = Recorder(
+            self._telemetry.passage, [seat.lane for seat in self._seats], self._clock, plan.urgent
+        )
         self._intact = intact
         self._next_look = 0.0
-        self._store_problem = ""
         self._paused = False
         self._stage = Stage.RUNNING
         self._give_up_at = math.inf
@@ -147,11 +149,9 @@ class Supervisor:
         for event in posted:
             if isinstance(event, StopAsked):
                 self._stop(now, event.name)
-            elif isinstance(event, StoreFault):
-                self._store_problem = str(event.error)
-            elif isinstance(event, StoreRecovered):
-                self._store_problem = ""
-            elif self._uplink:
+                continue
+            self._telemetry.take(event, now)
+            if self._uplink:
                 self._uplink.take(event, now)
             if isinstance(event, Committed | Buffered):
                 self._resume()
@@ -159,6 +159,8 @@ class Supervisor:
             seat.lane.tick(now)
             self._watch(seat)
         self._recorder.tick(now)
+        if self._stage is Stage.RUNNING:
+            self._telemetry.tick(now, self._seats, self._uplink)
         if self._uplink:
             self._uplink.tick(now)
         self._control.tick(now)
@@ -205,7 +207,7 @@ class Supervisor:
             self._stage = Stage.DELIVERING
             self._give_up_at = min(self._give_up_at, now + self._plan.settings.shutdown_drain_s)
         if self._stage is Stage.DELIVERING:
-            committed = self._store.pending == 0
+            committed = self._store.urgent <= 0
             delivered = self._uplink is None or not self._uplink.online or self._store.status().backlog == 0
             if (committed and delivered) or now >= self._give_up_at:
                 self._stage = Stage.DONE
@@ -254,11 +256,9 @@ class Supervisor:
         self._recorder.note(seat.lane)
 
     def _keep(self, seat: Seat, records: list[Record]) -> None:
-        now = self._clock.monotonic()
-        good = [record for record in records if record.kind != "failed"]
-        seat.meter.add(now, [record.infer_us for record in good])
-        if good:
-            seat.meter.saw(now, good[-1])
+        if run := seat.lane.run:
+            seat.meter.keep(self._clock.monotonic(), records, run.timings)
+            run.timings.clear()
         self._recorder.keep(seat.lane, records)
 
     def _wait_s(self) -> float:
@@ -280,7 +280,8 @@ class Supervisor:
             now=self._clock.monotonic(),
             pipelines=[(seat.lane, seat.meter) for seat in self._seats],
             store=self._store.status(),
-            store_problem=self._store_problem,
+            store_problem=self._telemetry.store_problem,
+            latency=self._telemetry.latency(self._clock.monotonic()),
             flash=self._store.flash(),
             uplink=self._uplink,
         )

@@ -149,6 +149,13 @@ class Store(_Table):
     """Packed results kept in memory while the disk refuses."""
 
 
+class Metrics(_Table):
+    """What the agent records of itself, into the stream that is sent last and evicted first."""
+
+    interval_s: float = Field(default=60.0, ge=0, le=86400)
+    """Seconds between two records of metrics; 0 records none."""
+
+
 class Control(_Table):
     """The local socket that `edge-agent status` asks."""
 

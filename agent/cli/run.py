@@ -45,6 +45,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(arguments: argparse.Namespace) -> int:
     """Run until stopped; give the exit code."""
+    from agent import events
+    from agent.alerts import Alerts
     from agent.clock import SystemClock
     from agent.mailbox import Mailbox
     from agent.store.folder import DataFolder
@@ -72,15 +74,16 @@ def main(arguments: argparse.Namespace) -> int:
         mailbox = Mailbox()
         store = Store(plan.data, mailbox.post, clock=SystemClock(), settings=limits, take=folder.take)
         try:
-            store.start()
-            code = Supervisor(
-                plan,
-                store,
-                mailbox,
-                explain=loaded.explain(),
-                intact=lambda: folder.intact,
-                exit_when_ended=arguments.exit_when_ended,
-            ).run()
+            with events.heard_by(Alerts(mailbox.post)):
+                store.start()
+                code = Supervisor(
+                    plan,
+                    store,
+                    mailbox,
+                    explain=loaded.explain(),
+                    intact=lambda: folder.intact,
+                    exit_when_ended=arguments.exit_when_ended,
+                ).run()
         finally:
             saved = store.close(_CLOSE_S)
             mailbox.close()

@@ -30,6 +30,7 @@ examples:
   edge-agent status --config agent.toml --json | jq .pipelines[0].ledger
 
 exit codes: 0 every pipeline runs or has ended, 1 one does not, or no agent answers"""
+_STAGES = ("capture_wait", "preprocess", "queue", "infer", "decode", "send", "total")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -87,6 +88,7 @@ def _lines(status: dict[str, Any]) -> list[str]:
             f"  captured {ledger['captured']} inferred {ledger['inferred']} dropped {dropped}"
             f" failed {failed} lost {ledger['lost']}  restarts {one['restarts']}"
         )
+        lines += _latency(one.get("latency", {}))
         if last := one.get("last"):  # an older agent says nothing of it
             lines.append(f"    {in_words(last['items'], more=last['more'])}  ({last['age_s']:.1f} s ago)")
         if one["problem"]:
@@ -103,3 +105,23 @@ def _lines(status: dict[str, Any]) -> list[str]:
     if link.get("problem"):
         lines.append(f"    problem: {link['problem']}")
     return lines
+
+
+def _latency(stages: dict[str, dict[str, float]]) -> list[str]:
+    """A table of at most 80 columns: what a frame waits for, and what is done to it, in its order."""
+    shown = [name for name in _STAGES if name in stages]
+    if not shown:
+        return []
+    widths = {name: max(9, len(name) + 1) for name in shown}
+    head = "".join(f"{name.replace('_', ' '):>{widths[name]}}" for name in shown)
+    lines = [f"    ms    {head}"]
+    for key, label in (("p50", "p50"), ("p95", "p95"), ("p99", "p99"), ("p999", "p99.9")):
+        cells = (f"{stages[name].get(key, 0.0):{widths[name]}.{_digits(stages[name])}f}" for name in shown)
+        lines.append(f"    {label:<6}" + "".join(cells))
+    return lines
+
+
+def _digits(percentiles: dict[str, float]) -> int:
+    """So many digits that the column is narrow, and 10 us still show where all is fast."""
+    longest = max(percentiles.values(), default=0.0)
+    return 2 if longest < 1000 else 0

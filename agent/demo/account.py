@@ -23,10 +23,25 @@ _UNNAMED = "(no name)"
 _FRAMES = """
     SELECT count(*) FROM (
         SELECT DISTINCT epoch, frame FROM results
-        WHERE device = ? AND pipeline IS ? AND kind != 'ledger' AND (kind = 'failed') = ?
+        WHERE device = ? AND stream = 'result' AND pipeline IS ? AND kind != 'ledger'
+        AND (kind = 'failed') = ?
     )
 """
-_BODIES = "SELECT kind, body FROM results WHERE device = ? AND pipeline IS ? AND kind != 'ledger'"
+_BODIES = """
+    SELECT kind, body FROM results
+    WHERE device = ? AND stream = 'result' AND pipeline IS ? AND kind != 'ledger'
+"""
+_NAMES = """
+    SELECT DISTINCT pipeline FROM results WHERE device = ? AND stream = 'result' AND kind != 'ledger'
+"""
+_HELD = """
+    SELECT count(*) FROM results
+    WHERE device = ? AND stream = 'result' AND epoch = ? AND seq BETWEEN 1 AND ?
+"""
+_ACKED = """
+    SELECT count(*) FROM results
+    WHERE device = ? AND stream = 'result' AND epoch = ? AND seq <= ? AND kind != 'ledger'
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,18 +114,16 @@ def count(data: Path, warehouse: Path, device: str, pipelines: Iterable[str]) ->
     A pipeline of which nothing came is counted, too, as is one that was not expected.
     """
     with DataFolder(data):
-        epochs = epoch_accounts(data)
+        epochs = [one for one in epoch_accounts(data) if one.stream == "result"]
     with closing(sqlite3.connect(f"file:{warehouse}?mode=ro", uri=True)) as db:
         missing = sum(one.last - _held(db, device, one) for one in epochs)
         acked = sum(_acked(db, device, one) for one in epochs)
         (notes,) = db.execute(
-            "SELECT count(*) FROM results WHERE device = ? AND kind = 'ledger'", (device,)
+            "SELECT count(*) FROM results WHERE device = ? AND stream = 'result' AND kind = 'ledger'",
+            (device,),
         ).fetchone()
         ledgers = _ledgers(db, device)
-        rows = db.execute(
-            "SELECT DISTINCT pipeline FROM results WHERE device = ? AND kind != 'ledger'", (device,)
-        )
-        found = {name for (name,) in rows}
+        found = {name for (name,) in db.execute(_NAMES, (device,))}
         tallies = {
             name or _UNNAMED: _tally(db, device, name, ledgers.get(name, Ledger()))
             for name in dict.fromkeys([*pipelines, *sorted({*found, *ledgers}, key=str)])
@@ -119,21 +132,21 @@ def count(data: Path, warehouse: Path, device: str, pipelines: Iterable[str]) ->
 
 
 def _held(db: sqlite3.Connection, device: str, one: EpochAccount) -> int:
-    query = "SELECT count(*) FROM results WHERE device = ? AND epoch = ? AND seq BETWEEN 1 AND ?"
-    (held,) = db.execute(query, (device, one.epoch, one.last)).fetchone()
+    (held,) = db.execute(_HELD, (device, one.epoch, one.last)).fetchone()
     return int(held)
 
 
 def _acked(db: sqlite3.Connection, device: str, one: EpochAccount) -> int:
-    query = "SELECT count(*) FROM results WHERE device = ? AND epoch = ? AND seq <= ? AND kind != 'ledger'"
-    (acked,) = db.execute(query, (device, one.epoch, one.acked)).fetchone()
+    (acked,) = db.execute(_ACKED, (device, one.epoch, one.acked)).fetchone()
     return int(acked)
 
 
 def _ledgers(db: sqlite3.Connection, device: str) -> dict[str | None, Ledger]:
     """Each pipeline's ledger, over all epochs."""
     found: dict[str | None, Ledger] = {}
-    for name, text in db.execute("SELECT pipeline, counts FROM ledgers WHERE device = ?", (device,)):
+    for name, text in db.execute(
+        "SELECT pipeline, counts FROM ledgers WHERE device = ? AND stream = 'result'", (device,)
+    ):
         found[name] = found.get(name, Ledger()) + Ledger(**json.loads(text))
     return found
 

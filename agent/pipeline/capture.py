@@ -146,13 +146,15 @@ class Capture:
         height, width = (*frame.data.shape, 1, 1)[:2]
         info = FrameInfo(frame.seq, frame.captured_ns, height, width, frame.origin)
         self._beat(Phase.PREPROCESS)
+        began_ns = time.monotonic_ns()
         try:
             self._prepare(frame, self._buffers[index])
         except InputRejected as error:
             self._failed(index, info, error, "input")
         else:
             pixels = frame.data.copy() if self._keep_pixels else None
-            self._slot.publish(Item(index, info, pixels=pixels))
+            item = Item(index, info, pixels=pixels, began_ns=began_ns, ready_ns=time.monotonic_ns())
+            self._slot.publish(item)
 
     def _failed(self, index: int, info: FrameInfo, error: InputRejected, reason: str) -> None:
         if self._slot.live:

@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING, Any, Protocol
 import orjson
 
 from agent.errors import BackendFault, InputRejected
+from agent.pipeline.timings import Timings
 from agent.types import Phase
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from agent.errors import AgentError
+    from agent.histogram import Histogram
     from agent.ledger import Ledger
     from agent.pipeline.capture import Capture
     from agent.pipeline.slot import Item, Slot
@@ -23,6 +25,8 @@ if TYPE_CHECKING:
 _FLUSH_S = 0.02
 """Results of a fast pipeline ride together for so long; those of a slow one leave at once."""
 _IDLE_S = 1.0
+_TELL_S = 1.0
+"""How long each stage took is told at most so often."""
 _PACKET_BYTES = 40 << 10
 _RECORD_BYTES = 56 << 10
 
@@ -32,6 +36,9 @@ class Outlet(Protocol):
 
     def results(self, ledger: Ledger, records: Sequence[bytes]) -> None:
         """Send JSON records and the ledger as of the last of them."""
+
+    def timings(self, stages: Mapping[str, Histogram]) -> None:
+        """Send how long each stage took, of the frames since the last call."""
 
 
 class Drawing(Protocol):
@@ -78,6 +85,8 @@ class Runner:
         self._records: list[bytes] = []
         self._bytes = 0
         self._flushed = 0.0
+        self._timings = Timings()
+        self._told = time.monotonic()
         self._sent: Ledger | None = None
 
     def run(self) -> str:
@@ -101,7 +110,10 @@ class Runner:
             now = time.monotonic()
             if now - self._flushed >= (_FLUSH_S if self._records else _IDLE_S):
                 self._flush(now)
+            if now - self._told >= _TELL_S:
+                self._tell(now)
         self._flush(time.monotonic())
+        self._tell(time.monotonic())
         return future.result()
 
     def _process(self, item: Item) -> None:
@@ -120,13 +132,15 @@ class Runner:
         except InputRejected as error:
             self._fail(item, error, "input")
             return
-        infer_us = (time.monotonic_ns() - began) // 1000
+        inferred = time.monotonic_ns()
+        infer_us = (inferred - began) // 1000
         self._beat(Phase.DECODE)
         try:
             result = self._decoder.decode(outputs, item.info, inputs)
         except InputRejected as error:
             self._fail(item, error, "decode")
             return
+        self._timings.frame(item, began, inferred, time.monotonic_ns())
         if self._draw is not None and item.pixels is not None:
             self._draw(item.pixels, item, result)
         record = _record(item, result.kind, result.items, infer_us)
@@ -160,10 +174,18 @@ class Runner:
         if not self._records and ledger == self._sent:
             return
         self._beat(Phase.SEND)
+        began = time.monotonic_ns()
         self._outlet.results(ledger, self._records)
+        self._timings.sent(began, time.monotonic_ns())
         self._records = []
         self._bytes = 0
         self._sent = ledger
+
+    def _tell(self, now: float) -> None:
+        self._told = now
+        if stages := self._timings.take():
+            self._beat(Phase.SEND)
+            self._outlet.timings(stages)
 
 
 def _record(item: Item, kind: str, items: Sequence[Any], infer_us: int) -> bytes:

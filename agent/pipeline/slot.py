@@ -25,7 +25,10 @@ _WAITING_RECORDED = 2
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """A frame on its way: the index of its buffer, or the error that failed it and the ledger's reason."""
+    """A frame on its way: the index of its buffer, or the error that failed it and the ledger's reason.
+
+    ``began_ns`` and ``ready_ns`` are when its preprocessing began and ended, CLOCK_MONOTONIC in nanoseconds.
+    """
 
     index: int
     info: FrameInfo
@@ -33,6 +36,8 @@ class Item:
     reason: str = ""
     pixels: Array | None = None
     """The picture itself, only where somebody wants to draw on it."""
+    began_ns: int = 0
+    ready_ns: int = 0
 
 
 class Slot:

@@ -254,8 +254,9 @@ def _of_another_version(path: Path, version: int) -> FolderUnusable:
 
 @dataclass(frozen=True, slots=True)
 class EpochAccount:
-    """One epoch: its last committed sequence number, and how far the collector has it."""
+    """One epoch of a stream: its last committed sequence number, and how far the collector has it."""
 
+    stream: str
     epoch: str
     last: int
     acked: int
@@ -273,11 +274,12 @@ def epoch_accounts(folder: Path) -> list[EpochAccount]:
     accounts = []
     for row in rows:
         names = (SegmentName.parse(path.name) for path in (folder / "segments").iterdir())
-        firsts = [name.first for name in names if name is not None and name.epoch == row.epoch]
+        mine = (row.stream, row.epoch)
+        firsts = [name.first for name in names if name is not None and (name.stream, name.epoch) == mine]
         last = max(row.acked, row.last or 0)
         if firsts:
             newest = folder / "segments" / str(SegmentName(row.stream, row.epoch, max(firsts)))
             with closing(Segment.create(newest)) as segment:
                 last = max(last, segment.last())
-        accounts.append(EpochAccount(row.epoch, last, row.acked))
+        accounts.append(EpochAccount(row.stream, row.epoch, last, row.acked))
     return accounts

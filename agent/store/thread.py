@@ -113,6 +113,13 @@ class Store:
         return self._inbox.accepted - done
 
     @property
+    def urgent(self) -> int:
+        """The same without metrics, which wait longer for a commit: those that a stop should wait for."""
+        status = self._opened().status
+        metric = status.streams["metric"]
+        return self.pending - (0 if status.memory else metric.accepted - metric.committed)
+
+    @property
     def queued(self) -> int:
         """Records that the thread has not even taken in; more than a turn's worth when it hangs."""
         return self._inbox.queued

@@ -50,6 +50,7 @@ class Run:
     closed: bool = False
     escalate_at: float | None = None
     signals: list[signal.Signals] = field(default_factory=list)
+    timings: list[messages.Timings] = field(default_factory=list)
 
 
 class Lane:
@@ -133,10 +134,8 @@ class Lane:
             return records
         for _ in range(packets):
             packet = run.process.channel.receive()
-            if packet is None:
-                break
-            if packet == b"":
-                run.closed = True
+            if not packet:
+                run.closed = packet is not None
                 break
             try:
                 message = messages.parse(packet)
@@ -167,6 +166,8 @@ class Lane:
             case messages.Lost(problem=problem):
                 run.away = problem
                 emit(Event.SOURCE_LOST, self.name, problem=problem)
+            case messages.Timings():
+                run.timings.append(message)  # whoever calls receive takes them
             case messages.Results(ledger=counts) | messages.Ended(ledger=counts):
                 self._account(run, counts.ledger())
                 if isinstance(message, messages.Ended):

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 
     from pydantic import BaseModel
 
+    from agent.histogram import Histogram
     from agent.ledger import Ledger
 
 _PR_SET_PDEATHSIG = 1
@@ -59,6 +60,14 @@ class SocketOutlet:
         counts = orjson.dumps(_counts(ledger))
         body = b",".join(records)
         self._channel.send(b'{"type":"results","ledger":' + counts + b',"records":[' + body + b"]}")
+
+    def timings(self, stages: Mapping[str, Histogram]) -> None:
+        """Send how long each stage took, of the frames since the last call."""
+        body = {
+            name: {"buckets": list(one.buckets.items()), "sum_us": one.sum_us, "max_us": one.max_us}
+            for name, one in stages.items()
+        }
+        self.say({"type": "timings", "stages": body})
 
     def opened(self, *, live: bool) -> None:
         """Say that the source is open."""

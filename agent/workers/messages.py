@@ -20,13 +20,14 @@ from pydantic import (
 
 from agent import errors
 from agent.errors import AgentError, MessageInvalid
+from agent.histogram import LONGEST_US, MOST_BUCKETS, Histogram
 from agent.ledger import Ledger
 
 Count = Annotated[int, Field(ge=0, lt=1 << 53)]
 
 
 def _not_reserved(kind: str) -> str:
-    if kind == "ledger":
+    if kind in {"ledger", "event", "metrics"}:
         raise ValueError("it is the supervisor's own")
     return kind
 
@@ -94,7 +95,7 @@ class Record(_Message):
     captured_ns: Stamp
     infer_us: Count = 0
     kind: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,62}$"), AfterValidator(_not_reserved)]
-    """The result's kind; "failed" says why there is none, and "ledger" is the supervisor's own."""
+    """The result's kind; "failed" says why there is none; "ledger", "event" and "metrics" are not its own."""
     items: list[dict[str, Any]]
     origin: Annotated[str, Field(max_length=4096)] = ""
 
@@ -156,6 +157,31 @@ class Results(_Message):
     records: list[Record] = Field(max_length=4096)
 
 
+Stage = Literal["capture_wait", "preprocess", "queue", "infer", "decode", "send", "total"]
+"""What a worker does to a frame, in this order, and all of it."""
+_Few = Annotated[int, Field(ge=0, lt=1 << 32)]
+_Bucket = Annotated[int, Field(ge=0, lt=MOST_BUCKETS)]
+
+
+class Timing(_Message):
+    """A histogram, on the wire."""
+
+    buckets: list[tuple[_Bucket, _Few]] = Field(max_length=MOST_BUCKETS)
+    sum_us: Count
+    max_us: Annotated[int, Field(ge=0, le=LONGEST_US)]
+
+    def histogram(self) -> Histogram:
+        """The same, to count with."""
+        return Histogram({bucket: count for bucket, count in self.buckets if count}, self.sum_us, self.max_us)
+
+
+class Timings(_Message):
+    """How long the stages took, of the frames since the last such message; about once a second."""
+
+    type: Literal["timings"] = "timings"
+    stages: dict[Stage, Timing]
+
+
 class Ended(_Message):
     """The source is over or a stop was asked for; every frame is settled."""
 
@@ -185,11 +211,12 @@ def error_of(fault: Fault) -> AgentError:
     return kind(fault.op, fault.subject, fault.problem, fault.hint)
 
 
-FromWorker = Annotated[Ready | Opened | Lost | Results | Ended | Fault, Field(discriminator="type")]
-_from_worker: TypeAdapter[Ready | Opened | Lost | Results | Ended | Fault] = TypeAdapter(FromWorker)
+_Packet = Ready | Opened | Lost | Results | Timings | Ended | Fault
+FromWorker = Annotated[_Packet, Field(discriminator="type")]
+_from_worker: TypeAdapter[_Packet] = TypeAdapter(FromWorker)
 
 
-def parse(packet: bytes) -> Ready | Opened | Lost | Results | Ended | Fault:
+def parse(packet: bytes) -> _Packet:
     """Read a worker's packet.
 
     Raises:

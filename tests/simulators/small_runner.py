@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from agent.errors import BackendFault, InputRejected
+from agent.histogram import Histogram
 from agent.pipeline.capture import Capture
 from agent.pipeline.runner import Runner
 from agent.pipeline.slot import BUFFERS, Slot
@@ -17,7 +18,7 @@ from agent.types import Phase, Result, TensorSpec
 from tests.simulators.scripted_source import ScriptedSource
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from agent.ledger import Ledger
     from agent.pipeline.slot import Item
@@ -94,6 +95,7 @@ class Bench:
         self.stop = threading.Event()
         self.packets: list[tuple[Ledger, list[dict[str, Any]]]] = []
         self.sizes: list[int] = []
+        self.stages: dict[str, Histogram] = {}
         self.times: list[float] = []
         self.beats: list[Phase] = []
         self.drawn: list[tuple[int, float]] = []
@@ -146,6 +148,11 @@ class Bench:
         self.packets.append((ledger, [json.loads(record) for record in records]))
         self.sizes.append(sum(map(len, records)))
         self.times.append(time.monotonic())
+
+    def timings(self, stages: Mapping[str, Histogram]) -> None:
+        assert self.beats[-1] is Phase.SEND
+        for name, one in stages.items():
+            self.stages.setdefault(name, Histogram()).merge(one)
 
     def draw(self, pixels: Array, item: Item, result: Result) -> None:
         self.drawn.append((item.info.seq, float(pixels[0])))

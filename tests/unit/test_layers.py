@@ -32,16 +32,20 @@ ROOMS = {
 PROGRAMS = {"cli", "fleet", "demo"}
 # What joins rooms, or serves the supervisor's loop.
 JOINTS = {
+    "alerts",
     "commands",
     "control",
     "delivery",
     "foreground",
     "mailbox",
     "metering",
+    "passage",
     "plan",
+    "readings",
     "recorder",
     "signals",
     "status",
+    "telemetry",
     "trust",
     "uplink",
 }

@@ -177,3 +177,25 @@ def test_each_step_is_shown_before_it_is_taken() -> None:
     shown = [phase for at, phase in enumerate(bench.beats) if at == 0 or bench.beats[at - 1] is not phase]
     at = shown.index(Phase.INVOKE)
     assert shown[at - 1 : at + 3] == [Phase.WAIT, Phase.INVOKE, Phase.DECODE, Phase.SEND]
+
+
+def test_each_inferred_frame_is_timed_in_every_stage_and_no_other_is() -> None:
+    bench = Bench([1, BAD, 2, UNDECODABLE, 3], seconds=0.01)
+    bench.run()
+    send = bench.stages.pop("send")
+    assert {name: one.count for name, one in bench.stages.items()} == dict.fromkeys(
+        ("capture_wait", "preprocess", "queue", "infer", "decode", "total"), 3
+    )
+    assert send.count == len(bench.packets)
+    assert bench.stages["infer"].percentile(0.0) >= 0.0098
+    assert bench.stages["total"].percentile(0.0) >= bench.stages["infer"].percentile(0.0)
+
+
+def test_timings_are_told_while_frames_come(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("agent.pipeline.runner._TELL_S", 0.02)
+    told: list[int] = []
+    bench = Bench(range(20), seconds=0.005)
+    monkeypatch.setattr(bench, "timings", lambda stages: told.append(stages["infer"].count))
+    bench.run()
+    assert len(told) > 2
+    assert sum(told) == 20

@@ -38,6 +38,10 @@ GOOD: list[dict[str, Any]] = [
         "problem": "c",
         "loc": ["source", 0],
     },
+    {
+        "type": "timings",
+        "stages": {"infer": {"buckets": [[7, 2], [31, 1]], "sum_us": 45, "max_us": 31}},
+    },
 ]
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
@@ -143,6 +147,11 @@ def test_a_record_keeps_its_bounds(key: str, value: Any) -> None:
         (GOOD[5], "loc", ["x"] * 33),
         (GOOD[5], "loc", [HUGE]),
         (GOOD[5], "type", "other"),
+        (GOOD[6], "stages", {"other": {"buckets": [], "sum_us": 0, "max_us": 0}}),
+        (GOOD[6], "stages", {"infer": {"buckets": [[831, 1]], "sum_us": 0, "max_us": 0}}),
+        (GOOD[6], "stages", {"infer": {"buckets": [[1, 1 << 32]], "sum_us": 0, "max_us": 0}}),
+        (GOOD[6], "stages", {"infer": {"buckets": [], "sum_us": HUGE, "max_us": 0}}),
+        (GOOD[6], "stages", {"infer": {"buckets": [], "sum_us": 0, "max_us": 1_000_000_001}}),
     ],
 )
 def test_a_message_keeps_its_bounds(message: dict[str, Any], key: str, value: Any) -> None:

@@ -1,0 +1,125 @@
+"""The wall clock steps by years under a running agent; only its own opinion of the time may change."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import time
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from agent.blocks import unpack
+from agent.clock import SystemClock
+from agent.demo.broker import Broker
+from agent.store.segment import Segment
+from tests.simulators.running_agent import CAMERA, RunningAgent
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+SOURCE = Path(__file__).resolve().parents[1] / "simulators" / "wall_clock.c"
+TEN_YEARS_S = 10 * 365 * 86_400
+TABLES = """
+[mqtt]
+host = "127.0.0.1"
+port = {port}
+keepalive_s = 5
+[trust]
+unsigned = true
+[metrics]
+interval_s = 0.5
+"""
+
+
+@pytest.fixture(scope="module")
+def shim(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    if not shutil.which("cc"):
+        pytest.skip("install a C compiler (Debian: apt-get install gcc libc6-dev)")
+    path = tmp_path_factory.mktemp("shim") / "wall_clock.so"
+    flags = ["-shared", "-fPIC", "-O2", "-Wall", "-Werror"]
+    subprocess.run(["cc", *flags, "-o", str(path), str(SOURCE), "-ldl"], check=True)
+    return path
+
+
+class SteppedAgent(RunningAgent):
+    """An agent whose wall clock the test moves."""
+
+    def __init__(self, folder: Path, shim: Path, more: str) -> None:
+        super().__init__(folder, CAMERA, more)
+        self._offset = folder / "offset"
+        self.step(0)
+        self.environment: Mapping[str, str] = {
+            **os.environ,
+            "LD_PRELOAD": str(shim),
+            "WALL_CLOCK": str(self._offset),
+        }
+
+    def step(self, seconds: int) -> None:
+        """Set the clock so far from the right time."""
+        draft = self._offset.with_suffix(".new")
+        draft.write_text(str(seconds))
+        draft.rename(self._offset)
+
+
+@contextmanager
+def started(folder: Path) -> Iterator[Broker]:
+    broker = Broker(folder)
+    broker.start()
+    try:
+        yield broker
+    finally:
+        broker.stop()
+
+
+def blocks(data: Path, stream: str) -> list[tuple[Mapping[str, Any], list[dict[str, Any]]]]:
+    """Give the clock's mark and the records of each block of a stream, in the order of their numbers."""
+    found = []
+    for path in (data / "segments").glob(f"{stream}-*.db"):
+        with closing(Segment.create(path)) as segment:
+            for block in segment.read(1, 1 << 30):
+                content = unpack(block)
+                found.append((block.first, content.clock, content.records))
+    return [(clock, records) for _, clock, records in sorted(found, key=lambda one: one[0])]
+
+
+def test_steps_of_ten_years_and_1970_restart_nothing_and_keep_the_order(tmp_path: Path, shim: Path) -> None:
+    steps = [0, TEN_YEARS_S, -TEN_YEARS_S, -int(time.time()) + 60, 0]
+    with (
+        started(tmp_path / "broker") as broker,
+        SteppedAgent(tmp_path, shim, TABLES.format(port=broker.port)) as agent,
+    ):
+        agent.until_inferred(10)
+        while agent.status()["link"]["state"] != "online":
+            time.sleep(0.05)
+        worker = agent.worker
+        for seconds in steps:
+            agent.step(seconds)
+            agent.until_inferred(40)
+        status = agent.status()
+        assert agent.end() == 0
+    [pipeline] = status["pipelines"]
+    assert (pipeline["restarts"], pipeline["pid"]) == (0, worker)
+    assert status["link"]["state"] == "online"
+    troubles = {"lane.died", "lane.hung", "link.lost", "store.failed", "ledger.unbalanced"}
+    assert not troubles & {*status["events"]}
+
+    kept = blocks(agent.data, "result")
+    records = [record for _, part in kept for record in part if record["kind"] != "ledger"]
+    captured = [record["captured_ns"] for record in records]
+    assert captured == sorted(captured)
+    assert [record["frame"] for record in records] == sorted(record["frame"] for record in records)
+    years = {1970 + record["wall_ns"] // 10**9 // (365 * 86_400 + 20_926) for record in records}
+    assert len(years) == 4
+    for clock, part in kept:
+        assert clock["boot"] == SystemClock().boot
+        before_us = any(record["wall_ns"] < 1_700_000_000 * 10**9 for record in part)
+        assert not before_us or clock["synced"] is False
+    metrics = [record for _, part in blocks(agent.data, "metric") for record in part]
+    moments = [record["captured_ns"] for record in metrics]
+    assert moments == sorted(moments)
+    span_s = (moments[-1] - moments[0]) / 1e9
+    assert len({*moments}) <= span_s / 0.5 + 2, "the interval is one of the monotonic clock"

@@ -1,0 +1,31 @@
+"""Who may ask what time it is: a clock that steps by years must not drive a timer, an order or an expiry."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import agent
+
+PACKAGE = Path(agent.__file__).parent
+ASKS = re.compile(
+    r"\btime\.time(?:_ns)?\(|\bwall_ns\(\)|\bdatetime\.(?:now|utcnow|today)\(|\btime\.(?:localtime|gmtime)\(\)"
+)
+
+# Each dates what it writes or shows, or reads a time that a person gave; none waits for it.
+MAY_ASK = {
+    "clock.py": "the seam itself",
+    "store/builder.py": "dates records",
+    "cli/folders.py": "reads '2h' of a person",
+    "fleet/warehouse.py": "dates what a device was last seen",
+    "fleet/gaps_report.py": "reads '2h' of a person",
+}
+
+
+def test_the_wall_clock_is_asked_only_to_date_what_people_read() -> None:
+    asking = {
+        path.relative_to(PACKAGE).as_posix()
+        for path in PACKAGE.rglob("*.py")
+        if ASKS.search(path.read_text())
+    }
+    assert asking == {*MAY_ASK}

@@ -19,7 +19,7 @@ from agent.clock import SystemClock
 from agent.control import ControlServer
 from agent.errors import EXIT_CONFIG, EXIT_OK, AgentError, FolderUnusable
 from agent.events import Event, emit
-from agent.health import Notifier
+from agent.health import Notifier, earned, in_words
 from agent.metering import Meter
 from agent.recorder import Recorder
 from agent.signals import StopAsked, signals_to
@@ -164,8 +164,9 @@ class Supervisor:
         self._control.tick(now)
         self._advance(now)
         self._look_after_threads(now)
-        earned = self._store.healthy(now) and (not self._uplink or self._uplink.alive(now))
-        self._notifier.alive(now, earned=earned)
+        self._notifier.alive(now, earned=earned(self._store, self._uplink, now))
+        states = [seat.lane.state for seat in self._seats]
+        self._notifier.tell(now, lambda: in_words(states, self._store, self._uplink, self._store_problem))
 
     def _look_after_threads(self, now: float) -> None:
         """End rather than go on without a thread, or on a folder that is gone: a new start may do better."""
@@ -189,7 +190,7 @@ class Supervisor:
             return
         self._stage = Stage.STOPPING_LANES
         emit(Event.AGENT_STOPPING, self._plan.device, why=why)
-        self._notifier.stopping()
+        self._notifier.stopping(self._plan.settings.shutdown_drain_s)
         for seat in self._seats:
             seat.lane.stop(now)
 

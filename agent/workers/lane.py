@@ -161,6 +161,8 @@ class Lane:
                 if self.state is State.STARTING:
                     self._machine.fire(Happening.READY)
                 emit(Event.LANE_READY, self.name, model=message.model, delegate=message.delegate)
+                if not (message.confined.landlock and message.confined.seccomp):
+                    emit(Event.LANE_EXPOSED, self.name, **message.confined.model_dump())
             case messages.Opened(live=live):
                 run.live, run.away = live, ""
                 emit(Event.SOURCE_OPENED, self.name)

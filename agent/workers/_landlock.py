@@ -44,7 +44,7 @@ class Grant:
 
 def abi() -> int:
     """Give the kernel's Landlock version; 0 where it has none, or keeps it switched off."""
-    return max(0, _libc().syscall(_CREATE_RULESET, None, 0, _VERSION))
+    return max(0, int(_libc().syscall(_CREATE_RULESET, None, 0, _VERSION)))
 
 
 def restrict(grants: Iterable[Grant], *, network: bool) -> int:

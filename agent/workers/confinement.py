@@ -10,6 +10,7 @@ from __future__ import annotations
 import ctypes
 import os
 import site
+import struct
 import sys
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -27,6 +28,9 @@ if TYPE_CHECKING:
     from agent.types import Needs
     from agent.workers.messages import LaneSpec
 
+_CAPABILITY_VERSION_3 = 0x20080522
+_CAP_READ = 1 << 1 | 1 << 2
+"""CAP_DAC_OVERRIDE and CAP_DAC_READ_SEARCH."""
 _PR_SET_DUMPABLE, _PR_SET_NO_NEW_PRIVS = 4, 38
 _LIBRARIES = ("/usr", "/lib", "/lib32", "/lib64", "/etc/ld.so.cache", "/etc/localtime", "/etc/timezone")
 # Whole, as a file in /proc gets another inode when memory runs short, and then its rule is gone.
@@ -91,6 +95,7 @@ def confine(spec: LaneSpec, needs: Iterable[Needs]) -> Confinement:
     grants = list(_grants(spec, [path for one in wanted for path in one.read], devices, network=network))
     granted = frozenset(it for path in devices if (it := _identity(path)) is not None)
     close_memory()
+    _drop_capabilities()
     _prctl(_PR_SET_NO_NEW_PRIVS, 1)
     landlock = _landlock.restrict(grants, network=network)
     return Confinement(landlock, _seccomp.install(network=network), devices, granted)
@@ -149,9 +154,26 @@ def _identity(path: str) -> tuple[int, int] | None:
     return found.st_dev, found.st_ino
 
 
+def _drop_capabilities() -> None:
+    """Where root runs the agent: keep what root may read, and no other power (capabilities(7))."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    header = struct.pack("=Ii", _CAPABILITY_VERSION_3, 0)
+    held = ctypes.create_string_buffer(24)
+    if libc.capget(header, held) != 0:
+        raise _refused("capget")
+    effective, permitted, *_ = struct.unpack("=6I", held.raw)
+    left = struct.pack("=6I", effective & _CAP_READ, permitted & _CAP_READ, 0, 0, 0, 0)
+    if libc.capset(header, left) != 0:
+        raise _refused("capset")
+
+
+def _refused(call: str) -> OSError:
+    code = ctypes.get_errno()
+    return OSError(code, os.strerror(code), call)
+
+
 def _prctl(option: int, value: int) -> None:
     libc = ctypes.CDLL(None, use_errno=True)
     nothing = ctypes.c_ulong(0)
     if libc.prctl(option, ctypes.c_ulong(value), nothing, nothing, nothing) != 0:
-        code = ctypes.get_errno()
-        raise OSError(code, os.strerror(code), "prctl")
+        raise _refused("prctl")

@@ -60,8 +60,8 @@ def burgle(folder: Path, *, confine: str = "full") -> tuple[dict[str, str], dict
     }
     table = "".join(f'"{what}" = "{path}", ' for what, path in loot.items()).removesuffix(", ")
     agent = RunningAgent(folder)
-    programs = "true" if confine == "full" else "false"
-    source = f'kind = "burglar", loot = {{ {table} }}, control = "{agent.control}", programs = {programs}'
+    rude = "true" if confine == "full" else "false"
+    source = f'kind = "burglar", loot = {{ {table} }}, control = "{agent.control}", rude = {rude}'
     text = agent.config.read_text()
     lines = [line for line in text.splitlines() if not line.startswith("source")]
     agent.config.write_text("\n".join([*lines, f'confine = "{confine}"', f"source = {{ {source} }}", ""]))

@@ -24,8 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 
-_PTRACE_SEIZE = 0x4206
-"""Attaches without stopping: where it works, the agent goes on."""
+_PTRACE_ATTACH = 16
 
 
 class Options(BaseModel):
@@ -36,8 +35,8 @@ class Options(BaseModel):
     loot: dict[str, str]
     """Files and folders by what they are."""
     control: str
-    programs: bool = True
-    """Whether to try to become another program: where that works, nobody is left to tell."""
+    rude: bool = True
+    """Whether to try what would leave nobody to tell where it works."""
 
 
 def build(options: Options, *, start: int) -> NoReturn:
@@ -62,7 +61,6 @@ def _tries(options: Options) -> dict[str, Callable[[], object]]:
         "read the supervisor's memory": _reader(f"/proc/{boss}/mem"),
         "read the supervisor's environment": _reader(f"/proc/{boss}/environ"),
         "list the supervisor's descriptors": lambda: _names(f"/proc/{boss}/fd"),
-        "trace the supervisor": lambda: _libc("ptrace", _PTRACE_SEIZE, boss, 0, 0),
         "copy the supervisor's memory": lambda: _libc("process_vm_readv", boss, 0, 0, 0, 0, 0),
         "signal the supervisor": lambda: os.kill(boss, 0),
         "signal the supervisor by its pidfd": lambda: signal.pidfd_send_signal(os.pidfd_open(boss), 0),
@@ -79,7 +77,8 @@ def _tries(options: Options) -> dict[str, Callable[[], object]]:
         "have a child": _fork,
         "start a program": lambda: subprocess.run(["/bin/true"], check=True),
     }
-    if options.programs:
+    if options.rude:
+        tries["trace the supervisor"] = lambda: _libc("ptrace", _PTRACE_ATTACH, boss, 0, 0)
         tries["become a shell"] = lambda: os.execv("/bin/sh", ["sh", "-c", "exit 3"])  # noqa: S606 - an attempt
     return tries
 

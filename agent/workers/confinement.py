@@ -12,13 +12,13 @@ import os
 import site
 import struct
 import sys
-from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from agent import resources
+from agent.errors import FolderUnusable
 from agent.workers import _landlock, _seccomp
 from agent.workers._landlock import DEVICE, READ, READ_DIR, WRITE, Grant
 
@@ -86,6 +86,7 @@ def confine(spec: LaneSpec, needs: Iterable[Needs]) -> Confinement:
 
     Raises:
         OSError: the kernel can do it, and refuses.
+        FolderUnusable: the folder for pictures cannot be made.
     """
     if not spec.confine:
         return Confinement()
@@ -112,9 +113,17 @@ def _grants(spec: LaneSpec, read: list[str], devices: Iterable[str], *, network:
     for path in (*_PLAIN_DEVICES, *devices):
         yield Grant(path, DEVICE)
     if spec.draw:
-        with suppress(OSError):  # the draughtsman says what is wrong with it
-            Path(spec.draw).mkdir(parents=True, exist_ok=True)
-        yield Grant(spec.draw, WRITE)
+        yield Grant(_folder(spec.draw), WRITE)
+
+
+def _folder(path: str) -> str:
+    try:
+        Path(path).mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise FolderUnusable(
+            "draw into", path, error.strerror or str(error), "Give a folder that can be written"
+        ) from error
+    return path
 
 
 def _python() -> Iterator[str]:
@@ -162,6 +171,8 @@ def _drop_capabilities() -> None:
     if libc.capget(header, held) != 0:
         raise _refused("capget")
     effective, permitted, *_ = struct.unpack("=6I", held.raw)
+    if not (effective | permitted) & ~_CAP_READ:  # as in the service, whose filter would refuse the call
+        return
     left = struct.pack("=6I", effective & _CAP_READ, permitted & _CAP_READ, 0, 0, 0, 0)
     if libc.capset(header, left) != 0:
         raise _refused("capset")

@@ -85,7 +85,8 @@ class Cameras:
         # Called as: python -I -m agent.workers.main ... The driver must reach the folder in any worker.
         prelude = (
             "import runpy, sys; from agent.workers import _landlock, confinement; "
-            f"confinement._PLAIN_DEVICES += ({str(self.root.parent)!r},); confinement.DEVICE = _landlock.WRITE; "
+            f"confinement._PLAIN_DEVICES += ({str(self.root.parent)!r},); "
+            "confinement.DEVICE = _landlock.WRITE; "
             "sys.argv[0] = 'worker'; runpy.run_module('agent.workers.main', run_name='__main__')"
         )
         python.write_text(

@@ -53,6 +53,10 @@ $(PYTHONS:%=test-python-%): test-python-%:
 	  echo 'make: Python $* is left out: none that runs was found, on the PATH or of pyenv' >&2; \
 	fi
 
+.PHONY: test-system
+test-system: $(VENV)/.installed-dev ## Boot the service under a real systemd; needs root, systemd-container, mmdebstrap
+	@$(PY) -m pytest -m system $(or $(ARGS),tests/system)
+
 .PHONY: check
 check: lint test ## Check format, lint and types, and run all tests
 

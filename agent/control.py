@@ -8,6 +8,7 @@ import selectors
 import socket
 import stat
 import struct
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -18,7 +19,6 @@ from agent.events import Event, emit
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
-    from pathlib import Path
 
     from agent.clock import Clock
 
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 _REQUEST_BYTES = 4096
 _CLIENTS = 8
 _PATIENCE_S = 5.0
+_MOST_ANCESTORS = 256
 _RETRY_S = 5.0
 
 
@@ -96,11 +97,21 @@ class ControlServer:
         client.setblocking(False)  # noqa: FBT003 - the socket module's own signature
         credentials = client.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i"))
         pid, uid, _ = struct.unpack("3i", credentials)
-        if len(self._clients) >= _CLIENTS or pid in self._workers() or uid not in {0, os.getuid()}:
+        if len(self._clients) >= _CLIENTS or not self._welcome(pid, uid):
             client.close()
             return
         self._clients[client] = (self._clock.monotonic(), bytearray())
         self._selector.register(client, selectors.EVENT_READ, lambda: self._read(client))
+
+    def _welcome(self, pid: int, uid: int) -> bool:
+        """Whether a peer may ask: root and our own user, but no worker, nor what a worker has started."""
+        if uid not in {0, os.getuid()}:
+            return False
+        workers = self._workers()
+        if pid in workers:
+            return False
+        # Root may be hidden from us in /proc, and is no worker's child where we are not root ourselves.
+        return not (workers and uid == os.getuid()) or _outside(pid, workers)
 
     def _read(self, client: socket.socket) -> None:
         _, buffer = self._clients[client]
@@ -151,6 +162,20 @@ class ControlServer:
                 self._path.unlink()
         except OSError as error:
             emit(Event.CONTROL_LEFT, str(self._path), problem=error.strerror)
+
+
+def _outside(pid: int, workers: Collection[int]) -> bool:
+    """Whether none of a process's ancestors is a worker; one that cannot be looked at is not believed."""
+    for _ in range(_MOST_ANCESTORS):
+        if pid in workers:
+            return False
+        if pid <= 1:
+            return True
+        try:
+            pid = int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+        except (OSError, ValueError, IndexError):
+            return False
+    return False
 
 
 def _clear(path: Path) -> None:

@@ -4,8 +4,35 @@ from __future__ import annotations
 
 import os
 import socket
+from typing import TYPE_CHECKING
 
 from agent.events import Event, emit
+from agent.workers.policy import State
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from agent.store.thread import Store
+    from agent.uplink import Uplink
+
+_TELL_S = 5.0
+_ENDING_S = 25.0
+"""What an end may take besides the drain: a worker that hangs, the last commit, the broker's farewell."""
+
+
+def earned(store: Store, uplink: Uplink | None, now: float) -> bool:
+    """Whether the watchdog may be fed, once a loop's turn has come so far: both threads do their work."""
+    return store.healthy(now) and (uplink is None or uplink.alive(now))
+
+
+def in_words(states: Sequence[State], store: Store, uplink: Uplink | None, problem: str) -> str:
+    """Say in one line how the agent is doing, for ``systemctl status``."""
+    running = sum(state is State.RUNNING for state in states)
+    link = str(uplink.status()["state"]) if uplink else "none"
+    line = (
+        f"{running} of {len(states)} pipelines running, {store.status().backlog} records waiting, link {link}"
+    )
+    return f"{line}; store: {problem}" if problem else line
 
 
 class Notifier:
@@ -17,14 +44,26 @@ class Notifier:
         mine = os.environ.get("WATCHDOG_PID", str(os.getpid())) == str(os.getpid())
         self._watchdog_s = watchdog_us / 2e6 if mine else 0.0
         self._next = 0.0
+        self._told = ""
+        self._tell_at = 0.0
 
     def ready(self, status: str) -> None:
         """Say that start-up is over."""
+        self._told = status
         self._send(f"READY=1\nSTATUS={status}")
 
-    def stopping(self) -> None:
-        """Say that we are about to end."""
-        self._send("STOPPING=1")
+    def stopping(self, drain_s: float) -> None:
+        """Say that we are about to end, and how long that may take: the drain, and what belongs to it."""
+        self._send(f"STOPPING=1\nEXTEND_TIMEOUT_USEC={round((drain_s + _ENDING_S) * 1e6)}")
+
+    def tell(self, now: float, status: Callable[[], str]) -> None:
+        """Say how we are doing, every five seconds at most, and only what is new."""
+        if not self._address or now < self._tell_at:
+            return
+        self._tell_at = now + _TELL_S
+        if (line := status()) != self._told:
+            self._told = line
+            self._send(f"STATUS={line}")
 
     def alive(self, now: float, *, earned: bool) -> None:
         """Feed the watchdog when half its time is over, and only when it is earned."""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from agent.workers.messages import LaneSpec
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from agent.config import Settings
@@ -54,7 +55,13 @@ class Plan:
 
 
 def lane_spec(
-    pipeline: Pipeline, profile: Profile, folder: Path, *, once: bool = False, limit: int = 0
+    pipeline: Pipeline,
+    profile: Profile,
+    folder: Path,
+    *,
+    hidden: Sequence[Path] = (),
+    once: bool = False,
+    limit: int = 0,
 ) -> LaneSpec:
     """Describe a pipeline to the worker that will run it.
 
@@ -62,6 +69,7 @@ def lane_spec(
         pipeline: the configured pipeline.
         profile: gives the number of threads where the pipeline does not.
         folder: where the configuration file stands: relative model paths start there.
+        hidden: what its worker may not read, even where it stands among what it may.
         once: fail when the source isn't there.
         limit: stop after so many frames; 0 for no limit.
     """
@@ -78,4 +86,15 @@ def lane_spec(
         source_options=pipeline.source.options,
         once=once,
         limit=limit,
+        hidden=tuple(map(str, hidden)),
+        confine=pipeline.confine == "full",
+        devices=profile.devices,
     )
+
+
+def secrets(settings: Settings, folder: Path) -> list[Path]:
+    """List the files that hold keys: no worker may read them."""
+    names = [settings.trust.device_key, settings.trust.collector_key]
+    if settings.mqtt:
+        names.append(settings.mqtt.key_file)
+    return [folder / name for name in names if name]

@@ -36,6 +36,8 @@ class Profile(BaseModel):
     threads: int = Field(default=1, ge=1, le=16)
     """Threads of the runtime where a pipeline does not say."""
     deadlines: Deadlines = Deadlines()
+    devices: tuple[str, ...] = ()
+    """Device nodes of accelerators, such as `/dev/apex_0`, or a folder of them: workers may open them."""
 
 
 def parse(text: str, filename: str) -> Profile:

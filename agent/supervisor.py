@@ -10,7 +10,6 @@ from __future__ import annotations
 import math
 import selectors
 import signal
-from dataclasses import dataclass, field
 from enum import Enum, auto
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -19,15 +18,15 @@ from agent.clock import SystemClock
 from agent.control import ControlServer
 from agent.errors import EXIT_CONFIG, EXIT_OK, AgentError, FolderUnusable
 from agent.events import Event, emit
-from agent.health import Notifier
-from agent.metering import Meter
+from agent.health import Notifier, earned, in_words
 from agent.recorder import Recorder
+from agent.seat import Seat
 from agent.signals import StopAsked, signals_to
 from agent.status import report
 from agent.store.reports import Buffered, Committed
 from agent.telemetry import Telemetry
 from agent.uplink import Uplink
-from agent.workers.lane import Lane, Run
+from agent.workers.lane import Lane
 from agent.workers.policy import State
 
 if TYPE_CHECKING:
@@ -38,6 +37,7 @@ if TYPE_CHECKING:
     from agent.plan import Plan
     from agent.store.thread import Store
     from agent.workers.messages import Fault, Record
+    from agent.workers.run import Run
 
 _PENDING_HIGH, _PENDING_LOW = 4096, 1024
 """Uncommitted records at which workers are no longer read, and at which they are again."""
@@ -54,15 +54,6 @@ class Stage(Enum):
     STOPPING_LANES = auto()
     DELIVERING = auto()
     DONE = auto()
-
-
-@dataclass(slots=True)
-class Seat:
-    """A lane and what the supervisor keeps beside it."""
-
-    lane: Lane
-    meter: Meter = field(default_factory=Meter)
-    watched: set[int] = field(default_factory=set)
 
 
 class Supervisor:
@@ -166,8 +157,11 @@ class Supervisor:
         self._control.tick(now)
         self._advance(now)
         self._look_after_threads(now)
-        earned = self._store.healthy(now) and (not self._uplink or self._uplink.alive(now))
-        self._notifier.alive(now, earned=earned)
+        self._notifier.alive(now, earned=earned(self._store, self._uplink, now))
+        states = [seat.lane.state for seat in self._seats]
+        self._notifier.tell(
+            now, lambda: in_words(states, self._store, self._uplink, self._telemetry.store_problem)
+        )
 
     def _look_after_threads(self, now: float) -> None:
         """End rather than go on without a thread, or on a folder that is gone: a new start may do better."""
@@ -191,7 +185,7 @@ class Supervisor:
             return
         self._stage = Stage.STOPPING_LANES
         emit(Event.AGENT_STOPPING, self._plan.device, why=why)
-        self._notifier.stopping()
+        self._notifier.stopping(self._plan.settings.shutdown_drain_s)
         for seat in self._seats:
             seat.lane.stop(now)
 
@@ -220,11 +214,7 @@ class Supervisor:
             wanted[run.process.pidfd] = lambda: self._reap(seat)
             if not run.closed and not (self._paused and self._patient(run)):
                 wanted[run.process.channel.fileno()] = lambda: self._receive(seat)
-        for fd in seat.watched - wanted.keys():
-            self._selector.unregister(fd)
-        for fd in wanted.keys() - seat.watched:
-            self._selector.register(fd, selectors.EVENT_READ, wanted[fd])
-        seat.watched = set(wanted)
+        seat.watch(self._selector, wanted)
 
     def _receive(self, seat: Seat) -> None:
         self._keep(seat, seat.lane.receive())
@@ -244,9 +234,7 @@ class Supervisor:
             self._paused = False
 
     def _reap(self, seat: Seat) -> None:
-        for fd in seat.watched:
-            self._selector.unregister(fd)
-        seat.watched = set()
+        seat.watch(self._selector, {})
         run = seat.lane.run
         for _ in range(_LAST_READS):  # a dead worker's packets can still be read
             if run is None or run.closed:
@@ -292,8 +280,7 @@ class Supervisor:
         if self._uplink:
             self._uplink.close()
         for seat in self._seats:
-            for fd in seat.watched:
-                self._selector.unregister(fd)
+            seat.watch(self._selector, {})
             if seat.lane.run:  # stuck in the kernel, or an error ended this loop
                 seat.lane.run.process.signal(signal.SIGKILL)
                 seat.lane.run.process.close()

@@ -65,6 +65,8 @@ class Pipeline(_Table):
     """What runs the model: `kind` and that backend's options."""
     priority: Literal["normal", "high"] = "normal"
     """`high` makes its results alerts: stored at once, sent first, the last to go when the disk fills up."""
+    confine: Literal["full", "off"] = "full"
+    """`off` lets the worker reach whatever the agent's user may: for a vendor's library that needs more."""
 
 
 class Device(_Table):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from agent.alerts import Alert
 from agent.events import counters
@@ -16,22 +16,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from agent.clock import Clock
-    from agent.metering import Meter
+    from agent.seat import Seat
     from agent.store.thread import Store
     from agent.uplink import Uplink
-    from agent.workers.lane import Lane
-
-
-class Seat(Protocol):
-    """A lane and its meter."""
-
-    @property
-    def lane(self) -> Lane:
-        """The worker, as it is seen."""
-
-    @property
-    def meter(self) -> Meter:
-        """What was measured of it."""
 
 
 class Telemetry:

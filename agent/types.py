@@ -36,6 +36,21 @@ class Phase(IntEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Needs:
+    """What a source or backend must reach, beyond what every worker may; all else is closed to it.
+
+    Attributes:
+        read: files, and folders with all that is below them.
+        devices: device nodes that are read, written and controlled; one that is not there yet counts, too.
+        network: whether it connects to anything.
+    """
+
+    read: tuple[str, ...] = ()
+    devices: tuple[str, ...] = ()
+    network: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Frame:
     """One unit of input from a camera or a sensor; a window of samples is a frame, too.
 

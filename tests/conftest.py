@@ -16,6 +16,7 @@ from agent.errors import ExtraMissing
 from tests import leaks, preloaded, runtimes
 from tests.simulators import tiny_models
 from tests.simulators.cameras import ROOT, Cameras, compile_shim
+from tests.system import container
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 REQUIRE = "EDGE_AGENT_TESTS_REQUIRE"
 """Needs that must be met: a test that would skip for one of them fails. Comma-separated."""
-NEEDS = ("mosquitto", "shared", "cameras")
+NEEDS = ("mosquitto", "shared", "cameras", "system")
 
 # A loaded machine is no failure; pytest-timeout bounds a test as a whole.
 settings.register_profile("house", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -72,6 +73,8 @@ def _missing(need: str) -> str:
     """Say what to do so that ``need`` is met; "" when it is."""
     if need == "mosquitto":
         return "" if shutil.which("mosquitto") else "install mosquitto (Debian: apt-get install mosquitto)"
+    if need == "system":
+        return container.missing()
     if need == "cameras":
         return preloaded.missing()
     found = (SHARED / "models").is_dir()

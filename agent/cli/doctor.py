@@ -21,6 +21,7 @@ from agent.errors import EXIT_FAILED, EXIT_OK, AgentError, ConfigInvalid
 from agent.foreground import Foreground
 from agent.sources._devices import cameras
 from agent.tables import Deadlines
+from agent.workers import _landlock, _seccomp
 from agent.workers.messages import LaneSpec
 
 if TYPE_CHECKING:
@@ -79,6 +80,7 @@ def examine(plan: Plan | None = None) -> Iterator[dict[str, str]]:
         yield _keys(plan)
     yield _disk(plan.data if plan else default_data_folder())
     yield _pidfd()
+    yield _confinement()
     broker = shutil.which("mosquitto", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin")
     detail = broker or "no mosquitto on the PATH; the demo brings amqtt; the agent itself needs neither"
     yield _verdict("local broker", "ok" if broker else "warn", detail)
@@ -150,6 +152,18 @@ def _disk(folder: Path) -> dict[str, str]:
     free = shutil.disk_usage(existing).free
     verdict = "ok" if free > _LOW_DISK else "warn"
     return _verdict("disk", verdict, f"{free / 1e9:.1f} GB free for {folder}")
+
+
+def _confinement() -> dict[str, str]:
+    """Say what the kernel can hold workers to."""
+    landlock, seccomp = _landlock.abi(), _seccomp.available()
+    held = (
+        f"Landlock {f'ABI {landlock}' if landlock else 'missing'}, seccomp {'on' if seccomp else 'missing'}"
+    )
+    if landlock and seccomp:
+        return _verdict("confinement", "ok", f"{held}: workers are held to what they need")
+    hint = "workers can do more than they need; a kernel of 5.13 or later with Landlock mends it"
+    return _verdict("confinement", "warn", f"{held}: {hint}")
 
 
 def _pidfd() -> dict[str, str]:

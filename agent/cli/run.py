@@ -53,6 +53,7 @@ def main(arguments: argparse.Namespace) -> int:
     from agent.store.settings import StoreSettings
     from agent.store.thread import Store
     from agent.supervisor import Supervisor
+    from agent.workers.confinement import close_memory
 
     loaded = Loaded(arguments.config)
     plan = loaded.plan()
@@ -76,6 +77,7 @@ def main(arguments: argparse.Namespace) -> int:
         try:
             with events.heard_by(Alerts(mailbox.post)):
                 store.start()
+                close_memory()  # the store has opened its count of bytes by now: from here on that is root's
                 code = Supervisor(
                     plan,
                     store,

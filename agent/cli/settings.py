@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from agent import config, profiles, resources
 from agent.config_errors import problem
 from agent.errors import ConfigInvalid
-from agent.plan import Plan, lane_spec
+from agent.plan import Plan, lane_spec, secrets
 from agent.workers.messages import error_of
 
 if TYPE_CHECKING:
@@ -47,6 +47,7 @@ class Loaded:
         except ConfigInvalid as error:
             message = f"{error.problem}. {error.hint}"
             raise problem(self.text, str(self.path), error.loc, message) from error
+        hidden = (data, self.path.resolve(), *secrets(settings, folder))
         return Plan(
             settings=settings,
             folder=folder,
@@ -55,7 +56,7 @@ class Loaded:
             data=data,
             control=folder / (settings.control.path or default_control(data)),
             lanes=tuple(
-                lane_spec(pipeline, profile, folder, once=once, limit=limit)
+                lane_spec(pipeline, profile, folder, hidden=hidden, once=once, limit=limit)
                 for pipeline in settings.pipelines
             ),
         )

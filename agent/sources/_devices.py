@@ -52,7 +52,7 @@ class Camera:
 def cameras() -> list[Camera]:
     """List the cameras in the order of their numbers; one that cannot be asked is listed with its problem."""
     links = _links()
-    found = (_camera(path, tuple(links.get(path, ()))) for path in _nodes())
+    found = (_camera(path, tuple(links.get(path, ()))) for path in video_nodes())
     return [camera for camera in found if camera is not None]
 
 
@@ -87,7 +87,7 @@ def told(formats: tuple[Format, ...], most: int = 300) -> str:
     return text if len(text) <= most else f"{text[: most - 4].rpartition(',')[0]}, ..."
 
 
-def _nodes() -> list[str]:
+def video_nodes() -> list[str]:
     """Give the paths of the video nodes, by number."""
     try:
         numbers = sorted(int(m[1]) for entry in _DEV.iterdir() if (m := _NODE.fullmatch(entry.name)))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from glob import has_magic, iglob
+from itertools import takewhile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -44,6 +45,17 @@ def _expand(path: str) -> list[str]:
     if has_magic(path) and not Path(path).exists():
         return _pictures(iglob(path, recursive=True))  # noqa: PTH207 - pathlib has no absolute patterns
     return [path]
+
+
+def list_folders(paths: Sequence[str]) -> list[str]:
+    """Give what must be readable so that these paths can be: folders of patterns, and what is named."""
+    return [_root(path) if has_magic(path) and not Path(path).exists() else path for path in paths]
+
+
+def _root(pattern: str) -> str:
+    """Give the folder above the first part of a pattern that is one."""
+    plain = takewhile(lambda part: not has_magic(part), Path(pattern).parts)
+    return str(Path(*plain))
 
 
 def natural_key(path: str) -> tuple[list[str | int], str]:

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Literal
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from agent.errors import InputRejected, SourceLost
-from agent.types import Frame
+from agent.sources._devices import resolve, video_nodes
+from agent.types import Frame, Needs
 
 if TYPE_CHECKING:
     from agent.sources._stream import Stream
@@ -124,6 +125,11 @@ class CameraSource:
             problem = f"no frame for {silent:.1f} s"
             hint = "Unplug it and plug it in again, or raise silence_s for a camera that is slower"
             raise SourceLost("read camera", self._stream.path, problem, hint)
+
+
+def needs(options: Options) -> Needs:
+    """Say what it opens: its device, or without a name every video node, to find the only camera."""
+    return Needs(devices=(resolve(options.device),) if options.device else tuple(video_nodes()))
 
 
 def build(options: Options, *, start: int) -> CameraSource:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from agent.errors import SourceEnded
-from agent.types import Frame
+from agent.types import Frame, Needs
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -56,6 +57,18 @@ class ImagesSource:
 
     def close(self) -> None:
         """Release nothing: each file is closed when it has been read."""
+
+
+def needs(options: Options) -> Needs:
+    """Say what it reads: the folders and files, also those that links lead to.
+
+    Raises:
+        InputRejected: as ``build`` does.
+    """
+    from agent.sources._listing import list_files, list_folders
+
+    links = [path for path in list_files(options.paths) if Path(path).is_symlink()]
+    return Needs(read=(*list_folders(options.paths), *links))
 
 
 def build(options: Options, *, start: int) -> ImagesSource:

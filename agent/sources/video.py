@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from agent.errors import InputRejected, SourceEnded
 from agent.sources._pace import Pace
-from agent.types import Frame
+from agent.types import Frame, Needs
 
 if TYPE_CHECKING:
     import cv2
@@ -132,6 +132,11 @@ class VideoSource:
         if missing > max(2, self._stated // 50):
             return f"{self._options.path}: ends early, {self._grabbed} of {self._stated} frames"
         return f"{self._options.path}: {self._grabbed} frames"
+
+
+def needs(options: Options) -> Needs:
+    """Say what it reads: the file."""
+    return Needs(read=(options.path,))
 
 
 def build(options: Options, *, start: int) -> VideoSource:

@@ -11,7 +11,7 @@ import numpy as np
 
 from agent import plugins
 from agent.bundles.load import LoadedModel, load, read_labels
-from agent.errors import ConfigInvalid, InputRejected, ModelInvalid
+from agent.errors import ConfigInvalid, InputRejected, LaneCrashed, ModelInvalid, SourceLost
 from agent.pipeline.capture import Capture
 from agent.pipeline.preprocess import Preprocessor
 from agent.pipeline.runner import Runner
@@ -54,9 +54,12 @@ def assemble(
     outlet: Outlet,
     stop: threading.Event,
     validated: Validated,
+    stranger: Callable[[], str],
     beats: tuple[Callable[[Phase], None], Callable[[Phase], None]],
 ) -> Pipeline:
     """Load the model, run it once, and wire the threads; the source is opened by the capture thread.
+
+    ``stranger`` names a device that is there now and was not when this process confined itself, or gives "".
 
     Raises:
         ConfigInvalid: an option of a plugin is wrong, or no decoder is named.
@@ -71,7 +74,7 @@ def assemble(
     backend.infer((buffers[0],))  # the first one is slow: kernels are packed
     slot = Slot()
     capture = Capture(
-        open_source=_opener(spec, validated),
+        open_source=_opener(spec, validated, stranger),
         prepare=Preprocessor(tensor, model.pre),
         buffers=buffers,
         slot=slot,
@@ -149,7 +152,7 @@ def _decoder(
     return decoder, task
 
 
-def _opener(spec: LaneSpec, validated: Validated) -> Callable[[int], Source]:
+def _opener(spec: LaneSpec, validated: Validated, stranger: Callable[[], str]) -> Callable[[int], Source]:
     module = plugins.load("sources", spec.source, "source", "kind")
     options = validated(module.Options, spec.source_options, "source")
 
@@ -158,6 +161,11 @@ def _opener(spec: LaneSpec, validated: Validated) -> Callable[[int], Source]:
             source: Source = module.build(options, start=start)
         except InputRejected as error:
             raise ConfigInvalid(error.op, error.subject, error.problem, error.hint) from error
+        except SourceLost as error:
+            if path := stranger():  # its node is another one by now, which this process may not open
+                problem = "it was plugged in after this worker had confined itself"
+                raise LaneCrashed(error.op, path, problem, "A new worker opens it") from error
+            raise
         return source
 
     return open_source

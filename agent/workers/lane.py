@@ -8,7 +8,7 @@ process's side.
 from __future__ import annotations
 
 import signal
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from agent.errors import EXIT_CONFIG, AgentError, MessageInvalid
@@ -20,6 +20,7 @@ from agent.workers import messages
 from agent.workers.heartbeat import Slot
 from agent.workers.policy import TABLE, Happening, RestartDelay, State, limit_s
 from agent.workers.process import WorkerProcess, ending
+from agent.workers.run import Run
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -33,24 +34,6 @@ _POISON_RUNS = 2
 """A frame of a recording is given up when so many runs in a row died before they settled it."""
 _MOST_UNTOLD = 1 << 32
 """Frames that a worker can have captured since its last message; a page that says more is written over."""
-
-
-@dataclass(slots=True)
-class Run:
-    """One life of the worker; ``away`` is why it has no source just now."""
-
-    process: WorkerProcess
-    started: float
-    ledger: Ledger = field(default_factory=Ledger)
-    ready: messages.Ready | None = None
-    live: bool | None = None
-    away: str = ""
-    fault: messages.Fault | None = None
-    ended: bool = False
-    closed: bool = False
-    escalate_at: float | None = None
-    signals: list[signal.Signals] = field(default_factory=list)
-    timings: list[messages.Timings] = field(default_factory=list)
 
 
 class Lane:
@@ -156,10 +139,7 @@ class Lane:
     def _take(self, run: Run, message: messages.FromWorker) -> None:
         match message:
             case messages.Ready():
-                self.ready = run.ready = message
-                if self.state is State.STARTING:
-                    self._machine.fire(Happening.READY)
-                emit(Event.LANE_READY, self.name, model=message.model, delegate=message.delegate)
+                self._begin(run, message)
             case messages.Opened(live=live):
                 run.live, run.away = live, ""
                 emit(Event.SOURCE_OPENED, self.name)
@@ -176,6 +156,14 @@ class Lane:
                         emit(Event.SOURCE_ENDED, self.name, remark=message.remark)
             case messages.Fault():
                 self.fault = run.fault = message
+
+    def _begin(self, run: Run, ready: messages.Ready) -> None:
+        self.ready = run.ready = ready
+        if self.state is State.STARTING:
+            self._machine.fire(Happening.READY)
+        emit(Event.LANE_READY, self.name, model=ready.model, delegate=ready.delegate)
+        if not (ready.confined.landlock and ready.confined.seccomp):
+            emit(Event.LANE_EXPOSED, self.name, **ready.confined.model_dump())
 
     def _account(self, run: Run, ledger: Ledger) -> None:
         for reason, count in ledger.failed.items():

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, NoReturn
 import orjson
 from pydantic import ValidationError
 
+from agent import plugins
 from agent.errors import (
     EXIT_CONFIG,
     EXIT_FAILED,
@@ -29,6 +30,7 @@ from agent.errors import (
     Retryable,
 )
 from agent.types import Phase
+from agent.workers.confinement import close_descriptors, confine
 from agent.workers.heartbeat import Page, Slot
 from agent.workers.ipc import Channel
 from agent.workers.messages import LaneSpec
@@ -40,6 +42,8 @@ if TYPE_CHECKING:
 
     from agent.histogram import Histogram
     from agent.ledger import Ledger
+    from agent.types import Needs
+    from agent.workers.confinement import Confinement
 
 _PR_SET_PDEATHSIG = 1
 
@@ -102,20 +106,41 @@ def validated(model: type[BaseModel], options: Mapping[str, object], *where: str
         raise ConfigInvalid("read", ".".join(map(str, loc)), first["msg"], loc=loc) from error
 
 
-def run(spec: LaneSpec, outlet: SocketOutlet, page: Page, stop: threading.Event) -> str:
+def confined(spec: LaneSpec) -> Confinement:
+    """Give up what this pipeline does not need. Only plugins' options are loaded by now, no native code.
+
+    Raises:
+        ConfigInvalid: there is no such plugin, or an option is wrong.
+    """
+    needs: list[Needs] = []
+    for room, name, key, options in (
+        ("backends", spec.backend, "backend", spec.backend_options),
+        ("sources", spec.source, "source", spec.source_options),
+    ):
+        module = plugins.load(room, name, key, "kind")
+        if hasattr(module, "needs"):
+            needs.append(module.needs(validated(module.Options, options, key)))
+    return confine(spec, needs)
+
+
+def run(
+    spec: LaneSpec, outlet: SocketOutlet, page: Page, stop: threading.Event, confinement: Confinement
+) -> str:
     """Build the pipeline that ``spec`` describes and run it to its end; give a remark on the end, or ""."""
     from agent.workers.assembly import assemble
 
     page.enter(Slot.INFER, Phase.LOAD)
     pipeline = assemble(
         spec,
+        stranger=confinement.stranger,
         reporter=outlet,
         outlet=outlet,
         stop=stop,
         validated=validated,
         beats=(lambda phase: page.enter(Slot.CAPTURE, phase), lambda phase: page.enter(Slot.INFER, phase)),
     )
-    outlet.say({"type": "ready", **pipeline.facts})
+    held = {"landlock": confinement.landlock, "seccomp": confinement.seccomp}
+    outlet.say({"type": "ready", **pipeline.facts, "confined": held})
     try:
         remark = pipeline.runner.run()
     finally:
@@ -171,6 +196,7 @@ def main() -> NoReturn:
     socket_fd, page_fd, spec_fd, parent = map(int, sys.argv[1:5])
     _tie_to_parent(parent)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    close_descriptors((socket_fd, page_fd, spec_fd))
     page = Page(page_fd)
     with os.fdopen(spec_fd, "rb") as file:
         spec = LaneSpec.model_validate_json(file.read())
@@ -183,10 +209,11 @@ def main() -> NoReturn:
     channel = Channel.from_fd(socket_fd)
     outlet = SocketOutlet(channel, page)
     stop = threading.Event()
-    threading.Thread(target=_follow, args=(channel, stop), name="control", daemon=True).start()
     code = EXIT_OK
     try:
-        run(spec, outlet, page, stop)
+        confinement = confined(spec)  # before there is a second thread: rules are one thread's
+        threading.Thread(target=_follow, args=(channel, stop), name="control", daemon=True).start()
+        run(spec, outlet, page, stop, confinement)
     except AgentError as error:
         code = _exit_code(error, once=spec.once)
         outlet.say(_fault(error))

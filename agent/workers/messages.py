@@ -64,6 +64,12 @@ class LaneSpec(_Message):
     """Stop after so many frames: `check`, `infer`; 0 for no limit."""
     draw: str = ""
     """A folder for annotated pictures, or ""."""
+    confine: bool = True
+    """Whether the worker gives up what it does not need, before it opens anything."""
+    hidden: tuple[str, ...] = ()
+    """Paths that stay closed wherever they stand: the data folder, keys, the configuration."""
+    devices: tuple[str, ...] = ()
+    """Device nodes of this board, which any backend may open."""
 
 
 class Counts(_Message):
@@ -122,6 +128,14 @@ class Record(_Message):
         return body
 
 
+class Confined(_Message):
+    """What the kernel holds a worker to."""
+
+    landlock: Annotated[int, Field(ge=0, le=1000)] = 0
+    """The ABI that is in force; 0 for none."""
+    seccomp: bool = False
+
+
 class Ready(_Message):
     """The model is loaded and has run once."""
 
@@ -133,6 +147,7 @@ class Ready(_Message):
     delegate: Word
     delegated: tuple[Count, Count]
     """Nodes that the delegate runs, and nodes in all."""
+    confined: Confined = Confined()
 
 
 class Opened(_Message):

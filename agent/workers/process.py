@@ -11,7 +11,7 @@ from contextlib import ExitStack
 from agent.workers.heartbeat import Page
 from agent.workers.ipc import Channel
 
-_KEPT = ("PATH", "LANG", "LC_ALL", "HOME", "TMPDIR", "TZ", "LD_LIBRARY_PATH")
+_KEPT = ("LANG", "LC_ALL", "TZ", "LD_LIBRARY_PATH")
 
 
 class WorkerProcess:

@@ -82,8 +82,16 @@ class Cameras:
     def program(self) -> list[str]:
         """The agent's command, whose workers see these cameras, too: they get a clean environment."""
         python = self.root / "python"
+        # Called as: python -I -m agent.workers.main ... The driver must reach the folder in any worker.
+        prelude = (
+            "import runpy, sys; from agent.workers import _landlock, confinement; "
+            f"confinement._PLAIN_DEVICES += ({str(self.root.parent)!r},); "
+            "confinement.DEVICE = _landlock.WRITE; "
+            "sys.argv[0] = 'worker'; runpy.run_module('agent.workers.main', run_name='__main__')"
+        )
         python.write_text(
-            f'#!/bin/sh\nLD_PRELOAD="{self._shim}" {ROOT}="{self.root}" exec "{sys.executable}" "$@"\n'
+            f'#!/bin/sh\nif [ "$3" = agent.workers.main ]; then shift 3; set -- -I -c "{prelude}" "$@"; fi\n'
+            f'LD_PRELOAD="{self._shim}" {ROOT}="{self.root}" exec "{sys.executable}" "$@"\n'
         )
         python.chmod(0o755)
         code = f"import sys; sys.executable = {str(python)!r}; from agent.cli.main import main; main()"

@@ -179,6 +179,8 @@ static int open_device(const char *path, int number) {
 static int any_open(const char *name, const char *path, int flags, mode_t mode) {
     char room[PATH_MAX];
     int number, used = 0;
+    if (path && flags & O_PATH)  // it is only named, as rules on files do
+        return ((int (*)(const char *, int, ...))real(name))(moved(path, room), flags, mode);
     if (path && sscanf(path, "/dev/video%d%n", &number, &used) == 1 && !path[used])
         return open_device(moved(path, room), number);
     const char *there = moved(path, room);

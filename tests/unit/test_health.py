@@ -55,8 +55,8 @@ def manager(
 def test_ready_and_stopping_are_said_as_sd_notify_has_them(manager: Manager) -> None:
     notifier = Notifier()
     notifier.ready("2 pipelines")
-    notifier.stopping()
-    assert manager.heard() == ["READY=1\nSTATUS=2 pipelines", "STOPPING=1"]
+    notifier.stopping(5.0)
+    assert manager.heard() == ["READY=1\nSTATUS=2 pipelines", "STOPPING=1\nEXTEND_TIMEOUT_USEC=30000000"]
 
 
 def test_the_watchdog_is_fed_twice_in_its_time(manager: Manager, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -100,7 +100,7 @@ def test_without_a_manager_nothing_happens(monkeypatch: pytest.MonkeyPatch) -> N
     notifier = Notifier()
     notifier.ready("")
     notifier.alive(1000.0, earned=True)
-    notifier.stopping()
+    notifier.stopping(5.0)
     assert counters["notify.failed"] == before
 
 
@@ -117,7 +117,7 @@ def test_a_manager_that_does_not_read_does_not_block_the_agent(manager: Manager)
     before = counters["notify.failed"]
     notifier = Notifier()
     for _ in range(2000):
-        notifier.stopping()
+        notifier.stopping(5.0)
     assert counters["notify.failed"] > before
     heard = manager.heard()
     assert 0 < len(heard) < 2000

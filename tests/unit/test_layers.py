@@ -43,6 +43,7 @@ JOINTS = {
     "plan",
     "readings",
     "recorder",
+    "seat",
     "signals",
     "status",
     "telemetry",

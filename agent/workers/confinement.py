@@ -1,0 +1,190 @@
+"""A worker gives up what it does not need, before it opens a model or a source.
+
+It runs native code on pixels that nobody vouches for, and it runs as the user that holds the keys. So it
+keeps its descriptors, what it must read, and its own camera; it starts no program, and signals nobody else.
+docs/security.md has the whole list.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import site
+import struct
+import sys
+from dataclasses import dataclass, field
+from itertools import pairwise
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from agent import resources
+from agent.errors import FolderUnusable
+from agent.workers import _landlock, _seccomp
+from agent.workers._landlock import DEVICE, READ, READ_DIR, WRITE, Grant
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from agent.types import Needs
+    from agent.workers.messages import LaneSpec
+
+_CAPABILITY_VERSION_3 = 0x20080522
+_CAP_READ = 1 << 1 | 1 << 2
+"""CAP_DAC_OVERRIDE and CAP_DAC_READ_SEARCH."""
+_PR_SET_DUMPABLE, _PR_SET_NO_NEW_PRIVS = 4, 38
+_LIBRARIES = ("/usr", "/lib", "/lib32", "/lib64", "/etc/ld.so.cache", "/etc/localtime", "/etc/timezone")
+# Whole, as a file in /proc gets another inode when memory runs short, and then its rule is gone.
+_KERNEL = ("/proc", "/sys")
+_NETWORK = (
+    "/etc/hosts", "/etc/resolv.conf", "/etc/nsswitch.conf", "/etc/host.conf", "/etc/gai.conf",
+    "/etc/services", "/etc/ssl", "/run/systemd/resolve",
+)  # fmt: skip
+_PLAIN_DEVICES = ("/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom")
+
+
+@dataclass(frozen=True, slots=True)
+class Confinement:
+    """What is in force in this worker.
+
+    Attributes:
+        landlock: the ABI, 0 for none.
+        seccomp: whether the filter is on.
+        devices: the paths that the source and the backend may open.
+    """
+
+    landlock: int = 0
+    seccomp: bool = False
+    devices: tuple[str, ...] = ()
+    _granted: frozenset[tuple[int, int]] = field(default=frozenset(), repr=False)
+
+    def stranger(self) -> str:
+        """Name a device that came after the rules, so that this process can't open it; or give ""."""
+        if not self.landlock:
+            return ""
+        there = ((path, _identity(path)) for path in self.devices)
+        return next((path for path, it in there if it is not None and it not in self._granted), "")
+
+
+def close_memory() -> None:
+    """Close this process's memory, environment and descriptors to others of the same user (prctl(2))."""
+    _prctl(_PR_SET_DUMPABLE, 0)
+
+
+def close_descriptors(kept: Iterable[int]) -> None:
+    """Close all descriptors but the standard ones and ``kept``, whoever has passed them on."""
+    ends = [2, *sorted(kept), 1 << 30]
+    for low, high in pairwise(ends):
+        os.closerange(low + 1, high)
+
+
+def confine(spec: LaneSpec, needs: Iterable[Needs]) -> Confinement:
+    """Confine this thread and those that it starts; there must be no other yet.
+
+    Args:
+        spec: says which model, and what stays hidden.
+        needs: of the source and the backend.
+
+    Raises:
+        OSError: the kernel can do it, and refuses.
+        FolderUnusable: the folder for pictures cannot be made.
+    """
+    if not spec.confine:
+        return Confinement()
+    wanted = list(needs)
+    network = any(one.network for one in wanted)
+    devices = (*spec.devices, *(path for one in wanted for path in one.devices))
+    grants = list(_grants(spec, [path for one in wanted for path in one.read], devices, network=network))
+    granted = frozenset(it for path in devices if (it := _identity(path)) is not None)
+    close_memory()
+    _drop_capabilities()
+    _prctl(_PR_SET_NO_NEW_PRIVS, 1)
+    landlock = _landlock.restrict(grants, network=network)
+    return Confinement(landlock, _seccomp.install(network=network), devices, granted)
+
+
+def _grants(spec: LaneSpec, read: list[str], devices: Iterable[str], *, network: bool) -> Iterator[Grant]:
+    hidden = [os.path.realpath(path) for path in spec.hidden]
+    mine = [*_python(), *_model(spec), *read, *([spec.labels] if spec.labels else [])]
+    for path in mine:
+        yield from _carved(os.path.realpath(path), hidden)
+    for path in (*_LIBRARIES, *_KERNEL, *(_NETWORK if network else ())):
+        yield Grant(path, READ)
+    yield Grant("/dev", READ_DIR)
+    for path in (*_PLAIN_DEVICES, *devices):
+        yield Grant(path, DEVICE)
+    if spec.draw:
+        yield Grant(_folder(spec.draw), WRITE)
+
+
+def _folder(path: str) -> str:
+    try:
+        Path(path).mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise FolderUnusable(
+            "draw into", path, error.strerror or str(error), "Give a folder that can be written"
+        ) from error
+    return path
+
+
+def _python() -> Iterator[str]:
+    """Where modules and their libraries come from."""
+    yield from {sys.prefix, sys.base_prefix, *site.getsitepackages()}
+    yield from (path for path in sys.path if Path(path).is_dir())
+    yield from (path for path in os.environ.get("LD_LIBRARY_PATH", "").split(":") if path)
+
+
+def _model(spec: LaneSpec) -> Iterator[str]:
+    yield spec.model
+    yield from map(str, resources.bundled_models().values())
+
+
+def _carved(path: str, hidden: list[str]) -> Iterator[Grant]:
+    """Grant reading of ``path``, but for what is hidden in it: there only its names can be seen."""
+    if any(path == one or path.startswith(one.rstrip("/") + "/") for one in hidden):
+        return
+    if not any(one.startswith(path.rstrip("/") + "/") for one in hidden):
+        yield Grant(path, READ)
+        return
+    yield Grant(path, READ_DIR)
+    try:
+        with os.scandir(path) as entries:
+            below = [os.path.realpath(entry.path) for entry in entries]
+    except OSError:  # what cannot be listed cannot be read either
+        return
+    for one in below:
+        yield from _carved(one, hidden)
+
+
+def _identity(path: str) -> tuple[int, int] | None:
+    try:
+        found = os.stat(path)  # noqa: PTH116 - the simulated cameras of the tests answer to it
+    except (OSError, ValueError):
+        return None
+    return found.st_dev, found.st_ino
+
+
+def _drop_capabilities() -> None:
+    """Where root runs the agent: keep what root may read, and no other power (capabilities(7))."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    header = struct.pack("=Ii", _CAPABILITY_VERSION_3, 0)
+    held = ctypes.create_string_buffer(24)
+    if libc.capget(header, held) != 0:
+        raise _refused("capget")
+    effective, permitted, *_ = struct.unpack("=6I", held.raw)
+    if not (effective | permitted) & ~_CAP_READ:  # as in the service, whose filter would refuse the call
+        return
+    left = struct.pack("=6I", effective & _CAP_READ, permitted & _CAP_READ, 0, 0, 0, 0)
+    if libc.capset(header, left) != 0:
+        raise _refused("capset")
+
+
+def _refused(call: str) -> OSError:
+    code = ctypes.get_errno()
+    return OSError(code, os.strerror(code), call)
+
+
+def _prctl(option: int, value: int) -> None:
+    libc = ctypes.CDLL(None, use_errno=True)
+    nothing = ctypes.c_ulong(0)
+    if libc.prctl(option, ctypes.c_ulong(value), nothing, nothing, nothing) != 0:
+        raise _refused("prctl")

@@ -1,0 +1,173 @@
+"""The service under a real systemd: from boot to the end, through every way of dying."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from agent.errors import EXIT_CONFIG
+from agent.workers import _landlock
+from tests.system.container import UNIT, Container
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+pytestmark = [pytest.mark.system, pytest.mark.timeout(240)]
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+CACHE = Path(os.environ.get("EDGE_AGENT_TESTS_ROOTFS", REPOSITORY / "build" / "rootfs"))
+CONFIG = """
+[[pipelines]]
+name = "door"
+model = "glyphs"
+source = { kind = "synthetic", width = 160, height = 120, fps = 50 }
+"""
+# The real unit, with a watchdog that a test can wait for.
+IMPATIENT = "[Service]\nWatchdogSec=4\n"
+
+
+@pytest.fixture(scope="module")
+def rootfs() -> Path:
+    """A file system with this checkout's agent; made once, and again when the agent's code is newer."""
+    newest = max(path.stat().st_mtime for path in (REPOSITORY / "agent").rglob("*.py"))
+    if not CACHE.exists() or CACHE.stat().st_ctime < newest:
+        CACHE.parent.mkdir(parents=True, exist_ok=True)
+        command = [str(Path(__file__).with_name("rootfs.sh")), str(CACHE), sys.executable]
+        subprocess.run(command, cwd=REPOSITORY, check=True, timeout=220)
+    return CACHE
+
+
+@pytest.fixture(scope="module")
+def machine(rootfs: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Container]:
+    """A booted machine with the unit as it is in the repository, enabled and not started."""
+    unit = REPOSITORY / "systemd" / UNIT
+    log = tmp_path_factory.mktemp("container") / "console"
+    with Container(rootfs, log, {f"/etc/systemd/system/{UNIT}": unit}) as container:
+        container.write(f"/etc/systemd/system/{UNIT}.d/impatient.conf", IMPATIENT)
+        container.run("systemctl", "daemon-reload")
+        yield container
+
+
+@pytest.fixture
+def service(machine: Container) -> Iterator[Container]:
+    """The service, started on one pipeline and inferring."""
+    machine.write("/etc/edge-agent/agent.toml", CONFIG)
+    machine.run("systemctl", "reset-failed", UNIT)
+    started = machine.run("systemctl", "start", UNIT)
+    assert started.returncode == 0, started.stderr + machine.journal()
+    machine.inferring()
+    yield machine
+    machine.run("systemctl", "stop", UNIT)
+
+
+def supervisor(service: Container) -> int:
+    pid = int(service.show("MainPID"))
+    assert pid > 1
+    return pid
+
+
+def restarted(service: Container, before: int, within_s: float = 30.0) -> int:
+    """Wait for another main process that infers; give its pid."""
+    service.until(lambda: int(service.show("MainPID")) not in {0, before}, "start again", within_s)
+    service.inferring()
+    return supervisor(service)
+
+
+def alive(service: Container, pid: int) -> bool:
+    return service.run("kill", "-0", str(pid)).returncode == 0
+
+
+def test_it_starts_without_network_broker_or_secrets_and_infers_with_xnnpack(service: Container) -> None:
+    status = service.status()
+    assert status is not None
+    pipeline = status["pipelines"][0]
+    assert (service.show("ActiveState"), service.show("NRestarts")) == ("active", "0")
+    service.until(lambda: service.show("StatusText").startswith("1 of 1 pipelines running"), "tell", 15)
+    assert pipeline["delegate"] == "xnnpack"
+    assert pipeline["delegated"][0] == 6
+    assert pipeline["balanced"]
+    # It runs as a user of its own, and its memory is root's.
+    assert service.run("stat", "-c", "%u", f"/proc/{supervisor(service)}/mem").stdout.strip() == "0"
+    uid = service.run("ps", "-o", "uid=", "-p", str(supervisor(service))).stdout.strip()
+    assert int(uid) >= 61184
+
+
+def test_its_workers_are_confined_there_too(service: Container) -> None:
+    status = service.status()
+    assert status is not None
+    confined = status["pipelines"][0]["confined"]
+    assert confined["seccomp"]
+    assert confined["landlock"] == _landlock.abi()
+
+
+def test_a_killed_supervisor_is_started_again_and_takes_its_workers_along(service: Container) -> None:
+    status = service.status()
+    assert status is not None
+    before, worker = supervisor(service), status["pipelines"][0]["pid"]
+    service.kill("KILL", before)
+    restarted(service, before)
+    assert not alive(service, worker)
+
+
+def test_a_killed_worker_is_replaced_and_the_service_goes_on(service: Container) -> None:
+    status = service.status()
+    assert status is not None
+    before, worker = supervisor(service), status["pipelines"][0]["pid"]
+    service.kill("KILL", worker)
+
+    def replaced() -> bool:
+        now = service.status()
+        return now is not None and now["pipelines"][0]["pid"] not in {None, worker}
+
+    service.until(replaced, "start another worker", 20)
+    assert supervisor(service) == before
+
+
+def test_a_supervisor_that_stands_still_is_ended_by_the_watchdog(service: Container) -> None:
+    status = service.status()
+    assert status is not None
+    before, worker = supervisor(service), status["pipelines"][0]["pid"]
+    service.kill("STOP", before)
+    restarted(service, before, 40)
+    assert not alive(service, worker)
+    assert "watchdog" in service.journal().lower()
+
+
+def test_a_stop_loses_nothing_and_all_that_was_captured_is_on_the_disk(service: Container) -> None:
+    before = service.inferring()
+    epoch = before["store"]["epoch"]
+    assert service.run("systemctl", "stop", UNIT).returncode == 0
+    assert (service.show("Result"), service.show("ExecMainStatus")) == ("success", "0")
+    program = """
+import sqlite3, zlib, json, glob, sys
+records, ledger = 0, None
+for path in glob.glob(f'/var/lib/private/edge-agent/segments/*-{sys.argv[1]}-*.db'):
+    if '/metric-' in path: continue
+    for (data,) in sqlite3.connect(path).execute('SELECT data FROM blocks ORDER BY first'):
+        body = json.loads(zlib.decompress(data))
+        records += sum(r.get('kind') not in ('ledger', 'failed') for r in body['records'])
+        ledger = body['ledgers'].get('door', ledger)
+print(json.dumps([records, ledger]))
+"""
+    told = service.run("/usr/bin/python3", "-c", program, epoch)
+    assert told.returncode == 0, told.stderr
+    records, ledger = json.loads(told.stdout)
+    assert ledger["in_flight"] == 0
+    assert records == ledger["inferred"] >= before["pipelines"][0]["ledger"]["inferred"]
+    lost = sum(ledger["dropped"].values()) + sum(ledger["failed"].values())
+    assert ledger["captured"] == ledger["inferred"] + lost
+
+
+def test_a_wrong_configuration_ends_it_with_78_and_is_not_tried_again(machine: Container) -> None:
+    machine.write("/etc/edge-agent/agent.toml", CONFIG.replace("model", "modle"))
+    machine.run("systemctl", "start", UNIT)
+    machine.until(lambda: machine.show("ActiveState") == "failed", "fail", 30)
+    assert machine.show("ExecMainStatus") == str(EXIT_CONFIG)
+    assert machine.show("NRestarts") == "0"
+    assert "there is no such key" in machine.journal()

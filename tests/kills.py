@@ -14,6 +14,7 @@ import random
 import statistics
 import sys
 import tempfile
+import time
 from collections import defaultdict
 from dataclasses import asdict
 from pathlib import Path
@@ -42,7 +43,7 @@ def killed(folder: Path, count: int, seed: int, say: Callable[[str], None]) -> t
                 if at == 0:
                     noise.shuffle(points)
                 kills.append(scene.kill_at(points[at], noise))
-            say(f"{number + 1}/{count} {kills[-1]}")
+            say(f"{time.strftime('%H:%M:%S')} {number + 1}/{count} {kills[-1]}")
         scene.finish()
         return kills, accounts(scene.database, scene.known.last)
 

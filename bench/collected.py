@@ -27,7 +27,7 @@ def stamps_of(folder: Path, frames: int) -> npt.NDArray[np.int64]:
     """Give the capture times of the newest run's frames, which must all be there, once."""
     with closing(sqlite3.connect(f"file:{folder / 'fleet.db'}?mode=ro", uri=True)) as db:
         (epoch,) = db.execute("SELECT epoch FROM results ORDER BY wall_ns DESC LIMIT 1").fetchone()
-        query = "SELECT frame, body FROM results WHERE epoch = ? AND kind != 'ledger' ORDER BY frame"
+        query = "SELECT frame, body FROM results WHERE epoch = ? AND frame IS NOT NULL ORDER BY frame"
         rows = db.execute(query, (epoch,)).fetchall()
     assert [row[0] for row in rows] == list(range(frames)), f"{len(rows)} of {frames} frames are stored"
     return np.array([json.loads(row[1])["captured_ns"] for row in rows], dtype=np.int64)

@@ -93,7 +93,7 @@ def agent(path: Path) -> subprocess.Popen[bytes]:
 
 def rows(database: Path) -> list[tuple[int, dict[str, object]]]:
     with closing(sqlite3.connect(database)) as db:
-        query = "SELECT frame, body FROM results WHERE kind != 'ledger' ORDER BY frame"
+        query = "SELECT frame, body FROM results WHERE frame IS NOT NULL ORDER BY frame"
         return [(frame, json.loads(body)) for frame, body in db.execute(query)]
 
 

@@ -14,13 +14,14 @@ if TYPE_CHECKING:
 
 _TWICE = """
     SELECT coalesce(sum(n - 1), 0) FROM (
-        SELECT count(*) AS n FROM results WHERE kind NOT IN ('ledger', 'failed')
+        SELECT count(*) AS n FROM results WHERE kind NOT IN ('ledger', 'failed', 'event', 'metrics')
         GROUP BY device, epoch, pipeline, frame HAVING n > 1
     )
 """
 _LEDGERS = "SELECT stream, epoch, pipeline, counts FROM ledgers"
 _RESULTS = """
-    SELECT stream, epoch, pipeline, count(*) FROM results WHERE kind NOT IN ('ledger', 'failed')
+    SELECT stream, epoch, pipeline, count(*) FROM results
+    WHERE kind NOT IN ('ledger', 'failed', 'event', 'metrics')
     GROUP BY 1, 2, 3
 """
 

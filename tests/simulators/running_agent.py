@@ -111,15 +111,19 @@ class RunningAgent:
         return self.process.wait(timeout_s)
 
     def stored(self) -> tuple[list[dict[str, Any]], dict[str, Any]]:
-        """Give all records in the data folder, oldest first, and the ledger as of the last."""
+        """Give all records of the pipeline, oldest first, and the ledger as of the last."""
         records: list[dict[str, Any]] = []
         ledger: dict[str, Any] = {}
         for path in sorted((self.data / "segments").glob("*.db"), key=lambda path: path.stat().st_mtime_ns):
             with closing(Segment.create(path)) as segment:
                 for block in segment.read(1, 1 << 30):
                     found, ledgers, _ = unpack(block)
-                    records += found
-                    ledger = ledgers["door"]
+                    records += [
+                        record
+                        for record in found
+                        if record.get("pipeline") == "door" and record["kind"] != "metrics"
+                    ]
+                    ledger = ledgers.get("door", ledger)
         return records, ledger
 
 

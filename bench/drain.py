@@ -17,6 +17,9 @@ from agent.store.folder import DataFolder
 from agent.store.thread import Store
 from agent.uplink import Uplink
 
+_TURN_S = 0.005
+"""The store says nothing when the last record is gone."""
+
 
 def main(config: str) -> None:
     plan = Loaded(Path(config)).plan()
@@ -28,7 +31,7 @@ def main(config: str) -> None:
         began = time.monotonic()
         uplink.start()
         while store.status().backlog:
-            select.select([mailbox], [], [], 0.5)
+            select.select([mailbox], [], [], _TURN_S)
             now = time.monotonic()
             for event in mailbox.take():
                 uplink.take(event, now)

@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 _SCHEME = "sqlite:///"
 _A_WEEK_S = 7 * 86_400
 _TURN_S = 0.5
+_BETWEEN_S = 0.005
+"""How long to wait for a batch before some rows are made."""
 _STATS_S = 2.0
 _DRAIN_S = 3.0
 _UNPACK_S = 10.0
@@ -116,7 +118,9 @@ class Program:
         next_stats = time.monotonic() + _STATS_S
         more = True
         while True:
-            events = self._inbox.take(0.0 if more else _TURN_S, most=_MOST_AT_ONCE, most_bytes=_MOST_BYTES)
+            events = self._inbox.take(
+                _BETWEEN_S if more else _TURN_S, most=_MOST_AT_ONCE, most_bytes=_MOST_BYTES
+            )
             now = time.monotonic()
             for event in events:
                 if isinstance(event, LinkUp):

@@ -24,8 +24,14 @@ if TYPE_CHECKING:
     from agent.signing import Signer, Verifier
 
 _RETRY_S = 1.0
-_UNPACK_S = 1.0
-"""However much comes in, rows are made so often."""
+_QUIET_S = 0.05
+"""So long after the last batch the next one is waited for no longer."""
+_SLICE, _MANY = 512, 4096
+"""About so many records become rows in one go while batches come, and when none does."""
+_SHARE, _FAIR_SHARE = 0.1, 0.5
+"""What part of the time goes into rows while batches come: little, until too much has gathered."""
+_TOO_FAR_BEHIND = 2_000_000
+"""Records; more than a device gathers in half a day."""
 
 Watermarks = dict[str, dict[str, "Watermark"]]
 """By stream and epoch."""
@@ -37,8 +43,8 @@ class Warehouse(Protocol):
     def store(self, batches: Sequence[Incoming]) -> list[Stored]:
         """Store in one transaction; raises StoreBusy."""
 
-    def unpack(self) -> Unpacked:
-        """Make rows of some of what is stored; raises StoreBusy."""
+    def unpack(self, most: int) -> Unpacked:
+        """Make rows of about ``most`` of the records that are stored; raises StoreBusy."""
 
     def watermarks(self, device: str) -> Mapping[str, Mapping[str, Watermark]]:
         """What is stored of a device's last epochs."""
@@ -127,6 +133,7 @@ class Collector:
         self._owed: dict[str, _Owed] = {}
         self._greeting = False
         self._retry_at = 0.0
+        self._quiet_at = 0.0
         self._unpack_at = 0.0
         self._unpacking = True  # an earlier run may have left some
         self.totals = Totals()
@@ -137,11 +144,11 @@ class Collector:
         return not (self._waiting or self._owed or self._greeting)
 
     def unpack(self, now: float, *, busy: bool) -> bool:
-        """Make rows of some of what is stored: when nothing is more urgent, and once a second all the same.
+        """Make rows of some of what is stored, between batches: a device waits for these, and nobody for rows.
 
         Args:
             now: monotonic, seconds.
-            busy: whether more batches may wait.
+            busy: whether batches came just now.
 
         Returns:
             Whether there is more to do, and the disk lets us.
@@ -151,15 +158,19 @@ class Collector:
         """
         if not self._unpacking or now < self._retry_at:
             return False
-        if busy and now < self._unpack_at:
+        if busy:
+            self._quiet_at = now + _QUIET_S
+        quiet = now >= self._quiet_at
+        if not quiet and now < self._unpack_at:
             return True
         try:
-            done = self._warehouse.unpack()
+            done = self._warehouse.unpack(_MANY if quiet else _SLICE)
         except StoreBusy as error:
             emit(Event.STORE_FAILED, "warehouse", error=error)
             self._retry_at = now + _RETRY_S
             return False
-        self._unpack_at = now + _UNPACK_S
+        share = _SHARE if done.behind < _TOO_FAR_BEHIND else _FAIR_SHARE
+        self._unpack_at = now + done.seconds / share
         self.totals.behind = done.behind
         self._unpacking = done.behind > 0
         self.totals.damaged += len(done.bad)

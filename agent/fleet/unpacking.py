@@ -74,11 +74,13 @@ class Unpacked:
         records: how many left the blocks.
         bad: device and reason of each block that did not unpack.
         behind: how many records still wait.
+        seconds: how long it took.
     """
 
     records: int = 0
     bad: list[tuple[str, MessageInvalid]] = field(default_factory=list)
     behind: int = 0
+    seconds: float = 0.0
 
 
 @dataclass(slots=True)

@@ -156,8 +156,11 @@ class Warehouse:
             StoreBusy: the disk refuses for now; nothing was unpacked.
             FolderUnusable: the file is damaged.
         """
+        began = self._clock.monotonic()
         with refusals("write", self._path), transaction(self._db):
-            return unpacking.unpack_some(self._db, most, self._clock.wall_ns())
+            done = unpacking.unpack_some(self._db, most, self._clock.wall_ns())
+        done.seconds = self._clock.monotonic() - began
+        return done
 
     def watermarks(self, device: str) -> dict[str, dict[str, Watermark]]:
         """Give, by stream and epoch, what is stored of the 8 epochs that the device sent last.

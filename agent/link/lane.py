@@ -15,25 +15,46 @@ if TYPE_CHECKING:
 
 _FIRST_BYTES, _LEAST_BYTES, _MOST_BYTES = 128 << 10, 8 << 10, 1 << 20
 _AHEAD_S = 0.4
-"""How much of what the collector stores in a second may be on its way to it: live results queue behind it."""
-_RATE_S = 0.5
+"""How long batches may queue on their way to the collector, beyond its answer time: live results queue behind them."""
+_RATE_S = 0.1
+"""The rate is measured over so long, and over no less than an answer takes: answers come in bursts."""
 
 
 class Pace:
-    """How many bytes may be on their way, from how fast they are acknowledged."""
+    """How many bytes may be on their way: what is acknowledged in the time of an answer and a little more.
+
+    The time of an answer is the shortest that was seen on this connection, so that our own queue does not
+    count into it (as BBR does, https://queue.acm.org/detail.cfm?id=3022184).
+    """
 
     def __init__(self) -> None:
         self.bytes = _FIRST_BYTES
+        self._answer_s: float | None = None
         self._since: float | None = None
         self._acked = 0
 
-    def acked(self, size: int, now: float) -> None:
-        """Count ``size`` bytes that were acknowledged at ``now``."""
+    def restart(self) -> None:
+        """Forget the answer time: the way to the collector may be another one."""
+        self._answer_s = self._since = None
+        self._acked = 0
+
+    def acked(self, size: int, now: float, answered_s: float | None = None) -> None:
+        """Count bytes that were acknowledged.
+
+        Args:
+            size: how many.
+            now: monotonic, seconds.
+            answered_s: how long the last of them had been on their way; None: not known.
+        """
+        if answered_s is not None:
+            self._answer_s = min(answered_s, self._answer_s or answered_s)
         if self._since is None:
             self._since = now
+            return
         self._acked += size
-        if (span := now - self._since) >= _RATE_S:
-            wanted = int(self._acked / span * _AHEAD_S)
+        answer_s = self._answer_s or 0.0
+        if (span := now - self._since) >= max(_RATE_S, answer_s):
+            wanted = int(self._acked / span * (_AHEAD_S + answer_s))
             self.bytes = max(_LEAST_BYTES, min(_MOST_BYTES, 2 * self.bytes, wanted))
             self._since, self._acked = now, 0
 
@@ -90,6 +111,7 @@ class Lane:
         self.asked = 0
         self.begin, self.end = begin, end
         self.dry_until = 0.0
+        self.pace.restart()
         return self.window.reset()
 
     def limit(self, batches: int) -> int:
@@ -158,7 +180,7 @@ class Lane:
         before = self.window.bytes
         news = self.window.acknowledged(epoch, upto, now, have)
         if news:
-            self.pace.acked(before - self.window.bytes, now)
+            self.pace.acked(before - self.window.bytes, now, self.window.answered_s)
             if self.begin is not None and self.window.settled is not None:
                 self.begin = self.window.settled
         return news

@@ -23,6 +23,7 @@ class _Sent:
     first: int
     last: int
     size: int
+    at: float
     acked: bool = False
 
     def stored(self, upto: int, have: Sequence[tuple[int, int]]) -> bool:
@@ -59,6 +60,8 @@ class Window:
         """Where the last batch ended that left the window, all before it being stored; None since a reset."""
         self.reached: dict[str, int] = {}
         """How far that is in each epoch; whoever knows that it is acknowledged takes it out."""
+        self.answered_s: float | None = None
+        """How long the last batch that was acknowledged had been on its way; None when it was sent again."""
 
     def __len__(self) -> int:
         return len(self._sent)
@@ -84,7 +87,7 @@ class Window:
         """Count ``lease`` as on its way."""
         if not self._sent:
             self._moved = now
-        self._sent.append(_Sent(lease.epoch, lease.first, lease.last, lease.size))
+        self._sent.append(_Sent(lease.epoch, lease.first, lease.last, lease.size, now))
         self.bytes += lease.size
 
     def acknowledged(self, epoch: str, upto: int, now: float, have: Sequence[tuple[int, int]] = ()) -> bool:
@@ -98,6 +101,7 @@ class Window:
             if not sent.acked and sent.epoch == epoch and sent.stored(upto, have):
                 self._sent[at] = replace(sent, acked=True)
                 self.bytes -= sent.size
+                self.answered_s = None if self._narrow else now - sent.at
                 news = True
         while self._sent and self._sent[0].acked:
             first = self._sent.popleft()

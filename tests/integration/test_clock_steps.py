@@ -64,6 +64,12 @@ class SteppedAgent(RunningAgent):
         draft.write_text(str(seconds))
         draft.rename(self._offset)
 
+    def until_committed(self) -> None:
+        """Wait until a result is committed that was dated after this call."""
+        dated = self.status()["store"]["streams"]["result"]["accepted"]
+        while self.status()["store"]["streams"]["result"]["committed"] <= dated:
+            time.sleep(0.02)
+
 
 @contextmanager
 def started(folder: Path) -> Iterator[Broker]:
@@ -99,6 +105,7 @@ def test_steps_of_ten_years_and_1970_restart_nothing_and_keep_the_order(tmp_path
         for seconds in steps:
             agent.step(seconds)
             agent.until_inferred(40)
+            agent.until_committed()
         status = agent.status()
         assert agent.end() == 0
     [pipeline] = status["pipelines"]

@@ -6,6 +6,7 @@ set -euo pipefail
 root=$1 python=$2 arch=$(dpkg --print-architecture)
 building=$root.building
 wheels=$building/opt/wheels
+mkdir -p "$(dirname "$root")"
 rm -rf "$root" "$building"
 packages=base-files,base-passwd,bash,dash,coreutils,util-linux,mount,login,passwd,sed,grep,mawk,findutils,hostname
 packages+=,libc-bin,libpam-modules,libpam-runtime,systemd,systemd-sysv,dbus,dbus-daemon,dbus-system-bus-common

@@ -48,7 +48,7 @@ class Container:
 
     def __enter__(self) -> Self:
         old = not Path("/sys/fs/cgroup/cgroup.controllers").exists()
-        environment = {**os.environ, **({"SYSTEMD_NSPAWN_UNIFIED_HIERARCHY": "0"} if old else {})}
+        environment = {**os.environ, **({"SYSTEMD_NSPAWN_UNIFIED_HIERARCHY": "1"} if old else {})}
         with self._log.open("wb") as log:
             self._nspawn = subprocess.Popen(
                 self._command, stdin=subprocess.DEVNULL, stdout=log, stderr=log,

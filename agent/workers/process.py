@@ -16,7 +16,7 @@ _KEPT = ("LANG", "LC_ALL", "TZ", "LD_LIBRARY_PATH")
 
 
 class WorkerProcess:
-    """A running ``python -m agent.workers.main`` with its channel, its heartbeat page, its pidfd and what it uses.
+    """A running ``python -m agent.workers.main`` with channel, heartbeat page, pidfd and usage.
 
     Raises:
         OSError: this machine cannot start one now; nothing is left behind.

@@ -1,7 +1,7 @@
 """Memory and CPU time of a process, from files that are opened while it can be seen.
 
-A confined worker closes itself to others of its user, and under systemd's ProtectProc=invisible it is then not even
-listed: what is opened before stays readable (proc(5), hidepid).
+A confined worker closes itself to others of its user, and under systemd's ProtectProc=invisible it is then
+not even listed: what is opened before stays readable (proc(5), hidepid).
 """
 
 from __future__ import annotations

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 CACHE = Path(os.environ.get("EDGE_AGENT_TESTS_ROOTFS", REPOSITORY / "build" / "rootfs"))
-# The real unit, with a watchdog that a test can wait for; tests/integration/test_service_unit.py has its own time.
+# The real unit, with a watchdog that a test can wait for; another test has the real one's time.
 IMPATIENT = "[Service]\nWatchdogSec=4\n"
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import signal
 import subprocess
 import time
 from pathlib import Path
@@ -47,8 +46,9 @@ print(json.dumps([records, ledger]))
 
 
 class Container:
-    """A booted container; its changes to ``root`` are forgotten. A context manager that leaves nothing,
-    even when the process that holds it is killed.
+    """A booted container; its changes to ``root`` are forgotten.
+
+    A context manager that leaves nothing, even when the process that holds it is killed.
 
     Args:
         root: the file system, as ``rootfs.sh`` builds it.
@@ -63,14 +63,15 @@ class Container:
         shown = [f"--bind-ro={here}:{there}" for there, here in binds.items()]
         shown += [f"--bind={here}:{there}" for there, here in (disk or {}).items()]
         self._command = [
-            "setpriv", "--pdeathsig", "KILL", "systemd-nspawn", "-q", "-b", "-D", str(root), "--volatile=overlay", "--private-network",
-            "--register=no", "--keep-unit", f"--system-call-filter={_LANDLOCK}",
-            f"--machine=edge-{os.getpid()}", *shown,
+            "setpriv", "--pdeathsig", "TERM", "systemd-nspawn", "--kill-signal=SIGKILL", "-q", "-b",
+            "-D", str(root), "--volatile=overlay", "--private-network", "--register=no", "--keep-unit",
+            f"--system-call-filter={_LANDLOCK}", f"--machine=edge-{os.getpid()}", *shown,
         ]  # fmt: skip
         self._log = log
         self._leader = 0
 
     def __enter__(self) -> Self:
+        # Without it systemd inside would not hear when the last process of a service ends.
         old = not Path("/sys/fs/cgroup/cgroup.controllers").exists()
         environment = {**os.environ, **({"SYSTEMD_NSPAWN_UNIFIED_HIERARCHY": "1"} if old else {})}
         with self._log.open("wb") as log:
@@ -86,10 +87,7 @@ class Container:
         return self
 
     def __exit__(self, *_: object) -> None:
-        if self._leader:  # the first process of the container: with it all others go
-            os.kill(self._leader, signal.SIGKILL)
-        else:
-            self._nspawn.kill()
+        self._nspawn.terminate()  # it then kills the first process of the container, and with it all others
         self._nspawn.wait(30)
 
     def _booted(self) -> bool:

@@ -13,6 +13,7 @@ from hypothesis import HealthCheck, settings
 from agent.backends import tflite
 from agent.backends._runtimes import choose
 from agent.errors import ExtraMissing
+from agent.workers import _landlock, _seccomp
 from tests import leaks, preloaded, runtimes
 from tests.simulators import tiny_models
 from tests.simulators.cameras import ROOT, Cameras, compile_shim
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 REQUIRE = "EDGE_AGENT_TESTS_REQUIRE"
 """Needs that must be met: a test that would skip for one of them fails. Comma-separated."""
-NEEDS = ("mosquitto", "shared", "cameras", "system")
+NEEDS = ("mosquitto", "shared", "cameras", "system", "landlock")
 
 # A loaded machine is no failure; pytest-timeout bounds a test as a whole.
 settings.register_profile("house", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -75,6 +76,9 @@ def _missing(need: str) -> str:
         return "" if shutil.which("mosquitto") else "install mosquitto (Debian: apt-get install mosquitto)"
     if need == "system":
         return container.missing()
+    if need == "landlock":
+        held = _landlock.abi() and _seccomp.available()
+        return "" if held else "boot a kernel of 5.13 or later with lsm=landlock"
     if need == "cameras":
         return preloaded.missing()
     found = (SHARED / "models").is_dir()

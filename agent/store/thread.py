@@ -179,7 +179,8 @@ class Store:
             while not (stopping and self._finished(loop)):
                 due = loop.due(self._clock.monotonic())
                 wait_s = _BEAT_S if due is None else min(due, _BEAT_S)
-                work = self._inbox.take(wait_s, idle=due is None)
+                late = due is None or due > self._settings.commit_interval_s  # a metric may wait much longer
+                work = self._inbox.take(wait_s, idle=late)
                 stopping = work.stopping
                 self._heartbeat = self._clock.monotonic()
                 loop.turn(work, self._heartbeat)

@@ -96,7 +96,7 @@ def recounted(finished: tuple[Path, Path], tmp_path: Path, change: str) -> Count
     changed = tmp_path / "fleet.db"
     shutil.copy(fleet, changed)
     with closing(sqlite3.connect(changed)) as db, db:
-        find = "SELECT max(seq) FROM results WHERE pipeline = ? AND kind != 'ledger'"
+        find = "SELECT max(seq) FROM results WHERE pipeline = ?"
         (seq,) = db.execute(find, (NAMES[1],)).fetchone()
         assert db.execute(change, (seq,)).rowcount == 1
     return count(device, changed, "demo-device", NAMES)
@@ -105,7 +105,7 @@ def recounted(finished: tuple[Path, Path], tmp_path: Path, change: str) -> Count
 def test_a_result_that_the_collector_lacks_is_missed_in_its_pipeline_and_by_its_number(
     finished: tuple[Path, Path], tmp_path: Path
 ) -> None:
-    counted = recounted(finished, tmp_path, "DELETE FROM results WHERE seq = ?")
+    counted = recounted(finished, tmp_path, "DELETE FROM records WHERE seq = ?")
     assert counted.missing == 1
     assert [counted.pipelines[name].missing for name in NAMES] == [0, 1]
     assert [counted.pipelines[name].balanced for name in NAMES] == [True, False]
@@ -114,8 +114,9 @@ def test_a_result_that_the_collector_lacks_is_missed_in_its_pipeline_and_by_its_
 def test_a_result_that_came_twice_is_seen_in_its_pipeline(
     finished: tuple[Path, Path], tmp_path: Path
 ) -> None:
-    again = """INSERT INTO results SELECT device, stream, epoch, 900000, pipeline, frame, wall_ns, kind, body
-                FROM results WHERE seq = ?"""
+    again = """INSERT INTO records
+                SELECT device, stream, epoch, 900000, pipeline, frame, wall_ns, kind, body, synced
+                FROM records WHERE seq = ?"""
     counted = recounted(finished, tmp_path, again)
     assert counted.missing == 0
     assert [counted.pipelines[name].duplicated for name in NAMES] == [0, 1]
@@ -127,5 +128,5 @@ def test_a_pipeline_of_which_nothing_came_is_counted_and_not_forgotten(
     device, fleet = finished
     tally = count(device, fleet, "demo-device", [*NAMES, "third"]).pipelines["third"]
     assert (tally.results, tally.stored, tally.ledger.captured) == (0, 0, 0)
-    counted = recounted(finished, tmp_path, "UPDATE results SET pipeline = 'stranger' WHERE seq = ?")
+    counted = recounted(finished, tmp_path, "UPDATE records SET pipeline = 'stranger' WHERE seq = ?")
     assert not counted.pipelines["stranger"].balanced

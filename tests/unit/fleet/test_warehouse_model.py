@@ -125,7 +125,7 @@ def test_order_and_repetition_leave_no_trace(
                 warehouse.unpack()
             contents = [
                 warehouse._db.execute(f"SELECT * FROM {table} ORDER BY 1, 2, 3, 4").fetchall()  # noqa: S608
-                for table in ("results", "ledgers", "have")
+                for table in ("records", "ledgers", "have")
             ]
             lows = warehouse._db.execute("SELECT device, epoch, low FROM epochs ORDER BY 1, 2").fetchall()
             tables.append((contents, lows))

@@ -8,28 +8,26 @@ import time
 from collections import Counter
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import orjson
 
-from agent.errors import ConfigInvalid
 from agent.events import Event, counters, emit
 from agent.fleet.collector import Collector
+from agent.fleet.databases import open_warehouse, shown
 from agent.fleet.inbox import Inbox
 from agent.fleet.keys import Keyring
-from agent.fleet.warehouse import Warehouse
 from agent.link import batch, topics
 from agent.link.mqtt import Link
 from agent.link.settings import LinkMessage, LinkSettings, LinkUp
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
     from types import FrameType
 
     from agent.link.versions import Choice
 
-_SCHEME = "sqlite:///"
 _A_WEEK_S = 7 * 86_400
 _TURN_S = 0.5
 _STATS_S = 2.0
@@ -63,27 +61,15 @@ class Options:
     keys: Path | None = None
 
 
-def database_of(to: str) -> Path:
-    """Give the path that a URL such as sqlite:///fleet.db names.
-
-    Raises:
-        ConfigInvalid: it is another kind of URL.
-    """
-    path = to.removeprefix(_SCHEME)
-    if not to.startswith(_SCHEME) or not path:
-        raise ConfigInvalid("collect", f"--to {to}", "no such database", "Use sqlite:///FILE")
-    return Path(path)
-
-
 class Program:
     """Runs the collector until it is stopped."""
 
     def __init__(self, options: Options) -> None:
         self._options = options
-        path = database_of(options.to)
+        self._shown = shown(options.to)
         filters = [(one, 1) for one in topics.all_batches(options.fleet)]
         self._inbox = Inbox()
-        self._warehouse = Warehouse(path)
+        self._warehouse = open_warehouse(options.to)
         self._link = Link(_link_settings(options), post=self._inbox.post, subscriptions=filters)
         keyring = Keyring(options.keys) if options.keys else None
         self._collector = Collector(options.fleet, self._warehouse, self._link, keyring)
@@ -98,7 +84,7 @@ class Program:
             FolderUnusable: the database is damaged.
             RuntimeError: the link's thread died: a bug.
         """
-        emit(Event.COLLECTOR_STARTED, self._options.to, fleet=self._options.fleet)
+        emit(Event.COLLECTOR_STARTED, self._shown, fleet=self._options.fleet)
         with self._signals():
             try:
                 self._link.start()
@@ -106,7 +92,7 @@ class Program:
             finally:
                 self._link.close(_DRAIN_S)
                 self._warehouse.close()
-        emit(Event.COLLECTOR_STOPPED, self._options.to)
+        emit(Event.COLLECTOR_STOPPED, self._shown)
         if self._on_terminal:
             print()  # below the line of counts
         self._say("stopped", **asdict(self._collector.totals), **_refusals())
@@ -145,7 +131,7 @@ class Program:
             self._ready = True
             options = self._options
             broker = f"{options.host}:{options.port}"
-            self._say("ready", broker=broker, protocol=up.protocol, fleet=options.fleet, to=options.to)
+            self._say("ready", broker=broker, protocol=up.protocol, fleet=options.fleet, to=self._shown)
 
     def _say(self, what: str, **facts: str | int) -> None:
         if self._options.as_json:

@@ -144,9 +144,7 @@ def _overlaps(gap: Missing, from_ns: int, to_ns: int) -> bool:
     return after_the_start and (gap.from_ns is None or gap.from_ns <= to_ns)
 
 
-def _growth(
-    db: Sql, device: str, from_ns: int, to_ns: int
-) -> list[tuple[str, dict[str, int]]]:
+def _growth(db: Sql, device: str, from_ns: int, to_ns: int) -> list[tuple[str, dict[str, int]]]:
     """What the ledgers of each epoch and pipeline have grown by in the span."""
     newest = """
         SELECT CAST(counts AS TEXT) FROM ledger b

@@ -26,7 +26,7 @@ _MOST_BLOCKS = 256
 _LONGEST_NAME = 200
 
 _RECORD = "INSERT INTO records VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING"
-_METRIC = f"INSERT INTO metrics VALUES ({', '.join('?' * 18)}) ON CONFLICT DO NOTHING"
+_METRIC = f"INSERT INTO metrics VALUES ({', '.join('?' * 18)}) ON CONFLICT DO NOTHING"  # noqa: S608
 _LEDGER = """
     INSERT INTO ledgers VALUES (?, ?, ?, ?, ?, ?)
     ON CONFLICT (device, stream, epoch, pipeline)

@@ -193,7 +193,7 @@ def test_it_waits_for_a_broker_and_stops_at_once(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "code", "line"),
     [
-        (["collect", "--unsigned", "--to", "postgres://x"], 78, "Use sqlite:///FILE"),
+        (["collect", "--unsigned", "--to", "mysql://x"], 78, "Use sqlite:///FILE"),
         (["collect", "--unsigned", "--fleet", "A/b"], 78, "not allowed in a topic"),
         (
             ["collect", "--unsigned", "--to", "sqlite:////no/such/folder/x.db"],

@@ -11,8 +11,8 @@ import pytest
 from agent.blocks import Block, Lease, pack
 from agent.errors import ConfigInvalid, LinkLost, MessageInvalid
 from agent.events import Event, counters
-from agent.fleet.collect import database_of
 from agent.fleet.collector import Collector
+from agent.fleet.databases import database_of
 from agent.fleet.inbox import Inbox
 from agent.fleet.warehouse import Warehouse
 from agent.link import ack, batch, topics
@@ -245,9 +245,9 @@ def test_above_its_bound_the_inbox_drops_payloads_and_their_messages_are_still_c
     assert len(again.payload) == 2500
 
 
-@pytest.mark.parametrize("to", ["fleet.db", "postgres://db/fleet", "sqlite:///", "sqlite://fleet.db", ""])
+@pytest.mark.parametrize("to", ["fleet.db", "mysql://db/fleet", "sqlite:///", "sqlite://fleet.db", ""])
 def test_a_database_that_cannot_be_is_a_configuration_error(to: str) -> None:
-    with pytest.raises(ConfigInvalid, match="Use sqlite:///FILE"):
+    with pytest.raises(ConfigInvalid, match="Use sqlite:///FILE or postgresql"):
         database_of(to)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 import signal
 import sys
 import time
@@ -15,6 +16,7 @@ import orjson
 from agent.events import Event, counters, emit
 from agent.fleet.collector import Collector
 from agent.fleet.databases import open_warehouse, shown
+from agent.fleet.greeting import PAUSE_S
 from agent.fleet.inbox import Inbox
 from agent.fleet.keys import Keyring
 from agent.link import batch, topics
@@ -29,6 +31,8 @@ if TYPE_CHECKING:
     from agent.link.versions import Choice
 
 _A_WEEK_S = 7 * 86_400
+_AN_HOUR_S = 3600
+_SHARE = "$share/edgectl-collect/"
 _TURN_S = 0.5
 _STATS_S = 2.0
 _DRAIN_S = 3.0
@@ -59,6 +63,8 @@ class Options:
     key_file: str
     as_json: bool
     keys: Path | None = None
+    share: bool = False
+    name: str = ""
 
 
 class Program:
@@ -67,7 +73,9 @@ class Program:
     def __init__(self, options: Options) -> None:
         self._options = options
         self._shown = shown(options.to)
-        filters = [(one, 1) for one in topics.all_batches(options.fleet)]
+        shared = _SHARE if options.share else ""
+        filters = [(f"{shared}{one}", 1) for one in topics.all_batches(options.fleet)]
+        filters.append((topics.all_states(options.fleet), 1))
         self._inbox = Inbox()
         self._warehouse = open_warehouse(options.to)
         self._link = Link(_link_settings(options), post=self._inbox.post, subscriptions=filters)
@@ -102,7 +110,8 @@ class Program:
         next_stats = time.monotonic() + _STATS_S
         more = True
         while True:
-            events = self._inbox.take(0.0 if more else _TURN_S, most=_MOST_AT_ONCE, most_bytes=_MOST_BYTES)
+            wait_s = 0.0 if more else PAUSE_S if self._collector.greeting else _TURN_S
+            events = self._inbox.take(wait_s, most=_MOST_AT_ONCE, most_bytes=_MOST_BYTES)
             now = time.monotonic()
             for event in events:
                 if isinstance(event, LinkUp):
@@ -177,17 +186,29 @@ def _link_settings(options: Options) -> LinkSettings:
     return LinkSettings(
         host=options.host,
         port=options.port,
-        # Fixed: the broker keeps what arrives for it while the collector is away.
-        client_id=f"edgectl-collect-{options.fleet}",
-        protocol=options.protocol,
+        client_id=_client_id(options),
+        protocol="5" if options.share else options.protocol,
         username=options.username,
         password=options.password,
         tls=options.tls,
         ca_file=options.ca_file,
         cert_file=options.cert_file,
         key_file=options.key_file,
-        session_expiry_s=_A_WEEK_S,
+        session_expiry_s=_session_s(options),
         max_packet_in=batch.MAX_BATCH + (64 << 10),
         manual_ack=True,
         backoff_cap_s=_RECONNECT_S,
     )
+
+
+def _client_id(options: Options) -> str:
+    """One that stays: the broker keeps what arrives for it. A sharer without a name keeps nothing."""
+    own = options.name or (secrets.token_hex(6) if options.share else "")
+    return f"edgectl-collect-{options.fleet}{'-' if own else ''}{own}"
+
+
+def _session_s(options: Options) -> int:
+    """How long the broker keeps our session: what it keeps for one sharer, no other gets."""
+    if not options.share:
+        return _A_WEEK_S
+    return _AN_HOUR_S if options.name else 0

@@ -34,7 +34,8 @@ Prints a line when it is ready, and one when it has stopped; SIGTERM and SIGINT 
 examples:
   edgectl collect --keys keys --host broker.example --fleet demo --to sqlite:///fleet.db
   edgectl collect --keys keys --json >collector.ndjson
-  sqlite3 fleet.db "SELECT device, count(*) FROM results WHERE kind != 'ledger' GROUP BY 1"
+  PGPASSWORD=... edgectl collect --keys keys --share --name one --to postgresql://edge@db.example/fleet
+  sqlite3 fleet.db "SELECT device, count(*) FROM results GROUP BY 1"
 
 \b
 exit codes: 0 stopped, 1 failed, 2 usage, 78 an option must be changed first
@@ -111,12 +112,20 @@ def collect(
     unsigned: Annotated[
         bool, typer.Option("--unsigned", help="Take and send everything without signatures.")
     ] = False,
+    share: Annotated[
+        bool, typer.Option("--share", help="Share the work with other collectors that say so, too; MQTT 5.")
+    ] = False,
+    name: Annotated[
+        str, typer.Option(help="This collector's own name, where there are several.", metavar="NAME")
+    ] = "",
     as_json: Annotated[
         bool, typer.Option("--json", help="One JSON object a line on standard output.")
     ] = False,
 ) -> None:
     """Collect until stopped."""
     from agent.fleet.collect import Options, Program
+    from agent.fleet.title import hide_password
+    from agent.link.topics import NAME_HINT, is_name
 
     logging.basicConfig(
         stream=sys.stderr, level=logging.WARNING, format="%(asctime)s %(levelname)-7s %(message)s"
@@ -128,6 +137,11 @@ def collect(
         problem = "the keys to check and sign with are missing" if keys is None else "it goes with --keys"
         hint = "Make them with: edgectl init DIR. Then give --keys DIR. --unsigned does without"
         raise ConfigInvalid("collect", "--keys" if keys is None else "--unsigned", problem, hint)
+    if share and protocol is Protocol.THREE:
+        raise ConfigInvalid("collect", "--share", "MQTT 3.1.1 cannot share", "Leave --protocol out")
+    if name and not is_name(name):
+        raise ConfigInvalid("collect", f"--name {name!r}", "a collector cannot be called so", NAME_HINT)
+    hide_password(to)
     options = Options(
         host=host,
         port=port,
@@ -142,6 +156,8 @@ def collect(
         key_file=key_file,
         as_json=as_json,
         keys=keys,
+        share=share,
+        name=name,
     )
     Program(options).run()
 
@@ -159,7 +175,9 @@ def gaps(
 ) -> None:
     """Say whether anything was missed."""
     from agent.fleet import gaps_report
+    from agent.fleet.title import hide_password
 
+    hide_password(database)
     raise typer.Exit(gaps_report.run(device, since, until, database, as_json=as_json))
 
 

@@ -77,7 +77,8 @@ _TABLES = (
     CREATE TABLE metrics (
         device TEXT, epoch TEXT, seq BIGINT, item BIGINT, wall_ns BIGINT, pipeline TEXT, name TEXT, type TEXT,
         value DOUBLE PRECISION, count BIGINT, sum DOUBLE PRECISION, p50 DOUBLE PRECISION,
-        p95 DOUBLE PRECISION, p99 DOUBLE PRECISION, p999 DOUBLE PRECISION, max DOUBLE PRECISION, synced BOOLEAN, buckets JSONB,
+        p95 DOUBLE PRECISION, p99 DOUBLE PRECISION, p999 DOUBLE PRECISION,
+        max DOUBLE PRECISION, synced BOOLEAN, buckets JSONB,
         PRIMARY KEY (device, epoch, seq, item)
     )
     """,

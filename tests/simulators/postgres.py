@@ -34,8 +34,8 @@ def program(name: str) -> str | None:
     """Where a program of the server is; Debian keeps them off the PATH."""
     if found := shutil.which(name):
         return found
-    found = sorted(Path("/usr/lib/postgresql").glob(f"*/bin/{name}"))
-    return str(found[-1]) if found else None
+    installed = sorted(Path("/usr/lib/postgresql").glob(f"*/bin/{name}"))
+    return str(installed[-1]) if installed else None
 
 
 class Server:

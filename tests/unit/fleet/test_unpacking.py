@@ -131,14 +131,8 @@ def test_metrics_become_one_row_each_and_stand_in_no_other_table(warehouse: Ware
 def test_what_the_agent_says_of_itself_is_no_result_and_its_events_have_a_table(
     warehouse: Warehouse, path: Path
 ) -> None:
-    event: dict[str, Any] = {
-        "kind": "event",
-        "event": "link.lost",
-        "level": "warning",
-        "subject": "broker",
-        "wall_ns": 5,
-    }
-    event |= {"items": [{"reason": "refused"}], "suppressed": 2}
+    event: dict[str, Any] = {"kind": "event", "event": "link.lost", "level": "warning"}
+    event |= {"subject": "broker", "wall_ns": 5, "items": [{"reason": "refused"}], "suppressed": 2}
     plain: dict[str, Any] = {"kind": "detection", "wall_ns": 1}
     records = [plain, {"kind": "ledger", "items": [{}]}, event, {"n": 1}]
     lease = Lease(EPOCH, 1, (Block(1, 4, pack(records, {}, {"synced": False})),), live=True, stream="alert")

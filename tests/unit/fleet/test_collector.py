@@ -14,7 +14,7 @@ from agent.events import Event, counters
 from agent.fleet.collector import Collector
 from agent.fleet.databases import database_of
 from agent.fleet.inbox import Inbox
-from agent.fleet.warehouse import Warehouse
+from agent.fleet.warehouse import State, Warehouse
 from agent.link import ack, batch, topics
 from agent.link.settings import LinkMessage, LinkPublished
 
@@ -284,3 +284,26 @@ def test_a_block_that_does_not_unpack_is_acknowledged_counted_and_told(
     assert down.upto() == 1
     assert collector.totals.damaged == 1
     assert counters[Event.BLOCK_DAMAGED.value] == before + 1
+
+
+def test_a_large_fleet_is_told_page_by_page_and_no_faster_than_the_link_takes_it(
+    collector: Collector, down: Down, warehouse: Warehouse
+) -> None:
+    names = [f"pi-{n:03}" for n in range(120)]
+    warehouse.told({name: State(online=True, version="1") for name in names})
+    collector.on_link_up()
+    down.room = 30
+    collector.take([], now=0)
+    collector.take([], now=0.2)
+    assert len(down.published) == 30
+    down.room = 1000
+    collector.take([], now=0.3)
+    assert len(down.published) == 50
+    collector.take([], now=0.35)  # the link is free again, and the second page goes
+    assert len(down.published) == 100
+    collector.take([], now=0.4)
+    assert len(down.published) == 100  # less than 0.1 s after it
+    assert collector.greeting
+    collector.take([], now=0.5)
+    assert [document.device for _, document in down.published] == names
+    assert collector.idle

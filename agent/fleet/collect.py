@@ -19,6 +19,7 @@ from agent.fleet.databases import open_warehouse, shown
 from agent.fleet.greeting import PAUSE_S
 from agent.fleet.inbox import Inbox
 from agent.fleet.keys import Keyring
+from agent.fleet.outlet import Outlet
 from agent.link import batch, topics
 from agent.link.mqtt import Link
 from agent.link.settings import LinkMessage, LinkSettings, LinkUp
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from pathlib import Path
     from types import FrameType
 
+    from agent.fleet.outlet import Form
     from agent.link.versions import Choice
 
 _A_WEEK_S = 7 * 86_400
@@ -65,6 +67,7 @@ class Options:
     keys: Path | None = None
     share: bool = False
     name: str = ""
+    out: Form | None = None
 
 
 class Program:
@@ -80,8 +83,10 @@ class Program:
         self._warehouse = open_warehouse(options.to)
         self._link = Link(_link_settings(options), post=self._inbox.post, subscriptions=filters)
         keyring = Keyring(options.keys) if options.keys else None
-        self._collector = Collector(options.fleet, self._warehouse, self._link, keyring)
-        self._on_terminal = sys.stdout.isatty() and not options.as_json
+        outlet = Outlet(options.out, options.fleet) if options.out else None
+        self._collector = Collector(options.fleet, self._warehouse, self._link, keyring, outlet=outlet)
+        self._status = sys.stderr if outlet else sys.stdout
+        self._on_terminal = self._status.isatty() and not options.as_json
         self._stopping = False
         self._ready = False
 
@@ -102,7 +107,7 @@ class Program:
                 self._warehouse.close()
         emit(Event.COLLECTOR_STOPPED, self._shown)
         if self._on_terminal:
-            print()  # below the line of counts
+            print(file=self._status)  # below the line of counts
         self._say("stopped", **asdict(self._collector.totals), **_refusals())
 
     def _serve(self) -> None:
@@ -127,7 +132,7 @@ class Program:
                     break
             if now >= next_stats and self._on_terminal:
                 next_stats = now + _STATS_S
-                print(f"\r{self._stats()}\x1b[K", end="", flush=True)
+                print(f"\r{self._stats()}\x1b[K", end="", flush=True, file=self._status)
         self._unpack_rest()
 
     def _unpack_rest(self) -> None:
@@ -147,7 +152,7 @@ class Program:
             line = orjson.dumps({"event": what, **facts}).decode()
         else:
             line = f"{what}: " + ", ".join(f"{key} {value}" for key, value in facts.items())
-        print(line, flush=True)
+        print(line, flush=True, file=self._status)
 
     def _stats(self) -> str:
         totals = self._collector.totals

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from agent.errors import Refusal
+    from agent.fleet.outlet import Outlet
     from agent.fleet.seams import Downlink, Keys, Warehouse, Watermarks
     from agent.fleet.warehouse import State
     from agent.link.settings import LinkMessage
@@ -69,6 +70,7 @@ class Collector:
         link: where acknowledgements go.
         keys: the devices' keys, and our own; None takes batches unproven and signs nothing.
         max_bytes: how many bytes of batches may wait while the disk refuses.
+        outlet: is given each record when it becomes a row.
     """
 
     def __init__(
@@ -79,7 +81,9 @@ class Collector:
         keys: Keys | None = None,
         *,
         max_bytes: int = 64 << 20,
+        outlet: Outlet | None = None,
     ) -> None:
+        self._outlet = outlet
         self._fleet = fleet
         self._warehouse = warehouse
         self._link = link
@@ -123,7 +127,7 @@ class Collector:
         if busy and now < self._unpack_at:
             return True
         try:
-            done = self._warehouse.unpack()
+            done = self._warehouse.unpack(outlet=self._outlet)
         except StoreBusy as error:
             emit(Event.STORE_FAILED, "warehouse", error=error)
             self._retry_at = now + _RETRY_S

@@ -91,6 +91,13 @@ class Protocol(StrEnum):
     THREE = "3.1.1"
 
 
+class Out(StrEnum):
+    """How records are written to a pipe."""
+
+    NDJSON = "ndjson"
+    CLOUDEVENTS = "cloudevents"
+
+
 @app.command(help=_COLLECT)
 def collect(
     *,
@@ -118,6 +125,9 @@ def collect(
     name: Annotated[
         str, typer.Option(help="This collector's own name, where there are several.", metavar="NAME")
     ] = "",
+    out: Annotated[
+        Out | None, typer.Option(help="Write each record to standard output, too; messages go to stderr.")
+    ] = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="One JSON object a line on standard output.")
     ] = False,
@@ -158,6 +168,7 @@ def collect(
         keys=keys,
         share=share,
         name=name,
+        out=out.value if out else None,
     )
     Program(options).run()
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from agent.fleet.outlet import Outlet
     from agent.fleet.ranges import Watermark
     from agent.fleet.unpacking import Unpacked
     from agent.fleet.warehouse import Incoming, State, Stored
@@ -23,8 +24,8 @@ class Warehouse(Protocol):
     def store(self, batches: Sequence[Incoming]) -> list[Stored]:
         """Store in one transaction; raises StoreBusy."""
 
-    def unpack(self) -> Unpacked:
-        """Make rows of some of what is stored; raises StoreBusy."""
+    def unpack(self, *, outlet: Outlet | None = None) -> Unpacked:
+        """Make rows of some of what is stored, and give it to the outlet, too; raises StoreBusy."""
 
     def watermarks(self, device: str) -> Mapping[str, Mapping[str, Watermark]]:
         """What is stored of a device's last epochs."""

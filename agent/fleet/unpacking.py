@@ -18,6 +18,7 @@ from agent.fleet import history
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from agent.fleet.outlet import Outlet
     from agent.fleet.ranges import Place
     from agent.fleet.sql import Sql
 
@@ -65,7 +66,9 @@ def keep(db: Sql, place: Place, block: Block) -> None:
     db.execute(insert, (*place, block.first, block.count, block.data))
 
 
-def unpack_some(db: Sql, most: int, now_ns: int, *, claim: str = "") -> Unpacked:
+def unpack_some(
+    db: Sql, most: int, now_ns: int, *, claim: str = "", outlet: Outlet | None = None
+) -> Unpacked:
     """Unpack the oldest blocks, of about ``most`` records together, at least one.
 
     A block that does not unpack goes to ``bad_blocks``, with the reason: no copy of it is any better, since
@@ -76,26 +79,28 @@ def unpack_some(db: Sql, most: int, now_ns: int, *, claim: str = "") -> Unpacked
         most: records.
         now_ns: the wall time.
         claim: what the database wants behind a query, so that another collector takes other blocks.
+        outlet: is given the records, too.
     """
     done = Unpacked()
     query = f"SELECT n, count FROM raw ORDER BY n LIMIT ? {claim}"  # noqa: S608
     for number, count in db.execute(query, (_MOST_BLOCKS,)).fetchall():
         if done.records >= most:
             break
-        _unpack_one(db, number, now_ns, done)
+        _unpack_one(db, number, now_ns, done, outlet)
         db.execute("DELETE FROM raw WHERE n = ?", (number,))
         done.records += count
     done.behind = db.execute("SELECT CAST(coalesce(sum(count), 0) AS BIGINT) FROM raw").fetchone()[0]
     return done
 
 
-def _unpack_one(db: Sql, number: int, now_ns: int, done: Unpacked) -> None:
+def _unpack_one(db: Sql, number: int, now_ns: int, done: Unpacked, outlet: Outlet | None) -> None:
     query = "SELECT device, stream, epoch, first, count, data FROM raw WHERE n = ?"
     *names, first, count, data = db.execute(query, (number,)).fetchone()
     place: Place = (names[0], names[1], names[2])
     block = Block(first, count, data)
     try:
-        rows = _rows(place, block, unpack(block))
+        content = unpack(block)
+        rows = _rows(place, block, content)
         db.executemany(_RECORD, rows.records)
         db.executemany(_METRIC, rows.metrics)
         db.executemany(_LEDGER, rows.ledgers)
@@ -103,6 +108,9 @@ def _unpack_one(db: Sql, number: int, now_ns: int, done: Unpacked) -> None:
     except MessageInvalid as error:
         done.bad.append((place[0], error))
         db.execute(_BAD, (*place, first, count, str(error), now_ns, data))
+    else:
+        if outlet is not None:
+            outlet.add(place, first, content.records, content.clock.get("synced"))
 
 
 def _rows(place: Place, block: Block, content: Content) -> _Rows:

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from agent.blocks import Lease
     from agent.clock import Clock
+    from agent.fleet.outlet import Outlet
     from agent.fleet.ranges import Place, Watermark
     from agent.fleet.sql import Sql
     from agent.fleet.unpacking import Unpacked
@@ -144,15 +145,26 @@ class Storage(ABC):
                 for batch, refusal, new in zip(batches, refused, counts, strict=True)
             ]
 
-    def unpack(self, most: int = _SLICE) -> Unpacked:
+    def unpack(self, most: int = _SLICE, outlet: Outlet | None = None) -> Unpacked:
         """Make rows of the oldest blocks, of about ``most`` records, in one durable transaction.
+
+        Args:
+            most: records.
+            outlet: is given them, too, and has written them before the transaction is committed.
 
         Raises:
             StoreBusy: the disk or the database refuses for now; nothing was unpacked.
             FolderUnusable: the file is damaged.
+            AgentError: the outlet's reader left; nothing was unpacked.
         """
+        now_ns = self._clock.wall_ns()
+        if outlet is not None:
+            outlet.begin()
         with self._transaction():
-            return unpacking.unpack_some(self._db, most, self._clock.wall_ns(), claim=self._claim)
+            done = unpacking.unpack_some(self._db, most, now_ns, claim=self._claim, outlet=outlet)
+            if outlet is not None:
+                outlet.flush()
+            return done
 
     def told(self, states: Mapping[str, State]) -> None:
         """Note what devices say of themselves, by name.

@@ -7,11 +7,14 @@ import os
 import sys
 from enum import StrEnum
 from pathlib import Path  # noqa: TC003 - typer reads the annotations
-from typing import Annotated, NoReturn
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 from agent import __version__
 from agent.cli.streams import open_missing_streams
 from agent.errors import EXIT_FAILED, AgentError, ConfigInvalid
+
+if TYPE_CHECKING:
+    from agent.fleet.collect import Options
 
 try:
     import typer
@@ -135,23 +138,10 @@ def collect(
     """Collect until stopped."""
     from agent.fleet.collect import Options, Program
     from agent.fleet.title import hide_password
-    from agent.link.topics import NAME_HINT, is_name
 
     logging.basicConfig(
         stream=sys.stderr, level=logging.WARNING, format="%(asctime)s %(levelname)-7s %(message)s"
     )
-    if (cert_file or key_file) and not (cert_file and key_file and (tls or ca_file)):
-        hint = "Give --cert-file and --key-file together, with --tls or --ca-file"
-        raise ConfigInvalid("collect", "--cert-file", "mutual TLS is only half there", hint)
-    if (keys is None) != unsigned:
-        problem = "the keys to check and sign with are missing" if keys is None else "it goes with --keys"
-        hint = "Make them with: edgectl init DIR. Then give --keys DIR. --unsigned does without"
-        raise ConfigInvalid("collect", "--keys" if keys is None else "--unsigned", problem, hint)
-    if share and protocol is Protocol.THREE:
-        raise ConfigInvalid("collect", "--share", "MQTT 3.1.1 cannot share", "Leave --protocol out")
-    if name and not is_name(name):
-        raise ConfigInvalid("collect", f"--name {name!r}", "a collector cannot be called so", NAME_HINT)
-    hide_password(to)
     options = Options(
         host=host,
         port=port,
@@ -170,7 +160,30 @@ def collect(
         name=name,
         out=out.value if out else None,
     )
+    _check(options, unsigned=unsigned)
+    hide_password(to)
     Program(options).run()
+
+
+def _check(options: Options, *, unsigned: bool) -> None:
+    """Refuse what does not go together."""
+    from agent.link.topics import NAME_HINT, is_name
+
+    if bool(options.cert_file) != bool(options.key_file) or (options.cert_file and not options.tls):
+        hint = "Give --cert-file and --key-file together, with --tls or --ca-file"
+        raise ConfigInvalid("collect", "--cert-file", "mutual TLS is only half there", hint)
+    if (options.keys is None) != unsigned:
+        problem = (
+            "the keys to check and sign with are missing" if options.keys is None else "it goes with --keys"
+        )
+        hint = "Make them with: edgectl init DIR. Then give --keys DIR. --unsigned does without"
+        raise ConfigInvalid("collect", "--keys" if options.keys is None else "--unsigned", problem, hint)
+    if options.share and options.protocol == "3.1.1":
+        raise ConfigInvalid("collect", "--share", "MQTT 3.1.1 cannot share", "Leave --protocol out")
+    if options.name and not is_name(options.name):
+        raise ConfigInvalid(
+            "collect", f"--name {options.name!r}", "a collector cannot be called so", NAME_HINT
+        )
 
 
 @app.command(help=_GAPS)

@@ -7,7 +7,7 @@ collectors store of one device comes one after the other, and a watermark sees a
 from __future__ import annotations
 
 import re
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import psycopg
@@ -157,12 +157,11 @@ class PostgresWarehouse(Storage):
     def __init__(self, url: str, *, clock: Clock | None = None) -> None:
         self._clock = clock or SystemClock()
         self._db = Postgres(url)
-        try:
+        with ExitStack() as undo:
+            undo.callback(self._db.close)
             with self._db.transaction("open"):
                 postgres_tables.upgrade(self._db, self._db.shown)
-        except BaseException:
-            self._db.close()
-            raise
+            undo.pop_all()
 
     def close(self) -> None:
         """Close the connection. Idempotent."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sqlite3
-import threading
 from typing import TYPE_CHECKING
 
 import pytest
@@ -16,7 +15,7 @@ from agent.fleet.databases import database_of
 from agent.fleet.inbox import Inbox
 from agent.fleet.warehouse import State, Warehouse
 from agent.link import ack, batch, topics
-from agent.link.settings import LinkMessage, LinkPublished
+from agent.link.settings import LinkMessage
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -196,34 +195,6 @@ def test_too_much_in_waiting_is_refused_not_kept(warehouse: Warehouse, down: Dow
     for at in range(0, 30, 5):  # the devices send again
         collector.take([message(1 + 10 * n) for n in range(at, at + 5)], now=5)
     assert down.upto() == 300
-
-
-def test_the_inbox_gives_what_came_in_order_and_waits_for_no_more() -> None:
-    inbox = Inbox()
-    for n in range(5):
-        inbox.post(LinkPublished(n))
-    assert inbox.take(1.0, most=3, most_bytes=10_000) == [
-        LinkPublished(0),
-        LinkPublished(1),
-        LinkPublished(2),
-    ]
-    assert inbox.take(1.0, most=3, most_bytes=10_000) == [LinkPublished(3), LinkPublished(4)]
-    assert inbox.take(0.01, most=3, most_bytes=10_000) == []
-
-
-def test_the_inbox_gives_no_more_bytes_at_once_than_wanted() -> None:
-    inbox = Inbox()
-    for n in range(5):
-        inbox.post(LinkMessage("t", bytes(1000), retain=False, receipt=(1, n)))
-    assert [len(inbox.take(1.0, most=10, most_bytes=1500)) for _ in range(3)] == [2, 2, 1]
-
-
-def test_the_inbox_can_be_woken() -> None:
-    inbox = Inbox()
-    waker = threading.Timer(0.05, inbox.wake)
-    waker.start()
-    assert inbox.take(10.0, most=3, most_bytes=10_000) == []
-    waker.join()
 
 
 def test_above_its_bound_the_inbox_drops_payloads_and_their_messages_are_still_confirmed(

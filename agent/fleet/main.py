@@ -137,7 +137,6 @@ def collect(
 ) -> None:
     """Collect until stopped."""
     from agent.fleet.collect import Options, Program
-    from agent.fleet.title import hide_password
 
     logging.basicConfig(
         stream=sys.stderr, level=logging.WARNING, format="%(asctime)s %(levelname)-7s %(message)s"
@@ -161,7 +160,6 @@ def collect(
         out=out.value if out else None,
     )
     _check(options, unsigned=unsigned)
-    hide_password(to)
     Program(options).run()
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 import subprocess
 import sys
 import threading
@@ -166,6 +167,49 @@ def test_two_collectors_at_once_store_each_record_once_and_promise_no_more_than_
         "cam-0": 20,
         "cam-1": 20,
     }
+
+
+@pytest.mark.postgresql
+def test_what_is_stored_of_one_device_comes_one_after_the_other_and_the_later_one_promises_both(
+    postgresql: Server,
+) -> None:
+    url = postgresql.url()
+    answers: list[Stored] = []
+    with open_warehouse(url) as one, open_warehouse(url) as other, reading(url) as watch:
+        one.store([batch((1, 2))])
+        later = threading.Thread(target=lambda: answers.extend(other.store([batch((5, 6))])))
+        with one._transaction():
+            one._see({"cam-1"})
+            one._insert(batch((3, 4)))
+            later.start()
+            waiting = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
+            while watch.execute(waiting).fetchone()[0] == 0:
+                assert later.is_alive(), answers
+                watch.execute("SELECT pg_stat_clear_snapshot()")
+        later.join()
+    assert [answer.watermark for answer in answers] == [Watermark(6, ())]
+
+
+def test_collectors_that_make_one_new_file_at_once_make_it_once(tmp_path: Path) -> None:
+    for n in range(5):
+        url = f"sqlite:///{tmp_path / f'{n}.db'}"
+        barrier = threading.Barrier(4)
+        problems: list[Exception] = []
+
+        def start(url: str = url, barrier: threading.Barrier = barrier) -> None:
+            barrier.wait()
+            try:
+                open_warehouse(url).close()
+            except (AgentError, sqlite3.Error) as error:
+                problems.append(error)  # noqa: B023 - of this round
+
+        threads = [threading.Thread(target=start) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert problems == []
+        assert rows(url, "SELECT count(*) FROM results") == [(0,)]
 
 
 @pytest.mark.postgresql

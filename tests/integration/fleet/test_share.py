@@ -69,6 +69,21 @@ def test_one_of_two_collectors_is_killed_under_load_and_nothing_is_lost_or_doubl
     assert [(mark.upto, mark.have) for mark in told.values()] == [(600, ())]
 
 
+def test_each_batch_goes_to_one_of_those_that_share(broker: Broker, tmp_path: Path) -> None:
+    with (
+        collecting(broker, tmp_path, "--share") as first,
+        collecting(broker, tmp_path, "--share") as second,
+        closing(Device(broker.port, resend_s=100)) as device,
+    ):
+        for _ in range(20):
+            device.commit(size=2000)
+            device.work(0.02)
+        device.until(lambda: device.drained)
+        totals = [stop(one) for one in (first, second)]
+    assert sum(one["new"] for one in totals) == 200
+    assert all(one["new"] and not one["duplicate"] for one in totals)
+
+
 def test_what_a_device_says_of_itself_is_noted_and_nonsense_is_refused(
     broker: Broker, tmp_path: Path
 ) -> None:

@@ -7,13 +7,14 @@ Blocks are stored as they came, which is what a device waits for; ``unpack`` mak
 
 from __future__ import annotations
 
+import time
 from abc import ABC, abstractmethod
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Self
 
 from agent.clock import SystemClock
-from agent.errors import MessageInvalid
+from agent.errors import MessageInvalid, StoreBusy
 from agent.fleet import gaps, ranges, tables, unpacking
 from agent.store.database import open_database, refusals, transaction
 
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from agent.fleet.unpacking import Unpacked
 
 _PATIENCE_S = 5.0
+_PAUSE_S = 0.05
 _CACHE_KIB = 16 << 10
 _HIGHEST = 2**53 - 1
 """The highest sequence number that JSON carries everywhere."""
@@ -243,8 +245,7 @@ class Warehouse(Storage):
     def __init__(self, path: Path, *, clock: Clock | None = None) -> None:
         self._path = path
         self._clock = clock or SystemClock()
-        tables.upgrade(path)
-        self._db = open_database(path, tables.FORMAT, patience_s=_PATIENCE_S)
+        self._db = _opened(path)
         self._db.execute(f"PRAGMA cache_size=-{_CACHE_KIB}")
 
     def close(self) -> None:
@@ -260,6 +261,23 @@ class Warehouse(Storage):
     def _reading(self) -> Iterator[None]:
         with refusals("read", self._path):
             yield
+
+
+def _opened(path: Path) -> sqlite3.Connection:
+    """Open a file, and wait for another collector that makes it or brings it up at the same time."""
+    give_up = time.monotonic() + _PATIENCE_S
+    while True:
+        try:
+            tables.upgrade(path)
+            return open_database(path, tables.FORMAT, patience_s=_PATIENCE_S)
+        except StoreBusy as error:
+            # Some locks are taken at once or not at all, whatever patience SQLite has been given.
+            if (
+                getattr(error.__cause__, "sqlite_errorname", "") != "SQLITE_BUSY"
+                or time.monotonic() > give_up
+            ):
+                raise
+        time.sleep(_PAUSE_S)
 
 
 def _length(batch: Incoming) -> int:

@@ -177,7 +177,7 @@ def test_what_is_stored_of_one_device_comes_one_after_the_other_and_the_later_on
     answers: list[Stored] = []
     with open_warehouse(url) as one, open_warehouse(url) as other, reading(url) as watch:
         one.store([batch((1, 2))])
-        later = threading.Thread(target=lambda: answers.extend(other.store([batch((5, 6))])))
+        later = threading.Thread(target=lambda: answers.extend(other.store([batch((3, 6))])))
         with one._transaction():
             one._see({"cam-1"})
             one._insert(batch((3, 4)))
@@ -187,7 +187,7 @@ def test_what_is_stored_of_one_device_comes_one_after_the_other_and_the_later_on
                 assert later.is_alive(), answers
                 watch.execute("SELECT pg_stat_clear_snapshot()")
         later.join()
-    assert [answer.watermark for answer in answers] == [Watermark(6, ())]
+    assert [(one.new, one.duplicate, one.watermark) for one in answers] == [(2, 2, Watermark(6, ()))]
 
 
 def test_collectors_that_make_one_new_file_at_once_make_it_once(tmp_path: Path) -> None:

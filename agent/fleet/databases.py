@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from agent.errors import AgentError, ConfigInvalid, ExtraMissing
+from agent.fleet.tables import FORMAT
 from agent.fleet.warehouse import Warehouse
 from agent.store.database import refusals
 
@@ -68,11 +69,12 @@ def reading(to: str) -> Iterator[Sql]:
 
     Raises:
         ConfigInvalid, ExtraMissing, StoreBusy: as for ``open_warehouse``.
-        AgentError: there is no such file.
+        AgentError: there is no such file, or it has another version.
     """
     path = database_of(to)
     if path is None:
         with closing(_postgres().Postgres(to, read_only=True)) as db, db.transaction("read"):
+            _check(db.version(), db.shown)
             yield db
         return
     if not path.exists():
@@ -81,7 +83,15 @@ def reading(to: str) -> Iterator[Sql]:
         refusals("read", path),
         closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as file,
     ):
+        _check(file.execute("PRAGMA user_version").fetchone()[0], str(path))
         yield file
+
+
+def _check(version: int, subject: str) -> None:
+    if version != FORMAT.version:
+        problem = f"its format is version {version}, this edgectl reads version {FORMAT.version}"
+        hint = "Let edgectl collect start with it once, which brings it up; or take the edgectl that wrote it"
+        raise AgentError("read", subject, problem, hint)
 
 
 def _postgres() -> ModuleType:

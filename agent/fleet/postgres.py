@@ -105,6 +105,12 @@ class Postgres:
                 op, self.shown, _said(error), "Grant the collector's role what it needs"
             ) from error
 
+    def version(self) -> int:
+        """Give the version of its tables, inside a transaction; 0 when there are none."""
+        (there,) = self.execute("SELECT to_regclass('schema_version') IS NOT NULL").fetchone()
+        query = "SELECT coalesce(max(version), 0) FROM schema_version"
+        return int(self.execute(query).fetchone()[0]) if there else 0
+
     def close(self) -> None:
         """Close the connection. Idempotent."""
         if self._open is not None:

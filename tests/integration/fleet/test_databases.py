@@ -14,7 +14,7 @@ import pytest
 from agent.blocks import Block, Lease, Loss, pack
 from agent.errors import AgentError, ConfigInvalid, MessageInvalid, StoreBusy
 from agent.fleet import postgres
-from agent.fleet.databases import open_warehouse, reading, shown
+from agent.fleet.databases import database_of, open_warehouse, reading, shown
 from agent.fleet.missed import missed
 from agent.fleet.ranges import Watermark
 from agent.fleet.warehouse import Incoming, State, Storage, Stored
@@ -210,6 +210,14 @@ def test_collectors_that_make_one_new_file_at_once_make_it_once(tmp_path: Path) 
             thread.join()
         assert problems == []
         assert rows(url, "SELECT count(*) FROM results") == [(0,)]
+
+
+def test_a_database_that_no_collector_of_today_has_written_is_not_looked_into(url: str) -> None:
+    if path := database_of(url):
+        sqlite3.connect(path).close()
+        path.touch()
+    with pytest.raises(AgentError, match="its format is version 0"):
+        rows(url, "SELECT 1 FROM results")
 
 
 @pytest.mark.postgresql

@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from agent import __version__
 from agent.demo.account import Counted, count
 from agent.demo.pipelines import PIPELINES
 from agent.demo.session import DemoSession
@@ -100,6 +101,16 @@ def recounted(finished: tuple[Path, Path], tmp_path: Path, change: str) -> Count
         (seq,) = db.execute(find, (NAMES[1],)).fetchone()
         assert db.execute(change, (seq,)).rowcount == 1
     return count(device, changed, "demo-device", NAMES)
+
+
+def test_the_collector_knows_who_is_there_and_which_agent_runs(finished: tuple[Path, Path]) -> None:
+    with closing(sqlite3.connect(finished[1])) as db:
+        rows = db.execute("SELECT device, version, online IN (0, 1) FROM devices").fetchall()
+        kinds = {kind for (kind,) in db.execute("SELECT DISTINCT kind FROM results")}
+        synced = db.execute("SELECT count(*) FROM results WHERE synced NOT IN (0, 1)").fetchone()
+    assert rows == [("demo-device", __version__, 1)]
+    assert kinds.isdisjoint({"ledger", "event", "metrics"})
+    assert synced == (0,)
 
 
 def test_a_result_that_the_collector_lacks_is_missed_in_its_pipeline_and_by_its_number(

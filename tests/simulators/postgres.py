@@ -6,6 +6,7 @@ import os
 import pwd
 import secrets
 import shutil
+import signal
 import socket
 import subprocess
 import time
@@ -72,12 +73,8 @@ class Server:
 
     def close(self) -> None:
         """Stop it."""
-        self._process.terminate()
-        try:
-            self._process.wait(2)
-        except subprocess.TimeoutExpired:
-            self._process.send_signal(3)  # SIGQUIT: at once
-            self._process.wait(20)
+        self._process.send_signal(signal.SIGINT)  # it ends its clients' connections
+        self._process.wait(20)
 
     def _url(self, name: str) -> str:
         return f"postgresql://fleet:{PASSWORD}@127.0.0.1:{self.port}/{name}"

@@ -45,19 +45,21 @@ def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 def test_one_of_two_collectors_is_killed_under_load_and_nothing_is_lost_or_doubled(
     broker: Broker, tmp_path: Path, url: str
 ) -> None:
+    named = url.startswith("postgresql")  # the broker keeps what it has for a name, and devices send it again
+    one, two = (("--name", "a"), ("--name", "b")) if named else ((), ())
     with (
-        collecting(broker, tmp_path, "--share", "--name", "a", to=url) as first,
-        collecting(broker, tmp_path, "--share", "--name", "b", to=url) as second,
+        collecting(broker, tmp_path, "--share", *one, to=url) as first,
+        collecting(broker, tmp_path, "--share", *two, to=url) as second,
         closing(Device(broker.port, resend_s=0.5)) as device,
     ):
-        for n in range(60):
+        for n in range(40):
             device.commit(size=2000)
             device.work(0.01)
-            if n == 30:
+            if n == 20:
                 first.kill()
         device.until(lambda: device.drained)
         others = stop(second)
-    assert 0 < others["new"] < 600
+    assert 0 < others["new"] < 400
     with open_warehouse(url) as warehouse:
         while warehouse.unpack().behind:
             pass
@@ -66,7 +68,7 @@ def test_one_of_two_collectors_is_killed_under_load_and_nothing_is_lost_or_doubl
     with reading(url) as db:
         found = db.execute("SELECT epoch, seq FROM results ORDER BY epoch, seq").fetchall()
     assert [tuple(row) for row in found] == expected
-    assert [(mark.upto, mark.have) for mark in told.values()] == [(600, ())]
+    assert [(mark.upto, mark.have) for mark in told.values()] == [(400, ())]
 
 
 def test_each_batch_goes_to_one_of_those_that_share(broker: Broker, tmp_path: Path) -> None:

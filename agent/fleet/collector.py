@@ -6,66 +6,30 @@ The watermark goes out as a retained message, and again for duplicates: a device
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from agent.errors import LinkLost, MessageInvalid, NotSigned, StoreBusy, WrongSender
 from agent.events import Event, emit
+from agent.fleet import states
+from agent.fleet.greeting import Greeting
 from agent.fleet.warehouse import Incoming
 from agent.link import ack, batch, topics
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from agent.errors import Refusal
-    from agent.fleet.ranges import Watermark
-    from agent.fleet.unpacking import Unpacked
-    from agent.fleet.warehouse import Stored
+    from agent.fleet.outlet import Outlet
+    from agent.fleet.seams import Downlink, Keys, Warehouse, Watermarks
+    from agent.fleet.warehouse import State
     from agent.link.settings import LinkMessage
-    from agent.signing import Signer, Verifier
+    from agent.signing import Verifier
 
 _RETRY_S = 1.0
+_MOST_STATES = 10_000
+"""States that wait for the disk; a device tells its state again when it connects."""
 _UNPACK_S = 1.0
 """However much comes in, rows are made so often."""
-
-Watermarks = dict[str, dict[str, "Watermark"]]
-"""By stream and epoch."""
-
-
-class Warehouse(Protocol):
-    """Where batches go. See ``agent.fleet.warehouse``."""
-
-    def store(self, batches: Sequence[Incoming]) -> list[Stored]:
-        """Store in one transaction; raises StoreBusy."""
-
-    def unpack(self) -> Unpacked:
-        """Make rows of some of what is stored; raises StoreBusy."""
-
-    def watermarks(self, device: str) -> Mapping[str, Mapping[str, Watermark]]:
-        """What is stored of a device's last epochs."""
-
-    def devices(self) -> Sequence[str]:
-        """Every device that has sent something."""
-
-
-class Keys(Protocol):
-    """Whose batches count, and what acknowledgements are signed with. See ``agent.fleet.keys``."""
-
-    @property
-    def signer(self) -> Signer:
-        """The collector's own key."""
-
-    def verifier(self, device: str) -> Verifier | None:
-        """The key of a device; None when there is none."""
-
-
-class Downlink(Protocol):
-    """What the collector needs of the link."""
-
-    def publish(self, topic: str, payload: bytes, *, qos: int = 1, retain: bool = False) -> int:
-        """Queue a message; raises LinkLost or MessageInvalid."""
-
-    def settle(self, message: LinkMessage) -> None:
-        """Confirm a message to the broker."""
 
 
 @dataclass(slots=True)
@@ -106,6 +70,7 @@ class Collector:
         link: where acknowledgements go.
         keys: the devices' keys, and our own; None takes batches unproven and signs nothing.
         max_bytes: how many bytes of batches may wait while the disk refuses.
+        outlet: is given each record when it becomes a row.
     """
 
     def __init__(
@@ -116,7 +81,9 @@ class Collector:
         keys: Keys | None = None,
         *,
         max_bytes: int = 64 << 20,
+        outlet: Outlet | None = None,
     ) -> None:
+        self._outlet = outlet
         self._fleet = fleet
         self._warehouse = warehouse
         self._link = link
@@ -125,7 +92,8 @@ class Collector:
         self._waiting: list[tuple[LinkMessage, Incoming]] = []
         self._bytes = 0
         self._owed: dict[str, _Owed] = {}
-        self._greeting = False
+        self._states: dict[str, State] = {}
+        self._greeting = Greeting(warehouse.devices)
         self._retry_at = 0.0
         self._unpack_at = 0.0
         self._unpacking = True  # an earlier run may have left some
@@ -134,7 +102,12 @@ class Collector:
     @property
     def idle(self) -> bool:
         """Whether nothing waits to be stored or acknowledged."""
-        return not (self._waiting or self._owed or self._greeting)
+        return not (self._waiting or self._owed or self._states or self._greeting.going_on)
+
+    @property
+    def greeting(self) -> bool:
+        """Whether there are devices that are still to be told what is stored."""
+        return self._greeting.going_on
 
     def unpack(self, now: float, *, busy: bool) -> bool:
         """Make rows of some of what is stored: when nothing is more urgent, and once a second all the same.
@@ -154,7 +127,7 @@ class Collector:
         if busy and now < self._unpack_at:
             return True
         try:
-            done = self._warehouse.unpack()
+            done = self._warehouse.unpack(outlet=self._outlet)
         except StoreBusy as error:
             emit(Event.STORE_FAILED, "warehouse", error=error)
             self._retry_at = now + _RETRY_S
@@ -169,7 +142,7 @@ class Collector:
 
     def on_link_up(self) -> None:
         """Tell every known device what is stored, and ask for the rest: the broker may have forgotten it."""
-        self._greeting = True
+        self._greeting.begin()
 
     def take(self, messages: Sequence[LinkMessage], now: float) -> None:
         """Take in batches; store what waits; send the acknowledgements that the link takes now.
@@ -184,7 +157,7 @@ class Collector:
         if now < self._retry_at:
             return
         try:
-            self._greet()
+            self._greet(now)
             self._store()
             self._send()
         except StoreBusy as error:
@@ -194,16 +167,16 @@ class Collector:
     def _receive(self, message: LinkMessage) -> None:
         """Keep a message for the next transaction, or refuse it."""
         try:
-            incoming = self._read(message)
+            incoming = self._read_state(message) or self._read(message)
         except MessageInvalid as error:
             self._refuse(message.topic, error)
         else:
-            if incoming is not None and self._bytes < self._max_bytes:
+            if isinstance(incoming, Incoming) and self._bytes < self._max_bytes:
                 self._waiting.append((message, incoming))
                 self._bytes += len(message.payload)
                 return
             # Dropped here or, empty, by the inbox: its device sends it again.
-            if incoming is not None:
+            if isinstance(incoming, Incoming):
                 self._refuse(incoming.device, "too much waits for the disk")
         self._link.settle(message)
 
@@ -211,25 +184,42 @@ class Collector:
         if not message.payload:
             return None
         device = topics.sender_of_batch(self._fleet, message.topic)
-        verifier = None
-        if self._keys is not None and (verifier := self._keys.verifier(device)) is None:
-            hint = "Make or copy it: edgectl init DIR --device ID"
-            raise NotSigned("verify", "batch", f"there is no key of {device}", hint)
-        found = batch.decode(message.payload, verifier)
+        found = batch.decode(message.payload, self._verifier(device))
         if found.device != device:
             raise WrongSender("read", "batch", f"{device!r} sent it, and it says {found.device!r}")
         if topics.up_batches(self._fleet, device)[found.lease.stream] != message.topic:
             raise MessageInvalid("read", "batch", f"stream {found.lease.stream!r} has another topic")
         return Incoming(device, found.lease)
 
-    def _greet(self) -> None:
-        if self._greeting:
-            for device in self._warehouse.devices():
+    def _read_state(self, message: LinkMessage) -> State | None:
+        """Take in what a device says of itself; None when it is something else."""
+        device = topics.sender_of_state(self._fleet, message.topic)
+        if device is None or not message.payload:
+            return None
+        self._verifier(device)  # nobody signs a state, but strangers get no row
+        state = states.decode(message.payload)
+        if len(self._states) < _MOST_STATES:
+            self._states[device] = state
+        return state
+
+    def _verifier(self, device: str) -> Verifier | None:
+        if self._keys is None:
+            return None
+        if (verifier := self._keys.verifier(device)) is None:
+            hint = "Make or copy it: edgectl init DIR --device ID"
+            raise NotSigned("verify", "batch", f"there is no key of {device}", hint)
+        return verifier
+
+    def _greet(self, now: float) -> None:
+        if not self._owed:  # the page before is told: the link keeps up
+            for device in self._greeting.page(now):
                 self._owe(device).again = True
-            self._greeting = False
 
     def _store(self) -> None:
         """Store what waits, in one transaction."""
+        if self._states:
+            self._warehouse.told(self._states)
+            self._states.clear()
         if not self._waiting:
             return
         for stored in self._warehouse.store([incoming for _, incoming in self._waiting]):

@@ -67,9 +67,7 @@ name = "{name}"
 model = "glyphs"
 priority = "{priority}"
 source = {{ kind = "synthetic", width = 48, height = 48, fps = {fps} }}
-confine = "off"
 """
-"""Not confined: the killer in the worker takes its orders from a file, and signals itself."""
 PIPELINES = (("door", "normal", 400), ("yard", "high", 100))
 """Name, priority, frames/s: results of the second are alerts, and each is committed at once."""
 _ORDER = 512

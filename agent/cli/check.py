@@ -88,7 +88,7 @@ def main(arguments: argparse.Namespace) -> int:
 def _folder(plan: Plan) -> dict[str, Any]:
     check: dict[str, Any] = {"check": "data folder", "ok": True, "detail": str(plan.data)}
     try:
-        with DataFolder(plan.data) as folder:
+        with DataFolder(plan.data, plan.device) as folder:
             if folder.problem is not None:
                 raise folder.problem
             if (plan.data / "state.db").exists():

@@ -278,5 +278,7 @@ class Link:
         self._machine.fire(LinkStep.REFUSE if reason.refused else LinkStep.LOST)
         self._deadline = now + wait
         event = Event.LINK_REFUSED if reason.refused else Event.LINK_LOST
+        if reason.rival:
+            event = Event.DEVICE_DOUBLED
         emit(event, self._settings.broker, reason=reason, retry_s=round(wait, 1))
         self._post(LinkDown(str(reason), reason.refused))

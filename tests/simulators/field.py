@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from agent.demo.broker import Broker
 from agent.fleet.keys import make_keys
-from agent.store.inspect import epoch_accounts
+from agent.store.accounts import epoch_accounts
 from tests.simulators.collected import Accounts, accounts
 from tests.simulators.running_agent import RunningAgent
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import sqlite3
 import subprocess
 import sys
 import time
@@ -100,6 +101,12 @@ class Field:
         agent.environment = {**os.environ, "EDGE_AGENT__SHUTDOWN_DRAIN_S": "30"}
         return agent
 
+    @property
+    def collector_pid(self) -> int:
+        """The collector's process."""
+        assert self._collector is not None
+        return self._collector.pid
+
     def start_collector(self) -> None:
         """Start it, and wait until it listens."""
         where = ["--host", "127.0.0.1", "--port", str(self.broker.port), "--fleet", "field"]
@@ -157,7 +164,5 @@ def until(condition: Callable[[], object], what: str, timeout_s: float = 30.0) -
 
 def asked(database: Path, query: str) -> list[Any]:
     """Ask the collector's database."""
-    import sqlite3
-
     with closing(sqlite3.connect(f"file:{database}?mode=ro", uri=True)) as db:
         return db.execute(query).fetchall()

@@ -10,14 +10,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from agent.ledger import Ledger
+from agent.store.accounts import epoch_accounts
 from agent.store.folder import DataFolder
-from agent.store.inspect import epoch_accounts
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from pathlib import Path
 
-    from agent.store.inspect import EpochAccount
+    from agent.store.accounts import EpochAccount
 
 _UNNAMED = "(no name)"
 _FRAMES = """

@@ -43,6 +43,9 @@ _UNPACK_S = 10.0
 """So long it goes on making rows after a stop; what is left then waits for the next start."""
 _RECONNECT_S = 5.0
 """One collector waits for its broker more eagerly than fifty thousand devices may."""
+_KEEPALIVE_S = 10
+_CONFIRM_S = 20.0
+"""Acknowledgements are small: a broker that confirms none for so long is not there any more."""
 _MOST_AT_ONCE = 64
 """Messages that go into one transaction."""
 _MOST_BYTES = 4 << 20
@@ -204,6 +207,8 @@ def _link_settings(options: Options) -> LinkSettings:
         session_expiry_s=_session_s(options),
         max_packet_in=batch.MAX_BATCH + (64 << 10),
         manual_ack=True,
+        confirm_timeout_s=_CONFIRM_S,
+        keepalive_s=_KEEPALIVE_S,
         backoff_cap_s=_RECONNECT_S,
     )
 

@@ -102,6 +102,10 @@ class Store:
         """Give up records that no broker takes; see ``Outbox.lose``."""
         self._inbox.give_up(stream, epoch, first, last)
 
+    def holds(self, epoch: str) -> bool:
+        """Whether an epoch is in the store and not wholly delivered. Takes no lock."""
+        return self._opened().holds(epoch)
+
     def status(self) -> StoreStatus:
         """Where the store stood after the thread's last turn. Takes no lock."""
         return self._opened().status

@@ -202,3 +202,73 @@ def test_what_is_sent_beside_the_backlog_makes_it_no_repetition(make_world: Make
         world.carry()
     assert world.complete
     assert world.delivery.status.resent == 0
+
+
+def test_live_results_that_waited_too_long_are_backlog_and_what_happens_now_goes_first(
+    make_world: MakeWorld,
+) -> None:
+    world = make_world()
+    world.connect()
+    for _ in range(3):
+        world.commit(size=1500)
+        world.carry()
+    for _ in range(60):  # the collector is away, the link is not
+        world.commit(size=1500)
+        world.serve()
+        while world.wire.waiting:
+            world.take()
+        world.wait(1)
+    world.commit(1)
+    newest = ("result", world.store.epoch, world.store.committed["result", world.store.epoch])
+    for _ in range(6):
+        world.carry()
+    assert newest in world.collector.stored
+    assert len(world.collector.stored) < 500
+    assert not world.complete
+    for _ in range(60):
+        world.carry()
+        world.wait(1)
+    assert world.complete
+    assert world.store.drained
+    assert world.delivery.status.resent <= 12  # while nobody answered
+
+
+def test_a_slow_collector_gets_what_happens_now_and_the_rest_beside_it_once(make_world: MakeWorld) -> None:
+    world = make_world()
+    world.connect()
+    for _ in range(60):  # it takes one batch a second, and five are made
+        for _ in range(5):
+            world.commit(1, size=900)
+        world.serve()
+        while world.wire.waiting:
+            world.take()
+        world.collector.take(world.queue.pop(0))
+        world.tell()
+        world.wait(1)
+    newest = world.store.committed["result", world.store.epoch]
+    latest = max(seq for stream, _, seq in world.collector.stored if stream == "result")
+    assert newest - latest < 150  # what is on its way; 240 and growing if all were sent in order
+    for _ in range(120):
+        world.carry()
+        world.wait(1)
+    assert world.complete
+    assert world.store.drained
+    assert world.collector.duplicates == 0
+
+
+def test_an_epoch_of_ours_that_somebody_else_writes_is_told(make_world: MakeWorld) -> None:
+    world = make_world()
+    before = counters[Event.DEVICE_DOUBLED.value]
+    world.connect()
+    world.commit()
+    for step in range(10):
+        world.collector.low["result", "00000000deadbeef"] = 1 + 10 * min(step, 3)
+        world.carry()
+        world.wait(1)
+    assert counters[Event.DEVICE_DOUBLED.value] == before  # what a lost card had sent came at once
+    for step in range(10):
+        world.collector.low["result", "00000000deadbeef"] = 100 + step
+        world.commit()
+        world.carry()
+        world.wait(1)
+    assert counters[Event.DEVICE_DOUBLED.value] > before

@@ -10,7 +10,7 @@ later; a lane asks for one at a time.
 from __future__ import annotations
 
 from collections import OrderedDict
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 from agent.blocks import Position
 from agent.errors import MessageInvalid
@@ -18,7 +18,10 @@ from agent.events import Event, emit
 from agent.link import ack
 from agent.link.budget import Budget
 from agent.link.delays import Delays
+from agent.link.freshness import Freshness
 from agent.link.lane import Lane
+from agent.link.memory import remember
+from agent.link.rivals import Rivals
 from agent.link.seams import DeliveryStatus, StreamStatus
 from agent.link.sender import Sender
 from agent.link.window import Window
@@ -32,9 +35,6 @@ if TYPE_CHECKING:
     from agent.signing import Signer, Verifier
     from agent.store.reports import Committed, Leased
 
-_T = TypeVar("_T")
-_EPOCHS = 256
-"""Epochs whose last acknowledgement is remembered."""
 _RECHECK_S = 10.0
 """How long to believe that the store has nothing: it also says so when it cannot read for now."""
 _PATIENCE = 6
@@ -85,6 +85,8 @@ class Delivery:
         metric = Lane("metric", Window(resend_s=resend_s), self._acked, share=1, patience=16)
         self._lanes = (alert, self._live, self._backlog, metric)
         self._budget = Budget(self._lanes)
+        self._freshness = Freshness(self._live, self._backlog)
+        self._rivals = Rivals(store.holds)
         self._committed: Position | None = None
         self._now = 0.0
         self._online = False
@@ -159,6 +161,8 @@ class Delivery:
             emit(Event.MESSAGE_REFUSED, message.topic, refusal="sender", problem=problem)
             return
         self._heard, self._silent = now, False
+        if epoch := self._rivals.heard(document.streams, now):
+            emit(Event.DEVICE_DOUBLED, self._device, epoch=epoch)
         moved = [
             self._take(stream, epoch, stored.upto, stored.have, now)
             for stream in self._topics
@@ -167,6 +171,7 @@ class Delivery:
         if not any(moved):
             for lane in self._lanes:
                 lane.window.hurry()
+        self._freshness.keep(self._committed, now)
         # A retained message is old: it asked before this connection began.
         if document.again and not message.retain and self._online:
             self._send_again("the collector asks for it")
@@ -219,6 +224,7 @@ class Delivery:
         if waits and now - self._heard > _SILENT_S and not self._silent:
             self._silent = True
             emit(Event.COLLECTOR_SILENT, self._ack_topic, seconds=round(now - self._heard))
+        self._freshness.keep(self._committed, now)
         self._pump(now)
 
     def due(self, now: float) -> float:
@@ -232,9 +238,9 @@ class Delivery:
         place = (stream, epoch)
         acked = max(upto, self._acked.get(place, 0))
         # An older word than the last one says nothing of ranges that can be relied on.
-        _remember(self._have, place, have if upto == acked else ())
+        remember(self._have, place, have if upto == acked else ())
         if upto == acked and upto != self._acked.get(place, 0):
-            _remember(self._acked, place, upto)
+            remember(self._acked, place, upto)
             self._last_ack = Position(epoch, upto)
             self._store.ack(stream, epoch, upto)
         if stream == "result":
@@ -245,7 +251,7 @@ class Delivery:
                 moved |= lane.acknowledged(epoch, upto, have, now)
                 # What is beside the backlog is passed by it, too, in the end: so it finds every hole.
                 if lane is not self._live and lane.has_hole(epoch):
-                    lane.restart(lane.begin, lane.end)
+                    lane.restart(None, lane.end)
         return moved
 
     def _send_again(self, reason: str) -> None:
@@ -289,10 +295,3 @@ class Delivery:
     def _ranges(self, lane: Lane, place: Lease | Position | None) -> Sequence[tuple[int, int]]:
         """What the collector has of the epoch of ``place``, beyond its first gap."""
         return self._have.get((lane.stream, place.epoch), ()) if place else ()
-
-
-def _remember(table: OrderedDict[tuple[Stream, str], _T], place: tuple[Stream, str], value: _T) -> None:
-    table[place] = value
-    table.move_to_end(place)
-    if len(table) > _EPOCHS:
-        table.popitem(last=False)

@@ -58,6 +58,7 @@ class Event(Enum):
     LINK_ONLINE = ("link.online", logging.INFO)
     LINK_LOST = ("link.lost", logging.WARNING, True)
     LINK_REFUSED = ("link.refused", logging.ERROR, True)
+    DEVICE_DOUBLED = ("device.doubled", logging.ERROR, True)
     MESSAGE_REFUSED = ("message.refused", logging.WARNING, True)
     RECORD_OVERSIZED = ("record.oversized", logging.WARNING, True)
     COLLECTOR_SILENT = ("collector.silent", logging.WARNING, True)

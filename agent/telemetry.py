@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import os
+from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 from agent.alerts import Alert
 from agent.events import counters
 from agent.metrics import number, record, spread
 from agent.passage import Passage
-from agent.readings import cpu_seconds, rss_bytes, temperatures
+from agent.readings import temperatures
 from agent.store.reports import StoreFault, StoreRecovered
+from agent.workers.usage import Usage
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -74,7 +76,8 @@ class Telemetry:
 
     def _of_agent(self, now: float, uplink: Uplink | None) -> Iterator[dict[str, Any]]:
         yield number("uptime_seconds", round(now - self._began, 3))
-        yield from _of_process(os.getpid(), "")
+        with closing(Usage(os.getpid())) as own:
+            yield from _of_process(own, "")
         for zone, degrees in temperatures():
             yield number("temperature_celsius", degrees, zone=zone)
         if (synced := self._clock.synced()) is not None:
@@ -122,13 +125,13 @@ def _of_pipeline(seat: Seat, now: float) -> Iterator[dict[str, Any]]:
     yield number("worker_up", int(lane.run is not None))
     yield number("worker_restarts_total", lane.restarts)
     if lane.run is not None:
-        yield from _of_process(lane.run.process.pid, "worker_")
+        yield from _of_process(lane.run.process.usage, "worker_")
     for stage, histogram in seat.meter.stages.take().items():
         yield spread(f"{stage}_seconds", histogram)
 
 
-def _of_process(pid: int, prefix: str) -> Iterator[dict[str, Any]]:
-    if (rss := rss_bytes(pid)) is not None:
+def _of_process(usage: Usage, prefix: str) -> Iterator[dict[str, Any]]:
+    if (rss := usage.rss_bytes()) is not None:
         yield number(f"{prefix}rss_bytes", rss)
-    if (cpu := cpu_seconds(pid)) is not None:
+    if (cpu := usage.cpu_seconds()) is not None:
         yield number(f"{prefix}cpu_seconds_total", cpu)

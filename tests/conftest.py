@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import shutil
+import tempfile
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,8 +15,9 @@ from hypothesis import HealthCheck, settings
 from agent.backends import tflite
 from agent.backends._runtimes import choose
 from agent.errors import ExtraMissing
+from agent.workers import _landlock, _seccomp
 from tests import leaks, preloaded, runtimes
-from tests.simulators import tiny_models
+from tests.simulators import postgres, tiny_models
 from tests.simulators.cameras import ROOT, Cameras, compile_shim
 from tests.system import container
 
@@ -28,7 +31,7 @@ if TYPE_CHECKING:
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 REQUIRE = "EDGE_AGENT_TESTS_REQUIRE"
 """Needs that must be met: a test that would skip for one of them fails. Comma-separated."""
-NEEDS = ("mosquitto", "shared", "cameras", "system")
+NEEDS = ("mosquitto", "shared", "cameras", "system", "landlock", "postgresql")
 
 # A loaded machine is no failure; pytest-timeout bounds a test as a whole.
 settings.register_profile("house", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -75,10 +78,19 @@ def _missing(need: str) -> str:
         return "" if shutil.which("mosquitto") else "install mosquitto (Debian: apt-get install mosquitto)"
     if need == "system":
         return container.missing()
+    if need == "landlock":
+        held = _landlock.abi() and _seccomp.available()
+        return "" if held else "boot a kernel of 5.13 or later with lsm=landlock"
     if need == "cameras":
         return preloaded.missing()
-    found = (SHARED / "models").is_dir()
-    return "" if found else "put the folder of public models and pictures beside the repository, as ../shared"
+    if need == "postgresql":
+        found = postgres.program("initdb") and postgres.program("postgres")
+        return "" if found else "install PostgreSQL (Debian: apt-get install postgresql)"
+    return (
+        ""
+        if (SHARED / "models").is_dir()
+        else "put the folder of public models and pictures beside the repository, as ../shared"
+    )
 
 
 @pytest.fixture(scope="session")
@@ -92,6 +104,18 @@ def v4l2_shim(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The compiled simulator of V4L2 cameras."""
     _see_to("cameras")
     return compile_shim(tmp_path_factory.mktemp("v4l2"))
+
+
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[postgres.Server]:
+    """A PostgreSQL server for the session; for tests marked ``postgresql``."""
+    _see_to("postgresql")
+    folder = Path(tempfile.mkdtemp(prefix="edge-agent-pg-"))  # pytest's folders let no other user in
+    try:
+        with closing(postgres.Server(folder)) as server:
+            yield server
+    finally:
+        shutil.rmtree(folder)
 
 
 @pytest.fixture
@@ -133,6 +157,9 @@ def _test_leaves_nothing(request: pytest.FixtureRequest, _module_leaves_nothing:
 
 @pytest.fixture(autouse=True, scope="module")
 def _module_leaves_nothing(request: pytest.FixtureRequest, _session_leaves_nothing: None) -> Iterator[None]:
+    mine = (item for item in request.session.items if item.path == request.path)
+    if any(item.get_closest_marker("postgresql") for item in mine) and not _missing("postgresql"):
+        request.getfixturevalue("postgresql")  # it outlives the module
     yield from _leaves_nothing(request, "a fixture of this module")
     if found := leaks.orphans():
         pytest.fail(f"this module left {'; '.join(found)}", pytrace=False)

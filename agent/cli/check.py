@@ -14,8 +14,8 @@ from agent.cli.settings import DEFAULT_CONFIG, Loaded
 from agent.errors import EXIT_CONFIG, EXIT_FAILED, EXIT_OK, AgentError, Restart, Retryable
 from agent.foreground import Foreground
 from agent.link.sockets import tls_context
+from agent.store.accounts import epoch_accounts
 from agent.store.folder import DataFolder
-from agent.store.inspect import epoch_accounts
 from agent.uplink import link_settings
 
 if TYPE_CHECKING:
@@ -88,7 +88,7 @@ def main(arguments: argparse.Namespace) -> int:
 def _folder(plan: Plan) -> dict[str, Any]:
     check: dict[str, Any] = {"check": "data folder", "ok": True, "detail": str(plan.data)}
     try:
-        with DataFolder(plan.data) as folder:
+        with DataFolder(plan.data, plan.device) as folder:
             if folder.problem is not None:
                 raise folder.problem
             if (plan.data / "state.db").exists():

@@ -6,6 +6,7 @@ import argparse
 import itertools
 import json
 import sys
+from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 from agent.blocks import STREAMS
@@ -74,23 +75,25 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(arguments: argparse.Namespace) -> int:
     """Read and print."""
-    from agent.cli.tables import Reader, Wanted  # brings sqlite-utils: for this command only
+    from agent.cli.tables import Reader, Wanted
 
     streams = (arguments.stream,) if arguments.stream else STREAMS if arguments.sql else ("result",)
     wanted = Wanted(streams, arguments.pipeline, arguments.since)
     reader = Reader(data_folder(arguments), wanted)
-    if arguments.sql:
-        columns, rows = _answered(reader, arguments)
-        total = _printer(arguments)(columns, rows)
-    else:
-        total = _list(reader, arguments)
+    total = _answer(reader, arguments) if arguments.sql else _list(reader, arguments)
     sys.stdout.flush()
     _remarks(reader, total, arguments)
     return 0
 
 
-def _answered(reader: Reader, arguments: argparse.Namespace) -> tuple[Sequence[str], Iterable[Sequence[Any]]]:
-    return answer(reader.database(arguments.limit or MOST_RECORDS).conn, arguments.sql)
+def _answer(reader: Reader, arguments: argparse.Namespace) -> int:
+    from agent.cli.query import Tables
+
+    tables = Tables(reader, arguments.sql)
+    with closing(tables):
+        tables.fill(arguments.limit or MOST_RECORDS)
+        columns, rows = answer(tables.db, arguments.sql)
+        return _printer(arguments)(columns, rows)
 
 
 def _list(reader: Reader, arguments: argparse.Namespace) -> int:

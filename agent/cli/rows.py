@@ -9,7 +9,7 @@ import orjson
 from agent.cli.folders import written
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Collection, Iterator, Mapping
 
     from agent.blocks import Block, Content, Stream
 
@@ -86,7 +86,11 @@ Row = dict[str, Any]
 
 
 def result_row(
-    record: Mapping[str, Any], place: tuple[Stream, str, int], acked: int, content: Content
+    record: Mapping[str, Any],
+    place: tuple[Stream, str, int],
+    acked: int,
+    content: Content,
+    columns: Collection[str] = RESULTS,
 ) -> Row:
     """One record as a row of ``results`` or ``alerts``.
 
@@ -95,13 +99,13 @@ def result_row(
         place: its stream, epoch and sequence number.
         acked: how far its epoch is acknowledged.
         content: of its block.
+        columns: those that are wanted; what nobody asks for is not worked out.
     """
     items = record.get("items")
     best = items[0] if isinstance(items, list) and items and isinstance(items[0], dict) else {}
     x, y, width, height = _box(best.get("box"))
     infer_us = record.get("infer_us")
-    more = {key: value for key, value in record.items() if key not in _KNOWN}
-    row = _when(record, content) | {
+    row = _when(record, content, time="time" in columns) | {
         "label": _text(best.get("label")),
         "score": _number(best.get("score")),
         "x": x,
@@ -109,19 +113,22 @@ def result_row(
         "width": width,
         "height": height,
         "count": len(items) if isinstance(items, list) else 0,
-        "items": _json(items or []),
         "infer_ms": infer_us / 1000 if isinstance(infer_us, int) else None,
         "delivered": int(place[2] <= acked),
         "stream": place[0],
         "epoch": place[1],
         "seq": place[2],
         "boot": _text(content.clock.get("boot")),
-        "more": _json(more) if more else None,
     }
+    if "items" in columns:
+        row["items"] = _json(items or [])
+    if "more" in columns:
+        more = {key: value for key, value in record.items() if key not in _KNOWN}
+        row["more"] = _json(more) if more else None
     for name in ("kind", "frame", "model", "origin", "captured_ns"):
         value = record.get(name)
         row[name] = value if isinstance(value, _PLAIN) else None
-    return {name: row[name] for name in RESULTS}
+    return {name: row[name] for name in columns}
 
 
 def metric_rows(record: Mapping[str, Any], place: tuple[Stream, str, int], content: Content) -> Iterator[Row]:
@@ -152,12 +159,12 @@ def ledger_rows(block: Block, stream: Stream, epoch: str, content: Content) -> I
         yield {name: row[name] for name in LEDGER}
 
 
-def _when(record: Mapping[str, Any], content: Content) -> Row:
+def _when(record: Mapping[str, Any], content: Content, *, time: bool = True) -> Row:
     wall = record.get("wall_ns")
     wall = wall if isinstance(wall, int) else None
     synced = content.clock.get("synced")
     return {
-        "time": written(wall),
+        "time": written(wall) if time else "",
         "synced": int(synced) if isinstance(synced, bool) else None,
         "pipeline": _text(record.get("pipeline")),
         "wall_ns": wall,

@@ -71,7 +71,7 @@ def main(arguments: argparse.Namespace) -> int:
         memory_bytes=plan.settings.store.memory_bytes,
         ballast_bytes=plan.settings.store.ballast_bytes,
     )
-    with DataFolder(plan.data) as folder:
+    with DataFolder(plan.data, plan.device) as folder:
         mailbox = Mailbox()
         store = Store(plan.data, mailbox.post, clock=SystemClock(), settings=limits, take=folder.take)
         try:

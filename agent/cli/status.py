@@ -104,6 +104,10 @@ def _lines(status: dict[str, Any]) -> list[str]:
         lines.append("    not signed: whoever reaches the broker can have results deleted (docs/security.md)")
     if link.get("problem"):
         lines.append(f"    problem: {link['problem']}")
+    if count := status["events"].get("device.doubled"):
+        lines.append(
+            f"    another client has used this device's id, {count} times: is there a second device?"
+        )
     return lines
 
 

@@ -1,33 +1,23 @@
-"""The records of a data folder, filtered, as rows; and as tables that take any SQL."""
+"""The records of a data folder, filtered, as rows."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
-
-from sqlite_utils import Database
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
 from agent.blocks import STREAMS, unpack
 from agent.cli import rows
 from agent.errors import MessageInvalid
-from agent.store.inspect import count, look, look_at_state, segment_files
-from agent.store.queries import guard
+from agent.store.inspect import look, look_at_state, segment_files
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Collection, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from agent.blocks import Block, Content, Stream
     from agent.store.inspect import SegmentFile
 
-_COLUMNS = {
-    "results": rows.RESULTS,
-    "alerts": rows.RESULTS,
-    "metrics": rows.METRICS,
-    "ledger": rows.LEDGER,
-}
-_TABLES: dict[Stream, str] = {"result": "results", "alert": "alerts", "metric": "metrics"}
-_BATCH = 2000
+TABLES: dict[Stream, str] = {"result": "results", "alert": "alerts", "metric": "metrics"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,10 +28,11 @@ class Wanted:
     pipeline: str = ""
     since_ns: int | None = None
 
-    def takes(self, row: rows.Row) -> bool:
-        """Whether a row is wanted."""
-        late = self.since_ns is None or (row["wall_ns"] or 0) >= self.since_ns
-        return late and self.pipeline in {"", row["pipeline"]}
+    def takes(self, row: Mapping[str, Any]) -> bool:
+        """Whether a record, or a row of one, is wanted."""
+        wall_ns, pipeline = row.get("wall_ns"), row.get("pipeline")
+        late = self.since_ns is None or (wall_ns if isinstance(wall_ns, int) else 0) >= self.since_ns
+        return late and self.pipeline in {"", pipeline}
 
     def may_hold(self, block: Block) -> bool:
         """Whether a block can hold something wanted, by its times."""
@@ -56,6 +47,7 @@ class Reader:
         damaged: records in damaged blocks, so far.
         left_out: records that were not looked at, since there were enough.
         seen: records that were looked at, wanted or not.
+        columns: of a result or an alert, those that are worked out.
     """
 
     folder: Path
@@ -63,6 +55,7 @@ class Reader:
     damaged: int = 0
     left_out: int = 0
     seen: int = 0
+    columns: Collection[str] = tuple(rows.RESULTS)
     _acked: dict[tuple[Stream, str], int] = field(default_factory=dict)
 
     def results(self, *, newest_first: bool = False) -> Iterator[rows.Row]:
@@ -91,48 +84,19 @@ class Reader:
                     except MessageInvalid:
                         self.damaged += block.count
 
-    def database(self, most: int) -> Database:
-        """Make the tables in memory, of the newest ``most`` records of each stream; they can only be read."""
-        db = Database(memory=True)
-        for name, columns in _COLUMNS.items():
-            db.table(name).create(columns)
-        waiting: dict[str, list[rows.Row]] = {name: [] for name in _COLUMNS}
-        for stream in self.wanted.streams:
-            part = Reader(self.folder, replace(self.wanted, streams=(stream,)))
-            room = most
-            for file, block, content in part.blocks(newest_first=True):
-                for name, found in part.tables_of(file, block, content).items():
-                    waiting[name] += found
-                    if len(waiting[name]) >= _BATCH:
-                        _insert(db, name, waiting)
-                room -= block.count
-                if room <= 0:
-                    total = sum(
-                        count(one)[1] for one in segment_files(self.folder) if one.name.stream == stream
-                    )
-                    self.left_out += max(0, total - part.seen)
-                    break
-            self.damaged += part.damaged
-        for name in waiting:
-            _insert(db, name, waiting)
-        guard(db.conn)
-        return db
-
     def tables_of(self, file: SegmentFile, block: Block, content: Content) -> dict[str, list[rows.Row]]:
         """What a block adds to each table."""
         stream, epoch = file.name.stream, file.name.epoch
         own = self._metrics(file, block, content) if stream == "metric" else self._rows(file, block, content)
         ledger = (row for row in rows.ledger_rows(block, stream, epoch, content) if self.wanted.takes(row))
-        return {_TABLES[stream]: list(own), "ledger": list(ledger)}
+        return {TABLES[stream]: list(own), "ledger": list(ledger)}
 
     def _rows(self, file: SegmentFile, block: Block, content: Content) -> Iterator[rows.Row]:
         stream, epoch = file.name.stream, file.name.epoch
         acked = self._acked.get((stream, epoch), 0)
         for seq, record in enumerate(content.records, block.first):
-            if record.get("kind") != "ledger":
-                row = rows.result_row(record, (stream, epoch, seq), acked, content)
-                if self.wanted.takes(row):
-                    yield row
+            if record.get("kind") != "ledger" and self.wanted.takes(record):
+                yield rows.result_row(record, (stream, epoch, seq), acked, content, self.columns)
 
     def _metrics(self, file: SegmentFile, block: Block, content: Content) -> Iterator[rows.Row]:
         for seq, record in enumerate(content.records, block.first):
@@ -148,9 +112,3 @@ class Reader:
         self._acked = {(row.stream, row.epoch): row.acked for row in state.epochs}
         files.sort(key=lambda one: order.get((one.name.stream, one.name.epoch), len(order)))
         return files[::-1] if newest_first else files
-
-
-def _insert(db: Database, name: str, waiting: dict[str, list[rows.Row]]) -> None:
-    if waiting[name]:
-        db.table(name).insert_all(waiting[name])
-        waiting[name] = []

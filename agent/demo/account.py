@@ -10,37 +10,37 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from agent.ledger import Ledger
+from agent.store.accounts import epoch_accounts
 from agent.store.folder import DataFolder
-from agent.store.inspect import epoch_accounts
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from pathlib import Path
 
-    from agent.store.inspect import EpochAccount
+    from agent.store.accounts import EpochAccount
 
 _UNNAMED = "(no name)"
 _FRAMES = """
     SELECT count(*) FROM (
         SELECT DISTINCT epoch, frame FROM results
-        WHERE device = ? AND stream = 'result' AND pipeline IS ? AND kind != 'ledger'
+        WHERE device = ? AND stream = 'result' AND pipeline IS ?
         AND (kind = 'failed') = ?
     )
 """
 _BODIES = """
     SELECT kind, body FROM results
-    WHERE device = ? AND stream = 'result' AND pipeline IS ? AND kind != 'ledger'
+    WHERE device = ? AND stream = 'result' AND pipeline IS ?
 """
 _NAMES = """
-    SELECT DISTINCT pipeline FROM results WHERE device = ? AND stream = 'result' AND kind != 'ledger'
+    SELECT DISTINCT pipeline FROM results WHERE device = ? AND stream = 'result'
 """
 _HELD = """
-    SELECT count(*) FROM results
+    SELECT count(*) FROM records
     WHERE device = ? AND stream = 'result' AND epoch = ? AND seq BETWEEN 1 AND ?
 """
 _ACKED = """
     SELECT count(*) FROM results
-    WHERE device = ? AND stream = 'result' AND epoch = ? AND seq <= ? AND kind != 'ledger'
+    WHERE device = ? AND stream = 'result' AND epoch = ? AND seq <= ?
 """
 
 
@@ -119,7 +119,7 @@ def count(data: Path, warehouse: Path, device: str, pipelines: Iterable[str]) ->
         missing = sum(one.last - _held(db, device, one) for one in epochs)
         acked = sum(_acked(db, device, one) for one in epochs)
         (notes,) = db.execute(
-            "SELECT count(*) FROM results WHERE device = ? AND stream = 'result' AND kind = 'ledger'",
+            "SELECT count(*) FROM records WHERE device = ? AND stream = 'result' AND kind = 'ledger'",
             (device,),
         ).fetchone()
         ledgers = _ledgers(db, device)

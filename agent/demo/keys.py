@@ -16,16 +16,24 @@ if TYPE_CHECKING:
     from agent.demo.session import DemoSession
     from agent.demo.watch import Watch
 
+_LOCAL = 3
+"""The place of the local modes in what tcgetattr gives."""
 _QUIT = {b"q", b"\x03", b"\x04", b""}
 
 
 @contextmanager
 def keys() -> Iterator[int]:
-    """Read single keys without echo; the terminal is put back whatever happens."""
+    """Read single keys without echo, ^C among them; the terminal is put back whatever happens.
+
+    As a signal ^C would raise wherever the interpreter is, in a finalizer too, and that swallows it.
+    """
     fd = sys.stdin.fileno()
     before = termios.tcgetattr(fd)
     try:
         tty.setcbreak(fd)
+        mode = termios.tcgetattr(fd)
+        mode[_LOCAL] &= ~termios.ISIG
+        termios.tcsetattr(fd, termios.TCSANOW, mode)
         yield fd
     finally:
         if os.isatty(fd):  # not when its terminal was closed

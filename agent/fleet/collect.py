@@ -2,35 +2,40 @@
 
 from __future__ import annotations
 
+import secrets
 import signal
 import sys
 import time
 from collections import Counter
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import orjson
 
-from agent.errors import ConfigInvalid
 from agent.events import Event, counters, emit
 from agent.fleet.collector import Collector
+from agent.fleet.databases import open_warehouse, shown
+from agent.fleet.greeting import PAUSE_S
 from agent.fleet.inbox import Inbox
 from agent.fleet.keys import Keyring
-from agent.fleet.warehouse import Warehouse
+from agent.fleet.outlet import Outlet
+from agent.fleet.title import hide_password
 from agent.link import batch, topics
 from agent.link.mqtt import Link
 from agent.link.settings import LinkMessage, LinkSettings, LinkUp
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
     from types import FrameType
 
+    from agent.fleet.outlet import Form
     from agent.link.versions import Choice
 
-_SCHEME = "sqlite:///"
 _A_WEEK_S = 7 * 86_400
+_AN_HOUR_S = 3600
+_SHARE = "$share/edgectl-collect/"
 _TURN_S = 0.5
 _BETWEEN_S = 0.005
 """How long to wait for a batch before some rows are made."""
@@ -40,6 +45,9 @@ _UNPACK_S = 10.0
 """So long it goes on making rows after a stop; what is left then waits for the next start."""
 _RECONNECT_S = 5.0
 """One collector waits for its broker more eagerly than fifty thousand devices may."""
+_KEEPALIVE_S = 10
+_CONFIRM_S = 20.0
+"""Acknowledgements are small: a broker that confirms none for so long is not there any more."""
 _MOST_AT_ONCE = 64
 """Messages that go into one transaction."""
 _MOST_BYTES = 4 << 20
@@ -63,18 +71,9 @@ class Options:
     key_file: str
     as_json: bool
     keys: Path | None = None
-
-
-def database_of(to: str) -> Path:
-    """Give the path that a URL such as sqlite:///fleet.db names.
-
-    Raises:
-        ConfigInvalid: it is another kind of URL.
-    """
-    path = to.removeprefix(_SCHEME)
-    if not to.startswith(_SCHEME) or not path:
-        raise ConfigInvalid("collect", f"--to {to}", "no such database", "Use sqlite:///FILE")
-    return Path(path)
+    share: bool = False
+    name: str = ""
+    out: Form | None = None
 
 
 class Program:
@@ -82,14 +81,19 @@ class Program:
 
     def __init__(self, options: Options) -> None:
         self._options = options
-        path = database_of(options.to)
-        filters = [(one, 1) for one in topics.all_batches(options.fleet)]
+        hide_password(options.to)
+        self._shown = shown(options.to)
+        shared = _SHARE if options.share else ""
+        filters = [(f"{shared}{one}", 1) for one in topics.all_batches(options.fleet)]
+        filters.append((topics.all_states(options.fleet), 1))
         self._inbox = Inbox()
-        self._warehouse = Warehouse(path)
+        self._warehouse = open_warehouse(options.to)
         self._link = Link(_link_settings(options), post=self._inbox.post, subscriptions=filters)
         keyring = Keyring(options.keys) if options.keys else None
-        self._collector = Collector(options.fleet, self._warehouse, self._link, keyring)
-        self._on_terminal = sys.stdout.isatty() and not options.as_json
+        outlet = Outlet(options.out, options.fleet) if options.out else None
+        self._collector = Collector(options.fleet, self._warehouse, self._link, keyring, outlet=outlet)
+        self._status = sys.stderr if outlet else sys.stdout
+        self._on_terminal = self._status.isatty() and not options.as_json
         self._stopping = False
         self._ready = False
 
@@ -100,7 +104,7 @@ class Program:
             FolderUnusable: the database is damaged.
             RuntimeError: the link's thread died: a bug.
         """
-        emit(Event.COLLECTOR_STARTED, self._options.to, fleet=self._options.fleet)
+        emit(Event.COLLECTOR_STARTED, self._shown, fleet=self._options.fleet)
         with self._signals():
             try:
                 self._link.start()
@@ -108,9 +112,9 @@ class Program:
             finally:
                 self._link.close(_DRAIN_S)
                 self._warehouse.close()
-        emit(Event.COLLECTOR_STOPPED, self._options.to)
+        emit(Event.COLLECTOR_STOPPED, self._shown)
         if self._on_terminal:
-            print()  # below the line of counts
+            print(file=self._status)  # below the line of counts
         self._say("stopped", **asdict(self._collector.totals), **_refusals())
 
     def _serve(self) -> None:
@@ -118,9 +122,8 @@ class Program:
         next_stats = time.monotonic() + _STATS_S
         more = True
         while True:
-            events = self._inbox.take(
-                _BETWEEN_S if more else _TURN_S, most=_MOST_AT_ONCE, most_bytes=_MOST_BYTES
-            )
+            wait_s = _BETWEEN_S if more else PAUSE_S if self._collector.greeting else _TURN_S
+            events = self._inbox.take(wait_s, most=_MOST_AT_ONCE, most_bytes=_MOST_BYTES)
             now = time.monotonic()
             for event in events:
                 if isinstance(event, LinkUp):
@@ -136,7 +139,7 @@ class Program:
                     break
             if now >= next_stats and self._on_terminal:
                 next_stats = now + _STATS_S
-                print(f"\r{self._stats()}\x1b[K", end="", flush=True)
+                print(f"\r{self._stats()}\x1b[K", end="", flush=True, file=self._status)
         self._unpack_rest()
 
     def _unpack_rest(self) -> None:
@@ -149,14 +152,14 @@ class Program:
             self._ready = True
             options = self._options
             broker = f"{options.host}:{options.port}"
-            self._say("ready", broker=broker, protocol=up.protocol, fleet=options.fleet, to=options.to)
+            self._say("ready", broker=broker, protocol=up.protocol, fleet=options.fleet, to=self._shown)
 
     def _say(self, what: str, **facts: str | int) -> None:
         if self._options.as_json:
             line = orjson.dumps({"event": what, **facts}).decode()
         else:
             line = f"{what}: " + ", ".join(f"{key} {value}" for key, value in facts.items())
-        print(line, flush=True)
+        print(line, flush=True, file=self._status)
 
     def _stats(self) -> str:
         totals = self._collector.totals
@@ -195,17 +198,31 @@ def _link_settings(options: Options) -> LinkSettings:
     return LinkSettings(
         host=options.host,
         port=options.port,
-        # Fixed: the broker keeps what arrives for it while the collector is away.
-        client_id=f"edgectl-collect-{options.fleet}",
-        protocol=options.protocol,
+        client_id=_client_id(options),
+        protocol="5" if options.share else options.protocol,
         username=options.username,
         password=options.password,
         tls=options.tls,
         ca_file=options.ca_file,
         cert_file=options.cert_file,
         key_file=options.key_file,
-        session_expiry_s=_A_WEEK_S,
+        session_expiry_s=_session_s(options),
         max_packet_in=batch.MAX_BATCH + (64 << 10),
         manual_ack=True,
+        confirm_timeout_s=_CONFIRM_S,
+        keepalive_s=_KEEPALIVE_S,
         backoff_cap_s=_RECONNECT_S,
     )
+
+
+def _client_id(options: Options) -> str:
+    """One that stays: the broker keeps what arrives for it. A sharer without a name keeps nothing."""
+    own = options.name or (secrets.token_hex(6) if options.share else "")
+    return f"edgectl-collect-{options.fleet}{'-' if own else ''}{own}"
+
+
+def _session_s(options: Options) -> int:
+    """How long the broker keeps our session: what it keeps for one sharer, no other gets."""
+    if not options.share:
+        return _A_WEEK_S
+    return _AN_HOUR_S if options.name else 0

@@ -6,72 +6,29 @@ The watermark goes out as a retained message, and again for duplicates: a device
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from agent.errors import LinkLost, MessageInvalid, NotSigned, StoreBusy, WrongSender
 from agent.events import Event, emit
+from agent.fleet import states
+from agent.fleet.greeting import Greeting
+from agent.fleet.turns import Turns
 from agent.fleet.warehouse import Incoming
 from agent.link import ack, batch, topics
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from agent.errors import Refusal
-    from agent.fleet.ranges import Watermark
-    from agent.fleet.unpacking import Unpacked
-    from agent.fleet.warehouse import Stored
+    from agent.fleet.outlet import Outlet
+    from agent.fleet.seams import Downlink, Keys, Warehouse, Watermarks
+    from agent.fleet.warehouse import State
     from agent.link.settings import LinkMessage
-    from agent.signing import Signer, Verifier
+    from agent.signing import Verifier
 
 _RETRY_S = 1.0
-_QUIET_S = 0.05
-"""So long after the last batch the next one is waited for no longer."""
-_SLICE, _MANY = 512, 4096
-"""About so many records become rows in one go while batches come, and when none does."""
-_SHARE, _FAIR_SHARE = 0.1, 0.5
-"""What part of the time goes into rows while batches come: little, until too much has gathered."""
-_TOO_FAR_BEHIND = 2_000_000
-"""Records; more than a device gathers in half a day."""
-
-Watermarks = dict[str, dict[str, "Watermark"]]
-"""By stream and epoch."""
-
-
-class Warehouse(Protocol):
-    """Where batches go. See ``agent.fleet.warehouse``."""
-
-    def store(self, batches: Sequence[Incoming]) -> list[Stored]:
-        """Store in one transaction; raises StoreBusy."""
-
-    def unpack(self, most: int) -> Unpacked:
-        """Make rows of about ``most`` of the records that are stored; raises StoreBusy."""
-
-    def watermarks(self, device: str) -> Mapping[str, Mapping[str, Watermark]]:
-        """What is stored of a device's last epochs."""
-
-    def devices(self) -> Sequence[str]:
-        """Every device that has sent something."""
-
-
-class Keys(Protocol):
-    """Whose batches count, and what acknowledgements are signed with. See ``agent.fleet.keys``."""
-
-    @property
-    def signer(self) -> Signer:
-        """The collector's own key."""
-
-    def verifier(self, device: str) -> Verifier | None:
-        """The key of a device; None when there is none."""
-
-
-class Downlink(Protocol):
-    """What the collector needs of the link."""
-
-    def publish(self, topic: str, payload: bytes, *, qos: int = 1, retain: bool = False) -> int:
-        """Queue a message; raises LinkLost or MessageInvalid."""
-
-    def settle(self, message: LinkMessage) -> None:
-        """Confirm a message to the broker."""
+_MOST_STATES = 10_000
+"""States that wait for the disk; a device tells its state again when it connects."""
 
 
 @dataclass(slots=True)
@@ -112,6 +69,7 @@ class Collector:
         link: where acknowledgements go.
         keys: the devices' keys, and our own; None takes batches unproven and signs nothing.
         max_bytes: how many bytes of batches may wait while the disk refuses.
+        outlet: is given each record when it becomes a row.
     """
 
     def __init__(
@@ -122,7 +80,9 @@ class Collector:
         keys: Keys | None = None,
         *,
         max_bytes: int = 64 << 20,
+        outlet: Outlet | None = None,
     ) -> None:
+        self._outlet = outlet
         self._fleet = fleet
         self._warehouse = warehouse
         self._link = link
@@ -131,20 +91,25 @@ class Collector:
         self._waiting: list[tuple[LinkMessage, Incoming]] = []
         self._bytes = 0
         self._owed: dict[str, _Owed] = {}
-        self._greeting = False
+        self._states: dict[str, State] = {}
+        self._greeting = Greeting(warehouse.devices)
         self._retry_at = 0.0
-        self._quiet_at = 0.0
-        self._unpack_at = 0.0
+        self._turns = Turns()
         self._unpacking = True  # an earlier run may have left some
         self.totals = Totals()
 
     @property
     def idle(self) -> bool:
         """Whether nothing waits to be stored or acknowledged."""
-        return not (self._waiting or self._owed or self._greeting)
+        return not (self._waiting or self._owed or self._states or self._greeting.going_on)
+
+    @property
+    def greeting(self) -> bool:
+        """Whether there are devices that are still to be told what is stored."""
+        return self._greeting.going_on
 
     def unpack(self, now: float, *, busy: bool) -> bool:
-        """Make rows of some of what is stored, between batches: a device waits for these, and nobody for rows.
+        """Make rows of some of what is stored, when no batch is more urgent.
 
         Args:
             now: monotonic, seconds.
@@ -158,19 +123,15 @@ class Collector:
         """
         if not self._unpacking or now < self._retry_at:
             return False
-        if busy:
-            self._quiet_at = now + _QUIET_S
-        quiet = now >= self._quiet_at
-        if not quiet and now < self._unpack_at:
+        if not (most := self._turns.most(now, busy=busy)):
             return True
         try:
-            done = self._warehouse.unpack(_MANY if quiet else _SLICE)
+            done = self._warehouse.unpack(most, self._outlet)
         except StoreBusy as error:
             emit(Event.STORE_FAILED, "warehouse", error=error)
             self._retry_at = now + _RETRY_S
             return False
-        share = _SHARE if done.behind < _TOO_FAR_BEHIND else _FAIR_SHARE
-        self._unpack_at = now + done.seconds / share
+        self._turns.took(done.seconds, now, done.behind)
         self.totals.behind = done.behind
         self._unpacking = done.behind > 0
         self.totals.damaged += len(done.bad)
@@ -180,7 +141,7 @@ class Collector:
 
     def on_link_up(self) -> None:
         """Tell every known device what is stored, and ask for the rest: the broker may have forgotten it."""
-        self._greeting = True
+        self._greeting.begin()
 
     def take(self, messages: Sequence[LinkMessage], now: float) -> None:
         """Take in batches; store what waits; send the acknowledgements that the link takes now.
@@ -195,7 +156,7 @@ class Collector:
         if now < self._retry_at:
             return
         try:
-            self._greet()
+            self._greet(now)
             self._store()
             self._send()
         except StoreBusy as error:
@@ -205,16 +166,16 @@ class Collector:
     def _receive(self, message: LinkMessage) -> None:
         """Keep a message for the next transaction, or refuse it."""
         try:
-            incoming = self._read(message)
+            incoming = self._read_state(message) or self._read(message)
         except MessageInvalid as error:
             self._refuse(message.topic, error)
         else:
-            if incoming is not None and self._bytes < self._max_bytes:
+            if isinstance(incoming, Incoming) and self._bytes < self._max_bytes:
                 self._waiting.append((message, incoming))
                 self._bytes += len(message.payload)
                 return
             # Dropped here or, empty, by the inbox: its device sends it again.
-            if incoming is not None:
+            if isinstance(incoming, Incoming):
                 self._refuse(incoming.device, "too much waits for the disk")
         self._link.settle(message)
 
@@ -222,25 +183,42 @@ class Collector:
         if not message.payload:
             return None
         device = topics.sender_of_batch(self._fleet, message.topic)
-        verifier = None
-        if self._keys is not None and (verifier := self._keys.verifier(device)) is None:
-            hint = "Make or copy it: edgectl init DIR --device ID"
-            raise NotSigned("verify", "batch", f"there is no key of {device}", hint)
-        found = batch.decode(message.payload, verifier)
+        found = batch.decode(message.payload, self._verifier(device))
         if found.device != device:
             raise WrongSender("read", "batch", f"{device!r} sent it, and it says {found.device!r}")
         if topics.up_batches(self._fleet, device)[found.lease.stream] != message.topic:
             raise MessageInvalid("read", "batch", f"stream {found.lease.stream!r} has another topic")
         return Incoming(device, found.lease)
 
-    def _greet(self) -> None:
-        if self._greeting:
-            for device in self._warehouse.devices():
+    def _read_state(self, message: LinkMessage) -> State | None:
+        """Take in what a device says of itself; None when it is something else."""
+        device = topics.sender_of_state(self._fleet, message.topic)
+        if device is None or not message.payload:
+            return None
+        self._verifier(device)  # nobody signs a state, but strangers get no row
+        state = states.decode(message.payload)
+        if len(self._states) < _MOST_STATES:
+            self._states[device] = state
+        return state
+
+    def _verifier(self, device: str) -> Verifier | None:
+        if self._keys is None:
+            return None
+        if (verifier := self._keys.verifier(device)) is None:
+            hint = "Make or copy it: edgectl init DIR --device ID"
+            raise NotSigned("verify", "batch", f"there is no key of {device}", hint)
+        return verifier
+
+    def _greet(self, now: float) -> None:
+        if not self._owed:  # the page before is told: the link keeps up
+            for device in self._greeting.page(now):
                 self._owe(device).again = True
-            self._greeting = False
 
     def _store(self) -> None:
         """Store what waits, in one transaction."""
+        if self._states:
+            self._warehouse.told(self._states)
+            self._states.clear()
         if not self._waiting:
             return
         for stored in self._warehouse.store([incoming for _, incoming in self._waiting]):

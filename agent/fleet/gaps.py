@@ -8,10 +8,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    import sqlite3
-
     from agent.blocks import Loss
     from agent.fleet.ranges import Place, Range
+    from agent.fleet.sql import Sql
 
 ELSEWHERE = "delivered_elsewhere"
 """The device says that it was acknowledged, and it is not here: this database is restored, or a new one."""
@@ -40,19 +39,19 @@ class Gap(NamedTuple):
     declared_ns: int
 
 
-def declare(db: sqlite3.Connection, place: Place, loss: Loss, now_ns: int) -> None:
+def declare(db: Sql, place: Place, loss: Loss, now_ns: int) -> None:
     """Note what a device says is lost, as far as it is not here; a range that was noted keeps its reason."""
     for first, last in _missing(db, place, loss.first, loss.last):
         _add(db, place, Gap(first, last, loss.reason, loss.from_ns, loss.to_ns, now_ns))
 
 
-def below(db: sqlite3.Connection, place: Place, low: int, now_ns: int) -> None:
+def below(db: Sql, place: Place, low: int, now_ns: int) -> None:
     """Note what lies below ``low`` and is neither here nor known to be lost."""
     for first, last in _missing(db, place, 1, low - 1):
         _add(db, place, Gap(first, last, ELSEWHERE, None, None, now_ns))
 
 
-def fill(db: sqlite3.Connection, place: Place, first: int, last: int) -> None:
+def fill(db: Sql, place: Place, first: int, last: int) -> None:
     """Records that were thought lost have come after all: cut them out of the gaps."""
     for gap in overlapping(db, place, first, last):
         db.execute(f"DELETE FROM gaps WHERE {_WHERE} AND first = ?", (*place, gap.first))  # noqa: S608
@@ -61,14 +60,14 @@ def fill(db: sqlite3.Connection, place: Place, first: int, last: int) -> None:
                 _add(db, place, gap._replace(first=a, last=b))
 
 
-def overlapping(db: sqlite3.Connection, place: Place, first: int, last: int) -> list[Gap]:
+def overlapping(db: Sql, place: Place, first: int, last: int) -> list[Gap]:
     """The gaps that share records with a range, in order."""
     columns = "first, last, reason, from_ns, to_ns, declared_ns"
     query = f"SELECT {columns} FROM gaps WHERE {_WHERE} AND first <= ? AND last >= ? ORDER BY first"  # noqa: S608
     return [Gap(*row) for row in db.execute(query, (*place, last, first))]
 
 
-def _missing(db: sqlite3.Connection, place: Place, first: int, last: int) -> list[Range]:
+def _missing(db: Sql, place: Place, first: int, last: int) -> list[Range]:
     """The parts of a range that are neither stored nor known to be lost."""
     query = f"""
         SELECT first, last FROM have WHERE {_WHERE} AND first <= ? AND last >= ?
@@ -84,5 +83,5 @@ def _missing(db: sqlite3.Connection, place: Place, first: int, last: int) -> lis
     return parts
 
 
-def _add(db: sqlite3.Connection, place: Place, gap: Gap) -> None:
+def _add(db: Sql, place: Place, gap: Gap) -> None:
     db.execute("INSERT INTO gaps VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", (*place, *gap))

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import sqlite3
 import time
-from contextlib import closing
 from typing import TYPE_CHECKING
 
 import orjson
 
 from agent.errors import EXIT_FAILED, EXIT_OK, AgentError
-from agent.fleet.collect import database_of
+from agent.fleet.databases import reading
 from agent.fleet.missed import missed
 from agent.fleet.moments import moment, spelled
-from agent.store.database import refusals
 
 if TYPE_CHECKING:
     from agent.fleet.missed import Missing, Report
@@ -27,16 +24,10 @@ def run(device: str, since: str, until: str, database: str, *, as_json: bool) ->
         AgentError: the database is not there, or nothing of the device is in it.
     """
     now_ns = time.time_ns()
-    path = database_of(database)
-    if not path.exists():
-        raise AgentError("read", str(path), "there is no such database", "Give the collector's with --db")
-    with (
-        refusals("read", path),
-        closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as db,
-    ):
+    with reading(database) as db:
         report = missed(db, device, moment(since, now_ns), moment(until, now_ns))
     if report.heard_ns is None and not (report.missing or report.awaited):
-        hint = "Check its name with: sqlite3 fleet.db 'SELECT device FROM devices'"
+        hint = "Check its name in the table devices"
         raise AgentError("look for", device, "nothing of it is in the database", hint)
     if as_json:
         print(orjson.dumps(report.to_json()).decode())

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    import sqlite3
     from collections.abc import Iterable
+
+    from agent.fleet.sql import Sql
 
 _MINUTE_NS = 60 * 1_000_000_000
 
@@ -22,13 +23,13 @@ SCHEMA = (
 
 _KEEP = """
     INSERT INTO ledger VALUES (?, ?, ?, ?, ?, ?, ?, ?)
-    ON CONFLICT DO UPDATE SET
+    ON CONFLICT (device, stream, epoch, pipeline, minute) DO UPDATE SET
         as_of_seq = excluded.as_of_seq, wall_ns = excluded.wall_ns, counts = excluded.counts
-    WHERE excluded.as_of_seq > as_of_seq
+    WHERE excluded.as_of_seq > ledger.as_of_seq
 """
 
 
-def keep(db: sqlite3.Connection, rows: Iterable[tuple[Any, ...]], wall_ns: int | None) -> None:
+def keep(db: Sql, rows: Iterable[tuple[Any, ...]], wall_ns: int | None) -> None:
     """Keep ledgers as of a moment, in the caller's transaction; of each minute the last one stays.
 
     Args:

@@ -7,11 +7,14 @@ import os
 import sys
 from enum import StrEnum
 from pathlib import Path  # noqa: TC003 - typer reads the annotations
-from typing import Annotated, NoReturn
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 from agent import __version__
 from agent.cli.streams import open_missing_streams
 from agent.errors import EXIT_FAILED, AgentError, ConfigInvalid
+
+if TYPE_CHECKING:
+    from agent.fleet.collect import Options
 
 try:
     import typer
@@ -34,7 +37,8 @@ Prints a line when it is ready, and one when it has stopped; SIGTERM and SIGINT 
 examples:
   edgectl collect --keys keys --host broker.example --fleet demo --to sqlite:///fleet.db
   edgectl collect --keys keys --json >collector.ndjson
-  sqlite3 fleet.db "SELECT device, count(*) FROM results WHERE kind != 'ledger' GROUP BY 1"
+  PGPASSWORD=... edgectl collect --keys keys --share --name one --to postgresql://edge@db.example/fleet
+  sqlite3 fleet.db "SELECT device, count(*) FROM results GROUP BY 1"
 
 \b
 exit codes: 0 stopped, 1 failed, 2 usage, 78 an option must be changed first
@@ -90,6 +94,13 @@ class Protocol(StrEnum):
     THREE = "3.1.1"
 
 
+class Out(StrEnum):
+    """How records are written to a pipe."""
+
+    NDJSON = "ndjson"
+    CLOUDEVENTS = "cloudevents"
+
+
 @app.command(help=_COLLECT)
 def collect(
     *,
@@ -111,6 +122,15 @@ def collect(
     unsigned: Annotated[
         bool, typer.Option("--unsigned", help="Take and send everything without signatures.")
     ] = False,
+    share: Annotated[
+        bool, typer.Option("--share", help="Share the work with other collectors that say so, too; MQTT 5.")
+    ] = False,
+    name: Annotated[
+        str, typer.Option(help="This collector's own name, where there are several.", metavar="NAME")
+    ] = "",
+    out: Annotated[
+        Out | None, typer.Option(help="Write each record to standard output, too; messages go to stderr.")
+    ] = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="One JSON object a line on standard output.")
     ] = False,
@@ -121,13 +141,6 @@ def collect(
     logging.basicConfig(
         stream=sys.stderr, level=logging.WARNING, format="%(asctime)s %(levelname)-7s %(message)s"
     )
-    if (cert_file or key_file) and not (cert_file and key_file and (tls or ca_file)):
-        hint = "Give --cert-file and --key-file together, with --tls or --ca-file"
-        raise ConfigInvalid("collect", "--cert-file", "mutual TLS is only half there", hint)
-    if (keys is None) != unsigned:
-        problem = "the keys to check and sign with are missing" if keys is None else "it goes with --keys"
-        hint = "Make them with: edgectl init DIR. Then give --keys DIR. --unsigned does without"
-        raise ConfigInvalid("collect", "--keys" if keys is None else "--unsigned", problem, hint)
     options = Options(
         host=host,
         port=port,
@@ -142,8 +155,33 @@ def collect(
         key_file=key_file,
         as_json=as_json,
         keys=keys,
+        share=share,
+        name=name,
+        out=out.value if out else None,
     )
+    _check(options, unsigned=unsigned)
     Program(options).run()
+
+
+def _check(options: Options, *, unsigned: bool) -> None:
+    """Refuse what does not go together."""
+    from agent.link.topics import NAME_HINT, is_name
+
+    if bool(options.cert_file) != bool(options.key_file) or (options.cert_file and not options.tls):
+        hint = "Give --cert-file and --key-file together, with --tls or --ca-file"
+        raise ConfigInvalid("collect", "--cert-file", "mutual TLS is only half there", hint)
+    if (options.keys is None) != unsigned:
+        problem = (
+            "the keys to check and sign with are missing" if options.keys is None else "it goes with --keys"
+        )
+        hint = "Make them with: edgectl init DIR. Then give --keys DIR. --unsigned does without"
+        raise ConfigInvalid("collect", "--keys" if options.keys is None else "--unsigned", problem, hint)
+    if options.share and options.protocol == "3.1.1":
+        raise ConfigInvalid("collect", "--share", "MQTT 3.1.1 cannot share", "Leave --protocol out")
+    if options.name and not is_name(options.name):
+        raise ConfigInvalid(
+            "collect", f"--name {options.name!r}", "a collector cannot be called so", NAME_HINT
+        )
 
 
 @app.command(help=_GAPS)
@@ -159,7 +197,9 @@ def gaps(
 ) -> None:
     """Say whether anything was missed."""
     from agent.fleet import gaps_report
+    from agent.fleet.title import hide_password
 
+    hide_password(database)
     raise typer.Exit(gaps_report.run(device, since, until, database, as_json=as_json))
 
 

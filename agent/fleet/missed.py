@@ -11,7 +11,7 @@ import orjson
 from agent.fleet.ranges import watermark
 
 if TYPE_CHECKING:
-    import sqlite3
+    from agent.fleet.sql import Sql
 
 _ACCOUNTS = ("captured", "inferred", "gated", "lost")
 _BY_REASON = ("dropped", "failed")
@@ -76,7 +76,7 @@ class Report:
         }
 
 
-def missed(db: sqlite3.Connection, device: str, from_ns: int, to_ns: int) -> Report:
+def missed(db: Sql, device: str, from_ns: int, to_ns: int) -> Report:
     """Look through the collector's database.
 
     Args:
@@ -98,7 +98,7 @@ def _not_inferred(counts: Counter[str]) -> int:
     return sum(count for account, count in counts.items() if account.split()[0] in {"lost", *_BY_REASON})
 
 
-def _gaps(db: sqlite3.Connection, device: str) -> list[Missing]:
+def _gaps(db: Sql, device: str) -> list[Missing]:
     query = """
         SELECT stream, epoch, first, last, reason, from_ns, to_ns FROM gaps WHERE device = ?
         UNION ALL SELECT stream, epoch, first, first + count - 1, 'damaged', NULL, NULL FROM bad_blocks
@@ -107,7 +107,7 @@ def _gaps(db: sqlite3.Connection, device: str) -> list[Missing]:
     return _timed(db, device, [Missing(*row) for row in db.execute(query, (device, device))])
 
 
-def _awaited(db: sqlite3.Connection, device: str) -> list[Missing]:
+def _awaited(db: Sql, device: str) -> list[Missing]:
     """What later records say must still come, and the blocks that are not unpacked yet."""
     query = """
         SELECT stream, epoch, first, first + count - 1, 'not unpacked yet', NULL, NULL FROM raw
@@ -123,7 +123,7 @@ def _awaited(db: sqlite3.Connection, device: str) -> list[Missing]:
     return _timed(db, device, found)
 
 
-def _timed(db: sqlite3.Connection, device: str, found: list[Missing]) -> list[Missing]:
+def _timed(db: Sql, device: str, found: list[Missing]) -> list[Missing]:
     """Give those without times the times of their neighbours."""
     for gap in found:
         place = (device, gap.stream, gap.epoch)
@@ -132,8 +132,8 @@ def _timed(db: sqlite3.Connection, device: str, found: list[Missing]) -> list[Mi
     return found
 
 
-def _wall(db: sqlite3.Connection, place: tuple[str, str, str], seq: int) -> int | None:
-    query = "SELECT wall_ns FROM results WHERE device = ? AND stream = ? AND epoch = ? AND seq = ?"
+def _wall(db: Sql, place: tuple[str, str, str], seq: int) -> int | None:
+    query = "SELECT wall_ns FROM records WHERE device = ? AND stream = ? AND epoch = ? AND seq = ?"
     row = db.execute(query, (*place, seq)).fetchone()
     return row[0] if row else None
 
@@ -144,12 +144,10 @@ def _overlaps(gap: Missing, from_ns: int, to_ns: int) -> bool:
     return after_the_start and (gap.from_ns is None or gap.from_ns <= to_ns)
 
 
-def _growth(
-    db: sqlite3.Connection, device: str, from_ns: int, to_ns: int
-) -> list[tuple[str, dict[str, int]]]:
+def _growth(db: Sql, device: str, from_ns: int, to_ns: int) -> list[tuple[str, dict[str, int]]]:
     """What the ledgers of each epoch and pipeline have grown by in the span."""
     newest = """
-        SELECT counts FROM ledger b
+        SELECT CAST(counts AS TEXT) FROM ledger b
         WHERE b.device = a.device AND b.stream = a.stream AND b.epoch = a.epoch AND b.pipeline = a.pipeline
     """
     query = f"""

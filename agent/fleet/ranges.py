@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    import sqlite3
+    from agent.fleet.sql import Sql
 
 Place = tuple[str, str, str]
 """(device, stream, epoch): what sequence numbers count in."""
@@ -50,7 +50,7 @@ class Watermark(NamedTuple):
     have: tuple[Range, ...]
 
 
-def add_range(db: sqlite3.Connection, place: Place, first: int, last: int) -> None:
+def add_range(db: Sql, place: Place, first: int, last: int) -> None:
     """Note that ``first`` to ``last`` are stored; ranges that overlap or touch become one."""
     before = db.execute(
         f"SELECT first, last FROM have WHERE {_WHERE} AND first <= ? ORDER BY first DESC LIMIT 1",  # noqa: S608
@@ -67,32 +67,35 @@ def add_range(db: sqlite3.Connection, place: Place, first: int, last: int) -> No
     db.execute("INSERT INTO have VALUES (?, ?, ?, ?, ?)", (*place, first, max(last, furthest or 0)))
 
 
-def overlap(db: sqlite3.Connection, place: Place, first: int, last: int) -> int:
+def overlap(db: Sql, place: Place, first: int, last: int) -> int:
     """Count the records of ``first`` to ``last`` that are stored."""
     before = db.execute(
         f"SELECT last FROM have WHERE {_WHERE} AND first < ? ORDER BY first DESC LIMIT 1",  # noqa: S608
         (*place, first),
     ).fetchone()
-    total = "SELECT coalesce(sum(min(last, ?) - first + 1), 0) FROM have"
+    upper = "CASE WHEN last < ? THEN last ELSE ? END"
+    total = f"SELECT CAST(coalesce(sum({upper} - first + 1), 0) AS BIGINT) FROM have"  # noqa: S608
     query = f"{total} WHERE {_WHERE} AND first BETWEEN ? AND ?"
-    within: int = db.execute(query, (last, *place, first, last)).fetchone()[0]
+    within: int = db.execute(query, (last, last, *place, first, last)).fetchone()[0]
     return within + (max(0, min(before[0], last) - first + 1) if before else 0)
 
 
-def touch(db: sqlite3.Connection, place: Place, low: int, *, live: bool) -> None:
+def touch(db: Sql, place: Place, low: int, *, live: bool) -> None:
     """Note what a device says of an epoch; its ``low`` never falls, and a closed epoch stays closed."""
     db.execute(
         """
         INSERT INTO epochs SELECT ?, ?, ?, ?, ?, 1 + coalesce(max(touched), 0) FROM epochs
         WHERE device = ? AND stream = ?
-        ON CONFLICT DO UPDATE SET
-            low = max(low, excluded.low), live = min(live, excluded.live), touched = excluded.touched
+        ON CONFLICT (device, stream, epoch) DO UPDATE SET
+            low = CASE WHEN excluded.low > epochs.low THEN excluded.low ELSE epochs.low END,
+            live = CASE WHEN excluded.live < epochs.live THEN excluded.live ELSE epochs.live END,
+            touched = excluded.touched
         """,
         (*place, low, int(live), *place[:2]),
     )
 
 
-def watermark(db: sqlite3.Connection, place: Place) -> Watermark:
+def watermark(db: Sql, place: Place) -> Watermark:
     """Work out what to acknowledge of an epoch that was touched."""
     query = f"SELECT low FROM epochs WHERE {_WHERE}"  # noqa: S608
     upto: int = db.execute(query, place).fetchone()[0] - 1
@@ -105,7 +108,7 @@ def watermark(db: sqlite3.Connection, place: Place) -> Watermark:
     return Watermark(upto, tuple(above))
 
 
-def _reaches(db: sqlite3.Connection, place: Place, seq: int) -> int:
+def _reaches(db: Sql, place: Place, seq: int) -> int:
     """How far the stored range, or the gap, goes that holds ``seq``; 0 when neither does."""
     return max(
         (
@@ -122,7 +125,7 @@ def _reaches(db: sqlite3.Connection, place: Place, seq: int) -> int:
     )
 
 
-def recent(db: sqlite3.Connection, device: str, count: int) -> dict[str, dict[str, Watermark]]:
+def recent(db: Sql, device: str, count: int) -> dict[str, dict[str, Watermark]]:
     """Give the watermarks of the ``count`` epochs of each stream that ``device`` sent last."""
     streams = [row[0] for row in db.execute("SELECT DISTINCT stream FROM epochs WHERE device = ?", (device,))]
     latest = "SELECT epoch FROM epochs WHERE device = ? AND stream = ? ORDER BY touched DESC LIMIT ?"

@@ -7,26 +7,32 @@ Blocks are stored as they came, which is what a device waits for; ``unpack`` mak
 
 from __future__ import annotations
 
-import sqlite3
-from contextlib import closing
+import time
+from abc import ABC, abstractmethod
+from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, ClassVar, Self
 
 from agent.clock import SystemClock
-from agent.errors import MessageInvalid
-from agent.fleet import gaps, history, ranges, unpacking
-from agent.store.database import Format, open_database, refusals, transaction, version_of
+from agent.errors import MessageInvalid, StoreBusy
+from agent.fleet import gaps, ranges, tables, unpacking
+from agent.store.database import open_database, refusals, transaction
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    import sqlite3
+    from collections.abc import Iterator, Mapping, Sequence
+    from contextlib import AbstractContextManager
     from pathlib import Path
 
     from agent.blocks import Lease
     from agent.clock import Clock
+    from agent.fleet.outlet import Outlet
     from agent.fleet.ranges import Place, Watermark
+    from agent.fleet.sql import Sql
     from agent.fleet.unpacking import Unpacked
 
 _PATIENCE_S = 5.0
+_PAUSE_S = 0.05
 _CACHE_KIB = 16 << 10
 _HIGHEST = 2**53 - 1
 """The highest sequence number that JSON carries everywhere."""
@@ -34,37 +40,15 @@ _RECENT_EPOCHS = 8
 _SLICE = 4096
 """About so many records are unpacked in one transaction: some tenths of a second on a small machine."""
 
-FORMAT = Format(
-    kind=int.from_bytes(b"EAwh"),
-    version=3,
-    schema=(
-        """
-        CREATE TABLE devices (
-            device TEXT PRIMARY KEY, first_seen_ns INTEGER NOT NULL, last_seen_ns INTEGER NOT NULL
-        ) STRICT, WITHOUT ROWID
-        """,
-        """
-        CREATE TABLE results (
-            device TEXT, stream TEXT, epoch TEXT, seq INTEGER,
-            pipeline TEXT, frame INTEGER, wall_ns INTEGER, kind TEXT, body TEXT NOT NULL,
-            PRIMARY KEY (device, stream, epoch, seq)
-        ) STRICT, WITHOUT ROWID
-        """,
-        """
-        CREATE TABLE ledgers (
-            device TEXT, stream TEXT, epoch TEXT, pipeline TEXT, as_of_seq INTEGER NOT NULL,
-            counts TEXT NOT NULL, PRIMARY KEY (device, stream, epoch, pipeline)
-        ) STRICT, WITHOUT ROWID
-        """,
-        *ranges.SCHEMA,
-        *gaps.SCHEMA,
-        *history.SCHEMA,
-        *unpacking.SCHEMA,
-    ),
-)
-
 _SEEN = """
-    INSERT INTO devices VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET last_seen_ns = excluded.last_seen_ns
+    INSERT INTO devices (device, first_seen_ns, last_seen_ns) VALUES (?, ?, ?)
+    ON CONFLICT (device) DO UPDATE SET last_seen_ns = excluded.last_seen_ns
+"""
+_TOLD = """
+    INSERT INTO devices (device, first_seen_ns, last_seen_ns, online, version, state_ns)
+    VALUES (?, ?, ?, ?, ?, ?)
+    ON CONFLICT (device) DO UPDATE
+    SET online = excluded.online, version = excluded.version, state_ns = excluded.state_ns
 """
 
 
@@ -87,6 +71,19 @@ class Incoming:
 
 
 @dataclass(frozen=True, slots=True)
+class State:
+    """What a device says of itself; nobody signs it.
+
+    Attributes:
+        online: whether it is connected to the broker.
+        version: its agent's version.
+    """
+
+    online: bool
+    version: str
+
+
+@dataclass(frozen=True, slots=True)
 class Stored:
     """What became of one batch.
 
@@ -105,24 +102,24 @@ class Stored:
     refused: MessageInvalid | None = None
 
 
-class Warehouse:
-    """The open database. For one thread.
+class Storage(ABC):
+    """What both databases have in common. For one thread."""
 
-    Args:
-        path: the SQLite file; made when it is not there.
-        clock: dates when a device was seen.
+    _db: Sql
+    _clock: Clock
+    _claim: ClassVar[str] = ""
 
-    Raises:
-        StoreBusy: it cannot be opened for now.
-        FolderUnusable: the file is damaged, of another version, or not a warehouse.
-    """
+    @abstractmethod
+    def _transaction(self) -> AbstractContextManager[None]:
+        """One durable write transaction; raises StoreBusy when the database refuses for now."""
 
-    def __init__(self, path: Path, *, clock: Clock | None = None) -> None:
-        self._path = path
-        self._clock = clock or SystemClock()
-        _upgrade(path)
-        self._db: sqlite3.Connection = open_database(path, FORMAT, patience_s=_PATIENCE_S)
-        self._db.execute(f"PRAGMA cache_size=-{_CACHE_KIB}")
+    @abstractmethod
+    def _reading(self) -> AbstractContextManager[None]:
+        """A look; raises StoreBusy when the database refuses for now."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Close the database. Idempotent."""
 
     def store(self, batches: Sequence[Incoming]) -> list[Stored]:
         """Store batches in one durable transaction; say of each, in order, what became of it.
@@ -130,11 +127,12 @@ class Warehouse:
         A batch with impossible numbers is refused whole, and does not touch the others.
 
         Raises:
-            StoreBusy: the disk refuses for now; nothing was stored.
+            StoreBusy: the disk or the database refuses for now; nothing was stored.
             FolderUnusable: the file is damaged.
         """
         refused = [_check_numbers(batch) for batch in batches]
-        with refusals("write", self._path), transaction(self._db):
+        with self._transaction():
+            self._see({batch.device for batch, why in zip(batches, refused, strict=True) if why is None})
             counts = [
                 self._insert(batch) if refusal is None else 0
                 for batch, refusal in zip(batches, refused, strict=True)
@@ -149,40 +147,57 @@ class Warehouse:
                 for batch, refusal, new in zip(batches, refused, counts, strict=True)
             ]
 
-    def unpack(self, most: int = _SLICE) -> Unpacked:
+    def unpack(self, most: int = _SLICE, outlet: Outlet | None = None) -> Unpacked:
         """Make rows of the oldest blocks, of about ``most`` records, in one durable transaction.
 
+        Args:
+            most: records.
+            outlet: is given them, too, and has written them before the transaction is committed.
+
         Raises:
-            StoreBusy: the disk refuses for now; nothing was unpacked.
+            StoreBusy: the disk or the database refuses for now; nothing was unpacked.
             FolderUnusable: the file is damaged.
+            AgentError: the outlet's reader left; nothing was unpacked.
         """
-        began = self._clock.monotonic()
-        with refusals("write", self._path), transaction(self._db):
-            done = unpacking.unpack_some(self._db, most, self._clock.wall_ns())
+        began, now_ns = self._clock.monotonic(), self._clock.wall_ns()
+        if outlet is not None:
+            outlet.begin()
+        with self._transaction():
+            done = unpacking.unpack_some(self._db, most, now_ns, claim=self._claim, outlet=outlet)
+            if outlet is not None:
+                outlet.flush()
         done.seconds = self._clock.monotonic() - began
         return done
+
+    def told(self, states: Mapping[str, State]) -> None:
+        """Note what devices say of themselves, by name.
+
+        Raises:
+            StoreBusy: the disk or the database refuses for now; nothing was noted.
+        """
+        now = self._clock.wall_ns()
+        rows = [(name, now, now, one.online, one.version, now) for name, one in sorted(states.items())]
+        with self._transaction():
+            self._db.executemany(_TOLD, rows)
 
     def watermarks(self, device: str) -> dict[str, dict[str, Watermark]]:
         """Give, by stream and epoch, what is stored of the 8 epochs that the device sent last.
 
         Raises:
-            StoreBusy: the file cannot be read for now.
+            StoreBusy: it cannot be read for now.
         """
-        with refusals("read", self._path):
+        with self._reading():
             return ranges.recent(self._db, device, _RECENT_EPOCHS)
 
-    def devices(self) -> list[str]:
-        """Every device that has sent something, by name.
+    def devices(self, after: str = "", most: int = 1 << 30) -> list[str]:
+        """The first ``most`` devices after ``after``, by name.
 
         Raises:
-            StoreBusy: the file cannot be read for now.
+            StoreBusy: it cannot be read for now.
         """
-        with refusals("read", self._path):
-            return [row[0] for row in self._db.execute("SELECT device FROM devices ORDER BY device")]
-
-    def close(self) -> None:
-        """Close the file. Idempotent."""
-        self._db.close()
+        query = "SELECT device FROM devices WHERE device > ? ORDER BY device LIMIT ?"
+        with self._reading():
+            return [row[0] for row in self._db.execute(query, (after, most))]
 
     def __enter__(self) -> Self:
         return self
@@ -190,10 +205,14 @@ class Warehouse:
     def __exit__(self, *_: object) -> None:
         self.close()
 
+    def _see(self, devices: set[str]) -> None:
+        """Date the devices. Each one's row stays locked from here on, always in this order."""
+        now = self._clock.wall_ns()
+        self._db.executemany(_SEEN, [(device, now, now) for device in sorted(devices)])
+
     def _insert(self, batch: Incoming) -> int:
         """Insert a batch's blocks; count the new records."""
         now = self._clock.wall_ns()
-        self._db.execute(_SEEN, (batch.device, now, now))
         new = 0
         for block in batch.lease.blocks:
             known = ranges.overlap(self._db, batch.place, block.first, block.last)
@@ -210,18 +229,56 @@ class Warehouse:
         return new
 
 
-def _upgrade(path: Path) -> None:
-    """Bring an older database up: release 1 had no gaps, and only the newest ledgers; 2 unpacked at once."""
-    found = version_of(path)
-    if found not in (1, 2):
-        return
-    earlier = (*gaps.SCHEMA, *history.SCHEMA) if found == 1 else ()
-    with refusals("migrate", path), closing(sqlite3.connect(path, isolation_level=None)) as db:
-        db.execute("PRAGMA synchronous=FULL")
-        with transaction(db):
-            for statement in (*earlier, *unpacking.SCHEMA):
-                db.execute(statement)
-            db.execute(f"PRAGMA user_version={FORMAT.version}")
+class Warehouse(Storage):
+    """An open SQLite file.
+
+    Args:
+        path: the file; made when it is not there.
+        clock: dates when a device was seen.
+
+    Raises:
+        StoreBusy: it cannot be opened for now.
+        FolderUnusable: the file is damaged, of another version, or not a warehouse.
+    """
+
+    _db: sqlite3.Connection
+
+    def __init__(self, path: Path, *, clock: Clock | None = None) -> None:
+        self._path = path
+        self._clock = clock or SystemClock()
+        self._db = _opened(path)
+        self._db.execute(f"PRAGMA cache_size=-{_CACHE_KIB}")
+
+    def close(self) -> None:
+        """Close the file. Idempotent."""
+        self._db.close()
+
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        with refusals("write", self._path), transaction(self._db):
+            yield
+
+    @contextmanager
+    def _reading(self) -> Iterator[None]:
+        with refusals("read", self._path):
+            yield
+
+
+def _opened(path: Path) -> sqlite3.Connection:
+    """Open a file, and wait for another collector that makes it or brings it up at the same time."""
+    give_up = time.monotonic() + _PATIENCE_S
+    while True:
+        try:
+            tables.upgrade(path)
+            return open_database(path, tables.FORMAT, patience_s=_PATIENCE_S)
+        except StoreBusy as error:
+            # Some locks are taken at once or not at all, whatever patience SQLite has been given.
+            if (
+                getattr(error.__cause__, "sqlite_errorname", "") != "SQLITE_BUSY"
+                or time.monotonic() > give_up
+            ):
+                raise
+        time.sleep(_PAUSE_S)
 
 
 def _length(batch: Incoming) -> int:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 _FIRST_BYTES, _LEAST_BYTES, _MOST_BYTES = 128 << 10, 8 << 10, 1 << 20
 _AHEAD_S = 0.4
-"""How long batches may queue on their way to the collector, beyond its answer time: live results queue behind them."""
+"""How long batches may queue on their way, beyond the answer time: live results queue behind them."""
 _RATE_S = 0.1
 """The rate is measured over so long, and over no less than an answer takes: answers come in bursts."""
 
@@ -114,6 +114,16 @@ class Lane:
         self.pace.restart()
         return self.window.reset()
 
+    def jump(self, begin: Position) -> None:
+        """Send what comes after ``begin``, and leave out what lies before; what is on its way stays there."""
+        self.asked = 0
+        self.begin = begin
+        self.dry_until = 0.0
+
+    def drained(self, now: float) -> bool:
+        """Whether all of it has been sent, as far as is known."""
+        return not (self.asked or len(self.window)) and now < self.dry_until
+
     def limit(self, batches: int) -> int:
         """How many of ``batches`` on their way may be of this lane."""
         return max(1, batches * self._share // 8)
@@ -140,8 +150,8 @@ class Lane:
 
     @property
     def cursor(self) -> Position | None:
-        """Where the last batch on its way ends; None: what is acknowledged."""
-        return self.window.next_after() or self.begin
+        """Where the last batch on its way ends, or the lane begins; None: what is acknowledged."""
+        return _later(self.window.next_after(), self.begin)
 
     def trimmed(self, lease: Lease) -> Lease | None:
         """Cut off what lies after ``end``; None when nothing is left."""
@@ -182,7 +192,7 @@ class Lane:
         if news:
             self.pace.acked(before - self.window.bytes, now, self.window.answered_s)
             if self.begin is not None and self.window.settled is not None:
-                self.begin = self.window.settled
+                self.begin = _later(self.window.settled, self.begin)
         return news
 
     def has_hole(self, epoch: str) -> bool:
@@ -194,6 +204,13 @@ class Lane:
             return True
         self.window.reached.pop(epoch, None)
         return False
+
+
+def _later(sent: Position | None, begin: Position | None) -> Position | None:
+    """The place to go on from: what was sent comes after ``begin``, except where the lane has jumped."""
+    if sent is not None and begin is not None and sent.epoch == begin.epoch:
+        return max(sent, begin, key=lambda place: place.seq)
+    return sent or begin
 
 
 def _declaration(lease: Lease) -> Lease:

@@ -76,6 +76,7 @@ class Link:
         self._up = LinkUp(self._versions.current, 0, 0)
         self._deadline = 0.0
         self._online_since = 0.0
+        self._confirmed_at = 0.0
         self._close_by: float | None = None
         self._wake_guard = threading.Lock()
         self._wake_fd = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
@@ -188,7 +189,10 @@ class Link:
         if self._drop_reason is not None:
             current.abandon(self._drop_reason)
         elif self._machine.state is LinkState.ONLINE:
-            self._hand_over(current)
+            self._hand_over(current, now)
+            limit = self._settings.confirm_timeout_s
+            if limit and current.unconfirmed and now - self._confirmed_at >= limit:
+                current.abandon(Reason("the broker confirms nothing"))
         elif now >= self._deadline:
             current.abandon(Reason("the broker does not answer"))
         if (fd := current.fileno()) >= 0:
@@ -201,13 +205,15 @@ class Link:
                 current.abandon(Reason(f"the broker sent what MQTT does not allow: {error!r}"))
         self._read_notes(current)
 
-    def _hand_over(self, current: session.Session) -> None:
+    def _hand_over(self, current: session.Session, now: float) -> None:
         while self._settled:
             connection, mid = self._settled.popleft()
             if connection == self._connection:
                 current.confirm(mid)
         while current.unconfirmed < self._up.receive_max and (queued := self._outgoing.take()):
             token, message = queued
+            if not current.unconfirmed:
+                self._confirmed_at = now
             self._tokens[current.send(message)] = token
 
     def _wait(self, fd: int, timeout: float, *, write: bool) -> tuple[bool, bool]:
@@ -228,6 +234,7 @@ class Link:
                 case session.Received(topic, payload, retain, mid):
                     self._post(LinkMessage(topic, payload, retain, (self._connection, mid)))
                 case session.Confirmed(mid):
+                    self._confirmed_at = time.monotonic()
                     if (token := self._tokens.pop(mid, None)) is not None:
                         self._post(LinkPublished(token))
                 case session.Accepted(max_packet, receive_max):
@@ -252,6 +259,7 @@ class Link:
     def _subscribed(self, current: session.Session) -> None:
         self._machine.fire(LinkStep.SUBACK)
         self._online_since = time.monotonic()
+        self._confirmed_at = self._online_since
         if self._birth is not None:
             current.send(self._birth)
         self._outgoing.open(self._up.max_packet)
@@ -278,5 +286,7 @@ class Link:
         self._machine.fire(LinkStep.REFUSE if reason.refused else LinkStep.LOST)
         self._deadline = now + wait
         event = Event.LINK_REFUSED if reason.refused else Event.LINK_LOST
+        if reason.rival:
+            event = Event.DEVICE_DOUBLED
         emit(event, self._settings.broker, reason=reason, retry_s=round(wait, 1))
         self._post(LinkDown(str(reason), reason.refused))

@@ -16,29 +16,32 @@ class Reason:
         refused: the broker or our own settings said no.
         hint: the next thing to do; "" when there is none.
         version: the broker does not speak our version of MQTT.
+        rival: another client has connected under our id.
     """
 
     text: str
     refused: bool = False
     hint: str = ""
     version: bool = False
+    rival: bool = False
 
     def __str__(self) -> str:
         """One line: what, and what to do."""
         return f"{self.text}. {self.hint}" if self.hint else self.text
 
 
+_VERSION = "Unsupported protocol version"
+_RIVAL = "Session taken over"
 _NO = {
     "Bad user name or password": "Check the user name and the password",
     "Not authorized": "Check user name, password and the broker's access list",
     "Client identifier not valid": "Choose another client id",
     "Banned": "Ask the broker's operator",
     "Bad authentication method": "Check how the broker wants to be logged in to",
-    "Session taken over": "Another client uses our client id: find it, and give it another",
+    _RIVAL: "Another client uses our client id: find it, and give it another",
     "Packet too large": "Raise the broker's limit for packets",
     "Topic name invalid": "Check the broker's access list",
 }
-_VERSION = "Unsupported protocol version"
 
 
 def of_answer(name: str) -> Reason:
@@ -51,7 +54,7 @@ def of_answer(name: str) -> Reason:
             version=True,
         )
     text = f"the broker says: {name.lower()}"
-    return Reason(text, refused=True, hint=_NO[name]) if name in _NO else Reason(text)
+    return Reason(text, refused=True, hint=_NO[name], rival=name == _RIVAL) if name in _NO else Reason(text)
 
 
 def of_error(error: Exception, host: str, port: int) -> Reason:

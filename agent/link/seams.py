@@ -26,6 +26,9 @@ class Outbox(Protocol):
     def lose(self, stream: Stream, epoch: str, first: int, last: int) -> None:
         """Give up records that no broker takes."""
 
+    def holds(self, epoch: str) -> bool:
+        """Whether an epoch is its own, and not wholly delivered."""
+
 
 class Uplink(Protocol):
     """What the delivery needs of the link."""

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections import Counter, OrderedDict
 from dataclasses import replace
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 from agent.blocks import Loss
 from agent.errors import LinkLost, MessageInvalid
 from agent.events import Event, emit
 from agent.link import batch
+from agent.link.memory import remember
 from agent.link.recut import recut
 from agent.link.throttle import Throttle
 
@@ -34,13 +35,9 @@ _A_BATCH_S = 0.25
 _A_BLOCK_S = 0.5
 """Nor any block; a header is about 300 bytes, so that blocks are not cut to less than _LEAST_BLOCK."""
 _LEAST_BLOCK = 1 << 10
-_MEMORY = 256
-"""Epochs of which is remembered what was sent, and records that were given up."""
 _MOST_RANGES = 16
 
 Place = tuple["Stream", str]
-_K = TypeVar("_K")
-_V = TypeVar("_V")
 
 
 class Sender:
@@ -173,7 +170,7 @@ class Sender:
         place = ((lease.stream, lease.epoch), seq)
         if place in self._given_up:  # an older lease still held it
             return
-        _remember(self._given_up, place, None)
+        remember(self._given_up, place, None)
         emit(Event.RECORD_OVERSIZED, lease.stream, epoch=lease.epoch, seq=seq, most=self._most_blocks)
         self._lose(lease.stream, lease.epoch, seq, seq)
 
@@ -187,7 +184,7 @@ class Sender:
             place = (lease.stream, lease.epoch)
             ranges = self._ranges.get(place, [])
             self.resent[lease.stream] += any(a <= lease.first and lease.last <= b for a, b in ranges)
-            _remember(self._ranges, place, _joined(ranges, lease.first, lease.last)[-_MOST_RANGES:])
+            remember(self._ranges, place, _joined(ranges, lease.first, lease.last)[-_MOST_RANGES:])
 
 
 def _with(lease: Lease, part: Block, lost: tuple[Loss, ...]) -> Lease:
@@ -200,10 +197,3 @@ def _joined(ranges: list[tuple[int, int]], first: int, last: int) -> list[tuple[
     apart = [one for one in ranges if one[1] < first - 1 or one[0] > last + 1]
     touching = [one for one in ranges if one not in apart]
     return sorted([*apart, (min([first, *(a for a, _ in touching)]), max([last, *(b for _, b in touching)]))])
-
-
-def _remember(table: OrderedDict[_K, _V], place: _K, value: _V) -> None:
-    table[place] = value
-    table.move_to_end(place)
-    if len(table) > _MEMORY:
-        table.popitem(last=False)

@@ -31,6 +31,8 @@ class LinkSettings:
         manual_ack: a message of QoS 1 is confirmed to the broker by ``Link.settle``, not on arrival.
         connect_timeout_s: for TCP and for TLS, each.
         answer_timeout_s: for CONNACK and for SUBACK, each.
+        confirm_timeout_s: a link on which no message of ours was confirmed for so long, though one is
+            due, is dropped; 0 leaves that to whoever publishes.
         backoff_base_s, backoff_cap_s: bounds of the full-jitter wait between attempts.
         refused_s: between attempts when the broker said no.
     """
@@ -54,6 +56,7 @@ class LinkSettings:
     manual_ack: bool = False
     connect_timeout_s: float = 5.0
     answer_timeout_s: float = 10.0
+    confirm_timeout_s: float = 0.0
     backoff_base_s: float = 0.5
     backoff_cap_s: float = 60.0
     refused_s: float = 30.0

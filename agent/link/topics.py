@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 NAME_PATTERN = r"^[a-z0-9][a-z0-9_-]{0,62}$"
 """What a fleet, a device or a stream may be called."""
 
+NAME_HINT = "Use at most 63 of a-z, 0-9, '-' and '_', with a letter or digit first"
+
 _NAME = re.compile(NAME_PATTERN.removesuffix("$") + r"\Z")
 
 
@@ -65,6 +67,17 @@ def all_batches(fleet: str) -> tuple[str, str]:
     return f"{_root(fleet)}/d/+/up/results", f"{_root(fleet)}/d/+/up/metrics"
 
 
+def all_states(fleet: str) -> str:
+    """The filter that matches ``up_state`` of every device in ``fleet``."""
+    return f"{_root(fleet)}/d/+/up/state"
+
+
+def sender_of_state(fleet: str, topic: str) -> str | None:
+    """Give the device whose state this topic tells; None when it is no such topic."""
+    device = topic.removeprefix(f"{_root(fleet)}/d/").removesuffix("/up/state")
+    return device if is_name(device) and topic == up_state(fleet, device) else None
+
+
 def sender_of_batch(fleet: str, topic: str) -> str:
     """Give the device that sends batches on this topic.
 
@@ -92,6 +105,6 @@ def _checked(what: str, name: str) -> str:
             f"use {what} name",
             repr(name),
             "not allowed in a topic",
-            "Use at most 63 of a-z, 0-9, '-' and '_', with a letter or digit first",
+            NAME_HINT,
         )
     return name

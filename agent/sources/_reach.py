@@ -145,5 +145,8 @@ def _refused(path: str, error: OSError | ValueError) -> SourceLost:
 
 def _busy(path: str) -> SourceLost:
     who = _devices.holder(path)
-    problem = f"{who} uses it" if who else "another program uses it"
-    return SourceLost(OP, path, problem, "Stop that program; a camera serves one at a time")
+    if who:
+        return SourceLost(OP, path, f"{who} uses it", "Stop that program; a camera serves one at a time")
+    # A confined worker sees no other program's descriptors.
+    hint = f"Stop that program: sudo fuser -v {path} names it; a camera serves one at a time"
+    return SourceLost(OP, path, "another program uses it", hint)

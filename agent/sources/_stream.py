@@ -77,7 +77,9 @@ class Stream:
         if not self._compressed:
             return self._capture.retrieve(self._image)
         ok, data = self._capture.retrieve()
-        return ok, _decoded(data.tobytes(), _LARGER * self._pixels) if ok else None
+        if not ok or data is None:  # it may say that all is well, and give nothing
+            return False, None
+        return True, _decoded(data.tobytes(), _LARGER * self._pixels)
 
     def captured_ns(self) -> int:
         """CLOCK_MONOTONIC at which the driver got the frame, where it says so believably, else now."""

@@ -169,6 +169,8 @@ def _set_up(db: sqlite3.Connection, form: Format, log_pages: int) -> None:
     if not db.execute(unmade).fetchone()[0]:
         return
     with transaction(db):
+        if not db.execute(unmade).fetchone()[0]:  # another program was faster
+            return
         db.execute(f"PRAGMA application_id={form.kind}")
         db.execute(f"PRAGMA user_version={form.version}")
         for statement in form.schema:

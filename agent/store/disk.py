@@ -13,6 +13,7 @@ from agent.events import Event, emit
 from agent.store import repair
 from agent.store.chain import SegmentChain, SegmentName
 from agent.store.database import refusals, sync_folder, version_of
+from agent.store.inspect import began
 from agent.store.queue import Epoch
 from agent.store.rebuild import rebuilt
 from agent.store.state import FORMAT, EpochRow, State
@@ -168,7 +169,8 @@ class Disk:
         rows = state.epochs()
         known = {(row.stream, row.epoch) for row in rows}
         # A state.db that was lost or restored knows too little: what is on disk is sent, perhaps again.
-        found = [EpochRow(*place) for place in files if place not in known]
+        unknown = {place: firsts for place, firsts in files.items() if place not in known}
+        found = [EpochRow(*place) for place in self._in_order(unknown)]
         state.begin(found)
         losses = state.losses()
         epochs: dict[Stream, list[Epoch]] = {}
@@ -218,11 +220,18 @@ class Disk:
                 queue.lost[reason] += counters.get(f"lost_{reason}_{stream}", 0)
 
     def _files(self) -> dict[tuple[Stream, str], list[int]]:
-        """The first sequence numbers of the segment files of each stream and epoch, oldest epoch first."""
+        """The first sequence numbers of the segment files of each stream and epoch."""
         files: dict[tuple[Stream, str], list[int]] = {}
         with refusals("list", self.segments):
-            paths = sorted(self.segments.iterdir(), key=lambda path: path.stat().st_mtime_ns)
+            paths = list(self.segments.iterdir())
         for path in paths:
             if (name := SegmentName.parse(path.name)) is not None:
                 files.setdefault((name.stream, name.epoch), []).append(name.first)
         return files
+
+    def _in_order(self, files: Mapping[tuple[Stream, str], list[int]]) -> list[tuple[Stream, str]]:
+        """Epochs that state.db does not know, oldest first: by powered time, since a wall clock may step."""
+        oldest = {
+            place: self.segments / str(SegmentName(*place, min(firsts))) for place, firsts in files.items()
+        }
+        return sorted(files, key=lambda place: began(oldest[place]))

@@ -11,7 +11,8 @@ import fcntl
 import os
 from typing import TYPE_CHECKING, Self
 
-from agent.errors import DiskFull, FolderUnusable, StoreBusy
+from agent.errors import ConfigInvalid, DiskFull, FolderUnusable, StoreBusy
+from agent.store.owner import claim
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -45,16 +46,19 @@ class DataFolder:
 
     Args:
         path: the folder; made with mode 0700 when it is not there.
+        device: whose records it is to hold; "" does not ask.
 
     Attributes:
         problem: why it could not be written at the start; None when it could.
 
     Raises:
         FolderUnusable: another agent holds it, or it cannot be made or written.
+        ConfigInvalid: another device's records wait in it.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, device: str = "") -> None:
         self.path = path
+        self._device = device
         self.problem: StoreBusy | None = None
         self._lock: int | None = None
         try:
@@ -75,6 +79,7 @@ class DataFolder:
         Raises:
             StoreBusy: the disk is full or read-only for now.
             FolderUnusable: another agent holds it, or it cannot be made.
+            ConfigInvalid: another device's records wait in it.
         """
         if self._lock is not None:
             return
@@ -85,7 +90,9 @@ class DataFolder:
             raise _refusal(self.path, error) from error
         try:
             _hold(self.path, lock)
-        except FolderUnusable:
+            if self._device:
+                claim(self.path, self._device)
+        except (ConfigInvalid, FolderUnusable):
             os.close(lock)
             raise
         self._lock = lock

@@ -19,12 +19,12 @@ from agent.errors import AgentError, FileDamaged, FolderUnusable, StoreBusy
 from agent.store.chain import SegmentName
 from agent.store.database import refusals
 from agent.store.repair import sound_blocks
-from agent.store.segment import Segment, checksum, rows_of
+from agent.store.segment import checksum, rows_of
 from agent.store.state import FORMAT, EpochRow, State
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from agent.blocks import Block, Loss, Stream
 
@@ -73,21 +73,52 @@ class StateLook:
 
 
 def segment_files(folder: Path) -> list[SegmentFile]:
-    """List the segments: each epoch's in order, and the epochs by their oldest file.
+    """List the segments: each epoch's in order, and the epochs as they began.
+
+    That is the order of state.db. Epochs that are not in it come last, by powered time.
 
     Raises:
         FolderUnusable: there is no such folder, or it may not be read.
     """
-    found: dict[tuple[str, str], list[tuple[int, SegmentFile]]] = {}
+    found: dict[tuple[str, str], list[SegmentFile]] = {}
     for path in _listed(folder):
         if (name := SegmentName.parse(path.name)) is None:
             continue
         if (status := _status(path)) is not None:
             log = _status(path.with_name(f"{path.name}-wal"))
             file = SegmentFile(name, path, status.st_size + (log.st_size if log else 0))
-            found.setdefault((name.stream, name.epoch), []).append((status.st_mtime_ns, file))
-    ordered = sorted(found.values(), key=lambda files: min(when for when, _ in files))
-    return [file for files in ordered for _, file in sorted(files, key=lambda one: one[1].name.first)]
+            found.setdefault((name.stream, name.epoch), []).append(file)
+    known = _known_order(folder)
+    ages = {place: began(_oldest(files).path) for place, files in found.items() if place not in known}
+    ordered = [*sorted(found.keys() & known, key=known.__getitem__), *sorted(ages, key=ages.__getitem__)]
+    return [file for place in ordered for file in sorted(found[place], key=lambda one: one.name.first)]
+
+
+def _oldest(files: Iterable[SegmentFile]) -> SegmentFile:
+    return min(files, key=lambda one: one.name.first)
+
+
+def _known_order(folder: Path) -> dict[tuple[str, str], int]:
+    try:
+        rows = look_at_state(folder).epochs
+    except AgentError:  # of another version, or it cannot be read for now
+        return {}
+    return {(row.stream, row.epoch): n for n, row in enumerate(rows)}
+
+
+def began(path: Path) -> tuple[int, int]:
+    """When a segment's oldest record was made, to sort by: wall clocks step, so their word comes second.
+
+    Returns:
+        Seconds of powered time, -1 where it does not say; and the file's time of change, ns.
+    """
+    try:
+        changed = path.stat().st_mtime_ns
+        with read_only(path) as db:
+            row = db.execute("SELECT min(powered_s) FROM blocks").fetchone()
+    except (OSError, AgentError, sqlite3.Error):
+        return -1, 0
+    return -1 if row[0] is None else int(row[0]), changed
 
 
 def _status(path: Path) -> os.stat_result | None:
@@ -250,36 +281,3 @@ def _of_another_version(path: Path, version: int) -> FolderUnusable:
         return FolderUnusable("read", str(path), problem, "Stop the agent and run: edge-agent store migrate")
     hint = f"Have the newer agent run: edge-agent store migrate --to {FORMAT.version}"
     return FolderUnusable("read", str(path), problem, hint)
-
-
-@dataclass(frozen=True, slots=True)
-class EpochAccount:
-    """One epoch of a stream: its last committed sequence number, and how far the collector has it."""
-
-    stream: str
-    epoch: str
-    last: int
-    acked: int
-
-
-def epoch_accounts(folder: Path) -> list[EpochAccount]:
-    """Give every epoch of a data folder, oldest first. The caller holds the folder (``DataFolder``).
-
-    Raises:
-        StoreBusy: the disk refuses for now.
-        FolderUnusable: a file is damaged, or of another version.
-    """
-    with closing(State(folder / "state.db")) as state:
-        rows = state.epochs()
-    accounts = []
-    for row in rows:
-        names = (SegmentName.parse(path.name) for path in (folder / "segments").iterdir())
-        mine = (row.stream, row.epoch)
-        firsts = [name.first for name in names if name is not None and (name.stream, name.epoch) == mine]
-        last = max(row.acked, row.last or 0)
-        if firsts:
-            newest = folder / "segments" / str(SegmentName(row.stream, row.epoch, max(firsts)))
-            with closing(Segment.create(newest)) as segment:
-                last = max(last, segment.last())
-        accounts.append(EpochAccount(row.stream, row.epoch, last, row.acked))
-    return accounts

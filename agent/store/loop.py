@@ -43,6 +43,10 @@ class StoreLoop:
         """Whether the disk refuses: records wait in memory."""
         return self._outbox.refusing
 
+    def holds(self, epoch: str) -> bool:
+        """Whether an epoch is in the store."""
+        return any(epoch in queue.epochs for queue in self._outbox.queues.values())
+
     def turn(self, work: Work, now: float) -> None:
         """Do what is asked and what is due at ``now``, on the monotonic clock."""
         for put in work.puts:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import sqlite3
 from typing import TYPE_CHECKING, Any
 
-from agent.errors import InputRejected
+from agent.errors import AgentError, InputRejected
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 _ALLOWED = {
     sqlite3.SQLITE_SELECT,
@@ -16,7 +16,47 @@ _ALLOWED = {
     sqlite3.SQLITE_FUNCTION,
     sqlite3.SQLITE_RECURSIVE,
 }
+_TYPES = {str: "TEXT", int: "INTEGER", float: "FLOAT"}
+_CACHE_KIB = 16 << 10
 _PRAGMAS = {"table_info", "table_xinfo", "table_list"}
+
+
+class Scratch:
+    """Tables for one query, in a temporary file of SQLite's of which 16 MiB are held in memory."""
+
+    def __init__(self) -> None:
+        self.db = sqlite3.connect("", isolation_level=None)
+        self.db.execute(f"PRAGMA cache_size=-{_CACHE_KIB}")
+        self.db.execute("PRAGMA journal_mode=OFF")
+        self.db.execute("BEGIN")
+
+    def create(self, table: str, columns: Mapping[str, type]) -> None:
+        """Make an empty table."""
+        spelled = ", ".join(f"[{name}] {_TYPES[kind]}" for name, kind in columns.items())
+        self.db.execute(f"CREATE TABLE [{table}] ({spelled})")
+
+    def insert(self, table: str, columns: Sequence[str], rows: Iterable[tuple[object, ...]]) -> None:
+        """Add rows; columns that are not named stay empty.
+
+        Raises:
+            AgentError: there is no room for the temporary file.
+        """
+        names, marks = ", ".join(f"[{name}]" for name in columns), ", ".join("?" * len(columns))
+        statement = f"INSERT INTO [{table}] ({names}) VALUES ({marks})"  # noqa: S608 - names of ours
+        try:
+            self.db.executemany(statement, rows)
+        except sqlite3.Error as error:
+            hint = "Free space there, name another folder in SQLITE_TMPDIR, or narrow with --since or --limit"
+            raise AgentError("make tables in", "SQLite's temporary folder", str(error), hint) from error
+
+    def finish(self) -> None:
+        """From now on the tables can only be read."""
+        self.db.execute("COMMIT")
+        guard(self.db)
+
+    def close(self) -> None:
+        """Throw them away. Idempotent."""
+        self.db.close()
 
 
 def guard(db: sqlite3.Connection) -> None:

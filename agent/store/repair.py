@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sqlite3
 from contextlib import closing
 from typing import TYPE_CHECKING, Literal
@@ -116,17 +115,20 @@ def adjacent(blocks: Sequence[Block], seq: int, max_bytes: int) -> tuple[Block, 
 def _set_aside(path: Path, folder: Path | None = None) -> None:
     folder = folder or path.parent.parent / QUARANTINE
     folder.mkdir(mode=0o700, exist_ok=True)
-    kept = sorted(folder.glob("*.db"), key=lambda file: file.stat().st_mtime_ns)
+    kept = sorted(folder.glob("*.db"), key=_number)
     for old in kept[: max(0, len(kept) + 1 - KEPT)]:
         remove_database(old)
         emit(Event.QUARANTINE_DROPPED, old.name)
-    number = 0
-    while (target := folder / f"{path.stem}.{number}.db").exists():
-        number += 1
+    target = folder / f"{path.stem}.{_number(kept[-1]) + 1 if kept else 0}.db"
     for side in _SIDES:
         beside = path.with_name(path.name + side)
         if beside.exists():
             beside.rename(target.with_name(target.name + side))
     path.rename(target)
-    os.utime(target)
     sync_folder(folder)
+
+
+def _number(kept: Path) -> int:
+    """The number in a quarantined file's name: they are counted, since a clock may step."""
+    number = kept.stem.rpartition(".")[2]
+    return int(number) if number.isdecimal() else -1

@@ -49,13 +49,15 @@ FORMAT = Format(
         """,
         """
         CREATE TABLE inbox (
-            id TEXT PRIMARY KEY, received_ns INTEGER NOT NULL, body BLOB NOT NULL, outcome TEXT
+            id TEXT PRIMARY KEY, received_ns INTEGER NOT NULL, body BLOB NOT NULL, outcome TEXT,
+            crc INTEGER NOT NULL
         ) STRICT, WITHOUT ROWID
         """,
     ),
 )
 
 _EPOCHS = "SELECT stream, epoch, acked, last, crc FROM epochs"
+_INBOX = "SELECT id, received_ns, body, outcome, crc FROM inbox"
 _MARK = "format"
 """A counter that says the version again: a flipped bit in the file's header must not look like an upgrade."""
 _PLACE = "stream = ? AND epoch = ?"
@@ -180,18 +182,19 @@ class State:
     def accept(self, identity: str, body: bytes, received_ns: int) -> bool:
         """Keep a command until it has an outcome; say whether it is new."""
         with refusals("write", self._path), transaction(self._db):
-            statement = "INSERT OR IGNORE INTO inbox VALUES (?, ?, ?, NULL)"
-            return self._db.execute(statement, (identity, received_ns, body)).rowcount == 1
+            statement = "INSERT OR IGNORE INTO inbox VALUES (?, ?, ?, ?, ?)"
+            return self._db.execute(statement, sealed(identity, received_ns, body, None)).rowcount == 1
 
     def settle(self, identity: str, outcome: str) -> None:
         """Keep what became of a command; the first outcome stands."""
-        self._write("UPDATE inbox SET outcome = coalesce(outcome, ?) WHERE id = ?", [(outcome, identity)])
+        with refusals("write", self._path), transaction(self._db):
+            for row in self._commands(identity):
+                if row[-1] is None:
+                    self._db.execute("REPLACE INTO inbox VALUES (?, ?, ?, ?, ?)", sealed(*row[:-1], outcome))
 
     def outcome(self, identity: str) -> str | None:
         """What became of a command; None while nobody knows."""
-        with refusals("read", self._path):
-            row = self._db.execute("SELECT outcome FROM inbox WHERE id = ?", (identity,)).fetchone()
-        return row[0] if row else None
+        return next((row[-1] for row in self._commands(identity)), None)
 
     def close(self) -> None:
         """Close the file. Idempotent."""
@@ -215,6 +218,9 @@ class State:
     def _epoch(self, place: tuple[Stream, str]) -> list[EpochRow]:
         return [EpochRow(*row) for row in self._read(f"{_EPOCHS} WHERE {_PLACE}", place)]
 
+    def _commands(self, identity: str) -> list[tuple[Any, ...]]:
+        return self._read(f"{_INBOX} WHERE id = ?", (identity,))
+
     def _put(self, row: EpochRow) -> None:
         values = sealed(row.stream, row.epoch, row.acked, row.last)[2:]
         statement = f"UPDATE epochs SET acked = ?, last = ?, crc = ? WHERE {_PLACE}"  # noqa: S608
@@ -227,7 +233,7 @@ class State:
         if found != "ok":
             raise self._damaged(found)
         try:
-            self.epochs(), self.losses(), self.floor("")
+            self.epochs(), self.losses(), self.floor(""), self._read(_INBOX)
             if mark and _MARK not in self.counters():
                 self.add(_MARK, FORMAT.version)
         except sqlite3.OperationalError as error:  # a flipped bit can rename a column
@@ -261,6 +267,6 @@ def _is_ours(path: Path) -> bool:
     return row is not None and tuple(row) == sealed(_MARK, FORMAT.version)
 
 
-def sealed(*values: str | int | None) -> tuple[str | int | None, ...]:
+def sealed(*values: str | bytes | int | None) -> tuple[str | bytes | int | None, ...]:
     """Put the CRC-32 of a row's values behind them."""
     return (*values, zlib.crc32(repr(values).encode()))

@@ -102,6 +102,10 @@ class Store:
         """Give up records that no broker takes; see ``Outbox.lose``."""
         self._inbox.give_up(stream, epoch, first, last)
 
+    def holds(self, epoch: str) -> bool:
+        """Whether an epoch is in the store and not wholly delivered. Takes no lock."""
+        return self._opened().holds(epoch)
+
     def status(self) -> StoreStatus:
         """Where the store stood after the thread's last turn. Takes no lock."""
         return self._opened().status
@@ -179,7 +183,8 @@ class Store:
             while not (stopping and self._finished(loop)):
                 due = loop.due(self._clock.monotonic())
                 wait_s = _BEAT_S if due is None else min(due, _BEAT_S)
-                work = self._inbox.take(wait_s, idle=due is None)
+                late = due is None or due > self._settings.commit_interval_s  # a metric may wait much longer
+                work = self._inbox.take(wait_s, idle=late)
                 stopping = work.stopping
                 self._heartbeat = self._clock.monotonic()
                 loop.turn(work, self._heartbeat)

@@ -10,12 +10,13 @@ from contextlib import ExitStack
 
 from agent.workers.heartbeat import Page
 from agent.workers.ipc import Channel
+from agent.workers.usage import Usage
 
 _KEPT = ("LANG", "LC_ALL", "TZ", "LD_LIBRARY_PATH")
 
 
 class WorkerProcess:
-    """A running ``python -m agent.workers.main`` with its channel, its heartbeat page and its pidfd.
+    """A running ``python -m agent.workers.main`` with channel, heartbeat page, pidfd and usage.
 
     Raises:
         OSError: this machine cannot start one now; nothing is left behind.
@@ -43,6 +44,7 @@ class WorkerProcess:
             undo.callback(self._process.wait)
             undo.callback(self._process.kill)
             self.pidfd = os.pidfd_open(self._process.pid)
+            self.usage = Usage(self._process.pid)  # now: it hides as soon as it has read what it is to do
             undo.pop_all()
 
     @property
@@ -62,6 +64,7 @@ class WorkerProcess:
         """Free the descriptors. The process must have ended, or be stuck for good."""
         self.channel.close()
         self.page.close()
+        self.usage.close()
         if self.pidfd >= 0:
             os.close(self.pidfd)
             self.pidfd = -1

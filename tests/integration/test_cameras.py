@@ -129,6 +129,27 @@ def test_a_camera_that_is_unplugged_comes_back_in_the_same_worker_and_every_fram
     assert balanced(ledger)
 
 
+@pytest.mark.landlock
+def test_a_node_that_is_new_is_opened_by_a_new_worker_since_the_old_one_may_not(
+    machine: Cameras, tmp_path: Path
+) -> None:
+    machine.plug()
+    running = agent(machine, tmp_path)
+    running.program = machine.strict_program
+    with running:
+        running.until_inferred(5)
+        worker = running.worker
+        machine.unplug()
+        running.until(lambda _: "it was unplugged" in running.log)
+        machine.plug()
+        found = running.until(lambda pipeline: pipeline["pid"] not in {None, worker} and pipeline["fps"] > 0)
+        assert "it was plugged in after this worker had confined itself. A new worker opens it" in running.log
+        assert (found["restarts"], found["balanced"]) == (1, True)
+        assert running.end() == 0
+        _, ledger = running.stored()
+    assert balanced(ledger)
+
+
 def test_a_camera_that_stops_giving_frames_is_opened_again(machine: Cameras, tmp_path: Path) -> None:
     machine.plug(stop_after=8)
     with agent(machine, tmp_path) as running:

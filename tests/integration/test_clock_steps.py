@@ -64,6 +64,12 @@ class SteppedAgent(RunningAgent):
         draft.write_text(str(seconds))
         draft.rename(self._offset)
 
+    def until_committed(self) -> None:
+        """Wait until a result is committed that was dated after this call."""
+        dated = self.status()["store"]["streams"]["result"]["accepted"]
+        while self.status()["store"]["streams"]["result"]["committed"] <= dated:
+            time.sleep(0.02)
+
 
 @contextmanager
 def started(folder: Path) -> Iterator[Broker]:
@@ -99,6 +105,7 @@ def test_steps_of_ten_years_and_1970_restart_nothing_and_keep_the_order(tmp_path
         for seconds in steps:
             agent.step(seconds)
             agent.until_inferred(40)
+            agent.until_committed()
         status = agent.status()
         assert agent.end() == 0
     [pipeline] = status["pipelines"]
@@ -123,3 +130,25 @@ def test_steps_of_ten_years_and_1970_restart_nothing_and_keep_the_order(tmp_path
     assert moments == sorted(moments)
     span_s = (moments[-1] - moments[0]) / 1e9
     assert len({*moments}) <= span_s / 0.5 + 2, "the interval is one of the monotonic clock"
+
+
+def test_a_boot_with_an_unset_clock_starts_infers_and_marks_its_rows_until_the_time_is_known(
+    tmp_path: Path, shim: Path
+) -> None:
+    stepped = SteppedAgent(tmp_path, shim, "")
+    stepped.step(-int(time.time()) + 60)  # a minute after the epoch: no battery, no network
+    with stepped as agent:
+        agent.until_inferred(20)
+        agent.step(0)
+        agent.until_inferred(20)
+        assert agent.status()["pipelines"][0]["restarts"] == 0
+        assert agent.end() == 0
+    unset = [
+        (clock, part) for clock, part in blocks(agent.data, "result") if part[0]["wall_ns"] < 86_400 * 10**9
+    ]
+    assert unset
+    assert {clock["synced"] for clock, _ in unset} == {False}
+    records = [record for _, part in blocks(agent.data, "result") for record in part]
+    assert records[-1]["wall_ns"] > 1_700_000_000 * 10**9
+    captured = [record["captured_ns"] for record in records if record["kind"] != "ledger"]
+    assert captured == sorted(captured)

@@ -7,16 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from agent.workers import _landlock, _seccomp
+from agent.workers import _landlock
 from tests.simulators.burglar import Burglar
 from tests.simulators.running_agent import RunningAgent
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-needs_both = pytest.mark.skipif(
-    not (_landlock.abi() and _seccomp.available()), reason="needs a kernel with Landlock and seccomp"
-)
+pytestmark = pytest.mark.landlock
 SECRETS = ("device key", "credentials", "state", "segments", "configuration", "rest of the machine")
 ATTEMPTS = {
     *(f"read the {what}" for what in SECRETS),
@@ -74,7 +72,6 @@ def burgle(folder: Path, *, confine: str = "full") -> tuple[dict[str, str], dict
     return found, status
 
 
-@needs_both
 def test_a_worker_reads_no_secret_signals_nobody_and_starts_nothing(tmp_path: Path) -> None:
     found, status = burgle(tmp_path)
     assert status["confined"]["landlock"] == _landlock.abi()
@@ -85,7 +82,6 @@ def test_a_worker_reads_no_secret_signals_nobody_and_starts_nothing(tmp_path: Pa
     assert {name: told for name, told in found.items() if told == "done"} == {}
 
 
-@needs_both
 def test_the_same_attempts_succeed_where_confinement_is_off(tmp_path: Path) -> None:
     found, status = burgle(tmp_path, confine="off")
     assert status["confined"] == {"landlock": 0, "seccomp": False}

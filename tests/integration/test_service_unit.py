@@ -84,6 +84,12 @@ def test_cameras_may_be_opened_and_other_devices_may_not() -> None:
     assert settings.get("PrivateDevices", ["no"]) == ["no"]
 
 
+def test_the_watchdog_waits_longer_than_a_slow_disk_and_ends_what_does_not_heed_it() -> None:
+    settings = _settings()
+    assert float(settings["WatchdogSec"][0]) >= 20
+    assert float(settings["TimeoutAbortSec"][0]) <= 5
+
+
 def test_a_stop_waits_longer_than_the_default_drain() -> None:
     from agent.config import Settings
 

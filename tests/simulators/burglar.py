@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 
 
 _PTRACE_ATTACH = 16
+METADATA = "Metadata-Version: 2.1\nName: burglar\nVersion: 1\n"
+ENTRY_POINTS = "[edge_agent.sources]\nburglar = burglar\n"
+"""What makes the module a plugin, once it is installed."""
 
 
 class Options(BaseModel):
@@ -130,8 +133,8 @@ class Burglar:
         info = folder / "burglar-1.dist-info"
         info.mkdir(parents=True)
         shutil.copy(__file__, folder / "burglar.py")
-        (info / "METADATA").write_text("Metadata-Version: 2.1\nName: burglar\nVersion: 1\n")
-        (info / "entry_points.txt").write_text("[edge_agent.sources]\nburglar = burglar\n")
+        (info / "METADATA").write_text(METADATA)
+        (info / "entry_points.txt").write_text(ENTRY_POINTS)
         prelude = f"import sys, runpy; sys.path.insert(0, {str(folder)!r}); sys.argv[0] = 'worker'; "
         run = "runpy.run_module('agent.workers.main', run_name='__main__')"
         self._python = folder.parent / "python"

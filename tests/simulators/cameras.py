@@ -81,13 +81,28 @@ class Cameras:
     @property
     def program(self) -> list[str]:
         """The agent's command, whose workers see these cameras, too: they get a clean environment."""
-        python = self.root / "python"
-        # Called as: python -I -m agent.workers.main ... The driver must reach the folder in any worker.
-        prelude = (
-            "import runpy, sys; from agent.workers import _landlock, confinement; "
+        # The driver must reach the folder in any worker.
+        return self._program(
             f"confinement._PLAIN_DEVICES += ({str(self.root.parent)!r},); "
             "confinement.DEVICE = _landlock.WRITE; "
-            "sys.argv[0] = 'worker'; runpy.run_module('agent.workers.main', run_name='__main__')"
+        )
+
+    @property
+    def strict_program(self) -> list[str]:
+        """The same with workers that reach the nodes of these cameras only as they would reach real ones."""
+        (self.root / "log").touch()
+        names = (str(self.root / "dev/v4l"), str(self.root / "sys"))
+        return self._program(
+            f"confinement._PLAIN_DEVICES += ({str(self.root / 'log')!r},); "
+            f"confinement._LIBRARIES += {names!r}; "
+        )
+
+    def _program(self, prepared: str) -> list[str]:
+        python = self.root / "python"
+        # Called as: python -I -m agent.workers.main ...
+        prelude = (
+            "import runpy, sys; from agent.workers import _landlock, confinement; "
+            f"{prepared}sys.argv[0] = 'worker'; runpy.run_module('agent.workers.main', run_name='__main__')"
         )
         python.write_text(
             f'#!/bin/sh\nif [ "$3" = agent.workers.main ]; then shift 3; set -- -I -c "{prelude}" "$@"; fi\n'

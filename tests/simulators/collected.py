@@ -14,14 +14,14 @@ if TYPE_CHECKING:
 
 _TWICE = """
     SELECT coalesce(sum(n - 1), 0) FROM (
-        SELECT count(*) AS n FROM results WHERE kind NOT IN ('ledger', 'failed', 'event', 'metrics')
+        SELECT count(*) AS n FROM results WHERE kind != 'failed'
         GROUP BY device, epoch, pipeline, frame HAVING n > 1
     )
 """
 _LEDGERS = "SELECT stream, epoch, pipeline, counts FROM ledgers"
 _RESULTS = """
     SELECT stream, epoch, pipeline, count(*) FROM results
-    WHERE kind NOT IN ('ledger', 'failed', 'event', 'metrics')
+    WHERE kind != 'failed'
     GROUP BY 1, 2, 3
 """
 
@@ -48,7 +48,7 @@ class Accounts:
 def accounts(database: Path, committed: Mapping[tuple[str, str], int]) -> Accounts:
     """Compare what is stored with what was seen to be committed, by stream and epoch."""
     with closing(sqlite3.connect(f"file:{database}?mode=ro", uri=True)) as db:
-        (stored,) = db.execute("SELECT count(*) FROM results").fetchone()
+        (stored,) = db.execute("SELECT coalesce(sum(last - first + 1), 0) FROM have").fetchone()
         (lost,) = db.execute("SELECT coalesce(sum(last - first + 1), 0) FROM gaps").fetchone()
         (twice,) = db.execute(_TWICE).fetchone()
         wanted = dict(committed)

@@ -1,13 +1,15 @@
 /* Kills a process before or after its nth step of a kind: a commit, an unlink, a message.
  *
- * LD_PRELOAD it with KILL_POINT naming a file that need not exist. Once it does, it holds one line,
+ * LD_PRELOAD it with KILL_POINT naming a file of 512 bytes: a number, which is 0 while nobody is to be killed, and
+ * from the 8th byte on a line,
  *
  *     PROGRAM STEP before|after N PATTERN
  *
- * and the first process whose command line contains PROGRAM, and that comes to its Nth STEP (from 1, counted from
- * when the file appeared) on a path that PATTERN fits, removes the file and kills itself. Steps are sync (fsync,
- * fdatasync), write, make (a file that was not there), unlink, send (a message of 64 bytes or more). The path of
- * a socket is "socket:[number]". Programs that it starts with a clean environment are preloaded, too.
+ * The first process whose command line contains PROGRAM, and that comes to its Nth STEP (from 1, counted from when
+ * the number became another) on a path that PATTERN fits, sets the number to 0 and kills itself. Steps are sync
+ * (fsync, fdatasync), write, make (a file that was not there), unlink, send (a message of 64 bytes or more). The path
+ * of a socket is "socket:[number]". The file is mapped at the start: a confined process can open none. Programs that
+ * it starts with a clean environment are preloaded, too.
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -21,11 +23,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define LINE 512
+#define LINE 504
 #define VARIABLES 256
 #define LEAST 64
 
@@ -35,9 +38,12 @@ struct point {
 };
 
 static char command[4096];
-static const char *file;
+static struct {
+    uint64_t number;
+    char line[LINE];
+} *order;
 static struct point point;
-static struct timespec armed;
+static uint64_t armed;
 static pthread_mutex_t guard = PTHREAD_MUTEX_INITIALIZER;
 
 #define REAL(name) \
@@ -45,35 +51,33 @@ static pthread_mutex_t guard = PTHREAD_MUTEX_INITIALIZER;
     if (!real) \
     real = (__typeof__(name) *)dlsym(RTLD_NEXT, #name)
 
-static ssize_t slurp(const char *path, char *into, size_t room) {
+__attribute__((constructor)) static void begin(void) {
     int (*real_open)(const char *, int, ...) = (int (*)(const char *, int, ...))dlsym(RTLD_NEXT, "open");
-    int fd = real_open(path, O_RDONLY | O_CLOEXEC);
-    ssize_t size = fd < 0 ? -1 : read(fd, into, room - 1);
+    int fd = real_open("/proc/self/cmdline", O_RDONLY | O_CLOEXEC);
+    ssize_t size = fd < 0 ? -1 : read(fd, command, sizeof command - 1);
     if (fd >= 0)
         close(fd);
-    into[size > 0 ? size : 0] = 0;
-    return size;
-}
-
-__attribute__((constructor)) static void begin(void) {
-    file = getenv("KILL_POINT");
-    ssize_t size = slurp("/proc/self/cmdline", command, sizeof command);
     for (ssize_t at = 0; at < size - 1; at++)
         if (!command[at])
             command[at] = ' ';
+    const char *file = getenv("KILL_POINT");
+    if (!file || (fd = real_open(file, O_RDWR | O_CLOEXEC)) < 0)
+        return;
+    void *mapped = mmap(NULL, sizeof *order, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    order = mapped == MAP_FAILED ? NULL : mapped;
+    close(fd);
 }
 
-/* Read the file when it is new; say whether it is for this program. */
+/* Read the order when it is new; say whether it is for this program. */
 static int is_armed(void) {
-    struct stat found;
-    if (!file || stat(file, &found) != 0)
+    uint64_t number = order ? __atomic_load_n(&order->number, __ATOMIC_ACQUIRE) : 0;
+    if (!number)
         return 0;
-    if (found.st_mtim.tv_sec != armed.tv_sec || found.st_mtim.tv_nsec != armed.tv_nsec) {
-        char line[LINE];
-        armed = found.st_mtim;
+    if (number != armed) {
+        armed = number;
         point.left = 0;
-        if (slurp(file, line, sizeof line) > 0)
-            (void)sscanf(line, "%63s %15s %15s %lu %255s", point.program, point.step, point.when, &point.left, point.pattern);
+        (void)sscanf(order->line, "%63s %15s %15s %lu %255s", point.program, point.step, point.when, &point.left,
+                     point.pattern);
     }
     return point.left > 0 && strstr(command, point.program) != NULL;
 }
@@ -90,8 +94,9 @@ static void pass(const char *step, const char *when, int fd, const char *path) {
             named[size > 0 ? size : 0] = 0;
             path = named;
         }
-        int (*real_unlink)(const char *) = (int (*)(const char *))dlsym(RTLD_NEXT, "unlink");
-        if (fnmatch(point.pattern, path, 0) == 0 && --point.left == 0 && real_unlink(file) == 0)
+        uint64_t mine = armed;
+        if (fnmatch(point.pattern, path, 0) == 0 && --point.left == 0 &&
+            __atomic_compare_exchange_n(&order->number, &mine, 0, 0, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE))
             kill(getpid(), SIGKILL);
     }
     pthread_mutex_unlock(&guard);
@@ -170,7 +175,7 @@ int execve(const char *path, char *const argv[], char *const envp[]) {
     static int (*real)(const char *, char *const[], char *const[]);
     if (!real)
         real = (int (*)(const char *, char *const[], char *const[]))dlsym(RTLD_NEXT, "execve");
-    const char *shim = getenv("LD_PRELOAD");
+    const char *shim = getenv("LD_PRELOAD"), *file = getenv("KILL_POINT");
     char *fuller[VARIABLES + 3];
     char preload[LINE], named[LINE];
     int count = 0, there = 0;

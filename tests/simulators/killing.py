@@ -7,9 +7,11 @@ product needs no hooks. What has been committed is read off the data folder afte
 from __future__ import annotations
 
 import json
+import mmap
 import os
 import shutil
 import signal
+import struct
 import subprocess
 import sys
 import tempfile
@@ -68,6 +70,8 @@ source = {{ kind = "synthetic", width = 48, height = 48, fps = {fps} }}
 """
 PIPELINES = (("door", "normal", 400), ("yard", "high", 100))
 """Name, priority, frames/s: results of the second are alerts, and each is committed at once."""
+_ORDER = 512
+"""The size of the file that tells kill_point.c whom to kill where."""
 REACHED_S = 30.0
 """How long to wait for a state, in time that this process runs: whoever stops all of it spoils nothing."""
 
@@ -83,9 +87,12 @@ class Scene:
     def __init__(self, folder: Path, shim: Path) -> None:
         self.folder, self.data, self.database = folder, folder / "data", folder / "fleet.db"
         self.known = Known()
-        self._point = folder / "point"
+        (folder / "point").write_bytes(bytes(_ORDER))
+        with (folder / "point").open("r+b") as file:
+            self._order = mmap.mmap(file.fileno(), _ORDER)
+        self._orders = 0
         self._control = Path(f"/tmp/edge-agent-kills-{os.getpid()}.sock")  # a path of 107 bytes at most
-        self._environment = {**os.environ, "LD_PRELOAD": str(shim), "KILL_POINT": str(self._point)}
+        self._environment = {**os.environ, "LD_PRELOAD": str(shim), "KILL_POINT": str(folder / "point")}
         self._broker = Broker(folder / "broker", kind="mosquitto")
         self._agent: subprocess.Popen[bytes] | None = None
         self._collector: subprocess.Popen[bytes] | None = None
@@ -110,6 +117,7 @@ class Scene:
                 process.communicate()
         self._broker.stop()
         self._log.close()
+        self._order.close()
         self._control.unlink(missing_ok=True)
 
     @property
@@ -126,12 +134,12 @@ class Scene:
         workers = self._workers() if point.victim == "worker" else {}
         count = random.randint(1, point.most)
         line = f"{PROGRAMS[point.victim]} {point.step} {point.when} {count} {point.pattern}\n"
-        draft = self._point.with_suffix(".draft")
-        draft.write_text(line)
-        draft.rename(self._point)
+        self._orders += 1
+        self._order[8:] = line.encode().ljust(_ORDER - 8, b"\0")
+        self._order[:8] = struct.pack("@Q", self._orders)
         if point.starting:
             self._launch_agent()
-        self._await(lambda: not self._point.exists(), f"came to the state {point.name!r}")
+        self._await(lambda: not any(self._order[:8]), f"came to the state {point.name!r}")
         return Kill(point.victim, point.name, self._recover(point.victim, workers))
 
     def kill(self, victim: Victim, random: Random) -> Kill:

@@ -99,6 +99,9 @@ class OutboxStore:
     def lose(self, stream: Stream, epoch: str, first: int, last: int) -> None:
         self.outbox.lose(epoch, first, last, stream)
 
+    def holds(self, epoch: str) -> bool:
+        return any(epoch in queue.epochs for queue in self.outbox.queues.values())
+
     def answer(self) -> Leased:
         """Serve the oldest request."""
         asked = self.wanted.pop(0)

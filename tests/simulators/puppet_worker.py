@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -11,6 +12,7 @@ from agent.workers.heartbeat import Page, Slot
 from agent.workers.ipc import Channel
 from agent.workers.messages import LaneSpec
 from agent.workers.process import WorkerProcess
+from agent.workers.usage import Usage
 
 if TYPE_CHECKING:
     import signal
@@ -44,6 +46,7 @@ class PuppetWorker(WorkerProcess):
         theirs.settimeout(0)
         self.end = theirs
         self.pidfd = -1
+        self.usage = Usage(os.getpid())
         self.signals: list[signal.Signals] = []
         self.closed = False
         self._pid = pid

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import signal
 import subprocess
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
 PROGRAM = [sys.executable, "-m", "agent.cli.main"]
+_numbers = itertools.count()
 CAMERA = 'source = { kind = "synthetic", width = 160, height = 120, fps = 50 }'
 
 
@@ -47,7 +49,8 @@ class RunningAgent:
         self.folder = folder
         self.data = folder / "data"
         self.config = folder / "agent.toml"
-        control = f"/tmp/edge-agent-test-{os.getpid()}.sock"  # a socket's path has 107 bytes at most
+        # A socket's path has 107 bytes at most.
+        control = f"/tmp/edge-agent-test-{os.getpid()}-{next(_numbers)}.sock"
         self.config.write_text(
             f'[store]\npath = "{self.data}"\ncommit_interval_s = 0.1\n[control]\npath = "{control}"\n{more}\n'
             f'[[pipelines]]\nname = "door"\nmodel = "{model}"\n{pipeline}\n'

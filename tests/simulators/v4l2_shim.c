@@ -107,9 +107,11 @@ static void add_mode(struct device *device, const char *text) {
     device->modes[device->mode_count++] = mode;
 }
 
-static void read_node(struct device *device) {
+// Gives 0, or why the node cannot be opened.
+static int read_node(struct device *device) {
     char line[PATH_MAX + 32], *value;
     FILE *file = fopen(device->path, "re");
+    int error = file ? 0 : errno;
     device->caps = V4L2_CAP_VIDEO_CAPTURE | V4L2_CAP_STREAMING;
     while (file && fgets(line, sizeof line, file)) {
         line[strcspn(line, "\n")] = 0;
@@ -132,6 +134,7 @@ static void read_node(struct device *device) {
         if (!strcmp(line, "force_size")) sscanf(value, "%ux%u", &device->force_width, &device->force_height);
     }
     if (file) fclose(file);
+    return error ? error : device->open_error;
 }
 
 static void choose(struct device *device, uint32_t code, uint32_t width, uint32_t height) {
@@ -161,8 +164,7 @@ static int open_device(const char *path, int number) {
     if (!device) abort();
     memset(device, 0, sizeof *device);
     snprintf(device->path, sizeof device->path, "%s", path);
-    read_node(device);
-    int error = access(path, F_OK) ? ENOENT : device->open_error;
+    int error = read_node(device);
     if (!error) {
         device->number = number;
         device->fd = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);

@@ -1,15 +1,16 @@
 #!/usr/bin/env bash
-# Build a Debian 12 with systemd and the agent in /opt/edge-agent, for tests/system: rootfs.sh FOLDER PYTHON
+# Build a Debian 12 with systemd, a broker, and the agent and edgectl in /opt/edge-agent, for tests/system: rootfs.sh FOLDER PYTHON
 # Packages are unpacked only, from this machine's own mirrors; the wheels come by PYTHON's pip, and go into a
 # virtual environment without a network. Needs root and mmdebstrap.
 set -euo pipefail
 root=$1 python=$2 arch=$(dpkg --print-architecture)
 building=$root.building
 wheels=$building/opt/wheels
+mkdir -p "$(dirname "$root")"
 rm -rf "$root" "$building"
 packages=base-files,base-passwd,bash,dash,coreutils,util-linux,mount,login,passwd,sed,grep,mawk,findutils,hostname
 packages+=,libc-bin,libpam-modules,libpam-runtime,systemd,systemd-sysv,dbus,dbus-daemon,dbus-system-bus-common
-packages+=,dbus-bin,procps,python3,python3-minimal,python3-venv,libstdc++6,libatomic1,ca-certificates
+packages+=,dbus-bin,procps,python3,python3-minimal,python3-venv,libstdc++6,libatomic1,ca-certificates,mosquitto
 apt-get indextargets --format 'deb $(REPO_URI) $(SUITE) $(COMPONENT)' | sort -u \
   | sed -e 's/ oldstable-security / bookworm-security /; s/ oldstable-updates / bookworm-updates /' \
     -e 's/ oldstable / bookworm /' > "$root.lines"
@@ -27,11 +28,12 @@ ldconfig -r "$building" 2> /dev/null
 ln -sf python3.11 "$building/usr/bin/python3"
 
 mkdir -p "$wheels"
-pip=("$python" -m pip --disable-pip-version-check --quiet)
+export PIP_ROOT_USER_ACTION=ignore
+pip=("$python" -m pip --disable-pip-version-check -qq)
 "${pip[@]}" wheel --no-deps --wheel-dir "$wheels" .
-"${pip[@]}" download --only-binary=:all: --python-version 3.11 --dest "$wheels" "$wheels"/*.whl 2> /dev/null
+"${pip[@]}" download --only-binary=:all: --python-version 3.11 --dest "$wheels" "$(echo "$wheels"/*.whl)[fleet]"
 chroot "$building" /usr/bin/python3 -m venv /opt/edge-agent
-chroot "$building" /opt/edge-agent/bin/python -m pip --disable-pip-version-check --quiet \
-  install --no-index --find-links /opt/wheels --no-compile edge-inference-agent
+chroot "$building" /opt/edge-agent/bin/python -m pip --disable-pip-version-check -qq \
+  install --no-index --find-links /opt/wheels --no-compile 'edge-inference-agent[fleet]'
 rm -rf "$wheels"
 mv "$building" "$root"

@@ -2,68 +2,18 @@
 
 from __future__ import annotations
 
-import json
-import os
-import subprocess
-import sys
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 from agent.errors import EXIT_CONFIG
 from agent.workers import _landlock
-from tests.system.container import UNIT, Container
+from tests.system.container import CONFIG, UNIT
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from tests.system.container import Container
 
 pytestmark = [pytest.mark.system, pytest.mark.timeout(240)]
-
-REPOSITORY = Path(__file__).resolve().parents[2]
-CACHE = Path(os.environ.get("EDGE_AGENT_TESTS_ROOTFS", REPOSITORY / "build" / "rootfs"))
-CONFIG = """
-[[pipelines]]
-name = "door"
-model = "glyphs"
-source = { kind = "synthetic", width = 160, height = 120, fps = 50 }
-"""
-# The real unit, with a watchdog that a test can wait for.
-IMPATIENT = "[Service]\nWatchdogSec=4\n"
-
-
-@pytest.fixture(scope="module")
-def rootfs() -> Path:
-    """A file system with this checkout's agent; made once, and again when the agent's code is newer."""
-    newest = max(path.stat().st_mtime for path in (REPOSITORY / "agent").rglob("*.py"))
-    if not CACHE.exists() or CACHE.stat().st_ctime < newest:
-        CACHE.parent.mkdir(parents=True, exist_ok=True)
-        command = [str(Path(__file__).with_name("rootfs.sh")), str(CACHE), sys.executable]
-        subprocess.run(command, cwd=REPOSITORY, check=True, timeout=220)
-    return CACHE
-
-
-@pytest.fixture(scope="module")
-def machine(rootfs: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Container]:
-    """A booted machine with the unit as it is in the repository, enabled and not started."""
-    unit = REPOSITORY / "systemd" / UNIT
-    log = tmp_path_factory.mktemp("container") / "console"
-    with Container(rootfs, log, {f"/etc/systemd/system/{UNIT}": unit}) as container:
-        container.write(f"/etc/systemd/system/{UNIT}.d/impatient.conf", IMPATIENT)
-        container.run("systemctl", "daemon-reload")
-        yield container
-
-
-@pytest.fixture
-def service(machine: Container) -> Iterator[Container]:
-    """The service, started on one pipeline and inferring."""
-    machine.write("/etc/edge-agent/agent.toml", CONFIG)
-    machine.run("systemctl", "reset-failed", UNIT)
-    started = machine.run("systemctl", "start", UNIT)
-    assert started.returncode == 0, started.stderr + machine.journal()
-    machine.inferring()
-    yield machine
-    machine.run("systemctl", "stop", UNIT)
 
 
 def supervisor(service: Container) -> int:
@@ -144,22 +94,10 @@ def test_a_stop_loses_nothing_and_all_that_was_captured_is_on_the_disk(service: 
     epoch = before["store"]["epoch"]
     assert service.run("systemctl", "stop", UNIT).returncode == 0
     assert (service.show("Result"), service.show("ExecMainStatus")) == ("success", "0")
-    program = """
-import sqlite3, zlib, json, glob, sys
-records, ledger = 0, None
-for path in glob.glob(f'/var/lib/private/edge-agent/segments/*-{sys.argv[1]}-*.db'):
-    if '/metric-' in path: continue
-    for (data,) in sqlite3.connect(path).execute('SELECT data FROM blocks ORDER BY first'):
-        body = json.loads(zlib.decompress(data))
-        records += sum(r.get('kind') not in ('ledger', 'failed') for r in body['records'])
-        ledger = body['ledgers'].get('door', ledger)
-print(json.dumps([records, ledger]))
-"""
-    told = service.run("/usr/bin/python3", "-c", program, epoch)
-    assert told.returncode == 0, told.stderr
-    records, ledger = json.loads(told.stdout)
+    records, ledger = service.records("result", epoch)
+    results = [record for record in records if record.get("kind") not in {"ledger", "failed"}]
     assert ledger["in_flight"] == 0
-    assert records == ledger["inferred"] >= before["pipelines"][0]["ledger"]["inferred"]
+    assert len(results) == ledger["inferred"] >= before["pipelines"][0]["ledger"]["inferred"]
     lost = sum(ledger["dropped"].values()) + sum(ledger["failed"].values())
     assert ledger["captured"] == ledger["inferred"] + lost
 

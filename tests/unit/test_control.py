@@ -6,6 +6,8 @@ import os
 import selectors
 import socket
 import stat
+import subprocess
+import sys
 import threading
 import time
 from typing import TYPE_CHECKING, Any
@@ -207,3 +209,25 @@ def test_an_agent_that_answers_nothing_is_not_waited_for(path: Path) -> None:
         deaf.listen(1)
         with pytest.raises(AgentError, match="timed out"):
             ask(path, {}, timeout_s=0.05)
+
+
+ASKS = """
+import sys
+from pathlib import Path
+from agent.control import ask
+print(ask(Path(sys.argv[1]), {"op": "echo", "what": "hi"}))
+"""
+
+
+@pytest.mark.parametrize(("ours", "served"), [(True, False), (False, True)])
+def test_what_a_worker_has_started_is_refused_and_others_children_are_not(
+    loop: Loop, *, ours: bool, served: bool
+) -> None:
+    # A shell stands between: it is the grandchild that asks.
+    command = ["sh", "-c", '"$@"; true', "sh", sys.executable, "-c", ASKS, str(loop.path)]
+    loop.workers = {os.getpid() if ours else 1 << 30}
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as asker:
+        while asker.poll() is None:
+            loop.turn(0.05)
+        assert asker.stdout is not None
+        assert ("hi" in asker.stdout.read()) == served

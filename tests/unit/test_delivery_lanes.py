@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from typing import TYPE_CHECKING
 
 import pytest
@@ -119,6 +120,29 @@ def test_a_lane_has_no_more_on_its_way_than_is_acknowledged_in_a_moment() -> Non
     assert pace.bytes == 8 << 10
 
 
+@pytest.mark.parametrize("answer_s", [0.02, 0.3, 1.0])
+@pytest.mark.parametrize("rate", [50_000, 400_000])
+def test_a_far_collector_is_served_as_fast_as_the_link_is_and_little_queues(
+    answer_s: float, rate: float
+) -> None:
+    pace = Pace()
+    on_its_way: deque[tuple[float, float, int]] = deque()  # sent at, answered at, size
+    now = free_at = sent = 0.0
+    longest = 0.0
+    for _ in range(30_000):  # of a millisecond
+        now += 0.001
+        while sum(size for *_, size in on_its_way) < pace.bytes:
+            free_at = max(now, free_at) + 4096 / rate
+            on_its_way.append((now, free_at + answer_s, 4096))
+        while on_its_way and on_its_way[0][1] <= now:
+            at, _, size = on_its_way.popleft()
+            pace.acked(size, now, now - at)
+            sent += size if now > 10 else 0
+            longest = max(longest, now - at if now > 10 else 0)
+    assert sent / 20 > 0.9 * min(rate, (1 << 20) / answer_s)
+    assert longest < answer_s + 0.4 + 0.35
+
+
 def test_with_one_batch_on_its_way_at_a_time_no_stream_waits_for_ever(make_world: MakeWorld) -> None:
     world = make_world()
     for _ in range(20):
@@ -202,3 +226,73 @@ def test_what_is_sent_beside_the_backlog_makes_it_no_repetition(make_world: Make
         world.carry()
     assert world.complete
     assert world.delivery.status.resent == 0
+
+
+def test_live_results_that_waited_too_long_are_backlog_and_what_happens_now_goes_first(
+    make_world: MakeWorld,
+) -> None:
+    world = make_world()
+    world.connect()
+    for _ in range(3):
+        world.commit(size=1500)
+        world.carry()
+    for _ in range(60):  # the collector is away, the link is not
+        world.commit(size=1500)
+        world.serve()
+        while world.wire.waiting:
+            world.take()
+        world.wait(1)
+    world.commit(1)
+    newest = ("result", world.store.epoch, world.store.committed["result", world.store.epoch])
+    for _ in range(6):
+        world.carry()
+    assert newest in world.collector.stored
+    assert len(world.collector.stored) < 500
+    assert not world.complete
+    for _ in range(60):
+        world.carry()
+        world.wait(1)
+    assert world.complete
+    assert world.store.drained
+    assert world.delivery.status.resent <= 12  # while nobody answered
+
+
+def test_a_slow_collector_gets_what_happens_now_and_the_rest_beside_it_once(make_world: MakeWorld) -> None:
+    world = make_world()
+    world.connect()
+    for _ in range(60):  # it takes one batch a second, and five are made
+        for _ in range(5):
+            world.commit(1, size=900)
+        world.serve()
+        while world.wire.waiting:
+            world.take()
+        world.collector.take(world.queue.pop(0))
+        world.tell()
+        world.wait(1)
+    newest = world.store.committed["result", world.store.epoch]
+    latest = max(seq for stream, _, seq in world.collector.stored if stream == "result")
+    assert newest - latest < 150  # what is on its way; 240 and growing if all were sent in order
+    for _ in range(120):
+        world.carry()
+        world.wait(1)
+    assert world.complete
+    assert world.store.drained
+    assert world.collector.duplicates == 0
+
+
+def test_an_epoch_of_ours_that_somebody_else_writes_is_told(make_world: MakeWorld) -> None:
+    world = make_world()
+    before = counters[Event.DEVICE_DOUBLED.value]
+    world.connect()
+    world.commit()
+    for step in range(10):
+        world.collector.low["result", "00000000deadbeef"] = 1 + 10 * min(step, 3)
+        world.carry()
+        world.wait(1)
+    assert counters[Event.DEVICE_DOUBLED.value] == before  # what a lost card had sent came at once
+    for step in range(10):
+        world.collector.low["result", "00000000deadbeef"] = 100 + step
+        world.commit()
+        world.carry()
+        world.wait(1)
+    assert counters[Event.DEVICE_DOUBLED.value] > before

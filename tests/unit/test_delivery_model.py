@@ -94,6 +94,13 @@ class DeliveryMachine(RuleBasedStateMachine):
     def an_old_word_comes_late(self, index: int) -> None:
         self.world.hear(self.old_words[index % len(self.old_words)])
 
+    @rule(times=st.integers(3, 8))
+    def fall_behind(self, times: int) -> None:
+        """More is committed than anybody takes, while the link stays as it is."""
+        for _ in range(times):
+            self.world.commit(1, 900)
+            self.world.wait(1.0)
+
     @rule(seconds=st.sampled_from([0.1, 1.0, 11.0, 100.0]))
     def wait(self, seconds: float) -> None:
         self.world.wait(seconds)

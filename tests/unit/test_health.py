@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import os
 import socket
+import threading
 from typing import TYPE_CHECKING
 
 import pytest
 
+from agent.clock import SystemClock
 from agent.events import counters
-from agent.health import Notifier
+from agent.health import Notifier, earned, in_words
+from agent.store.reports import Committed
+from agent.store.thread import Store
+from agent.workers.policy import State
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -121,3 +126,52 @@ def test_a_manager_that_does_not_read_does_not_block_the_agent(manager: Manager)
     assert counters["notify.failed"] > before
     heard = manager.heard()
     assert 0 < len(heard) < 2000
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    store = Store(tmp_path, lambda report: None, clock=SystemClock())
+    store.start()
+    yield store
+    assert store.close(10)
+
+
+def test_the_status_line_says_how_the_agent_is_doing(store: Store) -> None:
+    states = [State.RUNNING, State.BACKOFF, State.RUNNING]
+    line = "2 of 3 pipelines running, 0 records waiting, link none"
+    assert in_words(states, store, None, "") == line
+    assert in_words(states, store, None, "the disk is full") == f"{line}; store: the disk is full"
+
+
+def test_the_status_line_is_told_when_it_is_new_and_every_five_seconds_at_most(manager: Manager) -> None:
+    notifier = Notifier()
+    notifier.ready("starting")
+    for second, line in enumerate(["starting", "one", "two", "three", "four", "five", "five"]):
+        notifier.tell(1000.0 + second, lambda line=line: line)  # type: ignore[misc]
+    notifier.tell(1010.0, lambda: "five")
+    assert manager.heard() == ["READY=1\nSTATUS=starting", "STATUS=five"]
+
+
+def test_a_store_that_hangs_does_not_earn_the_watchdogs_food(
+    tmp_path: Path, manager: Manager, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WATCHDOG_USEC", "2000000")
+    hangs, inside = threading.Event(), threading.Event()
+
+    def post(report: object) -> None:
+        if isinstance(report, Committed):
+            inside.set()
+            hangs.wait(20)
+
+    store = Store(tmp_path, post, clock=SystemClock())
+    store.start()
+    notifier = Notifier()
+    notifier.alive(1.0, earned=earned(store, None, store.heartbeat))
+    store.put([{"n": 1}], {}, "alert")  # at once
+    assert inside.wait(10)
+    for second in range(2, 10):
+        notifier.alive(float(second), earned=earned(store, None, store.heartbeat + 21))
+    assert manager.heard() == ["WATCHDOG=1"]
+    hangs.set()
+    assert store.close(10)
+    assert not earned(store, None, store.heartbeat)

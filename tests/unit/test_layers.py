@@ -67,6 +67,7 @@ OWNERS = {
     "cryptography": ("agent.signing",),
     "amqtt": ("agent.demo",),
     "typer": ("agent.fleet",),
+    "psycopg": ("agent.fleet.postgres",),
     "pickle": (),
     "multiprocessing": (),
 }

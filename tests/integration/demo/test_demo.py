@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from agent import __version__
 from agent.demo.account import Counted, count
 from agent.demo.pipelines import PIPELINES
 from agent.demo.session import DemoSession
@@ -96,16 +97,26 @@ def recounted(finished: tuple[Path, Path], tmp_path: Path, change: str) -> Count
     changed = tmp_path / "fleet.db"
     shutil.copy(fleet, changed)
     with closing(sqlite3.connect(changed)) as db, db:
-        find = "SELECT max(seq) FROM results WHERE pipeline = ? AND kind != 'ledger'"
+        find = "SELECT max(seq) FROM results WHERE pipeline = ?"
         (seq,) = db.execute(find, (NAMES[1],)).fetchone()
         assert db.execute(change, (seq,)).rowcount == 1
     return count(device, changed, "demo-device", NAMES)
 
 
+def test_the_collector_knows_who_is_there_and_which_agent_runs(finished: tuple[Path, Path]) -> None:
+    with closing(sqlite3.connect(finished[1])) as db:
+        rows = db.execute("SELECT device, version, online IN (0, 1) FROM devices").fetchall()
+        kinds = {kind for (kind,) in db.execute("SELECT DISTINCT kind FROM results")}
+        synced = db.execute("SELECT count(*) FROM results WHERE synced NOT IN (0, 1)").fetchone()
+    assert rows == [("demo-device", __version__, 1)]
+    assert kinds.isdisjoint({"ledger", "event", "metrics"})
+    assert synced == (0,)
+
+
 def test_a_result_that_the_collector_lacks_is_missed_in_its_pipeline_and_by_its_number(
     finished: tuple[Path, Path], tmp_path: Path
 ) -> None:
-    counted = recounted(finished, tmp_path, "DELETE FROM results WHERE seq = ?")
+    counted = recounted(finished, tmp_path, "DELETE FROM records WHERE seq = ?")
     assert counted.missing == 1
     assert [counted.pipelines[name].missing for name in NAMES] == [0, 1]
     assert [counted.pipelines[name].balanced for name in NAMES] == [True, False]
@@ -114,8 +125,9 @@ def test_a_result_that_the_collector_lacks_is_missed_in_its_pipeline_and_by_its_
 def test_a_result_that_came_twice_is_seen_in_its_pipeline(
     finished: tuple[Path, Path], tmp_path: Path
 ) -> None:
-    again = """INSERT INTO results SELECT device, stream, epoch, 900000, pipeline, frame, wall_ns, kind, body
-                FROM results WHERE seq = ?"""
+    again = """INSERT INTO records
+                SELECT device, stream, epoch, 900000, pipeline, frame, wall_ns, kind, body, synced
+                FROM records WHERE seq = ?"""
     counted = recounted(finished, tmp_path, again)
     assert counted.missing == 0
     assert [counted.pipelines[name].duplicated for name in NAMES] == [0, 1]
@@ -127,5 +139,5 @@ def test_a_pipeline_of_which_nothing_came_is_counted_and_not_forgotten(
     device, fleet = finished
     tally = count(device, fleet, "demo-device", [*NAMES, "third"]).pipelines["third"]
     assert (tally.results, tally.stored, tally.ledger.captured) == (0, 0, 0)
-    counted = recounted(finished, tmp_path, "UPDATE results SET pipeline = 'stranger' WHERE seq = ?")
+    counted = recounted(finished, tmp_path, "UPDATE records SET pipeline = 'stranger' WHERE seq = ?")
     assert not counted.pipelines["stranger"].balanced

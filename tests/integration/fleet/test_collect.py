@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import signal
 import sqlite3
 import subprocess
 import sys
 from contextlib import closing, contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -17,6 +16,7 @@ from agent.fleet.keys import make_keys
 from agent.link import ack, topics
 from agent.link.mqtt import Link
 from agent.link.settings import LinkMessage, LinkSettings, LinkUp
+from tests.simulators.collecting import collecting, stop
 from tests.simulators.device import Device
 from tests.simulators.ear import Ear
 
@@ -36,40 +36,11 @@ def broker(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Broker]:
 
 
 @contextmanager
-def collecting(broker: Broker, folder: Path, *more: str) -> Iterator[subprocess.Popen[str]]:
-    """Run edgectl collect until it is ready."""
-    command = [sys.executable, "-m", "agent.fleet.main", "collect", "--json", "--fleet", "demo"]
-    command += ["--port", str(broker.port), "--protocol", broker.protocol, *more]
-    command += [] if "--keys" in more else ["--unsigned"]
-    command += ["--to", f"sqlite:///{folder / 'fleet.db'}"]
-    with (folder / "collect.log").open("ab") as log:
-        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, text=True)
-    with process:
-        try:
-            assert process.stdout
-            ready = json.loads(process.stdout.readline())
-            assert ready["event"] == "ready"
-            yield process
-        finally:
-            process.kill()
-
-
-@contextmanager
 def closing_broker(broker: Broker) -> Iterator[None]:
     try:
         yield
     finally:
         broker.stop()
-
-
-def stop(process: subprocess.Popen[str]) -> dict[str, Any]:
-    """Stop it as systemd would; give its last words."""
-    process.send_signal(signal.SIGTERM)
-    assert process.stdout
-    last: dict[str, Any] = json.loads(process.stdout.read())
-    assert process.wait(10) == 0
-    assert last.pop("event") == "stopped"
-    return last
 
 
 def rows(folder: Path) -> list[tuple[str, int, int]]:
@@ -193,7 +164,7 @@ def test_it_waits_for_a_broker_and_stops_at_once(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "code", "line"),
     [
-        (["collect", "--unsigned", "--to", "postgres://x"], 78, "Use sqlite:///FILE"),
+        (["collect", "--unsigned", "--to", "mysql://x"], 78, "Use sqlite:///FILE"),
         (["collect", "--unsigned", "--fleet", "A/b"], 78, "not allowed in a topic"),
         (
             ["collect", "--unsigned", "--to", "sqlite:////no/such/folder/x.db"],

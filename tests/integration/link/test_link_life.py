@@ -135,3 +135,19 @@ def test_the_heartbeat_goes_on_while_nothing_happens() -> None:
         time.sleep(1.3)
         assert link.heartbeat > before
         assert time.monotonic() - link.heartbeat < 1.5
+
+
+def test_a_link_whose_messages_nobody_confirms_is_made_anew() -> None:
+    ear = Ear()
+    with HostileBroker() as broker, link_to(broker.port, ear, confirm_timeout_s=0.4) as link:
+        ear.wait(LinkUp)
+        for _ in range(3):  # each confirmed: no silence
+            link.publish("up", b"")
+            ear.wait(LinkPublished)
+            time.sleep(0.2)
+        broker.answers[PUBLISH] = lambda _: b""
+        began = time.monotonic()
+        link.publish("up", b"")
+        assert ear.wait(LinkDown).reason == "the broker confirms nothing"
+        assert 0.3 < time.monotonic() - began < 3
+        ear.wait(LinkUp)

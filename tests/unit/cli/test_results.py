@@ -223,3 +223,18 @@ def test_whatever_a_record_holds_becomes_a_row_that_sqlite_takes(
     with closing(sqlite3.connect(":memory:")) as db:
         for one in found:
             db.execute(f"SELECT {', '.join('?' * len(one))}", tuple(one.values())).fetchone()
+
+
+def test_a_query_is_answered_from_the_columns_that_it_names(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def answers(sql: str) -> list[Any]:
+        assert asked(folder, "--json", "--sql", sql) == 0
+        return [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+
+    whole = answers("SELECT * FROM results ORDER BY seq, frame")
+    for name in rows.RESULTS:
+        sql = f'SELECT "{name.upper()}" AS it FROM results ORDER BY seq, frame'  # noqa: S608
+        assert answers(sql) == [{"it": row[name]} for row in whole]
+    assert answers("SELECT count(*) AS n FROM results") == [{"n": len(whole)}]
+    assert answers("SELECT count(*) AS n FROM ledger")[0]["n"] > 0

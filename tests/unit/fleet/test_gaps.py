@@ -106,18 +106,42 @@ def test_a_gap_that_is_filled_after_all_is_none(warehouse: Warehouse, path: Path
     assert gaps(path) == []
 
 
-@pytest.mark.parametrize("version", [1, 2])
+def as_before(path: Path, version: int) -> None:
+    """Make of a file what an earlier release would have made."""
+    since = {1: ["gaps", "ledger"], 2: ["raw", "bad_blocks", "metrics"]}
+    added = {"records": ["synced"], "devices": ["online", "version", "state_ns"]}
+    added |= {"metrics": ["synced", "buckets"]} if version == 3 else {}
+    with closing(sqlite3.connect(path, isolation_level=None)) as db:
+        for (view,) in db.execute("SELECT name FROM sqlite_schema WHERE type = 'view'").fetchall():
+            db.execute(f"DROP VIEW {view}")
+        for table in [name for earlier in range(version, 3) for name in since[earlier]]:
+            db.execute(f"DROP TABLE {table}")
+        for table, columns in added.items():
+            for column in columns:
+                db.execute(f"ALTER TABLE {table} DROP COLUMN {column}")
+        db.execute("ALTER TABLE records RENAME TO results")
+        for table in ("results", "metrics", "ledger", "gaps") if version == 3 else ():
+            db.execute(f"CREATE VIEW {table}_utc AS SELECT * FROM {table}")  # noqa: S608
+        db.execute(f"PRAGMA user_version={version}")
+
+
+def shape(path: Path) -> list[tuple[str, str]]:
+    columns = "SELECT group_concat(name) FROM pragma_table_info(s.name)"
+    found: list[tuple[str, str]] = rows(path, f"SELECT name, ({columns}) FROM sqlite_schema s ORDER BY 1")  # noqa: S608
+    return found
+
+
+@pytest.mark.parametrize("version", [1, 2, 3])
 def test_a_database_of_an_earlier_version_is_brought_up(path: Path, version: int) -> None:
     with Warehouse(path, clock=ManualClock()) as made:
         made.store([batch((1, 10))])
-    with closing(sqlite3.connect(path, isolation_level=None)) as db:
-        for table in ("results", "metrics", "ledger", "gaps"):
-            db.execute(f"DROP VIEW {table}_utc")
-        for table in ("raw", "bad_blocks", "metrics", *(("gaps", "ledger") if version == 1 else ())):
-            db.execute(f"DROP TABLE {table}")
-        db.execute(f"PRAGMA user_version={version}")
+        made.unpack()
+    today = shape(path)
+    as_before(path, version)
     with Warehouse(path, clock=ManualClock()) as again:
         [stored] = again.store([batch((15, 20), low=15)])
         assert stored.watermark == Watermark(20, ())
         assert again.unpack().behind == 0
     assert gaps(path) == [(11, 14, "delivered_elsewhere")]
+    assert rows(path, "SELECT count(*), min(seq), max(seq) FROM results_utc") == [(16, 1, 20)]
+    assert shape(path) == today

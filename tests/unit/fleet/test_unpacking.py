@@ -109,35 +109,44 @@ def test_metrics_become_one_row_each_and_stand_in_no_other_table(warehouse: Ware
     items = [
         {"name": "frames", "type": "counter", "value": 7},
         {"name": "infer_us", "type": "histogram", "count": 9, "sum": 90, "p50": 1, "p95": 2, "p99": 3.5,
-         "p999": 4, "max": 5},
+         "p999": 4, "max": 5, "buckets": [[3, 4], [9, 5]]},
         {"name": 7, "value": "x"},
     ]  # fmt: skip
     odd: dict[str, Any] = {"kind": "metrics", "items": "none"}
     records = [{"kind": "metrics", "pipeline": "gate", "wall_ns": 1_000_000_000, "items": items}, odd]
-    lease = Lease(EPOCH, 1, (Block(1, 2, pack(records, {})),), live=True, stream="metric")
+    data = pack(records, {}, {"boot": "b", "synced": True})
+    warehouse.store([Incoming("cam-1", Lease(EPOCH, 1, (Block(1, 2, data),), live=True, stream="metric"))])
+    warehouse.unpack()
+    nothing = [None] * 6
+    assert rows(path, "SELECT * FROM metrics") == [
+        ("cam-1", EPOCH, 1, 0, 10**9, "gate", "frames", "counter", 7.0, None, *nothing, 1, None),
+        ("cam-1", EPOCH, 1, 1, 10**9, "gate", "infer_us", "histogram", None, 9, 90.0, 1.0, 2.0, 3.5, 4.0, 5.0,
+         1, "[[3,4],[9,5]]"),
+        ("cam-1", EPOCH, 1, 2, 10**9, "gate", None, None, None, None, *nothing, 1, None),
+    ]  # fmt: skip
+    assert rows(path, "SELECT seq FROM records") == [(2,)]
+    assert rows(path, "SELECT time FROM metrics_utc LIMIT 1") == [("1970-01-01T00:00:01.000Z",)]
+
+
+def test_what_the_agent_says_of_itself_is_no_result_and_its_events_have_a_table(
+    warehouse: Warehouse, path: Path
+) -> None:
+    event: dict[str, Any] = {"kind": "event", "event": "link.lost", "level": "warning"}
+    event |= {"subject": "broker", "wall_ns": 5, "items": [{"reason": "refused"}], "suppressed": 2}
+    plain: dict[str, Any] = {"kind": "detection", "wall_ns": 1}
+    records = [plain, {"kind": "ledger", "items": [{}]}, event, {"n": 1}]
+    lease = Lease(EPOCH, 1, (Block(1, 4, pack(records, {}, {"synced": False})),), live=True, stream="alert")
     warehouse.store([Incoming("cam-1", lease)])
     warehouse.unpack()
-    assert rows(path, "SELECT * FROM metrics") == [
-        ("cam-1", EPOCH, 1, 0, 10**9, "gate", "frames", "counter", 7.0, *[None] * 7),
-        (
-            "cam-1",
-            EPOCH,
-            1,
-            1,
-            10**9,
-            "gate",
-            "infer_us",
-            "histogram",
-            None,
-            9,
-            90.0,
-            1.0,
-            2.0,
-            3.5,
-            4.0,
-            5.0,
-        ),
-        ("cam-1", EPOCH, 1, 2, 10**9, "gate", *[None] * 10),
+    assert rows(path, "SELECT seq, synced FROM results") == [(1, 0), (4, 0)]
+    assert rows(path, "SELECT seq, wall_ns, event, level, subject, details, suppressed FROM events") == [
+        (3, 5, "link.lost", "warning", "broker", '{"reason":"refused"}', 2)
     ]
-    assert rows(path, "SELECT seq FROM results") == [(2,)]
-    assert rows(path, "SELECT time FROM metrics_utc LIMIT 1") == [("1970-01-01T00:00:01.000Z",)]
+    assert rows(path, "SELECT seq FROM records") == [(1,), (2,), (3,), (4,)]
+
+
+@pytest.mark.parametrize("name", ["x" * 201, "zero\0"])
+def test_a_pipelines_name_that_no_key_can_hold_makes_a_bad_block(warehouse: Warehouse, name: str) -> None:
+    lease = Lease(EPOCH, 1, (Block(1, 1, pack([{}], {name: {}})),), live=True)
+    warehouse.store([Incoming("cam-1", lease)])
+    assert len(warehouse.unpack().bad) == 1

@@ -173,7 +173,7 @@ def test_devices_are_dated(path: Path) -> None:
         warehouse.store([batch((1, 1))])
         clock.wall = 9
         warehouse.store([batch((1, 1))])
-    assert rows(path, "SELECT * FROM devices") == [("cam-1", 5, 9)]
+    assert rows(path, "SELECT * FROM devices") == [("cam-1", 5, 9, None, None, None)]
 
 
 IMPOSSIBLE = {

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import json
 from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from hypothesis import given, settings
+import pytest
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from agent.blocks import Block, Lease, Loss, pack
+from agent.fleet.databases import open_warehouse
 from agent.fleet.ranges import MOST_RANGES, Watermark
 from agent.fleet.warehouse import Incoming, Warehouse
 
 if TYPE_CHECKING:
-    import pytest
+    from agent.fleet.warehouse import Storage
+    from tests.simulators.postgres import Server
 
 EPOCHS = ("a" * 16, "b" * 16)
 DEVICES = ("cam-1", "cam-2")
@@ -65,49 +69,63 @@ def brute_force(have: set[int], lost: set[int], low: int) -> Watermark:
     return Watermark(upto, tuple(zip(starts, ends, strict=True))[:MOST_RANGES])
 
 
+def follow(warehouse: Storage, calls: list[list[Sent]], unpack_most: int) -> None:
+    """Store what was sent, and compare with sets of numbers."""
+    have: dict[tuple[str, str], set[int]] = defaultdict(set)
+    lows: dict[tuple[str, str], int] = defaultdict(lambda: 1)
+    lost: dict[tuple[str, str], set[int]] = defaultdict(set)
+    for call in calls:
+        news = []
+        for one in call:
+            place = one.device, one.epoch
+            numbers = range(one.first, one.first + sum(one.counts))
+            news.append(len(set(numbers) - have[place]))
+            have[place].update(numbers)
+            lows[place] = max(lows[place], one.low)
+            lost[place].update(
+                seq for loss in incoming(one).lease.lost for seq in range(loss.first, loss.last + 1)
+            )
+        answers = warehouse.store([incoming(one) for one in call])
+        if unpack_most % 2:
+            warehouse.unpack(unpack_most)
+        assert [answer.new for answer in answers] == news
+        assert [answer.new + answer.duplicate for answer in answers] == [sum(one.counts) for one in call]
+        for one, answer in zip(call, answers, strict=True):
+            place = one.device, one.epoch
+            assert answer.watermark == brute_force(have[place], lost[place], lows[place])
+    for device in DEVICES:
+        told = warehouse.watermarks(device).get("result", {})
+        assert told == {
+            e: brute_force(have[device, e], lost[device, e], lows[device, e])
+            for e in EPOCHS
+            if have[device, e]
+        }
+    while warehouse.unpack(unpack_most).behind:
+        pass
+    found = warehouse._db.execute("SELECT device, epoch, seq, CAST(body AS TEXT) FROM results").fetchall()
+    stored = [(device, epoch, seq, json.loads(body)["n"][2]) for device, epoch, seq, body in found]
+    assert sorted(stored) == sorted((d, e, seq, seq) for (d, e), all_of in have.items() for seq in all_of)
+    ledgers = warehouse._db.execute("SELECT device, epoch, as_of_seq FROM ledgers").fetchall()
+    assert sorted(ledgers) == sorted((d, e, max(numbers)) for (d, e), numbers in have.items() if numbers)
+
+
 @settings(max_examples=60, deadline=None)
 @given(calls=transactions, unpack_most=st.integers(1, 9))
 def test_results_are_stored_once_and_the_watermark_is_right(
     tmp_path_factory: pytest.TempPathFactory, calls: list[list[Sent]], unpack_most: int
 ) -> None:
-    have: dict[tuple[str, str], set[int]] = defaultdict(set)
-    lows: dict[tuple[str, str], int] = defaultdict(lambda: 1)
-    lost: dict[tuple[str, str], set[int]] = defaultdict(set)
     with Warehouse(tmp_path_factory.mktemp("model") / "warehouse.db") as warehouse:
-        for call in calls:
-            news = []
-            for one in call:
-                place = one.device, one.epoch
-                numbers = range(one.first, one.first + sum(one.counts))
-                news.append(len(set(numbers) - have[place]))
-                have[place].update(numbers)
-                lows[place] = max(lows[place], one.low)
-                lost[place].update(
-                    seq for loss in incoming(one).lease.lost for seq in range(loss.first, loss.last + 1)
-                )
-            answers = warehouse.store([incoming(one) for one in call])
-            if unpack_most % 2:
-                warehouse.unpack(unpack_most)
-            assert [answer.new for answer in answers] == news
-            assert [answer.new + answer.duplicate for answer in answers] == [sum(one.counts) for one in call]
-            for one, answer in zip(call, answers, strict=True):
-                place = one.device, one.epoch
-                assert answer.watermark == brute_force(have[place], lost[place], lows[place])
-        for device in DEVICES:
-            told = warehouse.watermarks(device).get("result", {})
-            assert told == {
-                e: brute_force(have[device, e], lost[device, e], lows[device, e])
-                for e in EPOCHS
-                if have[device, e]
-            }
-        while warehouse.unpack(unpack_most).behind:
-            pass
-        stored = warehouse._db.execute(
-            "SELECT device, epoch, seq, json_extract(body, '$.n[2]') FROM results"
-        ).fetchall()
-        assert sorted(stored) == sorted((d, e, seq, seq) for (d, e), all_of in have.items() for seq in all_of)
-        ledgers = warehouse._db.execute("SELECT device, epoch, as_of_seq FROM ledgers").fetchall()
-        assert sorted(ledgers) == sorted((d, e, max(numbers)) for (d, e), numbers in have.items() if numbers)
+        follow(warehouse, calls, unpack_most)
+
+
+@pytest.mark.postgresql
+@settings(max_examples=10, deadline=None, suppress_health_check=list(HealthCheck))
+@given(calls=transactions, unpack_most=st.integers(1, 9))
+def test_postgresql_stores_once_and_its_watermark_is_right(
+    postgresql: Server, calls: list[list[Sent]], unpack_most: int
+) -> None:
+    with open_warehouse(postgresql.url()) as warehouse:
+        follow(warehouse, calls, unpack_most)
 
 
 @settings(max_examples=30, deadline=None)
@@ -125,7 +143,7 @@ def test_order_and_repetition_leave_no_trace(
                 warehouse.unpack()
             contents = [
                 warehouse._db.execute(f"SELECT * FROM {table} ORDER BY 1, 2, 3, 4").fetchall()  # noqa: S608
-                for table in ("results", "ledgers", "have")
+                for table in ("records", "ledgers", "have")
             ]
             lows = warehouse._db.execute("SELECT device, epoch, low FROM epochs ORDER BY 1, 2").fetchall()
             tables.append((contents, lows))

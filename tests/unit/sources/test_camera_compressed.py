@@ -81,3 +81,24 @@ def test_a_frame_of_another_size_in_mid_stream_is_fine_and_a_huge_one_is_damage(
         read_some(source)
     source.close()
     assert {(240, 320, 3), (120, 160, 3), (300, 400, 3)} <= shapes
+
+
+def test_a_frame_without_any_data_is_damage_and_the_next_is_fine() -> None:
+    path = jpeg()
+    whole = path.read_bytes()
+    path.write_bytes(b"")
+    Cameras.here().plug(modes=("MJPG 320x240@100",), jpeg=path)
+    source = opened(format="MJPG")
+    with pytest.raises(InputRejected, match="damaged"):
+        read_some(source)
+    aside = path.with_name("next.jpg")
+    aside.write_bytes(whole)
+    aside.rename(path)
+    seen = 0
+    for _ in range(8):
+        try:
+            seen += source.read(1) is not None
+        except InputRejected:  # one that was taken before
+            continue
+    source.close()
+    assert seen >= 4

@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from agent.errors import EXIT_FAILED, FolderUnusable
+from agent.errors import EXIT_FAILED, ConfigInvalid, FolderUnusable
 from agent.store.folder import DataFolder
+from agent.store.outbox import Outbox
+from tests.simulators.clocks import ManualClock
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -109,3 +111,25 @@ def test_a_folder_where_files_cannot_grow_is_refused_and_let_go(tmp_path: Path) 
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
     with DataFolder(tmp_path):
         assert not (tmp_path / ".probe").exists()
+
+
+def test_a_folder_changes_hands_only_when_nothing_waits_in_it(tmp_path: Path) -> None:
+    for device in ("gate", "yard"):
+        DataFolder(tmp_path, device).close()
+    outbox = Outbox(tmp_path, clock=ManualClock())
+    outbox.put([{"n": 1}], {})
+    outbox.flush()
+    outbox.close()
+    with pytest.raises(
+        ConfigInvalid, match="records of the device 'yard' wait in it, and this one is 'gate'"
+    ):
+        DataFolder(tmp_path, "gate")
+    DataFolder(tmp_path, "yard").close()
+    DataFolder(tmp_path).close()
+    outbox = Outbox(tmp_path, clock=ManualClock())
+    [epoch] = [name for name in outbox.queues["result"].epochs if name != outbox.epoch]
+    outbox.ack(epoch, 1)
+    outbox.settle()
+    outbox.close()
+    DataFolder(tmp_path, "gate").close()
+    assert (tmp_path / "device").read_text() == "gate\n"

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from agent.errors import FolderUnusable
+from agent.store import repair
 from agent.store.inspect import Look, count, edge_times, look, look_at_state, segment_files
 from agent.store.settings import StoreSettings
 from tests.simulators.clocks import ManualClock
@@ -156,3 +157,31 @@ def test_a_folder_that_is_not_there_is_refused_with_the_options_that_name_one(tm
     with pytest.raises(FolderUnusable, match=r"no such folder.*--folder"):
         segment_files(tmp_path / "nosuch")
     assert segment_files(tmp_path) == []
+
+
+def test_epochs_stand_in_their_order_though_the_clock_went_back_between_them(tmp_path: Path) -> None:
+    clock = ManualClock()
+    names = []
+    for start in range(4):
+        with closing(opened(tmp_path, clock=clock)) as outbox:
+            names.append(outbox.epoch)
+            outbox.put([{"n": start}], {})
+            clock.tick(60)
+            outbox.flush()
+        for path in (tmp_path / "segments").glob(f"result-{outbox.epoch}-*.db"):
+            os.utime(path, (10**9 - start * 10**6,) * 2)
+    assert [file.name.epoch for file in segment_files(tmp_path)] == names
+    (tmp_path / "state.db").unlink()
+    assert [file.name.epoch for file in segment_files(tmp_path)] == names
+    with closing(opened(tmp_path, clock=clock)) as outbox:
+        assert list(outbox.queues["result"].epochs) == [*names, outbox.epoch]
+
+
+def test_the_oldest_damaged_file_goes_first_though_the_clock_went_back(tmp_path: Path) -> None:
+    for number in range(repair.KEPT + 2):
+        path = tmp_path / "state.db"
+        path.write_bytes(bytes([number]))
+        os.utime(path, (10**9 - number * 10**6,) * 2)
+        repair.set_aside(path)
+    kept = {path.read_bytes()[0] for path in (tmp_path / repair.QUARANTINE).iterdir()}
+    assert kept == {2, 3, 4, 5}

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from agent.errors import FolderUnusable, StoreBusy
+from agent.errors import FileDamaged, FolderUnusable, StoreBusy
 from agent.store.state import EpochRow, State
 
 if TYPE_CHECKING:
@@ -74,4 +74,17 @@ def test_a_change_is_refused_while_another_program_holds_the_file(state: State, 
 def test_a_damaged_file_is_refused_with_what_to_do(path: Path) -> None:
     path.write_bytes(b"\0garbage" * 2000)
     with pytest.raises(FolderUnusable, match="Move the file away"):
+        State(path)
+
+
+def test_a_command_with_a_flipped_bit_is_noticed(path: Path) -> None:
+    with closing(State(path)) as state:
+        assert state.accept("c1", b"restart door", 7)
+        assert not state.accept("c1", b"another", 8)
+        state.settle("c1", "done")
+        state.settle("c1", "failed")
+        assert (state.outcome("c1"), state.outcome("c2")) == ("done", None)
+    with closing(sqlite3.connect(path)) as db, db:
+        db.execute("UPDATE inbox SET body = CAST('restart doos' AS BLOB)")
+    with pytest.raises(FileDamaged, match="checksum"):
         State(path)

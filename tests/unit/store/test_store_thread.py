@@ -197,6 +197,18 @@ def test_closing_waits_for_a_disk_that_comes_back(tmp_path: Path) -> None:
     again.store.close(5)
 
 
+def test_a_result_beside_a_metric_that_waits_longer_does_not_wait_for_it(tmp_path: Path) -> None:
+    running = Running(tmp_path, StoreSettings(commit_interval_s=0.05, metric_interval_s=30.0))
+    running.store.put([{"n": 0}], {}, "metric")
+    while running.store.status().streams["metric"].accepted == 0:
+        time.sleep(0.005)
+    began = time.monotonic()
+    running.store.put([{"n": 1}], {})
+    assert running.next(Committed).stream == "result"
+    assert time.monotonic() - began < 0.5  # it was the thread's beat of a second
+    assert running.store.close(5)
+
+
 def test_a_turn_that_hangs_is_not_healthy_and_leaves_records_queued(tmp_path: Path) -> None:
     running = Running(tmp_path)
     hangs = threading.Event()

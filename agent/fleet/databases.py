@@ -1,0 +1,103 @@
+"""Which database a URL names, and how to open it."""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from agent.errors import AgentError, ConfigInvalid, ExtraMissing
+from agent.fleet.tables import FORMAT
+from agent.fleet.warehouse import Warehouse
+from agent.store.database import refusals
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from types import ModuleType
+
+    from agent.fleet.sql import Sql
+    from agent.fleet.warehouse import Storage
+
+_SQLITE = "sqlite:///"
+_POSTGRES = ("postgresql://", "postgres://")
+
+
+def database_of(to: str) -> Path | None:
+    """Give the path that a URL such as sqlite:///fleet.db names; None when it is one of PostgreSQL.
+
+    Raises:
+        ConfigInvalid: it is another kind of URL.
+    """
+    if to.startswith(_POSTGRES):
+        return None
+    path = to.removeprefix(_SQLITE)
+    if not to.startswith(_SQLITE) or not path:
+        hint = "Use sqlite:///FILE or postgresql://USER@HOST/NAME"
+        raise ConfigInvalid("collect", f"--to {to.partition('@')[2] or to}", "no such database", hint)
+    return Path(path)
+
+
+def shown(to: str) -> str:
+    """Give the URL as people may see it, without a password.
+
+    Raises:
+        ConfigInvalid: it is no URL of a database.
+        ExtraMissing: PostgreSQL's library is not installed.
+    """
+    return to if database_of(to) else str(_postgres().shown(to))
+
+
+def open_warehouse(to: str) -> Storage:
+    """Open what a URL names, for the collector.
+
+    Raises:
+        ConfigInvalid: it is no URL of a database.
+        ExtraMissing: PostgreSQL's library is not installed.
+        StoreBusy: it cannot be opened for now.
+        FolderUnusable: it is damaged, or of another version.
+    """
+    if path := database_of(to):
+        return Warehouse(path)
+    warehouse: Storage = _postgres().PostgresWarehouse(to)
+    return warehouse
+
+
+@contextmanager
+def reading(to: str) -> Iterator[Sql]:
+    """Open what a URL names, to look into it.
+
+    Raises:
+        ConfigInvalid, ExtraMissing, StoreBusy: as for ``open_warehouse``.
+        AgentError: there is no such file, or it has another version.
+    """
+    path = database_of(to)
+    if path is None:
+        with closing(_postgres().Postgres(to, read_only=True)) as db, db.transaction("read"):
+            _check(db.version(), db.shown)
+            yield db
+        return
+    if not path.exists():
+        raise AgentError("read", str(path), "there is no such database", "Give the collector's with --db")
+    with (
+        refusals("read", path),
+        closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as file,
+    ):
+        _check(file.execute("PRAGMA user_version").fetchone()[0], str(path))
+        yield file
+
+
+def _check(version: int, subject: str) -> None:
+    if version != FORMAT.version:
+        problem = f"its format is version {version}, this edgectl reads version {FORMAT.version}"
+        hint = "Let edgectl collect start with it once, which brings it up; or take the edgectl that wrote it"
+        raise AgentError("read", subject, problem, hint)
+
+
+def _postgres() -> ModuleType:
+    try:
+        from agent.fleet import postgres
+    except ModuleNotFoundError as error:
+        hint = "Run: pip install 'edge-inference-agent[fleet]'"
+        raise ExtraMissing("open", "PostgreSQL", f"the package {error.name} is missing", hint) from error
+    return postgres

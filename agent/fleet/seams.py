@@ -1,0 +1,58 @@
+"""What the collector needs of the parts around it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from agent.fleet.outlet import Outlet
+    from agent.fleet.ranges import Watermark
+    from agent.fleet.unpacking import Unpacked
+    from agent.fleet.warehouse import Incoming, State, Stored
+    from agent.link.settings import LinkMessage
+    from agent.signing import Signer, Verifier
+
+Watermarks = dict[str, dict[str, "Watermark"]]
+"""By stream and epoch."""
+
+
+class Warehouse(Protocol):
+    """Where batches go. See ``agent.fleet.warehouse``."""
+
+    def store(self, batches: Sequence[Incoming]) -> list[Stored]:
+        """Store in one transaction; raises StoreBusy."""
+
+    def unpack(self, most: int, outlet: Outlet | None = None) -> Unpacked:
+        """Make rows of about ``most`` records, and give them to the outlet, too; raises StoreBusy."""
+
+    def watermarks(self, device: str) -> Mapping[str, Mapping[str, Watermark]]:
+        """What is stored of a device's last epochs."""
+
+    def devices(self, after: str, most: int) -> Sequence[str]:
+        """The first ``most`` devices after one, by name."""
+
+    def told(self, states: Mapping[str, State]) -> None:
+        """Note what devices say of themselves; raises StoreBusy."""
+
+
+class Keys(Protocol):
+    """Whose batches count, and what acknowledgements are signed with. See ``agent.fleet.keys``."""
+
+    @property
+    def signer(self) -> Signer:
+        """The collector's own key."""
+
+    def verifier(self, device: str) -> Verifier | None:
+        """The key of a device; None when there is none."""
+
+
+class Downlink(Protocol):
+    """What the collector needs of the link."""
+
+    def publish(self, topic: str, payload: bytes, *, qos: int = 1, retain: bool = False) -> int:
+        """Queue a message; raises LinkLost or MessageInvalid."""
+
+    def settle(self, message: LinkMessage) -> None:
+        """Confirm a message to the broker."""

@@ -1,0 +1,125 @@
+"""What a worker keeps open, and what stays closed in the midst of it."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from agent.sources import camera, images, video
+from agent.types import Needs
+from agent.workers import _landlock
+from agent.workers.confinement import _carved
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+NAMES = st.sampled_from("abc")
+PATHS = st.lists(NAMES, min_size=1, max_size=4).map("/".join)
+
+READS = """
+import json, sys
+from pathlib import Path
+from agent.types import Needs
+from agent.workers.confinement import confine
+from agent.workers.messages import LaneSpec
+
+folder, hidden, wanted = json.loads(sys.argv[1])
+held = confine(LaneSpec(pipeline="p", model="m", source="s", hidden=hidden), [Needs(read=(folder,))])
+found = {}
+for path in wanted:
+    try:
+        Path(path).read_text() if Path(path).is_file() else list(Path(path).iterdir())
+        found[path] = True
+    except PermissionError:
+        found[path] = False
+print(json.dumps([held.landlock, found]))
+"""
+
+
+def tree(root: Path, files: Sequence[str]) -> None:
+    for name in files:
+        path = root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("x")
+
+
+@given(kept=st.lists(PATHS, max_size=6), hidden=st.lists(PATHS, min_size=1, max_size=3))
+def test_what_is_hidden_is_never_granted_and_all_the_rest_is(
+    tmp_path_factory: pytest.TempPathFactory, kept: list[str], hidden: list[str]
+) -> None:
+    root = tmp_path_factory.mktemp("tree").resolve()
+    tree(root, [f"{name}/file" for name in (*kept, *hidden)])
+    closed = [str(root / name) for name in hidden]
+    grants = list(_carved(str(root), closed))
+
+    def readable(path: Path) -> bool:
+        above = {str(path), *map(str, path.parents)}
+        return any(grant.path in above and grant.access & _landlock.READ_FILE for grant in grants)
+
+    for file in root.rglob("file"):
+        within = any(str(file).startswith(f"{one}/") for one in closed)
+        assert readable(file) != within, file
+
+
+@pytest.mark.landlock
+def test_secrets_inside_a_folder_of_pictures_stay_closed(tmp_path: Path) -> None:
+    tree(tmp_path, ["a.jpg", "keys/device.key", "keys/deep/more", "other/b.jpg", "keys-old/c.jpg"])
+    (tmp_path / "other" / "way").symlink_to(tmp_path / "keys")
+    names = [
+        "a.jpg",
+        "keys",
+        "keys/device.key",
+        "keys/deep/more",
+        "other/b.jpg",
+        "other/way/device.key",
+        "keys-old/c.jpg",
+    ]
+    wanted = [str(tmp_path / name) for name in names]
+    given_ = json.dumps([str(tmp_path), [str(tmp_path / "keys")], wanted])
+    done = subprocess.run([sys.executable, "-c", READS, given_], capture_output=True, text=True, check=True)
+    landlock, found = json.loads(done.stdout)
+    assert landlock == _landlock.abi()
+    read = {name for name, path in zip(names, wanted, strict=True) if found[path]}
+    # The names in "keys" can be seen, as those of any folder above what is granted.
+    assert read - {"keys"} == {"a.jpg", "other/b.jpg", "keys-old/c.jpg"}
+
+
+def test_a_camera_needs_its_node_or_without_a_name_every_one() -> None:
+    named = camera.needs(camera.Options(device="/dev/video7"))
+    assert named == Needs(devices=("/dev/video7",))
+    by_id = camera.needs(camera.Options(device="usb-Cam-index0"))
+    assert by_id == Needs(devices=("/dev/v4l/by-id/usb-Cam-index0",))
+
+
+@pytest.mark.cameras
+def test_a_camera_without_a_name_needs_all_that_there_are() -> None:
+    from tests.simulators.cameras import Cameras
+
+    here = Cameras.here()
+    here.plug(0)
+    here.plug(3)
+    assert camera.needs(camera.Options()).devices == ("/dev/video0", "/dev/video3")
+
+
+def test_a_recording_needs_its_file(tmp_path: Path) -> None:
+    assert video.needs(video.Options(path="x.mp4")) == Needs(read=("x.mp4",))
+
+
+def test_pictures_need_their_folders_and_where_links_lead(tmp_path: Path) -> None:
+    tree(tmp_path, ["shots/a.png", "shots/deep/b.png", "far/c.png"])
+    link = tmp_path / "shots" / "c.png"
+    link.symlink_to(tmp_path / "far" / "c.png")
+    needs = images.needs(images.Options(paths=(str(tmp_path / "shots"),)))
+    assert str(tmp_path / "shots") in needs.read
+    assert str(link) in needs.read
+    assert not needs.devices
+    assert not needs.network
+    alone = images.needs(images.Options(paths=(str(tmp_path / "far" / "c.png"),)))
+    assert all(Path(path) in {tmp_path / "far", tmp_path / "far" / "c.png"} for path in alone.read)

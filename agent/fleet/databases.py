@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import sqlite3
-import time
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from agent.errors import AgentError, ConfigInvalid, DiskFull, ExtraMissing, StoreBusy
+from agent.errors import AgentError, ConfigInvalid, ExtraMissing
 from agent.fleet.tables import FORMAT
 from agent.fleet.warehouse import Warehouse
 from agent.store.database import refusals
@@ -22,8 +21,6 @@ if TYPE_CHECKING:
 
 _SQLITE = "sqlite:///"
 _POSTGRES = ("postgresql://", "postgres://")
-_PATIENCE_S, _AGAIN_S = 2.0, 0.02
-"""How long to try to open a file that another collector makes or mends; SQLite may not wait for that."""
 
 
 def database_of(to: str) -> Path | None:
@@ -61,22 +58,9 @@ def open_warehouse(to: str) -> Storage:
         FolderUnusable: it is damaged, or of another version.
     """
     if path := database_of(to):
-        return _patiently(path)
+        return Warehouse(path)
     warehouse: Storage = _postgres().PostgresWarehouse(to)
     return warehouse
-
-
-def _patiently(path: Path) -> Warehouse:
-    give_up = time.monotonic() + _PATIENCE_S
-    while True:
-        try:
-            return Warehouse(path)
-        except DiskFull:
-            raise
-        except StoreBusy:
-            if time.monotonic() > give_up:
-                raise
-            time.sleep(_AGAIN_S)
 
 
 @contextmanager

@@ -7,6 +7,7 @@ Blocks are stored as they came, which is what a device waits for; ``unpack`` mak
 
 from __future__ import annotations
 
+import sqlite3
 import time
 from abc import ABC, abstractmethod
 from contextlib import contextmanager
@@ -19,7 +20,6 @@ from agent.fleet import gaps, ranges, tables, unpacking
 from agent.store.database import open_database, refusals, transaction
 
 if TYPE_CHECKING:
-    import sqlite3
     from collections.abc import Iterator, Mapping, Sequence
     from contextlib import AbstractContextManager
     from pathlib import Path
@@ -273,10 +273,8 @@ def _opened(path: Path) -> sqlite3.Connection:
             return open_database(path, tables.FORMAT, patience_s=_PATIENCE_S)
         except StoreBusy as error:
             # Some locks are taken at once or not at all, whatever patience SQLite has been given.
-            if (
-                getattr(error.__cause__, "sqlite_errorname", "") != "SQLITE_BUSY"
-                or time.monotonic() > give_up
-            ):
+            code = getattr(error.__cause__, "sqlite_errorcode", 0)
+            if code & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > give_up:  # SQLITE_BUSY_RECOVERY, too
                 raise
         time.sleep(_PAUSE_S)
 

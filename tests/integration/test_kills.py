@@ -14,7 +14,7 @@ from tests.simulators.kill_points import POINTS
 if TYPE_CHECKING:
     from pathlib import Path
 
-KILLS = int(os.environ.get("EDGE_AGENT_TESTS_KILLS", "50"))
+KILLS = int(os.environ.get("EDGE_AGENT_TESTS_KILLS", "40"))
 """Half of them at named states; 1,000 take about half an hour: python -m tests.kills."""
 
 

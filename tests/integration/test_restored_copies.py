@@ -104,7 +104,7 @@ def test_a_copied_folder_is_not_delivered_under_another_devices_name(tmp_path: P
             )
             yard.process.kill()
         field.stop_collector()
-    assert {name for (name,) in asked(field.database, "SELECT device FROM devices")} == {"gate"}
+    assert {name for (name,) in asked(field.database, "SELECT DISTINCT device FROM records")} == {"gate"}
 
 
 def test_a_collector_that_is_set_back_knows_what_it_lost_and_takes_all_that_is_new(tmp_path: Path) -> None:

@@ -29,14 +29,6 @@ if TYPE_CHECKING:
 EPOCH = "0123456789abcdef"
 
 
-@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgresql)])
-def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    if request.param == "sqlite":
-        return f"sqlite:///{tmp_path / 'fleet.db'}"
-    made: str = request.getfixturevalue("postgresql").url()
-    return made
-
-
 @pytest.fixture
 def warehouse(url: str) -> Iterator[Storage]:
     with open_warehouse(url) as made:

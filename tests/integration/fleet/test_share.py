@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from agent.demo.broker import Broker
 from agent.fleet.databases import open_warehouse, reading
 from agent.link import topics
 from tests.simulators.collecting import collecting, stop
@@ -19,27 +18,10 @@ from tests.simulators.device import Device
 from tests.simulators.postgres import PASSWORD
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
+    from agent.demo.broker import Broker
     from tests.simulators.postgres import Server
 
 pytestmark = pytest.mark.mosquitto
-
-
-@pytest.fixture
-def broker(tmp_path: Path) -> Iterator[Broker]:
-    made = Broker(tmp_path / "broker", kind="mosquitto")
-    made.start()
-    yield made
-    made.stop()
-
-
-@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgresql)])
-def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    if request.param == "sqlite":
-        return f"sqlite:///{tmp_path / 'fleet.db'}"
-    made: str = request.getfixturevalue("postgresql").url()
-    return made
 
 
 def test_one_of_two_collectors_is_killed_under_load_and_nothing_is_lost_or_doubled(

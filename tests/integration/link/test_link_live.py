@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from agent.demo.broker import Broker
 from agent.errors import LinkLost, MessageInvalid
 from agent.link.connection import LinkState
 from agent.link.mqtt import Link
@@ -24,19 +23,13 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from agent.demo.broker import Broker
+
 pytestmark = pytest.mark.mosquitto
 
 SETTINGS = LinkSettings(
     host="127.0.0.1", port=0, client_id="device", backoff_base_s=0.05, backoff_cap_s=0.3, refused_s=0.2
 )
-
-
-@pytest.fixture
-def broker(tmp_path: Path) -> Iterator[Broker]:
-    made = Broker(tmp_path / "broker", kind="mosquitto")
-    made.start()
-    yield made
-    made.stop()
 
 
 @contextmanager

@@ -21,7 +21,7 @@ from tests.simulators.power_cut import Disk, build, compile_trace, traced
 if TYPE_CHECKING:
     from tests.simulators.power_cut import Op
 
-STATES = int(os.environ.get("EDGE_AGENT_TESTS_POWER_CUTS", "1000"))
+STATES = int(os.environ.get("EDGE_AGENT_TESTS_POWER_CUTS", "500"))
 """10,000 take about four minutes."""
 DAMAGE = ("segment.quarantined", "state.rebuilt", "segment.missing")
 SHARED_MEMORY = Path("/dev/shm")

@@ -12,20 +12,22 @@ from agent.errors import LinkLost, MessageInvalid, NotSigned, StoreBusy, WrongSe
 from agent.events import Event, emit
 from agent.fleet import states
 from agent.fleet.greeting import Greeting
+from agent.fleet.incoming import Incoming
 from agent.fleet.turns import Turns
-from agent.fleet.warehouse import Incoming
 from agent.link import ack, batch, topics
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from agent.errors import Refusal
     from agent.fleet.outlet import Outlet
     from agent.fleet.seams import Downlink, Keys, Warehouse, Watermarks
-    from agent.fleet.warehouse import State
+    from agent.fleet.states import State
     from agent.link.settings import LinkMessage
     from agent.signing import Verifier
 
+_URGENT = ("alert", "live")
+"""The lanes for which people may be waiting: what comes by them becomes rows at once."""
 _RETRY_S = 1.0
 _MOST_STATES = 10_000
 """States that wait for the disk; a device tells its state again when it connects."""
@@ -134,9 +136,7 @@ class Collector:
         self._turns.took(done.seconds, now, done.behind)
         self.totals.behind = done.behind
         self._unpacking = done.behind > 0
-        self.totals.damaged += len(done.bad)
-        for device, problem in done.bad:
-            emit(Event.BLOCK_DAMAGED, device, problem=problem)
+        self._damaged(done.bad)
         return self._unpacking
 
     def on_link_up(self) -> None:
@@ -188,7 +188,7 @@ class Collector:
             raise WrongSender("read", "batch", f"{device!r} sent it, and it says {found.device!r}")
         if topics.up_batches(self._fleet, device)[found.lease.stream] != message.topic:
             raise MessageInvalid("read", "batch", f"stream {found.lease.stream!r} has another topic")
-        return Incoming(device, found.lease)
+        return Incoming(device, found.lease, fresh=found.lane in _URGENT)
 
     def _read_state(self, message: LinkMessage) -> State | None:
         """Take in what a device says of itself; None when it is something else."""
@@ -221,13 +221,14 @@ class Collector:
             self._states.clear()
         if not self._waiting:
             return
-        for stored in self._warehouse.store([incoming for _, incoming in self._waiting]):
+        for stored in self._warehouse.store([incoming for _, incoming in self._waiting], self._outlet):
             came = stored.batch
             self.totals.batches += 1
             self.totals.new += stored.new
             self.totals.duplicate += stored.duplicate
-            self.totals.behind += stored.new
-            self._unpacking = self._unpacking or stored.new > 0
+            self.totals.behind += stored.new - stored.rows
+            self._unpacking = self._unpacking or stored.new > stored.rows
+            self._damaged((came.device, problem) for problem in stored.bad)
             if stored.watermark is None:
                 self._refuse(came.device, stored.refused)
             else:
@@ -237,6 +238,11 @@ class Collector:
             self._link.settle(message)
         self._waiting.clear()
         self._bytes = 0
+
+    def _damaged(self, blocks: Iterable[tuple[str, MessageInvalid]]) -> None:
+        for device, problem in blocks:
+            self.totals.damaged += 1
+            emit(Event.BLOCK_DAMAGED, device, problem=problem)
 
     def _refuse(self, subject: str, problem: object) -> None:
         self.totals.refused += 1

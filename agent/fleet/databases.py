@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from types import ModuleType
 
     from agent.fleet.sql import Sql
-    from agent.fleet.warehouse import Storage
+    from agent.fleet.storage import Storage
 
 _SQLITE = "sqlite:///"
 _POSTGRES = ("postgresql://", "postgres://")

@@ -16,7 +16,7 @@ from psycopg.conninfo import conninfo_to_dict
 from agent.clock import SystemClock
 from agent.errors import ConfigInvalid, DiskFull, MessageInvalid, StoreBusy
 from agent.fleet import postgres_tables
-from agent.fleet.warehouse import Storage
+from agent.fleet.storage import Storage
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence

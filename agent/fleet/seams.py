@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from agent.fleet.incoming import Incoming, Stored
     from agent.fleet.outlet import Outlet
     from agent.fleet.ranges import Watermark
+    from agent.fleet.states import State
     from agent.fleet.unpacking import Unpacked
-    from agent.fleet.warehouse import Incoming, State, Stored
     from agent.link.settings import LinkMessage
     from agent.signing import Signer, Verifier
 
@@ -21,8 +22,8 @@ Watermarks = dict[str, dict[str, "Watermark"]]
 class Warehouse(Protocol):
     """Where batches go. See ``agent.fleet.warehouse``."""
 
-    def store(self, batches: Sequence[Incoming]) -> list[Stored]:
-        """Store in one transaction; raises StoreBusy."""
+    def store(self, batches: Sequence[Incoming], outlet: Outlet | None = None) -> list[Stored]:
+        """Store in one transaction, and give the outlet what becomes rows at once; raises StoreBusy."""
 
     def unpack(self, most: int, outlet: Outlet | None = None) -> Unpacked:
         """Make rows of about ``most`` records, and give them to the outlet, too; raises StoreBusy."""

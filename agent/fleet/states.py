@@ -2,14 +2,27 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError
 
 from agent.errors import MessageInvalid
-from agent.fleet.warehouse import State
 
 _MOST_BYTES = 4096
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """What a device says of itself; nobody signs it.
+
+    Attributes:
+        online: whether it is connected to the broker.
+        version: its agent's version.
+    """
+
+    online: bool
+    version: str
 
 
 class _Document(BaseModel):

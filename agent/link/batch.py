@@ -2,7 +2,7 @@
 
     1 byte    0: not signed; 1: signed
     3 bytes   length of the header, big-endian
-    header    JSON: {"v": 1, "device", "stream", "epoch", "first", "last", "low", "live", "key",
+    header    JSON: {"v": 1, "device", "stream", "epoch", "first", "last", "low", "live", "lane", "key",
                      "lost": [[first, last, reason, from_ns, to_ns], ...],
                      "blocks": [[first, count, size, crc32], ...]}
     blocks    as they stand in the store, one after the other
@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import zlib
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import orjson
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -44,6 +44,9 @@ MAX_HEADER = 128 << 10
 MAX_SEQ = (1 << 53) - 1
 """The highest sequence number: JSON carries it everywhere."""
 
+LaneName = Literal["alert", "live", "backlog", "metric"]
+"""How a batch goes its way, the most urgent first; see ``agent.delivery``."""
+
 _UNSIGNED, _SIGNED = b"\0", b"\1"
 _PREFIX = 4
 
@@ -70,6 +73,7 @@ class _Header(BaseModel):
     last: _Last
     low: _Seq
     live: bool
+    lane: LaneName = "backlog"
     key: _Hex | None
     # Strict JSON has arrays, not tuples; pydantic reads them as such.
     lost: Annotated[
@@ -86,14 +90,16 @@ class Batch:
         device: who says to have sent it; true when it was verified with that device's key.
         lease: the blocks, and what is lost.
         key: the id of the key that it claims to be signed with; None when it is not signed.
+        lane: which lane of the device it came by; those of the first release do not tell.
     """
 
     device: str
     lease: Lease
     key: str | None
+    lane: LaneName = "backlog"
 
 
-def encode(device: str, lease: Lease, signer: Signer | None = None) -> bytes:
+def encode(device: str, lease: Lease, signer: Signer | None = None, *, lane: LaneName = "backlog") -> bytes:
     """Make the message that carries ``lease``."""
     header = orjson.dumps(
         {
@@ -105,6 +111,7 @@ def encode(device: str, lease: Lease, signer: Signer | None = None) -> bytes:
             "last": lease.last,
             "low": lease.low,
             "live": lease.live,
+            "lane": lane,
             "key": signer.key_id if signer else None,
             "lost": [[x.first, x.last, x.reason, x.from_ns, x.to_ns] for x in lease.lost[:MAX_LOST]],
             "blocks": [[b.first, b.count, len(b.data), zlib.crc32(b.data)] for b in lease.blocks],
@@ -167,7 +174,7 @@ def _parse(payload: bytes, end: int, *, signed: bool) -> Batch:
     if (lease.first, lease.last) != (header.first, header.last) or not lease.low <= lease.first:
         raise _invalid("first, last and low contradict the blocks")
     _check_losses(lease)
-    return Batch(header.device, lease, header.key)
+    return Batch(header.device, lease, header.key, header.lane)
 
 
 def _check_losses(lease: Lease) -> None:

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from agent.blocks import Lease, Stream
+    from agent.link.batch import LaneName
     from agent.link.window import Window
 
 _FIRST_BYTES, _LEAST_BYTES, _MOST_BYTES = 128 << 10, 8 << 10, 1 << 20
@@ -18,6 +19,14 @@ _AHEAD_S = 0.4
 """How long batches may queue on their way, beyond the answer time: live results queue behind them."""
 _RATE_S = 0.1
 """The rate is measured over so long, and over no less than an answer takes: answers come in bursts."""
+
+
+_STREAMS: dict[LaneName, Stream] = {
+    "alert": "alert",
+    "live": "result",
+    "backlog": "result",
+    "metric": "metric",
+}
 
 
 class Pace:
@@ -63,7 +72,7 @@ class Lane:
     """One cursor in a stream and its window.
 
     Args:
-        stream: what is sent.
+        name: what it is for; batches tell it.
         window: a fresh one.
         acked: how far each epoch of each stream is acknowledged; its owner keeps it up.
         share: how many of every eight batches on their way may be of this lane.
@@ -71,6 +80,7 @@ class Lane:
         urgent: it waits for no cap.
 
     Attributes:
+        stream: what is sent.
         asked: the token of the lease that was asked for; 0: none is.
         begin: sending begins after this; None: after what is acknowledged.
         end: nothing after this is sent; None: all is.
@@ -83,7 +93,7 @@ class Lane:
 
     def __init__(
         self,
-        stream: Stream,
+        name: LaneName,
         window: Window,
         acked: Mapping[tuple[Stream, str], int],
         *,
@@ -91,7 +101,8 @@ class Lane:
         patience: int = 0,
         urgent: bool = False,
     ) -> None:
-        self.stream = stream
+        self.name = name
+        self.stream = _STREAMS[name]
         self.window = window
         self.pace = Pace()
         self.patience = patience

@@ -175,7 +175,7 @@ class Sender:
         self._lose(lease.stream, lease.epoch, seq, seq)
 
     def _publish(self, lane: Lane, lease: Lease, now: float) -> None:
-        payload = batch.encode(self._device, lease, self._signer)
+        payload = batch.encode(self._device, lease, self._signer, lane=lane.name)
         self.unconfirmed.add(self._link.publish(self._topics[lease.stream], payload))
         self.throttle.sent(len(payload), now)
         lane.window.sent(lease, now)

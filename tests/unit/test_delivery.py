@@ -246,3 +246,21 @@ def test_what_is_not_our_acknowledgement_changes_nothing(make_world: MakeWorld) 
     assert set(world.store.acked.values()) == {0}
     assert world.in_flight == 1
     assert counters[Event.MESSAGE_REFUSED.value] == before + 3
+
+
+def test_an_epoch_of_ours_that_somebody_else_writes_is_told(make_world: MakeWorld) -> None:
+    world = make_world()
+    before = counters[Event.DEVICE_DOUBLED.value]
+    world.connect()
+    world.commit()
+    for step in range(10):
+        world.collector.low["result", "00000000deadbeef"] = 1 + 10 * min(step, 3)
+        world.carry()
+        world.wait(1)
+    assert counters[Event.DEVICE_DOUBLED.value] == before  # what a lost card had sent came at once
+    for step in range(10):
+        world.collector.low["result", "00000000deadbeef"] = 100 + step
+        world.commit()
+        world.carry()
+        world.wait(1)
+    assert counters[Event.DEVICE_DOUBLED.value] > before

@@ -9,6 +9,7 @@ import pytest
 
 from agent.blocks import STREAMS
 from agent.events import Event, counters
+from agent.link import batch
 from agent.link.lane import Pace
 from agent.link.seams import StreamStatus
 
@@ -25,6 +26,11 @@ def test_what_happens_now_does_not_wait_for_the_backlog(make_world: MakeWorld) -
     world.commit(size=10)
     now = world.store.committed["result", world.store.epoch]
     world.commit(size=10, stream="alert")
+    world.commit(size=10, stream="metric")
+    world.serve()
+    sent = [batch.decode(payload, None) for _, payload in world.wire.waiting]
+    assert {one.lane for one in sent} == {"alert", "live", "backlog", "metric"}
+    assert {one.lane: one.lease.last for one in sent}["live"] == now
     for _ in range(2):
         world.carry()
     assert ("result", world.store.epoch, now) in world.collector.stored
@@ -278,21 +284,3 @@ def test_a_slow_collector_gets_what_happens_now_and_the_rest_beside_it_once(make
     assert world.complete
     assert world.store.drained
     assert world.collector.duplicates == 0
-
-
-def test_an_epoch_of_ours_that_somebody_else_writes_is_told(make_world: MakeWorld) -> None:
-    world = make_world()
-    before = counters[Event.DEVICE_DOUBLED.value]
-    world.connect()
-    world.commit()
-    for step in range(10):
-        world.collector.low["result", "00000000deadbeef"] = 1 + 10 * min(step, 3)
-        world.carry()
-        world.wait(1)
-    assert counters[Event.DEVICE_DOUBLED.value] == before  # what a lost card had sent came at once
-    for step in range(10):
-        world.collector.low["result", "00000000deadbeef"] = 100 + step
-        world.commit()
-        world.carry()
-        world.wait(1)
-    assert counters[Event.DEVICE_DOUBLED.value] > before

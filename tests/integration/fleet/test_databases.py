@@ -15,15 +15,18 @@ from agent.blocks import Block, Lease, Loss, pack
 from agent.errors import AgentError, ConfigInvalid, MessageInvalid, StoreBusy
 from agent.fleet import postgres
 from agent.fleet.databases import database_of, open_warehouse, reading, shown
+from agent.fleet.incoming import Incoming, Stored
 from agent.fleet.missed import missed
 from agent.fleet.ranges import Watermark
-from agent.fleet.warehouse import Incoming, State, Storage, Stored
+from agent.fleet.states import State
+from agent.fleet.unpacking import Intake
 from tests.simulators.postgres import PASSWORD
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from agent.fleet.storage import Storage
     from tests.simulators.postgres import Server
 
 EPOCH = "0123456789abcdef"
@@ -172,7 +175,7 @@ def test_what_is_stored_of_one_device_comes_one_after_the_other_and_the_later_on
         later = threading.Thread(target=lambda: answers.extend(other.store([batch((3, 6))])))
         with one._transaction():
             one._see({"cam-1"})
-            one._insert(batch((3, 4)))
+            one._insert(batch((3, 4)), Intake(one._db, 0, 0))
             later.start()
             waiting = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
             while watch.execute(waiting).fetchone()[0] == 0:

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 from contextlib import closing
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -15,8 +16,9 @@ import pytest
 from agent.blocks import Block, Lease, pack
 from agent.demo.broker import Broker
 from agent.errors import AgentError
+from agent.fleet.incoming import Incoming
 from agent.fleet.outlet import Form, Outlet
-from agent.fleet.warehouse import Incoming, Warehouse
+from agent.fleet.warehouse import Warehouse
 from tests.simulators.device import Device
 
 if TYPE_CHECKING:
@@ -25,16 +27,20 @@ if TYPE_CHECKING:
 EPOCH = "0123456789abcdef"
 
 
-def stored(path: Path) -> Warehouse:
-    """A warehouse with three records that are no rows yet."""
+def incoming(*, fresh: bool = False) -> Incoming:
     records: list[dict[str, Any]] = [
         {"kind": "detection", "pipeline": "gate", "wall_ns": 1_700_000_000_123_456_789, "items": []},
         {"kind": "ledger", "items": [{}]},
         {"wall_ns": -5},
     ]
-    warehouse = Warehouse(path)
     block = Block(1, 3, pack(records, {}, {"synced": True}))
-    warehouse.store([Incoming("cam-1", Lease(EPOCH, 1, (block,), live=True))])
+    return Incoming("cam-1", Lease(EPOCH, 1, (block,), live=True), fresh)
+
+
+def stored(path: Path) -> Warehouse:
+    """A warehouse with three records that are no rows yet."""
+    warehouse = Warehouse(path)
+    warehouse.store([incoming()])
     return warehouse
 
 
@@ -80,6 +86,21 @@ def test_a_reader_that_leaves_ends_the_transaction_and_the_next_one_gets_all(tmp
         assert warehouse.unpack().records == 3
 
 
+def test_what_becomes_rows_at_once_is_written_before_it_is_stored(tmp_path: Path) -> None:
+    mine, theirs = os.pipe()
+    outlet = Outlet("ndjson", "demo", theirs)
+    with open(mine, "rb") as reader, Warehouse(tmp_path / "fleet.db") as warehouse:  # noqa: PTH123
+        [there] = warehouse.store([incoming(fresh=True)], outlet)
+        assert there.rows == 3
+        assert [json.loads(reader.readline())["seq"] for _ in range(2)] == [1, 3]
+        reader.close()
+        again = replace(incoming(fresh=True), device="cam-2")
+        with pytest.raises(AgentError, match="its reader left"):
+            warehouse.store([again], outlet)
+        os.close(theirs)
+        assert warehouse.devices() == ["cam-1"]
+
+
 @pytest.mark.mosquitto
 def test_the_command_writes_records_to_the_pipe_and_ends_with_1_when_its_reader_leaves(
     tmp_path: Path,
@@ -101,7 +122,7 @@ def test_the_command_writes_records_to_the_pipe_and_ends_with_1_when_its_reader_
                     if leaves:
                         process.stdout.close()
                         device.commit()
-                        device.until(lambda: device.drained)
+                        device.until(lambda: process.poll() is not None)
                     else:
                         seen.update(json.loads(process.stdout.readline())["seq"] for _ in range(10))
                         process.send_signal(signal.SIGTERM)

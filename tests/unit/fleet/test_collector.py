@@ -13,7 +13,8 @@ from agent.events import Event, counters
 from agent.fleet.collector import Collector
 from agent.fleet.databases import database_of
 from agent.fleet.inbox import Inbox
-from agent.fleet.warehouse import State, Warehouse
+from agent.fleet.states import State
+from agent.fleet.warehouse import Warehouse
 from agent.link import ack, batch, topics
 from agent.link.settings import LinkMessage
 
@@ -66,10 +67,16 @@ def collector(warehouse: Warehouse, down: Down) -> Collector:
 
 
 def message(
-    first: int, count: int = 10, *, device: str = "pi-17", topic: str = "", epoch: str = EPOCH
+    first: int,
+    count: int = 10,
+    *,
+    device: str = "pi-17",
+    topic: str = "",
+    epoch: str = EPOCH,
+    lane: batch.LaneName = "backlog",
 ) -> LinkMessage:
     block = Block(first, count, pack([{"n": first + at} for at in range(count)], {}))
-    payload = batch.encode(device, Lease(epoch, 1, (block,), live=True))
+    payload = batch.encode(device, Lease(epoch, 1, (block,), live=True), lane=lane)
     return LinkMessage(topic or topics.up_results("demo", device), payload, retain=False, receipt=(1, first))
 
 
@@ -242,6 +249,15 @@ def test_rows_are_made_when_no_batch_comes_and_meanwhile_now_and_then(
     assert warehouse._db.execute("SELECT count(*) FROM results").fetchone() == (30,)
 
 
+@pytest.mark.parametrize("lane", ["alert", "live"])
+def test_what_people_may_be_waiting_for_is_rows_before_a_backlog_is(
+    collector: Collector, warehouse: Warehouse, lane: batch.LaneName
+) -> None:
+    collector.take([message(1), message(11, lane="metric"), message(21, lane=lane)], now=10)
+    assert collector.totals.behind == 20
+    assert warehouse._db.execute("SELECT min(seq), count(*) FROM results").fetchone() == (21, 10)
+
+
 def test_a_block_that_does_not_unpack_is_acknowledged_counted_and_told(
     collector: Collector, down: Down
 ) -> None:
@@ -252,7 +268,11 @@ def test_a_block_that_does_not_unpack_is_acknowledged_counted_and_told(
     collector.unpack(0, busy=False)
     assert down.upto() == 1
     assert collector.totals.damaged == 1
-    assert counters[Event.BLOCK_DAMAGED.value] == before + 1
+    payload = batch.encode("pi-17", Lease(EPOCH, 1, (Block(2, 1, b"no zlib"),), live=True), lane="live")
+    collector.take([LinkMessage(topic, payload, retain=False, receipt=(1, 2))], now=0)
+    assert down.upto() == 2
+    assert collector.totals.damaged == 2
+    assert counters[Event.BLOCK_DAMAGED.value] == before + 2
 
 
 def test_a_large_fleet_is_told_page_by_page_and_no_faster_than_the_link_takes_it(

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from agent.blocks import Block, Lease, Loss, pack
+from agent.fleet.incoming import Incoming
 from agent.fleet.ranges import Watermark
-from agent.fleet.warehouse import Incoming, Warehouse
+from agent.fleet.warehouse import Warehouse
 from tests.simulators.clocks import ManualClock
 
 if TYPE_CHECKING:

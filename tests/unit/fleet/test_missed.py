@@ -12,9 +12,10 @@ import pytest
 
 from agent.blocks import Block, Lease, Loss, pack
 from agent.errors import ConfigInvalid
+from agent.fleet.incoming import Incoming
 from agent.fleet.missed import missed
 from agent.fleet.moments import moment
-from agent.fleet.warehouse import Incoming, Warehouse
+from agent.fleet.warehouse import Warehouse
 from agent.ledger import Ledger
 
 if TYPE_CHECKING:

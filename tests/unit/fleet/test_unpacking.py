@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import json
+import os
 import sqlite3
 import zlib
 from contextlib import closing
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from agent.blocks import Block, Lease, pack
 from agent.errors import StoreBusy
+from agent.fleet.incoming import Incoming
 from agent.fleet.ranges import Watermark
-from agent.fleet.warehouse import Incoming, Warehouse
+from agent.fleet.warehouse import Warehouse
+from tests.simulators.clocks import ManualClock
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -91,6 +95,52 @@ def test_unpacking_goes_on_where_it_was_and_doubles_nothing(path: Path) -> None:
         assert warehouse.unpack().records == 0
     assert rows(path, "SELECT seq FROM results") == [(n,) for n in range(1, 13)]
     assert rows(path, "SELECT count(*) FROM raw") == [(0,)]
+
+
+def test_what_is_fresh_becomes_rows_with_its_storing_and_the_rest_later(
+    warehouse: Warehouse, path: Path
+) -> None:
+    fresh = replace(batch((5, 9), (10, 12)), fresh=True)
+    [late, now] = warehouse.store([batch((1, 4)), fresh])
+    assert (late.new, late.rows, now.new, now.rows) == (4, 0, 8, 8)
+    assert rows(path, "SELECT seq FROM results") == [(n,) for n in range(5, 13)]
+    assert rows(path, "SELECT as_of_seq FROM ledgers") == [(12,)]
+    [again] = warehouse.store([fresh])
+    assert (again.new, again.rows, again.duplicate) == (0, 0, 8)
+    assert (warehouse.unpack().records, warehouse.unpack().behind) == (4, 0)
+    assert rows(path, "SELECT seq FROM results") == [(n,) for n in range(1, 13)]
+    assert rows(path, "SELECT as_of_seq FROM ledgers") == [(12,)]
+
+
+def test_only_so_much_becomes_rows_with_its_storing(warehouse: Warehouse, path: Path) -> None:
+    noise = pack([{"noise": os.urandom(45_000).hex()}], {})  # hexadecimal: it packs to a half
+    blocks = tuple(Block(seq, 1, noise) for seq in range(1, 5))
+    [stored] = warehouse.store([Incoming("cam-1", Lease(EPOCH, 1, blocks, live=True), fresh=True)])
+    assert (stored.new, stored.rows) == (4, 2)
+    assert rows(path, "SELECT seq FROM results") == [(1,), (2,)]
+    assert warehouse.unpack().records == 2
+    assert rows(path, "SELECT seq FROM results") == [(n,) for n in range(1, 5)]
+
+
+def test_a_fresh_block_that_does_not_unpack_is_acknowledged_and_kept_with_its_reason(
+    warehouse: Warehouse, path: Path
+) -> None:
+    lease = Lease(EPOCH, 1, (block(1, 4), Block(5, 1, b"no block"), block(6, 7)), live=True)
+    [stored] = warehouse.store([Incoming("cam-1", lease, fresh=True)])
+    assert stored.watermark == Watermark(7, ())
+    assert rows(path, "SELECT first, reason FROM bad_blocks") == [(5, str(stored.bad[0]))]
+    assert rows(path, "SELECT seq FROM results") == [(n,) for n in (1, 2, 3, 4, 6, 7)]
+
+
+def test_how_much_waits_is_known_though_another_collector_works_on_it_too(path: Path) -> None:
+    clock = ManualClock()
+    with Warehouse(path, clock=clock) as one, Warehouse(path) as other:
+        one.store([batch((1, 4), (5, 9), (10, 12))])
+        assert one.unpack(most=1).behind == 8
+        other.unpack(most=1)
+        clock.tick(5)
+        one.store([batch((20, 29))])
+        assert one.unpack(most=1).behind == 10
 
 
 def test_a_refused_unpacking_leaves_the_blocks_for_later(warehouse: Warehouse, path: Path) -> None:

@@ -9,8 +9,9 @@ import pytest
 
 from agent.blocks import Block, Lease, pack
 from agent.errors import FolderUnusable, MessageInvalid, StoreBusy
+from agent.fleet.incoming import Incoming, Stored
 from agent.fleet.ranges import Watermark
-from agent.fleet.warehouse import Incoming, Stored, Warehouse
+from agent.fleet.warehouse import Warehouse
 from tests.simulators.clocks import ManualClock
 
 if TYPE_CHECKING:

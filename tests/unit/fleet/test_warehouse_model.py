@@ -13,11 +13,12 @@ from hypothesis import strategies as st
 
 from agent.blocks import Block, Lease, Loss, pack
 from agent.fleet.databases import open_warehouse
+from agent.fleet.incoming import Incoming
 from agent.fleet.ranges import MOST_RANGES, Watermark
-from agent.fleet.warehouse import Incoming, Warehouse
+from agent.fleet.warehouse import Warehouse
 
 if TYPE_CHECKING:
-    from agent.fleet.warehouse import Storage
+    from agent.fleet.storage import Storage
     from tests.simulators.postgres import Server
 
 EPOCHS = ("a" * 16, "b" * 16)

@@ -58,6 +58,9 @@ def with_header(change: dict[str, Any], *, body: bytes = b"abcdefg") -> bytes:
     return len(text).to_bytes(4, "big") + text + body
 
 
+LANES = st.sampled_from(get_args(batch.LaneName))
+
+
 def refused(payload: bytes, verifier: Verifier | None = None) -> bool:
     try:
         batch.decode(payload, verifier)
@@ -66,10 +69,10 @@ def refused(payload: bytes, verifier: Verifier | None = None) -> bool:
     return False
 
 
-@given(leases(), signers)
-def test_what_is_encoded_is_decoded(one: Lease, signer: Signer | None) -> None:
-    wanted = batch.Batch("pi-17", one, signer.key_id if signer else None)
-    payload = batch.encode("pi-17", one, signer)
+@given(leases(), signers, LANES)
+def test_what_is_encoded_is_decoded(one: Lease, signer: Signer | None, lane: batch.LaneName) -> None:
+    wanted = batch.Batch("pi-17", one, signer.key_id if signer else None, lane)
+    payload = batch.encode("pi-17", one, signer, lane=lane)
     assert batch.decode(payload, None) == wanted
     if signer:
         assert batch.decode(payload, VERIFIER) == wanted
@@ -162,6 +165,7 @@ def test_noise_is_refused(noise: bytes) -> None:
         {"low": 2},
         {"low": 1 << 53},
         {"live": 1},
+        {"lane": "fast"},
         {"key": "x"},
         {"key": EPOCH},
         {"key": ...},
@@ -185,6 +189,10 @@ def test_a_header_that_lies_is_refused(change: dict[str, Any]) -> None:
     batch.decode(with_header({}), None)
     with pytest.raises(MessageInvalid):
         batch.decode(with_header(change), None)
+
+
+def test_a_batch_that_does_not_tell_its_lane_is_backlog() -> None:
+    assert batch.decode(with_header({"lane": ...}), None).lane == "backlog"
 
 
 def test_sequence_numbers_do_not_run_over() -> None:

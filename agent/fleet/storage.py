@@ -1,0 +1,205 @@
+"""The collector's store: every result exactly once, however often and in whatever order it arrives.
+
+A result is named by (device, stream, epoch, seq); what is there already is ignored. The watermark that
+goes back to the device is worked out in the transaction that stores, so it never promises too much.
+What people may be waiting for becomes rows in that transaction, too. All else is stored as it came, which is
+what a device waits for, and ``unpack`` makes rows of it later.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import replace
+from typing import TYPE_CHECKING, ClassVar, Self
+
+from agent.errors import MessageInvalid
+from agent.fleet import gaps, ranges, unpacking
+from agent.fleet.incoming import Stored
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from contextlib import AbstractContextManager
+
+    from agent.clock import Clock
+    from agent.fleet.incoming import Incoming
+    from agent.fleet.outlet import Outlet
+    from agent.fleet.ranges import Watermark
+    from agent.fleet.sql import Sql
+    from agent.fleet.states import State
+    from agent.fleet.unpacking import Unpacked
+
+_HIGHEST = 2**53 - 1
+"""The highest sequence number that JSON carries everywhere."""
+_RECENT_EPOCHS = 8
+_SLICE = 4096
+"""About so many records are unpacked in one transaction: some tenths of a second on a small machine."""
+_RECOUNT_S = 1.0
+_FRESH_BYTES = 128 << 10
+"""So much becomes rows in the transaction that stores it, some 2000 results; the rest has to wait."""
+
+_SEEN = """
+    INSERT INTO devices (device, first_seen_ns, last_seen_ns) VALUES (?, ?, ?)
+    ON CONFLICT (device) DO UPDATE SET last_seen_ns = excluded.last_seen_ns
+"""
+_TOLD = """
+    INSERT INTO devices (device, first_seen_ns, last_seen_ns, online, version, state_ns)
+    VALUES (?, ?, ?, ?, ?, ?)
+    ON CONFLICT (device) DO UPDATE
+    SET online = excluded.online, version = excluded.version, state_ns = excluded.state_ns
+"""
+
+
+class Storage(ABC):
+    """What both databases have in common. For one thread."""
+
+    _db: Sql
+    _clock: Clock
+    _claim: ClassVar[str] = ""
+    _behind = 0
+    _counted_at = float("-inf")
+
+    @abstractmethod
+    def _transaction(self) -> AbstractContextManager[None]:
+        """One durable write transaction; raises StoreBusy when the database refuses for now."""
+
+    @abstractmethod
+    def _reading(self) -> AbstractContextManager[None]:
+        """A look; raises StoreBusy when the database refuses for now."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Close the database. Idempotent."""
+
+    def store(self, batches: Sequence[Incoming], outlet: Outlet | None = None) -> list[Stored]:
+        """Store batches in one durable transaction; say of each, in order, what became of it.
+
+        A batch with impossible numbers is refused whole, and does not touch the others.
+
+        Args:
+            batches: in the order in which they came.
+            outlet: is given what becomes rows now, and has written it before the transaction is committed.
+
+        Raises:
+            StoreBusy: the disk or the database refuses for now; nothing was stored.
+            FolderUnusable: the file is damaged.
+            AgentError: the outlet's reader left; nothing was stored.
+        """
+        if outlet is not None:
+            outlet.begin()
+        refused = [_check_numbers(batch) for batch in batches]
+        with self._transaction():
+            self._see({batch.device for batch, why in zip(batches, refused, strict=True) if why is None})
+            intake = unpacking.Intake(self._db, self._clock.wall_ns(), _FRESH_BYTES, outlet)
+            found = [
+                self._insert(batch, intake) if why is None else Stored(batch, refused=why)
+                for batch, why in zip(batches, refused, strict=True)
+            ]
+            if outlet is not None:
+                outlet.flush()
+            self._behind += sum(one.new - one.rows for one in found)
+            # Only now: with two batches of one epoch the later one completes what both may promise.
+            return [
+                replace(one, watermark=ranges.watermark(self._db, one.batch.place))
+                if one.refused is None
+                else one
+                for one in found
+            ]
+
+    def unpack(self, most: int = _SLICE, outlet: Outlet | None = None) -> Unpacked:
+        """Make rows of the oldest blocks, of about ``most`` records, in one durable transaction.
+
+        Args:
+            most: records.
+            outlet: is given them, too, and has written them before the transaction is committed.
+
+        Raises:
+            StoreBusy: the disk or the database refuses for now; nothing was unpacked.
+            FolderUnusable: the file is damaged.
+            AgentError: the outlet's reader left; nothing was unpacked.
+        """
+        began, now_ns = self._clock.monotonic(), self._clock.wall_ns()
+        if outlet is not None:
+            outlet.begin()
+        with self._transaction():
+            done = unpacking.unpack_some(self._db, most, now_ns, claim=self._claim, outlet=outlet)
+            if outlet is not None:
+                outlet.flush()
+            done.behind = self._behind = self._left(done.records, began)
+        done.seconds = self._clock.monotonic() - began
+        return done
+
+    def told(self, states: Mapping[str, State]) -> None:
+        """Note what devices say of themselves, by name.
+
+        Raises:
+            StoreBusy: the disk or the database refuses for now; nothing was noted.
+        """
+        now = self._clock.wall_ns()
+        rows = [(name, now, now, one.online, one.version, now) for name, one in sorted(states.items())]
+        with self._transaction():
+            self._db.executemany(_TOLD, rows)
+
+    def watermarks(self, device: str) -> dict[str, dict[str, Watermark]]:
+        """Give, by stream and epoch, what is stored of the 8 epochs that the device sent last.
+
+        Raises:
+            StoreBusy: it cannot be read for now.
+        """
+        with self._reading():
+            return ranges.recent(self._db, device, _RECENT_EPOCHS)
+
+    def devices(self, after: str = "", most: int = 1 << 30) -> list[str]:
+        """The first ``most`` devices after ``after``, by name.
+
+        Raises:
+            StoreBusy: it cannot be read for now.
+        """
+        query = "SELECT device FROM devices WHERE device > ? ORDER BY device LIMIT ?"
+        with self._reading():
+            return [row[0] for row in self._db.execute(query, (after, most))]
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _left(self, unpacked: int, now: float) -> int:
+        """How many records still wait: counted now and then, since other collectors work on them, too."""
+        left = self._behind - unpacked
+        if left > 0 and now < self._counted_at + _RECOUNT_S:
+            return left
+        self._counted_at = now
+        return unpacking.waiting(self._db)
+
+    def _see(self, devices: set[str]) -> None:
+        """Date the devices. Each one's row stays locked from here on, always in this order."""
+        now = self._clock.wall_ns()
+        self._db.executemany(_SEEN, [(device, now, now) for device in sorted(devices)])
+
+    def _insert(self, batch: Incoming, intake: unpacking.Intake) -> Stored:
+        """Insert a batch's blocks, and what it tells of losses."""
+        now, new, rows = self._clock.wall_ns(), 0, 0
+        for block in batch.lease.blocks:
+            known = ranges.overlap(self._db, batch.place, block.first, block.last)
+            if known == block.count:
+                continue
+            new += block.count - known
+            if intake.take(batch.place, block, fresh=batch.fresh):
+                rows += block.count - known
+            ranges.add_range(self._db, batch.place, block.first, block.last)
+            gaps.fill(self._db, batch.place, block.first, block.last)
+        for loss in batch.lease.lost:
+            gaps.declare(self._db, batch.place, loss, now)
+        gaps.below(self._db, batch.place, batch.lease.low, now)
+        ranges.touch(self._db, batch.place, batch.lease.low, live=batch.lease.live)
+        bad, intake.bad = tuple(intake.bad), []
+        return Stored(batch, new, batch.count - new, rows=rows, bad=bad)
+
+
+def _check_numbers(batch: Incoming) -> MessageInvalid | None:
+    lease = batch.lease
+    numbers = [lease.low, *(n for block in lease.blocks for n in (block.first, block.count, block.last))]
+    if all(1 <= number <= _HIGHEST for number in numbers):
+        return None
+    return MessageInvalid("store batch", batch.device, "its sequence numbers are impossible")

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 _CONNECT_S = 5
 _OPTIONS = "-c lock_timeout=10s -c statement_timeout=60s -c idle_in_transaction_session_timeout=120s"
+_LIMITS = "54"
+"""The class of errors where a row is too large, or too deep."""
 _ZERO = re.compile(r"(?<!\\)((?:\\\\)*)\\u0000")
 """A zero in a JSON text, which JSONB cannot hold; a backslash that is itself escaped begins none."""
 
@@ -84,7 +86,9 @@ class Postgres:
         try:
             with connection.transaction(), connection.cursor() as cursor:
                 cursor.executemany(_translated(query), found)
-        except (psycopg.DataError, psycopg.errors.ProgramLimitExceeded) as error:
+        except psycopg.Error as error:
+            if not _of_the_row(error):
+                raise
             raise MessageInvalid("unpack block", "record", _said(error)) from error
 
     @contextmanager
@@ -193,6 +197,20 @@ def _plain(value: object) -> object:
     if isinstance(value, str) and "\\u0000" in value and value.startswith(("{", "[")):
         return _ZERO.sub(r"\1\\ufffd", value)
     return value
+
+
+def _of_the_row(error: psycopg.Error) -> bool:
+    """Whether a database refuses just this row: for what is in it, how it is made, or its size."""
+    elsewhere = (psycopg.errors.InsufficientPrivilege, psycopg.errors.UndefinedTable)
+    if isinstance(error, elsewhere) or not isinstance(error, psycopg.DatabaseError):
+        return False
+    of_a_row = (
+        psycopg.DataError,
+        psycopg.IntegrityError,
+        psycopg.ProgrammingError,
+        psycopg.NotSupportedError,
+    )
+    return isinstance(error, of_a_row) or (error.sqlstate or "").startswith(_LIMITS)
 
 
 def _said(error: psycopg.Error) -> str:

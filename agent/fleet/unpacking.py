@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from agent.blocks import Block, Content, unpack
+from agent.blocks import Block, Content
 from agent.errors import MessageInvalid
 from agent.fleet import history
+from agent.fleet.contents import MAX_METRICS, contents
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -136,7 +137,7 @@ def _make_rows(
 ) -> MessageInvalid | None:
     """Make rows of a block, or say why there are none."""
     try:
-        content = unpack(block)
+        content = contents(block)
         rows = _rows(place, block, content)
         db.executemany(_RECORD, rows.records)
         db.executemany(_METRIC, rows.metrics)
@@ -146,20 +147,21 @@ def _make_rows(
         db.execute(_BAD, (*place, block.first, block.count, str(error), now_ns, block.data))
         return error
     if outlet is not None:
-        outlet.add(place, block.first, content.records, content.clock.get("synced"))
+        outlet.add(place, block.first, content.records, content.clock["synced"])
     return None
 
 
 def _rows(place: Place, block: Block, content: Content) -> _Rows:
     rows = _Rows()
-    synced = content.clock.get("synced")
-    mark = synced if isinstance(synced, bool) else None
+    mark = content.clock["synced"]
     for seq, record in enumerate(content.records, block.first):
         columns = _columns(record)
         rows.wall_ns = columns[2]
         items = record.get("items")
         if place[1] == METRIC and isinstance(items, list) and all(isinstance(item, dict) for item in items):
             rows.metrics.extend(_metrics(place, seq, columns, items, mark))
+            if len(rows.metrics) > MAX_METRICS:
+                raise MessageInvalid("unpack block", "metrics", f"there are more than {MAX_METRICS}")
         else:  # a metric record of another shape, too: nothing is thrown away
             rows.records.append((*place, seq, *columns, mark))
     rows.ledgers = [
@@ -197,10 +199,7 @@ def _columns(record: Mapping[str, Any]) -> tuple[str | None, int | None, int | N
 
 
 def _json(value: object) -> str:
-    try:
-        return orjson.dumps(value).decode()
-    except orjson.JSONEncodeError as error:  # orjson reads deeper nesting than it writes
-        raise MessageInvalid("unpack block", "record", str(error)) from error
+    return orjson.dumps(value).decode()
 
 
 def _name(text: str) -> str:
@@ -216,9 +215,11 @@ def _text(value: object) -> str | None:
 
 
 def _real(value: object) -> float | None:
-    return float(value) if isinstance(value, (int, float)) else None
+    return float(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else None
 
 
 def _number(value: object) -> int | None:
-    """An integer that fits 64 bits; what a peer sends may be anything."""
-    return value if isinstance(value, int) and -(2**63) <= value < 2**63 else None
+    """An integer that fits 64 bits; what a peer sends may be anything, and to Python a bool is an integer."""
+    if isinstance(value, bool) or not isinstance(value, int):
+        return None
+    return value if -(2**63) <= value < 2**63 else None

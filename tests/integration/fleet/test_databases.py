@@ -109,6 +109,17 @@ def test_what_no_column_can_hold_leaves_the_others_alone(warehouse: Storage, url
     assert rows(url, "SELECT first FROM bad_blocks") == [(2,)]
 
 
+def test_what_is_true_or_false_is_no_number(warehouse: Storage, url: str) -> None:
+    warehouse.store(
+        [Incoming("cam-1", Lease(EPOCH, 1, (block(1, 1, frame=True, wall_ns=False),), live=True))]
+    )
+    metrics = Block(1, 1, pack([{"items": [{"name": "x", "count": True, "value": False}]}], {}))
+    warehouse.store([Incoming("cam-1", Lease(EPOCH, 1, (metrics,), live=True, stream="metric"))])
+    assert warehouse.unpack().bad == []
+    assert rows(url, "SELECT frame, wall_ns FROM results") == [(None, None)]
+    assert rows(url, "SELECT name, count, value FROM metrics") == [("x", None, None)]
+
+
 def test_gaps_are_kept_and_filled(warehouse: Storage, url: str) -> None:
     warehouse.store([batch((21, 30), low=11, lost=(Loss(12, 20, "evicted", 5, 6),))])
     assert warehouse.watermarks("cam-1") == {"result": {EPOCH: Watermark(10, ((21, 30),))}}

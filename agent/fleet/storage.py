@@ -28,8 +28,6 @@ if TYPE_CHECKING:
     from agent.fleet.states import State
     from agent.fleet.unpacking import Unpacked
 
-_HIGHEST = 2**53 - 1
-"""The highest sequence number that JSON carries everywhere."""
 _RECENT_EPOCHS = 8
 _SLICE = 4096
 """About so many records are unpacked in one transaction: some tenths of a second on a small machine."""
@@ -98,12 +96,9 @@ class Storage(ABC):
                 outlet.flush()
             self._behind += sum(one.new - one.rows for one in found)
             # Only now: with two batches of one epoch the later one completes what both may promise.
-            return [
-                replace(one, watermark=ranges.watermark(self._db, one.batch.place))
-                if one.refused is None
-                else one
-                for one in found
-            ]
+            places = {one.batch.place for one in found if one.refused is None}
+            marks = {place: ranges.settle(self._db, place) for place in places}
+            return [one if one.refused else replace(one, watermark=marks[one.batch.place]) for one in found]
 
     def unpack(self, most: int = _SLICE, outlet: Outlet | None = None) -> Unpacked:
         """Make rows of the oldest blocks, of about ``most`` records, in one durable transaction.
@@ -200,6 +195,6 @@ class Storage(ABC):
 def _check_numbers(batch: Incoming) -> MessageInvalid | None:
     lease = batch.lease
     numbers = [lease.low, *(n for block in lease.blocks for n in (block.first, block.count, block.last))]
-    if all(1 <= number <= _HIGHEST for number in numbers):
+    if all(1 <= number <= ranges.MAX_SEQ for number in numbers):
         return None
     return MessageInvalid("store batch", batch.device, "its sequence numbers are impossible")

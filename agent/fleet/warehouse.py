@@ -39,6 +39,7 @@ class Warehouse(Storage):
     _db: sqlite3.Connection
 
     def __init__(self, path: Path, *, clock: Clock | None = None) -> None:
+        super().__init__()
         self._path = path
         self._clock = clock or SystemClock()
         self._db = _opened(path)

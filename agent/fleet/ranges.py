@@ -133,7 +133,7 @@ def watermark(db: Sql, place: Place) -> Watermark:
 
 
 def settle(db: Sql, place: Place) -> Watermark:
-    """Work out the watermark, and move ``low`` up to it when the way was long: it is walked once, not each time."""
+    """Work out the watermark, and move ``low`` up to it after a long way, which nobody then walks again."""
     upto, steps = _walk(db, place)
     if steps > _FEW:
         db.execute(f"UPDATE epochs SET low = ? WHERE {_WHERE}", (upto + 1, *place))  # noqa: S608

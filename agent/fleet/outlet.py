@@ -81,7 +81,7 @@ class Outlet:
 
     def _lines(self, place: Place, block: Block) -> Iterator[bytes]:
         try:
-            content = contents(block)
+            content = contents(block, place[1])
         except MessageInvalid:
             return  # it is counted when it becomes no rows
         synced = content.clock["synced"]

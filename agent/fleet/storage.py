@@ -19,7 +19,7 @@ from agent.fleet import gaps, ranges, unpacking
 from agent.fleet.incoming import Stored
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from contextlib import AbstractContextManager
 
     from agent.clock import Clock
@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 _RECENT_EPOCHS = 8
 _SLICE = 4096
 """About so many records are unpacked in one transaction: some tenths of a second on a small machine."""
+_MOST_S = 0.5
+"""So long rows are made in one transaction, whatever is in the blocks; and then of one block more."""
 _RECOUNT_S = 1.0
 _MOST_URGENT = 4096
 """Blocks; the oldest above that wait with all others."""
@@ -97,7 +99,8 @@ class Storage(ABC):
         refused = [_check_numbers(batch) for batch in batches]
         with self._transaction():
             self._see({batch.device for batch, why in zip(batches, refused, strict=True) if why is None})
-            intake = unpacking.Intake(self._db, self._clock.wall_ns(), _FRESH_BYTES, at_once=at_once)
+            now_ns, late = self._clock.wall_ns(), self._deadline()
+            intake = unpacking.Intake(self._db, now_ns, _FRESH_BYTES, late, at_once=at_once)
             found = [
                 self._insert(batch, intake) if why is None else Stored(batch, refused=why)
                 for batch, why in zip(batches, refused, strict=True)
@@ -143,7 +146,7 @@ class Storage(ABC):
         if outlet is not None:
             outlet.write((place, block) for _, place, block in blocks)
         with self._transaction():
-            done = unpacking.unpack_blocks(self._db, numbers, now_ns, self._claim)
+            done = unpacking.unpack_blocks(self._db, numbers, now_ns, self._claim, self._deadline())
             done.behind = self._left(done.records, began)
         self._behind = done.behind
         for _ in urgent:
@@ -194,6 +197,11 @@ class Storage(ABC):
             return left
         self._counted_at = now
         return unpacking.waiting(self._db)
+
+    def _deadline(self) -> Callable[[], bool]:
+        """Say, from now on, whether rows were made for too long: devices wait meanwhile."""
+        by = self._clock.monotonic() + _MOST_S
+        return lambda: self._clock.monotonic() > by
 
     def _see(self, devices: set[str]) -> None:
         """Date the devices. Each one's row stays locked from here on, always in this order."""

@@ -120,21 +120,31 @@ def test_what_is_true_or_false_is_no_number(warehouse: Storage, url: str) -> Non
     assert rows(url, "SELECT name, count, value FROM metrics") == [("x", None, None)]
 
 
-@pytest.mark.postgresql
-@pytest.mark.parametrize("fresh", [False, True])
-def test_a_block_of_which_one_table_refuses_a_row_leaves_none_in_the_others(
-    postgresql: Server, *, fresh: bool
-) -> None:
-    url = postgresql.url()
+def store_what_is_refused(url: str, change: str, *, fresh: bool) -> None:
+    """Have a table refuse one of two blocks, and look at what is there then."""
+    odd = Block(1, 1, pack([{"kind": "detection", "wall_ns": 1}], {"longer": {}, "other": {}}))
+    plain = Block(2, 2, pack([{"wall_ns": 1}, {}], {}))
     with open_warehouse(url) as warehouse:
-        warehouse._db.execute("ALTER TABLE ledgers ALTER COLUMN pipeline TYPE varchar(4)")
-        long = Block(1, 1, pack([{"kind": "detection", "wall_ns": 1}], {"longer": {}}))
-        lease = Lease(EPOCH, 1, (long, block(2, 3)), live=True)
-        warehouse.store([Incoming("cam-1", lease, fresh)])
+        warehouse._db.execute(change)
+        warehouse.store([Incoming("cam-1", Lease(EPOCH, 1, (odd, plain), live=True), fresh)])
         warehouse.unpack()
     assert rows(url, "SELECT seq FROM records ORDER BY 1") == [(2,), (3,)]
-    assert rows(url, "SELECT pipeline FROM ledgers") == [("gate",)]
+    assert rows(url, "SELECT count(*) FROM ledgers") == [(0,)]
     assert rows(url, "SELECT first FROM bad_blocks") == [(1,)]
+
+
+@pytest.mark.parametrize("fresh", [False, True])
+def test_a_block_of_which_one_table_refuses_a_row_leaves_none_in_the_others(url: str, *, fresh: bool) -> None:
+    store_what_is_refused(url, "CREATE UNIQUE INDEX one ON ledgers (device)", fresh=fresh)
+
+
+@pytest.mark.postgresql
+@pytest.mark.parametrize("column", ["pipeline TYPE varchar(4)", "as_of_seq TYPE bytea USING ''"])
+def test_a_block_with_a_value_that_a_column_refuses_is_bad_and_ends_nobody(
+    postgresql: Server, column: str
+) -> None:
+    change = f"ALTER TABLE ledgers ALTER COLUMN {column}"
+    store_what_is_refused(postgresql.url(), change, fresh=False)
 
 
 def test_gaps_are_kept_and_filled(warehouse: Storage, url: str) -> None:
@@ -203,7 +213,7 @@ def test_what_is_stored_of_one_device_comes_one_after_the_other_and_the_later_on
         later = threading.Thread(target=lambda: answers.extend(other.store([batch((3, 6))])))
         with one._transaction():
             one._see({"cam-1"})
-            one._insert(batch((3, 4)), Intake(one._db, 0, 0))
+            one._insert(batch((3, 4)), Intake(one._db, 0, 0, lambda: False))
             later.start()
             waiting = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
             while watch.execute(waiting).fetchone()[0] == 0:

@@ -124,6 +124,22 @@ def test_only_so_much_becomes_rows_with_its_storing(warehouse: Warehouse, path: 
     assert rows(path, "SELECT seq FROM results") == [(n,) for n in range(1, 5)]
 
 
+class RacingClock(ManualClock):
+    """Each look at it takes 0.3 seconds."""
+
+    def monotonic(self) -> float:
+        self.tick(0.3)
+        return super().monotonic()
+
+
+def test_rows_are_made_for_half_a_second_and_of_one_block_more(path: Path) -> None:
+    with Warehouse(path, clock=RacingClock()) as warehouse:
+        [stored] = warehouse.store([replace(batch(*((n, n) for n in range(1, 9))), fresh=True)])
+        assert (stored.new, stored.rows, stored.watermark) == (8, 1, Watermark(8, ()))
+        assert [warehouse.unpack().records for _ in range(5)] == [2, 2, 2, 1, 0]
+    assert rows(path, "SELECT seq FROM results") == [(n,) for n in range(1, 9)]
+
+
 def test_a_fresh_block_that_does_not_unpack_is_acknowledged_and_kept_with_its_reason(
     warehouse: Warehouse, path: Path
 ) -> None:

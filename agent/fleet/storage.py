@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, ClassVar, Self
 from agent.errors import MessageInvalid
 from agent.fleet import gaps, ranges, unpacking
 from agent.fleet.incoming import Stored
+from agent.link.batch import MAX_SEQ
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -30,8 +31,6 @@ if TYPE_CHECKING:
     from agent.fleet.states import State
     from agent.fleet.unpacking import Unpacked
 
-_HIGHEST = 2**53 - 1
-"""The highest sequence number that JSON carries everywhere."""
 _RECENT_EPOCHS = 8
 _SLICE = 4096
 """About so many records are unpacked in one transaction: some tenths of a second on a small machine."""
@@ -226,6 +225,6 @@ class Storage(ABC):
 def _check_numbers(batch: Incoming) -> MessageInvalid | None:
     lease = batch.lease
     numbers = [lease.low, *(n for block in lease.blocks for n in (block.first, block.count, block.last))]
-    if all(1 <= number <= _HIGHEST for number in numbers):
+    if all(1 <= number <= MAX_SEQ for number in numbers):
         return None
     return MessageInvalid("store batch", batch.device, "its sequence numbers are impossible")

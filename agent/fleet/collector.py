@@ -234,11 +234,8 @@ class Collector:
             self.totals.behind += stored.new - stored.rows
             self._unpacking = self._unpacking or stored.new > stored.rows
             self._damaged((came.device, problem) for problem in stored.bad)
-            if stored.watermark is None:
-                self._refuse(came.device, stored.refused)
-            else:
-                _, stream, epoch = came.place
-                self._owe(came.device).fresh.setdefault(stream, {})[epoch] = stored.watermark
+            _, stream, epoch = came.place
+            self._owe(came.device).fresh.setdefault(stream, {})[epoch] = stored.watermark
         for message, _ in self._waiting:
             self._link.settle(message)
         self._waiting.clear()

@@ -21,7 +21,7 @@ Range = tuple[int, int]
 MOST_RANGES = 32
 """So many ranges above the watermark are told; the device sends the rest again."""
 
-MAX_SEQ = (1 << 53) - 1
+_MAX_SEQ = (1 << 53) - 1
 """The highest sequence number that JSON carries everywhere."""
 
 _PAGE = 128
@@ -151,7 +151,7 @@ def _walk(db: Sql, place: Place) -> tuple[int, int]:
     query = f"{disjoint('have')} UNION ALL {disjoint('gaps')} ORDER BY 1 LIMIT {_PAGE}"
     full = True
     while full:
-        rest = within(place, upto + 1, MAX_SEQ)
+        rest = within(place, upto + 1, _MAX_SEQ)
         page = db.execute(query, (*rest, *rest)).fetchall()
         full = len(page) == _PAGE
         for first, last in page:

@@ -11,7 +11,7 @@ import fcntl
 import os
 from typing import TYPE_CHECKING, Self
 
-from agent.errors import ConfigInvalid, DiskFull, FolderUnusable, StoreBusy
+from agent.errors import ConfigInvalid, DiskFull, FolderHeld, FolderUnusable, StoreBusy
 from agent.store.owner import claim
 
 if TYPE_CHECKING:
@@ -52,7 +52,8 @@ class DataFolder:
         problem: why it could not be written at the start; None when it could.
 
     Raises:
-        FolderUnusable: another agent holds it, or it cannot be made or written.
+        FolderHeld: another agent holds it.
+        FolderUnusable: it cannot be made or written.
         ConfigInvalid: another device's records wait in it.
     """
 
@@ -78,7 +79,8 @@ class DataFolder:
 
         Raises:
             StoreBusy: the disk is full or read-only for now.
-            FolderUnusable: another agent holds it, or it cannot be made.
+            FolderHeld: another agent holds it.
+            FolderUnusable: it cannot be made.
             ConfigInvalid: another device's records wait in it.
         """
         if self._lock is not None:
@@ -141,7 +143,7 @@ def _hold(path: Path, lock: int) -> None:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError as error:
         holder = os.pread(lock, 20, 0).decode("ascii", "replace").strip()
-        raise FolderUnusable(
+        raise FolderHeld(
             _OP,
             str(path),
             f"another agent holds it (pid {holder or 'unknown'})",

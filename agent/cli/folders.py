@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
+import os
 import re
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from agent.cli.settings import DEFAULT_CONFIG, Loaded, default_data_folder
+from agent.cli import service
+from agent.cli.settings import Loaded, default_data_folder
 
 if TYPE_CHECKING:
     import argparse
 
-SERVICE_FOLDER = Path("/var/lib/edge-agent")
-"""Where the systemd unit's StateDirectory puts the data."""
 _SPANS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
 _SPAN = re.compile(r"(\d{1,9})([smhdw])")
 
@@ -27,25 +27,18 @@ def add_folder(parser: argparse.ArgumentParser) -> None:
 
 
 def data_folder(arguments: argparse.Namespace) -> Path:
-    """The folder that is named, else the service's, else the user's own.
+    """The folder that is named, else that of the agent whose configuration is named, else the service's.
 
     Raises:
         ConfigInvalid: the configuration is wrong.
     """
     if arguments.folder:
         return Path(arguments.folder)
-    if arguments.config:
-        return _of(Path(arguments.config))
-    if SERVICE_FOLDER.exists():  # the service's configuration may be unreadable to us
-        return SERVICE_FOLDER
-    return _of(Path(DEFAULT_CONFIG)) if Path(DEFAULT_CONFIG).exists() else default_data_folder()
-
-
-def _of(config: Path) -> Path:
-    loaded = Loaded(config)
-    if path := loaded.settings.store.path:
-        return config.resolve().parent / path
-    return SERVICE_FOLDER if SERVICE_FOLDER.exists() else default_data_folder()
+    config = Path(arguments.config or service.CONFIG)
+    service.look_as(config)
+    if arguments.config or os.access(config, os.R_OK):
+        return Loaded(config).data_folder
+    return default_data_folder()
 
 
 def moment(text: str) -> int:

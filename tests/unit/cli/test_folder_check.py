@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import sqlite3
 from contextlib import closing
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -17,6 +17,9 @@ from agent.errors import ConfigInvalid, FolderUnusable
 from agent.store.folder import DataFolder
 from agent.store.migrate import migrate
 from tests.simulators.outboxes import fill, opened
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 CONFIG = """
 [[pipelines]]

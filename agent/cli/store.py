@@ -8,10 +8,11 @@ from contextlib import contextmanager
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from agent.cli.folders import add_folder, data_folder, written
+from agent.cli.folders import add_folder, data_folder
 from agent.cli.numbers import number
 from agent.cli.owner import as_owner
 from agent.errors import EXIT_FAILED, EXIT_OK, AgentError, FolderHeld, FolderUnusable
+from agent.moments import written
 from agent.store.folder import DataFolder
 from agent.store.purge import purge
 from agent.store.stats import stats

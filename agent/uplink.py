@@ -14,6 +14,7 @@ from agent.delivery import Delivery
 from agent.errors import ConfigInvalid, LinkLost
 from agent.events import Event, emit
 from agent.link import topics
+from agent.link.connection import LinkState
 from agent.link.intake import Intake
 from agent.link.mqtt import Link
 from agent.link.settings import LinkDown, LinkMessage, LinkPublished, LinkSettings, LinkUp, Message
@@ -27,7 +28,9 @@ if TYPE_CHECKING:
     from agent.tables import Mqtt
 
 _STALE_S = 60.0
-"""An attempt to connect blocks the link's thread as long as name look-up, TCP and TLS take."""
+_ATTEMPT_S = 600.0
+"""An attempt to connect blocks the thread: nothing can end a name look-up, which takes minutes where no
+server answers."""
 _FAREWELL_S = 2.0
 _CREDENTIAL = "mqtt-password"
 
@@ -117,7 +120,8 @@ class Uplink:
 
     def alive(self, now: float) -> bool:
         """Whether the link's thread does its work."""
-        return self._link.alive and now - self._link.heartbeat < _STALE_S
+        patience_s = _ATTEMPT_S if self._link.state is LinkState.CONNECTING else _STALE_S
+        return self._link.alive and now - self._link.heartbeat < patience_s
 
     def status(self) -> dict[str, Any]:
         """For the status report."""

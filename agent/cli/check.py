@@ -1,4 +1,4 @@
-"""edge-agent check: everything that run does, up to the first frame of each pipeline; then stop."""
+"""edge-agent check: what run does, up to the first frame of each pipeline, and nothing is changed."""
 
 from __future__ import annotations
 
@@ -9,13 +9,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from agent import trust
+from agent.cli import folder_check, service
 from agent.cli.schema import schema
-from agent.cli.settings import DEFAULT_CONFIG, Loaded
+from agent.cli.settings import Loaded
 from agent.errors import EXIT_CONFIG, EXIT_FAILED, EXIT_OK, AgentError, Restart, Retryable
 from agent.foreground import Foreground
 from agent.link.sockets import tls_context
-from agent.store.accounts import epoch_accounts
-from agent.store.folder import DataFolder
 from agent.uplink import link_settings
 
 if TYPE_CHECKING:
@@ -26,8 +25,9 @@ if TYPE_CHECKING:
 
 HELP = "test a configuration without running it"
 DESCRIPTION = """\
-Does all that `run` does up to the first frame: reads the configuration, opens the data folder, and for each
-pipeline loads the model, runs it, opens the source and infers one frame."""
+Does what `run` does up to the first frame: reads the configuration, looks into the data folder, and for each
+pipeline loads the model, runs it, opens the source and infers one frame. It changes nothing, and a running
+agent may have the folder; a camera serves one program at a time."""
 EPILOG = """\
 examples:
   edge-agent check --config agent.toml
@@ -42,9 +42,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--config",
         "-c",
         type=Path,
-        default=Path(DEFAULT_CONFIG),
+        default=service.CONFIG,
         metavar="FILE",
-        help=f"default {DEFAULT_CONFIG}",
+        help=f"default {service.CONFIG}",
     )
     parser.add_argument("--schema", action="store_true", help="print the JSON Schema of the configuration")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
@@ -55,6 +55,7 @@ def main(arguments: argparse.Namespace) -> int:
     if arguments.schema:
         print(json.dumps(schema(), indent=2))
         return EXIT_OK
+    service.look_as(arguments.config)
     loaded = Loaded(arguments.config)
     plan = loaded.plan(once=True, limit=1)
     checks: list[dict[str, Any]] = [_folder(plan)]
@@ -86,14 +87,9 @@ def main(arguments: argparse.Namespace) -> int:
 
 
 def _folder(plan: Plan) -> dict[str, Any]:
-    check: dict[str, Any] = {"check": "data folder", "ok": True, "detail": str(plan.data)}
+    check: dict[str, Any] = {"check": "data folder", "ok": True}
     try:
-        with DataFolder(plan.data, plan.device) as folder:
-            if folder.problem is not None:
-                raise folder.problem
-            if (plan.data / "state.db").exists():
-                epoch_accounts(plan.data)
-            return check
+        return check | {"detail": folder_check.examine(plan.data, plan.device)}
     except AgentError as error:
         return check | {"ok": False, "detail": str(error), "code": error.exit_code}
 

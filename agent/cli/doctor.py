@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from agent import resources, trust
 from agent.bundles.golden import cases
+from agent.cli import service
 from agent.cli.runtime import runtime_in_use
 from agent.cli.settings import Loaded, default_data_folder
 from agent.cli.version import versions
@@ -56,6 +57,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def main(arguments: argparse.Namespace) -> int:
     """Examine and print; give the exit code."""
     checks: list[dict[str, str]] = []
+    if arguments.config:
+        service.look_as(arguments.config)
     for check in examine(Loaded(arguments.config).plan() if arguments.config else None):
         checks.append(check)
         if not arguments.json:
@@ -148,8 +151,11 @@ def _keys(plan: Plan) -> dict[str, str]:
 
 
 def _disk(folder: Path) -> dict[str, str]:
-    existing = next(parent for parent in (folder, *folder.parents) if parent.exists())
-    free = shutil.disk_usage(existing).free
+    try:
+        existing = next(parent for parent in (folder, *folder.parents) if parent.exists())
+        free = shutil.disk_usage(existing).free
+    except PermissionError:
+        return _verdict("disk", "warn", f"{folder}: permission denied; run this as root to have it looked at")
     verdict = "ok" if free > _LOW_DISK else "warn"
     return _verdict("disk", verdict, f"{free / 1e9:.1f} GB free for {folder}")
 

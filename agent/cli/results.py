@@ -6,14 +6,17 @@ import argparse
 import itertools
 import json
 import sys
+import time
 from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 from agent.blocks import STREAMS
-from agent.cli.folders import add_folder, data_folder, moment
+from agent.cli.folders import add_folder, data_folder
 from agent.cli.numbers import number
 from agent.cli.printing import print_csv, print_json, print_table
 from agent.cli.rows import MOST_RECORDS
+from agent.errors import ConfigInvalid
+from agent.moments import moment
 from agent.store.queries import answer
 from agent.wording import in_words
 
@@ -57,7 +60,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--since",
         type=_moment,
         metavar="T",
-        help="only what is newer: '2h', '30m', '1d', or ISO 8601 in local time",
+        help="only what is newer: how long ago ('30m', '2h', '1d'), or ISO 8601, UTC where no zone is given",
     )
     parser.add_argument("--pipeline", default="", metavar="NAME", help="only this pipeline")
     parser.add_argument(
@@ -172,7 +175,6 @@ def _remarks(reader: Reader, total: int, arguments: argparse.Namespace) -> None:
 
 def _moment(text: str) -> int:
     try:
-        return moment(text)
-    except (ValueError, OverflowError):
-        message = f"{text!r} is no time. Say '2h', '30m', '1d', or '2026-11-25T14:30'"
-        raise argparse.ArgumentTypeError(message) from None
+        return moment(text, time.time_ns())
+    except ConfigInvalid as error:
+        raise argparse.ArgumentTypeError(f"{text!r} is {error.problem}. {error.hint}") from None

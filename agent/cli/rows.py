@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from agent.cli.folders import written
+from agent.moments import written
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping

@@ -7,7 +7,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from agent.cli.settings import DEFAULT_CONFIG, Loaded
+from agent.cli import service
+from agent.cli.settings import Loaded
 from agent.errors import EXIT_FAILED
 
 if TYPE_CHECKING:
@@ -36,9 +37,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--config",
         "-c",
         type=Path,
-        default=Path(DEFAULT_CONFIG),
+        default=service.CONFIG,
         metavar="FILE",
-        help=f"default {DEFAULT_CONFIG}",
+        help=f"default {service.CONFIG}",
     )
     parser.add_argument("--exit-when-ended", action="store_true", help="stop when every source is over")
 

@@ -21,9 +21,6 @@ if TYPE_CHECKING:
     from agent.errors import AgentError
     from agent.workers.messages import Fault
 
-DEFAULT_CONFIG = "/etc/edge-agent/agent.toml"
-SERVICE_SOCKET = Path("/run/edge-agent/agent.sock")
-"""Where the systemd unit's RuntimeDirectory puts the control socket."""
 _MAX_CONFIG = 1 << 20
 
 
@@ -35,11 +32,16 @@ class Loaded:
         self.text = _read(path)
         self.settings: Settings = config.parse(self.text, str(path))
 
+    @property
+    def data_folder(self) -> Path:
+        """Where the agent keeps its data: store.path, else what ``default_data_folder`` says."""
+        return self.path.resolve().parent / (self.settings.store.path or default_data_folder())
+
     def plan(self, *, once: bool = False, limit: int = 0) -> Plan:
         """Resolve what the file leaves open: profile, device, folders."""
         settings = self.settings
         folder = self.path.resolve().parent  # relative paths in the file start beside it
-        data = folder / (settings.store.path or default_data_folder())
+        data = self.data_folder
         files = resources.device_profiles().values()
         known = [profiles.parse(file.read_text(encoding="utf-8"), str(file)) for file in files]
         try:

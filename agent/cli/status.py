@@ -6,13 +6,8 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from agent.cli.settings import (
-    DEFAULT_CONFIG,
-    SERVICE_SOCKET,
-    Loaded,
-    default_control,
-    default_data_folder,
-)
+from agent.cli import service
+from agent.cli.settings import Loaded, default_control, default_data_folder
 from agent.control import ask
 from agent.errors import AgentError
 from agent.wording import in_words
@@ -59,15 +54,16 @@ def _socket(arguments: argparse.Namespace) -> Path:
     if arguments.socket:
         return Path(arguments.socket)
     if arguments.config:
+        service.look_as(arguments.config)
         return Loaded(arguments.config).plan().control
     try:
-        if SERVICE_SOCKET.exists():  # the service's own socket: its configuration may be unreadable to us
-            return SERVICE_SOCKET
+        if service.SOCKET.exists():  # the service's own socket: its configuration may be unreadable to us
+            return service.SOCKET
     except PermissionError as error:
         hint = "Run this as root, or as the service's user"
-        raise AgentError("ask agent at", str(SERVICE_SOCKET), "permission denied", hint) from error
-    if Path(DEFAULT_CONFIG).exists():
-        return Loaded(Path(DEFAULT_CONFIG)).plan().control
+        raise AgentError("ask agent at", str(service.SOCKET), "permission denied", hint) from error
+    if service.CONFIG.exists():
+        return Loaded(service.CONFIG).plan().control
     return default_control(default_data_folder())
 
 

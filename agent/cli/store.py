@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 import sys
+from contextlib import contextmanager
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from agent.cli.folders import add_folder, data_folder, written
+from agent.cli.folders import add_folder, data_folder
 from agent.cli.numbers import number
-from agent.errors import EXIT_FAILED, EXIT_OK, AgentError, FolderUnusable
+from agent.cli.owner import as_owner
+from agent.errors import EXIT_FAILED, EXIT_OK, AgentError, FolderHeld, FolderUnusable
+from agent.moments import written
 from agent.store.folder import DataFolder
 from agent.store.purge import purge
 from agent.store.stats import stats
@@ -18,7 +21,7 @@ from agent.wording import plain
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from agent.store.stats import FolderStats, StreamStats
@@ -191,15 +194,22 @@ def _print(arguments: argparse.Namespace, body: dict[str, Any], words: str) -> N
     print(json.dumps(body) if arguments.json else words)
 
 
-def _held(folder: Path) -> DataFolder:
-    """Hold the folder against an agent; one that is not there is not made."""
-    if not folder.is_dir():
+@contextmanager
+def _held(folder: Path) -> Iterator[None]:
+    """Hold the folder against an agent, as its owner; one that is not there is not made."""
+    try:
+        there = folder.is_dir()
+    except PermissionError as error:
+        hint = "Run this as root, or as the agent's user"
+        raise FolderUnusable("use data folder", str(folder), "permission denied", hint) from error
+    if not there:
         hint = "Give the data folder with --folder, or the configuration with --config"
         raise FolderUnusable("use data folder", str(folder), "there is no such folder", hint)
-    try:
-        return DataFolder(folder)
-    except FolderUnusable as error:
-        if "holds it" not in error.problem:
-            raise
-        hint = "Stop it first: systemctl stop edge-agent"
-        raise FolderUnusable(error.op, str(folder), error.problem, hint) from error
+    with as_owner(folder):
+        try:
+            held = DataFolder(folder)
+        except FolderHeld as error:
+            hint = "Stop it first: systemctl stop edge-agent"
+            raise FolderHeld(error.op, str(folder), error.problem, hint) from error
+        with held:
+            yield

@@ -10,7 +10,7 @@ import orjson
 from agent.errors import EXIT_FAILED, EXIT_OK, AgentError
 from agent.fleet.databases import reading
 from agent.fleet.missed import missed
-from agent.fleet.moments import moment, spelled
+from agent.moments import moment, spelled
 
 if TYPE_CHECKING:
     from agent.fleet.missed import Missing, Report

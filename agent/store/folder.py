@@ -11,7 +11,7 @@ import fcntl
 import os
 from typing import TYPE_CHECKING, Self
 
-from agent.errors import ConfigInvalid, DiskFull, FolderUnusable, StoreBusy
+from agent.errors import ConfigInvalid, DiskFull, FolderHeld, FolderUnusable, StoreBusy
 from agent.store.owner import claim
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from agent.errors import AgentError
 
 _OP = "use data folder"
-_PROBE_BYTES = 64 << 10
+PROBE_BYTES = 64 << 10
 """What a first segment and the state need at the least."""
 _FULL = {errno.ENOSPC, errno.EDQUOT}
 _PASSING = {errno.EROFS, *_FULL}
@@ -52,7 +52,8 @@ class DataFolder:
         problem: why it could not be written at the start; None when it could.
 
     Raises:
-        FolderUnusable: another agent holds it, or it cannot be made or written.
+        FolderHeld: another agent holds it.
+        FolderUnusable: it cannot be made or written.
         ConfigInvalid: another device's records wait in it.
     """
 
@@ -67,7 +68,7 @@ class DataFolder:
         except StoreBusy as busy:
             self.problem = busy
         except OSError as error:
-            refused = _refusal(path, error)
+            refused = refusal(path, error)
             if not isinstance(refused, StoreBusy):
                 self.close()
                 raise refused from error
@@ -78,7 +79,8 @@ class DataFolder:
 
         Raises:
             StoreBusy: the disk is full or read-only for now.
-            FolderUnusable: another agent holds it, or it cannot be made.
+            FolderHeld: another agent holds it.
+            FolderUnusable: it cannot be made.
             ConfigInvalid: another device's records wait in it.
         """
         if self._lock is not None:
@@ -87,7 +89,7 @@ class DataFolder:
             self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
             lock = _open_lock(self.path)
         except OSError as error:
-            raise _refusal(self.path, error) from error
+            raise refusal(self.path, error) from error
         try:
             _hold(self.path, lock)
             if self._device:
@@ -141,7 +143,7 @@ def _hold(path: Path, lock: int) -> None:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError as error:
         holder = os.pread(lock, 20, 0).decode("ascii", "replace").strip()
-        raise FolderUnusable(
+        raise FolderHeld(
             _OP,
             str(path),
             f"another agent holds it (pid {holder or 'unknown'})",
@@ -167,7 +169,7 @@ def _prove_writable(path: Path) -> None:
             probe, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600
         )
         try:
-            left = _PROBE_BYTES
+            left = PROBE_BYTES
             while left:  # a nearly full disk takes a part, then refuses the rest
                 left -= os.write(descriptor, bytes(left))
             os.fsync(descriptor)
@@ -177,7 +179,8 @@ def _prove_writable(path: Path) -> None:
         probe.unlink(missing_ok=True)
 
 
-def _refusal(path: Path, error: OSError) -> AgentError:
+def refusal(path: Path, error: OSError) -> AgentError:
+    """Say why a folder cannot be used: StoreBusy for what may pass, else FolderUnusable."""
     problem, hint = _REASONS.get(
         error.errno or 0, (error.strerror or str(error), "Set store.path to another folder")
     )

@@ -26,17 +26,26 @@ def claim(folder: Path, device: str) -> None:
     Raises:
         ConfigInvalid: records of another device wait in it.
     """
-    owner = _owner(folder)
-    if owner == device:
+    if owner_of(folder, device) == device:
         return
-    if owner and _waits(folder):
-        problem = f"records of the device {owner!r} wait in it, and this one is {device!r}"
-        hint = f"Set device.id to {owner!r} until they are delivered, or set store.path to another folder"
-        raise ConfigInvalid("use data folder", str(folder), problem, hint)
     try:
         _write(folder, device)
     except OSError as error:
         emit(Event.STORE_FAILED, "note whose folder it is", problem=error.strerror)
+
+
+def owner_of(folder: Path, device: str) -> str:
+    """Whose the folder is, for a device that would have it; "" when it is nobody's yet.
+
+    Raises:
+        ConfigInvalid: records of another device wait in it.
+    """
+    owner = _owner(folder)
+    if owner not in {"", device} and _waits(folder):
+        problem = f"records of the device {owner!r} wait in it, and this one is {device!r}"
+        hint = f"Set device.id to {owner!r} until they are delivered, or set store.path to another folder"
+        raise ConfigInvalid("use data folder", str(folder), problem, hint)
+    return owner
 
 
 def _owner(folder: Path) -> str:

@@ -10,16 +10,14 @@ from __future__ import annotations
 import ctypes
 import os
 import site
-import struct
 import sys
 from dataclasses import dataclass, field
-from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from agent import resources
 from agent.errors import FolderUnusable
-from agent.workers import _landlock, _seccomp
+from agent.workers import _capabilities, _landlock, _seccomp
 from agent.workers._landlock import DEVICE, READ, READ_DIR, WRITE, Grant
 
 if TYPE_CHECKING:
@@ -28,9 +26,6 @@ if TYPE_CHECKING:
     from agent.types import Needs
     from agent.workers.messages import LaneSpec
 
-_CAPABILITY_VERSION_3 = 0x20080522
-_CAP_READ = 1 << 1 | 1 << 2
-"""CAP_DAC_OVERRIDE and CAP_DAC_READ_SEARCH."""
 _PR_SET_DUMPABLE, _PR_SET_NO_NEW_PRIVS = 4, 38
 _LIBRARIES = ("/usr", "/lib", "/lib32", "/lib64", "/etc/ld.so.cache", "/etc/localtime", "/etc/timezone")
 # Whole, as a file in /proc gets another inode when memory runs short, and then its rule is gone.
@@ -72,9 +67,8 @@ def close_memory() -> None:
 
 def close_descriptors(kept: Iterable[int]) -> None:
     """Close all descriptors but the standard ones and ``kept``, whoever has passed them on."""
-    ends = [2, *sorted(kept), 1 << 30]
-    for low, high in pairwise(ends):
-        os.closerange(low + 1, high)
+    for one in {int(entry.name) for entry in Path("/proc/self/fd").iterdir()} - {0, 1, 2, *kept}:
+        os.closerange(one, one + 1)  # says nothing of the listing's own, which is closed by now
 
 
 def confine(spec: LaneSpec, needs: Iterable[Needs]) -> Confinement:
@@ -164,27 +158,15 @@ def _identity(path: str) -> tuple[int, int] | None:
 
 
 def _drop_capabilities() -> None:
-    """Where root runs the agent: keep what root may read, and no other power (capabilities(7))."""
-    libc = ctypes.CDLL(None, use_errno=True)
-    header = struct.pack("=Ii", _CAPABILITY_VERSION_3, 0)
-    held = ctypes.create_string_buffer(24)
-    if libc.capget(header, held) != 0:
-        raise _refused("capget")
-    effective, permitted, *_ = struct.unpack("=6I", held.raw)
-    if not (effective | permitted) & ~_CAP_READ:  # as in the service, whose filter would refuse the call
-        return
-    left = struct.pack("=6I", effective & _CAP_READ, permitted & _CAP_READ, 0, 0, 0, 0)
-    if libc.capset(header, left) != 0:
-        raise _refused("capset")
-
-
-def _refused(call: str) -> OSError:
-    code = ctypes.get_errno()
-    return OSError(code, os.strerror(code), call)
+    """Where root runs the agent: keep what root may read, and no other power."""
+    effective, permitted = _capabilities.held()
+    if (effective | permitted) & ~_capabilities.READ:  # in the service there is none, and its filter refuses
+        _capabilities.hold(effective & _capabilities.READ, permitted & _capabilities.READ)
 
 
 def _prctl(option: int, value: int) -> None:
     libc = ctypes.CDLL(None, use_errno=True)
     nothing = ctypes.c_ulong(0)
     if libc.prctl(option, ctypes.c_ulong(value), nothing, nothing, nothing) != 0:
-        raise _refused("prctl")
+        code = ctypes.get_errno()
+        raise OSError(code, os.strerror(code), "prctl")

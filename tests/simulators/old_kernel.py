@@ -1,4 +1,4 @@
-"""Runs a program as on a kernel without Landlock and filters: ``PROGRAM``, then the command."""
+"""Runs a program as on Linux 5.3: no Landlock, filters or close_range(2). ``PROGRAM``, then the command."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ import sys
 from agent.workers import _landlock, _seccomp
 from agent.workers._seccomp import _ALLOW, _ARGS, _EQUAL, _ERRNO, _LOAD, _NR, _PRCTL, _RETURN, Code
 
+_CLOSE_RANGE = 436
+"""On every architecture; Linux 5.9."""
 PROGRAM = [sys.executable, "-m", "tests.simulators.old_kernel"]
 
 
@@ -21,6 +23,8 @@ def program() -> Code:
     return [
         (_LOAD, 0, 0, _NR),
         (_EQUAL, 0, 1, _landlock._CREATE_RULESET),
+        (_RETURN, 0, 0, _ERRNO | errno.ENOSYS),
+        (_EQUAL, 0, 1, _CLOSE_RANGE),
         (_RETURN, 0, 0, _ERRNO | errno.ENOSYS),
         (_EQUAL, 0, 3, _PRCTL[here.column]),
         (_LOAD, 0, 0, _ARGS),

@@ -87,6 +87,7 @@ def test_a_line_of_services_delivers_all_and_a_stop_drains_it_in_time(line: Cont
     status = line.status()
     assert status is not None
     assert status["link"]["signed"]
+    assert "ok   keys: signs as " in line.agent("check")  # beside the service, whose credentials these are
     began = time.monotonic()
     assert line.run("systemctl", "stop", UNIT).returncode == 0
     took_s = time.monotonic() - began

@@ -8,7 +8,7 @@ import pytest
 
 from agent.errors import EXIT_CONFIG
 from agent.workers import _landlock
-from tests.system.container import CONFIG, UNIT
+from tests.system.container import CONFIG, DATA, UNIT
 
 if TYPE_CHECKING:
     from tests.system.container import Container
@@ -100,6 +100,25 @@ def test_a_stop_loses_nothing_and_all_that_was_captured_is_on_the_disk(service: 
     assert len(results) == ledger["inferred"] >= before["pipelines"][0]["ledger"]["inferred"]
     lost = sum(ledger["dropped"].values()) + sum(ledger["failed"].values())
     assert ledger["captured"] == ledger["inferred"] + lost
+
+
+def test_what_root_repairs_or_migrates_the_service_takes_up_again(service: Container) -> None:
+    assert "data folder: /var/lib/edge-agent\n" in service.agent("check")  # beside it
+    for damage, command, told in (
+        (f"printf nonsense > {DATA}/state.db", ["verify", "--repair"], "mended state.db"),
+        ("true", ["migrate", "--to", "1"], "brought to version 1"),
+    ):
+        service.run("systemctl", "stop", UNIT)
+        assert service.run("sh", "-c", damage).returncode == 0
+        assert told in service.agent("store", *command)
+        owner = service.run("stat", "-c", "%u", DATA).stdout.strip()
+        assert int(owner) >= 61184
+        assert service.run("find", DATA, "!", "-uid", owner).stdout == ""
+        service.agent("check")
+        service.start(CONFIG)
+        store = service.inferring()["store"]
+        assert (store["mode"], store["problem"]) == ("disk", "")
+        assert store["backlog"] > store["committed"]  # what earlier starts left is there
 
 
 def test_a_wrong_configuration_ends_it_with_78_and_is_not_tried_again(machine: Container) -> None:

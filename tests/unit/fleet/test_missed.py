@@ -11,10 +11,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from agent.blocks import Block, Lease, Loss, pack
-from agent.errors import ConfigInvalid
 from agent.fleet.incoming import Incoming
 from agent.fleet.missed import missed
-from agent.fleet.moments import moment
 from agent.fleet.warehouse import Warehouse
 from agent.ledger import Ledger
 from tests.simulators.clocks import ManualClock
@@ -142,27 +140,6 @@ def test_a_loss_that_knows_its_times_keeps_them(fleet: Fleet) -> None:
     fleet.send(21, 30, Ledger(), (Loss(1, 20, "evicted", NOON + 5 * MINUTE, NOON + 6 * MINUTE),))
     assert fleet.between(7, 30).missing == []
     assert len(fleet.between(5, 30).missing) == 1
-
-
-@pytest.mark.parametrize(
-    ("text", "ns"),
-    [
-        ("now", NOON),
-        ("90s", NOON - 90 * 10**9),
-        ("1.5h", NOON - 90 * MINUTE),
-        ("2026-11-25T12:00", NOON),
-        ("2026-11-25T13:00+01:00", NOON),
-        ("2026-11-25", NOON - 720 * MINUTE),
-    ],
-)
-def test_a_moment_is_read_as_people_write_it(text: str, ns: int) -> None:
-    assert moment(text, NOON) == ns
-
-
-@pytest.mark.parametrize("text", ["", "yesterday", "2 h", "-1h", "25:00"])
-def test_what_is_no_moment_is_told_with_how_to_write_one(text: str) -> None:
-    with pytest.raises(ConfigInvalid, match="Write 2026-11-25T02:00"):
-        moment(text, NOON)
 
 
 def edgectl(*arguments: str) -> tuple[int, str, str]:

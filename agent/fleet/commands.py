@@ -1,4 +1,4 @@
-"""The edgectl command, for the operator of a fleet. Errors become one line and an exit code here."""
+"""What edgectl can do, for the operator of a fleet."""
 
 from __future__ import annotations
 
@@ -7,21 +7,15 @@ import os
 import sys
 from enum import StrEnum
 from pathlib import Path  # noqa: TC003 - typer reads the annotations
-from typing import TYPE_CHECKING, Annotated, NoReturn
+from typing import TYPE_CHECKING, Annotated
+
+import typer
 
 from agent import __version__
-from agent.cli.streams import open_missing_streams
-from agent.errors import EXIT_FAILED, AgentError, ConfigInvalid
+from agent.errors import ConfigInvalid
 
 if TYPE_CHECKING:
     from agent.fleet.collect import Options
-
-try:
-    import typer
-except ModuleNotFoundError as error:
-    raise SystemExit(
-        f"edgectl: needs the package {error.name}. Run: pip install 'edge-inference-agent[fleet]'"
-    ) from error
 
 _PASSWORD = "EDGECTL_PASSWORD"  # noqa: S105 - the variable's name
 
@@ -197,9 +191,7 @@ def gaps(
 ) -> None:
     """Say whether anything was missed."""
     from agent.fleet import gaps_report
-    from agent.fleet.title import hide_password
 
-    hide_password(database)
     raise typer.Exit(gaps_report.run(device, since, until, database, as_json=as_json))
 
 
@@ -230,21 +222,3 @@ def version(
 ) -> None:
     """Print the version."""
     print(f'{{"version":"{__version__}"}}' if as_json else f"edgectl {__version__}")
-
-
-def main() -> NoReturn:
-    """Run as a program."""
-    open_missing_streams()
-    try:
-        app(prog_name="edgectl")
-    except AgentError as error:
-        print(f"edgectl: {error}", file=sys.stderr)
-        sys.exit(error.exit_code)
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the reader of our output left
-        sys.exit(EXIT_FAILED)
-    sys.exit(0)
-
-
-if __name__ == "__main__":
-    main()

@@ -1,0 +1,35 @@
+"""The edgectl program: what must be done before anything that takes its time is loaded."""
+
+from __future__ import annotations
+
+import sys
+from typing import NoReturn
+
+from agent.cli.guarded import guarded
+from agent.cli.streams import open_missing_streams
+from agent.errors import EXIT_OK, ExtraMissing
+from agent.fleet.title import hide_passwords
+
+
+def _run() -> int:
+    hide_passwords()
+    try:
+        from agent.fleet.commands import app
+    except ModuleNotFoundError as error:
+        hint = "Run: pip install 'edge-inference-agent[fleet]'"
+        raise ExtraMissing("start", "edgectl", f"the package {error.name} is missing", hint) from error
+    try:
+        app(prog_name="edgectl")
+    except SystemExit as end:  # it ends so, always; what it has printed is still to be written
+        return end.code if isinstance(end.code, int) else EXIT_OK
+    return EXIT_OK
+
+
+def main() -> NoReturn:
+    """Run as a program."""
+    open_missing_streams()
+    sys.exit(guarded("edgectl", _run))
+
+
+if __name__ == "__main__":
+    main()

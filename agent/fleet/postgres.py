@@ -14,7 +14,7 @@ import psycopg
 from psycopg.conninfo import conninfo_to_dict
 
 from agent.clock import SystemClock
-from agent.errors import ConfigInvalid, DiskFull, MessageInvalid, StoreBusy
+from agent.errors import ConfigInvalid, DiskFull, FolderUnusable, MessageInvalid, StoreBusy
 from agent.fleet import postgres_tables
 from agent.fleet.storage import Storage
 
@@ -96,7 +96,8 @@ class Postgres:
         """Run a block as one transaction; an exception rolls it back.
 
         Raises:
-            StoreBusy: the database is away, stopping, full, or another transaction was in the way.
+            StoreBusy: the database is away, stopping, full, another transaction was in the way, or somebody has
+                changed its tables.
         """
         try:
             with self._connected().transaction():
@@ -108,6 +109,8 @@ class Postgres:
             raise StoreBusy(
                 op, self.shown, _said(error), "Grant the collector's role what it needs"
             ) from error
+        except psycopg.ProgrammingError as error:
+            raise StoreBusy(op, self.shown, _said(error), "See who has changed its tables") from error
 
     def version(self) -> int:
         """Give the version of its tables, inside a transaction; 0 when there are none."""
@@ -158,7 +161,7 @@ class PostgresWarehouse(Storage):
     Raises:
         ConfigInvalid: the URL is none.
         StoreBusy: it cannot be opened for now.
-        FolderUnusable: a newer collector made its tables.
+        FolderUnusable: a newer collector made its tables, or somebody else.
     """
 
     _claim: ClassVar[str] = "FOR UPDATE SKIP LOCKED"
@@ -173,12 +176,21 @@ class PostgresWarehouse(Storage):
         with ExitStack() as undo:
             undo.callback(self._db.close)
             with self._db.transaction("open"):
-                postgres_tables.upgrade(self._db, self._db.shown)
+                self._upgrade()
             undo.pop_all()
 
     def close(self) -> None:
         """Close the connection. Idempotent."""
         self._db.close()
+
+    def _upgrade(self) -> None:
+        try:
+            postgres_tables.upgrade(self._db, self._db.shown)
+        except psycopg.errors.InsufficientPrivilege:
+            raise
+        except psycopg.ProgrammingError as error:  # there are others of the same names
+            problem = f"its tables are not ours: {_said(error)}"
+            raise FolderUnusable("open", self._db.shown, problem, postgres_tables.NOT_OURS) from error
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:

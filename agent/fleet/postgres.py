@@ -96,8 +96,8 @@ class Postgres:
         """Run a block as one transaction; an exception rolls it back.
 
         Raises:
-            StoreBusy: the database is away, stopping, full, another transaction was in the way, or somebody has
-                changed its tables.
+            StoreBusy: the database is away, stopping, full, another transaction was in the way, or its
+                tables are not as they were.
         """
         try:
             with self._connected().transaction():

@@ -36,8 +36,8 @@ KIND = "application/vnd.edge-agent.batch"
 MAX_BATCH = 2 << 20
 """Bytes of the largest batch that a collector takes."""
 MAX_BLOCKS = 1024
-MAX_RECORDS = 65_536
-"""Records in one block."""
+MAX_RECORDS = 8192
+"""Records in one block; an agent's closes at 48 KiB of JSON."""
 MAX_LOST = 64
 """Losses told in one batch; the oldest come first, and the rest with later batches."""
 MAX_HEADER = 128 << 10

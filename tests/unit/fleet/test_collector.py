@@ -13,6 +13,7 @@ from agent.events import Event, counters
 from agent.fleet.collector import Collector
 from agent.fleet.databases import database_of
 from agent.fleet.inbox import Inbox
+from agent.fleet.keys import Keyring, make_keys
 from agent.fleet.states import State
 from agent.fleet.warehouse import Warehouse
 from agent.link import ack, batch, topics
@@ -221,6 +222,22 @@ def test_above_its_bound_the_inbox_drops_payloads_and_their_messages_are_still_c
     [again] = inbox.take(1.0, most=10, most_bytes=10_000)
     assert isinstance(again, LinkMessage)
     assert len(again.payload) == 2500
+
+
+def test_the_state_of_a_device_without_a_key_is_no_refused_batch_and_makes_no_row(
+    warehouse: Warehouse, down: Down, tmp_path: Path
+) -> None:
+    make_keys(tmp_path, ["pi-17"])
+    collector = Collector("demo", warehouse, down, Keyring(tmp_path))
+    before = counters[Event.BATCH_REFUSED.value], counters[Event.MESSAGE_REFUSED.value]
+    for receipt, device in enumerate(("pi-17", "pi-18", "pi-17"), 1):
+        payload = b'{"v":1,"online":true}' if receipt < 3 else b"{}"
+        topic = topics.up_state("demo", device)
+        collector.take([LinkMessage(topic, payload, retain=True, receipt=(1, receipt))], now=0)
+    assert (collector.totals.refused, collector.totals.states_refused) == (0, 2)
+    assert (counters[Event.BATCH_REFUSED.value], counters[Event.MESSAGE_REFUSED.value] - 2) == before
+    assert len(down.settled) == 3
+    assert warehouse.devices() == ["pi-17"]
 
 
 @pytest.mark.parametrize("to", ["fleet.db", "mysql://db/fleet", "sqlite:///", "sqlite://fleet.db", ""])

@@ -122,11 +122,15 @@ def _not_inferred(counts: Counter[str]) -> int:
 
 def _gaps(db: Sql, device: str) -> list[Missing]:
     query = """
-        SELECT stream, epoch, first, last, reason, from_ns, to_ns FROM gaps WHERE device = ?
-        UNION ALL SELECT stream, epoch, first, first + count - 1, 'damaged', NULL, NULL FROM bad_blocks
-        WHERE device = ? ORDER BY 2, 1, 3
+        SELECT stream, epoch, first, last, reason, from_ns, to_ns, declared_ns FROM gaps WHERE device = ?
+        UNION ALL SELECT stream, epoch, first, first + count - 1, 'damaged', NULL, NULL, found_ns
+        FROM bad_blocks WHERE device = ? ORDER BY 2, 1, 3
     """
-    return _timed(db, device, [Missing(*row) for row in db.execute(query, (device, device))])
+    rows = db.execute(query, (device, device)).fetchall()
+    found = _timed(db, device, [Missing(*row[:-1]) for row in rows])
+    for gap, (*_, known_ns) in zip(found, rows, strict=True):
+        gap.to_ns = known_ns if gap.to_ns is None else gap.to_ns  # it was made before that
+    return found
 
 
 def _awaited(db: Sql, device: str) -> list[Missing]:

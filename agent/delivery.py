@@ -78,13 +78,7 @@ class Delivery:
         self._ack_topic = ack_topic
         self._verifier = verifier
         self._sender = Sender(
-            link,
-            fleet=fleet,
-            device=device,
-            topics=topics,
-            lose=store.lose,
-            signer=signer,
-            bytes_per_s=bytes_per_s,
+            link, fleet, device, topics, lose=store.lose, signer=signer, bytes_per_s=bytes_per_s
         )
         self._acked: OrderedDict[tuple[Stream, str], int] = OrderedDict()
         alert = Lane("alert", Window(resend_s=resend_s), self._acked, urgent=True)

@@ -60,10 +60,10 @@ class Sender:
     def __init__(
         self,
         link: Uplink,
-        *,
         fleet: str,
         device: str,
         topics: Mapping[Stream, str],
+        *,
         lose: Callable[[Stream, str, int, int], None],
         signer: Signer | None = None,
         bytes_per_s: int = 0,

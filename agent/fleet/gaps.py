@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, NamedTuple
 from agent.fleet.ranges import disjoint, settled, within
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
     from agent.blocks import Loss
     from agent.fleet.ranges import Place, Range
     from agent.fleet.sql import Sql
@@ -27,6 +29,8 @@ SCHEMA = (
     """,
 )
 
+_MOST_RANGES = 4096
+"""Ranges that one batch makes us look at; an honest device has some dozens."""
 _WHERE = "device = ? AND stream = ? AND epoch = ?"
 
 
@@ -41,25 +45,56 @@ class Gap(NamedTuple):
     declared_ns: int
 
 
-def declare(db: Sql, place: Place, loss: Loss, now_ns: int) -> None:
-    """Note what a device says is lost, as far as it is not here; a range that was noted keeps its reason."""
-    for first, last in _missing(db, place, loss.first, loss.last):
-        _add(db, place, Gap(first, last, loss.reason, loss.from_ns, loss.to_ns, now_ns))
+def declare(db: Sql, place: Place, losses: Sequence[Loss], now_ns: int) -> None:
+    """Note what a device says is lost, as far as it is not here; a range that was noted keeps its reason.
+
+    Args:
+        db: inside a transaction.
+        place: whose numbers.
+        losses: in order.
+        now_ns: the wall time.
+    """
+    found: list[Gap] = []
+    spare = _MOST_RANGES
+    for together in _adjacent(losses):
+        known = _known(db, place, together[0].first, together[-1].last, spare)
+        spare -= len(known)
+        if spare <= 0:  # it tells the rest again
+            break
+        for loss in together:
+            parts = _missing(known, loss.first, loss.last)
+            found += [Gap(a, b, loss.reason, loss.from_ns, loss.to_ns, now_ns) for a, b in parts]
+    _add(db, place, found)
+
+
+def _adjacent(losses: Sequence[Loss]) -> list[list[Loss]]:
+    """Losses that touch, together."""
+    groups: list[list[Loss]] = []
+    for loss in losses:
+        if groups and groups[-1][-1].last + 1 == loss.first:
+            groups[-1].append(loss)
+        else:
+            groups.append([loss])
+    return groups
 
 
 def below(db: Sql, place: Place, low: int, now_ns: int) -> None:
     """Note what lies below ``low`` and is neither here nor known to be lost."""
-    for first, last in _missing(db, place, settled(db, place), low - 1):
-        _add(db, place, Gap(first, last, ELSEWHERE, None, None, now_ns))
+    first, last = settled(db, place), low - 1
+    if first <= last:
+        known = _known(db, place, first, last, _MOST_RANGES)
+        if len(known) == _MOST_RANGES:
+            last = known[-1][1]
+        parts = _missing(known, first, last)
+        _add(db, place, [Gap(a, b, ELSEWHERE, None, None, now_ns) for a, b in parts])
 
 
 def fill(db: Sql, place: Place, first: int, last: int) -> None:
     """Records that were thought lost have come after all: cut them out of the gaps."""
     for gap in overlapping(db, place, first, last):
         db.execute(f"DELETE FROM gaps WHERE {_WHERE} AND first = ?", (*place, gap.first))  # noqa: S608
-        for a, b in ((gap.first, first - 1), (last + 1, gap.last)):
-            if a <= b:
-                _add(db, place, gap._replace(first=a, last=b))
+        rest = ((gap.first, first - 1), (last + 1, gap.last))
+        _add(db, place, [gap._replace(first=a, last=b) for a, b in rest if a <= b])
 
 
 def overlapping(db: Sql, place: Place, first: int, last: int) -> list[Gap]:
@@ -68,13 +103,18 @@ def overlapping(db: Sql, place: Place, first: int, last: int) -> list[Gap]:
     return [Gap(*row) for row in db.execute(f"{query} ORDER BY first", within(place, first, last))]
 
 
-def _missing(db: Sql, place: Place, first: int, last: int) -> list[Range]:
-    """The parts of a range that are neither stored nor known to be lost."""
-    if last < first:
-        return []
-    query = f"{disjoint('have')} UNION ALL {disjoint('gaps')} ORDER BY 1"
+def _known(db: Sql, place: Place, first: int, last: int, most: int) -> list[Range]:
+    """The ranges that are stored or known to be lost, and share records with one; in order."""
+    query = f"{disjoint('have')} UNION ALL {disjoint('gaps')} ORDER BY 1 LIMIT {most}"
+    return db.execute(query, within(place, first, last) * 2).fetchall()
+
+
+def _missing(known: Sequence[Range], first: int, last: int) -> list[Range]:
+    """The parts of a range that lie between those."""
     parts = []
-    for a, b in db.execute(query, within(place, first, last) * 2):
+    for a, b in known:
+        if a > last:
+            break
         if first < a:
             parts.append((first, a - 1))
         first = max(first, b + 1)
@@ -83,5 +123,5 @@ def _missing(db: Sql, place: Place, first: int, last: int) -> list[Range]:
     return parts
 
 
-def _add(db: Sql, place: Place, gap: Gap) -> None:
-    db.execute("INSERT INTO gaps VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", (*place, *gap))
+def _add(db: Sql, place: Place, found: Iterable[Gap]) -> None:
+    db.executemany("INSERT INTO gaps VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", [(*place, *gap) for gap in found])

@@ -210,8 +210,7 @@ class Storage(ABC):
                 rows += block.count - known
             ranges.add_range(self._db, batch.place, block.first, block.last)
             gaps.fill(self._db, batch.place, block.first, block.last)
-        for loss in batch.lease.lost:
-            gaps.declare(self._db, batch.place, loss, now)
+        gaps.declare(self._db, batch.place, batch.lease.lost, now)
         gaps.below(self._db, batch.place, batch.lease.low, now)
         ranges.touch(self._db, batch.place, batch.lease.low, live=batch.lease.live)
         bad, intake.bad = tuple(intake.bad), []

@@ -44,7 +44,7 @@ sent = st.builds(
     low=st.one_of(st.just(1), st.integers(1, 60)),
     first=st.integers(1, 60),
     counts=st.lists(st.integers(1, 6), min_size=1, max_size=4).map(tuple),
-    lost=st.sampled_from([(), ((3, 7),), ((1, 2), (10, 30))]),
+    lost=st.sampled_from([(), ((3, 7),), ((1, 2), (10, 30)), ((1, 4), (5, 9), (10, 12), (13, 30))]),
 )
 transactions = st.lists(st.lists(sent, min_size=1, max_size=4), min_size=1, max_size=12)
 

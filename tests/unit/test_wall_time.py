@@ -17,7 +17,7 @@ MAY_ASK = {
     "clock.py": "the seam itself",
     "store/builder.py": "dates records",
     "cli/folders.py": "reads '2h' of a person",
-    "fleet/warehouse.py": "dates what a device was last seen",
+    "fleet/storage.py": "dates what a device was last seen",
     "fleet/gaps_report.py": "reads '2h' of a person",
 }
 

@@ -151,8 +151,11 @@ def _keys(plan: Plan) -> dict[str, str]:
 
 
 def _disk(folder: Path) -> dict[str, str]:
-    existing = next(parent for parent in (folder, *folder.parents) if parent.exists())
-    free = shutil.disk_usage(existing).free
+    try:
+        existing = next(parent for parent in (folder, *folder.parents) if parent.exists())
+        free = shutil.disk_usage(existing).free
+    except PermissionError:
+        return _verdict("disk", "warn", f"{folder}: permission denied; run this as root to have it looked at")
     verdict = "ok" if free > _LOW_DISK else "warn"
     return _verdict("disk", verdict, f"{free / 1e9:.1f} GB free for {folder}")
 

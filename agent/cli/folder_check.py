@@ -56,7 +56,7 @@ def _obstacle(folder: Path) -> int:
         return errno.EROFS
     if disk.f_bavail * disk.f_frsize < PROBE_BYTES:
         return errno.ENOSPC
-    return 0 if os.access(folder, os.W_OK | os.X_OK) else errno.EACCES
+    return 0 if os.access(folder, os.W_OK | os.X_OK, effective_ids=True) else errno.EACCES
 
 
 def _state(path: Path) -> str:

@@ -198,7 +198,12 @@ def _print(arguments: argparse.Namespace, body: dict[str, Any], words: str) -> N
 @contextmanager
 def _held(folder: Path) -> Iterator[None]:
     """Hold the folder against an agent, as its owner; one that is not there is not made."""
-    if not folder.is_dir():
+    try:
+        there = folder.is_dir()
+    except PermissionError as error:
+        hint = "Run this as root, or as the agent's user"
+        raise FolderUnusable("use data folder", str(folder), "permission denied", hint) from error
+    if not there:
         hint = "Give the data folder with --folder, or the configuration with --config"
         raise FolderUnusable("use data folder", str(folder), "there is no such folder", hint)
     _check_ours(folder)

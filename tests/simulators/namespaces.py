@@ -20,7 +20,7 @@ import queue, resource, subprocess, sys, time
 from pathlib import Path
 from agent.blocks import Position, unpack
 from agent.clock import SystemClock
-from agent.errors import FolderUnusable
+from agent.errors import AgentError, FolderUnusable
 from agent.store.settings import StoreSettings
 from agent.store.folder import DataFolder
 from agent.store.reports import *

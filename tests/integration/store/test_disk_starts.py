@@ -150,3 +150,29 @@ with DataFolder(folder) as held:
     ).splitlines()
     assert said[0] == "the disk is full"
     assert said[1].startswith("True 0 ['lock', 'segments', 'state.db'")
+
+
+@pytest.mark.usefixtures("_namespaces")
+def test_a_check_tells_of_a_disk_that_is_full_or_read_only_and_writes_nothing(tmp_path: Path) -> None:
+    said = run(
+        """
+from agent.cli.folder_check import examine
+
+def told():
+    try:
+        return examine(folder, "gate") == str(folder)
+    except AgentError as error:
+        return error.problem
+
+mount("size=1m")
+print(told())
+fill()
+before = [path.name for path in folder.iterdir()]
+print(told(), [path.name for path in folder.iterdir()] == before)
+mount("remount,ro")
+print(told())
+""",
+        tmp_path,
+        namespace=True,
+    ).splitlines()
+    assert said == ["True", "the disk is full True", "the file system is read-only"]

@@ -11,11 +11,15 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from agent.cli import doctor, main
+from agent.cli.folder_check import examine
 from agent.cli.owner import as_owner
+from agent.errors import FolderUnusable
 from agent.workers import _capabilities
 from tests.simulators.outboxes import fill, opened
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root can be somebody else")
@@ -53,6 +57,24 @@ def test_what_root_makes_in_a_folder_belongs_to_the_folders_owner(theirs: Path) 
         assert strangers == [], part
     made = {path.name for path in theirs.iterdir()}
     assert made >= {"lock", "quarantine", "segments", "state.db"}
+
+
+@pytest.fixture
+def foreign(theirs: Path) -> Iterator[Path]:
+    """The same folder, while the test is a third user; what it needs of Python is loaded by then."""
+    main.run(["store", "verify", "--repair", "--folder", str(theirs)])
+    os.seteuid(pwd.getpwnam("daemon").pw_uid)
+    yield theirs
+    os.seteuid(0)
+
+
+def test_somebody_else_is_told_to_be_root(foreign: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for part in (("verify", "--repair"), ("verify",), ("stats",)):
+        assert main.run(["store", *part, "--folder", str(foreign)]) == 1
+        assert "ermission denied. Run this as root, or as the agent's user" in capsys.readouterr().err
+    with pytest.raises(FolderUnusable, match=r"permission denied\. Run this as root or"):
+        examine(foreign, "gate")
+    assert doctor._disk(foreign)["verdict"] == "warn"
 
 
 def test_as_the_owner_root_writes_nowhere_else_and_is_root_again_afterwards(

@@ -90,7 +90,7 @@ class Program:
         self._warehouse = open_warehouse(options.to)
         self._link = Link(_link_settings(options), post=self._inbox.post, subscriptions=filters)
         keyring = Keyring(options.keys) if options.keys else None
-        outlet = Outlet(options.out, options.fleet) if options.out else None
+        outlet = Outlet(options.out, options.fleet, stopping=lambda: self._stopping) if options.out else None
         self._collector = Collector(options.fleet, self._warehouse, self._link, keyring, outlet=outlet)
         self._status = sys.stderr if outlet else sys.stdout
         self._on_terminal = self._status.isatty() and not options.as_json

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from agent.signing import Verifier
 
 _URGENT = ("alert", "live")
-"""The lanes for which people may be waiting: what comes by them becomes rows at once."""
+"""The lanes for which people may be waiting: what comes by them becomes rows at once, or next."""
 _RETRY_S = 1.0
 _MOST_STATES = 10_000
 """States that wait for the disk; a device tells its state again when it connects."""
@@ -71,7 +71,7 @@ class Collector:
         link: where acknowledgements go.
         keys: the devices' keys, and our own; None takes batches unproven and signs nothing.
         max_bytes: how many bytes of batches may wait while the disk refuses.
-        outlet: is given each record when it becomes a row.
+        outlet: writes each record before it becomes a row.
     """
 
     def __init__(
@@ -125,7 +125,8 @@ class Collector:
         """
         if not self._unpacking or now < self._retry_at:
             return False
-        if not (most := self._turns.most(now, busy=busy)):
+        most = self._turns.most(now, busy=busy)
+        if not (most or self._warehouse.urgent):
             return True
         try:
             done = self._warehouse.unpack(most, self._outlet)
@@ -221,7 +222,8 @@ class Collector:
             self._states.clear()
         if not self._waiting:
             return
-        for stored in self._warehouse.store([incoming for _, incoming in self._waiting], self._outlet):
+        incoming = [one for _, one in self._waiting]
+        for stored in self._warehouse.store(incoming, at_once=self._outlet is None):
             came = stored.batch
             self.totals.batches += 1
             self.totals.new += stored.new

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from agent.errors import AgentError, ConfigInvalid, ExtraMissing
 from agent.fleet.tables import FORMAT
 from agent.fleet.warehouse import Warehouse
-from agent.store.database import refusals
+from agent.sqlite import check, refusals
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -80,18 +80,17 @@ def reading(to: str) -> Iterator[Sql]:
     if not path.exists():
         raise AgentError("read", str(path), "there is no such database", "Give the collector's with --db")
     with (
-        refusals("read", path),
+        refusals("read", path, damaged=FORMAT.damaged),
         closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as file,
     ):
-        _check(file.execute("PRAGMA user_version").fetchone()[0], str(path))
+        check(file, path, FORMAT)
         yield file
 
 
 def _check(version: int, subject: str) -> None:
     if version != FORMAT.version:
-        problem = f"its format is version {version}, this edgectl reads version {FORMAT.version}"
-        hint = "Let edgectl collect start with it once, which brings it up; or take the edgectl that wrote it"
-        raise AgentError("read", subject, problem, hint)
+        problem = f"its format is version {version}, this release reads version {FORMAT.version}"
+        raise AgentError("read", subject, problem, FORMAT.older if version < FORMAT.version else FORMAT.newer)
 
 
 def _postgres() -> ModuleType:

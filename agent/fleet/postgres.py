@@ -72,17 +72,17 @@ class Postgres:
         return self._connected().execute(_translated(query), tuple(parameters))
 
     def executemany(self, query: str, rows: Iterable[Sequence[Any]], /) -> None:
-        """Run one statement for each row, all of them or none.
+        """Run one statement for each row.
 
         Raises:
-            MessageInvalid: a row holds what PostgreSQL cannot.
+            MessageInvalid: a row holds what PostgreSQL cannot; the transaction is good for a rollback only.
         """
         found = [tuple(_plain(value) for value in row) for row in rows]
         if not found:
             return
         connection = self._connected()
         try:
-            with connection.transaction(), connection.cursor() as cursor:
+            with connection.cursor() as cursor:
                 cursor.executemany(_translated(query), found)
         except (psycopg.DataError, psycopg.errors.ProgramLimitExceeded) as error:
             raise MessageInvalid("unpack block", "record", _said(error)) from error
@@ -158,9 +158,12 @@ class PostgresWarehouse(Storage):
     """
 
     _claim: ClassVar[str] = "FOR UPDATE SKIP LOCKED"
+    _reserve: ClassVar[str] = "pg_try_advisory_lock(n)"
+    _let_go: ClassVar[str] = "SELECT pg_advisory_unlock_all()"
     _db: Postgres
 
     def __init__(self, url: str, *, clock: Clock | None = None) -> None:
+        super().__init__()
         self._clock = clock or SystemClock()
         self._db = Postgres(url)
         with ExitStack() as undo:

@@ -22,11 +22,15 @@ Watermarks = dict[str, dict[str, "Watermark"]]
 class Warehouse(Protocol):
     """Where batches go. See ``agent.fleet.warehouse``."""
 
-    def store(self, batches: Sequence[Incoming], outlet: Outlet | None = None) -> list[Stored]:
-        """Store in one transaction, and give the outlet what becomes rows at once; raises StoreBusy."""
+    def store(self, batches: Sequence[Incoming], *, at_once: bool) -> list[Stored]:
+        """Store in one transaction, and make rows of what is urgent in it, or next; raises StoreBusy."""
+
+    @property
+    def urgent(self) -> bool:
+        """Whether people may be waiting for the next rows."""
 
     def unpack(self, most: int, outlet: Outlet | None = None) -> Unpacked:
-        """Make rows of about ``most`` records, and give them to the outlet, too; raises StoreBusy."""
+        """Make rows of about ``most`` records, of the urgent ones first; raises StoreBusy."""
 
     def watermarks(self, device: str) -> Mapping[str, Mapping[str, Watermark]]:
         """What is stored of a device's last epochs."""

@@ -3,13 +3,15 @@
 A result is named by (device, stream, epoch, seq); what is there already is ignored. The watermark that
 goes back to the device is worked out in the transaction that stores, so it never promises too much.
 What people may be waiting for becomes rows in that transaction, too. All else is stored as it came, which is
-what a device waits for, and ``unpack`` makes rows of it later.
+what a device waits for, and ``unpack`` makes rows of it later, when an outlet has written it.
 """
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections import deque
 from dataclasses import replace
+from itertools import islice
 from typing import TYPE_CHECKING, ClassVar, Self
 
 from agent.errors import MessageInvalid
@@ -34,6 +36,8 @@ _RECENT_EPOCHS = 8
 _SLICE = 4096
 """About so many records are unpacked in one transaction: some tenths of a second on a small machine."""
 _RECOUNT_S = 1.0
+_MOST_URGENT = 4096
+"""Blocks; the oldest above that wait with all others."""
 _FRESH_BYTES = 128 << 10
 """So much becomes rows in the transaction that stores it, some 2000 results; the rest has to wait."""
 
@@ -55,8 +59,16 @@ class Storage(ABC):
     _db: Sql
     _clock: Clock
     _claim: ClassVar[str] = ""
+    """Behind a query: the row is ours until the transaction ends, or there is none."""
+    _reserve: ClassVar[str] = "1"
+    """Of a row of ``raw``: whether it is ours, beyond the end of the transaction."""
+    _let_go: ClassVar[str] = "SELECT 1"
+    """Lets others have what was reserved."""
     _behind = 0
     _counted_at = float("-inf")
+
+    def __init__(self) -> None:
+        self._urgent: deque[int] = deque(maxlen=_MOST_URGENT)
 
     @abstractmethod
     def _transaction(self) -> AbstractContextManager[None]:
@@ -70,61 +82,75 @@ class Storage(ABC):
     def close(self) -> None:
         """Close the database. Idempotent."""
 
-    def store(self, batches: Sequence[Incoming], outlet: Outlet | None = None) -> list[Stored]:
+    def store(self, batches: Sequence[Incoming], *, at_once: bool = True) -> list[Stored]:
         """Store batches in one durable transaction; say of each, in order, what became of it.
 
         A batch with impossible numbers is refused whole, and does not touch the others.
 
         Args:
             batches: in the order in which they came.
-            outlet: is given what becomes rows now, and has written it before the transaction is committed.
+            at_once: whether what people may be waiting for becomes rows in this transaction. Where lines
+                are to be written first, it does not: then it is the next that ``unpack`` takes.
 
         Raises:
             StoreBusy: the disk or the database refuses for now; nothing was stored.
             FolderUnusable: the file is damaged.
-            AgentError: the outlet's reader left; nothing was stored.
         """
-        if outlet is not None:
-            outlet.begin()
         refused = [_check_numbers(batch) for batch in batches]
         with self._transaction():
             self._see({batch.device for batch, why in zip(batches, refused, strict=True) if why is None})
-            intake = unpacking.Intake(self._db, self._clock.wall_ns(), _FRESH_BYTES, outlet)
+            intake = unpacking.Intake(self._db, self._clock.wall_ns(), _FRESH_BYTES, at_once=at_once)
             found = [
                 self._insert(batch, intake) if why is None else Stored(batch, refused=why)
                 for batch, why in zip(batches, refused, strict=True)
             ]
-            if outlet is not None:
-                outlet.flush()
-            self._behind += sum(one.new - one.rows for one in found)
             # Only now: with two batches of one epoch the later one completes what both may promise.
-            return [
+            answers = [
                 replace(one, watermark=ranges.watermark(self._db, one.batch.place))
                 if one.refused is None
                 else one
                 for one in found
             ]
+        self._behind += sum(one.new - one.rows for one in found)
+        self._urgent.extend(intake.urgent)
+        return answers
+
+    @property
+    def urgent(self) -> bool:
+        """Whether people may be waiting for what ``unpack`` takes next."""
+        return bool(self._urgent)
 
     def unpack(self, most: int = _SLICE, outlet: Outlet | None = None) -> Unpacked:
         """Make rows of the oldest blocks, of about ``most`` records, in one durable transaction.
 
+        What is urgent comes on top, and first. The outlet has written the records before that transaction
+        begins: its reader may take its time, and nothing is locked meanwhile.
+
         Args:
             most: records.
-            outlet: is given them, too, and has written them before the transaction is committed.
+            outlet: writes the records.
 
         Raises:
-            StoreBusy: the disk or the database refuses for now; nothing was unpacked.
+            StoreBusy: the disk, the database or the outlet refuses for now; nothing was unpacked.
             FolderUnusable: the file is damaged.
             AgentError: the outlet's reader left; nothing was unpacked.
         """
         began, now_ns = self._clock.monotonic(), self._clock.wall_ns()
-        if outlet is not None:
-            outlet.begin()
-        with self._transaction():
-            done = unpacking.unpack_some(self._db, most, now_ns, claim=self._claim, outlet=outlet)
+        urgent = list(islice(self._urgent, unpacking.MOST_BLOCKS))
+        with self._reading():
+            numbers = list(dict.fromkeys((*urgent, *unpacking.oldest(self._db, most))))
             if outlet is not None:
-                outlet.flush()
-            done.behind = self._behind = self._left(done.records, began)
+                self._db.execute(self._let_go)
+                blocks = list(unpacking.reserved(self._db, numbers, self._reserve))
+                numbers = [number for number, _, _ in blocks]
+        if outlet is not None:
+            outlet.write((place, block) for _, place, block in blocks)
+        with self._transaction():
+            done = unpacking.unpack_blocks(self._db, numbers, now_ns, self._claim)
+            done.behind = self._left(done.records, began)
+        self._behind = done.behind
+        for _ in urgent:
+            self._urgent.popleft()
         done.seconds = self._clock.monotonic() - began
         return done
 

@@ -11,14 +11,13 @@ from contextlib import closing
 from typing import TYPE_CHECKING
 
 from agent.fleet import gaps, history, ranges
-from agent.store.database import Format, refusals, transaction, version_of
+from agent.sqlite import Format, refusals, transaction
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 OWN_KINDS = "'ledger', 'event', 'metrics'"
 """Kinds of records that the agent makes of itself: no results."""
-
 _DEVICES = """
     CREATE TABLE devices (
         device TEXT PRIMARY KEY, first_seen_ns INTEGER NOT NULL, last_seen_ns INTEGER NOT NULL,
@@ -100,6 +99,11 @@ FORMAT = Format(
         *_UNPACKED,
         *_VIEWS,
     ),
+    foreign="Name another file",
+    older="Let edgectl collect start with it once, which brings it up to date",
+    newer="Install the edgectl that wrote it, or a newer one",
+    damaged="Keep it: devices have deleted what is in it. Put back a copy, or read what is left with: "
+    "sqlite3 FILE .recover",
 )
 
 _UP_TO_4 = (
@@ -119,23 +123,32 @@ def upgrade(path: Path) -> None:
     """Bring an older file up to today's version, in one transaction; one of today, or none, stays as it is.
 
     Version 1 had no gaps and only the newest ledgers; 2 unpacked at once; 3 had events among the results.
+    A file of somebody else is left alone: ``open_database`` refuses it.
 
     Raises:
         StoreBusy: the disk refuses for now; nothing has changed.
         FileDamaged: it is no database.
     """
-    if version_of(path) not in (1, 2, 3):
+    if not path.exists():
         return
-    with refusals("migrate", path), closing(sqlite3.connect(path, isolation_level=None)) as db:
+    to_file = f"{path.absolute().as_uri()}?mode=rw"
+    with (
+        refusals("open", path, damaged=FORMAT.damaged),
+        closing(sqlite3.connect(to_file, uri=True, isolation_level=None)) as db,
+    ):
+        if not _steps(db):
+            return
         db.execute("PRAGMA synchronous=FULL")
         with transaction(db):
-            found = db.execute("PRAGMA user_version").fetchone()[0]
-            for statement in _steps(found):  # none when another collector was faster
+            for statement in _steps(db):  # none when another collector was faster
                 db.execute(statement)
             db.execute(f"PRAGMA user_version={FORMAT.version}")
 
 
-def _steps(found: int) -> tuple[str, ...]:
+def _steps(db: sqlite3.Connection) -> tuple[str, ...]:
+    if db.execute("PRAGMA application_id").fetchone()[0] != FORMAT.kind:
+        return ()
+    found = db.execute("PRAGMA user_version").fetchone()[0]
     if found == 3:
         dropped = tuple(f"DROP VIEW {table}_utc" for table in ("results", "metrics", "ledger", "gaps"))
         return (*dropped, *_UP_TO_4, *_METRICS_UP_TO_4, *_VIEWS)

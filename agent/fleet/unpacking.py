@@ -17,16 +17,20 @@ from agent.errors import MessageInvalid
 from agent.fleet import history
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
-    from agent.fleet.outlet import Outlet
     from agent.fleet.ranges import Place
     from agent.fleet.sql import Sql
 
 METRIC = "metric"
-_MOST_BLOCKS = 256
+MOST_BLOCKS = 256
+"""So many become rows in one transaction."""
+_MOST_BYTES = 4 << 20
+"""Their bytes, about; unpacked they take several times as much."""
 _LONGEST_NAME = 200
 
+_BLOCK = "device, stream, epoch, first, count, data"
+_WAIT = f"INSERT INTO raw ({_BLOCK}) VALUES (?, ?, ?, ?, ?, ?) RETURNING n"  # noqa: S608
 _RECORD = "INSERT INTO records VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING"
 _METRIC = f"INSERT INTO metrics VALUES ({', '.join('?' * 18)}) ON CONFLICT DO NOTHING"  # noqa: S608
 _LEDGER = """
@@ -69,54 +73,86 @@ class Intake:
     Args:
         db: inside a transaction.
         now_ns: the wall time.
-        most_bytes: of blocks that become rows at once; what is more waits with the others.
-        outlet: is given the records of those rows, too.
+        most_bytes: of blocks that people may be waiting for and that are no backlog then.
+        at_once: whether those become rows now; if not, they wait, and ``urgent`` has their numbers.
 
     Attributes:
         bad: why blocks did not become rows; who asks for it empties it.
+        urgent: which blocks should become rows before all others that wait.
     """
 
-    def __init__(self, db: Sql, now_ns: int, most_bytes: int, outlet: Outlet | None = None) -> None:
+    def __init__(self, db: Sql, now_ns: int, most_bytes: int, *, at_once: bool = True) -> None:
         self._db = db
         self._now_ns = now_ns
         self._spare = most_bytes
-        self._outlet = outlet
+        self._at_once = at_once
         self.bad: list[MessageInvalid] = []
+        self.urgent: list[int] = []
 
     def take(self, place: Place, block: Block, *, fresh: bool) -> bool:
-        """Take one block in; say whether it needs no ``unpack_some`` any more."""
-        if not fresh or len(block.data) > self._spare:
-            insert = "INSERT INTO raw (device, stream, epoch, first, count, data) VALUES (?, ?, ?, ?, ?, ?)"
-            self._db.execute(insert, (*place, block.first, block.count, block.data))
-            return False
-        self._spare -= len(block.data)
-        if problem := _make_rows(self._db, place, block, self._now_ns, self._outlet):
-            self.bad.append(problem)
-        return True
+        """Take one block in; say whether it needs no ``unpack_blocks`` any more."""
+        urgent = fresh and len(block.data) <= self._spare
+        if urgent:
+            self._spare -= len(block.data)
+        if urgent and self._at_once:
+            if problem := _make_rows(self._db, place, block, self._now_ns):
+                self.bad.append(problem)
+            return True
+        row = (*place, block.first, block.count, block.data)
+        number = self._db.execute(_WAIT, row).fetchone()[0]
+        if urgent:
+            self.urgent.append(number)
+        return False
 
 
-def unpack_some(
-    db: Sql, most: int, now_ns: int, *, claim: str = "", outlet: Outlet | None = None
-) -> Unpacked:
-    """Unpack the oldest blocks, of about ``most`` records together, at least one.
+def oldest(db: Sql, most: int) -> list[int]:
+    """The numbers of the oldest blocks that wait: of about ``most`` records together; none when it is 0."""
+    found: list[int] = []
+    spare = _MOST_BYTES
+    query = "SELECT n, count, length(data) FROM raw ORDER BY n LIMIT ?"
+    for number, count, size in db.execute(query, (MOST_BLOCKS,)).fetchall():
+        if most <= 0 or spare <= 0:
+            break
+        most -= count
+        spare -= size
+        found.append(number)
+    return found
+
+
+def reserved(db: Sql, numbers: Iterable[int], reserve: str) -> Iterator[tuple[int, Place, Block]]:
+    """Give blocks that wait, as far as they are still there and nobody else works on them.
 
     Args:
         db: inside a transaction.
-        most: records.
+        numbers: which blocks.
+        reserve: what the database is asked of each, so that another collector does not get it.
+    """
+    query = f"SELECT {_BLOCK}, {reserve} FROM raw WHERE n = ?"  # noqa: S608
+    for number in numbers:
+        row = db.execute(query, (number,)).fetchone()
+        if row is not None and row[-1]:
+            yield number, tuple(row[:3]), Block(*row[3:6])
+
+
+def unpack_blocks(db: Sql, numbers: Iterable[int], now_ns: int, claim: str) -> Unpacked:
+    """Make rows of blocks that wait, as far as they are still there and nobody else works on them.
+
+    Args:
+        db: inside a transaction.
+        numbers: which blocks.
         now_ns: the wall time.
-        claim: what the database wants behind a query, so that another collector takes other blocks.
-        outlet: is given the records, too.
+        claim: what the database wants behind a query, so that another collector does not get the same block.
     """
     done = Unpacked()
-    query = f"SELECT n, count FROM raw ORDER BY n LIMIT ? {claim}"  # noqa: S608
-    for number, count in db.execute(query, (_MOST_BLOCKS,)).fetchall():
-        if done.records >= most:
-            break
-        place, block = _waiting(db, number)
-        if problem := _make_rows(db, place, block, now_ns, outlet):
+    query = f"SELECT {_BLOCK} FROM raw WHERE n = ? {claim}"  # noqa: S608
+    for number in numbers:
+        if (row := db.execute(query, (number,)).fetchone()) is None:
+            continue
+        place, block = tuple(row[:3]), Block(*row[3:])
+        if problem := _make_rows(db, place, block, now_ns):
             done.bad.append((place[0], problem))
         db.execute("DELETE FROM raw WHERE n = ?", (number,))
-        done.records += count
+        done.records += block.count
     return done
 
 
@@ -125,29 +161,22 @@ def waiting(db: Sql) -> int:
     return int(db.execute("SELECT CAST(coalesce(sum(count), 0) AS BIGINT) FROM raw").fetchone()[0])
 
 
-def _waiting(db: Sql, number: int) -> tuple[Place, Block]:
-    query = "SELECT device, stream, epoch, first, count, data FROM raw WHERE n = ?"
-    device, stream, epoch, first, count, data = db.execute(query, (number,)).fetchone()
-    return (device, stream, epoch), Block(first, count, data)
-
-
-def _make_rows(
-    db: Sql, place: Place, block: Block, now_ns: int, outlet: Outlet | None
-) -> MessageInvalid | None:
-    """Make rows of a block, or say why there are none."""
+def _make_rows(db: Sql, place: Place, block: Block, now_ns: int) -> MessageInvalid | None:
+    """Make rows of a block, all of them; or none, and say why."""
+    problem = None
+    db.execute("SAVEPOINT block")
     try:
-        content = unpack(block)
-        rows = _rows(place, block, content)
+        rows = _rows(place, block, unpack(block))
         db.executemany(_RECORD, rows.records)
         db.executemany(_METRIC, rows.metrics)
         db.executemany(_LEDGER, rows.ledgers)
         history.keep(db, rows.ledgers, rows.wall_ns)
     except MessageInvalid as error:
+        problem = error
+        db.execute("ROLLBACK TO block")
         db.execute(_BAD, (*place, block.first, block.count, str(error), now_ns, block.data))
-        return error
-    if outlet is not None:
-        outlet.add(place, block.first, content.records, content.clock.get("synced"))
-    return None
+    db.execute("RELEASE block")
+    return problem
 
 
 def _rows(place: Place, block: Block, content: Content) -> _Rows:

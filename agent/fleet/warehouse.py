@@ -11,7 +11,7 @@ from agent.clock import SystemClock
 from agent.errors import StoreBusy
 from agent.fleet import tables
 from agent.fleet.storage import Storage
-from agent.store.database import open_database, refusals, transaction
+from agent.sqlite import open_database, refusals, transaction
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -39,6 +39,7 @@ class Warehouse(Storage):
     _db: sqlite3.Connection
 
     def __init__(self, path: Path, *, clock: Clock | None = None) -> None:
+        super().__init__()
         self._path = path
         self._clock = clock or SystemClock()
         self._db = _opened(path)
@@ -50,12 +51,12 @@ class Warehouse(Storage):
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:
-        with refusals("write", self._path), transaction(self._db):
+        with refusals("write", self._path, damaged=tables.FORMAT.damaged), transaction(self._db):
             yield
 
     @contextmanager
     def _reading(self) -> Iterator[None]:
-        with refusals("read", self._path):
+        with refusals("read", self._path, damaged=tables.FORMAT.damaged):
             yield
 
 

@@ -6,7 +6,7 @@ import os
 from typing import TYPE_CHECKING
 
 from agent.errors import StoreBusy
-from agent.store.database import refusals
+from agent.sqlite import refusals
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 from agent.blocks import STREAMS, Loss
 from agent.errors import FileDamaged, StoreBusy
 from agent.events import Event, emit
+from agent.sqlite import LOG_PAGES, identity, refusals, remove_database
 from agent.store import repair
-from agent.store.database import LOG_PAGES, identity, refusals, remove_database
 from agent.store.segment import Segment
 
 if TYPE_CHECKING:

@@ -16,8 +16,8 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from agent.errors import AgentError, FileDamaged, FolderUnusable, StoreBusy
+from agent.sqlite import refusals
 from agent.store.chain import SegmentName
-from agent.store.database import refusals
 from agent.store.repair import sound_blocks
 from agent.store.segment import checksum, rows_of
 from agent.store.state import FORMAT, EpochRow, State

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from agent.blocks import STREAMS, Loss
+from agent.sqlite import refusals, sync_folder
 from agent.store.ballast import Ballast
-from agent.store.database import refusals, sync_folder
 from agent.store.inspect import count, look, segment_files
 from agent.store.repair import QUARANTINE
 from agent.store.state import EpochRow, State

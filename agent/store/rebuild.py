@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from agent.errors import AgentError
 from agent.events import Event, emit
+from agent.sqlite import LOG_PAGES, refusals
 from agent.store import repair
-from agent.store.database import LOG_PAGES, refusals
 from agent.store.inspect import read_only
 from agent.store.state import State, sealed
 

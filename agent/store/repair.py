@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Literal
 from agent.blocks import LossReason
 from agent.errors import AgentError
 from agent.events import Event, emit
+from agent.sqlite import remove_database, sync_folder
 from agent.store import salvage
-from agent.store.database import remove_database, sync_folder
 from agent.store.segment import Segment, checksum, rows_of
 
 if TYPE_CHECKING:

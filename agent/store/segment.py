@@ -12,31 +12,28 @@ from typing import TYPE_CHECKING, Any
 
 from agent.blocks import Block, Times
 from agent.errors import FileDamaged, FolderUnusable
-from agent.store.database import LOG_PAGES, Format, open_database, open_sealed, refusals, transaction
+from agent.sqlite import LOG_PAGES, MOVE_AWAY, open_database, open_sealed, refusals, transaction
+from agent.store.forms import form
 
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
-FORMAT = Format(
-    kind=int.from_bytes(b"EAsg"),
-    version=2,
-    schema=(
-        """
-        CREATE TABLE blocks (
-            first INTEGER PRIMARY KEY, count INTEGER NOT NULL, crc INTEGER NOT NULL, data BLOB NOT NULL,
-            from_ns INTEGER, to_ns INTEGER, powered_s INTEGER
-        ) STRICT
-        """,
-    ),
+FORMAT = form(
+    b"EAsg",
+    """
+    CREATE TABLE blocks (
+        first INTEGER PRIMARY KEY, count INTEGER NOT NULL, crc INTEGER NOT NULL, data BLOB NOT NULL,
+        from_ns INTEGER, to_ns INTEGER, powered_s INTEGER
+    ) STRICT
+    """,
 )
 
 _FROM = """
     SELECT first, count, crc, data, from_ns, to_ns, powered_s FROM blocks
     WHERE first >= coalesce((SELECT max(first) FROM blocks WHERE first <= ?), 0) ORDER BY first
 """
-_HINT = "Move the file away, then start again"
 _SIZE = "SELECT page_count * page_size FROM pragma_page_count, pragma_page_size"
 
 
@@ -99,7 +96,7 @@ class Segment:
                 if (read := _block(row)) is None:
                     if found:
                         break
-                    raise FileDamaged("read", str(self.path), f"row {row[0]} is damaged", _HINT)
+                    raise FileDamaged("read", str(self.path), f"row {row[0]} is damaged", MOVE_AWAY)
                 block, crc = read
                 if block.last < seq:
                     continue
@@ -126,7 +123,7 @@ class Segment:
         if row is None:
             return 0
         if not isinstance(row[0], int):
-            raise FileDamaged("read", str(self.path), "its last block has no number", _HINT)
+            raise FileDamaged("read", str(self.path), "its last block has no number", MOVE_AWAY)
         return row[0]
 
     def close(self) -> None:
@@ -138,7 +135,7 @@ class Segment:
             "read",
             str(self.path),
             f"the block of records {block.first}..{block.last} is damaged",
-            _HINT,
+            MOVE_AWAY,
         )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from agent.store.database import LOG_PAGES
+from agent.sqlite import LOG_PAGES
 
 _SMALLEST_SEGMENT = 64 << 10
 _FEWEST_LOG_PAGES = 16

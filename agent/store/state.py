@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 from agent.blocks import Loss
 from agent.errors import FileDamaged, FolderUnusable
-from agent.store.database import LOG_PAGES, Format, open_database, refusals, transaction
+from agent.sqlite import LOG_PAGES, MOVE_AWAY, open_database, refusals, transaction
+from agent.store.forms import form
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -21,39 +22,36 @@ if TYPE_CHECKING:
 
     from agent.blocks import Stream
 
-FORMAT = Format(
-    kind=int.from_bytes(b"EAst"),
-    version=2,
-    schema=(
-        """
-        CREATE TABLE epochs (
-            n INTEGER PRIMARY KEY, stream TEXT NOT NULL, epoch TEXT NOT NULL,
-            acked INTEGER NOT NULL, last INTEGER, crc INTEGER NOT NULL, UNIQUE (stream, epoch)
-        ) STRICT
-        """,
-        """
-        CREATE TABLE losses (
-            stream TEXT, epoch TEXT, first INTEGER, last INTEGER NOT NULL, reason TEXT NOT NULL,
-            from_ns INTEGER, to_ns INTEGER, crc INTEGER NOT NULL, PRIMARY KEY (stream, epoch, first)
-        ) STRICT, WITHOUT ROWID
-        """,
-        """
-        CREATE TABLE counters (
-            name TEXT PRIMARY KEY, value INTEGER NOT NULL, crc INTEGER NOT NULL
-        ) STRICT, WITHOUT ROWID
-        """,
-        """
-        CREATE TABLE floors (
-            name TEXT PRIMARY KEY, version INTEGER NOT NULL, crc INTEGER NOT NULL
-        ) STRICT, WITHOUT ROWID
-        """,
-        """
-        CREATE TABLE inbox (
-            id TEXT PRIMARY KEY, received_ns INTEGER NOT NULL, body BLOB NOT NULL, outcome TEXT,
-            crc INTEGER NOT NULL
-        ) STRICT, WITHOUT ROWID
-        """,
-    ),
+FORMAT = form(
+    b"EAst",
+    """
+    CREATE TABLE epochs (
+        n INTEGER PRIMARY KEY, stream TEXT NOT NULL, epoch TEXT NOT NULL,
+        acked INTEGER NOT NULL, last INTEGER, crc INTEGER NOT NULL, UNIQUE (stream, epoch)
+    ) STRICT
+    """,
+    """
+    CREATE TABLE losses (
+        stream TEXT, epoch TEXT, first INTEGER, last INTEGER NOT NULL, reason TEXT NOT NULL,
+        from_ns INTEGER, to_ns INTEGER, crc INTEGER NOT NULL, PRIMARY KEY (stream, epoch, first)
+    ) STRICT, WITHOUT ROWID
+    """,
+    """
+    CREATE TABLE counters (
+        name TEXT PRIMARY KEY, value INTEGER NOT NULL, crc INTEGER NOT NULL
+    ) STRICT, WITHOUT ROWID
+    """,
+    """
+    CREATE TABLE floors (
+        name TEXT PRIMARY KEY, version INTEGER NOT NULL, crc INTEGER NOT NULL
+    ) STRICT, WITHOUT ROWID
+    """,
+    """
+    CREATE TABLE inbox (
+        id TEXT PRIMARY KEY, received_ns INTEGER NOT NULL, body BLOB NOT NULL, outcome TEXT,
+        crc INTEGER NOT NULL
+    ) STRICT, WITHOUT ROWID
+    """,
 )
 
 _EPOCHS = "SELECT stream, epoch, acked, last, crc FROM epochs"
@@ -253,8 +251,7 @@ class State:
             self._db.executemany(statement, rows)
 
     def _damaged(self, problem: str) -> FileDamaged:
-        hint = "Move the file away, then start again"
-        return FileDamaged("read", str(self._path), f"it is damaged: {problem}", hint)
+        return FileDamaged("read", str(self._path), f"it is damaged: {problem}", MOVE_AWAY)
 
 
 def _is_ours(path: Path) -> bool:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from agent.blocks import STREAMS
-from agent.store.database import refusals
+from agent.sqlite import refusals
 from agent.store.inspect import count, edge_times, look_at_state, segment_files
 from agent.store.repair import QUARANTINE
 

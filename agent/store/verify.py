@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 from agent.blocks import Loss, unpack
 from agent.errors import FileDamaged, MessageInvalid, StoreBusy
+from agent.sqlite import refusals
 from agent.store import repair
-from agent.store.database import refusals
 from agent.store.inspect import look, look_at_state, segment_files
 from agent.store.rebuild import rebuilt
 from agent.store.state import EpochRow, State

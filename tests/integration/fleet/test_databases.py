@@ -109,6 +109,23 @@ def test_what_no_column_can_hold_leaves_the_others_alone(warehouse: Storage, url
     assert rows(url, "SELECT first FROM bad_blocks") == [(2,)]
 
 
+@pytest.mark.postgresql
+@pytest.mark.parametrize("fresh", [False, True])
+def test_a_block_of_which_one_table_refuses_a_row_leaves_none_in_the_others(
+    postgresql: Server, *, fresh: bool
+) -> None:
+    url = postgresql.url()
+    with open_warehouse(url) as warehouse:
+        warehouse._db.execute("ALTER TABLE ledgers ALTER COLUMN pipeline TYPE varchar(4)")
+        long = Block(1, 1, pack([{"kind": "detection", "wall_ns": 1}], {"longer": {}}))
+        lease = Lease(EPOCH, 1, (long, block(2, 3)), live=True)
+        warehouse.store([Incoming("cam-1", lease, fresh)])
+        warehouse.unpack()
+    assert rows(url, "SELECT seq FROM records ORDER BY 1") == [(2,), (3,)]
+    assert rows(url, "SELECT pipeline FROM ledgers") == [("gate",)]
+    assert rows(url, "SELECT first FROM bad_blocks") == [(1,)]
+
+
 def test_gaps_are_kept_and_filled(warehouse: Storage, url: str) -> None:
     warehouse.store([batch((21, 30), low=11, lost=(Loss(12, 20, "evicted", 5, 6),))])
     assert warehouse.watermarks("cam-1") == {"result": {EPOCH: Watermark(10, ((21, 30),))}}
@@ -211,7 +228,7 @@ def test_a_database_that_no_collector_of_today_has_written_is_not_looked_into(ur
     if path := database_of(url):
         sqlite3.connect(path).close()
         path.touch()
-    with pytest.raises(AgentError, match="its format is version 0"):
+    with pytest.raises(AgentError, match=r"its format is version 0|somebody else's"):
         rows(url, "SELECT 1 FROM results")
 
 

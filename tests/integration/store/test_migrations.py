@@ -15,7 +15,7 @@ import pytest
 
 from agent.blocks import STREAMS
 from agent.errors import FolderUnusable
-from agent.store.database import version_of
+from agent.sqlite import version_of
 from agent.store.migrate import ASIDE, migrate
 from agent.store.state import State
 from tests.simulators.outboxes import drained, numbers, opened

@@ -31,17 +31,18 @@ PROGRAM = """
 import os, random, sqlite3, sys
 from pathlib import Path
 from agent.clock import SystemClock
-from agent.store import database, disk
+from agent import sqlite
+from agent.store import disk
 from agent.store.outbox import Outbox
 from agent.store.settings import StoreSettings
 
 root, wrong = Path(sys.argv[1]), sys.argv[2]  # what to do wrong, or "cap"
 if wrong == "NORMAL":
-    set_up = database._set_up
+    set_up = sqlite._set_up
     def careless(db, *more):
         set_up(db, *more)
         db.execute("PRAGMA synchronous=NORMAL")
-    database._set_up = careless
+    sqlite._set_up = careless
 marks = os.open(root / "marks", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
 noise = random.Random(7)
 

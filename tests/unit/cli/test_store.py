@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from agent.cli import main
-from agent.store.database import version_of
+from agent.sqlite import version_of
 from agent.store.folder import DataFolder
 from tests.simulators.outboxes import acknowledge, fill, opened
 

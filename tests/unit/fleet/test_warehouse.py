@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from agent.blocks import Block, Lease, pack
-from agent.errors import FolderUnusable, MessageInvalid, StoreBusy
+from agent.errors import FileDamaged, FolderUnusable, MessageInvalid, StoreBusy
+from agent.fleet.databases import reading
 from agent.fleet.incoming import Incoming, Stored
 from agent.fleet.ranges import Watermark
 from agent.fleet.warehouse import Warehouse
@@ -237,10 +238,35 @@ def test_what_was_acknowledged_is_there_after_reopening(path: Path) -> None:
         assert [one.new for one in warehouse.store([batch((1, 9))])] == [2]
 
 
-def test_a_database_of_another_kind_is_refused(path: Path) -> None:
+@pytest.mark.parametrize("version", [0, 1, 2, 3, 4, 7])
+def test_a_database_of_somebody_else_is_refused_and_left_as_it_is(path: Path, version: int) -> None:
     with closing(sqlite3.connect(path)) as db:
-        db.execute("CREATE TABLE t (x)")
-    with pytest.raises(FolderUnusable, match="not the agent's"):
+        db.execute("CREATE TABLE results (x)")
+        db.execute(f"PRAGMA user_version={version}")
+    before = path.read_bytes()
+    with pytest.raises(FolderUnusable, match=r"somebody else's\. Name another file"):
+        Warehouse(path)
+    with (
+        pytest.raises(FolderUnusable, match=r"somebody else's\. Name another file"),
+        reading(f"sqlite:///{path}"),
+    ):
+        pass
+    assert path.read_bytes() == before
+
+
+def test_a_damaged_database_is_not_to_be_thrown_away(path: Path) -> None:
+    path.write_bytes(b"no database at all" * 1000)
+    with pytest.raises(FileDamaged, match=r"damaged: .* Keep it: devices have deleted what is in it"):
+        Warehouse(path)
+
+
+def test_a_database_of_a_newer_release_is_refused_with_what_reads_it(path: Path) -> None:
+    Warehouse(path).close()
+    with closing(sqlite3.connect(path)) as db:
+        db.execute("PRAGMA user_version=5")
+    with pytest.raises(
+        FolderUnusable, match=r"version 5, this release reads version 4\. Install the edgectl"
+    ):
         Warehouse(path)
 
 

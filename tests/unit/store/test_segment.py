@@ -177,13 +177,13 @@ def test_a_file_that_is_no_database_is_refused(path: Path, opener: Callable[[Pat
 def test_a_database_of_somebody_else_is_refused_and_left_alone(path: Path) -> None:
     with closing(sqlite3.connect(path, isolation_level=None)) as db:
         db.execute("CREATE TABLE photos (id)")
-    with pytest.raises(FolderUnusable, match=r"not the agent's.*Move it away"):
+    with pytest.raises(FolderUnusable, match=r"somebody else's\. Move the file away"):
         Segment.create(path)
 
 
 def test_a_newer_format_is_refused_with_both_versions(segment: Segment, path: Path) -> None:
     segment._db.execute("PRAGMA user_version=7")
-    with pytest.raises(FolderUnusable, match="version 7, this agent reads version 2"):
+    with pytest.raises(FolderUnusable, match="version 7, this release reads version 2"):
         Segment.create(path)
     assert FORMAT.version == 2
 

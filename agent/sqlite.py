@@ -1,4 +1,7 @@
-"""Our way with SQLite files: WAL, FULL, explicit transactions, and refusals in our own words."""
+"""Our way with SQLite files: WAL, FULL, explicit transactions, and refusals in our own words.
+
+The agent's store and the collector's database are such files. A ``Format`` says what to do about a bad one.
+"""
 
 from __future__ import annotations
 
@@ -19,6 +22,8 @@ if TYPE_CHECKING:
 
 LOG_PAGES = 256
 """The log beside a file is folded in at so many pages of 4 KiB, and cut back to them."""
+MOVE_AWAY = "Move the file away, then start again"
+"""What to do about a damaged file, unless its ``Format`` knows better."""
 _PAGE = 4096
 _CACHE_KIB = 512
 
@@ -32,8 +37,8 @@ _BUSY = {
     ),
     sqlite3.SQLITE_BUSY: ("another program has locked it", "Close whatever else has it open"),
     sqlite3.SQLITE_LOCKED: ("another program has locked it", "Close whatever else has it open"),
-    sqlite3.SQLITE_PERM: ("permission denied", "Give the agent's user write access"),
-    sqlite3.SQLITE_AUTH: ("permission denied", "Give the agent's user write access"),
+    sqlite3.SQLITE_PERM: ("permission denied", "Give its user write access"),
+    sqlite3.SQLITE_AUTH: ("permission denied", "Give its user write access"),
     sqlite3.SQLITE_NOMEM: ("out of memory", "Free some memory"),
     sqlite3.SQLITE_PROTOCOL: ("another program has locked it", "Close whatever else has it open"),
 }
@@ -41,8 +46,13 @@ _DAMAGED = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 
 
 @contextmanager
-def refusals(op: str, path: Path) -> Iterator[None]:
+def refusals(op: str, path: Path, *, damaged: str = MOVE_AWAY) -> Iterator[None]:
     """Raise what SQLite or the file system refuse as our own errors.
+
+    Args:
+        op: what is being done.
+        path: with what.
+        damaged: what to do when it is damaged.
 
     Raises:
         StoreBusy: read-only, locked or away; the same may succeed later. DiskFull when it has no room.
@@ -51,7 +61,7 @@ def refusals(op: str, path: Path) -> Iterator[None]:
     try:
         yield
     except sqlite3.Error as error:
-        if (refusal := _refusal(op, path, error)) is None:
+        if (refusal := _refusal(op, path, error, damaged)) is None:
             raise
         raise refusal from error
     except OSError as error:
@@ -60,14 +70,14 @@ def refusals(op: str, path: Path) -> Iterator[None]:
         raise StoreBusy(op, str(path), error.strerror or str(error), "Check the disk") from error
 
 
-def _refusal(op: str, path: Path, error: sqlite3.Error) -> AgentError | None:
+def _refusal(op: str, path: Path, error: sqlite3.Error, damaged: str) -> AgentError | None:
     """Translate; None stands for a bug of ours, such as bad SQL or a broken constraint."""
     code = getattr(error, "sqlite_errorcode", None)
     if code is None:
         return None
     primary = code & 0xFF
     if primary in _DAMAGED:
-        return FileDamaged(op, str(path), f"it is damaged: {error}", "Move the file away, then start again")
+        return FileDamaged(op, str(path), f"it is damaged: {error}", damaged)
     if primary not in _BUSY:
         return None
     problem, hint = _BUSY[primary]
@@ -95,11 +105,19 @@ class Format:
         kind: SQLite's application id, which tells our kinds of files apart.
         version: the schema's version, kept as SQLite's user version.
         schema: the statements that make it.
+        foreign: what to do about a file of another kind.
+        older: what to do about a file of an earlier version.
+        newer: what to do about a file of a later version.
+        damaged: what to do about a damaged file.
     """
 
     kind: int
     version: int
     schema: tuple[str, ...]
+    foreign: str
+    older: str
+    newer: str
+    damaged: str = MOVE_AWAY
 
 
 def open_database(
@@ -117,12 +135,14 @@ def open_database(
         StoreBusy: it cannot be opened for now.
         FolderUnusable: it is damaged, not of this kind, or of another version.
     """
-    with refusals("open", path), ExitStack() as undo:
+    with refusals("open", path, damaged=form.damaged), ExitStack() as undo:
         fresh = not path.exists()
         db = _connect(path, "mode=rwc", patience_s)
         undo.callback(db.close)
+        if not _unmade(db):
+            check(db, path, form)  # before anything is changed: it may be somebody else's
         _set_up(db, form, log_pages)
-        _check(db, path, form)
+        check(db, path, form)
         if fresh:
             sync_folder(path.parent)
         undo.pop_all()
@@ -139,10 +159,10 @@ def open_sealed(path: Path, form: Format) -> sqlite3.Connection:
         FolderUnusable: it is damaged, not of this kind, or of another version.
     """
     left_open = path.with_name(f"{path.name}-wal").exists()
-    with refusals("open", path), ExitStack() as undo:
+    with refusals("open", path, damaged=form.damaged), ExitStack() as undo:
         db = _connect(path, "mode=rw" if left_open else "mode=ro&immutable=1", 0.0)
         undo.callback(db.close)
-        _check(db, path, form)
+        check(db, path, form)
         undo.pop_all()
     return db
 
@@ -163,13 +183,10 @@ def _set_up(db: sqlite3.Connection, form: Format, log_pages: int) -> None:
     db.execute("PRAGMA synchronous=FULL")
     db.execute(f"PRAGMA journal_size_limit={log_pages * _PAGE}")
     db.execute(f"PRAGMA wal_autocheckpoint={log_pages}")
-    unmade = (
-        "SELECT NOT EXISTS (SELECT 1 FROM sqlite_schema) AND application_id = 0 FROM pragma_application_id"
-    )
-    if not db.execute(unmade).fetchone()[0]:
+    if not _unmade(db):
         return
     with transaction(db):
-        if not db.execute(unmade).fetchone()[0]:  # another program was faster
+        if not _unmade(db):  # another program was faster
             return
         db.execute(f"PRAGMA application_id={form.kind}")
         db.execute(f"PRAGMA user_version={form.version}")
@@ -177,20 +194,25 @@ def _set_up(db: sqlite3.Connection, form: Format, log_pages: int) -> None:
             db.execute(statement)
 
 
-def _check(db: sqlite3.Connection, path: Path, form: Format) -> None:
+def _unmade(db: sqlite3.Connection) -> bool:
+    query = (
+        "SELECT NOT EXISTS (SELECT 1 FROM sqlite_schema) AND application_id = 0 FROM pragma_application_id"
+    )
+    return bool(db.execute(query).fetchone()[0])
+
+
+def check(db: sqlite3.Connection, path: Path, form: Format) -> None:
+    """Look whether an open database is of this kind and version.
+
+    Raises:
+        FolderUnusable: it is not.
+    """
     if db.execute("PRAGMA application_id").fetchone()[0] != form.kind:
-        raise FolderUnusable(
-            "open", str(path), "this file is not the agent's", "Move it away, then start again"
-        )
+        raise FolderUnusable("open", str(path), "this file is somebody else's", form.foreign)
     found = db.execute("PRAGMA user_version").fetchone()[0]
     if found != form.version:
-        raise FolderUnusable(
-            "open",
-            str(path),
-            f"its format is version {found}, this agent reads version {form.version}",
-            "Install the agent that wrote it, or have that one run: edge-agent store migrate --to "
-            f"{form.version}",
-        )
+        problem = f"its format is version {found}, this release reads version {form.version}"
+        raise FolderUnusable("open", str(path), problem, form.older if found < form.version else form.newer)
 
 
 def version_of(path: Path) -> int | None:

@@ -1,0 +1,27 @@
+"""The files of a data folder: one version for all of them, and what to do about a file that does not fit."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from agent.sqlite import MOVE_AWAY, Format
+
+VERSION: Final = 2
+_MIGRATE = "edge-agent store migrate"
+
+
+def form(kind: bytes, *schema: str) -> Format:
+    """Describe a kind of file of the data folder.
+
+    Args:
+        kind: four letters, which SQLite keeps as the application id.
+        schema: the statements that make it.
+    """
+    return Format(
+        kind=int.from_bytes(kind),
+        version=VERSION,
+        schema=schema,
+        foreign=MOVE_AWAY,
+        older=f"Stop the agent and run: {_MIGRATE}",
+        newer=f"Install the release that wrote it, or have that one run: {_MIGRATE} --to {VERSION}",
+    )

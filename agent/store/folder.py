@@ -11,13 +11,11 @@ import fcntl
 import os
 from typing import TYPE_CHECKING, Self
 
-from agent.errors import ConfigInvalid, DiskFull, FolderHeld, FolderUnusable, StoreBusy
+from agent.errors import AgentError, DiskFull, FolderHeld, FolderUnusable, StoreBusy
 from agent.store.owner import claim
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-    from agent.errors import AgentError
 
 _OP = "use data folder"
 PROBE_BYTES = 64 << 10
@@ -79,8 +77,7 @@ class DataFolder:
 
         Raises:
             StoreBusy: the disk is full or read-only for now.
-            FolderHeld: another agent holds it.
-            FolderUnusable: it cannot be made.
+            FolderUnusable: another agent holds it (FolderHeld), or it cannot be made.
             ConfigInvalid: another device's records wait in it.
         """
         if self._lock is not None:
@@ -94,7 +91,7 @@ class DataFolder:
             _hold(self.path, lock)
             if self._device:
                 claim(self.path, self._device)
-        except (ConfigInvalid, FolderUnusable):
+        except AgentError:
             os.close(lock)
             raise
         self._lock = lock

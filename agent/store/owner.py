@@ -26,7 +26,8 @@ def claim(folder: Path, device: str) -> None:
     Raises:
         ConfigInvalid: records of another device wait in it.
     """
-    if owner_of(folder, device) == device:
+    owner = owner_of(folder, device)
+    if owner == device:
         return
     try:
         _write(folder, device)

@@ -16,7 +16,7 @@ ASKS = re.compile(
 MAY_ASK = {
     "clock.py": "the seam itself",
     "store/builder.py": "dates records",
-    "cli/folders.py": "reads '2h' of a person",
+    "cli/results.py": "reads '2h' of a person",
     "fleet/storage.py": "dates what a device was last seen",
     "fleet/gaps_report.py": "reads '2h' of a person",
 }

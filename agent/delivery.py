@@ -141,9 +141,8 @@ class Delivery:
         self._restart()
 
     def on_published(self, published: LinkPublished, now: float) -> None:
-        """The broker has taken over a message: the link does move."""
-        if published.token in self._sender.unconfirmed:
-            self._sender.unconfirmed.discard(published.token)
+        """The broker has answered a message; when it has taken it over, the link does move."""
+        if self._sender.answered(published.token, published.refused):
             for lane in self._lanes:
                 lane.window.progressed(now)
 

@@ -111,8 +111,8 @@ class Mqtt(_Table):
     def _tls_is_whole(self) -> Mqtt:
         if bool(self.cert_file) != bool(self.key_file):
             raise ValueError("cert_file and key_file go together")
-        if self.cert_file and not self.ca_file:
-            raise ValueError("cert_file needs ca_file, which switches TLS on")
+        if self.cert_file and not (self.ca_file or self.tls):
+            raise ValueError("cert_file needs tls = true, or ca_file, which switches TLS on")
         return self
 
     reconnect_max_s: float = Field(default=60.0, ge=1, le=3600)

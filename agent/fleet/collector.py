@@ -44,6 +44,7 @@ class Totals:
         duplicate: records that were there already.
         behind: records that are stored, and no rows yet.
         damaged: blocks that did not unpack.
+        states_refused: what devices said of themselves, and broke the protocol or have no key here.
     """
 
     batches: int = 0
@@ -52,6 +53,7 @@ class Totals:
     duplicate: int = 0
     behind: int = 0
     damaged: int = 0
+    states_refused: int = 0
 
 
 @dataclass(slots=True)
@@ -166,48 +168,58 @@ class Collector:
 
     def _receive(self, message: LinkMessage) -> None:
         """Keep a message for the next transaction, or refuse it."""
-        try:
-            incoming = self._read_state(message) or self._read(message)
-        except MessageInvalid as error:
-            self._refuse(message.topic, error)
-        else:
-            if isinstance(incoming, Incoming) and self._bytes < self._max_bytes:
-                self._waiting.append((message, incoming))
-                self._bytes += len(message.payload)
-                return
-            # Dropped here or, empty, by the inbox: its device sends it again.
-            if isinstance(incoming, Incoming):
-                self._refuse(incoming.device, "too much waits for the disk")
+        device = topics.sender_of_state(self._fleet, message.topic)
+        if device is not None:
+            self._receive_state(device, message)
+        elif self._receive_batch(message):
+            return  # it is confirmed when it is stored
         self._link.settle(message)
 
-    def _read(self, message: LinkMessage) -> Incoming | None:
+    def _receive_state(self, device: str, message: LinkMessage) -> None:
+        """Take in what a device says of itself: nobody signs it, but strangers get no row."""
         if not message.payload:
-            return None
+            return
+        try:
+            self._verifier(device, "state")
+            state = states.decode(message.payload)
+        except MessageInvalid as error:
+            self.totals.states_refused += 1
+            emit(Event.MESSAGE_REFUSED, message.topic, refusal=error.refusal, problem=error)
+            return
+        if len(self._states) < _MOST_STATES:
+            self._states[device] = state
+
+    def _receive_batch(self, message: LinkMessage) -> bool:
+        """Say whether it waits now; if not it is refused, or was dropped by the inbox and is empty."""
+        if not message.payload:
+            return False
+        try:
+            incoming = self._read(message)
+        except MessageInvalid as error:
+            self._refuse(message.topic, error)
+            return False
+        if self._bytes >= self._max_bytes:  # its device sends it again
+            self._refuse(incoming.device, "too much waits for the disk")
+            return False
+        self._waiting.append((message, incoming))
+        self._bytes += len(message.payload)
+        return True
+
+    def _read(self, message: LinkMessage) -> Incoming:
         device = topics.sender_of_batch(self._fleet, message.topic)
-        found = batch.decode(message.payload, self._verifier(device))
+        found = batch.decode(message.payload, self._verifier(device, "batch"))
         if found.device != device:
             raise WrongSender("read", "batch", f"{device!r} sent it, and it says {found.device!r}")
         if topics.up_batches(self._fleet, device)[found.lease.stream] != message.topic:
             raise MessageInvalid("read", "batch", f"stream {found.lease.stream!r} has another topic")
         return Incoming(device, found.lease, fresh=found.lane in _URGENT)
 
-    def _read_state(self, message: LinkMessage) -> State | None:
-        """Take in what a device says of itself; None when it is something else."""
-        device = topics.sender_of_state(self._fleet, message.topic)
-        if device is None or not message.payload:
-            return None
-        self._verifier(device)  # nobody signs a state, but strangers get no row
-        state = states.decode(message.payload)
-        if len(self._states) < _MOST_STATES:
-            self._states[device] = state
-        return state
-
-    def _verifier(self, device: str) -> Verifier | None:
+    def _verifier(self, device: str, what: str) -> Verifier | None:
         if self._keys is None:
             return None
         if (verifier := self._keys.verifier(device)) is None:
             hint = "Make or copy it: edgectl init DIR --device ID"
-            raise NotSigned("verify", "batch", f"there is no key of {device}", hint)
+            raise NotSigned("verify", what, f"there is no key of {device}", hint)
         return verifier
 
     def _greet(self, now: float) -> None:
@@ -231,11 +243,8 @@ class Collector:
             self.totals.behind += stored.new - stored.rows
             self._unpacking = self._unpacking or stored.new > stored.rows
             self._damaged((came.device, problem) for problem in stored.bad)
-            if stored.watermark is None:
-                self._refuse(came.device, stored.refused)
-            else:
-                _, stream, epoch = came.place
-                self._owe(came.device).fresh.setdefault(stream, {})[epoch] = stored.watermark
+            _, stream, epoch = came.place
+            self._owe(came.device).fresh.setdefault(stream, {})[epoch] = stored.watermark
         for message, _ in self._waiting:
             self._link.settle(message)
         self._waiting.clear()

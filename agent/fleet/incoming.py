@@ -5,10 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from agent.fleet.ranges import Watermark
+
 if TYPE_CHECKING:
     from agent.blocks import Lease
     from agent.errors import MessageInvalid
-    from agent.fleet.ranges import Place, Watermark
+    from agent.fleet.ranges import Place
+
+_NOTHING = Watermark(0, ())
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,8 +48,7 @@ class Stored:
         batch: the batch.
         new: records that were stored now.
         duplicate: records that were there already.
-        watermark: what of the epoch is stored, this batch included; None when it was refused.
-        refused: why nothing of it was stored; None when it was.
+        watermark: what of the epoch is stored, this batch included.
         rows: new records that are rows already; the others wait for ``unpack``.
         bad: why blocks did not become rows.
     """
@@ -53,7 +56,6 @@ class Stored:
     batch: Incoming
     new: int = 0
     duplicate: int = 0
-    watermark: Watermark | None = None
-    refused: MessageInvalid | None = None
+    watermark: Watermark = _NOTHING
     rows: int = 0
     bad: tuple[MessageInvalid, ...] = ()

@@ -8,24 +8,23 @@ import orjson
 
 from agent.errors import ConfigInvalid
 from agent.fleet.keys import COLLECTOR, DEVICES, make_keys
-from agent.link.topics import is_name
+from agent.link.topics import NAME_HINT, is_name
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
 
-def run(folder: Path, devices: Sequence[str], fleet: str, *, as_json: bool) -> None:
+def run(folder: Path, devices: Sequence[str], fleet: str, *, from_key: bool, as_json: bool) -> None:
     """Make what is missing, and tell what comes next.
 
     Raises:
-        ConfigInvalid: a name is not allowed in a topic.
+        ConfigInvalid: a name is not allowed in a topic, or a public key may have been taken away.
         AgentError: the folder cannot be written.
     """
     if not is_name(fleet):
-        hint = "Use at most 63 of a-z, 0-9, '-' and '_', with a letter or digit first"
-        raise ConfigInvalid("make keys of", repr(fleet), "a fleet cannot be called so", hint)
-    made = make_keys(folder, devices)
+        raise ConfigInvalid("make keys of", repr(fleet), "a fleet cannot be called so", NAME_HINT)
+    made = make_keys(folder, devices, from_key=from_key)
     if as_json:
         print(orjson.dumps({"folder": str(folder), "made": [str(path) for path in made]}).decode())
         return

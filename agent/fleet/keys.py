@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from agent.errors import AgentError, ConfigInvalid
 from agent.events import Event, emit
-from agent.link.topics import is_name
+from agent.link.topics import NAME_HINT, is_name
 from agent.signing import generate
 from agent.trust import read_signer, read_verifier
 
@@ -72,21 +72,29 @@ class Keyring:
             return None
 
 
-def make_keys(folder: Path, devices: Sequence[str] = ()) -> list[Path]:
+def make_keys(folder: Path, devices: Sequence[str] = (), *, from_key: bool = False) -> list[Path]:
     """Make the keys that are not there yet; give the files that were made. Nothing is ever written over.
 
+    Args:
+        folder: made when it is not there.
+        devices: their names.
+        from_key: make a device's public key from its private one, where only that is there. Without a word
+            that is not done: the public one may have been taken away, since the device was stolen.
+
     Raises:
-        ConfigInvalid: a device's name is not allowed in a topic, or a private key that is there is none.
+        ConfigInvalid: a device's name is not allowed in a topic, its public key may have been taken away, or
+            a private key that is there is none.
         AgentError: the folder cannot be written.
     """
     for device in devices:
         if not is_name(device):
-            hint = "Use at most 63 of a-z, 0-9, '-' and '_', with a letter or digit first"
-            raise ConfigInvalid("make key of", repr(device), "a device cannot be called so", hint)
+            raise ConfigInvalid("make key of", repr(device), "a device cannot be called so", NAME_HINT)
     made: list[Path] = []
     try:
         (folder / DEVICES).mkdir(mode=0o700, parents=True, exist_ok=True)
         with _alone(folder):
+            if not from_key:
+                _refuse_halves(folder / DEVICES, devices)
             for stem in (folder / COLLECTOR, *(folder / DEVICES / device for device in devices)):
                 made += _make_pair(stem)
     except OSError as error:
@@ -106,6 +114,13 @@ def _alone(folder: Path) -> Iterator[None]:
         yield
     finally:
         os.close(descriptor)
+
+
+def _refuse_halves(folder: Path, devices: Sequence[str]) -> None:
+    for device in devices:
+        if (folder / f"{device}.key").exists() and not (folder / f"{device}.pub").exists():
+            hint = "If it was stolen, delete that .key, too; if nobody else has it, run again with --from-key"
+            raise ConfigInvalid("make key of", device, f"its .key is in {folder}, and its .pub is not", hint)
 
 
 def _make_pair(stem: Path) -> list[Path]:

@@ -57,7 +57,7 @@ examples:
   edgectl collect --keys keys --host broker.example
 
 \b
-exit codes: 0 done, 1 failed, 2 usage, 78 a name must be changed first
+exit codes: 0 done, 1 failed, 2 usage, 78 a name must be changed first, or a .pub may have been taken away
 """
 
 _GAPS = """\
@@ -211,12 +211,16 @@ def init(
         list[str] | None, typer.Option(help="Make a key for this device, too; may be repeated.", metavar="ID")
     ] = None,
     fleet: Annotated[str, typer.Option(help="The fleet that they belong to, for what is told.")] = "default",
+    from_key: Annotated[
+        bool,
+        typer.Option("--from-key", help="Make a .pub that is missing from its .key, which nobody stole."),
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="As a JSON object.")] = False,
 ) -> None:
     """Make keys."""
     from agent.fleet import init as program
 
-    program.run(folder, device or [], fleet, as_json=as_json)
+    program.run(folder, device or [], fleet, from_key=from_key, as_json=as_json)
 
 
 @app.command()

@@ -11,10 +11,25 @@ import orjson
 from agent.fleet.ranges import watermark
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from agent.fleet.sql import Sql
 
 _ACCOUNTS = ("captured", "inferred", "gated", "lost")
 _BY_REASON = ("dropped", "failed")
+_AHEAD_NS = 300 * 10**9
+"""So much a device's clock may go ahead of the collector's; a ledger that is dated later is not believed."""
+
+_HEARD = """
+    SELECT max(wall_ns) FROM ledger JOIN devices ON devices.device = ledger.device
+    WHERE ledger.device = ? AND wall_ns <= last_seen_ns + ?
+"""
+_OVER = """
+    SELECT DISTINCT epoch FROM epochs one WHERE device = ? AND (live = 0 OR EXISTS (
+        SELECT 1 FROM epochs later WHERE later.device = one.device AND later.stream = one.stream
+        AND later.live = 1 AND later.touched > one.touched
+    ))
+"""
 
 
 @dataclass(slots=True)
@@ -40,7 +55,7 @@ class Report:
     """What is known of a device in a span.
 
     Attributes:
-        heard_ns: the newest record that is here was made then; None: the device is not known.
+        heard_ns: the newest ledger that is here was made then; None: there is none that can be believed.
         missing: ranges of records.
         awaited: ranges that are still to come, or to be made rows of.
         pipelines: by name, how many frames each account has grown by: "captured", "dropped overwritten"...
@@ -85,11 +100,13 @@ def missed(db: Sql, device: str, from_ns: int, to_ns: int) -> Report:
         from_ns: where the span begins, ns since 1970, by the device's own clock.
         to_ns: where it ends.
     """
-    query = "SELECT max(wall_ns) FROM ledger WHERE device = ?"
-    report = Report(device, from_ns, to_ns, db.execute(query, (device,)).fetchone()[0])
+    heard_ns = db.execute(_HEARD, (device, _AHEAD_NS)).fetchone()[0]
+    report = Report(device, from_ns, to_ns, heard_ns)
     report.missing = [gap for gap in _gaps(db, device) if _overlaps(gap, from_ns, to_ns)]
     report.awaited = [gap for gap in _awaited(db, device) if _overlaps(gap, from_ns, to_ns)]
-    for pipeline, growth in _growth(db, device, from_ns, to_ns):
+    # What is awaited may say what became of the frames that were in flight.
+    over = set() if report.awaited else {row[0] for row in db.execute(_OVER, (device,))}
+    for pipeline, growth in _growth(db, device, from_ns, to_ns, over):
         report.pipelines.setdefault(pipeline, Counter()).update(growth)
     return report
 
@@ -100,11 +117,15 @@ def _not_inferred(counts: Counter[str]) -> int:
 
 def _gaps(db: Sql, device: str) -> list[Missing]:
     query = """
-        SELECT stream, epoch, first, last, reason, from_ns, to_ns FROM gaps WHERE device = ?
-        UNION ALL SELECT stream, epoch, first, first + count - 1, 'damaged', NULL, NULL FROM bad_blocks
-        WHERE device = ? ORDER BY 2, 1, 3
+        SELECT stream, epoch, first, last, reason, from_ns, to_ns, declared_ns FROM gaps WHERE device = ?
+        UNION ALL SELECT stream, epoch, first, first + count - 1, 'damaged', NULL, NULL, found_ns
+        FROM bad_blocks WHERE device = ? ORDER BY 2, 1, 3
     """
-    return _timed(db, device, [Missing(*row) for row in db.execute(query, (device, device))])
+    rows = db.execute(query, (device, device)).fetchall()
+    found = _timed(db, device, [Missing(*row[:-1]) for row in rows])
+    for gap, (*_, known_ns) in zip(found, rows, strict=True):
+        gap.to_ns = known_ns if gap.to_ns is None else gap.to_ns  # it was made before that
+    return found
 
 
 def _awaited(db: Sql, device: str) -> list[Missing]:
@@ -144,23 +165,31 @@ def _overlaps(gap: Missing, from_ns: int, to_ns: int) -> bool:
     return after_the_start and (gap.from_ns is None or gap.from_ns <= to_ns)
 
 
-def _growth(db: Sql, device: str, from_ns: int, to_ns: int) -> list[tuple[str, dict[str, int]]]:
-    """What the ledgers of each epoch and pipeline have grown by in the span."""
+def _growth(
+    db: Sql, device: str, from_ns: int, to_ns: int, over: Collection[str]
+) -> list[tuple[str, dict[str, int]]]:
+    """What the ledgers of each epoch and pipeline have grown by in the span.
+
+    Frames that were in flight in the very last ledger of an epoch that is over are lost.
+    """
     newest = """
-        SELECT CAST(counts AS TEXT) FROM ledger b
+        FROM ledger b
         WHERE b.device = a.device AND b.stream = a.stream AND b.epoch = a.epoch AND b.pipeline = a.pipeline
     """
     query = f"""
-        SELECT pipeline,
-            ({newest} AND b.wall_ns < ? ORDER BY as_of_seq DESC LIMIT 1),
-            ({newest} AND b.wall_ns <= ? ORDER BY as_of_seq DESC LIMIT 1)
+        SELECT epoch, pipeline,
+            (SELECT CAST(counts AS TEXT) {newest} AND b.wall_ns < ? ORDER BY as_of_seq DESC LIMIT 1),
+            (SELECT CAST(counts AS TEXT) {newest} AND b.wall_ns <= ? ORDER BY as_of_seq DESC LIMIT 1),
+            (SELECT wall_ns {newest} ORDER BY as_of_seq DESC LIMIT 1)
         FROM (SELECT DISTINCT device, stream, epoch, pipeline FROM ledger WHERE device = ?) a
     """  # noqa: S608
     grown = []
-    for pipeline, before, after in db.execute(query, (from_ns, to_ns, device)):
+    for epoch, pipeline, before, after, last_ns in db.execute(query, (from_ns, to_ns, device)):
         if after is not None:
             start = _flat(before) if before is not None else {}
             growth = {name: count - start.get(name, 0) for name, count in _flat(after).items()}
+            if epoch in over and from_ns <= last_ns <= to_ns:
+                growth["lost in flight"] = orjson.loads(after).get("in_flight", 0)
             grown.append((pipeline, {name: count for name, count in growth.items() if count}))
     return grown
 

@@ -14,7 +14,6 @@ from dataclasses import replace
 from itertools import islice
 from typing import TYPE_CHECKING, ClassVar, Self
 
-from agent.errors import MessageInvalid
 from agent.fleet import gaps, ranges, unpacking
 from agent.fleet.incoming import Stored
 
@@ -30,8 +29,6 @@ if TYPE_CHECKING:
     from agent.fleet.states import State
     from agent.fleet.unpacking import Unpacked
 
-_HIGHEST = 2**53 - 1
-"""The highest sequence number that JSON carries everywhere."""
 _RECENT_EPOCHS = 8
 _SLICE = 4096
 """About so many records are unpacked in one transaction: some tenths of a second on a small machine."""
@@ -85,10 +82,8 @@ class Storage(ABC):
     def store(self, batches: Sequence[Incoming], *, at_once: bool = True) -> list[Stored]:
         """Store batches in one durable transaction; say of each, in order, what became of it.
 
-        A batch with impossible numbers is refused whole, and does not touch the others.
-
         Args:
-            batches: in the order in which they came.
+            batches: in the order in which they came; their numbers were checked when they were read.
             at_once: whether what people may be waiting for becomes rows in this transaction. Where lines
                 are to be written first, it does not: then it is the next that ``unpack`` takes.
 
@@ -96,21 +91,12 @@ class Storage(ABC):
             StoreBusy: the disk or the database refuses for now; nothing was stored.
             FolderUnusable: the file is damaged.
         """
-        refused = [_check_numbers(batch) for batch in batches]
         with self._transaction():
-            self._see({batch.device for batch, why in zip(batches, refused, strict=True) if why is None})
+            self._see({batch.device for batch in batches})
             intake = unpacking.Intake(self._db, self._clock.wall_ns(), _FRESH_BYTES, at_once=at_once)
-            found = [
-                self._insert(batch, intake) if why is None else Stored(batch, refused=why)
-                for batch, why in zip(batches, refused, strict=True)
-            ]
+            found = [self._insert(batch, intake) for batch in batches]
             # Only now: with two batches of one epoch the later one completes what both may promise.
-            answers = [
-                replace(one, watermark=ranges.watermark(self._db, one.batch.place))
-                if one.refused is None
-                else one
-                for one in found
-            ]
+            answers = [replace(one, watermark=ranges.watermark(self._db, one.batch.place)) for one in found]
         self._behind += sum(one.new - one.rows for one in found)
         self._urgent.extend(intake.urgent)
         return answers
@@ -221,11 +207,3 @@ class Storage(ABC):
         ranges.touch(self._db, batch.place, batch.lease.low, live=batch.lease.live)
         bad, intake.bad = tuple(intake.bad), []
         return Stored(batch, new, batch.count - new, rows=rows, bad=bad)
-
-
-def _check_numbers(batch: Incoming) -> MessageInvalid | None:
-    lease = batch.lease
-    numbers = [lease.low, *(n for block in lease.blocks for n in (block.first, block.count, block.last))]
-    if all(1 <= number <= _HIGHEST for number in numbers):
-        return None
-    return MessageInvalid("store batch", batch.device, "its sequence numbers are impossible")

@@ -233,10 +233,10 @@ class Link:
             match current.notes.popleft():
                 case session.Received(topic, payload, retain, mid):
                     self._post(LinkMessage(topic, payload, retain, (self._connection, mid)))
-                case session.Confirmed(mid):
+                case session.Confirmed(mid, refused):
                     self._confirmed_at = time.monotonic()
                     if (token := self._tokens.pop(mid, None)) is not None:
-                        self._post(LinkPublished(token))
+                        self._post(LinkPublished(token, refused))
                 case session.Accepted(max_packet, receive_max):
                     self._accepted(current, max_packet, receive_max)
                 case session.Subscribed():

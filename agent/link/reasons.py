@@ -39,13 +39,14 @@ _NO = {
     "Banned": "Ask the broker's operator",
     "Bad authentication method": "Check how the broker wants to be logged in to",
     _RIVAL: "Another client uses our client id: find it, and give it another",
+    "Quota exceeded": "Raise the broker's quota, or free some space on it",
     "Packet too large": "Raise the broker's limit for packets",
     "Topic name invalid": "Check the broker's access list",
 }
 
 
 def of_answer(name: str) -> Reason:
-    """Read the name of an MQTT reason code in CONNACK, SUBACK or DISCONNECT."""
+    """Read the name of an MQTT reason code in CONNACK, PUBACK or DISCONNECT."""
     if name == _VERSION:
         return Reason(
             "the broker does not speak this version of MQTT",

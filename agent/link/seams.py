@@ -61,7 +61,7 @@ class DeliveryStatus:
         streams: the same by stream, and the number of the last record that is acknowledged of the epoch that
             was heard of last.
         acked: the collector's last acknowledgement that was news.
-        blocked: why some lane stands still until the broker's limit changes; "" when none does.
+        blocked: why some lane stands still: the broker takes nothing so large, or refuses it; else "".
         silent: the collector has not acknowledged anything for minutes, though batches wait for it.
         live_p95_ms: from a live result's commit to its acknowledgement, over the last minute; None without.
         rate: bytes a second published over the last ten seconds.

@@ -53,8 +53,7 @@ class Sender:
 
     Attributes:
         sent, resent: batches published, and those of them that went out before, by stream.
-        blocked: why a lane stands still: something is larger than what the broker takes, and is not given up.
-        unconfirmed: tokens of messages that the broker has not taken over yet.
+        unconfirmed: tokens of messages that the broker has not answered yet, and the streams they are of.
         throttle: says whether the cap leaves room.
     """
 
@@ -77,16 +76,32 @@ class Sender:
         self._ranges: OrderedDict[Place, list[tuple[int, int]]] = OrderedDict()
         self._given_up: OrderedDict[tuple[Place, int], None] = OrderedDict()
         self.throttle = Throttle(bytes_per_s)
-        self.unconfirmed: set[int] = set()
-        self.blocked = ""
+        self.unconfirmed: dict[int, Stream] = {}
+        self._too_large = ""
+        self._refused: dict[Stream, str] = {}
         self.sent: Counter[Stream] = Counter()
         self.resent: Counter[Stream] = Counter()
 
     def begin(self, max_packet: int) -> None:
         """A new connection: what was on its way is forgotten, and the broker's limit may be another."""
         self._max_packet = max_packet
-        self.blocked = ""
+        self._too_large = ""
+        self._refused.clear()
         self.unconfirmed.clear()
+
+    @property
+    def blocked(self) -> str:
+        """Why something stands still: it is too large and not given up, or refused; "" when nothing does."""
+        return self._too_large or next(iter(self._refused.values()), "")
+
+    def answered(self, token: int, refused: str) -> bool:
+        """The broker has answered a message; say whether it has taken it over."""
+        if (stream := self.unconfirmed.pop(token, None)) is None:
+            return False
+        self._refused.pop(stream, None)
+        if refused:
+            self._refused[stream] = refused
+        return not refused
 
     @property
     def batch_bytes(self) -> int:
@@ -120,7 +135,7 @@ class Sender:
         except LinkLost:
             return False
         except MessageInvalid as error:
-            lane.blocked, self.blocked = True, error.problem
+            lane.blocked, self._too_large = True, error.problem
             emit(Event.BATCH_REFUSED, lease.stream, problem=error)
             return False
         return True
@@ -176,7 +191,7 @@ class Sender:
 
     def _publish(self, lane: Lane, lease: Lease, now: float) -> None:
         payload = batch.encode(self._device, lease, self._signer, lane=lane.name)
-        self.unconfirmed.add(self._link.publish(self._topics[lease.stream], payload))
+        self.unconfirmed[self._link.publish(self._topics[lease.stream], payload)] = lease.stream
         self.throttle.sent(len(payload), now)
         lane.window.sent(lease, now)
         self.sent[lease.stream] += 1

@@ -69,9 +69,10 @@ class Received:
 
 @dataclass(frozen=True, slots=True)
 class Confirmed:
-    """PUBACK of the message that was sent as ``mid``; or, at QoS 0, it has left."""
+    """PUBACK of the message that was sent as ``mid``, with why it was refused; or, at QoS 0, it has left."""
 
     mid: int
+    refused: str
 
 
 Note = Accepted | Subscribed | Ended | Received | Confirmed
@@ -281,10 +282,9 @@ class Session:
         self, _client: paho.Client, _data: object, mid: int, code: ReasonCode, _got: object
     ) -> None:
         self.unconfirmed -= 1
-        if code.is_failure:
-            emit(Event.MESSAGE_REFUSED, self._settings.broker, problem=code.getName())
-        else:
-            self.notes.append(Confirmed(mid))
+        if refused := str(reasons.of_answer(code.getName())) if code.is_failure else "":
+            emit(Event.MESSAGE_REFUSED, self._settings.broker, problem=refused)
+        self.notes.append(Confirmed(mid, refused))
 
     def _on_disconnect(
         self, _client: paho.Client, _data: object, flags: paho.DisconnectFlags, code: ReasonCode, _got: object

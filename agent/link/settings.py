@@ -121,6 +121,11 @@ class LinkMessage:
 
 @dataclass(frozen=True, slots=True)
 class LinkPublished:
-    """The broker has taken over the message that ``Link.publish`` gave this token for. No delivery yet."""
+    """The broker has answered the message that ``Link.publish`` gave this token for. No delivery yet.
+
+    Attributes:
+        refused: why it has not taken the message over, for people (MQTT 5); "" when it has.
+    """
 
     token: int
+    refused: str = ""

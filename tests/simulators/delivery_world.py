@@ -120,11 +120,12 @@ class World:
         while self.store.wanted:
             self.answer()
 
-    def take(self) -> None:
-        """The broker takes over the oldest message."""
+    def take(self, *, refused: str = "") -> None:
+        """The broker takes over the oldest message, or refuses it."""
         token, payload = self.wire.waiting.pop(0)
-        self.queue.append(payload)
-        self.delivery.on_published(LinkPublished(token), self.now)
+        if not refused:
+            self.queue.append(payload)
+        self.delivery.on_published(LinkPublished(token, refused), self.now)
 
     def tell(self, *, again: bool = False, retain: bool = False) -> bytes:
         """The device gets the collector's acknowledgement, now."""

@@ -79,7 +79,7 @@ def test_settings_cannot_be_changed() -> None:
         ),
         (
             PIPELINE + "[mqtt]\nhost = 'b'\ncert_file = 'c'\nkey_file = 'k'",
-            "agent.toml:5: mqtt: cert_file needs ca_file",
+            "agent.toml:5: mqtt: cert_file needs tls = true, or ca_file",
         ),
         (
             PIPELINE + "[deadlines]\ninvoke_s = 0\n",

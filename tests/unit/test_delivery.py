@@ -146,6 +146,25 @@ def test_a_limit_that_makes_no_sense_is_met_by_cutting_while_records_fit(make_wo
     assert not world.delivery.status.blocked
 
 
+def test_batches_that_the_broker_refuses_are_sent_again_and_the_link_stays(make_world: MakeWorld) -> None:
+    world = make_world()
+    world.connect()
+    world.commit()
+    for _ in range(30):
+        world.serve()
+        while world.wire.waiting:
+            world.take(refused="not authorized")
+        world.queue.clear()
+        world.wait(10)
+    assert world.wire.reconnects == []
+    assert world.delivery.status.blocked == "not authorized"
+    assert 3 < world.delivery.status.resent < 15
+    world.wait(40)
+    world.carry()
+    assert world.complete
+    assert not world.delivery.status.blocked
+
+
 def test_a_full_link_is_tried_again_at_the_next_tick(make_world: MakeWorld) -> None:
     world = make_world()
     world.connect()

@@ -15,6 +15,12 @@ def test_a_devices_client_id_is_its_fleet_and_name_and_its_session_is_not_kept()
     assert not settings.manual_ack
 
 
+def test_mutual_tls_works_with_the_systems_authorities_too() -> None:
+    mqtt = Mqtt(host="broker.example", tls=True, cert_file="me.pem", key_file="me.key")
+    settings = link_settings(mqtt, "gate-1", Path("/etc"))
+    assert (settings.tls, settings.ca_file, settings.cert_file) == (True, "", "/etc/me.pem")
+
+
 def test_tls_files_are_looked_for_beside_the_configuration() -> None:
     mqtt = Mqtt(host="broker.example", ca_file="ca.pem", cert_file="/keys/me.pem", key_file="keys/me.key")
     settings = link_settings(mqtt, "gate-1", Path("/etc/edge-agent"))

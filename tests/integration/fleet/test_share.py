@@ -80,7 +80,8 @@ def test_what_a_device_says_of_itself_is_noted_and_nonsense_is_refused(
         device.link.publish(topics.up_state("demo", "pi-19"), b"x" * 5000)
         device.commit()
         device.until(lambda: device.drained)
-        assert stop(collector)["refused"] == 2
+        last = stop(collector)
+        assert (last["refused"], last["states_refused"], last["refused_format"]) == (0, 2, 2)
     with reading(url) as db:
         rows = db.execute("SELECT device, online, version FROM devices").fetchall()
     assert rows == [("pi-17", 1, "1.2")]

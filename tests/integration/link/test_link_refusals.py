@@ -6,9 +6,9 @@ import pytest
 
 from agent.errors import LinkLost
 from agent.link.connection import LinkState
-from agent.link.settings import LinkDown, LinkUp
+from agent.link.settings import LinkDown, LinkPublished, LinkUp
 from tests.simulators.ear import Ear
-from tests.simulators.hostile_broker import CONNECT, PUBLISH, SUBSCRIBE, Answer, HostileBroker, frame
+from tests.simulators.hostile_broker import CONNECT, PUBLISH, SUBSCRIBE, Answer, HostileBroker, Packet, frame
 from tests.simulators.links import link_to
 
 
@@ -88,3 +88,22 @@ def test_a_second_client_of_our_name_is_told_with_a_hint() -> None:
         down = ear.wait(LinkDown)
         assert down.refused
         assert "Another client uses our client id" in down.reason
+
+
+@pytest.mark.parametrize(("code", "hint"), [(0x87, "access list"), (0x97, "quota")])
+def test_a_message_that_the_broker_refuses_is_answered_with_the_reason(code: int, hint: str) -> None:
+    def refused(packet: Packet) -> bytes:
+        behind_topic = 2 + int.from_bytes(packet.body[:2])
+        return frame(0x40, packet.body[behind_topic : behind_topic + 2] + bytes([code]))
+
+    ear = Ear()
+    with HostileBroker({PUBLISH: refused}) as broker, link_to(broker.port, ear, protocol="5") as link:
+        ear.wait(LinkUp)
+        token = link.publish("up", b"x")
+        answer = ear.wait(LinkPublished)
+        assert answer.token == token
+        assert hint in answer.refused
+        assert link.state is LinkState.ONLINE
+        broker.answers.clear()
+        link.publish("up", b"x")
+        assert ear.wait(LinkPublished).refused == ""

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 import pytest
 
 from agent.blocks import Block, Lease, pack
-from agent.errors import ConfigInvalid, LinkLost, MessageInvalid
+from agent.errors import LinkLost, MessageInvalid
 from agent.events import Event, counters
 from agent.fleet.collector import Collector
-from agent.fleet.databases import database_of
 from agent.fleet.inbox import Inbox
+from agent.fleet.keys import Keyring, make_keys
 from agent.fleet.states import State
 from agent.fleet.warehouse import Warehouse
 from agent.link import ack, batch, topics
@@ -223,15 +223,18 @@ def test_above_its_bound_the_inbox_drops_payloads_and_their_messages_are_still_c
     assert len(again.payload) == 2500
 
 
-@pytest.mark.parametrize("to", ["fleet.db", "mysql://db/fleet", "sqlite:///", "sqlite://fleet.db", ""])
-def test_a_database_that_cannot_be_is_a_configuration_error(to: str) -> None:
-    with pytest.raises(ConfigInvalid, match="Use sqlite:///FILE or postgresql"):
-        database_of(to)
-
-
-def test_database_urls_are_relative_or_absolute() -> None:
-    assert str(database_of("sqlite:///fleet.db")) == "fleet.db"
-    assert str(database_of("sqlite:////var/lib/fleet.db")) == "/var/lib/fleet.db"
+def test_the_state_of_a_device_without_a_key_is_no_refused_batch_and_makes_no_row(
+    warehouse: Warehouse, down: Down, tmp_path: Path
+) -> None:
+    make_keys(tmp_path, ["pi-17"])
+    collector = Collector("demo", warehouse, down, Keyring(tmp_path))
+    before = counters[Event.BATCH_REFUSED.value]
+    for device in ("pi-17", "pi-18"):
+        topic = topics.up_state("demo", device)
+        collector.take([LinkMessage(topic, b'{"v":1,"online":true}', retain=True, receipt=(1, 1))], now=0)
+    assert (collector.totals.refused, collector.totals.states_refused) == (0, 1)
+    assert (counters[Event.BATCH_REFUSED.value], warehouse.devices()) == (before, ["pi-17"])
+    assert len(down.settled) == 2
 
 
 def test_rows_are_made_when_no_batch_comes_and_meanwhile_now_and_then(
@@ -266,8 +269,7 @@ def test_a_block_that_does_not_unpack_is_acknowledged_counted_and_told(
     topic = topics.up_results("demo", "pi-17")
     collector.take([LinkMessage(topic, payload, retain=False, receipt=(1, 1))], now=0)
     collector.unpack(0, busy=False)
-    assert down.upto() == 1
-    assert collector.totals.damaged == 1
+    assert (down.upto(), collector.totals.damaged) == (1, 1)
     payload = batch.encode("pi-17", Lease(EPOCH, 1, (Block(2, 1, b"no zlib"),), live=True), lane="live")
     collector.take([LinkMessage(topic, payload, retain=False, receipt=(1, 2))], now=0)
     assert down.upto() == 2

@@ -54,11 +54,26 @@ def test_a_private_key_that_has_left_for_where_it_is_used_is_not_made_anew(tmp_p
     assert not (tmp_path / f"{stem}.key").exists()
 
 
-def test_a_public_key_that_is_missing_is_made_from_its_private_one(tmp_path: Path) -> None:
+def test_a_device_whose_public_key_was_taken_away_is_not_trusted_again_by_itself(tmp_path: Path) -> None:
     make_keys(tmp_path, ["gate"])
     before = contents(tmp_path)
     (tmp_path / "devices/gate.pub").unlink()
-    assert make_keys(tmp_path, ["gate"]) == [tmp_path / "devices/gate.pub"]
+    with pytest.raises(ConfigInvalid, match=r"its \.pub is not\. If it was stolen, delete that \.key, too"):
+        make_keys(tmp_path, ["door", "gate"])
+    assert not list((tmp_path / "devices").glob("*.pub"))
+    assert make_keys(tmp_path, ["gate"], from_key=True) == [tmp_path / "devices/gate.pub"]
+    assert contents(tmp_path) == before
+    for name in ("gate.pub", "gate.key"):
+        (tmp_path / "devices" / name).unlink()
+    make_keys(tmp_path, ["gate"])
+    assert (tmp_path / "devices/gate.pub").read_bytes() != before["devices/gate.pub"]
+
+
+def test_the_collectors_public_key_is_made_from_its_private_one(tmp_path: Path) -> None:
+    make_keys(tmp_path)
+    before = contents(tmp_path)
+    (tmp_path / "collector.pub").unlink()
+    assert make_keys(tmp_path) == [tmp_path / "collector.pub"]
     assert contents(tmp_path) == before
 
 
@@ -71,7 +86,7 @@ def whole(folder: Path) -> None:
 
 
 MAKE = "import sys, pathlib; from agent.fleet.keys import make_keys; print(flush=True)\n"
-MAKE += "make_keys(pathlib.Path(sys.argv[1]), [f'd{n}' for n in range(300)])"
+MAKE += "make_keys(pathlib.Path(sys.argv[1]), [f'd{n}' for n in range(300)], from_key=True)"
 
 
 def started(folder: Path) -> subprocess.Popen[bytes]:
@@ -88,10 +103,10 @@ def test_a_kill_at_any_moment_leaves_no_key_half_made(tmp_path: Path) -> None:
             time.sleep(wait_ms / 1000)
             made.kill()
         kept = {name: key for name, key in contents(tmp_path).items() if name.endswith(".key")}
-        make_keys(tmp_path, ["d0"])
+        make_keys(tmp_path, ["d0"], from_key=True)
         assert contents(tmp_path).items() >= kept.items()
     assert not (tmp_path / "devices/d299.key").exists(), "the kills came too late to show anything"
-    make_keys(tmp_path, [f"d{number}" for number in range(300)])
+    make_keys(tmp_path, [f"d{number}" for number in range(300)], from_key=True)
     whole(tmp_path)
 
 
@@ -168,7 +183,7 @@ def test_without_the_collectors_key_there_is_no_keyring(tmp_path: Path) -> None:
 def test_init_tells_what_goes_where_and_shows_no_private_key(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    init.run(tmp_path, ["gate-1"], "north", as_json=False)
+    init.run(tmp_path, ["gate-1"], "north", from_key=False, as_json=False)
     told = capsys.readouterr().out
     for word in (
         "--fleet north",
@@ -179,9 +194,9 @@ def test_init_tells_what_goes_where_and_shows_no_private_key(
     ):
         assert word in told
     (tmp_path / "devices/gate-1.key").unlink()
-    init.run(tmp_path, ["gate-1"], "north", as_json=False)
+    init.run(tmp_path, ["gate-1"], "north", from_key=False, as_json=False)
     assert "it is not in" in (again := capsys.readouterr().out)
     secret = (tmp_path / "collector.key").read_text().splitlines()[1]
     assert secret not in told + again
     with pytest.raises(ConfigInvalid, match="a fleet cannot be called so"):
-        init.run(tmp_path, [], "a/b", as_json=False)
+        init.run(tmp_path, [], "a/b", from_key=False, as_json=False)

@@ -15,6 +15,7 @@ from agent.fleet.incoming import Incoming
 from agent.fleet.missed import missed
 from agent.fleet.warehouse import Warehouse
 from agent.ledger import Ledger
+from tests.simulators.clocks import ManualClock
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -32,17 +33,26 @@ class Fleet:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.warehouse = Warehouse(path)
+        self.warehouse = Warehouse(path, clock=ManualClock(wall=NOON + 60 * MINUTE))
 
     def send(
-        self, first: int, last: int, ledger: Ledger, lost: tuple[Loss, ...] = (), *, unpack: bool = True
+        self,
+        first: int,
+        last: int,
+        ledger: Ledger,
+        lost: tuple[Loss, ...] = (),
+        *,
+        epoch: str = EPOCH,
+        live: bool = True,
+        unpack: bool = True,
     ) -> None:
+        start = 0 if epoch == EPOCH else 10
         records = [
-            {"pipeline": "door", "kind": "detection", "wall_ns": NOON + seq * MINUTE}
+            {"pipeline": "door", "kind": "detection", "wall_ns": NOON + (start + seq) * MINUTE}
             for seq in range(first, last + 1)
         ]
         block = Block(first, len(records), pack(records, {"door": ledger.to_json()}))
-        self.warehouse.store([Incoming("gate", Lease(EPOCH, 1, (block,), live=True, lost=lost))])
+        self.warehouse.store([Incoming("gate", Lease(epoch, 1, (block,), live=live, lost=lost))])
         if unpack:
             self.warehouse.unpack()
 
@@ -70,6 +80,34 @@ def test_what_was_made_last_may_still_be_on_its_way(fleet: Fleet) -> None:
     fleet.send(1, 10, Ledger(captured=10, inferred=10))
     assert fleet.between(1, 11).verdict == "unknown"
     assert fleet.between(1, 10).verdict == "complete"
+
+
+@pytest.mark.parametrize("told", [True, False], ids=["told that it is over", "not told"])
+def test_frames_in_flight_when_the_agent_was_killed_are_lost(fleet: Fleet, *, told: bool) -> None:
+    fleet.send(1, 10, Ledger(captured=12, inferred=10, in_flight=2))
+    assert fleet.between(1, 10).verdict == "complete"  # they may be inferred yet
+    if told:
+        fleet.send(1, 10, Ledger(), live=False)
+    fleet.send(1, 10, Ledger(captured=10, inferred=9, in_flight=1), epoch="f" * 16)
+    report = fleet.between(1, 20)
+    assert report.verdict == "incomplete"
+    assert report.pipelines == {"door": {"captured": 22, "inferred": 19, "lost in flight": 2}}
+    assert fleet.between(12, 20).verdict == "complete"
+    assert fleet.between(1, 9).verdict == "complete"
+
+
+def test_frames_in_flight_are_not_lost_while_more_of_the_epoch_is_awaited(fleet: Fleet) -> None:
+    fleet.send(11, 12, Ledger(captured=14, inferred=12, in_flight=2), live=False)
+    fleet.send(1, 30, Ledger(captured=30, inferred=30), epoch="f" * 16)
+    assert fleet.between(1, 20).verdict == "unknown"
+
+
+def test_a_clock_that_was_wrong_once_does_not_make_a_device_heard_for_ever(fleet: Fleet) -> None:
+    fleet.send(1, 10, Ledger(captured=10, inferred=10))
+    year = 365 * 24 * 60
+    fleet.send(year, year, Ledger(captured=11, inferred=11), (Loss(11, year - 1, "damaged"),))
+    assert fleet.between(1, 10).heard_ns == NOON + 10 * MINUTE
+    assert fleet.between(20, 30).verdict != "complete"
 
 
 def test_frames_that_were_not_inferred_are_told_by_reason(fleet: Fleet) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from agent.blocks import Block, Lease, pack
-from agent.errors import FileDamaged, FolderUnusable, MessageInvalid, StoreBusy
+from agent.errors import FileDamaged, FolderUnusable, StoreBusy
 from agent.fleet.databases import reading
 from agent.fleet.incoming import Incoming, Stored
 from agent.fleet.ranges import Watermark
@@ -176,33 +176,6 @@ def test_devices_are_dated(path: Path) -> None:
         clock.wall = 9
         warehouse.store([batch((1, 1))])
     assert rows(path, "SELECT * FROM devices") == [("cam-1", 5, 9, None, None, None)]
-
-
-IMPOSSIBLE = {
-    "number zero": Block(0, 1, block(5, 5).data),
-    "number too high": Block(2**53, 1, block(5, 5).data),
-}
-
-
-@pytest.mark.parametrize("impossible", IMPOSSIBLE.values(), ids=IMPOSSIBLE)
-def test_a_bad_batch_is_refused_whole_and_touches_no_other(
-    warehouse: Warehouse, path: Path, impossible: Block
-) -> None:
-    bad = Incoming("cam-2", Lease(EPOCH, 1, (block(5, 5), impossible), live=True))
-    first, refused, last = warehouse.store([batch((1, 2)), bad, batch((3, 4))])
-    assert (first.watermark, last.watermark) == (Watermark(4, ()), Watermark(4, ()))
-    assert isinstance(refused.refused, MessageInvalid)
-    assert refused == Stored(bad, refused=refused.refused)
-    unpack(warehouse)
-    assert rows(path, "SELECT DISTINCT device FROM results") == [("cam-1",)]
-    assert warehouse.devices() == ["cam-1"]
-    assert warehouse.watermarks("cam-2") == {}
-
-
-@pytest.mark.parametrize("low", [0, -1, 2**53])
-def test_an_impossible_low_is_refused(warehouse: Warehouse, low: int) -> None:
-    [refused] = warehouse.store([batch((1, 1), low=low)])
-    assert "impossible" in str(refused.refused)
 
 
 def test_columns_of_the_wrong_type_stay_empty_and_the_body_is_kept(warehouse: Warehouse, path: Path) -> None:

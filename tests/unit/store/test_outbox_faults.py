@@ -12,7 +12,7 @@ from agent.blocks import Loss, Position
 from agent.errors import FolderUnusable, StoreBusy
 from agent.events import counters
 from agent.store.settings import StoreSettings
-from tests.simulators.outboxes import acknowledge, drained, fill, numbers, opened, segments
+from tests.simulators.outboxes import acknowledge, drained, fill, locked, numbers, opened, segments
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -181,6 +181,29 @@ def test_a_refused_commit_keeps_everything_and_succeeds_later(tmp_path: Path) ->
         (tmp_path / "away").rename(folder)
         assert outbox.flush() == 4
         assert [numbers(lease) for lease in drained(outbox)] == [[1], [2, 3], [4]]
+
+
+def test_what_a_disk_refused_again_and_again_is_not_unlinked_with_the_next_segment(tmp_path: Path) -> None:
+    folder = tmp_path / "segments"
+    with closing(opened(tmp_path)) as outbox:
+        fill(outbox, 1)
+        folder.rename(tmp_path / "away")
+        outbox.put([{"n": 2}], {})
+        with pytest.raises(StoreBusy):
+            outbox.flush()
+        lease = outbox.lease(Position(outbox.epoch, 1), 1)  # from memory
+        assert lease is not None
+        (tmp_path / "away").rename(folder)
+        acknowledge(outbox, outbox.epoch, 2)
+        outbox.put([{"n": 3}], {})
+        with locked(folder / f"result-{outbox.epoch}-000000000003.db"):
+            for _ in range(3):
+                with pytest.raises(StoreBusy):
+                    outbox.flush()
+        fill(outbox, 2, 4)
+        leases = drained(outbox)
+        assert [numbers(lease) for lease in leases] == [[3], [4], [5]]
+        assert {lease.lost for lease in leases} == {()}
 
 
 def test_much_that_waited_is_committed_in_small_steps(tmp_path: Path) -> None:

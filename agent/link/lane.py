@@ -186,6 +186,17 @@ class Lane:
         self.acknowledged(lease.epoch, 0, have, now)
         return None
 
+    def passed(self, lease: Lease, now: float) -> bool:
+        """Whether all of a lease is acknowledged already; then the lane goes on behind it."""
+        if lease.last > self._acked.get((self.stream, lease.epoch), 0):
+            return False
+        if len(self.window):  # it takes its turn behind what is on its way
+            self.window.sent(lease, now)
+            self.window.acknowledged(lease.epoch, lease.last, now)
+        else:
+            self.begin = Position(lease.epoch, lease.last)
+        return True
+
     def sent_upto(self, epoch: str) -> int:
         """The last record of an epoch that is on its way or acknowledged; 0 when none is."""
         place = self.cursor

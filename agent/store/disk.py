@@ -75,15 +75,15 @@ class Disk:
             state = self._open_state()
             undo.callback(state.close)
             older = self._reopen(state)
-            self._count(state, queues)
+            counters = state.counters()
             state.begin([EpochRow(stream, epoch) for stream in queues])
             undo.pop_all()
         self._state = state
-        powered_s = 0
         for stream, queue in queues.items():
             queue.adopt(older.get(stream, []))
-            powered_s = max(powered_s, *(self._age(one) for one in older.get(stream, [])), 0)
-        return powered_s
+            for reason in get_args(LossReason):  # earlier runs counted so far
+                queue.lost[reason] += counters.get(f"lost_{reason}_{stream}", 0)
+        return max([0, *(self._age(epoch) for epochs in older.values() for epoch in epochs)])
 
     def note(self, queues: Mapping[Stream, StreamQueue]) -> None:
         """Make known losses durable.
@@ -206,18 +206,13 @@ class Disk:
 
     @staticmethod
     def _age(epoch: Epoch) -> int:
-        """When the epoch's newest record was made, in seconds of powered time; 0 when nobody knows."""
+        """When the epoch's newest record was made, in seconds of powered time; 0 when nobody can say."""
         newest = epoch.chain.newest()
-        times = epoch.chain.newest_times(newest) if newest else None
+        try:
+            times = epoch.chain.newest_times(newest) if newest else None
+        except StoreBusy:
+            return 0
         return times.powered_s if times else 0
-
-    @staticmethod
-    def _count(state: State, queues: Mapping[Stream, StreamQueue]) -> None:
-        """Go on counting losses where earlier runs stopped."""
-        counters = state.counters()
-        for stream, queue in queues.items():
-            for reason in get_args(LossReason):
-                queue.lost[reason] += counters.get(f"lost_{reason}_{stream}", 0)
 
     def _files(self) -> dict[tuple[Stream, str], list[int]]:
         """The first sequence numbers of the segment files of each stream and epoch."""

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import random
+import resource
 import shutil
 import sqlite3
 from contextlib import closing
@@ -8,10 +9,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from agent.blocks import Loss, Position
+from agent.blocks import STREAMS, Loss, Position
 from agent.errors import FolderUnusable, StoreBusy
 from agent.events import counters
 from agent.store.settings import StoreSettings
+from agent.store.state import State
+from tests.simulators.clocks import ManualClock
 from tests.simulators.outboxes import acknowledge, drained, fill, locked, numbers, opened, segments
 
 if TYPE_CHECKING:
@@ -244,3 +247,49 @@ def test_files_are_not_taken_for_gone_while_their_folder_is(tmp_path: Path) -> N
         outbox.flush()
         assert [numbers(lease) for lease in drained(outbox)] == [[1], [2], [3], [4], [4]]
         assert {lease.lost for lease in drained(outbox)} == {()}
+
+
+def test_a_file_that_cannot_be_read_at_the_start_holds_up_nothing_else(tmp_path: Path) -> None:
+    clock = ManualClock()
+    with closing(opened(tmp_path, clock=clock)) as outbox:
+        clock.tick(100)
+        for stream in STREAMS:
+            outbox.put([{"n": 1}], {}, stream)
+        outbox.flush()
+    path = next((tmp_path / "segments").glob("alert-*.db"))
+    path.rename(tmp_path / "away")
+    path.mkdir()
+    with closing(opened(tmp_path, clock=clock)) as outbox:
+        assert outbox.attached
+        assert outbox.queues["result"].builder.age_s == 100
+        assert [[numbers(one) for one in drained(outbox, stream=stream)] for stream in STREAMS[1:]] == [
+            [[1]],
+            [[1]],
+        ]
+        with pytest.raises(StoreBusy):
+            outbox.lease(None, 1, "alert")
+        path.rmdir()
+        (tmp_path / "away").rename(path)
+        assert [numbers(one) for one in drained(outbox, stream="alert")] == [[1]]
+
+
+def test_a_start_that_the_disk_refuses_halfway_counts_no_loss_twice(tmp_path: Path) -> None:
+    with closing(opened(tmp_path)) as outbox:
+        for stream in STREAMS:  # so that nothing is to be forgotten at the next start
+            outbox.put([{"n": 1}], {}, stream)
+        fill(outbox, 1, 2)
+        outbox.lose(outbox.epoch, 1, 1)
+        outbox.settle()
+    limit = resource.getrlimit(resource.RLIMIT_FSIZE)
+    with closing(State(tmp_path / "state.db", 1000)) as other:
+        for _ in range(20):  # the log is long, so that only what is written at its end is refused
+            other.add("x", 1)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (48 << 10, limit[1]))
+        try:
+            late = opened(tmp_path)
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, limit)
+    with closing(late) as outbox:
+        assert not outbox.attached
+        outbox.attach()
+        assert outbox.status().streams["result"].lost == 1

@@ -202,12 +202,12 @@ class Delivery:
         lane.asked = 0
         if (lease := lane.trimmed(leased.lease) if leased.lease else None) is None:
             lane.dry_until = now + _RECHECK_S
-        elif lane.passed(lease, now):  # the store had not opened that epoch yet when its word came
-            self._store.ack(lane.stream, lease.epoch, self._acked[lane.stream, lease.epoch])
-        elif (fresh := lane.fresh(lease, self._ranges(lane, lease), now)) and not self._sender.send(
-            lane, fresh, now, lambda: self._may_follow(lane, now)
-        ):
-            return  # the next tick, or the link, asks again
+        else:
+            if acked := lane.acked_of(lease):  # the store had not opened that epoch yet when its word came
+                self._store.ack(lane.stream, lease.epoch, acked)
+            fresh = lane.fresh(lease, self._ranges(lane, lease), now)
+            if fresh and not self._sender.send(lane, fresh, now, lambda: self._may_follow(lane, now)):
+                return  # the next tick, or the link, asks again
         self._pump(now)
 
     def tick(self, now: float) -> None:
@@ -275,9 +275,7 @@ class Delivery:
 
     def _pump(self, now: float) -> None:
         """Ask for leases where there is room for them and reason to."""
-        while self._online:
-            if (turn := self._budget.next(now, urgent_only=self._capped(now))) is None:
-                return
+        while self._online and (turn := self._budget.next(now, urgent_only=self._capped(now))):
             lane, room = turn
             if lane is self._backlog and self._live.active:
                 lane.end = self._live.begin  # what lies between is stored; it looks whether that is so

@@ -162,6 +162,27 @@ def test_what_is_left_of_a_block_of_which_a_part_is_acknowledged_is_sent_alone(m
     assert world.collector.duplicates == 0
 
 
+def test_a_restored_collector_is_told_that_what_it_had_of_a_block_does_not_come_again(
+    make_world: MakeWorld,
+) -> None:
+    world = make_world()
+    world.commit(4, 18_000)  # too large for the broker: it goes in parts
+    before = deepcopy(world.collector)
+    world.connect(max_packet=20_000, receive_max=1)
+    world.serve()
+    world.bring()
+    world.tell()
+    assert 0 < world.delivery.status.streams["result"].acked < 4
+    world.lose()
+    world.collector.restore(before)
+    world.connect()
+    for _ in range(3):
+        world.carry()
+        world.wait(11)
+    assert world.complete
+    assert world.store.drained
+
+
 def test_sixty_five_ranges_beside_the_backlog_cost_duplicates_at_most(make_world: MakeWorld) -> None:
     world = make_world()
     for _ in range(200):

@@ -20,7 +20,8 @@
     `-- Fatal                  nothing helps but a person
         |-- ConfigInvalid      exit code 78: do not restart me
         |-- ExtraMissing       an optional package is not installed
-        `-- FolderUnusable     the data folder cannot be used, or another agent holds it
+        `-- FolderUnusable     the data folder cannot be used
+            |-- FolderHeld     another agent holds it
             `-- FileDamaged    a file in it is damaged; the store sets it aside by itself
 
 ``SourceEnded`` is no error: it is how a recording says that it is over.
@@ -170,7 +171,11 @@ class ExtraMissing(Fatal):
 
 
 class FolderUnusable(Fatal):
-    """The data folder cannot be used, or another agent holds it."""
+    """The data folder cannot be used."""
+
+
+class FolderHeld(FolderUnusable):
+    """Another agent holds the data folder."""
 
 
 class FileDamaged(FolderUnusable):

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from agent.blocks import Block, Stream, Times
+    from agent.blocks import Block, LossReason, Stream, Times
 
 _NAME = re.compile(r"([a-z]+)-([0-9a-f]{16})-([0-9]{12,16})\.db")
 
@@ -271,7 +271,7 @@ class SegmentChain:
         piece.rescued = None if repair.replace(piece.path, blocks) else blocks
         return blocks[-1].last if blocks else 0
 
-    def _lose(self, piece: Piece, first: int, last: int, reason: repair.Reason) -> None:
+    def _lose(self, piece: Piece, first: int, last: int, reason: LossReason) -> None:
         emit(Event.SEGMENT_MISSING, piece.path.name, count=last - first + 1, first=first, last=last)
         self.found_lost.append(Loss(first, last, reason))
 

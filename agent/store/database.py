@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import errno
-import os
 import sqlite3
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from agent.errors import DiskFull, FileDamaged, FolderUnusable, StoreBusy
+from agent.files import sync_folder
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -220,12 +220,3 @@ def identity(folder: Path) -> tuple[int, int]:
     """
     found = folder.stat()
     return found.st_dev, found.st_ino
-
-
-def sync_folder(path: Path) -> None:
-    """Make the names in a folder durable."""
-    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, get_args
 from agent.blocks import LossReason
 from agent.errors import FileDamaged, StoreBusy
 from agent.events import Event, emit
+from agent.files import sync_folder
 from agent.store import repair
 from agent.store.chain import SegmentChain, SegmentName
-from agent.store.database import refusals, sync_folder, version_of
+from agent.store.database import refusals, version_of
 from agent.store.inspect import began
 from agent.store.queue import Epoch
 from agent.store.rebuild import rebuilt

@@ -11,13 +11,11 @@ import fcntl
 import os
 from typing import TYPE_CHECKING, Self
 
-from agent.errors import ConfigInvalid, DiskFull, FolderUnusable, StoreBusy
+from agent.errors import AgentError, DiskFull, FolderHeld, FolderUnusable, StoreBusy
 from agent.store.owner import claim
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-    from agent.errors import AgentError
 
 _OP = "use data folder"
 _PROBE_BYTES = 64 << 10
@@ -78,7 +76,7 @@ class DataFolder:
 
         Raises:
             StoreBusy: the disk is full or read-only for now.
-            FolderUnusable: another agent holds it, or it cannot be made.
+            FolderUnusable: another agent holds it (FolderHeld), or it cannot be made.
             ConfigInvalid: another device's records wait in it.
         """
         if self._lock is not None:
@@ -92,7 +90,7 @@ class DataFolder:
             _hold(self.path, lock)
             if self._device:
                 claim(self.path, self._device)
-        except (ConfigInvalid, FolderUnusable):
+        except AgentError:
             os.close(lock)
             raise
         self._lock = lock
@@ -141,7 +139,7 @@ def _hold(path: Path, lock: int) -> None:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError as error:
         holder = os.pread(lock, 20, 0).decode("ascii", "replace").strip()
-        raise FolderUnusable(
+        raise FolderHeld(
             _OP,
             str(path),
             f"another agent holds it (pid {holder or 'unknown'})",

@@ -21,8 +21,9 @@ from typing import TYPE_CHECKING, Any
 from sqlite_utils import Database
 
 from agent.errors import EXIT_FAILED, EXIT_OK, AgentError, FolderUnusable
+from agent.files import sync_folder
 from agent.store import segment, state
-from agent.store.database import refusals, sync_folder, version_of
+from agent.store.database import refusals, version_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable

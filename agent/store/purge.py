@@ -12,8 +12,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from agent.blocks import Loss
+from agent.files import sync_folder
 from agent.store.ballast import Ballast
-from agent.store.database import refusals, sync_folder
+from agent.store.database import refusals
 from agent.store.inspect import count, look, segment_files
 from agent.store.repair import QUARANTINE
 from agent.store.state import EpochRow, State

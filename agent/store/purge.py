@@ -17,7 +17,7 @@ from agent.store.ballast import Ballast
 from agent.store.database import refusals
 from agent.store.inspect import count, look, segment_files
 from agent.store.repair import QUARANTINE
-from agent.store.state import EpochRow, State
+from agent.store.state import ASIDE, EpochRow, State
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -25,8 +25,6 @@ if TYPE_CHECKING:
     from agent.blocks import Stream
     from agent.store.inspect import SegmentFile
 
-_ASIDE = "release-2"
-"""Where a migration down leaves what the older release does not know."""
 _CHUNK = 1 << 20
 
 
@@ -60,7 +58,7 @@ def purge(folder: Path) -> Purged:
             size += path.stat().st_size
             _overwrite(path)
             path.unlink()
-        for name in ("segments", QUARANTINE, _ASIDE):
+        for name in ("segments", QUARANTINE, ASIDE):
             if (folder / name).is_dir():
                 sync_folder(folder / name)
     return Purged(records, undelivered, len(doomed), size)
@@ -100,10 +98,10 @@ def _lose(state: State, place: tuple[Stream, str], first: int, last: int) -> int
 def _files(folder: Path) -> list[Path]:
     """Segments, damaged ones in the quarantine, those set aside by a migration, and all their logs."""
     found: list[Path] = []
-    for name in ("segments", QUARANTINE, _ASIDE):
+    for name in ("segments", QUARANTINE, ASIDE):
         if (folder / name).is_dir():
             found += sorted((folder / name).iterdir())
-    return [path for path in found if not (path.parent.name == _ASIDE and path.name == "state.db")]
+    return [path for path in found if not (path.parent.name == ASIDE and path.name == "state.db")]
 
 
 def _overwrite(path: Path) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import random
-import shutil
 import tempfile
 from contextlib import closing
 from pathlib import Path
@@ -16,7 +15,7 @@ from agent.blocks import STREAMS, unpack
 from agent.events import counters
 from agent.store.settings import StoreSettings
 from tests.simulators.outboxes import drained, opened
-from tests.simulators.power_cut import Disk, build, compile_trace, traced
+from tests.simulators.power_cut import Disk, build, traced
 
 if TYPE_CHECKING:
     from tests.simulators.power_cut import Op
@@ -79,13 +78,6 @@ for start in range(4):
     else:
         del outbox  # killed: nothing is closed
 """
-
-
-@pytest.fixture(scope="module")
-def shim(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    if shutil.which("cc") is None:
-        pytest.skip("needs a C compiler")
-    return compile_trace(tmp_path_factory.mktemp("shim"))
 
 
 def trace_of(shim: Path, folder: Path, wrong: str = "") -> list[Op]:

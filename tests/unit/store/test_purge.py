@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING
 
 from agent.blocks import STREAMS
 from agent.store.inspect import look_at_state, segment_files
-from agent.store.migrate import ASIDE
-from agent.store.purge import _ASIDE, purge
+from agent.store.purge import purge
 from agent.store.state import State
 from tests.simulators.outboxes import acknowledge, drained, fill, numbers, opened
 
@@ -73,7 +72,3 @@ def test_the_bytes_are_overwritten_before_the_name_goes(tmp_path: Path) -> None:
     (tmp_path / "second name").hardlink_to(path)
     purge(tmp_path)
     assert set((tmp_path / "second name").read_bytes()) == {0}
-
-
-def test_the_folder_that_a_migration_sets_aside_has_one_name() -> None:
-    assert _ASIDE == ASIDE

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 
 LOG_PAGES = 256
 """The log beside a file is folded in at so many pages of 4 KiB, and cut back to them."""
-_PAGE = 4096
+PAGE = 4096
+"""SQLite's default."""
 _CACHE_KIB = 512
 
 _BUSY = {
@@ -161,7 +162,7 @@ def _set_up(db: sqlite3.Connection, form: Format, log_pages: int) -> None:
     db.execute(f"PRAGMA cache_size=-{_CACHE_KIB}")
     db.execute("PRAGMA journal_mode=WAL")
     db.execute("PRAGMA synchronous=FULL")
-    db.execute(f"PRAGMA journal_size_limit={log_pages * _PAGE}")
+    db.execute(f"PRAGMA journal_size_limit={log_pages * PAGE}")
     db.execute(f"PRAGMA wal_autocheckpoint={log_pages}")
     unmade = (
         "SELECT NOT EXISTS (SELECT 1 FROM sqlite_schema) AND application_id = 0 FROM pragma_application_id"

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlite_utils import Database
 
-from agent.errors import EXIT_FAILED, EXIT_OK, AgentError, FileDamaged, FolderUnusable
+from agent.errors import EXIT_FAILED, EXIT_OK, AgentError, FileDamaged, FolderUnusable, StoreBusy
 from agent.files import sync_folder, write_durably
 from agent.store import segment, state
 from agent.store.database import refusals, version_of
@@ -167,8 +167,12 @@ def _set_aside(folder: Path) -> None:
     with refusals("set aside", folder):
         aside.mkdir(mode=0o700, exist_ok=True)
         sync_folder(folder)
-        with closing(Database(folder / "state.db")) as db:  # folds in a log that a crash left
-            db.conn.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        with closing(Database(folder / "state.db")) as db:
+            db.conn.execute("PRAGMA busy_timeout=1000")
+            held, *_ = db.conn.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        if held:  # then the copy would be without what stands in the log
+            problem, hint = "another program reads it", "Close whatever else has it open"
+            raise StoreBusy("set aside", str(folder / "state.db"), problem, hint)
         write_durably(aside / "state.db", (folder / "state.db").read_bytes())
         for file in (folder / "segments").iterdir():
             if not file.name.startswith(f"{_SHARED}-"):
@@ -184,8 +188,8 @@ def _take_back(folder: Path) -> None:
         return
     before = aside / "state.db"
     with refusals("take back", folder):
-        for file in aside.glob("*.db*"):
-            if not file.name.startswith(before.name):
+        for file in aside.iterdir():
+            if file.is_file() and before.name not in file.name:
                 file.rename(folder / "segments" / file.name)
         sync_folder(folder / "segments")
         sync_folder(aside)

@@ -165,6 +165,30 @@ def test_damage_does_not_hold_up_an_upgrade(tmp_path: Path, damaged: str) -> Non
     )
 
 
+def test_a_state_that_somebody_reads_is_not_set_aside_without_its_log(tmp_path: Path) -> None:
+    with closing(opened(tmp_path)), closing(State(tmp_path / "state.db")) as state:
+        pass
+    with closing(sqlite3.connect(tmp_path / "state.db", isolation_level=None)) as reader:
+        reader.execute("BEGIN")
+        reader.execute("SELECT * FROM floors").fetchall()
+        with closing(State(tmp_path / "state.db")) as state:
+            state.raise_floor("root", 7)
+        with pytest.raises(StoreBusy, match=r"another program reads it\. Close whatever else"):
+            migrate(tmp_path, 1)
+    migrate(tmp_path, 1)
+    migrate(tmp_path)
+    with closing(State(tmp_path / "state.db")) as state:
+        assert state.floor("root") == 7
+
+
+def test_files_of_others_come_through(tmp_path: Path) -> None:
+    with closing(opened(tmp_path)):
+        (tmp_path / "segments" / "notes.txt").write_text("mine")
+    migrate(tmp_path, 1)
+    migrate(tmp_path)
+    assert (tmp_path / "segments" / "notes.txt").read_text() == "mine"
+
+
 def test_on_the_way_down_damage_is_told_with_what_mends_it(tmp_path: Path) -> None:
     with closing(opened(tmp_path)) as outbox:
         outbox.put([{"n": 1}], {})

@@ -167,9 +167,8 @@ class Delivery:
             for stream in self._topics
             for epoch, stored in document.streams.get(stream, {}).items()
         ]
-        if not any(moved):
-            for lane in self._lanes:
-                lane.window.hurry()
+        for lane in self._lanes if not any(moved) else ():
+            lane.window.hurry()
         self._freshness.keep(self._committed, now)
         # A retained message is old: it asked before this connection began.
         if document.again and not message.retain and self._online:
@@ -177,7 +176,7 @@ class Delivery:
         self._pump(now)
 
     def on_committed(self, committed: Committed | None, now: float) -> None:
-        """The store has new records; None: some wait in its memory."""
+        """The store has new records; None: it may have more than it could say."""
         if committed is not None and committed.stream == "result":
             place = Position(committed.epoch, committed.last)
             if self._committed is None:  # what came before is the backlog
@@ -187,6 +186,8 @@ class Delivery:
             self._committed = place
             if self._online:
                 self._delays.committed(place.epoch, place.seq, now)
+        if committed is None:
+            self._backlog.begin = None
         for lane in self._lanes:
             if committed is None or (lane.stream == committed.stream and lane.end is None):
                 lane.dry_until = min(lane.dry_until, now)
@@ -198,13 +199,14 @@ class Delivery:
         if lane is None:
             return
         lane.asked = 0
-        lease = lane.trimmed(leased.lease) if leased.lease else None
-        if lease is None:
+        if (lease := lane.trimmed(leased.lease) if leased.lease else None) is None:
             lane.dry_until = now + _RECHECK_S
-        elif (fresh := lane.fresh(lease, self._ranges(lane, lease), now)) and not self._sender.send(
-            lane, fresh, now, lambda: self._may_follow(lane, now)
-        ):
-            return  # the next tick, or the link, asks again
+        else:
+            if acked := lane.acked_of(lease):  # the store had not opened that epoch yet when its word came
+                self._store.ack(lane.stream, lease.epoch, acked)
+            fresh = lane.fresh(lease, self._ranges(lane, lease), now)
+            if fresh and not self._sender.send(lane, fresh, now, lambda: self._may_follow(lane, now)):
+                return  # the next tick, or the link, asks again
         self._pump(now)
 
     def tick(self, now: float) -> None:
@@ -238,10 +240,11 @@ class Delivery:
         acked = max(upto, self._acked.get(place, 0))
         # An older word than the last one says nothing of ranges that can be relied on.
         remember(self._have, place, have if upto == acked else ())
-        if upto == acked and upto != self._acked.get(place, 0):
+        if upto == acked:  # passed on though it is no news: the store may have missed it
+            self._store.ack(stream, epoch, upto)
+        if upto > self._acked.get(place, 0):
             remember(self._acked, place, upto)
             self._last_ack = Position(epoch, upto)
-            self._store.ack(stream, epoch, upto)
         if stream == "result":
             self._delays.acked(epoch, upto, have, now)
         moved = False
@@ -271,9 +274,7 @@ class Delivery:
 
     def _pump(self, now: float) -> None:
         """Ask for leases where there is room for them and reason to."""
-        while self._online:
-            if (turn := self._budget.next(now, urgent_only=self._capped(now))) is None:
-                return
+        while self._online and (turn := self._budget.next(now, urgent_only=self._capped(now))):
             lane, room = turn
             if lane is self._backlog and self._live.active:
                 lane.end = self._live.begin  # what lies between is stored; it looks whether that is so

@@ -18,7 +18,7 @@ from agent.link.connection import LinkState
 from agent.link.intake import Intake
 from agent.link.mqtt import Link
 from agent.link.settings import LinkDown, LinkMessage, LinkPublished, LinkSettings, LinkUp, Message
-from agent.store.reports import Buffered, Committed, Leased
+from agent.store.reports import Buffered, Committed, Leased, StoreRecovered
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -99,7 +99,7 @@ class Uplink:
                 self._delivery.on_published(event, now)
             case Committed():
                 self._delivery.on_committed(event, now)
-            case Buffered():
+            case Buffered() | StoreRecovered():
                 self._delivery.on_committed(None, now)
             case Leased():
                 self._delivery.on_leased(event, now)

@@ -168,6 +168,8 @@ class Sender:
         Raises:
             MessageInvalid: a record is too large, and the broker's limit makes no sense.
         """
+        low = max(lease.low, lane.acked_of(lease) + 1)  # what is cut off does not come again
+        lease = replace(lease, low=low)
         after, wanted, lost = lane.sent_upto(lease.epoch), self._most_part(lane), lease.lost
         for block in lease.blocks:
             parts, too_large = [block], list[int]()

@@ -13,11 +13,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from agent.blocks import STREAMS, Loss
-from agent.sqlite import refusals, sync_folder
+from agent.files import sync_folder
+from agent.sqlite import refusals
 from agent.store.ballast import Ballast
 from agent.store.inspect import count, look, segment_files
 from agent.store.repair import QUARANTINE
-from agent.store.state import EpochRow, State
+from agent.store.state import ASIDE, EpochRow, State
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -25,8 +26,6 @@ if TYPE_CHECKING:
     from agent.blocks import Stream
     from agent.store.inspect import SegmentFile
 
-_ASIDE = "release-2"
-"""Where a migration down leaves what the older release does not know."""
 _CHUNK = 1 << 20
 _OURS = re.compile(
     rf"({'|'.join(STREAMS)})-[0-9a-f]{{16}}-[0-9]{{12,16}}(\.[0-9]+)?\.db(\.new)?(-wal|-shm|-journal)?"
@@ -65,7 +64,7 @@ def purge(folder: Path) -> Purged:
             size += path.stat().st_size
             _overwrite(path)
             path.unlink()
-        for name in ("segments", QUARANTINE, _ASIDE):
+        for name in ("segments", QUARANTINE, ASIDE):
             if (folder / name).is_dir():
                 sync_folder(folder / name)
     return Purged(records, undelivered, len(doomed), size)
@@ -109,7 +108,7 @@ def _files(folder: Path) -> list[Path]:
     """
     return [
         path
-        for name in ("segments", QUARANTINE, _ASIDE)
+        for name in ("segments", QUARANTINE, ASIDE)
         if (folder / name).is_dir()
         for path in sorted((folder / name).iterdir())
         if _OURS.fullmatch(path.name)

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING
 
 from agent.blocks import STREAMS
 from agent.store.inspect import look_at_state, segment_files
-from agent.store.migrate import ASIDE
-from agent.store.purge import _ASIDE, purge
+from agent.store.purge import purge
 from agent.store.state import State
 from tests.simulators.outboxes import acknowledge, drained, fill, numbers, opened
 
@@ -82,7 +81,3 @@ def test_what_is_not_ours_stays(tmp_path: Path) -> None:
     thesis.write_text("years of work")
     assert purge(tmp_path).files == 1
     assert thesis.read_text() == "years of work"
-
-
-def test_the_folder_that_a_migration_sets_aside_has_one_name() -> None:
-    assert _ASIDE == ASIDE

@@ -61,6 +61,7 @@ class Delivery:
         store: Outbox,
         link: Uplink,
         *,
+        fleet: str,
         device: str,
         topics: Mapping[Stream, str],
         ack_topic: str,
@@ -71,12 +72,19 @@ class Delivery:
     ) -> None:
         self._store = store
         self._link = link
+        self._fleet = fleet
         self._device = device
         self._topics = topics
         self._ack_topic = ack_topic
         self._verifier = verifier
         self._sender = Sender(
-            link, device=device, topics=topics, lose=store.lose, signer=signer, bytes_per_s=bytes_per_s
+            link,
+            fleet=fleet,
+            device=device,
+            topics=topics,
+            lose=store.lose,
+            signer=signer,
+            bytes_per_s=bytes_per_s,
         )
         self._acked: OrderedDict[tuple[Stream, str], int] = OrderedDict()
         alert = Lane("alert", Window(resend_s=resend_s), self._acked, urgent=True)
@@ -155,8 +163,8 @@ class Delivery:
         except MessageInvalid as error:
             emit(Event.MESSAGE_REFUSED, message.topic, refusal=error.refusal, problem=error)
             return
-        if document.device != self._device:
-            problem = f"it acknowledges {document.device!r}"
+        if (document.fleet, document.device) != (self._fleet, self._device):
+            problem = f"it acknowledges {document.device!r} of {document.fleet!r}"
             emit(Event.MESSAGE_REFUSED, message.topic, refusal="sender", problem=problem)
             return
         self._heard, self._silent = now, False

@@ -65,6 +65,7 @@ class Uplink:
         self._delivery = Delivery(
             store,
             self._link,
+            fleet=mqtt.fleet,
             device=plan.device,
             topics=topics.up_batches(mqtt.fleet, plan.device),
             ack_topic=ack_topic,

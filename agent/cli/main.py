@@ -1,17 +1,15 @@
-"""The edge-agent command: one file a verb; errors become one line and an exit code here, and only here."""
+"""The edge-agent command: one file a verb."""
 
 from __future__ import annotations
 
 import argparse
 import importlib
 import logging
-import os
 import sys
 from typing import NoReturn
 
+from agent.cli.guarded import guarded
 from agent.cli.streams import open_missing_streams
-from agent.errors import EXIT_FAILED, AgentError, ConfigInvalid
-from agent.wording import plain
 
 VERBS = ("init", "run", "demo", "check", "doctor", "status", "infer", "results", "store", "version")
 
@@ -27,10 +25,6 @@ first steps:
   edge-agent run --config agent.toml   the agent
 
 exit codes: 0 done, 1 failed, 2 usage, 78 the configuration must be changed first"""
-
-
-_LONGEST = 4000
-"""Characters of an error line; names from outside can be long, and hold what moves a cursor."""
 
 
 def parser() -> argparse.ArgumentParser:
@@ -59,28 +53,13 @@ def parser() -> argparse.ArgumentParser:
 def run(arguments: list[str] | None = None) -> int:
     """Do what the command line says; give the exit code."""
     logging.getLogger("edge-agent").addHandler(logging.NullHandler())  # only `run` logs; errors are raised
-    try:
-        parsed = parser().parse_args(arguments)
-        code: int = parsed.main(parsed)
-        sys.stdout.flush()
-    except AgentError as error:
-        for line in (str(error), *(error.also if isinstance(error, ConfigInvalid) else ())):
-            print(f"edge-agent: {plain(line, _LONGEST)}", file=sys.stderr)
-        return error.exit_code
-    except KeyboardInterrupt:
-        return EXIT_FAILED
-    except BrokenPipeError:
-        _drop_output()  # its reader left
-        return EXIT_FAILED
-    except OSError as error:  # what our own code expects of files it words itself: this is the output's
-        _drop_output()
-        print(f"edge-agent: write output: {error.strerror or error}", file=sys.stderr)
-        return EXIT_FAILED
+    return guarded("edge-agent", lambda: _run(arguments))
+
+
+def _run(arguments: list[str] | None) -> int:
+    parsed = parser().parse_args(arguments)
+    code: int = parsed.main(parsed)
     return code
-
-
-def _drop_output() -> None:
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def main() -> NoReturn:

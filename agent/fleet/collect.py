@@ -20,7 +20,6 @@ from agent.fleet.greeting import PAUSE_S
 from agent.fleet.inbox import Inbox
 from agent.fleet.keys import Keyring
 from agent.fleet.outlet import Outlet
-from agent.fleet.title import hide_password
 from agent.link import batch, topics
 from agent.link.mqtt import Link
 from agent.link.settings import LinkMessage, LinkSettings, LinkUp
@@ -81,7 +80,6 @@ class Program:
 
     def __init__(self, options: Options) -> None:
         self._options = options
-        hide_password(options.to)
         self._shown = shown(options.to)
         shared = _SHARE if options.share else ""
         filters = [(f"{shared}{one}", 1) for one in topics.all_batches(options.fleet)]

@@ -208,8 +208,11 @@ class Collector:
     def _read(self, message: LinkMessage) -> Incoming:
         device = topics.sender_of_batch(self._fleet, message.topic)
         found = batch.decode(message.payload, self._verifier(device, "batch"))
-        if found.device != device:
-            raise WrongSender("read", "batch", f"{device!r} sent it, and it says {found.device!r}")
+        if (found.fleet, found.device) != (self._fleet, device):
+            problem = (
+                f"{device!r} of {self._fleet!r} sent it, and it says {found.device!r} of {found.fleet!r}"
+            )
+            raise WrongSender("read", "batch", problem)
         if topics.up_batches(self._fleet, device)[found.lease.stream] != message.topic:
             raise MessageInvalid("read", "batch", f"stream {found.lease.stream!r} has another topic")
         return Incoming(device, found.lease, fresh=found.lane in _URGENT)
@@ -271,7 +274,11 @@ class Collector:
                 # What has just been stored stands first, and is never cut off.
                 streams[stream] = {**streams.get(stream, {}), **epochs}
             document = ack.encode(
-                device, streams, again=owed.again, signer=self._keys.signer if self._keys else None
+                self._fleet,
+                device,
+                streams,
+                again=owed.again,
+                signer=self._keys.signer if self._keys else None,
             )
             try:
                 self._link.publish(topics.down_ack(self._fleet, device), document, retain=True)

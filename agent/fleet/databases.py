@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from agent.fleet.storage import Storage
 
 _SQLITE = "sqlite:///"
+_HINT = "Use sqlite:///FILE or postgresql://USER@HOST/NAME"
 _POSTGRES = ("postgresql://", "postgres://")
 
 
@@ -29,12 +30,13 @@ def database_of(to: str) -> Path | None:
     Raises:
         ConfigInvalid: it is another kind of URL.
     """
+    if not to.isprintable():
+        raise ConfigInvalid("collect", repr(to.partition("@")[2] or to), "this is no text", _HINT)
     if to.startswith(_POSTGRES):
         return None
     path = to.removeprefix(_SQLITE)
     if not to.startswith(_SQLITE) or not path:
-        hint = "Use sqlite:///FILE or postgresql://USER@HOST/NAME"
-        raise ConfigInvalid("collect", f"--to {to.partition('@')[2] or to}", "no such database", hint)
+        raise ConfigInvalid("collect", f"--to {to.partition('@')[2] or to}", "no such database", _HINT)
     return Path(path)
 
 

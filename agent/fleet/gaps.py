@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from agent.fleet.ranges import disjoint, settled, within
+
 if TYPE_CHECKING:
     from agent.blocks import Loss
     from agent.fleet.ranges import Place, Range
@@ -47,7 +49,7 @@ def declare(db: Sql, place: Place, loss: Loss, now_ns: int) -> None:
 
 def below(db: Sql, place: Place, low: int, now_ns: int) -> None:
     """Note what lies below ``low`` and is neither here nor known to be lost."""
-    for first, last in _missing(db, place, 1, low - 1):
+    for first, last in _missing(db, place, settled(db, place), low - 1):
         _add(db, place, Gap(first, last, ELSEWHERE, None, None, now_ns))
 
 
@@ -62,19 +64,17 @@ def fill(db: Sql, place: Place, first: int, last: int) -> None:
 
 def overlapping(db: Sql, place: Place, first: int, last: int) -> list[Gap]:
     """The gaps that share records with a range, in order."""
-    columns = "first, last, reason, from_ns, to_ns, declared_ns"
-    query = f"SELECT {columns} FROM gaps WHERE {_WHERE} AND first <= ? AND last >= ? ORDER BY first"  # noqa: S608
-    return [Gap(*row) for row in db.execute(query, (*place, last, first))]
+    query = disjoint("gaps", "first, last, reason, from_ns, to_ns, declared_ns")
+    return [Gap(*row) for row in db.execute(f"{query} ORDER BY first", within(place, first, last))]
 
 
 def _missing(db: Sql, place: Place, first: int, last: int) -> list[Range]:
     """The parts of a range that are neither stored nor known to be lost."""
-    query = f"""
-        SELECT first, last FROM have WHERE {_WHERE} AND first <= ? AND last >= ?
-        UNION ALL SELECT first, last FROM gaps WHERE {_WHERE} AND first <= ? AND last >= ? ORDER BY 1
-    """  # noqa: S608
+    if last < first:
+        return []
+    query = f"{disjoint('have')} UNION ALL {disjoint('gaps')} ORDER BY 1"
     parts = []
-    for a, b in db.execute(query, (*place, last, first, *place, last, first)):
+    for a, b in db.execute(query, within(place, first, last) * 2):
         if first < a:
             parts.append((first, a - 1))
         first = max(first, b + 1)

@@ -7,38 +7,48 @@ from typing import TYPE_CHECKING
 
 import orjson
 
-from agent.errors import EXIT_FAILED, EXIT_OK, AgentError
+from agent.errors import EXIT_FAILED, EXIT_OK, AgentError, ConfigInvalid
 from agent.fleet.databases import reading
 from agent.fleet.missed import missed
+from agent.link.topics import NAME_HINT, is_name
 from agent.moments import moment, spelled
+from agent.wording import plain
 
 if TYPE_CHECKING:
     from agent.fleet.missed import Missing, Report
+
+
+_LONGEST = 4000
+"""Characters of a line; a device's own words can be long, and hold what moves a cursor."""
 
 
 def run(device: str, since: str, until: str, database: str, *, as_json: bool) -> int:
     """Look, and print; give the exit code.
 
     Raises:
-        ConfigInvalid: a time or the database's URL makes no sense.
+        ConfigInvalid: a name, a time or the database's URL makes no sense.
         AgentError: the database is not there, or nothing of the device is in it.
     """
+    if not is_name(device):
+        raise ConfigInvalid("look for", repr(device), "a device cannot be called so", NAME_HINT)
     now_ns = time.time_ns()
     with reading(database) as db:
         report = missed(db, device, moment(since, now_ns), moment(until, now_ns))
-    if report.heard_ns is None and not (report.missing or report.awaited):
+    if not report.known:
         hint = "Check its name in the table devices"
         raise AgentError("look for", device, "nothing of it is in the database", hint)
     if as_json:
         print(orjson.dumps(report.to_json()).decode())
     else:
-        print("\n".join(_lines(report)))
+        print("\n".join(plain(line, _LONGEST) for line in _lines(report)))
     return EXIT_OK if report.verdict == "complete" else EXIT_FAILED
 
 
 def _lines(report: Report) -> list[str]:
     lines = [f"{report.device}  {spelled(report.from_ns)} to {spelled(report.to_ns)}: {report.verdict}"]
-    if report.heard_ns is not None and report.heard_ns < report.to_ns:
+    if report.heard_ns is None:
+        lines.append("  no ledger of it is here that says what it has made")
+    elif report.heard_ns < report.to_ns:
         lines.append(f"  the newest that has come was made {spelled(report.heard_ns)}")
     for name, counts in sorted(report.pipelines.items()):
         accounts = ", ".join(f"{count} {account}" for account, count in sorted(counts.items()))

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 _ACCOUNTS = ("captured", "inferred", "gated", "lost")
 _BY_REASON = ("dropped", "failed")
+_MOST_FRAMES = 1 << 48
+"""More than a camera gives in a thousand years; sums of it fit into 64 bits."""
 _AHEAD_NS = 300 * 10**9
 """So much a device's clock may go ahead of the collector's; a ledger that is dated later is not believed."""
 
@@ -55,6 +57,7 @@ class Report:
     """What is known of a device in a span.
 
     Attributes:
+        known: whether the device has ever been heard of.
         heard_ns: the newest ledger that is here was made then; None: there is none that can be believed.
         missing: ranges of records.
         awaited: ranges that are still to come, or to be made rows of.
@@ -62,6 +65,7 @@ class Report:
     """
 
     device: str
+    known: bool
     from_ns: int
     to_ns: int
     heard_ns: int | None
@@ -101,7 +105,8 @@ def missed(db: Sql, device: str, from_ns: int, to_ns: int) -> Report:
         to_ns: where it ends.
     """
     heard_ns = db.execute(_HEARD, (device, _AHEAD_NS)).fetchone()[0]
-    report = Report(device, from_ns, to_ns, heard_ns)
+    known = db.execute("SELECT 1 FROM devices WHERE device = ?", (device,)).fetchone() is not None
+    report = Report(device, known, from_ns, to_ns, heard_ns)
     report.missing = [gap for gap in _gaps(db, device) if _overlaps(gap, from_ns, to_ns)]
     report.awaited = [gap for gap in _awaited(db, device) if _overlaps(gap, from_ns, to_ns)]
     # What is awaited may say what became of the frames that were in flight.
@@ -189,15 +194,21 @@ def _growth(
             start = _flat(before) if before is not None else {}
             growth = {name: count - start.get(name, 0) for name, count in _flat(after).items()}
             if epoch in over and from_ns <= last_ns <= to_ns:
-                growth["lost in flight"] = orjson.loads(after).get("in_flight", 0)
+                growth["lost in flight"] = _frames(orjson.loads(after).get("in_flight"))
             grown.append((pipeline, {name: count for name, count in growth.items() if count}))
     return grown
 
 
 def _flat(text: str) -> dict[str, int]:
     counts = orjson.loads(text)
-    flat = {name: counts.get(name, 0) for name in _ACCOUNTS}
+    flat = {name: _frames(counts.get(name)) for name in _ACCOUNTS}
     for account in _BY_REASON:
-        for reason, count in counts.get(account, {}).items():
-            flat[f"{account} {reason}"] = count
+        reasons = counts.get(account)
+        for reason, count in reasons.items() if isinstance(reasons, dict) else ():
+            flat[f"{account} {reason}"] = _frames(count)
     return flat
+
+
+def _frames(value: object) -> int:
+    """A count of frames; a ledger comes from a peer, and may hold anything."""
+    return value if isinstance(value, int) and 0 <= value < _MOST_FRAMES else 0

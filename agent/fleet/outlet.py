@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import orjson
 
-from agent.blocks import unpack
 from agent.errors import AgentError, MessageInvalid, StoreBusy
+from agent.fleet.contents import contents
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -81,10 +81,10 @@ class Outlet:
 
     def _lines(self, place: Place, block: Block) -> Iterator[bytes]:
         try:
-            content = unpack(block)
+            content = contents(block, place[1])
         except MessageInvalid:
             return  # it is counted when it becomes no rows
-        synced = content.clock.get("synced")
+        synced = content.clock["synced"]
         for seq, record in enumerate(content.records, block.first):
             if record.get("kind") != NOTE:
                 yield orjson.dumps(self._line(self._fleet, place, seq, record, synced)) + b"\n"

@@ -14,7 +14,7 @@ import psycopg
 from psycopg.conninfo import conninfo_to_dict
 
 from agent.clock import SystemClock
-from agent.errors import ConfigInvalid, DiskFull, MessageInvalid, StoreBusy
+from agent.errors import ConfigInvalid, DiskFull, FolderUnusable, MessageInvalid, StoreBusy
 from agent.fleet import postgres_tables
 from agent.fleet.storage import Storage
 
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 _CONNECT_S = 5
 _OPTIONS = "-c lock_timeout=10s -c statement_timeout=60s -c idle_in_transaction_session_timeout=120s"
+_LIMITS = "54"
+"""The class of errors where a row is too large, or too deep."""
 _ZERO = re.compile(r"(?<!\\)((?:\\\\)*)\\u0000")
 """A zero in a JSON text, which JSONB cannot hold; a backslash that is itself escaped begins none."""
 
@@ -84,7 +86,9 @@ class Postgres:
         try:
             with connection.cursor() as cursor:
                 cursor.executemany(_translated(query), found)
-        except (psycopg.DataError, psycopg.errors.ProgramLimitExceeded) as error:
+        except psycopg.Error as error:
+            if not _of_the_row(error):
+                raise
             raise MessageInvalid("unpack block", "record", _said(error)) from error
 
     @contextmanager
@@ -92,7 +96,8 @@ class Postgres:
         """Run a block as one transaction; an exception rolls it back.
 
         Raises:
-            StoreBusy: the database is away, stopping, full, or another transaction was in the way.
+            StoreBusy: the database is away, stopping, full, another transaction was in the way, or its
+                tables are not as they were.
         """
         try:
             with self._connected().transaction():
@@ -104,6 +109,8 @@ class Postgres:
             raise StoreBusy(
                 op, self.shown, _said(error), "Grant the collector's role what it needs"
             ) from error
+        except psycopg.ProgrammingError as error:
+            raise StoreBusy(op, self.shown, _said(error), "See who has changed its tables") from error
 
     def version(self) -> int:
         """Give the version of its tables, inside a transaction; 0 when there are none."""
@@ -154,7 +161,7 @@ class PostgresWarehouse(Storage):
     Raises:
         ConfigInvalid: the URL is none.
         StoreBusy: it cannot be opened for now.
-        FolderUnusable: a newer collector made its tables.
+        FolderUnusable: a newer collector made its tables, or somebody else.
     """
 
     _claim: ClassVar[str] = "FOR UPDATE SKIP LOCKED"
@@ -169,12 +176,21 @@ class PostgresWarehouse(Storage):
         with ExitStack() as undo:
             undo.callback(self._db.close)
             with self._db.transaction("open"):
-                postgres_tables.upgrade(self._db, self._db.shown)
+                self._upgrade()
             undo.pop_all()
 
     def close(self) -> None:
         """Close the connection. Idempotent."""
         self._db.close()
+
+    def _upgrade(self) -> None:
+        try:
+            postgres_tables.upgrade(self._db, self._db.shown)
+        except psycopg.errors.InsufficientPrivilege:
+            raise
+        except psycopg.ProgrammingError as error:  # there are others of the same names
+            problem = f"its tables are not ours: {_said(error)}"
+            raise FolderUnusable("open", self._db.shown, problem, postgres_tables.NOT_OURS) from error
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:
@@ -196,6 +212,20 @@ def _plain(value: object) -> object:
     if isinstance(value, str) and "\\u0000" in value and value.startswith(("{", "[")):
         return _ZERO.sub(r"\1\\ufffd", value)
     return value
+
+
+def _of_the_row(error: psycopg.Error) -> bool:
+    """Whether a database refuses just this row: for what is in it, how it is made, or its size."""
+    elsewhere = (psycopg.errors.InsufficientPrivilege, psycopg.errors.UndefinedTable)
+    if isinstance(error, elsewhere) or not isinstance(error, psycopg.DatabaseError):
+        return False
+    of_a_row = (
+        psycopg.DataError,
+        psycopg.IntegrityError,
+        psycopg.ProgrammingError,
+        psycopg.NotSupportedError,
+    )
+    return isinstance(error, of_a_row) or (error.sqlstate or "").startswith(_LIMITS)
 
 
 def _said(error: psycopg.Error) -> str:

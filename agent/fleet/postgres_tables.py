@@ -111,6 +111,9 @@ MIGRATIONS = {4: _TABLES}
 NEWEST = max(MIGRATIONS)
 
 
+NOT_OURS = "Give the collector a database or a schema of its own: nothing was changed in this one"
+
+
 def upgrade(db: Sql, subject: str) -> None:
     """Make the tables, or bring them up to today's version, inside the caller's transaction.
 
@@ -119,7 +122,7 @@ def upgrade(db: Sql, subject: str) -> None:
         subject: what to call it in an error.
 
     Raises:
-        FolderUnusable: a newer collector made them.
+        FolderUnusable: a newer collector made them, or somebody else.
     """
     db.execute("SELECT pg_advisory_xact_lock(?)", (_LOCK,))
     db.execute("CREATE TABLE IF NOT EXISTS schema_version (version INTEGER NOT NULL)")
@@ -127,6 +130,9 @@ def upgrade(db: Sql, subject: str) -> None:
     if found > NEWEST:
         problem = f"its format is version {found}, this collector reads version {NEWEST}"
         raise FolderUnusable("open", subject, problem, "Install the edgectl that wrote it, or a newer one")
+    (there,) = db.execute("SELECT to_regclass('bad_blocks') IS NOT NULL").fetchone()
+    if there != bool(found):
+        raise FolderUnusable("open", subject, "its tables are not ours", NOT_OURS)
     for version in sorted(MIGRATIONS):
         if version > found:
             for statement in MIGRATIONS[version]:

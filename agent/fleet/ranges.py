@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from agent.blocks import STREAMS
+
 if TYPE_CHECKING:
     from agent.fleet.sql import Sql
 
@@ -18,6 +20,13 @@ Range = tuple[int, int]
 
 MOST_RANGES = 32
 """So many ranges above the watermark are told; the device sends the rest again."""
+
+_MAX_SEQ = (1 << 53) - 1
+"""The highest sequence number that JSON carries everywhere."""
+
+_PAGE = 128
+_FEW = 16
+"""Ranges that are walked over again, rather than to note how far they reach."""
 
 SCHEMA = (
     """
@@ -95,44 +104,69 @@ def touch(db: Sql, place: Place, low: int, *, live: bool) -> None:
     )
 
 
+def disjoint(table: str, columns: str = "first, last") -> str:
+    """A query for the ranges that share records with one, of a table in which no two overlap.
+
+    Only the first of them can begin before it: all are found by the index. ``within`` gives its parameters.
+    """
+    return f"""
+        SELECT {columns} FROM {table} WHERE {_WHERE} AND last >= ? AND first <= ? AND first >=
+        coalesce((SELECT max(first) FROM {table} WHERE {_WHERE} AND first <= ?), ?)
+    """  # noqa: S608
+
+
+def within(place: Place, first: int, last: int) -> tuple[str | int, ...]:
+    """The parameters of ``disjoint`` for a range."""
+    return (*place, first, last, *place, first, first)
+
+
+def settled(db: Sql, place: Place) -> int:
+    """All below this is stored, or known to be lost."""
+    row = db.execute(f"SELECT low FROM epochs WHERE {_WHERE}", place).fetchone()  # noqa: S608
+    return int(row[0]) if row else 1
+
+
 def watermark(db: Sql, place: Place) -> Watermark:
     """Work out what to acknowledge of an epoch that was touched."""
-    query = f"SELECT low FROM epochs WHERE {_WHERE}"  # noqa: S608
-    upto: int = db.execute(query, place).fetchone()[0] - 1
-    while (further := _reaches(db, place, upto + 1)) > upto:
-        upto = further
-    above = db.execute(
-        f"SELECT first, last FROM have WHERE {_WHERE} AND first > ? ORDER BY first LIMIT {MOST_RANGES}",  # noqa: S608
-        (*place, upto),
-    ).fetchall()
-    return Watermark(upto, tuple(above))
+    upto, _ = _walk(db, place)
+    return Watermark(upto, _above(db, place, upto))
 
 
-def _reaches(db: Sql, place: Place, seq: int) -> int:
-    """How far the stored range, or the gap, goes that holds ``seq``; 0 when neither does."""
-    return max(
-        (
-            row[0]
-            for table in ("have", "gaps")
-            if (
-                row := db.execute(
-                    f"SELECT last FROM {table} WHERE {_WHERE} AND first <= ? ORDER BY first DESC LIMIT 1",  # noqa: S608
-                    (*place, seq),
-                ).fetchone()
-            )
-        ),
-        default=0,
-    )
+def settle(db: Sql, place: Place) -> Watermark:
+    """Work out the watermark, and move ``low`` up to it after a long way, which nobody then walks again."""
+    upto, steps = _walk(db, place)
+    if steps > _FEW:
+        db.execute(f"UPDATE epochs SET low = ? WHERE {_WHERE}", (upto + 1, *place))  # noqa: S608
+    return Watermark(upto, _above(db, place, upto))
+
+
+def _above(db: Sql, place: Place, upto: int) -> tuple[Range, ...]:
+    query = f"SELECT first, last FROM have WHERE {_WHERE} AND first > ? ORDER BY first LIMIT {MOST_RANGES}"  # noqa: S608
+    return tuple(db.execute(query, (*place, upto)).fetchall())
+
+
+def _walk(db: Sql, place: Place) -> tuple[int, int]:
+    """How far the stored ranges and the gaps reach without a hole, and how many they are."""
+    upto, steps = settled(db, place) - 1, 0
+    query = f"{disjoint('have')} UNION ALL {disjoint('gaps')} ORDER BY 1 LIMIT {_PAGE}"
+    full = True
+    while full:
+        rest = within(place, upto + 1, _MAX_SEQ)
+        page = db.execute(query, (*rest, *rest)).fetchall()
+        full = len(page) == _PAGE
+        for first, last in page:
+            if first > upto + 1:
+                return upto, steps
+            upto, steps = last, steps + 1
+    return upto, steps
 
 
 def recent(db: Sql, device: str, count: int) -> dict[str, dict[str, Watermark]]:
     """Give the watermarks of the ``count`` epochs of each stream that ``device`` sent last."""
-    streams = [row[0] for row in db.execute("SELECT DISTINCT stream FROM epochs WHERE device = ?", (device,))]
     latest = "SELECT epoch FROM epochs WHERE device = ? AND stream = ? ORDER BY touched DESC LIMIT ?"
+    found = {stream: db.execute(latest, (device, stream, count)).fetchall() for stream in STREAMS}
     return {
-        stream: {
-            epoch: watermark(db, (device, stream, epoch))
-            for (epoch,) in db.execute(latest, (device, stream, count)).fetchall()
-        }
-        for stream in streams
+        stream: {epoch: watermark(db, (device, stream, epoch)) for (epoch,) in epochs}
+        for stream, epochs in found.items()
+        if epochs
     }

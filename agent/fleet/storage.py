@@ -18,7 +18,7 @@ from agent.fleet import gaps, ranges, unpacking
 from agent.fleet.incoming import Stored
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from contextlib import AbstractContextManager
 
     from agent.clock import Clock
@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 _RECENT_EPOCHS = 8
 _SLICE = 4096
 """About so many records are unpacked in one transaction: some tenths of a second on a small machine."""
+_MOST_S = 0.5
+"""So long rows are made in one transaction, whatever is in the blocks; and then of one block more."""
 _RECOUNT_S = 1.0
 _MOST_URGENT = 4096
 """Blocks; the oldest above that wait with all others."""
@@ -93,10 +95,12 @@ class Storage(ABC):
         """
         with self._transaction():
             self._see({batch.device for batch in batches})
-            intake = unpacking.Intake(self._db, self._clock.wall_ns(), _FRESH_BYTES, at_once=at_once)
+            now_ns, late = self._clock.wall_ns(), self._deadline()
+            intake = unpacking.Intake(self._db, now_ns, _FRESH_BYTES, late, at_once=at_once)
             found = [self._insert(batch, intake) for batch in batches]
             # Only now: with two batches of one epoch the later one completes what both may promise.
-            answers = [replace(one, watermark=ranges.watermark(self._db, one.batch.place)) for one in found]
+            marks = {place: ranges.settle(self._db, place) for place in {one.place for one in batches}}
+            answers = [replace(one, watermark=marks[one.batch.place]) for one in found]
         self._behind += sum(one.new - one.rows for one in found)
         self._urgent.extend(intake.urgent)
         return answers
@@ -132,7 +136,7 @@ class Storage(ABC):
         if outlet is not None:
             outlet.write((place, block) for _, place, block in blocks)
         with self._transaction():
-            done = unpacking.unpack_blocks(self._db, numbers, now_ns, self._claim)
+            done = unpacking.unpack_blocks(self._db, numbers, now_ns, self._claim, self._deadline())
             done.behind = self._left(done.records, began)
         self._behind = done.behind
         for _ in urgent:
@@ -183,6 +187,11 @@ class Storage(ABC):
             return left
         self._counted_at = now
         return unpacking.waiting(self._db)
+
+    def _deadline(self) -> Callable[[], bool]:
+        """Say, from now on, whether rows were made for too long: devices wait meanwhile."""
+        by = self._clock.monotonic() + _MOST_S
+        return lambda: self._clock.monotonic() > by
 
     def _see(self, devices: set[str]) -> None:
         """Date the devices. Each one's row stays locked from here on, always in this order."""

@@ -7,22 +7,23 @@ goes to ``bad_blocks``, with the reason: no copy of it is any better, since its 
 
 from __future__ import annotations
 
+import sqlite3
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from agent.blocks import Block, Content, unpack
+from agent.blocks import Block, Content
 from agent.errors import MessageInvalid
 from agent.fleet import history
+from agent.fleet.contents import METRIC, contents, metrics
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from agent.fleet.ranges import Place
     from agent.fleet.sql import Sql
 
-METRIC = "metric"
 MOST_BLOCKS = 256
 """So many become rows in one transaction."""
 _MOST_BYTES = 4 << 20
@@ -74,6 +75,7 @@ class Intake:
         db: inside a transaction.
         now_ns: the wall time.
         most_bytes: of blocks that people may be waiting for and that are no backlog then.
+        late: whether the transaction lasts too long already: then nothing is urgent.
         at_once: whether those become rows now; if not, they wait, and ``urgent`` has their numbers.
 
     Attributes:
@@ -81,17 +83,20 @@ class Intake:
         urgent: which blocks should become rows before all others that wait.
     """
 
-    def __init__(self, db: Sql, now_ns: int, most_bytes: int, *, at_once: bool = True) -> None:
+    def __init__(
+        self, db: Sql, now_ns: int, most_bytes: int, late: Callable[[], bool], *, at_once: bool = True
+    ) -> None:
         self._db = db
         self._now_ns = now_ns
         self._spare = most_bytes
+        self._late = late
         self._at_once = at_once
         self.bad: list[MessageInvalid] = []
         self.urgent: list[int] = []
 
     def take(self, place: Place, block: Block, *, fresh: bool) -> bool:
         """Take one block in; say whether it needs no ``unpack_blocks`` any more."""
-        urgent = fresh and len(block.data) <= self._spare
+        urgent = fresh and len(block.data) <= self._spare and not self._late()
         if urgent:
             self._spare -= len(block.data)
         if urgent and self._at_once:
@@ -134,7 +139,9 @@ def reserved(db: Sql, numbers: Iterable[int], reserve: str) -> Iterator[tuple[in
             yield number, tuple(row[:3]), Block(*row[3:6])
 
 
-def unpack_blocks(db: Sql, numbers: Iterable[int], now_ns: int, claim: str) -> Unpacked:
+def unpack_blocks(
+    db: Sql, numbers: Iterable[int], now_ns: int, claim: str, late: Callable[[], bool]
+) -> Unpacked:
     """Make rows of blocks that wait, as far as they are still there and nobody else works on them.
 
     Args:
@@ -142,6 +149,7 @@ def unpack_blocks(db: Sql, numbers: Iterable[int], now_ns: int, claim: str) -> U
         numbers: which blocks.
         now_ns: the wall time.
         claim: what the database wants behind a query, so that another collector does not get the same block.
+        late: whether the transaction lasts too long already: then the rest waits for the next one.
     """
     done = Unpacked()
     query = f"SELECT {_BLOCK} FROM raw WHERE n = ? {claim}"  # noqa: S608
@@ -153,6 +161,8 @@ def unpack_blocks(db: Sql, numbers: Iterable[int], now_ns: int, claim: str) -> U
             done.bad.append((place[0], problem))
         db.execute("DELETE FROM raw WHERE n = ?", (number,))
         done.records += block.count
+        if late():
+            break
     return done
 
 
@@ -163,31 +173,33 @@ def waiting(db: Sql) -> int:
 
 def _make_rows(db: Sql, place: Place, block: Block, now_ns: int) -> MessageInvalid | None:
     """Make rows of a block, all of them; or none, and say why."""
-    problem = None
+    problem: MessageInvalid | None = None
     db.execute("SAVEPOINT block")
     try:
-        rows = _rows(place, block, unpack(block))
+        rows = _rows(place, block, contents(block, place[1]))
         db.executemany(_RECORD, rows.records)
         db.executemany(_METRIC, rows.metrics)
         db.executemany(_LEDGER, rows.ledgers)
         history.keep(db, rows.ledgers, rows.wall_ns)
     except MessageInvalid as error:
         problem = error
+    except (sqlite3.IntegrityError, sqlite3.DataError) as error:
+        problem = MessageInvalid("unpack block", "record", str(error))
+    if problem:
         db.execute("ROLLBACK TO block")
-        db.execute(_BAD, (*place, block.first, block.count, str(error), now_ns, block.data))
+        db.execute(_BAD, (*place, block.first, block.count, str(problem), now_ns, block.data))
     db.execute("RELEASE block")
     return problem
 
 
 def _rows(place: Place, block: Block, content: Content) -> _Rows:
     rows = _Rows()
-    synced = content.clock.get("synced")
-    mark = synced if isinstance(synced, bool) else None
+    mark = content.clock["synced"]
     for seq, record in enumerate(content.records, block.first):
         columns = _columns(record)
         rows.wall_ns = columns[2]
-        items = record.get("items")
-        if place[1] == METRIC and isinstance(items, list) and all(isinstance(item, dict) for item in items):
+        items = metrics(record) if place[1] == METRIC else None
+        if items is not None:
             rows.metrics.extend(_metrics(place, seq, columns, items, mark))
         else:  # a metric record of another shape, too: nothing is thrown away
             rows.records.append((*place, seq, *columns, mark))
@@ -226,10 +238,7 @@ def _columns(record: Mapping[str, Any]) -> tuple[str | None, int | None, int | N
 
 
 def _json(value: object) -> str:
-    try:
-        return orjson.dumps(value).decode()
-    except orjson.JSONEncodeError as error:  # orjson reads deeper nesting than it writes
-        raise MessageInvalid("unpack block", "record", str(error)) from error
+    return orjson.dumps(value).decode()
 
 
 def _name(text: str) -> str:
@@ -245,9 +254,11 @@ def _text(value: object) -> str | None:
 
 
 def _real(value: object) -> float | None:
-    return float(value) if isinstance(value, (int, float)) else None
+    return float(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else None
 
 
 def _number(value: object) -> int | None:
-    """An integer that fits 64 bits; what a peer sends may be anything."""
-    return value if isinstance(value, int) and -(2**63) <= value < 2**63 else None
+    """An integer that fits 64 bits; what a peer sends may be anything, and to Python a bool is an integer."""
+    if isinstance(value, bool) or not isinstance(value, int):
+        return None
+    return value if -(2**63) <= value < 2**63 else None

@@ -2,7 +2,7 @@
 
 The message is a DSSE envelope (https://github.com/secure-systems-lab/dsse/blob/master/envelope.md) around
 
-    {"v": 1, "device", "again", "streams": {stream: {epoch: {"upto": n, "have": [[a, b], ...]}}}}
+    {"v": 1, "fleet", "device", "again", "streams": {stream: {epoch: {"upto": n, "have": [[a, b], ...]}}}}
 
 Everything up to ``upto`` is stored or was declared as lost; ``have`` are stored ranges beyond the first gap.
 ``again`` asks for what is on its way and not listed: the collector has (re)connected, and what the broker
@@ -78,6 +78,7 @@ class Ack(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
     v: Annotated[int, Field(ge=1, le=1)]
+    fleet: _Name
     device: _Name
     again: bool = False
     streams: Annotated[
@@ -87,6 +88,7 @@ class Ack(BaseModel):
 
 
 def encode(
+    fleet: str,
     device: str,
     streams: Mapping[str, Mapping[str, Extent]],
     *,
@@ -97,6 +99,7 @@ def encode(
     document = orjson.dumps(
         {
             "v": 1,
+            "fleet": fleet,
             "device": device,
             "again": again,
             "streams": {

@@ -2,8 +2,8 @@
 
     1 byte    0: not signed; 1: signed
     3 bytes   length of the header, big-endian
-    header    JSON: {"v": 1, "device", "stream", "epoch", "first", "last", "low", "live", "lane", "key",
-                     "lost": [[first, last, reason, from_ns, to_ns], ...],
+    header    JSON: {"v": 1, "fleet", "device", "stream", "epoch", "first", "last", "low", "live", "lane",
+                     "key", "lost": [[first, last, reason, from_ns, to_ns], ...],
                      "blocks": [[first, count, size, crc32], ...]}
     blocks    as they stand in the store, one after the other
     64 bytes  when signed: the signature of all bytes before it
@@ -36,8 +36,8 @@ KIND = "application/vnd.edge-agent.batch"
 MAX_BATCH = 2 << 20
 """Bytes of the largest batch that a collector takes."""
 MAX_BLOCKS = 1024
-MAX_RECORDS = 65_536
-"""Records in one block."""
+MAX_RECORDS = 8192
+"""Records in one block; an agent's closes at 48 KiB of JSON."""
 MAX_LOST = 64
 """Losses told in one batch; the oldest come first, and the rest with later batches."""
 MAX_HEADER = 128 << 10
@@ -66,6 +66,7 @@ class _Header(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
     v: Annotated[int, Field(ge=1, le=1)]
+    fleet: _Name
     device: _Name
     stream: Stream
     epoch: _Hex
@@ -87,23 +88,27 @@ class Batch:
     """A batch whose bounds and checksums hold.
 
     Attributes:
-        device: who says to have sent it; true when it was verified with that device's key.
+        fleet, device: who says to have sent it; true when it was verified with that device's key.
         lease: the blocks, and what is lost.
         key: the id of the key that it claims to be signed with; None when it is not signed.
         lane: which lane of the device it came by; those of the first release do not tell.
     """
 
+    fleet: str
     device: str
     lease: Lease
     key: str | None
     lane: LaneName = "backlog"
 
 
-def encode(device: str, lease: Lease, signer: Signer | None = None, *, lane: LaneName = "backlog") -> bytes:
+def encode(
+    fleet: str, device: str, lease: Lease, signer: Signer | None = None, *, lane: LaneName = "backlog"
+) -> bytes:
     """Make the message that carries ``lease``."""
     header = orjson.dumps(
         {
             "v": VERSION,
+            "fleet": fleet,
             "device": device,
             "stream": lease.stream,
             "epoch": lease.epoch,
@@ -174,7 +179,7 @@ def _parse(payload: bytes, end: int, *, signed: bool) -> Batch:
     if (lease.first, lease.last) != (header.first, header.last) or not lease.low <= lease.first:
         raise _invalid("first, last and low contradict the blocks")
     _check_losses(lease)
-    return Batch(header.device, lease, header.key, header.lane)
+    return Batch(header.fleet, header.device, lease, header.key, header.lane)
 
 
 def _check_losses(lease: Lease) -> None:

@@ -61,6 +61,7 @@ class Sender:
         self,
         link: Uplink,
         *,
+        fleet: str,
         device: str,
         topics: Mapping[Stream, str],
         lose: Callable[[Stream, str, int, int], None],
@@ -68,6 +69,7 @@ class Sender:
         bytes_per_s: int = 0,
     ) -> None:
         self._link = link
+        self._fleet = fleet
         self._device = device
         self._topics = topics
         self._lose = lose
@@ -192,7 +194,7 @@ class Sender:
         self._lose(lease.stream, lease.epoch, seq, seq)
 
     def _publish(self, lane: Lane, lease: Lease, now: float) -> None:
-        payload = batch.encode(self._device, lease, self._signer, lane=lane.name)
+        payload = batch.encode(self._fleet, self._device, lease, self._signer, lane=lane.name)
         self.unconfirmed[self._link.publish(self._topics[lease.stream], payload)] = lease.stream
         self.throttle.sent(len(payload), now)
         lane.window.sent(lease, now)

@@ -112,8 +112,8 @@ def forge(siege: Siege) -> None:
     epoch = siege.agent.status()["store"]["epoch"]
     extent = {"result": {epoch: (10_000_000, ())}}
     siege.send(
-        ack.encode("gate", extent),
-        ack.encode("gate", extent, signer=Keyring(other).signer),
+        ack.encode("demo", "gate", extent),
+        ack.encode("demo", "gate", extent, signer=Keyring(other).signer),
         b"[" * 200_000,
         b'{"payload":' + b'{"a":' * 30_000,
         b"\xff\xfe" * 1000,
@@ -124,8 +124,8 @@ def forge(siege: Siege) -> None:
 
 def replay(siege: Siege) -> None:
     """An acknowledgement that is signed, and says nothing new, a thousand times; of another device, too."""
-    old = ack.encode("gate", {}, signer=Keyring(siege.agent.folder / "keys").signer)
-    stranger = ack.encode("other", {}, signer=Keyring(siege.agent.folder / "keys").signer)
+    old = ack.encode("demo", "gate", {}, signer=Keyring(siege.agent.folder / "keys").signer)
+    stranger = ack.encode("demo", "other", {}, signer=Keyring(siege.agent.folder / "keys").signer)
     for _ in range(1000):  # those that come while others wait are dropped, and counted
         siege.broker.send(publish(ACKS, old, qos=1, mid=9, five=siege.five))
     siege.send(stranger)

@@ -88,20 +88,20 @@ class Siege:
         """Send six that nobody vouches for, and one that is no batch at all; give how many."""
         header = b"\0" + (40_000).to_bytes(3, "big") + b"[" * 40_000
         self.send(
-            batch.encode("gate", lease(101)),
-            batch.encode("gate", lease(101), self.impostor),
-            batch.encode("gate", lease(101), self.gate)[:-1],
+            batch.encode("demo", "gate", lease(101)),
+            batch.encode("demo", "gate", lease(101), self.impostor),
+            batch.encode("demo", "gate", lease(101), self.gate)[:-1],
             b"\1" + header[1:] + bytes(64),
             header,
             b"\xff\xfe" * 1000,
         )
-        self.send(batch.encode("stranger", lease(), self.impostor), topic=TOPIC % b"stranger")
+        self.send(batch.encode("demo", "stranger", lease(), self.impostor), topic=TOPIC % b"stranger")
         return 7
 
     def lie(self) -> dict[str, int]:
         """Send what is signed and wrong all the same; give how many of which kind."""
-        self.send(batch.encode("other", lease(101), self.gate))
-        self.send(batch.encode("gate", lease(101, "metric"), self.gate))
+        self.send(batch.encode("demo", "other", lease(101), self.gate))
+        self.send(batch.encode("demo", "gate", lease(101, "metric"), self.gate))
         body = b"\1" + (40_000).to_bytes(3, "big") + b"[" * 40_000
         self.send(body + self.gate.sign(batch.KIND, body))
         return {"sender": 1, "format": 2}
@@ -127,7 +127,7 @@ def test_a_hostile_broker_costs_the_collector_no_memory_and_makes_it_store_nothi
     make_keys(tmp_path / "keys", ["gate"])
     with HostileBroker() as broker, collecting(broker, tmp_path, protocol) as process:
         siege = Siege(broker, tmp_path, protocol == "5")
-        good = batch.encode("gate", lease(), siege.gate)
+        good = batch.encode("demo", "gate", lease(), siege.gate)
         siege.send(good, times=REPLAYS)
         siege.forge()  # once, so that what is loaded for it does not count
         siege.send(b"x", topic=b"flood/before", times=FLOOD)

@@ -72,6 +72,7 @@ class World:
         self.delivery = Delivery(
             self.store,
             self.wire,
+            fleet="demo",
             device="pi-17",
             topics=topics.up_batches("demo", "pi-17"),
             ack_topic=ACKS,

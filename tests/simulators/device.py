@@ -51,6 +51,7 @@ class Device:
         self.delivery = Delivery(
             self.store,
             self.link,
+            fleet=fleet,
             device=name,
             topics=topics.up_batches(fleet, name),
             ack_topic=ack_topic,

@@ -66,7 +66,7 @@ class MemoryCollector:
         streams: dict[str, dict[str, Extent]] = {}
         for place in self.low:
             streams.setdefault(place[0], {})[place[1]] = self._extent(place)
-        return ack.encode(self.device, streams, again=again)
+        return ack.encode("demo", self.device, streams, again=again)
 
     def _extent(self, place: Place) -> Extent:
         settled = sorted(seq for *where, seq in self.stored | self.lost if tuple(where) == place)

@@ -255,16 +255,17 @@ def test_what_is_not_our_acknowledgement_changes_nothing(make_world: MakeWorld) 
     before = counters[Event.MESSAGE_REFUSED.value]
     epochs = {"result": {world.store.epoch: (10, ())}}
     for topic, payload in (
-        ("edge/v1/demo/d/pi-17/down/desired", ack.encode("pi-17", epochs)),
-        (ACKS, ack.encode("pi-18", epochs)),
+        ("edge/v1/demo/d/pi-17/down/desired", ack.encode("demo", "pi-17", epochs)),
+        (ACKS, ack.encode("demo", "pi-18", epochs)),
+        (ACKS, ack.encode("other", "pi-17", epochs)),
         (ACKS, b"{}"),
         (ACKS, b"\xff" * 100),
-        (ACKS, ack.encode("pi-17", {"metric": epochs["result"]})),
+        (ACKS, ack.encode("demo", "pi-17", {"metric": epochs["result"]})),
     ):
         world.delivery.on_message(LinkMessage(topic, payload, retain=False), world.now)
     assert set(world.store.acked.values()) == {0}
     assert world.in_flight == 1
-    assert counters[Event.MESSAGE_REFUSED.value] == before + 3
+    assert counters[Event.MESSAGE_REFUSED.value] == before + 4
 
 
 def test_an_epoch_of_ours_that_somebody_else_writes_is_told(make_world: MakeWorld) -> None:

@@ -17,7 +17,7 @@ from agent import plugins
 from agent.cli import main as cli
 from agent.config import Settings
 from agent.events import Event
-from agent.fleet import main as fleet
+from agent.fleet import commands as fleet
 from agent.link import topics
 
 if TYPE_CHECKING:

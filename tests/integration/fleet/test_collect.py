@@ -192,11 +192,11 @@ def test_a_wrong_command_line_gives_a_line_and_a_code(arguments: list[str], code
 
 
 def test_without_the_extra_it_says_what_to_install() -> None:
-    program = "import sys; sys.modules['typer'] = None; import agent.fleet.main"
+    program = "import sys; sys.modules['typer'] = None; from agent.fleet.main import main; main()"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
     assert done.returncode == 1
     assert done.stderr.splitlines() == [
-        "edgectl: needs the package typer. Run: pip install 'edge-inference-agent[fleet]'"
+        "edgectl: start edgectl: the package typer is missing. Run: pip install 'edge-inference-agent[fleet]'"
     ]
 
 

@@ -7,12 +7,13 @@ import sqlite3
 import subprocess
 import sys
 import threading
+from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from agent.blocks import Block, Lease, Loss, pack
-from agent.errors import AgentError, ConfigInvalid, MessageInvalid, StoreBusy
+from agent.errors import AgentError, ConfigInvalid, FolderUnusable, MessageInvalid, StoreBusy
 from agent.fleet import postgres
 from agent.fleet.databases import database_of, open_warehouse, reading, shown
 from agent.fleet.incoming import Incoming, Stored
@@ -109,21 +110,42 @@ def test_what_no_column_can_hold_leaves_the_others_alone(warehouse: Storage, url
     assert rows(url, "SELECT first FROM bad_blocks") == [(2,)]
 
 
-@pytest.mark.postgresql
-@pytest.mark.parametrize("fresh", [False, True])
-def test_a_block_of_which_one_table_refuses_a_row_leaves_none_in_the_others(
-    postgresql: Server, *, fresh: bool
-) -> None:
-    url = postgresql.url()
+def test_what_is_true_or_false_is_no_number(warehouse: Storage, url: str) -> None:
+    warehouse.store(
+        [Incoming("cam-1", Lease(EPOCH, 1, (block(1, 1, frame=True, wall_ns=False),), live=True))]
+    )
+    metrics = Block(1, 1, pack([{"items": [{"name": "x", "count": True, "value": False}]}], {}))
+    warehouse.store([Incoming("cam-1", Lease(EPOCH, 1, (metrics,), live=True, stream="metric"))])
+    assert warehouse.unpack().bad == []
+    assert rows(url, "SELECT frame, wall_ns FROM results") == [(None, None)]
+    assert rows(url, "SELECT name, count, value FROM metrics") == [("x", None, None)]
+
+
+def store_what_is_refused(url: str, change: str, *, fresh: bool) -> None:
+    """Have a table refuse one of two blocks, and look at what is there then."""
+    odd = Block(1, 1, pack([{"kind": "detection", "wall_ns": 1}], {"longer": {}, "other": {}}))
+    plain = Block(2, 2, pack([{"wall_ns": 1}, {}], {}))
     with open_warehouse(url) as warehouse:
-        warehouse._db.execute("ALTER TABLE ledgers ALTER COLUMN pipeline TYPE varchar(4)")
-        long = Block(1, 1, pack([{"kind": "detection", "wall_ns": 1}], {"longer": {}}))
-        lease = Lease(EPOCH, 1, (long, block(2, 3)), live=True)
-        warehouse.store([Incoming("cam-1", lease, fresh)])
+        warehouse._db.execute(change)
+        warehouse.store([Incoming("cam-1", Lease(EPOCH, 1, (odd, plain), live=True), fresh)])
         warehouse.unpack()
     assert rows(url, "SELECT seq FROM records ORDER BY 1") == [(2,), (3,)]
-    assert rows(url, "SELECT pipeline FROM ledgers") == [("gate",)]
+    assert rows(url, "SELECT count(*) FROM ledgers") == [(0,)]
     assert rows(url, "SELECT first FROM bad_blocks") == [(1,)]
+
+
+@pytest.mark.parametrize("fresh", [False, True])
+def test_a_block_of_which_one_table_refuses_a_row_leaves_none_in_the_others(url: str, *, fresh: bool) -> None:
+    store_what_is_refused(url, "CREATE UNIQUE INDEX one ON ledgers (device)", fresh=fresh)
+
+
+@pytest.mark.postgresql
+@pytest.mark.parametrize("column", ["pipeline TYPE varchar(4)", "as_of_seq TYPE bytea USING ''"])
+def test_a_block_with_a_value_that_a_column_refuses_is_bad_and_ends_nobody(
+    postgresql: Server, column: str
+) -> None:
+    change = f"ALTER TABLE ledgers ALTER COLUMN {column}"
+    store_what_is_refused(postgresql.url(), change, fresh=False)
 
 
 def test_gaps_are_kept_and_filled(warehouse: Storage, url: str) -> None:
@@ -192,7 +214,7 @@ def test_what_is_stored_of_one_device_comes_one_after_the_other_and_the_later_on
         later = threading.Thread(target=lambda: answers.extend(other.store([batch((3, 6))])))
         with one._transaction():
             one._see({"cam-1"})
-            one._insert(batch((3, 4)), Intake(one._db, 0, 0))
+            one._insert(batch((3, 4)), Intake(one._db, 0, 0, lambda: False))
             later.start()
             waiting = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
             while watch.execute(waiting).fetchone()[0] == 0:
@@ -260,6 +282,44 @@ def test_two_that_start_at_once_make_the_tables_once_and_a_newer_one_is_left_alo
         one._db.execute("INSERT INTO schema_version VALUES (5)")
     with pytest.raises(AgentError, match="its format is version 5"):
         open_warehouse(url)
+
+
+@pytest.mark.postgresql
+@pytest.mark.parametrize(
+    "theirs",
+    [
+        "CREATE TABLE records (n integer)",
+        "CREATE TABLE schema_version (version text)",
+        "CREATE TABLE schema_version (number integer)",
+        "CREATE TABLE schema_version AS SELECT 3 AS version",
+        "CREATE TABLE schema_version AS SELECT 4 AS version",
+    ],
+)
+def test_a_database_with_tables_of_somebody_else_is_refused_and_stays_as_it_is(
+    postgresql: Server, theirs: str
+) -> None:
+    url = postgresql.url()
+    tables = "SELECT relname FROM pg_class WHERE relnamespace = 'public'::regnamespace"
+    with closing(postgres.Postgres(url)) as db:
+        db.execute(theirs)
+        before = db.execute(tables).fetchall()
+        with pytest.raises(FolderUnusable, match="its tables are not ours"):
+            open_warehouse(url)
+        assert db.execute(tables).fetchall() == before
+    with pytest.raises(AgentError):
+        rows(url, "SELECT seq FROM results")
+
+
+@pytest.mark.postgresql
+def test_a_table_that_somebody_takes_away_is_waited_for(postgresql: Server) -> None:
+    with open_warehouse(postgresql.url()) as warehouse:
+        warehouse.store([batch((1, 2))])
+        warehouse._db.execute("ALTER TABLE ledgers RENAME TO away")
+        with pytest.raises(StoreBusy, match="See who has changed its tables"):
+            warehouse.unpack()
+        warehouse._db.execute("ALTER TABLE away RENAME TO ledgers")
+        done = warehouse.unpack()
+        assert (done.records, done.bad) == (2, [])
 
 
 @pytest.mark.parametrize(

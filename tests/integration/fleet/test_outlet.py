@@ -11,6 +11,7 @@ import subprocess
 import sys
 import threading
 import time
+import zlib
 from contextlib import closing, suppress
 from typing import TYPE_CHECKING, Any
 
@@ -80,6 +81,27 @@ def test_a_record_is_a_line_with_its_identity_and_notes_are_left_out(tmp_path: P
     assert first.pop("record")["kind"] == "detection"
     assert first == {"device": "cam-1", "stream": "result", "epoch": EPOCH, "seq": 1, "synced": True}
     assert last["seq"] == 3
+
+
+@pytest.mark.parametrize("form", ["ndjson", "cloudevents"])
+def test_what_is_nested_too_deep_for_a_line_is_a_bad_block_and_what_is_odd_no_mark(
+    tmp_path: Path, form: Form
+) -> None:
+    def nested(first: int, depth: int, mark: int) -> Block:
+        text = f'{{"ledgers": {{}}, "records": [{{"n": {"[" * depth}{"]" * depth}}}], "clock": '
+        return Block(first, 1, zlib.compress(f'{text}{{"synced": {"[" * mark}{"]" * mark}}}}}'.encode()))
+
+    blocks = [nested(seq, depth, 1) for seq, depth in enumerate(range(240, 260), 1)]
+    lease = Lease(EPOCH, 1, (*blocks, nested(21, 1, 300)), live=True)
+    mine, theirs = os.pipe()
+    with open(mine, "rb") as reader, Warehouse(tmp_path / "fleet.db") as warehouse:  # noqa: PTH123
+        warehouse.store([Incoming("cam-1", lease)])
+        warehouse.unpack(outlet=Outlet(form, "demo", theirs))
+        os.close(theirs)
+        written = [json.loads(line) for line in reader]
+        [kept] = warehouse._db.execute("SELECT count(*) FROM records").fetchone()
+    assert len(written) == kept < 21
+    assert not any(line.get("synced") for line in written)
 
 
 def test_a_reader_that_leaves_ends_the_transaction_and_the_next_one_gets_all(tmp_path: Path) -> None:

@@ -74,9 +74,10 @@ def message(
     topic: str = "",
     epoch: str = EPOCH,
     lane: batch.LaneName = "backlog",
+    fleet: str = "demo",
 ) -> LinkMessage:
     block = Block(first, count, pack([{"n": first + at} for at in range(count)], {}))
-    payload = batch.encode(device, Lease(epoch, 1, (block,), live=True), lane=lane)
+    payload = batch.encode(fleet, device, Lease(epoch, 1, (block,), live=True), lane=lane)
     return LinkMessage(topic or topics.up_results("demo", device), payload, retain=False, receipt=(1, first))
 
 
@@ -111,6 +112,7 @@ def test_a_gap_holds_the_watermark_back(collector: Collector, down: Down) -> Non
     [
         message(1, device="pi-18", topic="edge/v1/demo/d/pi-17/up/results"),
         message(1, topic="edge/v1/other/d/pi-17/up/results"),
+        message(1, fleet="other"),
         message(1, topic="edge/v1/demo/d/pi-17/up/metrics"),
         LinkMessage("edge/v1/demo/d/pi-17/up/results", b"\0\0\0\2{}", retain=False, receipt=(1, 1)),
         LinkMessage("edge/v1/demo/d/pi-17/up/results", b"x" * (3 << 20), retain=False, receipt=(1, 1)),
@@ -265,12 +267,13 @@ def test_a_block_that_does_not_unpack_is_acknowledged_counted_and_told(
     collector: Collector, down: Down
 ) -> None:
     before = counters[Event.BLOCK_DAMAGED.value]
-    payload = batch.encode("pi-17", Lease(EPOCH, 1, (Block(1, 1, b"no zlib"),), live=True))
+    payload = batch.encode("demo", "pi-17", Lease(EPOCH, 1, (Block(1, 1, b"no zlib"),), live=True))
     topic = topics.up_results("demo", "pi-17")
     collector.take([LinkMessage(topic, payload, retain=False, receipt=(1, 1))], now=0)
     collector.unpack(0, busy=False)
     assert (down.upto(), collector.totals.damaged) == (1, 1)
-    payload = batch.encode("pi-17", Lease(EPOCH, 1, (Block(2, 1, b"no zlib"),), live=True), lane="live")
+    lease = Lease(EPOCH, 1, (Block(2, 1, b"no zlib"),), live=True)
+    payload = batch.encode("demo", "pi-17", lease, lane="live")
     collector.take([LinkMessage(topic, payload, retain=False, receipt=(1, 2))], now=0)
     assert down.upto() == 2
     assert collector.totals.damaged == 2

@@ -146,3 +146,23 @@ def test_a_database_of_an_earlier_version_is_brought_up(path: Path, version: int
     assert gaps(path) == [(11, 14, "delivered_elsewhere")]
     assert rows(path, "SELECT count(*), min(seq), max(seq) FROM results_utc") == [(16, 1, 20)]
     assert shape(path) == today
+
+
+def test_however_many_gaps_an_epoch_has_a_batch_costs_no_more(warehouse: Warehouse) -> None:
+    def cost(number: int, *, low: int = 1) -> int:
+        """How many thousand steps SQLite takes for a batch of 64 losses that do not merge."""
+        first = number * 64 + 1
+        lost = tuple(Loss(n, n, "evicted" if n % 2 else "damaged") for n in range(first, first + 64))
+        steps: list[None] = []
+        warehouse._db.set_progress_handler(lambda: steps.append(None), 1000)
+        told = Lease(EPOCH, low, (), live=True, lost=lost, declared=first + 63)
+        assert warehouse.store([Incoming("cam-1", told)])[0].watermark == Watermark(first + 63, ())
+        warehouse._db.set_progress_handler(None, 0)
+        return len(steps)
+
+    early = [cost(number) for number in range(20)]
+    for number in range(20, 100):
+        cost(number)
+    assert cost(100) <= 2 * max(early[1:])
+    assert cost(101, low=100 * 64) <= 2 * max(early[1:])
+    assert cost(101) <= max(early)

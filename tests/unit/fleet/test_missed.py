@@ -179,6 +179,63 @@ def test_a_block_that_does_not_unpack_is_missing_as_damaged(fleet: Fleet) -> Non
     assert [(one.first, one.last, one.reason) for one in report.missing] == [(11, 15, "damaged")]
 
 
+def test_a_ledger_that_makes_no_sense_counts_nothing_and_moves_no_cursor(fleet: Fleet) -> None:
+    odd: dict[str, Any] = {
+        "captured": [1],
+        "lost": "x",
+        "dropped": [2],
+        "failed": {"a": [1], "b\x1b[2J": 3, "c": 2**64 - 1},
+    }
+    odd |= {"in_flight": {}, "inferred": -1, "gated": True}
+    block = Block(1, 1, pack([{"wall_ns": NOON}], {"do\nor": odd}))
+    fleet.warehouse.store([Incoming("gate", Lease(EPOCH, 1, (block,), live=False))])
+    fleet.warehouse.unpack()
+    assert fleet.between(0, 0).pipelines == {"do\nor": {"failed b\x1b[2J": 3, "gated": 1}}
+    where = [
+        "gate",
+        "--from",
+        "2026-11-25T12:00",
+        "--to",
+        "2026-11-25T12:30",
+        "--db",
+        f"sqlite:///{fleet.path}",
+    ]
+    code, out, _ = edgectl(*where)
+    assert (code, out.replace("\n", "").isprintable(), out.count("\n")) == (1, True, 3)
+    assert json.loads(edgectl(*where, "--json")[1])["verdict"] == "incomplete"
+
+
+def test_a_device_without_a_ledger_is_known(fleet: Fleet) -> None:
+    block = Block(1, 1, pack([{"wall_ns": NOON}], {}))
+    fleet.warehouse.store([Incoming("gate", Lease(EPOCH, 1, (block,), live=True))])
+    fleet.warehouse.unpack()
+    code, out, _ = edgectl("gate", "--db", f"sqlite:///{fleet.path}")
+    assert (code, out.splitlines()[0][-9:]) == (1, ": unknown")
+    assert out.splitlines()[1:] == ["  no ledger of it is here that says what it has made"]
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        [b"\xff"],
+        [b"Gate"],
+        [b"gate", b"--db", b"sqlite:////no/\xff.db"],
+        [b"gate", b"--db", b"postgresql://h/\xff"],
+        *(
+            [b"gate", b"--from", text]
+            for text in (b"0001-01-01", b"9999-12-31T23:59:59", b"1000000d", b"9" * 400 + b"w")
+        ),
+    ],
+)
+def test_what_makes_no_sense_on_the_command_line_is_told_in_a_line(
+    fleet: Fleet, options: list[bytes]
+) -> None:
+    where = [] if b"--db" in options else [b"--db", f"sqlite:///{fleet.path}".encode()]
+    command = [sys.executable.encode(), b"-m", b"agent.fleet.main", b"gaps", *options, *where]
+    done = subprocess.run(command, capture_output=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr.count(b"\n")) == (78, b"", 1)
+
+
 def test_the_command_says_it_to_people_and_to_programs(fleet: Fleet) -> None:
     fleet.send(1, 10, Ledger(captured=10, inferred=10))
     fleet.send(21, 30, Ledger(captured=30, inferred=30), (Loss(11, 20, "damaged"),))

@@ -64,6 +64,8 @@ DAMAGED = {
     "another count": Block(5, 2, block(5, 5).data),
     "deeper than it can be written": nested(500),
     "empty": Block(5, 1, b""),
+    "many values": Block(5, 1, pack([{"items": [{}] * 200_000}], {})),
+    "many pipelines": Block(5, 1, pack([{}], {f"{n}": {} for n in range(257)})),
     "too large": Block(5, 1, pack([{"kind": "x" * (9 << 20)}], {})),
 }
 
@@ -120,6 +122,22 @@ def test_only_so_much_becomes_rows_with_its_storing(warehouse: Warehouse, path: 
     assert rows(path, "SELECT seq FROM results") == [(1,), (2,)]
     assert warehouse.unpack().records == 2
     assert rows(path, "SELECT seq FROM results") == [(n,) for n in range(1, 5)]
+
+
+class RacingClock(ManualClock):
+    """Each look at it takes 0.3 seconds."""
+
+    def monotonic(self) -> float:
+        self.tick(0.3)
+        return super().monotonic()
+
+
+def test_rows_are_made_for_half_a_second_and_of_one_block_more(path: Path) -> None:
+    with Warehouse(path, clock=RacingClock()) as warehouse:
+        [stored] = warehouse.store([replace(batch(*((n, n) for n in range(1, 9))), fresh=True)])
+        assert (stored.new, stored.rows, stored.watermark) == (8, 1, Watermark(8, ()))
+        assert [warehouse.unpack().records for _ in range(5)] == [2, 2, 2, 1, 0]
+    assert rows(path, "SELECT seq FROM results") == [(n,) for n in range(1, 9)]
 
 
 def test_a_fresh_block_that_does_not_unpack_is_acknowledged_and_kept_with_its_reason(
@@ -193,6 +211,13 @@ def test_what_the_agent_says_of_itself_is_no_result_and_its_events_have_a_table(
         (3, 5, "link.lost", "warning", "broker", '{"reason":"refused"}', 2)
     ]
     assert rows(path, "SELECT seq FROM records") == [(1,), (2,), (3,), (4,)]
+
+
+def test_a_record_of_too_many_metrics_makes_a_bad_block(warehouse: Warehouse, path: Path) -> None:
+    blocks = tuple(Block(n, 1, pack([{"items": [{}] * many}], {})) for n, many in ((1, 8193), (2, 8192)))
+    warehouse.store([Incoming("cam-1", Lease(EPOCH, 1, blocks, live=True, stream="metric"))])
+    assert len(warehouse.unpack().bad) == 1
+    assert rows(path, "SELECT DISTINCT seq FROM metrics") == [(2,)]
 
 
 @pytest.mark.parametrize("name", ["x" * 201, "zero\0"])

@@ -42,7 +42,7 @@ def enveloped(document: bytes, **change: object) -> bytes:
 def test_what_is_encoded_is_decoded(
     wanted: dict[str, dict[str, ack.Extent]], again: bool, signed: bool
 ) -> None:
-    payload = ack.encode("pi-17", wanted, again=again, signer=SIGNER if signed else None)
+    payload = ack.encode("demo", "pi-17", wanted, again=again, signer=SIGNER if signed else None)
     got = ack.decode(payload, VERIFIER if signed else None)
     assert (got.device, got.again) == ("pi-17", again)
     assert {
@@ -55,7 +55,7 @@ def test_what_is_encoded_is_decoded(
 def test_a_mutated_acknowledgement_is_valid_or_refused(
     wanted: dict[str, dict[str, ack.Extent]], data: st.DataObject
 ) -> None:
-    payload = bytearray(ack.encode("pi-17", wanted))
+    payload = bytearray(ack.encode("demo", "pi-17", wanted))
     at = data.draw(st.integers(0, len(payload) - 1))
     payload[at] ^= data.draw(st.integers(1, 255))
     try:
@@ -63,14 +63,14 @@ def test_a_mutated_acknowledgement_is_valid_or_refused(
     except MessageInvalid:
         event("refused")
     with pytest.raises(MessageInvalid):
-        ack.decode(ack.encode("pi-17", wanted)[:-1], None)
+        ack.decode(ack.encode("demo", "pi-17", wanted)[:-1], None)
 
 
 @given(streams, st.data())
 def test_a_signed_acknowledgement_says_what_was_signed_or_is_refused(
     wanted: dict[str, dict[str, ack.Extent]], data: st.DataObject
 ) -> None:
-    payload = bytearray(ack.encode("pi-17", wanted, signer=SIGNER))
+    payload = bytearray(ack.encode("demo", "pi-17", wanted, signer=SIGNER))
     original = ack.decode(bytes(payload), VERIFIER)
     at = data.draw(st.integers(0, len(payload) * 8 - 1))
     payload[at // 8] ^= 1 << at % 8
@@ -84,17 +84,17 @@ def test_a_signed_acknowledgement_says_what_was_signed_or_is_refused(
 
 def test_an_acknowledgement_that_nobody_or_somebody_else_signed_is_refused() -> None:
     other = Signer.from_pem(generate()[0])
-    for wrong in (ack.encode("pi-17", {}), ack.encode("pi-17", {}, signer=other)):
+    for wrong in (ack.encode("demo", "pi-17", {}), ack.encode("demo", "pi-17", {}, signer=other)):
         with pytest.raises(MessageInvalid, match="not signed"):
             ack.decode(wrong, VERIFIER)
-    document = orjson.dumps({"v": 1, "device": "pi-17", "streams": {}})
+    document = orjson.dumps({"v": 1, "fleet": "demo", "device": "pi-17", "streams": {}})
     as_batch = base64.b64encode(SIGNER.sign("application/vnd.edge-agent.batch", document)).decode()
     with pytest.raises(MessageInvalid, match="not signed"):
         ack.decode(enveloped(document, signatures=[{"keyid": SIGNER.key_id, "sig": as_batch}]), VERIFIER)
 
 
 def test_one_good_signature_of_several_is_enough() -> None:
-    document = orjson.dumps({"v": 1, "device": "pi-17", "streams": {}})
+    document = orjson.dumps({"v": 1, "fleet": "demo", "device": "pi-17", "streams": {}})
     signers = [Signer.from_pem(generate()[0]), SIGNER]
     found = [{"sig": base64.b64encode(one.sign(ack.KIND, document)).decode()} for one in signers]
     assert ack.decode(enveloped(document, signatures=found), VERIFIER).device == "pi-17"
@@ -113,7 +113,7 @@ def test_one_good_signature_of_several_is_enough() -> None:
     ],
 )
 def test_an_envelope_that_makes_no_sense_is_refused(change: dict[str, object]) -> None:
-    document = b'{"v": 1, "device": "pi-17", "streams": {}}'
+    document = b'{"v": 1, "fleet": "demo", "device": "pi-17", "streams": {}}'
     ack.decode(enveloped(document), None)
     with pytest.raises(MessageInvalid):
         ack.decode(enveloped(document, **change), None)
@@ -128,7 +128,7 @@ def test_noise_is_refused(noise: bytes) -> None:
 def test_many_epochs_and_ranges_are_cut_to_what_a_device_accepts() -> None:
     ranges = tuple((10 * n, 10 * n + 5) for n in range(1, 200))
     epochs = {f"{n:016x}": (3, ranges) for n in range(300)}
-    payload = ack.encode("pi-17", {"result": epochs})
+    payload = ack.encode("demo", "pi-17", {"result": epochs})
     assert len(payload) < ack.MAX_ACK
     got = ack.decode(payload, None).streams["result"]
     assert list(got) == list(epochs)[: ack.MAX_EPOCHS]
@@ -152,7 +152,7 @@ def test_many_epochs_and_ranges_are_cut_to_what_a_device_accepts() -> None:
     ],
 )
 def test_an_entry_that_makes_no_sense_is_refused(entry: str) -> None:
-    text = f'{{"v": 1, "device": "pi-17", "streams": {{"result": {{"{EPOCH}": {entry}}}}}}}'
+    text = f'{{"v": 1, "fleet": "demo", "device": "pi-17", "streams": {{"result": {{"{EPOCH}": {entry}}}}}}}'
     with pytest.raises(MessageInvalid):
         ack.decode(enveloped(text.encode()), None)
 
@@ -163,7 +163,7 @@ def test_a_large_message_is_refused_before_it_is_read() -> None:
 
 
 def test_a_peers_words_cannot_break_the_line_of_the_log() -> None:
-    words = b'{"v":1,"device":"a","streams":{"\\n\\u001b[31m' + b"x" * 5000 + b'":{}}}'
+    words = b'{"v":1,"fleet":"demo","device":"a","streams":{"\\n\\u001b[31m' + b"x" * 5000 + b'":{}}}'
     with pytest.raises(MessageInvalid) as caught:
         ack.decode(enveloped(words), None)
     assert str(caught.value).isprintable()
@@ -172,6 +172,6 @@ def test_a_peers_words_cannot_break_the_line_of_the_log() -> None:
 
 def test_deep_json_is_refused() -> None:
     with pytest.raises(MessageInvalid):
-        ack.decode(enveloped(b'{"v":1,"device":"a","streams":' + b"[" * 50_000), None)
+        ack.decode(enveloped(b'{"v":1,"fleet":"demo","device":"a","streams":' + b"[" * 50_000), None)
     with pytest.raises(MessageInvalid):
         ack.decode(b'{"payload":' + b"[" * 50_000, None)

@@ -51,7 +51,7 @@ def lease(*data: bytes) -> Lease:
 
 
 def with_header(change: dict[str, Any], *, body: bytes = b"abcdefg") -> bytes:
-    payload = batch.encode("pi-17", lease())
+    payload = batch.encode("demo", "pi-17", lease())
     header = orjson.loads(payload[4 : 4 + int.from_bytes(payload[:4], "big")])
     header |= change
     text = orjson.dumps({key: value for key, value in header.items() if value is not ...})
@@ -71,8 +71,8 @@ def refused(payload: bytes, verifier: Verifier | None = None) -> bool:
 
 @given(leases(), signers, LANES)
 def test_what_is_encoded_is_decoded(one: Lease, signer: Signer | None, lane: batch.LaneName) -> None:
-    wanted = batch.Batch("pi-17", one, signer.key_id if signer else None, lane)
-    payload = batch.encode("pi-17", one, signer, lane=lane)
+    wanted = batch.Batch("demo", "pi-17", one, signer.key_id if signer else None, lane)
+    payload = batch.encode("demo", "pi-17", one, signer, lane=lane)
     assert batch.decode(payload, None) == wanted
     if signer:
         assert batch.decode(payload, VERIFIER) == wanted
@@ -82,7 +82,7 @@ def test_what_is_encoded_is_decoded(one: Lease, signer: Signer | None, lane: bat
 def test_a_truncated_or_extended_batch_is_refused(
     one: Lease, signer: Signer | None, data: st.DataObject
 ) -> None:
-    payload = batch.encode("pi-17", one, signer)
+    payload = batch.encode("demo", "pi-17", one, signer)
     cut = data.draw(st.integers(0, len(payload) - 1))
     assert refused(payload[:cut])
     assert refused(payload + b"\0", VERIFIER)
@@ -90,7 +90,7 @@ def test_a_truncated_or_extended_batch_is_refused(
 
 @given(leases(), st.data())
 def test_a_signed_batch_with_any_bit_changed_is_refused(one: Lease, data: st.DataObject) -> None:
-    payload = bytearray(batch.encode("pi-17", one, SIGNER))
+    payload = bytearray(batch.encode("demo", "pi-17", one, SIGNER))
     at = data.draw(st.integers(0, len(payload) * 8 - 1))
     payload[at // 8] ^= 1 << at % 8
     assert refused(bytes(payload), VERIFIER)
@@ -98,13 +98,13 @@ def test_a_signed_batch_with_any_bit_changed_is_refused(one: Lease, data: st.Dat
 
 def test_who_wants_signatures_takes_none_of_another_key_and_nothing_unsigned() -> None:
     other = Signer.from_pem(generate()[0])
-    assert not refused(batch.encode("pi-17", lease(), SIGNER), VERIFIER)
-    assert refused(batch.encode("pi-17", lease(), other), VERIFIER)
-    assert refused(batch.encode("pi-17", lease()), VERIFIER)
+    assert not refused(batch.encode("demo", "pi-17", lease(), SIGNER), VERIFIER)
+    assert refused(batch.encode("demo", "pi-17", lease(), other), VERIFIER)
+    assert refused(batch.encode("demo", "pi-17", lease()), VERIFIER)
 
 
 def test_a_signature_of_another_kind_of_message_is_worth_nothing() -> None:
-    payload = batch.encode("pi-17", lease(), SIGNER)
+    payload = batch.encode("demo", "pi-17", lease(), SIGNER)
     body = payload[:-64]
     assert refused(body + SIGNER.sign("application/vnd.edge-agent.ack+json", body), VERIFIER)
     assert not refused(body + SIGNER.sign(batch.KIND, body), VERIFIER)
@@ -115,13 +115,13 @@ def test_nothing_is_parsed_before_the_signature_holds(monkeypatch: pytest.Monkey
         pytest.fail("the parser saw bytes that nobody has signed")
 
     monkeypatch.setattr(batch._Header, "model_validate_json", reached)
-    assert refused(batch.encode("pi-17", lease(), Signer.from_pem(generate()[0])), VERIFIER)
+    assert refused(batch.encode("demo", "pi-17", lease(), Signer.from_pem(generate()[0])), VERIFIER)
     assert refused(b"\1" + b"[" * 5000, VERIFIER)
 
 
 @given(leases().filter(lambda one: bool(one.blocks)), st.data())
 def test_a_changed_block_is_refused(one: Lease, data: st.DataObject) -> None:
-    payload = bytearray(batch.encode("pi-17", one))
+    payload = bytearray(batch.encode("demo", "pi-17", one))
     body = len(payload) - one.size
     at = data.draw(st.integers(body, len(payload) - 1))
     payload[at] ^= data.draw(st.integers(1, 255))
@@ -131,7 +131,7 @@ def test_a_changed_block_is_refused(one: Lease, data: st.DataObject) -> None:
 
 @given(leases(), st.data())
 def test_a_changed_header_makes_another_valid_batch_or_is_refused(one: Lease, data: st.DataObject) -> None:
-    payload = bytearray(batch.encode("pi-17", one))
+    payload = bytearray(batch.encode("demo", "pi-17", one))
     at = data.draw(st.integers(0, len(payload) - one.size - 1))
     payload[at] ^= data.draw(st.integers(1, 255))
     try:
@@ -139,7 +139,7 @@ def test_a_changed_header_makes_another_valid_batch_or_is_refused(one: Lease, da
     except MessageInvalid:
         event("refused")
     else:
-        assert batch.decode(batch.encode(other.device, other.lease), None) == other
+        assert batch.decode(batch.encode(other.fleet, other.device, other.lease), None) == other
         assert [b.data for b in other.lease.blocks] == [b.data for b in one.blocks]
 
 
@@ -154,6 +154,8 @@ def test_noise_is_refused(noise: bytes) -> None:
     [
         {"v": 2},
         {"v": True},
+        {"fleet": "a/b"},
+        {"fleet": ...},
         {"device": "PI"},
         {"device": ...},
         {"stream": "a/b"},
@@ -203,7 +205,7 @@ def test_sequence_numbers_do_not_run_over() -> None:
 
 
 def test_too_many_bytes_are_refused_before_they_are_read() -> None:
-    payload = batch.encode("pi-17", lease(b"x" * 1000))
+    payload = batch.encode("demo", "pi-17", lease(b"x" * 1000))
     with pytest.raises(MessageInvalid, match="500 is the most"):
         batch.decode(payload, None, max_bytes=500)
 
@@ -211,19 +213,19 @@ def test_too_many_bytes_are_refused_before_they_are_read() -> None:
 def test_too_many_blocks_are_refused() -> None:
     many = tuple(Block(1 + at, 1, b"x") for at in range(batch.MAX_BLOCKS + 1))
     with pytest.raises(MessageInvalid, match="blocks"):
-        batch.decode(batch.encode("pi-17", Lease(EPOCH, 1, many, live=True)), None)
+        batch.decode(batch.encode("demo", "pi-17", Lease(EPOCH, 1, many, live=True)), None)
 
 
 def test_losses_are_in_order_below_the_blocks_and_cut_to_what_a_collector_takes() -> None:
     blocks = (Block(1001, 1, b"x"),)
     many = tuple(Loss(2 * n + 1, 2 * n + 1, "evicted") for n in range(batch.MAX_LOST + 5))
-    got = batch.decode(batch.encode("pi-17", Lease(EPOCH, 1001, blocks, live=True, lost=many)), None)
+    got = batch.decode(batch.encode("demo", "pi-17", Lease(EPOCH, 1001, blocks, live=True, lost=many)), None)
     assert got.lease.lost == many[: batch.MAX_LOST]
     for wrong in [(many[1], many[0]), (Loss(1000, 1001, "damaged"),)]:
-        assert refused(batch.encode("pi-17", Lease(EPOCH, 1001, blocks, live=True, lost=wrong)))
+        assert refused(batch.encode("demo", "pi-17", Lease(EPOCH, 1001, blocks, live=True, lost=wrong)))
 
 
 def test_a_batch_without_blocks_declares_what_is_lost() -> None:
     loss = Loss(1, 40, "evicted", 5, 6)
     gone = Lease(EPOCH, 41, (), live=False, stream="metric", lost=(loss,), declared=40)
-    assert batch.decode(batch.encode("pi-17", gone, SIGNER), VERIFIER).lease == gone
+    assert batch.decode(batch.encode("demo", "pi-17", gone, SIGNER), VERIFIER).lease == gone

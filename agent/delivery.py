@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from typing import TYPE_CHECKING
 
-from agent.blocks import Position
+from agent.blocks import STREAMS, Position
 from agent.errors import MessageInvalid
 from agent.events import Event, emit
 from agent.link import ack
@@ -24,10 +24,11 @@ from agent.link.memory import remember
 from agent.link.rivals import Rivals
 from agent.link.seams import DeliveryStatus, StreamStatus
 from agent.link.sender import Sender
+from agent.link.topics import down_ack
 from agent.link.window import Window
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from agent.blocks import Lease, Stream
     from agent.link.seams import Outbox, Uplink
@@ -48,8 +49,7 @@ class Delivery:
     """Keeps the lanes' windows full while the link is up, and sends again what stays unanswered.
 
     Args:
-        topics: where batches of each stream go.
-        ack_topic: where the collector's acknowledgements come from.
+        fleet, device: who we are.
         signer: signs batches; None sends them unsigned.
         verifier: the collector's key; None takes acknowledgements unproven.
         bytes_per_s: the most to send; 0: no cap.
@@ -63,8 +63,6 @@ class Delivery:
         *,
         fleet: str,
         device: str,
-        topics: Mapping[Stream, str],
-        ack_topic: str,
         signer: Signer | None = None,
         verifier: Verifier | None = None,
         bytes_per_s: int = 0,
@@ -74,17 +72,10 @@ class Delivery:
         self._link = link
         self._fleet = fleet
         self._device = device
-        self._topics = topics
-        self._ack_topic = ack_topic
+        self._ack_topic = down_ack(fleet, device)
         self._verifier = verifier
         self._sender = Sender(
-            link,
-            fleet=fleet,
-            device=device,
-            topics=topics,
-            lose=store.lose,
-            signer=signer,
-            bytes_per_s=bytes_per_s,
+            link, fleet=fleet, device=device, lose=store.lose, signer=signer, bytes_per_s=bytes_per_s
         )
         self._acked: OrderedDict[tuple[Stream, str], int] = OrderedDict()
         alert = Lane("alert", Window(resend_s=resend_s), self._acked, urgent=True)
@@ -109,7 +100,7 @@ class Delivery:
     def status(self) -> DeliveryStatus:
         """Where it stands."""
         sender = self._sender
-        streams = {stream: self._stream_status(stream) for stream in self._topics}
+        streams = {stream: self._stream_status(stream) for stream in STREAMS}
         return DeliveryStatus(
             sent=sender.sent.total(),
             resent=sender.resent.total(),
@@ -172,7 +163,7 @@ class Delivery:
             emit(Event.DEVICE_DOUBLED, self._device, epoch=epoch)
         moved = [
             self._take(stream, epoch, stored.upto, stored.have, now)
-            for stream in self._topics
+            for stream in STREAMS
             for epoch, stored in document.streams.get(stream, {}).items()
         ]
         for lane in self._lanes if not any(moved) else ():

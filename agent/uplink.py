@@ -67,8 +67,6 @@ class Uplink:
             self._link,
             fleet=mqtt.fleet,
             device=plan.device,
-            topics=topics.up_batches(mqtt.fleet, plan.device),
-            ack_topic=ack_topic,
             signer=keys.signer,
             verifier=keys.verifier,
             bytes_per_s=mqtt.max_bytes_per_s,

@@ -74,8 +74,6 @@ class World:
             self.wire,
             fleet="demo",
             device="pi-17",
-            topics=topics.up_batches("demo", "pi-17"),
-            ack_topic=ACKS,
             bytes_per_s=bytes_per_s,
             resend_s=10,
         )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -67,17 +67,11 @@ def collector(warehouse: Warehouse, down: Down) -> Collector:
 
 
 def message(
-    first: int,
-    count: int = 10,
-    *,
-    device: str = "pi-17",
-    topic: str = "",
-    epoch: str = EPOCH,
-    lane: batch.LaneName = "backlog",
-    fleet: str = "demo",
+    first: int, count: int = 10, *, device: str = "pi-17", topic: str = "", epoch: str = EPOCH, **header: Any
 ) -> LinkMessage:
     block = Block(first, count, pack([{"n": first + at} for at in range(count)], {}))
-    payload = batch.encode(fleet, device, Lease(epoch, 1, (block,), live=True), lane=lane)
+    lease = Lease(epoch, 1, (block,), live=True)
+    payload = batch.encode(**{"fleet": "demo", "device": device, "lease": lease, **header})
     return LinkMessage(topic or topics.up_results("demo", device), payload, retain=False, receipt=(1, first))
 
 

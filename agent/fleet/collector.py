@@ -209,10 +209,8 @@ class Collector:
         device = topics.sender_of_batch(self._fleet, message.topic)
         found = batch.decode(message.payload, self._verifier(device, "batch"))
         if (found.fleet, found.device) != (self._fleet, device):
-            problem = (
-                f"{device!r} of {self._fleet!r} sent it, and it says {found.device!r} of {found.fleet!r}"
-            )
-            raise WrongSender("read", "batch", problem)
+            says = f"it says {found.device!r} of {found.fleet!r}"
+            raise WrongSender("read", "batch", f"{device!r} of {self._fleet!r} sent it, and {says}")
         if topics.up_batches(self._fleet, device)[found.lease.stream] != message.topic:
             raise MessageInvalid("read", "batch", f"stream {found.lease.stream!r} has another topic")
         return Incoming(device, found.lease, fresh=found.lane in _URGENT)

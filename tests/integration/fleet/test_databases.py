@@ -109,44 +109,6 @@ def test_what_no_column_can_hold_leaves_the_others_alone(warehouse: Storage, url
     assert rows(url, "SELECT first FROM bad_blocks") == [(2,)]
 
 
-def test_what_is_true_or_false_is_no_number(warehouse: Storage, url: str) -> None:
-    warehouse.store(
-        [Incoming("cam-1", Lease(EPOCH, 1, (block(1, 1, frame=True, wall_ns=False),), live=True))]
-    )
-    metrics = Block(1, 1, pack([{"items": [{"name": "x", "count": True, "value": False}]}], {}))
-    warehouse.store([Incoming("cam-1", Lease(EPOCH, 1, (metrics,), live=True, stream="metric"))])
-    assert warehouse.unpack().bad == []
-    assert rows(url, "SELECT frame, wall_ns FROM results") == [(None, None)]
-    assert rows(url, "SELECT name, count, value FROM metrics") == [("x", None, None)]
-
-
-def store_what_is_refused(url: str, change: str, *, fresh: bool) -> None:
-    """Have a table refuse one of two blocks, and look at what is there then."""
-    odd = Block(1, 1, pack([{"kind": "detection", "wall_ns": 1}], {"longer": {}, "other": {}}))
-    plain = Block(2, 2, pack([{"wall_ns": 1}, {}], {}))
-    with open_warehouse(url) as warehouse:
-        warehouse._db.execute(change)
-        warehouse.store([Incoming("cam-1", Lease(EPOCH, 1, (odd, plain), live=True), fresh)])
-        warehouse.unpack()
-    assert rows(url, "SELECT seq FROM records ORDER BY 1") == [(2,), (3,)]
-    assert rows(url, "SELECT count(*) FROM ledgers") == [(0,)]
-    assert rows(url, "SELECT first FROM bad_blocks") == [(1,)]
-
-
-@pytest.mark.parametrize("fresh", [False, True])
-def test_a_block_of_which_one_table_refuses_a_row_leaves_none_in_the_others(url: str, *, fresh: bool) -> None:
-    store_what_is_refused(url, "CREATE UNIQUE INDEX one ON ledgers (device)", fresh=fresh)
-
-
-@pytest.mark.postgresql
-@pytest.mark.parametrize("column", ["pipeline TYPE varchar(4)", "as_of_seq TYPE bytea USING ''"])
-def test_a_block_with_a_value_that_a_column_refuses_is_bad_and_ends_nobody(
-    postgresql: Server, column: str
-) -> None:
-    change = f"ALTER TABLE ledgers ALTER COLUMN {column}"
-    store_what_is_refused(postgresql.url(), change, fresh=False)
-
-
 def test_gaps_are_kept_and_filled(warehouse: Storage, url: str) -> None:
     warehouse.store([batch((21, 30), low=11, lost=(Loss(12, 20, "evicted", 5, 6),))])
     assert warehouse.watermarks("cam-1") == {"result": {EPOCH: Watermark(10, ((21, 30),))}}
@@ -251,6 +213,36 @@ def test_a_database_that_no_collector_of_today_has_written_is_not_looked_into(ur
         path.touch()
     with pytest.raises(AgentError, match=r"its format is version 0|somebody else's"):
         rows(url, "SELECT 1 FROM results")
+
+
+@pytest.mark.postgresql
+def test_a_server_that_goes_away_is_waited_for_and_nothing_is_half_stored(postgresql: Server) -> None:
+    url = postgresql.url()
+    with open_warehouse(url) as warehouse:
+        warehouse.store([batch((1, 5))])
+        postgresql.restart()
+        with pytest.raises(StoreBusy) as refused:
+            warehouse.store([batch((6, 9))])
+        assert PASSWORD not in str(refused.value)
+        [stored] = warehouse.store([batch((6, 9))])
+        assert (stored.new, stored.watermark) == (4, Watermark(9, ()))
+
+
+@pytest.mark.postgresql
+def test_two_that_start_at_once_make_the_tables_once_and_a_newer_one_is_left_alone(
+    postgresql: Server,
+) -> None:
+    url = postgresql.url()
+    threads = [threading.Thread(target=lambda: open_warehouse(url).close()) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert rows(url, "SELECT version FROM schema_version") == [(4,)]
+    with open_warehouse(url) as one:
+        one._db.execute("INSERT INTO schema_version VALUES (5)")
+    with pytest.raises(AgentError, match="its format is version 5"):
+        open_warehouse(url)
 
 
 @pytest.mark.parametrize(

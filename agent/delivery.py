@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from typing import TYPE_CHECKING
 
-from agent.blocks import Position
+from agent.blocks import STREAMS, Position
 from agent.errors import MessageInvalid
 from agent.events import Event, emit
 from agent.link import ack
@@ -24,10 +24,11 @@ from agent.link.memory import remember
 from agent.link.rivals import Rivals
 from agent.link.seams import DeliveryStatus, StreamStatus
 from agent.link.sender import Sender
+from agent.link.topics import down_ack
 from agent.link.window import Window
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from agent.blocks import Lease, Stream
     from agent.link.seams import Outbox, Uplink
@@ -48,8 +49,7 @@ class Delivery:
     """Keeps the lanes' windows full while the link is up, and sends again what stays unanswered.
 
     Args:
-        topics: where batches of each stream go.
-        ack_topic: where the collector's acknowledgements come from.
+        fleet, device: who we are.
         signer: signs batches; None sends them unsigned.
         verifier: the collector's key; None takes acknowledgements unproven.
         bytes_per_s: the most to send; 0: no cap.
@@ -63,8 +63,6 @@ class Delivery:
         *,
         fleet: str,
         device: str,
-        topics: Mapping[Stream, str],
-        ack_topic: str,
         signer: Signer | None = None,
         verifier: Verifier | None = None,
         bytes_per_s: int = 0,
@@ -74,11 +72,10 @@ class Delivery:
         self._link = link
         self._fleet = fleet
         self._device = device
-        self._topics = topics
-        self._ack_topic = ack_topic
+        self._ack_topic = down_ack(fleet, device)
         self._verifier = verifier
         self._sender = Sender(
-            link, fleet, device, topics, lose=store.lose, signer=signer, bytes_per_s=bytes_per_s
+            link, fleet=fleet, device=device, lose=store.lose, signer=signer, bytes_per_s=bytes_per_s
         )
         self._acked: OrderedDict[tuple[Stream, str], int] = OrderedDict()
         alert = Lane("alert", Window(resend_s=resend_s), self._acked, urgent=True)
@@ -103,7 +100,7 @@ class Delivery:
     def status(self) -> DeliveryStatus:
         """Where it stands."""
         sender = self._sender
-        streams = {stream: self._stream_status(stream) for stream in self._topics}
+        streams = {stream: self._stream_status(stream) for stream in STREAMS}
         return DeliveryStatus(
             sent=sender.sent.total(),
             resent=sender.resent.total(),
@@ -166,12 +163,11 @@ class Delivery:
             emit(Event.DEVICE_DOUBLED, self._device, epoch=epoch)
         moved = [
             self._take(stream, epoch, stored.upto, stored.have, now)
-            for stream in self._topics
+            for stream in STREAMS
             for epoch, stored in document.streams.get(stream, {}).items()
         ]
-        if not any(moved):
-            for lane in self._lanes:
-                lane.window.hurry()
+        for lane in self._lanes if not any(moved) else ():
+            lane.window.hurry()
         self._freshness.keep(self._committed, now)
         # A retained message is old: it asked before this connection began.
         if document.again and not message.retain and self._online:
@@ -179,7 +175,7 @@ class Delivery:
         self._pump(now)
 
     def on_committed(self, committed: Committed | None, now: float) -> None:
-        """The store has new records; None: some wait in its memory."""
+        """The store has new records; None: it may have more than it could say."""
         if committed is not None and committed.stream == "result":
             place = Position(committed.epoch, committed.last)
             if self._committed is None:  # what came before is the backlog
@@ -189,6 +185,8 @@ class Delivery:
             self._committed = place
             if self._online:
                 self._delays.committed(place.epoch, place.seq, now)
+        if committed is None:
+            self._backlog.begin = None
         for lane in self._lanes:
             if committed is None or (lane.stream == committed.stream and lane.end is None):
                 lane.dry_until = min(lane.dry_until, now)
@@ -200,13 +198,14 @@ class Delivery:
         if lane is None:
             return
         lane.asked = 0
-        lease = lane.trimmed(leased.lease) if leased.lease else None
-        if lease is None:
+        if (lease := lane.trimmed(leased.lease) if leased.lease else None) is None:
             lane.dry_until = now + _RECHECK_S
-        elif (fresh := lane.fresh(lease, self._ranges(lane, lease), now)) and not self._sender.send(
-            lane, fresh, now, lambda: self._may_follow(lane, now)
-        ):
-            return  # the next tick, or the link, asks again
+        else:
+            if acked := lane.acked_of(lease):  # the store had not opened that epoch yet when its word came
+                self._store.ack(lane.stream, lease.epoch, acked)
+            fresh = lane.fresh(lease, self._ranges(lane, lease), now)
+            if fresh and not self._sender.send(lane, fresh, now, lambda: self._may_follow(lane, now)):
+                return  # the next tick, or the link, asks again
         self._pump(now)
 
     def tick(self, now: float) -> None:
@@ -240,10 +239,11 @@ class Delivery:
         acked = max(upto, self._acked.get(place, 0))
         # An older word than the last one says nothing of ranges that can be relied on.
         remember(self._have, place, have if upto == acked else ())
-        if upto == acked and upto != self._acked.get(place, 0):
+        if upto == acked:  # passed on though it is no news: the store may have missed it
+            self._store.ack(stream, epoch, upto)
+        if upto > self._acked.get(place, 0):
             remember(self._acked, place, upto)
             self._last_ack = Position(epoch, upto)
-            self._store.ack(stream, epoch, upto)
         if stream == "result":
             self._delays.acked(epoch, upto, have, now)
         moved = False
@@ -273,9 +273,7 @@ class Delivery:
 
     def _pump(self, now: float) -> None:
         """Ask for leases where there is room for them and reason to."""
-        while self._online:
-            if (turn := self._budget.next(now, urgent_only=self._capped(now))) is None:
-                return
+        while self._online and (turn := self._budget.next(now, urgent_only=self._capped(now))):
             lane, room = turn
             if lane is self._backlog and self._live.active:
                 lane.end = self._live.begin  # what lies between is stored; it looks whether that is so

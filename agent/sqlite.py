@@ -6,13 +6,13 @@ The agent's store and the collector's database are such files. A ``Format`` says
 from __future__ import annotations
 
 import errno
-import os
 import sqlite3
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from agent.errors import DiskFull, FileDamaged, FolderUnusable, StoreBusy
+from agent.files import sync_folder
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -24,7 +24,8 @@ LOG_PAGES = 256
 """The log beside a file is folded in at so many pages of 4 KiB, and cut back to them."""
 MOVE_AWAY = "Move the file away, then start again"
 """What to do about a damaged file, unless its ``Format`` knows better."""
-_PAGE = 4096
+PAGE = 4096
+"""SQLite's default."""
 _CACHE_KIB = 512
 
 _BUSY = {
@@ -181,7 +182,7 @@ def _set_up(db: sqlite3.Connection, form: Format, log_pages: int) -> None:
     db.execute(f"PRAGMA cache_size=-{_CACHE_KIB}")
     db.execute("PRAGMA journal_mode=WAL")
     db.execute("PRAGMA synchronous=FULL")
-    db.execute(f"PRAGMA journal_size_limit={log_pages * _PAGE}")
+    db.execute(f"PRAGMA journal_size_limit={log_pages * PAGE}")
     db.execute(f"PRAGMA wal_autocheckpoint={log_pages}")
     if not _unmade(db):
         return
@@ -242,12 +243,3 @@ def identity(folder: Path) -> tuple[int, int]:
     """
     found = folder.stat()
     return found.st_dev, found.st_ino
-
-
-def sync_folder(path: Path) -> None:
-    """Make the names in a folder durable."""
-    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

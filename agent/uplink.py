@@ -18,7 +18,7 @@ from agent.link.connection import LinkState
 from agent.link.intake import Intake
 from agent.link.mqtt import Link
 from agent.link.settings import LinkDown, LinkMessage, LinkPublished, LinkSettings, LinkUp, Message
-from agent.store.reports import Buffered, Committed, Leased
+from agent.store.reports import Buffered, Committed, Leased, StoreRecovered
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -67,8 +67,6 @@ class Uplink:
             self._link,
             fleet=mqtt.fleet,
             device=plan.device,
-            topics=topics.up_batches(mqtt.fleet, plan.device),
-            ack_topic=ack_topic,
             signer=keys.signer,
             verifier=keys.verifier,
             bytes_per_s=mqtt.max_bytes_per_s,
@@ -100,7 +98,7 @@ class Uplink:
                 self._delivery.on_published(event, now)
             case Committed():
                 self._delivery.on_committed(event, now)
-            case Buffered():
+            case Buffered() | StoreRecovered():
                 self._delivery.on_committed(None, now)
             case Leased():
                 self._delivery.on_leased(event, now)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import itertools
 import json
+import math
 import shutil
 import sys
 from typing import TYPE_CHECKING, Any
@@ -49,7 +50,7 @@ def print_csv(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> int:
 
 
 def print_json(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> int:
-    """Print one JSON object a line."""
+    """Print one JSON object a line; a number that JSON does not have is null."""
     total = 0
     for row in rows:
         print(json.dumps(dict(zip(columns, (_jsonable(value) for value in row), strict=True))))
@@ -85,4 +86,6 @@ def _harmless(value: object) -> object:
 
 
 def _jsonable(value: object) -> object:
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
     return value.hex() if isinstance(value, bytes) else value

@@ -80,10 +80,11 @@ def main(arguments: argparse.Namespace) -> int:
     """Read and print."""
     from agent.cli.tables import Reader, Wanted
 
-    streams = (arguments.stream,) if arguments.stream else STREAMS if arguments.sql else ("result",)
+    asks = arguments.sql is not None
+    streams = (arguments.stream,) if arguments.stream else STREAMS if asks else ("result",)
     wanted = Wanted(streams, arguments.pipeline, arguments.since)
     reader = Reader(data_folder(arguments), wanted)
-    total = _answer(reader, arguments) if arguments.sql else _list(reader, arguments)
+    total = _answer(reader, arguments) if asks else _list(reader, arguments)
     sys.stdout.flush()
     _remarks(reader, total, arguments)
     return 0
@@ -96,7 +97,8 @@ def _answer(reader: Reader, arguments: argparse.Namespace) -> int:
     with closing(tables):
         tables.fill(arguments.limit or MOST_RECORDS)
         columns, rows = answer(tables.db, arguments.sql)
-        return _printer(arguments)(columns, rows)
+        with closing(rows):
+            return _printer(arguments)(columns, rows)
 
 
 def _list(reader: Reader, arguments: argparse.Namespace) -> int:
@@ -167,7 +169,7 @@ def _remarks(reader: Reader, total: int, arguments: argparse.Namespace) -> None:
         remarks.append(
             f"{reader.damaged} records are in damaged blocks. Look closer with: edge-agent store verify"
         )
-    if not total and not arguments.sql:
+    if not total and arguments.sql is None:
         remarks.append(f"nothing found in {reader.folder}")
     for remark in remarks:
         print(f"edge-agent: {remark}", file=sys.stderr)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -56,6 +57,7 @@ def main(arguments: argparse.Namespace) -> int:
     from agent.supervisor import Supervisor
     from agent.workers.confinement import close_memory
 
+    os.umask(0o077)  # what the agent writes is nobody else's business, also where the folder lets others in
     loaded = Loaded(arguments.config)
     plan = loaded.plan()
     logging.basicConfig(

@@ -14,6 +14,7 @@ from agent.cli.owner import as_owner
 from agent.errors import EXIT_FAILED, EXIT_OK, AgentError, FolderHeld, FolderUnusable
 from agent.moments import written
 from agent.store.folder import DataFolder
+from agent.store.inspect import segment_files
 from agent.store.purge import purge
 from agent.store.stats import stats
 from agent.store.verify import mend, verify
@@ -205,6 +206,7 @@ def _held(folder: Path) -> Iterator[None]:
     if not there:
         hint = "Give the data folder with --folder, or the configuration with --config"
         raise FolderUnusable("use data folder", str(folder), "there is no such folder", hint)
+    _check_ours(folder)
     with as_owner(folder):
         try:
             held = DataFolder(folder)
@@ -213,3 +215,14 @@ def _held(folder: Path) -> Iterator[None]:
             raise FolderHeld(error.op, str(folder), error.problem, hint) from error
         with held:
             yield
+
+
+def _check_ours(folder: Path) -> None:
+    """Refuse a folder that no agent has used: whoever mistypes a name loses nothing.
+
+    Raises:
+        FolderUnusable: there is neither a state nor a segment in it.
+    """
+    if not (folder / "state.db").exists() and not segment_files(folder):
+        hint = "Give the agent's data folder with --folder"
+        raise FolderUnusable("use data folder", str(folder), "no agent has used it", hint)

@@ -41,6 +41,8 @@ def _words(folder: Path, devices: Sequence[str], fleet: str, made: Sequence[Path
         "",
         "Each device needs two files, and these lines in its agent.toml:",
         "",
+        "    [device]",
+        f'    id = "{devices[0]}"{"   # each its own" if len(devices) > 1 else ""}',
         "    [mqtt]",
         f'    fleet = "{fleet}"',
         "    [trust]",

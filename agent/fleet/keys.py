@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from agent.errors import AgentError, ConfigInvalid
 from agent.events import Event, emit
+from agent.files import NEW, write_durably
 from agent.link.topics import NAME_HINT, is_name
 from agent.signing import generate
 from agent.trust import read_signer, read_verifier
@@ -33,7 +34,6 @@ _ABSENT_S = 10.0
 _KNOWN_S = 60.0
 """How long a key is used before its file is read again: it may have been replaced or taken away."""
 _MOST_KNOWN = 10_000
-_NEW = ".new"
 
 
 class Keyring:
@@ -109,7 +109,7 @@ def _alone(folder: Path) -> Iterator[None]:
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX)
-        for left in (*folder.glob(f".*{_NEW}"), *(folder / DEVICES).glob(f".*{_NEW}")):
+        for left in (*folder.glob(f".*{NEW}"), *(folder / DEVICES).glob(f".*{NEW}")):
             left.unlink()
         yield
     finally:
@@ -130,22 +130,7 @@ def _make_pair(stem: Path) -> list[Path]:
         return []  # the private key may have left for where it is used
     made = [public]
     if not private.exists():
-        _write(private, generate()[0], 0o600)
+        write_durably(private, generate()[0])  # before anything is made from it
         made.insert(0, private)
-    _write(public, read_signer(private, "key").public_pem(), 0o644)
+    write_durably(public, read_signer(private, "key").public_pem(), 0o644)
     return made
-
-
-def _write(path: Path, content: bytes, mode: int) -> None:
-    """Write a file that is there whole or not at all, and durable before anything is made from it."""
-    new = path.with_name(f".{path.name}{_NEW}")
-    with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode), "wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    new.rename(path)
-    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)

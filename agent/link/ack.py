@@ -48,7 +48,9 @@ Extent = tuple[int, "Sequence[tuple[int, int]]"]
 """What is stored of one epoch: all up to the first, and the ranges (inclusive) beyond it."""
 
 
-class _Entry(BaseModel):
+class Entry(BaseModel):
+    """What is stored of one epoch, as it stands in the message; see ``Extent``."""
+
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
     upto: _Count
@@ -80,7 +82,7 @@ class Ack(BaseModel):
     device: _Name
     again: bool = False
     streams: Annotated[
-        dict[_Name, Annotated[dict[_Epoch, _Entry], Field(max_length=MAX_EPOCHS)]],
+        dict[_Name, Annotated[dict[_Epoch, Entry], Field(max_length=MAX_EPOCHS)]],
         Field(max_length=MAX_STREAMS),
     ]
 

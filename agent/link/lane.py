@@ -173,6 +173,9 @@ class Lane:
 
     def fresh(self, lease: Lease, have: Sequence[tuple[int, int]], now: float) -> Lease | None:
         """Give what of a lease the collector does not have; what it has only moves the lane on."""
+        if lease.last <= self.acked_of(lease):
+            self._pass(lease, now)
+            return None
         known = [any(a <= block.first and block.last <= b for a, b in have) for block in lease.blocks]
         if True not in known:
             return lease
@@ -185,6 +188,19 @@ class Lane:
         self.window.sent(lease.replaced(lease.blocks[: [*known, False].index(False)]), now)
         self.acknowledged(lease.epoch, 0, have, now)
         return None
+
+    def acked_of(self, lease: Lease) -> int:
+        """How far the epoch of a lease is acknowledged, if that is beyond where the lease begins; else 0."""
+        acked = self._acked.get((self.stream, lease.epoch), 0)
+        return acked if min(lease.first, lease.last) <= acked else 0
+
+    def _pass(self, lease: Lease, now: float) -> None:
+        """Go on behind a lease that is acknowledged already."""
+        if len(self.window):  # it takes its turn behind what is on its way
+            self.window.sent(lease, now)
+            self.window.acknowledged(lease.epoch, lease.last, now)
+        else:
+            self.begin = Position(lease.epoch, lease.last)
 
     def sent_upto(self, epoch: str) -> int:
         """The last record of an epoch that is on its way or acknowledged; 0 when none is."""

@@ -14,7 +14,7 @@ from agent.link.memory import remember
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from agent.link.ack import _Entry
+    from agent.link.ack import Entry
 
 _GROWS_S = 5.0
 """For so long it must grow: what a lost card had sent may wait at the broker, and comes at once."""
@@ -31,7 +31,7 @@ class Rivals:
         self._ours = ours
         self._seen: OrderedDict[tuple[str, str], tuple[int, float | None]] = OrderedDict()
 
-    def heard(self, streams: Mapping[str, Mapping[str, _Entry]], now: float) -> str:
+    def heard(self, streams: Mapping[str, Mapping[str, Entry]], now: float) -> str:
         """Take in an acknowledgement; give an epoch that somebody else is writing, or ""."""
         found = ""
         for stream, epochs in streams.items():

@@ -13,9 +13,10 @@ from agent.link import batch
 from agent.link.memory import remember
 from agent.link.recut import recut
 from agent.link.throttle import Throttle
+from agent.link.topics import up_batches
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator
 
     from agent.blocks import Block, Lease, Stream
     from agent.link.lane import Lane
@@ -45,8 +46,7 @@ class Sender:
 
     Args:
         link: where they go.
-        device: who we are.
-        topics: where batches of each stream go.
+        fleet, device: who we are.
         lose: told of records that no broker takes: stream, epoch, first, last.
         signer: signs batches; None sends them unsigned.
         bytes_per_s: the most to send; 0: no cap.
@@ -60,10 +60,9 @@ class Sender:
     def __init__(
         self,
         link: Uplink,
+        *,
         fleet: str,
         device: str,
-        topics: Mapping[Stream, str],
-        *,
         lose: Callable[[Stream, str, int, int], None],
         signer: Signer | None = None,
         bytes_per_s: int = 0,
@@ -71,7 +70,7 @@ class Sender:
         self._link = link
         self._fleet = fleet
         self._device = device
-        self._topics = topics
+        self._topics = up_batches(fleet, device)
         self._lose = lose
         self._signer = signer
         self._max_packet = 0
@@ -170,6 +169,8 @@ class Sender:
         Raises:
             MessageInvalid: a record is too large, and the broker's limit makes no sense.
         """
+        low = max(lease.low, lane.acked_of(lease) + 1)  # what is cut off does not come again
+        lease = replace(lease, low=low)
         after, wanted, lost = lane.sent_upto(lease.epoch), self._most_part(lane), lease.lost
         for block in lease.blocks:
             parts, too_large = [block], list[int]()

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from agent.blocks import Block, Stream, Times
+    from agent.blocks import Block, LossReason, Stream, Times
 
 _NAME = re.compile(r"([a-z]+)-([0-9a-f]{16})-([0-9]{12,16})\.db")
 
@@ -119,11 +119,7 @@ class SegmentChain:
             FileDamaged: the newest file is damaged; the same call writes to another one.
         """
         writer = self._writer
-        if (
-            writer is None
-            or self._pieces[-1].size >= self._segment_bytes
-            or blocks[0].first != self.last + 1  # some were delivered from memory: a file has no holes
-        ):
+        if writer is None or not self._takes(blocks[0].first):
             writer = self._roll(blocks[0].first)
         piece = self._pieces[-1]
         try:
@@ -275,9 +271,15 @@ class SegmentChain:
         piece.rescued = None if repair.replace(piece.path, blocks) else blocks
         return blocks[-1].last if blocks else 0
 
-    def _lose(self, piece: Piece, first: int, last: int, reason: repair.Reason) -> None:
+    def _lose(self, piece: Piece, first: int, last: int, reason: LossReason) -> None:
         emit(Event.SEGMENT_MISSING, piece.path.name, count=last - first + 1, first=first, last=last)
         self.found_lost.append(Loss(first, last, reason))
+
+    def _takes(self, first: int) -> bool:
+        """Whether the file being written goes on with ``first``: without a hole, from where its name says."""
+        piece = self._pieces[-1]
+        due = self.last + 1 if piece.last >= piece.first else piece.first
+        return first == due and piece.size < self._segment_bytes
 
     def _roll(self, first: int) -> Segment:
         path = self._folder / str(SegmentName(self._stream, self._epoch, first))

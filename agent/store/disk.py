@@ -8,15 +8,16 @@ from contextlib import ExitStack
 from typing import TYPE_CHECKING, get_args
 
 from agent.blocks import LossReason
-from agent.errors import FileDamaged, StoreBusy
+from agent.errors import DiskFull, FileDamaged, FolderUnusable, StoreBusy
 from agent.events import Event, emit
-from agent.sqlite import refusals, sync_folder, version_of
+from agent.files import sync_folder
+from agent.sqlite import refusals, version_of
 from agent.store import repair
 from agent.store.chain import SegmentChain, SegmentName
 from agent.store.inspect import began
 from agent.store.queue import Epoch
 from agent.store.rebuild import rebuilt
-from agent.store.state import FORMAT, EpochRow, State
+from agent.store.state import ASIDE, FORMAT, EpochRow, State
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -26,7 +27,10 @@ if TYPE_CHECKING:
     from agent.store.queue import StreamQueue
     from agent.store.settings import StoreSettings
 
-Queues = "Mapping[Stream, StreamQueue]"
+REFUSALS = {76: DiskFull, 75: StoreBusy}
+"""What exit codes of the migration stand for: what may be over in a while. Else a person must look."""
+_MIGRATION_S = 60.0
+"""It is done in less, file by file; what is cut off goes on at the next try."""
 
 
 class Disk:
@@ -45,6 +49,7 @@ class Disk:
         self._settings = settings
         self.segments = folder / "segments"
         self._state: State | None = None
+        self._immovable = ""
 
     @property
     def open(self) -> bool:
@@ -75,15 +80,15 @@ class Disk:
             state = self._open_state()
             undo.callback(state.close)
             older = self._reopen(state)
-            self._count(state, queues)
+            counters = state.counters()
             state.begin([EpochRow(stream, epoch) for stream in queues])
             undo.pop_all()
         self._state = state
-        powered_s = 0
         for stream, queue in queues.items():
             queue.adopt(older.get(stream, []))
-            powered_s = max(powered_s, *(self._age(one) for one in older.get(stream, [])), 0)
-        return powered_s
+            for reason in get_args(LossReason):  # earlier runs counted so far
+                queue.lost[reason] += counters.get(f"lost_{reason}_{stream}", 0)
+        return max([0, *(self._age(epoch) for epochs in older.values() for epoch in epochs)])
 
     def note(self, queues: Mapping[Stream, StreamQueue]) -> None:
         """Make known losses durable.
@@ -143,17 +148,41 @@ class Disk:
         try:
             found = version_of(path)
         except FileDamaged:
-            return  # it is set aside in a moment
-        cut_off = (self._folder / "release-2").is_dir()
+            found = None  # it is set aside in a moment
+        cut_off = (self._folder / ASIDE).is_dir()
         if not cut_off and (found is None or found >= FORMAT.version):
             return
+        if not self._immovable:  # else it would end so again
+            done = self._migrated()
+            said = done.stderr.strip().rpartition("\n")[2]
+            if done.returncode == 0:
+                files, after = len(done.stdout.split()), FORMAT.version
+                emit(
+                    Event.STORE_MIGRATED, str(self._folder), before=found, after=after, files=files, said=said
+                )
+                return
+            kind = REFUSALS.get(done.returncode)
+            if kind is not None:
+                raise kind("migrate", str(self._folder), said)
+            self._immovable = said or f"it ended with {done.returncode}"
+        hint = "See what it says: edge-agent store migrate"
+        raise FolderUnusable("migrate", str(self._folder), self._immovable, hint)
+
+    def _migrated(self) -> subprocess.CompletedProcess[str]:
+        """Run the program to its end."""
         command = [sys.executable, "-m", "agent.store.migrate", str(self._folder)]
-        done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
-        if done.returncode != 0:
-            problem = done.stderr.strip().rpartition("\n")[2] or f"it ended with {done.returncode}"
-            raise StoreBusy("migrate", str(self._folder), problem, "Free some space, then start again")
-        count = len(done.stdout.split())
-        emit(Event.STORE_MIGRATED, str(self._folder), before=found, after=FORMAT.version, files=count)
+        try:
+            return subprocess.run(
+                command,
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                text=True,
+                check=False,
+                timeout=_MIGRATION_S,
+            )
+        except subprocess.TimeoutExpired as error:
+            problem = f"it was not done in {_MIGRATION_S:.0f} s, and goes on at the next try"
+            raise StoreBusy("migrate", str(self._folder), problem, "Check the disk") from error
 
     def _open_state(self) -> State:
         """Open state.db; one that is damaged is set aside: what is on disk is sent again."""
@@ -206,18 +235,13 @@ class Disk:
 
     @staticmethod
     def _age(epoch: Epoch) -> int:
-        """When the epoch's newest record was made, in seconds of powered time; 0 when nobody knows."""
+        """When the epoch's newest record was made, in seconds of powered time; 0 when nobody can say."""
         newest = epoch.chain.newest()
-        times = epoch.chain.newest_times(newest) if newest else None
+        try:
+            times = epoch.chain.newest_times(newest) if newest else None
+        except StoreBusy:
+            return 0
         return times.powered_s if times else 0
-
-    @staticmethod
-    def _count(state: State, queues: Mapping[Stream, StreamQueue]) -> None:
-        """Go on counting losses where earlier runs stopped."""
-        counters = state.counters()
-        for stream, queue in queues.items():
-            for reason in get_args(LossReason):
-                queue.lost[reason] += counters.get(f"lost_{reason}_{stream}", 0)
 
     def _files(self) -> dict[tuple[Stream, str], list[int]]:
         """The first sequence numbers of the segment files of each stream and epoch."""

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 _FIRST_S = 0.2
 _LONGEST_S = 5.0
+_STALE_S = 60.0
 
 
 @dataclass(slots=True)
@@ -56,6 +57,12 @@ class Faults:
         if self._refused.pop(operation, None) is not None and not self._refused:
             emit(Event.STORE_RECOVERED, operation)
             self._post(StoreRecovered())
+
+    def expire(self, operation: str, now: float) -> None:
+        """Believe no longer in a refusal that nobody has met for a minute: whoever asked may be gone."""
+        refusal = self._refused.get(operation)
+        if refusal is not None and now - refusal.retry_at > _STALE_S:
+            self.worked(operation)
 
     def patience(self, operation: str, now: float) -> float:
         """Seconds from ``now`` until ``operation`` should be tried again; 0 when it may be now."""

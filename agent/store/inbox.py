@@ -14,8 +14,9 @@ if TYPE_CHECKING:
 
     from agent.blocks import Position, Stream
 
-_MOST_ACKS = 256
-"""Acknowledgements come from outside, and come again: what is beyond this can wait for the next one."""
+_MOST_ACKS = 1024
+"""Acknowledgements come from outside, and come again: what is beyond this can wait for the next one.
+A message brings one of each stream and epoch that it lists: 3 times 128 at the most."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -71,6 +71,7 @@ class StoreLoop:
                 self._commit(None if work.stopping else now, now)
         for want in work.wants:
             self._serve(want, now)
+        self._faults.expire("lease", now)  # with the link away nobody asks again
         self.status = self._outbox.status()
         self.done = self._put - self._outbox.uncommitted
 

@@ -88,7 +88,7 @@ class Outbox:
         self._take()
         try:
             powered_s = self._disk.attach(self.epoch, self.queues)
-        except DiskFull:
+        except StoreBusy:  # SQLite says of a full disk many things, where it cannot even begin
             if not self._ballast.give_up():
                 raise
             powered_s = self._disk.attach(self.epoch, self.queues)

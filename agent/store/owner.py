@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING
 
-from agent.errors import AgentError, ConfigInvalid
+from agent.errors import AgentError, ConfigInvalid, StoreBusy
 from agent.events import Event, emit
+from agent.files import write_durably
+from agent.sqlite import refusals
 from agent.store.inspect import look_at_state, segment_files
 
 if TYPE_CHECKING:
@@ -15,24 +16,28 @@ if TYPE_CHECKING:
 OWNER = "device"
 """The file that names the device."""
 _MOST = 64
-_NEW = ".new"
 
 
 def claim(folder: Path, device: str) -> None:
     """Note that the folder is this device's; the caller holds it.
 
-    A folder in which nothing waits may change hands. A disk that refuses is asked again at the next start.
+    A folder in which nothing waits may change hands. That one was nobody's is noted at the next start, if the
+    disk does not let us now.
 
     Raises:
-        ConfigInvalid: records of another device wait in it.
+        ConfigInvalid: records of another device wait in it, or the word of what it has lost.
+        StoreBusy: it cannot be said whose it is for now, or the other's name stays.
     """
     owner = owner_of(folder, device)
     if owner == device:
         return
     try:
-        _write(folder, device)
-    except OSError as error:
-        emit(Event.STORE_FAILED, "note whose folder it is", problem=error.strerror)
+        with refusals("write", folder / OWNER):
+            write_durably(folder / OWNER, f"{device}\n".encode(), 0o644)
+    except StoreBusy as error:
+        if owner:
+            raise
+        emit(Event.STORE_FAILED, "note whose folder it is", problem=error)
 
 
 def owner_of(folder: Path, device: str) -> str:
@@ -50,30 +55,22 @@ def owner_of(folder: Path, device: str) -> str:
 
 
 def _owner(folder: Path) -> str:
-    try:
-        with (folder / OWNER).open(encoding="utf-8", errors="replace") as file:
-            return file.read(_MOST).strip()
-    except OSError:
-        return ""  # nobody's yet
+    with refusals("read", folder / OWNER):
+        try:
+            with (folder / OWNER).open(encoding="utf-8", errors="replace") as file:
+                return file.read(_MOST).strip()
+        except FileNotFoundError:
+            return ""  # nobody's yet
 
 
 def _waits(folder: Path) -> bool:
-    """Whether there may be records that are not delivered; the newest segment stays until the next start."""
+    """Whether there may be something to deliver; the newest segment stays until the next start."""
     try:
-        rows = look_at_state(folder).epochs
-        delivered = {
-            (row.stream, row.epoch) for row in rows if row.last is not None and row.acked >= row.last
+        look = look_at_state(folder)
+        ended = {
+            (row.stream, row.epoch): row.acked >= row.last for row in look.epochs if row.last is not None
         }
-        return any((one.name.stream, one.name.epoch) not in delivered for one in segment_files(folder))
+        files = {(one.name.stream, one.name.epoch) for one in segment_files(folder)}
+        return bool(look.losses) or not all(ended.values()) or not files <= ended.keys()
     except AgentError:
         return True
-
-
-def _write(folder: Path, device: str) -> None:
-    """Write the name, whole or not at all."""
-    new = folder / (OWNER + _NEW)
-    with new.open("w", encoding="utf-8") as file:
-        file.write(f"{device}\n")
-        file.flush()
-        os.fsync(file.fileno())
-    new.rename(folder / OWNER)

@@ -7,16 +7,18 @@ the names go. Flash keeps copies that no program reaches; an encrypted file syst
 from __future__ import annotations
 
 import os
+import re
 from contextlib import closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from agent.blocks import Loss
-from agent.sqlite import refusals, sync_folder
+from agent.blocks import STREAMS, Loss
+from agent.files import sync_folder
+from agent.sqlite import refusals
 from agent.store.ballast import Ballast
 from agent.store.inspect import count, look, segment_files
 from agent.store.repair import QUARANTINE
-from agent.store.state import EpochRow, State
+from agent.store.state import ASIDE, EpochRow, State
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -24,9 +26,11 @@ if TYPE_CHECKING:
     from agent.blocks import Stream
     from agent.store.inspect import SegmentFile
 
-_ASIDE = "release-2"
-"""Where a migration down leaves what the older release does not know."""
 _CHUNK = 1 << 20
+_OURS = re.compile(
+    rf"({'|'.join(STREAMS)})-[0-9a-f]{{16}}-[0-9]{{12,16}}(\.[0-9]+)?\.db(\.new)?(-wal|-shm|-journal)?"
+)
+"""A segment, with a number in the quarantine; what is to take its place; SQLite's files beside them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +48,8 @@ def purge(folder: Path) -> Purged:
 
     Raises:
         StoreBusy: the disk refuses for now; run it again.
-        FolderUnusable: the folder cannot be looked into, or state.db is damaged or of another version.
+        FolderUnusable: nothing in the folder is an agent's, it cannot be looked into, or state.db is damaged
+            or of another version.
     """
     files = segment_files(folder)
     records = sum(count(file)[1] for file in files)
@@ -59,7 +64,7 @@ def purge(folder: Path) -> Purged:
             size += path.stat().st_size
             _overwrite(path)
             path.unlink()
-        for name in ("segments", QUARANTINE, _ASIDE):
+        for name in ("segments", QUARANTINE, ASIDE):
             if (folder / name).is_dir():
                 sync_folder(folder / name)
     return Purged(records, undelivered, len(doomed), size)
@@ -97,12 +102,17 @@ def _lose(state: State, place: tuple[Stream, str], first: int, last: int) -> int
 
 
 def _files(folder: Path) -> list[Path]:
-    """Segments, damaged ones in the quarantine, those set aside by a migration, and all their logs."""
-    found: list[Path] = []
-    for name in ("segments", QUARANTINE, _ASIDE):
-        if (folder / name).is_dir():
-            found += sorted((folder / name).iterdir())
-    return [path for path in found if not (path.parent.name == _ASIDE and path.name == "state.db")]
+    """Segments, damaged ones in the quarantine, those set aside by a migration, and all their logs.
+
+    Whatever else stands there is not ours.
+    """
+    return [
+        path
+        for name in ("segments", QUARANTINE, ASIDE)
+        if (folder / name).is_dir()
+        for path in sorted((folder / name).iterdir())
+        if _OURS.fullmatch(path.name)
+    ]
 
 
 def _overwrite(path: Path) -> None:

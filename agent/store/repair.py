@@ -6,10 +6,10 @@ import sqlite3
 from contextlib import closing
 from typing import TYPE_CHECKING, Literal
 
-from agent.blocks import LossReason
 from agent.errors import AgentError
 from agent.events import Event, emit
-from agent.sqlite import remove_database, sync_folder
+from agent.files import sync_folder
+from agent.sqlite import remove_database
 from agent.store import salvage
 from agent.store.segment import Segment, checksum, rows_of
 
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 
     from agent.blocks import Block
 
-Reason = LossReason
 QUARANTINE = "quarantine"
 """The folder beside ``segments`` that damaged files go to."""
 KEPT = 4

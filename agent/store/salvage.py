@@ -12,19 +12,18 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from agent.blocks import Block, Times
+from agent.sqlite import PAGE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-_PAGE = 4096
-"""SQLite's default, which our files have."""
 _FILE_HEADER = 100
 _PAGE_HEADER = 8
 _MOST_CELLS = 16
 """A row of ours keeps at least 489 bytes in its page: eight fit. Twice as many slots are looked at."""
 _MOST_PAYLOAD = 4 << 20
-_INLINE = _PAGE - 35
-_LEAST_INLINE = (_PAGE - 12) * 32 // 255 - 23
+_INLINE = PAGE - 35
+_LEAST_INLINE = (PAGE - 12) * 32 // 255 - 23
 _COLUMNS = (4, 7)
 """Release 1 kept no times."""
 _WIDTHS = {0: 0, 1: 1, 2: 2, 3: 3, 4: 4, 5: 6, 6: 8, 8: 0, 9: 0}
@@ -39,7 +38,7 @@ class _Cell(NamedTuple):
 def blocks_in(data: bytes, checksum: Callable[[Block], int]) -> dict[int, Block]:
     """Find every block in the bytes of a segment file whose checksum holds; by its first sequence number."""
     found: dict[int, Block] = {}
-    for start in range(0, len(data) - _PAGE + 1, _PAGE):
+    for start in range(0, len(data) - PAGE + 1, PAGE):
         for cell in _cells(data, start):
             row = _row(cell)
             if row is not None and checksum(row[0]) == row[1]:
@@ -52,7 +51,7 @@ def _cells(data: bytes, start: int) -> Iterator[_Cell]:
     slots = start + header + _PAGE_HEADER
     for at in range(slots, slots + 2 * _MOST_CELLS, 2):
         offset = int.from_bytes(data[at : at + 2], "big")
-        if _PAGE_HEADER <= offset < _PAGE and (cell := _cell(data, start, offset)) is not None:
+        if _PAGE_HEADER <= offset < PAGE and (cell := _cell(data, start, offset)) is not None:
             yield cell
 
 
@@ -63,20 +62,20 @@ def _cell(data: bytes, start: int, offset: int) -> _Cell | None:
         return None
     inline = size
     if size > _INLINE:
-        inline = _LEAST_INLINE + (size - _LEAST_INLINE) % (_PAGE - 4)
+        inline = _LEAST_INLINE + (size - _LEAST_INLINE) % (PAGE - 4)
         inline = inline if inline <= _INLINE else _LEAST_INLINE
-    if at + inline + 4 * (inline < size) > start + _PAGE:
+    if at + inline + 4 * (inline < size) > start + PAGE:
         return None
     pieces = [data[at : at + inline]]
     left = size - inline
     page = int.from_bytes(data[at + inline : at + inline + 4], "big")
     while left > 0:
-        begin = (page - 1) * _PAGE
-        if page < 2 or begin + _PAGE > len(data):
+        begin = (page - 1) * PAGE
+        if page < 2 or begin + PAGE > len(data):
             return None
         page = int.from_bytes(data[begin : begin + 4], "big")
-        pieces.append(data[begin + 4 : begin + 4 + min(left, _PAGE - 4)])
-        left -= _PAGE - 4
+        pieces.append(data[begin + 4 : begin + 4 + min(left, PAGE - 4)])
+        left -= PAGE - 4
     return _Cell(first, b"".join(pieces))
 
 

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from agent.sqlite import LOG_PAGES
+from agent.sqlite import LOG_PAGES, PAGE
 
 _SMALLEST_SEGMENT = 64 << 10
 _FEWEST_LOG_PAGES = 16
 _LOGS_A_CAP = 32
-_PAGE = 4096
 _SEGMENTS_A_CAP = 16
 """A cap is kept by unlinking whole segments: so many of them keep it within a sixteenth."""
 
@@ -52,4 +51,4 @@ class StoreSettings:
     @property
     def log_pages(self) -> int:
         """At how many pages SQLite's logs are folded in: all four together take an eighth of the cap."""
-        return min(LOG_PAGES, max(_FEWEST_LOG_PAGES, self.max_bytes // _LOGS_A_CAP // _PAGE))
+        return min(LOG_PAGES, max(_FEWEST_LOG_PAGES, self.max_bytes // _LOGS_A_CAP // PAGE))

@@ -54,6 +54,9 @@ FORMAT = form(
     """,
 )
 
+ASIDE = "release-2"
+"""The folder that keeps what release 1 does not know of the folder, for the way back."""
+
 _EPOCHS = "SELECT stream, epoch, acked, last, crc FROM epochs"
 _INBOX = "SELECT id, received_ns, body, outcome, crc FROM inbox"
 _MARK = "format"

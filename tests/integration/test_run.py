@@ -77,8 +77,11 @@ def infers(pipeline: dict[str, Any]) -> bool:
 
 
 def test_the_agent_ends_when_its_data_folder_is_taken_away(tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir(0o755)
     with running(write(tmp_path)) as process:
         wait_for(tmp_path, infers)
+        files = [path for path in (tmp_path / "data").rglob("*") if path.is_file()]
+        assert [path for path in files if path.stat().st_mode & 0o077] == []  # whatever the folder allows
         (tmp_path / "data").rename(tmp_path / "gone")
         _, errors = process.communicate(timeout=30)
     assert process.returncode == 1

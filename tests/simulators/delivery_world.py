@@ -54,6 +54,7 @@ class World:
         bytes_per_s: the cap on what is sent.
         segment_bytes: of the store; 1 gives each commit a segment of its own.
         before: what the device was before it started again; the rest of the world goes on.
+        away: whether the disk does not serve at that start; ``store.bring_back`` ends that.
     """
 
     def __init__(
@@ -62,6 +63,8 @@ class World:
         bytes_per_s: int = 0,
         segment_bytes: int = 1,
         before: World | None = None,
+        *,
+        away: bool = False,
     ) -> None:
         self.store: OutboxStore = before.store if before else OutboxStore(segment_bytes)
         self.collector: MemoryCollector = before.collector if before else MemoryCollector()
@@ -71,8 +74,6 @@ class World:
             self.wire,
             fleet="demo",
             device="pi-17",
-            topics=topics.up_batches("demo", "pi-17"),
-            ack_topic=ACKS,
             bytes_per_s=bytes_per_s,
             resend_s=10,
         )
@@ -82,7 +83,7 @@ class World:
         self.now: float = before.now if before else 0.0
         self.queue: list[bytes] = before.queue if before else []
         if before:
-            self.store.begin()
+            self.store.begin(away=away)
 
     def close(self) -> None:
         self.store.close()
@@ -97,8 +98,12 @@ class World:
 
     @property
     def complete(self) -> bool:
-        """Whether the collector has everything, or knows that it is lost."""
-        return self.collector.known() >= self.store.everything()
+        """Whether the collector has everything, or knows that it is lost.
+
+        Of runs that were over and delivered, nothing is left to tell a collector that was restored since.
+        """
+        left = self.store.everything() - self.collector.known()
+        return all(one in self.collector.ever and not self.store.has_epoch(*one[:2]) for one in left)
 
     def connect(self, *, max_packet: int = 1 << 20, receive_max: int = 65_535) -> None:
         self.wire.up, self.wire.limit = True, max_packet
@@ -141,12 +146,21 @@ class World:
     def carry(self) -> None:
         """All of it goes its way, once."""
         self.serve()
+        self.bring()
+        self.tell()
+        self.serve()
+
+    def bring_the_disk_back(self) -> None:
+        """The store opens what earlier starts left, and says so."""
+        self.store.bring_back()
+        self.delivery.on_committed(None, self.now)
+
+    def bring(self) -> None:
+        """All that is on its way reaches the collector, and nobody hears of it yet."""
         while self.wire.waiting:
             self.take()
         while self.queue:
             self.collector.take(self.queue.pop(0))
-        self.tell()
-        self.serve()
 
     def wait(self, seconds: float) -> None:
         self.now += seconds

@@ -42,19 +42,16 @@ class Device:
     ) -> None:
         self.store = OutboxStore()
         self._events: queue.SimpleQueue[object] = queue.SimpleQueue()
-        ack_topic = topics.down_ack(fleet, name)
         self.link = Link(
             replace(settings, port=port, client_id=f"{fleet}-{name}"),
             post=self._events.put,
-            subscriptions=[(ack_topic, 1)],
+            subscriptions=[(topics.down_ack(fleet, name), 1)],
         )
         self.delivery = Delivery(
             self.store,
             self.link,
             fleet=fleet,
             device=name,
-            topics=topics.up_batches(fleet, name),
-            ack_topic=ack_topic,
             resend_s=resend_s,
             signer=Signer.from_pem((keys / f"devices/{name}.key").read_bytes()) if keys else None,
             verifier=Verifier.from_pem((keys / "collector.pub").read_bytes()) if keys else None,

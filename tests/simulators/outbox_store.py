@@ -49,11 +49,25 @@ class OutboxStore:
         )
         self.outbox = self._opened()
 
-    def begin(self) -> None:
-        """Start again: a new epoch. Nobody waits for what was asked for."""
+    def begin(self, *, away: bool = False) -> None:
+        """Start again: a new epoch. Nobody waits for what was asked for. The disk may be ``away`` for now."""
         self.wanted.clear()
         self.outbox.close()
+        if away:
+            (self._folder / "segments").rename(self._folder / "away")
+            (self._folder / "segments").touch()
         self.outbox = self._opened()
+
+    @property
+    def away(self) -> bool:
+        """Whether the disk does not serve."""
+        return not self.outbox.attached
+
+    def bring_back(self) -> None:
+        """The disk serves again, with all that was on it."""
+        (self._folder / "segments").unlink()
+        (self._folder / "away").rename(self._folder / "segments")
+        self.outbox.attach()
 
     def _opened(self) -> Outbox:
         return Outbox(self._folder, clock=ManualClock(), settings=self._settings)
@@ -91,6 +105,8 @@ class OutboxStore:
 
     def ack(self, stream: Stream, epoch: str, upto: int) -> None:
         self.outbox.ack(epoch, upto, stream)
+        if self.away:
+            return
         self.outbox.settle()
         place = (stream, epoch)
         if place in self.acked:
@@ -99,8 +115,12 @@ class OutboxStore:
     def lose(self, stream: Stream, epoch: str, first: int, last: int) -> None:
         self.outbox.lose(epoch, first, last, stream)
 
+    def has_epoch(self, stream: Stream, epoch: str) -> bool:
+        """Whether an epoch of a stream is not over and delivered."""
+        return epoch in self.outbox.queues[stream].epochs
+
     def holds(self, epoch: str) -> bool:
-        return any(epoch in queue.epochs for queue in self.outbox.queues.values())
+        return any(self.has_epoch(stream, epoch) for stream in self.outbox.queues)
 
     def answer(self) -> Leased:
         """Serve the oldest request."""

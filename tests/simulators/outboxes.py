@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import sqlite3
+from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING
 
 from agent.blocks import Lease, Position, Stream, unpack
 from agent.store.outbox import Outbox
+from agent.store.segment import Segment
 from agent.store.settings import StoreSettings
 from tests.simulators.clocks import ManualClock
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 SMALL = StoreSettings(block_results=4, segment_bytes=1)
@@ -51,3 +55,12 @@ def drained(outbox: Outbox, after: Position | None = None, stream: Stream = "res
 
 def segments(folder: Path) -> list[str]:
     return sorted(path.name for path in (folder / "segments").iterdir())
+
+
+@contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """A segment that can be opened, and refuses what is to be written; made when it is not there."""
+    Segment.create(path).close()
+    with closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        yield

@@ -103,7 +103,7 @@ class Disk:
             case "M":
                 self.marks += op.data.decode().splitlines()
             case "D":
-                self._folders.add(op.path)
+                self._folders.add(op.path.rstrip("/"))
             case "C":
                 self._by_inode[op.inode] = len(self._files)
                 self._ids[id(op)] = len(self._files)
@@ -137,15 +137,23 @@ class Disk:
             names[op.data.decode()] = names.pop(op.path)
 
     def _sync(self, op: Op) -> None:
-        if op.inode in self._by_inode:
+        if op.inode in self._by_inode and op.path.rstrip("/") not in self._folders:  # inodes are used again
             file = self._file(op)
             for done in file.pending:
                 _do(file.durable, done)
             file.pending.clear()
-            self._settle(lambda one: one.kind == "C" and self._ids[id(one)] == self._by_inode[op.inode])
+            self._keep_name(self._by_inode[op.inode])
         else:  # a folder
             inside = "" if not op.path else f"{op.path.rstrip('/')}/"
             self._settle(lambda one: one.path.startswith(inside) and "/" not in one.path[len(inside) :])
+
+    def _keep_name(self, file: int) -> None:
+        """Make a file's new name durable, and what happened to that name before."""
+        made = next((one for one in self._unsynced if self._ids.get(id(one)) == file), None)
+        if made is not None:
+            before = self._unsynced[: self._unsynced.index(made) + 1]
+            done = {id(one) for one in before if one.path == made.path}
+            self._settle(lambda one: id(one) in done)
 
     def _settle(self, chosen: Callable[[Op], bool]) -> None:
         """Make the names' changes durable that are chosen, in their order."""

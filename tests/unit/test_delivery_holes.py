@@ -6,6 +6,10 @@ from copy import deepcopy
 from random import Random
 from typing import TYPE_CHECKING
 
+import pytest
+
+from tests.simulators.delivery_world import World
+
 if TYPE_CHECKING:
     from agent.blocks import Stream
     from tests.conftest import MakeWorld
@@ -90,6 +94,54 @@ def test_losses_below_what_is_stored_already_are_declared_though_nothing_new_com
     assert world.store.drained
 
 
+@pytest.mark.parametrize("lost", ["the disk was away", "too far"])
+def test_an_acknowledgement_that_the_store_did_not_take_is_given_again(
+    make_world: MakeWorld, lost: str
+) -> None:
+    world = make_world()
+    for _ in range(3):
+        world.commit()
+    world.connect()
+    world.serve()
+    world.bring()
+    if lost == "the disk was away":  # and the card knows less than the collector
+        world = World(before=world, away=True)
+        world.connect()
+        world.tell(retain=True)
+        world.serve()
+        world.bring_the_disk_back()
+    else:  # a word that cannot be: the live epoch has no such records
+        world.collector.low["result", world.store.epoch] = 1000
+        world.tell()
+    for _ in range(10):
+        if world.store.wanted:
+            world.answer()
+    assert not world.store.wanted
+    backlog = world.store.outbox.status().streams["result"].backlog
+    assert backlog == (0 if lost == "the disk was away" else 30)
+    assert not world.wire.waiting
+
+
+def test_what_a_late_disk_brings_is_sent_though_live_results_have_fallen_behind(
+    make_world: MakeWorld,
+) -> None:
+    world = make_world()
+    world.commit()
+    world = World(before=world, away=True)
+    world.connect()
+    world.serve()  # nothing, for all that the store knows
+    world.store.bring_back()
+    for _ in range(8):
+        world.commit(1, 900)
+        world.wait(1)
+    world.delivery.on_committed(None, world.now)
+    for _ in range(3):
+        world.carry()
+        world.wait(11)
+    assert world.complete
+    assert world.store.drained
+
+
 def test_what_is_left_of_a_block_of_which_a_part_is_acknowledged_is_sent_alone(make_world: MakeWorld) -> None:
     world = make_world(bytes_per_s=2000)
     world.store.outbox.put([{"n": n, "noise": Random(n).randbytes(900).hex()} for n in range(1, 9)], {})
@@ -108,6 +160,27 @@ def test_what_is_left_of_a_block_of_which_a_part_is_acknowledged_is_sent_alone(m
         world.wait(1)
     assert world.complete
     assert world.collector.duplicates == 0
+
+
+def test_a_restored_collector_is_told_that_what_it_had_of_a_block_does_not_come_again(
+    make_world: MakeWorld,
+) -> None:
+    world = make_world()
+    world.commit(4, 18_000)  # too large for the broker: it goes in parts
+    before = deepcopy(world.collector)
+    world.connect(max_packet=20_000, receive_max=1)
+    world.serve()
+    world.bring()
+    world.tell()
+    assert 0 < world.delivery.status.streams["result"].acked < 4
+    world.lose()
+    world.collector.restore(before)
+    world.connect()
+    for _ in range(3):
+        world.carry()
+        world.wait(11)
+    assert world.complete
+    assert world.store.drained
 
 
 def test_sixty_five_ranges_beside_the_backlog_cost_duplicates_at_most(make_world: MakeWorld) -> None:

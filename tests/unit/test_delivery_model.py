@@ -22,6 +22,7 @@ class DeliveryMachine(RuleBasedStateMachine):
         self.backup = deepcopy(self.world.collector)
         self.old_words: list[bytes] = []
 
+    @precondition(lambda self: not self.world.store.away)
     @rule(
         stream=st.sampled_from([*STREAMS, "result", "result"]),
         count=st.integers(1, 5),
@@ -30,11 +31,29 @@ class DeliveryMachine(RuleBasedStateMachine):
     def commit(self, stream: Stream, count: int, size: int) -> None:
         self.world.commit(count, size, stream)
 
-    @precondition(lambda self: not self.world.wire.up and len(self.world.store.committed) < 9)
+    @precondition(
+        lambda self: not (self.world.wire.up or self.world.store.away) and len(self.world.store.committed) < 9
+    )
     @rule()
     def restart_the_device(self) -> None:
         """Its memory of what was sent is gone with it; the outbox opens a new epoch."""
         self.world = World(before=self.world)
+
+    @precondition(lambda self: not self.world.store.away and len(self.world.store.committed) < 9)
+    @rule(delivered=st.booleans())
+    def restart_without_the_disk(self, delivered: bool) -> None:
+        """What the collector says reaches the device before the disk does, which may know less."""
+        if delivered:
+            self.world.serve()
+            self.world.bring()
+        self.world = World(before=self.world, away=True)
+        self.connect(receive_max=65_535, max_packet=1 << 20)
+        self.collector_tells(again=False, retain=True)
+
+    @precondition(lambda self: self.world.store.away)
+    @rule()
+    def bring_the_disk_back(self) -> None:
+        self.world.bring_the_disk_back()
 
     @precondition(lambda self: not self.world.wire.up)
     @rule(receive_max=st.sampled_from([1, 3, 65_535]), max_packet=st.sampled_from([1 << 20, 17_000, 5000]))
@@ -94,6 +113,7 @@ class DeliveryMachine(RuleBasedStateMachine):
     def an_old_word_comes_late(self, index: int) -> None:
         self.world.hear(self.old_words[index % len(self.old_words)])
 
+    @precondition(lambda self: not self.world.store.away)
     @rule(times=st.integers(3, 8))
     def fall_behind(self, times: int) -> None:
         """More is committed than anybody takes, while the link stays as it is."""
@@ -119,6 +139,8 @@ class DeliveryMachine(RuleBasedStateMachine):
         if not hasattr(self, "world"):
             return
         world = self.world
+        if world.store.away:
+            world.bring_the_disk_back()
         world.serve()
         if not world.wire.up or world.wire.limit < 16 << 10:
             world.lose()

@@ -7,6 +7,8 @@ import io
 import json
 import os
 import sqlite3
+import subprocess
+import sys
 from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
@@ -148,8 +150,28 @@ def test_what_cannot_be_answered_is_one_line(folder: Path, capsys: pytest.Captur
         assert captured.out == ""
         assert len(captured.err.splitlines()) == 1
         assert "The tables are results, alerts, metrics, ledger" in captured.err
+    for odd in ("SELECT '\udcff'", "", " ; "):
+        assert asked(folder, "--sql", odd) == 1
+        assert len(capsys.readouterr().err.splitlines()) == 1
     assert asked(folder / "nosuch") == 1
     assert "no such folder" in capsys.readouterr().err
+
+
+def test_a_number_that_json_does_not_have_is_null(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert asked(folder, "--sql", "SELECT 9e999 AS big, -9e999 AS small, 1.5 AS fine", "--json") == 0
+    assert lines(capsys.readouterr().out) == [{"big": None, "small": None, "fine": 1.5}]
+
+
+def test_a_reader_that_leaves_ends_the_query_without_a_word(folder: Path) -> None:
+    endless = "WITH RECURSIVE c(x) AS (VALUES (1) UNION ALL SELECT x + 1 FROM c) SELECT x FROM c"
+    program = [sys.executable, "-m", "agent.cli.main", "results", "--folder", str(folder), "--sql", endless]
+    with subprocess.Popen(program, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.stdout
+        assert process.stderr
+        assert json.loads(process.stdout.readline()) == {"x": 1}
+        process.stdout.close()
+        assert process.stderr.read() == b""
+        assert process.wait(30) == 1
 
 
 def test_damage_is_told_and_the_rest_is_shown(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -17,6 +17,8 @@ from tests.simulators.outboxes import acknowledge, fill, opened
 if TYPE_CHECKING:
     from pathlib import Path
 
+PARTS = [["purge", "--yes"], ["verify", "--repair"], ["migrate"]]
+
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
@@ -88,7 +90,18 @@ def test_purge_asks_and_does_nothing_without_a_yes(folder: Path, capsys: pytest.
     assert list((folder / "segments").iterdir()) == []
 
 
-@pytest.mark.parametrize("part", [["purge", "--yes"], ["verify", "--repair"], ["migrate"]])
+@pytest.mark.parametrize("part", PARTS)
+def test_a_folder_that_no_agent_has_used_is_left_alone(
+    tmp_path: Path, part: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "segments").mkdir()
+    (tmp_path / "segments" / "thesis.txt").write_text("years of work")
+    assert asked(tmp_path, *part) == 1
+    assert "no agent has used it" in capsys.readouterr().err
+    assert [path.name for path in sorted(tmp_path.rglob("*"))] == ["segments", "thesis.txt"]
+
+
+@pytest.mark.parametrize("part", PARTS)
 def test_nothing_is_changed_under_a_running_agent(
     folder: Path, part: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:

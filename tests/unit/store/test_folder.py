@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from agent.errors import EXIT_FAILED, ConfigInvalid, FolderUnusable
+from agent.errors import EXIT_FAILED, ConfigInvalid, FolderHeld, FolderUnusable, StoreBusy
 from agent.store.folder import DataFolder
 from agent.store.outbox import Outbox
+from agent.store.purge import purge
 from tests.simulators.clocks import ManualClock
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ def test_the_proof_leaves_nothing_behind(tmp_path: Path) -> None:
 
 
 def test_a_second_agent_is_told_who_holds_the_folder(tmp_path: Path) -> None:
-    with DataFolder(tmp_path), pytest.raises(FolderUnusable) as refused:
+    with DataFolder(tmp_path), pytest.raises(FolderHeld) as refused:
         DataFolder(tmp_path)
     assert str(refused.value) == (
         f"use data folder {tmp_path}: another agent holds it (pid {os.getpid()})."
@@ -131,5 +132,48 @@ def test_a_folder_changes_hands_only_when_nothing_waits_in_it(tmp_path: Path) ->
     outbox.ack(epoch, 1)
     outbox.settle()
     outbox.close()
+    DataFolder(tmp_path, "gate").close()
+    assert (tmp_path / "device").read_text() == "gate\n"
+
+
+def test_a_folder_keeps_its_hands_until_the_collector_knows_what_was_lost_of_it(tmp_path: Path) -> None:
+    DataFolder(tmp_path, "yard").close()
+    outbox = Outbox(tmp_path, clock=ManualClock())
+    outbox.put([{"n": 1}], {})
+    outbox.flush()
+    outbox.close()
+    purge(tmp_path)
+    with pytest.raises(ConfigInvalid, match="records of the device 'yard' wait"):
+        DataFolder(tmp_path, "gate")
+    outbox = Outbox(tmp_path, clock=ManualClock())
+    lease = outbox.lease(None, 1)
+    assert lease is not None
+    outbox.ack(lease.epoch, lease.last)
+    outbox.settle()
+    outbox.close()
+    DataFolder(tmp_path, "gate").close()
+    assert (tmp_path / "device").read_text() == "gate\n"
+
+
+def test_a_folder_whose_owner_cannot_be_read_for_now_is_not_taken_for_nobodys(tmp_path: Path) -> None:
+    (tmp_path / "device").mkdir()  # as good as an I/O error
+    with DataFolder(tmp_path, "gate") as folder:
+        assert folder.problem is not None
+        assert str(folder.problem) == f"read {tmp_path / 'device'}: Is a directory. Check the disk"
+        with pytest.raises(StoreBusy):
+            folder.take()
+        (tmp_path / "device").rmdir()
+        (tmp_path / "device").write_text("gate")
+        folder.take()
+
+
+@pytest.mark.parametrize("owner", ["", "yard"])
+def test_a_folder_changes_hands_only_when_that_is_noted(tmp_path: Path, owner: str) -> None:
+    if owner:
+        DataFolder(tmp_path, owner).close()
+    (tmp_path / ".device.new").mkdir()  # nothing can be written there
+    with DataFolder(tmp_path, "gate") as folder:
+        assert (folder.problem is not None) == bool(owner)
+    (tmp_path / ".device.new").rmdir()
     DataFolder(tmp_path, "gate").close()
     assert (tmp_path / "device").read_text() == "gate\n"

@@ -39,7 +39,7 @@ def test_acknowledgements_cannot_fill_the_memory() -> None:
     inbox = Inbox(64)
     for number in range(10_000):
         inbox.ack("result", f"{number:016x}", 1)
-    assert len(inbox.take(0, idle=True).acks) == 256
+    assert len(inbox.take(0, idle=True).acks) == 1024
 
 
 def test_nothing_can_be_put_after_the_end() -> None:

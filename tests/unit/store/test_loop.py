@@ -197,6 +197,23 @@ def test_what_is_said_to_be_committed_is_already_counted_as_waiting(bench: Bench
     assert seen == [(4, 4)]
 
 
+def test_a_lease_that_was_refused_is_not_held_against_the_disk_when_nobody_asks_again(bench: Bench) -> None:
+    bench.store(2)
+    want = Want("result", None, 1, 7)
+    with bench.no_new_segments():
+        [fault, answer] = bench.turn(wants=[want])
+        assert isinstance(fault, StoreFault)
+        assert answer == Leased(7, "result", None)
+        for _ in range(9):  # as long as it is asked for, it counts
+            bench.clock.tick(50)
+            assert bench.turn(wants=[want]) == [Leased(7, "result", None)]
+    bench.clock.tick(50)
+    assert bench.turn() == []
+    bench.clock.tick(50)
+    assert bench.turn() == [StoreRecovered()]
+    assert bench.turn() == []
+
+
 def test_a_disk_that_a_commit_found_open_is_not_called_away_any_more(tmp_path: Path) -> None:
     (tmp_path / "segments").write_bytes(b"")
     made = Bench(tmp_path)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import random
+import resource
 import shutil
 import sqlite3
 from contextlib import closing
@@ -8,11 +9,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from agent.blocks import Loss, Position
+from agent.blocks import STREAMS, Loss, Position
 from agent.errors import FolderUnusable, StoreBusy
 from agent.events import counters
 from agent.store.settings import StoreSettings
-from tests.simulators.outboxes import acknowledge, drained, fill, numbers, opened, segments
+from agent.store.state import State
+from tests.simulators.clocks import ManualClock
+from tests.simulators.outboxes import acknowledge, drained, fill, locked, numbers, opened, segments
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -183,6 +186,29 @@ def test_a_refused_commit_keeps_everything_and_succeeds_later(tmp_path: Path) ->
         assert [numbers(lease) for lease in drained(outbox)] == [[1], [2, 3], [4]]
 
 
+def test_what_a_disk_refused_again_and_again_is_not_unlinked_with_the_next_segment(tmp_path: Path) -> None:
+    folder = tmp_path / "segments"
+    with closing(opened(tmp_path)) as outbox:
+        fill(outbox, 1)
+        folder.rename(tmp_path / "away")
+        outbox.put([{"n": 2}], {})
+        with pytest.raises(StoreBusy):
+            outbox.flush()
+        lease = outbox.lease(Position(outbox.epoch, 1), 1)  # from memory
+        assert lease is not None
+        (tmp_path / "away").rename(folder)
+        acknowledge(outbox, outbox.epoch, 2)
+        outbox.put([{"n": 3}], {})
+        with locked(folder / f"result-{outbox.epoch}-000000000003.db"):
+            for _ in range(3):
+                with pytest.raises(StoreBusy):
+                    outbox.flush()
+        fill(outbox, 2, 4)
+        leases = drained(outbox)
+        assert [numbers(lease) for lease in leases] == [[3], [4], [5]]
+        assert {lease.lost for lease in leases} == {()}
+
+
 def test_much_that_waited_is_committed_in_small_steps(tmp_path: Path) -> None:
     with closing(opened(tmp_path)) as outbox:
         for n in range(100):
@@ -221,3 +247,49 @@ def test_files_are_not_taken_for_gone_while_their_folder_is(tmp_path: Path) -> N
         outbox.flush()
         assert [numbers(lease) for lease in drained(outbox)] == [[1], [2], [3], [4], [4]]
         assert {lease.lost for lease in drained(outbox)} == {()}
+
+
+def test_a_file_that_cannot_be_read_at_the_start_holds_up_nothing_else(tmp_path: Path) -> None:
+    clock = ManualClock()
+    with closing(opened(tmp_path, clock=clock)) as outbox:
+        clock.tick(100)
+        for stream in STREAMS:
+            outbox.put([{"n": 1}], {}, stream)
+        outbox.flush()
+    path = next((tmp_path / "segments").glob("alert-*.db"))
+    path.rename(tmp_path / "away")
+    path.mkdir()
+    with closing(opened(tmp_path, clock=clock)) as outbox:
+        assert outbox.attached
+        assert outbox.queues["result"].builder.age_s == 100
+        assert [[numbers(one) for one in drained(outbox, stream=stream)] for stream in STREAMS[1:]] == [
+            [[1]],
+            [[1]],
+        ]
+        with pytest.raises(StoreBusy):
+            outbox.lease(None, 1, "alert")
+        path.rmdir()
+        (tmp_path / "away").rename(path)
+        assert [numbers(one) for one in drained(outbox, stream="alert")] == [[1]]
+
+
+def test_a_start_that_the_disk_refuses_halfway_counts_no_loss_twice(tmp_path: Path) -> None:
+    with closing(opened(tmp_path)) as outbox:
+        for stream in STREAMS:  # so that nothing is to be forgotten at the next start
+            outbox.put([{"n": 1}], {}, stream)
+        fill(outbox, 1, 2)
+        outbox.lose(outbox.epoch, 1, 1)
+        outbox.settle()
+    limit = resource.getrlimit(resource.RLIMIT_FSIZE)
+    with closing(State(tmp_path / "state.db", 1000)) as other:
+        for _ in range(20):  # the log is long, so that only what is written at its end is refused
+            other.add("x", 1)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (48 << 10, limit[1]))
+        try:
+            late = opened(tmp_path)
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, limit)
+    with closing(late) as outbox:
+        assert not outbox.attached
+        outbox.attach()
+        assert outbox.status().streams["result"].lost == 1

@@ -6,7 +6,7 @@ import itertools
 import random
 import shutil
 import tempfile
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -16,9 +16,11 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from agent.blocks import STREAMS, Position, Stream, unpack
 from agent.errors import StoreBusy
+from agent.store.chain import SegmentName
 from agent.store.outbox import Outbox
 from agent.store.settings import StoreSettings
 from tests.simulators.clocks import ManualClock
+from tests.simulators.outboxes import locked
 
 streams = st.sampled_from(STREAMS)
 
@@ -92,13 +94,38 @@ class LossesMachine(RuleBasedStateMachine):
         (self.folder / "segments").write_bytes(b"")
 
     @precondition(lambda self: self.away is not None)
-    @rule()
-    def bring_it_back(self) -> None:
+    @rule(refused=st.integers(0, 2))
+    def bring_it_back(self, refused: int) -> None:
+        """At first it may still let files be made, and nothing be written to them."""
         (self.folder / "segments").unlink()
         assert self.away is not None
         self.away.rename(self.folder / "segments")
         self.away = None
+        if refused and self.outbox.attached:
+            with ExitStack() as locks:
+                for queue in self.outbox.queues.values():
+                    if queue.builder.closed:
+                        name = SegmentName(queue.stream, self.outbox.epoch, queue.builder.closed[0].first)
+                        locks.enter_context(locked(self.folder / "segments" / str(name)))
+                for _ in range(refused):
+                    with suppress(StoreBusy):
+                        self.outbox.flush()
         self.flush()
+
+    @precondition(lambda self: self.away is None)
+    @rule(stream=streams, refused=st.integers(0, 3), skipped=st.integers(0, 3), rolls=st.integers(0, 2))
+    def skip_refuse_and_roll(self, stream: Stream, refused: int, skipped: int, rolls: int) -> None:
+        """What was delivered from memory leaves a hole before what the disk then refuses for a while."""
+        self.ack(stream, len(self.of(stream)) - 1, 1.0)
+        self.take_the_disk_away()
+        if skipped:
+            self.put(stream, [100] * skipped)
+            self.deliver_from_memory(stream, 20_000, collected=True)
+        self.put(stream, [100])
+        self.bring_it_back(refused)
+        for _ in range(rolls):
+            self.put(stream, [100])
+        self.drain(stream, 20_000)
 
     @precondition(lambda self: self.away is None)
     @rule(stream=streams, room=st.integers(1, 20_000))

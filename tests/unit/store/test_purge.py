@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING
 
 from agent.blocks import STREAMS
 from agent.store.inspect import look_at_state, segment_files
-from agent.store.migrate import ASIDE
-from agent.store.purge import _ASIDE, purge
+from agent.store.purge import purge
 from agent.store.state import State
 from tests.simulators.outboxes import acknowledge, drained, fill, numbers, opened
 
@@ -25,7 +24,7 @@ def test_everything_goes_but_what_protects_the_device(tmp_path: Path) -> None:
         state.raise_floor("root", 7)
         state.accept("command-1", b"{}", 1)
     (tmp_path / "quarantine").mkdir()
-    (tmp_path / "quarantine" / "old.db").write_bytes(b"a damaged file")
+    (tmp_path / "quarantine" / f"result-{'0' * 16}-{1:012}.0.db").write_bytes(b"a damaged file")
     done = purge(tmp_path)
     assert (done.records, done.undelivered, done.files) == (3, 3, 4)
     assert list((tmp_path / "segments").iterdir()) == list((tmp_path / "quarantine").iterdir()) == []
@@ -75,5 +74,10 @@ def test_the_bytes_are_overwritten_before_the_name_goes(tmp_path: Path) -> None:
     assert set((tmp_path / "second name").read_bytes()) == {0}
 
 
-def test_the_folder_that_a_migration_sets_aside_has_one_name() -> None:
-    assert _ASIDE == ASIDE
+def test_what_is_not_ours_stays(tmp_path: Path) -> None:
+    with closing(opened(tmp_path)) as outbox:
+        fill(outbox, 1)
+    thesis = tmp_path / "segments" / "thesis.txt"
+    thesis.write_text("years of work")
+    assert purge(tmp_path).files == 1
+    assert thesis.read_text() == "years of work"

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import sqlite3
+import threading
 from contextlib import closing
 from typing import TYPE_CHECKING
 
@@ -59,6 +62,27 @@ def test_what_would_write_is_refused_with_the_tables(db: sqlite3.Connection, sql
     with pytest.raises(InputRejected, match="results"):
         answer(db, sql)
     assert list(answer(db, "SELECT count(*) FROM results")[1]) == [(5,)]
+
+
+def test_a_query_that_thinks_for_ever_ends_with_a_signal(db: sqlite3.Connection) -> None:
+    endless = "WITH RECURSIVE c(x) AS (VALUES (1) UNION ALL SELECT x + 1 FROM c) SELECT "
+    timer = threading.Timer(0.2, os.kill, (os.getpid(), signal.SIGINT))
+    timer.start()
+    with pytest.raises(KeyboardInterrupt):
+        answer(db, f"{endless} count(*) FROM c")
+    timer.join()
+    _, rows = answer(db, f"{endless} x FROM c WHERE x < 3")
+    timer = threading.Timer(0.2, os.kill, (os.getpid(), signal.SIGINT))
+    timer.start()
+    with pytest.raises(KeyboardInterrupt):
+        list(rows)
+    timer.join()
+
+
+def test_each_column_has_a_name_of_its_own(db: sqlite3.Connection) -> None:
+    columns, rows = answer(db, "SELECT 1 AS a, 2 AS a, 3 AS [a:1], 4 AS b, 5 AS a")
+    assert columns == ("a", "a:1", "a:1:1", "b", "a:2")
+    assert list(rows) == [(1, 2, 3, 4, 5)]
 
 
 def test_no_file_is_made_or_opened(db: sqlite3.Connection, tmp_path: Path) -> None:

@@ -1,0 +1,41 @@
+"""Small files that a power cut leaves whole: as they were before, or as they are after."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+NEW = ".new"
+"""What is half written is called ``.<name>.new``; a kill can leave it."""
+
+
+def write_durably(path: Path, content: bytes, mode: int = 0o600) -> None:
+    """Write a file, whole or not at all; content and name are durable when this returns.
+
+    Raises:
+        OSError: the disk refuses; the file is as it was before, or, when only its name is not durable, new.
+    """
+    new = path.with_name(f".{path.name}{NEW}")
+    new.unlink(missing_ok=True)
+    with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode), "wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    new.rename(path)
+    sync_folder(path.parent)
+
+
+def sync_folder(path: Path) -> None:
+    """Make the names in a folder durable.
+
+    Raises:
+        OSError: it is not there, or the disk refuses.
+    """
+    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,279 @@
+"""What may go wrong with a migration: power cuts, damage, a program that cannot run. Nothing is lost."""
+
+from __future__ import annotations
+
+import random
+import sqlite3
+import tempfile
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from agent.blocks import STREAMS
+from agent.errors import FolderUnusable, StoreBusy
+from agent.store import disk
+from agent.store.migrate import migrate
+from agent.store.rebuild import FLOORS_LOST
+from agent.store.state import ASIDE, State
+from tests.simulators.namespaces import namespaces_needed, run
+from tests.simulators.old_folders import EPOCH, release_1
+from tests.simulators.outboxes import drained, numbers, opened
+from tests.simulators.power_cut import Disk, build, traced
+
+SHARED_MEMORY = Path("/dev/shm")
+
+# Three records in each stream and a floor; then down and up again. In the end the alerts are delivered.
+PROGRAM = """
+import os, sys
+from pathlib import Path
+from agent.blocks import STREAMS
+from agent.store.migrate import migrate
+from agent.store.state import State
+from tests.simulators.outboxes import opened
+
+root, wrong = Path(sys.argv[1]), sys.argv[2]
+marks = os.open(root / "marks", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+outbox = opened(root)
+for n in range(9):
+    outbox.put([{"n": n}], {}, STREAMS[n % 3])
+    outbox.flush()
+outbox.close()
+state = State(root / "state.db")
+state.raise_floor("root", 7)
+state.close()
+if wrong:
+    os.fsync = lambda descriptor: None
+os.write(marks, b"filled\\n")
+migrate(root, 1)
+os.write(marks, b"down\\n")
+migrate(root, 2)
+os.write(marks, b"up\\n")
+outbox = opened(root)
+outbox.ack(outbox.lease(None, 1, "alert").epoch, 3, "alert")
+outbox.settle()
+outbox.close()
+"""
+
+
+def after_a_cut(state: dict[str, bytes], *, down_first: bool) -> tuple[list[list[list[int]]], int]:
+    """Go on with what a cut has left; give what is in the store then, and the floor."""
+    base = SHARED_MEMORY if SHARED_MEMORY.is_dir() else None
+    with tempfile.TemporaryDirectory(dir=base) as name:
+        folder = Path(name)
+        build(folder, state, ["segments"])
+        if down_first:
+            migrate(folder, 1)
+        migrate(folder)
+        with closing(opened(folder)) as outbox:
+            leases = {stream: drained(outbox, stream=stream) for stream in STREAMS}
+            assert not any(lease.lost for found in leases.values() for lease in found)
+            found = [[numbers(lease) for lease in leases[stream]] for stream in STREAMS]
+        with closing(State(folder / "state.db")) as kept:
+            return found, kept.floor("root")
+
+
+def cut(shim: Path, root: Path, wrong: str, every: int = 1) -> list[tuple[int, object]]:
+    """Cut the power after each operation of the way down and up; give what is not as it should be."""
+    root.mkdir()
+    trace = traced(PROGRAM, root, shim, wrong)
+    noise = random.Random(15)
+    played = Disk()
+    begun = next(at for at, op in enumerate(trace) if op.data == b"filled\n")
+    bad: list[tuple[int, object]] = []
+    for at, op in enumerate(trace):
+        played.play(op)
+        if at >= begun and at % every == 0:
+            try:
+                found = after_a_cut(played.state(noise), down_first=noise.random() < 0.5)
+            except (AssertionError, FolderUnusable, sqlite3.Error) as error:
+                bad.append((at, error))
+            else:
+                whole = [[[n], [n + 3], [n + 6]] for n in range(3)]
+                delivered = [[], *whole[1:]] if "up" in played.marks else whole
+                if found not in ((whole, 7), (delivered, 7)):
+                    bad.append((at, found))
+    assert played.marks == ["filled", "down", "up"]
+    return bad
+
+
+def test_no_power_cut_on_the_way_down_or_up_loses_a_result_or_a_floor(shim: Path, tmp_path: Path) -> None:
+    assert cut(shim, tmp_path / "data", "") == []
+
+
+def test_a_careless_migration_is_caught(shim: Path, tmp_path: Path) -> None:
+    """So that the test above is known to see what it looks for."""
+    assert cut(shim, tmp_path / "data", "syncs nothing itself", every=4) != []
+
+
+@pytest.mark.parametrize("content", [b"", b"no database", None])
+def test_an_unreadable_copy_of_the_state_holds_up_no_result(tmp_path: Path, content: bytes | None) -> None:
+    with closing(opened(tmp_path)) as outbox:
+        for n, stream in enumerate(STREAMS):
+            outbox.put([{"n": n}], {}, stream)
+        outbox.flush()
+    with closing(State(tmp_path / "state.db")) as state:
+        state.raise_floor("root", 7)
+    migrate(tmp_path, 1)
+    before = tmp_path / ASIDE / "state.db"
+    if content is None:  # one flipped bit, far from the floors
+        with closing(sqlite3.connect(before, isolation_level=None)) as db:
+            db.execute("UPDATE epochs SET acked = acked + 1 WHERE stream = 'alert'")
+    else:
+        before.write_bytes(content)
+    with closing(opened(tmp_path)) as outbox:
+        assert [numbers(one) for stream in STREAMS for one in drained(outbox, stream=stream)] == [
+            [0],
+            [1],
+            [2],
+        ]
+    with closing(State(tmp_path / "state.db")) as state:
+        assert (state.floor("root"), state.counters().get(FLOORS_LOST, 0)) == (
+            (7, 0) if content is None else (0, 1)
+        )
+    assert not (tmp_path / ASIDE).exists()
+
+
+def test_a_lost_state_does_not_keep_what_was_set_aside(tmp_path: Path) -> None:
+    with closing(opened(tmp_path)) as outbox:
+        outbox.put([{"n": 1}], {}, "alert")
+        outbox.flush()
+    migrate(tmp_path, 1)
+    (tmp_path / "state.db").unlink()
+    with closing(opened(tmp_path)) as outbox:
+        assert [numbers(one) for one in drained(outbox, stream="alert")] == [[1]]
+
+
+@pytest.mark.parametrize("damaged", ["segment", "table", "begun", "state", "state table"])
+def test_damage_does_not_hold_up_an_upgrade(tmp_path: Path, damaged: str) -> None:
+    release_1(tmp_path)
+    path = tmp_path / (
+        "state.db" if damaged.startswith("state") else f"segments/result-{EPOCH}-000000000003.db"
+    )
+    match damaged:
+        case "segment" | "state":
+            path.write_bytes(b"x" * path.stat().st_size)
+        case "begun":
+            (tmp_path / "segments" / f"result-{EPOCH}-000000000007.db").touch()
+        case _:
+            with closing(sqlite3.connect(path)) as db:
+                db.execute(f"ALTER TABLE {'epochs' if 'state' in damaged else 'blocks'} RENAME TO locks")
+    with closing(opened(tmp_path)) as outbox:
+        found = [n for lease in drained(outbox) for n in numbers(lease)]
+    assert found == {"segment": [5, 6], "begun": [3, 4, 5, 6], "table": [3, 4, 5, 6]}.get(
+        damaged, [1, 2, 3, 4, 5, 6]
+    )
+
+
+def test_a_state_that_somebody_reads_is_not_set_aside_without_its_log(tmp_path: Path) -> None:
+    with closing(opened(tmp_path)), closing(State(tmp_path / "state.db")) as state:
+        pass
+    with closing(sqlite3.connect(tmp_path / "state.db", isolation_level=None)) as reader:
+        reader.execute("BEGIN")
+        reader.execute("SELECT * FROM floors").fetchall()
+        with closing(State(tmp_path / "state.db")) as state:
+            state.raise_floor("root", 7)
+        with pytest.raises(StoreBusy, match=r"another program reads it\. Close whatever else"):
+            migrate(tmp_path, 1)
+    migrate(tmp_path, 1)
+    migrate(tmp_path)
+    with closing(State(tmp_path / "state.db")) as state:
+        assert state.floor("root") == 7
+
+
+def test_files_of_others_come_through(tmp_path: Path) -> None:
+    with closing(opened(tmp_path)):
+        (tmp_path / "segments" / "notes.txt").write_text("mine")
+    migrate(tmp_path, 1)
+    migrate(tmp_path)
+    assert (tmp_path / "segments" / "notes.txt").read_text() == "mine"
+
+
+def test_on_the_way_down_damage_is_told_with_what_mends_it(tmp_path: Path) -> None:
+    with closing(opened(tmp_path)) as outbox:
+        outbox.put([{"n": 1}], {})
+        outbox.flush()
+    path = next((tmp_path / "segments").glob("*.db"))
+    path.write_bytes(b"x" * 4096)
+    with pytest.raises(FolderUnusable, match=r"it is damaged.*Run first: edge-agent store verify --repair"):
+        migrate(tmp_path, 1)
+
+
+def test_a_newer_releases_files_are_not_migrated(tmp_path: Path) -> None:
+    with closing(opened(tmp_path)):
+        pass
+    with closing(sqlite3.connect(tmp_path / "state.db")) as db:
+        db.execute("PRAGMA user_version=3")
+    for to in (1, 2):
+        with pytest.raises(
+            FolderUnusable, match=r"version 3\. Have the newer agent run: edge-agent store migrate --to 2"
+        ):
+            migrate(tmp_path, to)
+
+
+def test_a_disk_that_refuses_a_migration_is_tried_again(tmp_path: Path) -> None:
+    with closing(opened(tmp_path)) as outbox:
+        outbox.put([{"n": 1}], {}, "alert")
+        outbox.flush()
+    name = next((tmp_path / "segments").glob("alert-*.db"))
+    migrate(tmp_path, 1)
+    name.mkdir()
+    outbox = opened(tmp_path)
+    with closing(outbox):
+        assert isinstance(outbox.problem, StoreBusy)
+        assert f"{name.name}: the file does not open" in outbox.problem.problem  # the program's own words
+        name.rmdir()
+        outbox.attach()
+        assert [numbers(lease) for lease in drained(outbox, stream="alert")] == [[1]]
+
+
+def test_a_migration_that_a_full_disk_refuses_gets_the_ballasts_room(tmp_path: Path) -> None:
+    namespaces_needed(tmp_path)
+    said = run(
+        """
+from agent.store.outbox import Outbox
+from tests.simulators.namespaces import namespaces_needed, run
+from tests.simulators.old_folders import release_1
+mount("size=2m")
+release_1(folder)
+(folder / "ballast").write_bytes(bytes(512 << 10))
+fill()
+outbox = Outbox(folder, clock=SystemClock(), settings=StoreSettings(ballast_bytes=512 << 10))
+print(outbox.problem, outbox.attached, (folder / "ballast").exists())
+outbox.close()
+""",
+        tmp_path,
+        namespace=True,
+    )
+    assert said == "None True False\n"
+
+
+def test_a_migration_that_hangs_is_ended_and_tried_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    release_1(tmp_path)
+    with monkeypatch.context() as patch:
+        patch.setattr(disk, "_MIGRATION_S", 0.01)
+        outbox = opened(tmp_path)
+    with closing(outbox):
+        assert isinstance(outbox.problem, StoreBusy)
+        assert "goes on at the next try" in outbox.problem.problem
+        outbox.attach()
+        assert outbox.attached
+
+
+def test_a_migration_that_cannot_run_at_all_says_why_and_is_not_run_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "data"
+    folder.mkdir()
+    release_1(folder)
+    (tmp_path / "sqlite_utils.py").write_text(
+        f"open({str(tmp_path / 'runs')!r}, 'a').write('x')\nraise ImportError('it is broken')\n"
+    )
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    with pytest.raises(
+        FolderUnusable, match=r"ImportError: it is broken\. See what it says: edge-agent store migrate"
+    ):
+        opened(folder)
+    assert (tmp_path / "runs").read_text() == "x"

@@ -39,7 +39,7 @@ PROGRAM = """
 import os, random, shutil, signal, sys
 from pathlib import Path
 from agent.clock import SystemClock
-from agent.store import ballast, chain, database, disk, outbox, repair, segment, state
+from agent.store import ballast, outbox, repair, segment, state
 from tests.integration.store.test_kill_steps import SETTINGS
 
 root = Path(sys.argv[1])

@@ -8,6 +8,7 @@ SHELL := /bin/sh
 VENV := .venv
 PY := $(VENV)/bin/python
 PIP := $(PY) -m pip --disable-pip-version-check --no-input install
+UNREACHED := echo 'make: the packages could not be installed. Check the network, or PIP_INDEX_URL; then run it again' >&2
 # What PYTHON= overrides: the first of these that runs and has all that we need.
 CANDIDATES := python3.13 python3.12 python3.11 python3
 # Environments beside it: one for each Python that we promise, and one for the second runtime.
@@ -104,13 +105,13 @@ $(VENV)/.created:
 
 $(VENV)/.installed-demo: pyproject.toml $(VENV)/.created
 	@echo 'Installing the agent into $(VENV): about 110 MB to download, a minute or two, once' >&2
-	@$(PIP) --editable '.[demo]' >&2
+	@$(PIP) --editable '.[demo]' >&2 || { $(UNREACHED); exit 1; }
 	@touch $@
 
 # The tools of development include all that the demo needs.
 $(VENV)/.installed-dev: pyproject.toml $(VENV)/.created
 	@echo 'Installing the agent and its test tools into $(VENV): about 140 MB to download, a minute or two, once' >&2
-	@$(PIP) --editable '.[dev]' >&2
+	@$(PIP) --editable '.[dev]' >&2 || { $(UNREACHED); exit 1; }
 	@touch $(VENV)/.installed-demo $@
 
 # numpy 2 stands beside it, not in it: tests lay it over, to see what a user sees who has both.

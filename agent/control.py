@@ -222,10 +222,10 @@ def ask(path: Path, request: dict[str, Any], timeout_s: float = 5.0) -> dict[str
             with sock.makefile("rb") as file:
                 line = file.readline()
         except OSError as error:
-            reason = error.strerror or str(error)
-            raise AgentError(
-                "ask agent at", str(path), reason, "Start it with: edge-agent run --config agent.toml"
-            ) from error
+            hint = "Start it with: edge-agent run --config agent.toml"
+            if isinstance(error, PermissionError):
+                hint = "Run this as root, or as the agent's user"
+            raise AgentError("ask agent at", str(path), error.strerror or str(error), hint) from error
     if not line:
         raise AgentError("ask agent at", str(path), "it closed the connection", "Look at its log")
     try:

@@ -108,6 +108,7 @@ class Delivery:
             streams=streams,
             acked=self._last_ack,
             blocked=sender.blocked,
+            unheard_s=round(max(0.0, self._now - self._heard), 1) if self._online else 0.0,
             silent=self._silent,
             live_p95_ms=self._delays.p95_ms(self._now),
             rate=sender.throttle.rate(self._now),

@@ -31,7 +31,10 @@ _CACHE_KIB = 512
 _BUSY = {
     sqlite3.SQLITE_FULL: ("the disk is full", "Free some space on it"),
     sqlite3.SQLITE_IOERR: ("the disk gave an I/O error", "Look at the kernel log and the free space"),
-    sqlite3.SQLITE_READONLY: ("the disk is read-only", "Mount it read-write again"),
+    sqlite3.SQLITE_READONLY: (
+        "the file or its disk may not be written",
+        "Check its owner and mode, and that the disk is mounted read-write",
+    ),
     sqlite3.SQLITE_CANTOPEN: (
         "the file does not open",
         "Check that its folder is there, writable, not full",

@@ -134,6 +134,7 @@ class Uplink:
             "batches_resent": delivery.resent,
             "batches_in_flight": delivery.in_flight,
             "blocked": delivery.blocked,
+            "unheard_s": delivery.unheard_s,
             "silent": delivery.silent,
             "live_p95_ms": delivery.live_p95_ms,
             "rate": delivery.rate,

@@ -31,7 +31,7 @@ agent may have the folder; a camera serves one program at a time."""
 EPILOG = """\
 examples:
   edge-agent check --config agent.toml
-  edge-agent check --schema > agent.schema.json     JSON Schema of the file, for editors
+  edge-agent check --schema > agent.schema.json   for editors
 
 exit codes: 0 all is well, 1 something failed, 78 the configuration must be changed first"""
 

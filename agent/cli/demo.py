@@ -33,7 +33,7 @@ keys: b cut the broker / bring it back, k kill a worker, each pipeline's in turn
 
 examples:
   edge-agent demo
-  edge-agent demo --seconds 20 --json    unattended: cuts and kills once each by itself
+  edge-agent demo --seconds 20 --json   cuts and kills by itself
 
 exit codes: 0 every result arrived exactly once and every ledger balances, 1 not so"""
 
@@ -74,7 +74,7 @@ def _attend(session: DemoSession, seconds: float | None) -> None:
 def main(arguments: argparse.Namespace) -> int:
     """Demonstrate; give the exit code."""
     if importlib.util.find_spec("typer") is None:
-        hint = "Run: pip install 'edge-inference-agent[demo]'"
+        hint = "In the checkout, run: pip install '.[demo]'"
         raise ExtraMissing("start", "demo", "the collector's packages are not installed", hint)
     from agent.demo.session import DemoSession
     from agent.demo.show import unattended
@@ -88,7 +88,10 @@ def main(arguments: argparse.Namespace) -> int:
         if attended:
             _attend(session, arguments.seconds)
         else:
-            unattended(session, arguments.seconds or 20.0, quiet=arguments.json)
+            seconds = arguments.seconds or 20.0
+            if arguments.json and sys.stderr.isatty():
+                print(f"running for {seconds:.0f} s, then comes the account ...", file=sys.stderr)
+            unattended(session, seconds, quiet=arguments.json)
         account = session.finish()
     if arguments.json:
         print(json.dumps(account.to_json()))

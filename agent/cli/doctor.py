@@ -38,7 +38,7 @@ inputs in a worker process, as the agent would run it, and must give the answers
 EPILOG = """\
 examples:
   edge-agent doctor
-  edge-agent doctor --config agent.toml     the keys and the data folder of this configuration, too
+  edge-agent doctor --config agent.toml   its keys and data folder, too
   edge-agent doctor --json
 
 exit codes: 0 nothing is wrong (warnings may stand), 1 something must be mended"""

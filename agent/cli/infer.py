@@ -31,13 +31,14 @@ Inputs are pictures, .npy arrays, folders of these, or quoted globs; or one vide
 device; or any other source, with --source. What has no end goes on until ^C or --frames."""
 EPILOG = """\
 examples:
-  edge-agent infer glyphs picture.jpg                          a bundled model
-  edge-agent infer mobilenet.tflite --task classification --labels names.txt photos/ --top 3
+  edge-agent infer glyphs picture.jpg                a bundled model
+  edge-agent infer mobilenet.tflite --task classification \\
+      --labels names.txt photos/ --top 3
   edge-agent infer ssd.tflite --task detection --draw out/ 'street/*.jpg'
-  edge-agent infer vibration window.npy                        does this machine shake?
-  edge-agent infer any.tflite --task tensor samples.npy        what do its outputs look like?
-  edge-agent infer glyphs /dev/video0 --frames 10              ten frames of a camera
-  edge-agent infer glyphs --source synthetic:seed=7 --frames 5 any source, with its options
+  edge-agent infer vibration window.npy              does this machine shake?
+  edge-agent infer any.tflite --task tensor a.npy    what are its outputs like?
+  edge-agent infer glyphs /dev/video0 --frames 10    ten frames of a camera
+  edge-agent infer glyphs --source synthetic:seed=7 --frames 5    any source
 
 tasks: classification, detection (SSD or anchor-free), anomaly (the input reconstructed, or an error),
 tensor (any output, summarised); a bundle knows its own. An array of uint8 (height, width, 3) is an RGB

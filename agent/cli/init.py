@@ -27,11 +27,14 @@ written beside it, for editors. What it writes passes `check` as it is."""
 EPILOG = """\
 examples:
   edge-agent init
+  edge-agent init --broker broker.example --id gate-1   # keys: from keys/
   edge-agent init --output /etc/edge-agent/agent.toml --broker broker.example
 
 exit codes: 0 written, 1 the file is there already or cannot be written, 2 usage"""
 
 _OP = "write configuration"
+_KEYS = "keys"
+"""The folder of keys that is looked for beside the configuration: what the documentation calls it."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -46,6 +49,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--force", action="store_true", help="replace the file if it is there")
     parser.add_argument("--broker", default="", metavar="HOST", help="the MQTT broker that results go to")
+    parser.add_argument(
+        "--id",
+        default="",
+        metavar="NAME",
+        help="the device's name, unique in its fleet and that of its key; default: this machine's",
+    )
     parser.add_argument("--model", default="shapes", help="a bundled model, a bundle or a .tflite file")
     parser.add_argument("--json", action="store_true", help="print what was found as one JSON object")
 
@@ -60,12 +69,15 @@ def main(arguments: argparse.Namespace) -> int:
     for path in (output, beside):
         if not arguments.force and _there(path):
             raise _taken(path)
-    found = look(_model(arguments.model), arguments.broker, beside.name)
+    found = look(_model(arguments.model), arguments.broker, beside, arguments.id)
     text = compose(found)
     config.parse(text, str(output))  # a name from outside may be no fit one
     write(output, text, replace=arguments.force)
     write(beside, json.dumps(schema(), indent=2) + "\n", replace=arguments.force)
     following = [f"edge-agent {verb} --config {output}" for verb in ("check", "run")]
+    if found.broker:
+        trust = f"--keys {output.with_name(_KEYS)}" if found.keys else "--unsigned"
+        following.append(f"edgectl collect {trust} --host {found.broker}")
     if arguments.json:
         print(json.dumps({**_facts(found), "written": [str(output), str(beside)], "next": following}))
     else:
@@ -73,21 +85,32 @@ def main(arguments: argparse.Namespace) -> int:
     return EXIT_OK
 
 
-def look(model: str, broker: str, schema_name: str) -> Found:
-    """Find out what there is."""
+def look(model: str, broker: str, schema_file: Path, device: str = "") -> Found:
+    """Find out what there is; ``device`` is its name, this machine's where it is empty."""
+    device = device or host_name()
+    has_keys = _has_keys(schema_file.with_name(_KEYS), device)
     files = resources.device_profiles().values()
     known = [profiles.parse(file.read_text(encoding="utf-8"), str(file)) for file in files]
     installed = versions()
     runtimes = [name for name in ("ai-edge-litert", "tflite-runtime") if name in installed]
     return Found(
-        device=host_name(),
+        device=device,
         profile=profiles.choose(known, "auto", platform.machine()),
         runtime=f"{runtimes[0]} {installed[runtimes[0]]}" if runtimes else "",
         cameras=tuple(cameras()),
         model=model,
         broker=broker,
-        schema=schema_name,
+        keys=_KEYS if has_keys else "",
+        schema=schema_file.name,
     )
+
+
+def _has_keys(folder: Path, device: str) -> bool:
+    """Whether ``edgectl init`` has made keys of this device there."""
+    try:
+        return (folder / "devices" / f"{device}.key").is_file() and (folder / "collector.pub").is_file()
+    except (OSError, ValueError):
+        return False
 
 
 def _there(path: Path) -> bool:
@@ -155,6 +178,7 @@ def _facts(found: Found) -> dict[str, object]:
         "models": list(resources.bundled_models()),
         "model": found.model,
         "broker": found.broker,
+        "signed": bool(found.keys),
         "cameras": [
             {
                 "path": camera.path,
@@ -180,7 +204,13 @@ def _print(found: Found, output: Path, beside: Path, following: list[str]) -> No
     ]
     if not found.usable:
         rows.append(("source", "the synthetic camera"))
-    rows += [("broker", found.broker or "none: results wait on the disk"), ("written", f"{output}, {beside}")]
+    rows.append(("broker", found.broker or "none: results wait on the disk"))
+    if found.broker:
+        make = f"with keys: edgectl init {output.with_name(_KEYS)} --device {found.device}, then this again"
+        rows.append(
+            ("trust", f"signed, with the keys in {found.keys}" if found.keys else f"unsigned; {make}")
+        )
+    rows.append(("written", f"{output}, {beside}"))
     for name, value in rows:
         print(f"{name:<9}{value}")
     print("\nNext:", *following, sep="\n  ")

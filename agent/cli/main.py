@@ -9,6 +9,7 @@ import sys
 from typing import NoReturn
 
 from agent.cli.guarded import guarded
+from agent.cli.paragraphs import Paragraphs
 from agent.cli.streams import open_missing_streams
 
 VERBS = ("init", "run", "demo", "check", "doctor", "status", "infer", "results", "store", "version")
@@ -18,11 +19,12 @@ _DESCRIPTION = (
 )
 _EPILOG = """\
 first steps:
-  edge-agent demo                      no hardware, no broker, no account
-  edge-agent doctor                    is this machine fit?
-  edge-agent infer glyphs picture.jpg  one model on some pictures
-  edge-agent init                      a first configuration, for what is plugged in
-  edge-agent run --config agent.toml   the agent
+  edge-agent demo                     no hardware, no broker, no account
+  edge-agent doctor                   is this machine fit?
+  edge-agent infer shapes --source synthetic --frames 3
+                                      one model, no hardware
+  edge-agent init                     a configuration, for what is plugged in
+  edge-agent run --config agent.toml  the agent
 
 exit codes: 0 done, 1 failed, 2 usage, 78 the configuration must be changed first"""
 
@@ -33,7 +35,7 @@ def parser() -> argparse.ArgumentParser:
         prog="edge-agent",
         description=_DESCRIPTION,
         epilog=_EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        formatter_class=Paragraphs,
     )
     verbs = top.add_subparsers(dest="verb", metavar="COMMAND", required=True)
     for name in VERBS:
@@ -43,7 +45,7 @@ def parser() -> argparse.ArgumentParser:
             help=module.HELP,
             description=module.DESCRIPTION,
             epilog=module.EPILOG,
-            formatter_class=argparse.RawDescriptionHelpFormatter,
+            formatter_class=Paragraphs,
         )
         module.add_arguments(verb)
         verb.set_defaults(main=module.main)

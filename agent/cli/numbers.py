@@ -20,7 +20,7 @@ def number(kind: Callable[[str], N], low: float, high: float) -> Callable[[str],
         except ValueError:
             value = None
         if value is None or not low <= value <= high:
-            raise argparse.ArgumentTypeError(f"{text!r} is not a number from {low:g} to {high:g}")
+            raise argparse.ArgumentTypeError(f"{text!r} is not a number from {low:,} to {high:,}")
         return value
 
     return parse

@@ -32,10 +32,13 @@ It reads beside a running agent, holds up nothing and changes nothing. What the 
 deleted with its segment, so much of the past may be gone from here."""
 EPILOG = """\
 The tables for --sql:
-  results   time, synced, pipeline, kind, label, score, x, y, width, height, count, items, frame, ...
+  results   time, synced, pipeline, kind, label, score, x, y, width, height,
+            count, items, frame, ...
   alerts    the same columns, for pipelines of high priority and for events
-  metrics   time, synced, pipeline, name, type, value, count, sum, p50, p95, p99, p999, max, ...
-  ledger    time, synced, pipeline, captured, inferred, gated, dropped, failed, lost, in_flight, ...
+  metrics   time, synced, pipeline, name, type, value, count, sum, p50, p95,
+            p99, p999, max, ...
+  ledger    time, synced, pipeline, captured, inferred, gated, dropped, failed,
+            lost, in_flight, ...
 `time` is UTC, as the device's clock stood; `synced` is 1 when the clock is known to have been right, 0 when
 it was not, and empty when nobody knows. `items` is the whole result as JSON.
 
@@ -43,8 +46,10 @@ examples:
   edge-agent results
   edge-agent results --since 2h --pipeline door
   edge-agent results --sql "SELECT label, count(*) FROM results GROUP BY label"
-  edge-agent results --sql "SELECT time, items->>'$[0].label' FROM results WHERE score > 0.9"
+  edge-agent results --sql "SELECT items->>'$[0].label' FROM results"
   edge-agent results --since 2026-11-25 --export csv > today.csv
+
+A '?' behind a time: the clock was not known to be right.
 
 exit codes: 0 done, 1 the store cannot be read or the query was refused, 2 usage"""
 

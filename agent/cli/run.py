@@ -27,7 +27,7 @@ EPILOG = """\
 examples:
   edge-agent run --config agent.toml
   EDGE_AGENT__MQTT__HOST=broker.example edge-agent run --config agent.toml
-  edge-agent run --config batch.toml --exit-when-ended     # recordings only: stop after the last frame
+  edge-agent run --config batch.toml --exit-when-ended    # recordings only
 
 exit codes: 0 stopped, 1 failed, 2 usage, 78 the configuration must be changed first"""
 

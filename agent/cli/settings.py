@@ -77,7 +77,7 @@ class Loaded:
 
 
 def _read(path: Path) -> str:
-    hint = "Give the file with --config; docs/configuration.md has an example"
+    hint = "Give the file with --config, or make one: edge-agent init"
     try:
         if path.stat().st_size > _MAX_CONFIG:
             raise ConfigInvalid("read configuration", str(path), "larger than 1 MB", hint)

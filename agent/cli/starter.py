@@ -24,6 +24,7 @@ class Found:
         cameras: all that are plugged in, those that cannot be used with their problem.
         model: what the pipelines run.
         broker: the broker's name, or "".
+        keys: the folder of keys beside the configuration that has this device's, or "".
         schema: file name of the JSON Schema beside the configuration.
     """
 
@@ -33,6 +34,7 @@ class Found:
     cameras: tuple[Camera, ...]
     model: str
     broker: str
+    keys: str
     schema: str
 
     @property
@@ -72,7 +74,14 @@ fleet = "default"         # `edgectl collect --fleet default` stores what comes
 #tls = true               # encrypt, on the broker's port for it:
 #port = 8883
 #username = ""            # the password comes as the systemd credential mqtt-password
-
+"""
+_KEYS = """
+[trust]
+# Results and acknowledgements are signed with the keys that `edgectl init` made:
+device_key = {device_key}
+collector_key = {collector_key}
+"""
+_UNSIGNED = """
 [trust]
 # Results and acknowledgements are signed with keys that `edgectl init keys --device ID` makes:
 #device_key = "device.key"
@@ -131,7 +140,7 @@ def compose(found: Found) -> str:
         _HEAD.format(
             schema=found.schema, profile=f"{found.profile.name} ({tested})", device=_quoted(found.device)
         ),
-        _BROKER.format(broker=_quoted(found.broker)) if found.broker else _NO_BROKER,
+        *(_link(found) if found.broker else (_NO_BROKER,)),
         _STORE,
         _MODEL,
     ]
@@ -149,6 +158,14 @@ def compose(found: Found) -> str:
         )))  # fmt: skip
     parts.append(_SENSOR.format())
     return "".join(parts)
+
+
+def _link(found: Found) -> tuple[str, str]:
+    broker = _BROKER.format(broker=_quoted(found.broker))
+    if not found.keys:
+        return broker, _UNSIGNED
+    device_key = _quoted(f"{found.keys}/devices/{found.device}.key")
+    return broker, _KEYS.format(device_key=device_key, collector_key=_quoted(f"{found.keys}/collector.pub"))
 
 
 def _camera(name: str, camera: Camera, model: str) -> str:

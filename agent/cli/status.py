@@ -25,6 +25,8 @@ examples:
   edge-agent status --config agent.toml --json | jq .pipelines[0].ledger
 
 exit codes: 0 every pipeline runs or has ended, 1 one does not, or no agent answers"""
+_UNHEARD_S = 15.0
+"""A collector that lives has acknowledged something of what waits for so long."""
 _STAGES = ("capture_wait", "preprocess", "queue", "infer", "decode", "send", "total")
 
 
@@ -78,21 +80,19 @@ def _lines(status: dict[str, Any]) -> list[str]:
     for one in status["pipelines"]:
         ledger = one["ledger"]
         dropped, failed = sum(ledger["dropped"].values()), sum(ledger["failed"].values())
-        lines.append(
-            f"  {one['name']:<16} {one['state']:<9} {one['model'] or '-':<20} {one['delegate'] or '-':<8}"
-            f" {one['fps']:6.1f} fps  p50 {one['infer_p50_ms']:.1f} p99 {one['infer_p99_ms']:.1f} ms"
-            f"  captured {ledger['captured']} inferred {ledger['inferred']} dropped {dropped}"
-            f" failed {failed} lost {ledger['lost']}  restarts {one['restarts']}"
-        )
+        name, model = f"{one['name']:<16} {one['state']:<9}", f"{one['model'] or '-':<20}"
+        lines.append(f"  {name} {model} {one['delegate'] or '-':<8} {one['fps']:6.1f} fps")
+        ends = f"dropped {dropped}  failed {failed}  lost {ledger['lost']}  restarts {one['restarts']}"
+        lines.append(f"    captured {ledger['captured']}  inferred {ledger['inferred']}  {ends}")
         lines += _latency(one.get("latency", {}))
         if last := one.get("last"):  # an older agent says nothing of it
             lines.append(f"    {in_words(last['items'], more=last['more'])}  ({last['age_s']:.1f} s ago)")
         if one["problem"]:
             lines.append(f"    last problem: {one['problem']}")
-    lines.append(
-        f"  store  committed {store['committed']}  acknowledged {store['acked']}"
-        f"  waiting {store['backlog']}  {store['bytes'] / 1e6:.1f} MB in {store['path']}"
-    )
+    lines += [
+        f"  store  committed {store['committed']}  acknowledged {store['acked']}  waiting {store['backlog']}",
+        f"         {store['bytes'] / 1e6:.1f} MB in {store['path']}",
+    ]
     if store["problem"]:
         lines.append(f"    problem: {store['problem']}")
     lines.append(f"  link   {link['state']}" + (f"  {link['broker']}" if "broker" in link else ""))
@@ -100,6 +100,12 @@ def _lines(status: dict[str, Any]) -> list[str]:
         lines.append("    not signed: whoever reaches the broker can have results deleted (docs/security.md)")
     if link.get("problem"):
         lines.append(f"    problem: {link['problem']}")
+    if link.get("blocked"):
+        lines.append(f"    blocked: {link['blocked']}")
+    if link.get("silent") or (store["backlog"] and link.get("unheard_s", 0.0) > _UNHEARD_S):
+        lines.append(
+            "    nothing heard of the collector: does it run, for this fleet, with this device's key?"
+        )
     if count := status["events"].get("device.doubled"):
         lines.append(
             f"    another client has used this device's id, {count} times: is there a second device?"

@@ -154,7 +154,7 @@ class Broker:
                 "start broker",
                 "demo",
                 "neither mosquitto nor amqtt is installed",
-                "Run: pip install 'edge-inference-agent[demo]'",
+                "In the checkout, run: pip install '.[demo]'",
             )
         return [sys.executable, "-I", "-m", "agent.demo.amqtt_broker", str(self.port)]
 

@@ -29,9 +29,10 @@ Prints a line when it is ready, and one when it has stopped; SIGTERM and SIGINT 
 
 \b
 examples:
-  edgectl collect --keys keys --host broker.example --fleet demo --to sqlite:///fleet.db
+  edgectl collect --keys keys --host broker.example --to sqlite:///fleet.db
   edgectl collect --keys keys --json >collector.ndjson
-  PGPASSWORD=... edgectl collect --keys keys --share --name one --to postgresql://edge@db.example/fleet
+  PGPASSWORD=... edgectl collect --keys keys --share --name one \\
+      --to postgresql://edge@db.example/fleet
   sqlite3 fleet.db "SELECT device, count(*) FROM results GROUP BY 1"
 
 \b
@@ -51,7 +52,8 @@ examples:
   edgectl collect --keys keys --host broker.example
 
 \b
-exit codes: 0 done, 1 failed, 2 usage, 78 a name must be changed first, or a .pub may have been taken away
+exit codes: 0 done, 1 failed, 2 usage, 78 a name must be changed first, or a
+.pub may have been taken away
 """
 
 _GAPS = """\
@@ -67,7 +69,8 @@ examples:
   edgectl gaps gate-1 --from 2h --json
 
 \b
-exit codes: 0 complete, 1 incomplete, or not all has come yet, 2 usage, 78 an option must be changed first
+exit codes: 0 complete, 1 incomplete, or not all has come yet, 2 usage,
+78 an option must be changed first
 """
 
 app = typer.Typer(
@@ -132,8 +135,9 @@ def collect(
     """Collect until stopped."""
     from agent.fleet.collect import Options, Program
 
+    over = "\r\x1b[K" if sys.stderr.isatty() else ""  # the line of counts may stand there
     logging.basicConfig(
-        stream=sys.stderr, level=logging.WARNING, format="%(asctime)s %(levelname)-7s %(message)s"
+        stream=sys.stderr, level=logging.WARNING, format=f"{over}%(asctime)s %(levelname)-7s %(message)s"
     )
     options = Options(
         host=host,
@@ -164,12 +168,11 @@ def _check(options: Options, *, unsigned: bool) -> None:
     if bool(options.cert_file) != bool(options.key_file) or (options.cert_file and not options.tls):
         hint = "Give --cert-file and --key-file together, with --tls or --ca-file"
         raise ConfigInvalid("collect", "--cert-file", "mutual TLS is only half there", hint)
-    if (options.keys is None) != unsigned:
-        problem = (
-            "the keys to check and sign with are missing" if options.keys is None else "it goes with --keys"
-        )
+    if options.keys is None and not unsigned:
         hint = "Make them with: edgectl init DIR. Then give --keys DIR. --unsigned does without"
-        raise ConfigInvalid("collect", "--keys" if options.keys is None else "--unsigned", problem, hint)
+        raise ConfigInvalid("collect", "--keys", "the keys to check and sign with are missing", hint)
+    if options.keys is not None and unsigned:
+        raise ConfigInvalid("collect", "--unsigned", "it does without --keys", "Leave one of both out")
     if options.share and options.protocol == "3.1.1":
         raise ConfigInvalid("collect", "--share", "MQTT 3.1.1 cannot share", "Leave --protocol out")
     if options.name and not is_name(options.name):

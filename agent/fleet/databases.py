@@ -36,7 +36,7 @@ def database_of(to: str) -> Path | None:
         return None
     path = to.removeprefix(_SQLITE)
     if not to.startswith(_SQLITE) or not path:
-        raise ConfigInvalid("collect", f"--to {to.partition('@')[2] or to}", "no such database", _HINT)
+        raise ConfigInvalid("open", f"database {to.partition('@')[2] or to}", "it is no URL", _HINT)
     return Path(path)
 
 
@@ -99,6 +99,6 @@ def _postgres() -> ModuleType:
     try:
         from agent.fleet import postgres
     except ModuleNotFoundError as error:
-        hint = "Run: pip install 'edge-inference-agent[fleet]'"
+        hint = "In the checkout, run: pip install '.[fleet]'"
         raise ExtraMissing("open", "PostgreSQL", f"the package {error.name} is missing", hint) from error
     return postgres

@@ -22,6 +22,13 @@ _LONGEST = 4000
 """Characters of a line; a device's own words can be long, and hold what moves a cursor."""
 
 
+_WORDS = {
+    "dropped overwritten": "dropped (a newer frame came before their turn)",
+    "lost in flight": "lost in flight (the agent ended on them)",
+}
+"""What people read; programs get the accounts' names."""
+
+
 def run(device: str, since: str, until: str, database: str, *, as_json: bool) -> int:
     """Look, and print; give the exit code.
 
@@ -32,8 +39,13 @@ def run(device: str, since: str, until: str, database: str, *, as_json: bool) ->
     if not is_name(device):
         raise ConfigInvalid("look for", repr(device), "a device cannot be called so", NAME_HINT)
     now_ns = time.time_ns()
+    begin, end = moment(since, now_ns), moment(until, now_ns)
+    if end < begin:
+        raise ConfigInvalid(
+            "look for", f"--from {since} --to {until}", "it ends before it begins", "Swap them"
+        )
     with reading(database) as db:
-        report = missed(db, device, moment(since, now_ns), moment(until, now_ns))
+        report = missed(db, device, begin, end)
     if not report.known:
         hint = "Check its name in the table devices"
         raise AgentError("look for", device, "nothing of it is in the database", hint)
@@ -51,7 +63,9 @@ def _lines(report: Report) -> list[str]:
     elif report.heard_ns < report.to_ns:
         lines.append(f"  the newest that has come was made {spelled(report.heard_ns)}")
     for name, counts in sorted(report.pipelines.items()):
-        accounts = ", ".join(f"{count} {account}" for account, count in sorted(counts.items()))
+        accounts = ", ".join(
+            f"{count} {_WORDS.get(account, account)}" for account, count in sorted(counts.items())
+        )
         lines.append(f"  {name}: {accounts or 'nothing'}")
     lines += [_gap("missing", one) for one in report.missing]
     return [*lines, *(_gap("awaited", one) for one in report.awaited)]

@@ -33,6 +33,11 @@ def run(folder: Path, devices: Sequence[str], fleet: str, *, from_key: bool, as_
 
 def _words(folder: Path, devices: Sequence[str], fleet: str, made: Sequence[Path]) -> list[str]:
     lines = [f"made {path}" for path in made] or [f"everything is there already: {folder}"]
+    if not (folder / f"{COLLECTOR}.key").exists():
+        lines.append(
+            f"{COLLECTOR}.key is not in {folder}: it is where the collector runs. If it is lost, delete"
+            f" {COLLECTOR}.pub and run this again; every device needs the new one"
+        )
     lines += ["", f"Collect with:  edgectl collect --keys {folder} --fleet {fleet} --host BROKER"]
     if not devices:
         lines += [f"Add a device:  edgectl init {folder} --fleet {fleet} --device gate-1"]
@@ -58,11 +63,11 @@ def _words(folder: Path, devices: Sequence[str], fleet: str, made: Sequence[Path
     lines += [
         f"    {folder / COLLECTOR}.pub  ->  collector.pub of each device",
         "",
-        "Under systemd, in a drop-in of edge-agent.service (systemctl edit edge-agent), instead of [trust]:",
+        "Under systemd instead of [trust]; the unit passes them on as credentials:",
         "",
-        "    [Service]",
-        "    LoadCredential=device-key:/etc/edge-agent/device.key",
-        "    LoadCredential=collector-key:/etc/edge-agent/collector.pub",
+        "    sudo install -d -m 0700 /etc/credstore",
+        "    sudo install -m 0600 device.key /etc/credstore/edge-agent.device-key",
+        "    sudo install -m 0600 collector.pub /etc/credstore/edge-agent.collector-key",
         "",
         f"Keep {folder / COLLECTOR}.key safe: with it anyone can have devices delete what nobody has stored.",
     ]

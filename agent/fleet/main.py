@@ -16,7 +16,7 @@ def _run() -> int:
     try:
         from agent.fleet.commands import app
     except ModuleNotFoundError as error:
-        hint = "Run: pip install 'edge-inference-agent[fleet]'"
+        hint = "In the checkout, run: pip install '.[fleet]'"
         raise ExtraMissing("start", "edgectl", f"the package {error.name} is missing", hint) from error
     try:
         app(prog_name="edgectl")

@@ -152,7 +152,8 @@ def decode(payload: bytes, verifier: Verifier | None, *, max_bytes: int = MAX_BA
         raise _invalid("it is truncated, or no batch")
     if verifier is not None:
         if mark != _SIGNED:
-            raise NotSigned("verify", "batch", "it is not signed")
+            hint = "Give its device keys (edgectl init DIR --device ID), or collect with --unsigned"
+            raise NotSigned("verify", "batch", "it is not signed", hint)
         verifier.verify(KIND, payload[:end], payload[end:])
     return _parse(payload, end, signed=mark == _SIGNED)
 

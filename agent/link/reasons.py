@@ -71,7 +71,8 @@ def of_error(error: Exception, host: str, port: int) -> Reason:
                 "Check that the port is the broker's TLS port",
             )
         case socket.gaierror():
-            text, hint = f"no address found for {host!r}", "Check mqtt.host and the name server"
+            text = f"no address found for {host!r}"
+            hint = "Check the broker's name (mqtt.host, or --host) and the name server"
         case ConnectionRefusedError():
             text, hint = "connection refused", f"Check that a broker listens on port {port}"
         case TimeoutError():

@@ -62,6 +62,7 @@ class DeliveryStatus:
             was heard of last.
         acked: the collector's last acknowledgement that was news.
         blocked: why some lane stands still: the broker takes nothing so large, or refuses it; else "".
+        unheard_s: seconds since its last word, or since the link came up; 0 without a link.
         silent: the collector has not acknowledged anything for minutes, though batches wait for it.
         live_p95_ms: from a live result's commit to its acknowledgement, over the last minute; None without.
         rate: bytes a second published over the last ten seconds.
@@ -73,6 +74,7 @@ class DeliveryStatus:
     streams: Mapping[Stream, StreamStatus]
     acked: Position | None
     blocked: str
+    unheard_s: float
     silent: bool
     live_p95_ms: float | None
     rate: int

@@ -116,10 +116,15 @@ def _only() -> str:
     raise SourceLost(OP, "(the only one)", problem, _there())
 
 
+_NONE = (
+    'No camera is plugged in: plug one in, or begin with source = { kind = "synthetic", scene = "shapes" }'
+)
+
+
 def _there() -> str:
     """Say what cameras are there: the hint of most errors."""
     known = "; ".join(_listed())
-    return f"Set device to one of: {known}" if known else "No camera is plugged in: plug one in"
+    return f"Set device to one of: {known}" if known else _NONE
 
 
 def _listed() -> Iterator[str]:

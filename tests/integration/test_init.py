@@ -10,6 +10,7 @@ import jsonschema
 import pytest
 
 from agent import config
+from agent.fleet.keys import make_keys
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -78,6 +79,24 @@ def test_each_camera_gets_a_pipeline_by_its_stable_name_and_it_passes_check(
     assert settings.mqtt is not None
     assert settings.mqtt.host == "broker.example"
     assert "#   YUYV 640x480, 320x240\n#   MJPG 320x240, 1280x720\n" in path.read_text()
+    checked(machine, path)
+
+
+def test_keys_that_are_there_are_used_and_without_them_the_way_to_them_is_told(
+    machine: Cameras, tmp_path: Path
+) -> None:
+    path = tmp_path / "agent.toml"
+    words = ["init", "--output", str(path), "--broker", "broker.example", "--id", "gate-7", "--force"]
+    done = machine.run(*words)
+    assert f"edgectl init {tmp_path / 'keys'} --device gate-7" in done.stdout
+    assert "edgectl collect --unsigned --host broker.example" in done.stdout
+    assert config.parse(path.read_text(), "agent.toml").trust.unsigned
+    make_keys(tmp_path / "keys", ["gate-7"])
+    done = machine.run(*words)
+    assert f"edgectl collect --keys {tmp_path / 'keys'} --host broker.example" in done.stdout
+    settings = config.parse(path.read_text(), "agent.toml")
+    assert (settings.device.id, settings.trust.unsigned) == ("gate-7", False)
+    assert settings.trust.device_key == "keys/devices/gate-7.key"
     checked(machine, path)
 
 

@@ -175,7 +175,7 @@ def test_it_waits_for_a_broker_and_stops_at_once(tmp_path: Path) -> None:
         ),
         (["collect", "--port", "0"], 2, "--port"),
         (["collect"], 78, "Make them with: edgectl init DIR"),
-        (["collect", "--unsigned", "--keys", "x"], 78, "it goes with --keys"),
+        (["collect", "--unsigned", "--keys", "x"], 78, "Leave one of both out"),
         (["collect", "--keys", "/no/such/folder"], 78, "No such file or directory"),
         (["init", "/proc/x"], 1, "Name a folder that you may write"),
         (["init", "x", "--device", "A/b"], 78, "a device cannot be called so"),
@@ -196,7 +196,7 @@ def test_without_the_extra_it_says_what_to_install() -> None:
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
     assert done.returncode == 1
     assert done.stderr.splitlines() == [
-        "edgectl: start edgectl: the package typer is missing. Run: pip install 'edge-inference-agent[fleet]'"
+        "edgectl: start edgectl: the package typer is missing. In the checkout, run: pip install '.[fleet]'"
     ]
 
 

@@ -189,7 +189,8 @@ def test_init_tells_what_goes_where_and_shows_no_private_key(
         "--fleet north",
         'fleet = "north"',
         "gate-1.key",
-        "LoadCredential=device-key:",
+        "/etc/credstore/edge-agent.device-key",
+        'id = "gate-1"',
         "collector.pub",
     ):
         assert word in told
@@ -198,5 +199,8 @@ def test_init_tells_what_goes_where_and_shows_no_private_key(
     assert "it is not in" in (again := capsys.readouterr().out)
     secret = (tmp_path / "collector.key").read_text().splitlines()[1]
     assert secret not in told + again
+    (tmp_path / "collector.key").unlink()
+    init.run(tmp_path, ["gate-1"], "north", from_key=False, as_json=False)
+    assert "collector.key is not in" in capsys.readouterr().out
     with pytest.raises(ConfigInvalid, match="a fleet cannot be called so"):
         init.run(tmp_path, [], "a/b", from_key=False, as_json=False)

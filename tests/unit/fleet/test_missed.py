@@ -261,6 +261,8 @@ def test_the_command_says_it_to_people_and_to_programs(fleet: Fleet) -> None:
     assert (code, found["verdict"], found["missing"][0]["count"]) == (1, "incomplete", 10)
     code, out, _ = edgectl(*where[:3], "--to", "2026-11-25T12:09", *where[5:])
     assert (code, out.splitlines()[0][-8:]) == (0, "complete")
+    code, _, err = edgectl("gate", "--from", "now", "--to", "1d", *where[5:])
+    assert (code, "it ends before it begins" in err) == (78, True)
     code, _, err = edgectl("gate-2", *where[1:])
     assert (code, err.count("\n")) == (1, 1)
     code, _, err = edgectl("gate", "--db", "sqlite:////no/such.db")

@@ -118,7 +118,7 @@ def test_a_broker_that_does_not_start_says_why(tmp_path: Path, monkeypatch: pyte
 def test_without_any_broker_it_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "_mosquitto", lambda: None)
     monkeypatch.setattr(importlib.util, "find_spec", lambda _: None)
-    with pytest.raises(ExtraMissing, match=r"Run: pip install 'edge-inference-agent\[demo\]'"):
+    with pytest.raises(ExtraMissing, match=r"In the checkout, run: pip install '.\[demo\]'"):
         Broker(tmp_path / "broker").start()
 
 

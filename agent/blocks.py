@@ -31,6 +31,8 @@ LossReason = Literal["evicted", "damaged", "missing", "oversized", "unwritten", 
 file vanished; no broker takes so large a record; the disk refused them until memory was full; somebody had
 them deleted."""
 
+MAX_SEQ = (1 << 53) - 1
+"""The highest sequence number: JSON carries it everywhere."""
 MAX_UNPACKED = 8 << 20
 """The most bytes that a block may unpack to: a peer's block is not trusted."""
 

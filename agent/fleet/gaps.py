@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from agent.fleet.ranges import disjoint, settled, within
+from agent.fleet.ranges import disjoint, known, settled, within
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -57,12 +57,12 @@ def declare(db: Sql, place: Place, losses: Sequence[Loss], now_ns: int) -> None:
     found: list[Gap] = []
     spare = _MOST_RANGES
     for together in _adjacent(losses):
-        known = _known(db, place, together[0].first, together[-1].last, spare)
-        spare -= len(known)
+        there = known(db, place, together[0].first, together[-1].last, spare)
+        spare -= len(there)
         if spare <= 0:  # it tells the rest again
             break
         for loss in together:
-            parts = _missing(known, loss.first, loss.last)
+            parts = _missing(there, loss.first, loss.last)
             found += [Gap(a, b, loss.reason, loss.from_ns, loss.to_ns, now_ns) for a, b in parts]
     _add(db, place, found)
 
@@ -82,10 +82,10 @@ def below(db: Sql, place: Place, low: int, now_ns: int) -> None:
     """Note what lies below ``low`` and is neither here nor known to be lost."""
     first, last = settled(db, place), low - 1
     if first <= last:
-        known = _known(db, place, first, last, _MOST_RANGES)
-        if len(known) == _MOST_RANGES:
-            last = known[-1][1]
-        parts = _missing(known, first, last)
+        there = known(db, place, first, last, _MOST_RANGES)
+        if len(there) == _MOST_RANGES:
+            last = there[-1][1]
+        parts = _missing(there, first, last)
         _add(db, place, [Gap(a, b, ELSEWHERE, None, None, now_ns) for a, b in parts])
 
 
@@ -103,16 +103,10 @@ def overlapping(db: Sql, place: Place, first: int, last: int) -> list[Gap]:
     return [Gap(*row) for row in db.execute(f"{query} ORDER BY first", within(place, first, last))]
 
 
-def _known(db: Sql, place: Place, first: int, last: int, most: int) -> list[Range]:
-    """The ranges that are stored or known to be lost, and share records with one; in order."""
-    query = f"{disjoint('have')} UNION ALL {disjoint('gaps')} ORDER BY 1 LIMIT {most}"
-    return db.execute(query, within(place, first, last) * 2).fetchall()
-
-
-def _missing(known: Sequence[Range], first: int, last: int) -> list[Range]:
+def _missing(there: Sequence[Range], first: int, last: int) -> list[Range]:
     """The parts of a range that lie between those."""
     parts = []
-    for a, b in known:
+    for a, b in there:
         if a > last:
             break
         if first < a:

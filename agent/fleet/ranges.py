@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from agent.blocks import STREAMS
+from agent.blocks import MAX_SEQ, STREAMS
 
 if TYPE_CHECKING:
     from agent.fleet.sql import Sql
@@ -20,9 +20,6 @@ Range = tuple[int, int]
 
 MOST_RANGES = 32
 """So many ranges above the watermark are told; the device sends the rest again."""
-
-_MAX_SEQ = (1 << 53) - 1
-"""The highest sequence number that JSON carries everywhere."""
 
 _PAGE = 128
 _FEW = 16
@@ -121,6 +118,12 @@ def within(place: Place, first: int, last: int) -> tuple[str | int, ...]:
     return (*place, first, last, *place, first, first)
 
 
+def known(db: Sql, place: Place, first: int, last: int, most: int) -> list[Range]:
+    """The first ranges, in order, that are stored or known to be lost, and share records with one."""
+    query = f"{disjoint('have')} UNION ALL {disjoint('gaps')} ORDER BY 1 LIMIT {most}"
+    return db.execute(query, within(place, first, last) * 2).fetchall()
+
+
 def settled(db: Sql, place: Place) -> int:
     """All below this is stored, or known to be lost."""
     row = db.execute(f"SELECT low FROM epochs WHERE {_WHERE}", place).fetchone()  # noqa: S608
@@ -149,11 +152,9 @@ def _above(db: Sql, place: Place, upto: int) -> tuple[Range, ...]:
 def _walk(db: Sql, place: Place) -> tuple[int, int]:
     """How far the stored ranges and the gaps reach without a hole, and how many they are."""
     upto, steps = settled(db, place) - 1, 0
-    query = f"{disjoint('have')} UNION ALL {disjoint('gaps')} ORDER BY 1 LIMIT {_PAGE}"
     full = True
     while full:
-        rest = within(place, upto + 1, _MAX_SEQ)
-        page = db.execute(query, (*rest, *rest)).fetchall()
+        page = known(db, place, upto + 1, MAX_SEQ, _PAGE)
         full = len(page) == _PAGE
         for first, last in page:
             if first > upto + 1:

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Annotated
 import orjson
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from agent.blocks import MAX_SEQ
 from agent.errors import MessageInvalid, NotSigned
 from agent.link.topics import NAME_PATTERN
 from agent.link.validation import first_problem
@@ -39,7 +40,7 @@ MAX_RANGES = 64
 MAX_STREAMS = 8
 _MOST_SIGNATURES = 4
 
-_Count = Annotated[int, Field(ge=0, le=(1 << 53) - 1)]
+_Count = Annotated[int, Field(ge=0, le=MAX_SEQ)]
 _Epoch = Annotated[str, Field(pattern=r"^[0-9a-f]{16}$")]
 _Name = Annotated[str, Field(pattern=NAME_PATTERN)]
 

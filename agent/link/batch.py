@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import orjson
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from agent.blocks import Block, Lease, Loss, LossReason, Stream
+from agent.blocks import MAX_SEQ, Block, Lease, Loss, LossReason, Stream
 from agent.errors import MessageInvalid, NotSigned
 from agent.link.topics import NAME_PATTERN
 from agent.link.validation import first_problem
@@ -41,8 +41,6 @@ MAX_RECORDS = 8192
 MAX_LOST = 64
 """Losses told in one batch; the oldest come first, and the rest with later batches."""
 MAX_HEADER = 128 << 10
-MAX_SEQ = (1 << 53) - 1
-"""The highest sequence number: JSON carries it everywhere."""
 
 LaneName = Literal["alert", "live", "backlog", "metric"]
 """How a batch goes its way, the most urgent first; see ``agent.delivery``."""

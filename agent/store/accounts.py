@@ -33,9 +33,9 @@ def epoch_accounts(folder: Path) -> list[EpochAccount]:
     """
     with closing(State(folder / "state.db")) as state:
         rows = state.epochs()
+    names = [SegmentName.parse(path.name) for path in (folder / "segments").iterdir()] if rows else []
     accounts = []
     for row in rows:
-        names = (SegmentName.parse(path.name) for path in (folder / "segments").iterdir())
         mine = (row.stream, row.epoch)
         firsts = [name.first for name in names if name is not None and (name.stream, name.epoch) == mine]
         last = max(row.acked, row.last or 0)

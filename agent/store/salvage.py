@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from agent.blocks import Block, Times
+from agent.blocks import MAX_SEQ, Block, Times
 from agent.sqlite import PAGE
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ def _cells(data: bytes, start: int) -> Iterator[_Cell]:
 def _cell(data: bytes, start: int, offset: int) -> _Cell | None:
     size, at = _varint(data, start + offset)
     first, at = _varint(data, at)
-    if not 16 < size <= _MOST_PAYLOAD or not 0 < first < 1 << 53:
+    if not 16 < size <= _MOST_PAYLOAD or not 0 < first <= MAX_SEQ:
         return None
     inline = size
     if size > _INLINE:

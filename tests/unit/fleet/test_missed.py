@@ -142,6 +142,16 @@ def test_a_loss_that_knows_its_times_keeps_them(fleet: Fleet) -> None:
     assert len(fleet.between(5, 30).missing) == 1
 
 
+def half_past_noon(fleet: Fleet) -> list[str]:
+    """The words that ask about the half hour from noon on."""
+    return [
+        "gate",
+        *("--from", "2026-11-25T12:00"),
+        *("--to", "2026-11-25T12:30"),
+        *("--db", f"sqlite:///{fleet.path}"),
+    ]
+
+
 def edgectl(*arguments: str) -> tuple[int, str, str]:
     command = [sys.executable, "-m", "agent.fleet.main", "gaps", *arguments]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
@@ -191,15 +201,7 @@ def test_a_ledger_that_makes_no_sense_counts_nothing_and_moves_no_cursor(fleet: 
     fleet.warehouse.store([Incoming("gate", Lease(EPOCH, 1, (block,), live=False))])
     fleet.warehouse.unpack()
     assert fleet.between(0, 0).pipelines == {"do\nor": {"failed b\x1b[2J": 3, "gated": 1}}
-    where = [
-        "gate",
-        "--from",
-        "2026-11-25T12:00",
-        "--to",
-        "2026-11-25T12:30",
-        "--db",
-        f"sqlite:///{fleet.path}",
-    ]
+    where = half_past_noon(fleet)
     code, out, _ = edgectl(*where)
     assert (code, out.replace("\n", "").isprintable(), out.count("\n")) == (1, True, 3)
     assert json.loads(edgectl(*where, "--json")[1])["verdict"] == "incomplete"
@@ -239,15 +241,7 @@ def test_what_makes_no_sense_on_the_command_line_is_told_in_a_line(
 def test_the_command_says_it_to_people_and_to_programs(fleet: Fleet) -> None:
     fleet.send(1, 10, Ledger(captured=10, inferred=10))
     fleet.send(21, 30, Ledger(captured=30, inferred=30), (Loss(11, 20, "damaged"),))
-    where = [
-        "gate",
-        "--from",
-        "2026-11-25T12:00",
-        "--to",
-        "2026-11-25T12:30",
-        "--db",
-        f"sqlite:///{fleet.path}",
-    ]
+    where = half_past_noon(fleet)
     ten, twenty_one = "2026-11-25 12:10:00", "2026-11-25 12:21:00"
     code, out, _ = edgectl(*where)
     assert code == 1

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import event, given
 from hypothesis import strategies as st
 
-from agent.blocks import STREAMS, Block, Lease, Loss, LossReason
+from agent.blocks import MAX_SEQ, STREAMS, Block, Lease, Loss, LossReason
 from agent.errors import MessageInvalid
 from agent.link import batch
 from agent.signing import Signer, Verifier, generate
@@ -198,8 +198,8 @@ def test_a_batch_that_does_not_tell_its_lane_is_backlog() -> None:
 
 
 def test_sequence_numbers_do_not_run_over() -> None:
-    blocks = [[batch.MAX_SEQ, 10, 3, zlib.crc32(b"abc")], [batch.MAX_SEQ + 10, 10, 4, zlib.crc32(b"defg")]]
-    change = {"first": batch.MAX_SEQ, "last": batch.MAX_SEQ, "blocks": blocks[:1]}
+    blocks = [[MAX_SEQ, 10, 3, zlib.crc32(b"abc")], [MAX_SEQ + 10, 10, 4, zlib.crc32(b"defg")]]
+    change = {"first": MAX_SEQ, "last": MAX_SEQ, "blocks": blocks[:1]}
     with pytest.raises(MessageInvalid):
         batch.decode(with_header(change, body=b"abc"), None)
 

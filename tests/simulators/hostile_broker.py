@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import select
 import socket
 import ssl
 import threading
@@ -68,6 +69,22 @@ def publish(topic: bytes, payload: bytes, *, qos: int = 0, mid: int = 1, five: b
     return frame(0x30 | qos << 1, body + (b"\0" if five else b"") + payload)
 
 
+class _OneAtATime(ssl.SSLSocket):
+    """TLS that one thread reads while another writes: OpenSSL stands only one of them at a time."""
+
+    lock: threading.Lock
+
+    def recv_into(self, buffer: object, nbytes: int | None = None, flags: int = 0) -> int:
+        if not self.pending():
+            select.select([self], [], [])  # waits outside the lock
+        with self.lock:
+            return super().recv_into(buffer, nbytes, flags)  # type: ignore[arg-type]
+
+    def sendall(self, data: bytes, flags: int = 0) -> None:  # type: ignore[override]
+        with self.lock:
+            super().sendall(data, flags)
+
+
 class HostileBroker:
     """Listens on a free loopback port until it is closed.
 
@@ -90,6 +107,7 @@ class HostileBroker:
         self._tls: ssl.SSLContext | None = None
         if tls:
             self._tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            self._tls.sslsocket_class = _OneAtATime
             self._tls.load_cert_chain(*tls)
         self.answers = dict(answers or {})
         self.packets: list[Packet] = []
@@ -175,7 +193,8 @@ class HostileBroker:
     def _serve(self, connection: socket.socket, number: int) -> None:
         try:
             if self._tls:
-                connection = self._tls.wrap_socket(connection, server_side=True)
+                connection = secure = self._tls.wrap_socket(connection, server_side=True)
+                secure.lock = threading.Lock()  # type: ignore[attr-defined]
         except OSError as error:
             self.problems.append(error)
             connection.close()

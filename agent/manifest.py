@@ -5,16 +5,22 @@
 
 from __future__ import annotations
 
+import hashlib
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
 
 from agent.errors import ManifestInvalid
 
 MAX_BYTES = 1 << 20
 """The largest manifest that is read."""
-MAX_MODEL_BYTES = 512 << 20
-"""The largest model file that a manifest may name, and that is loaded at all."""
+MAX_FILE_BYTES = MAX_MODEL_BYTES = 512 << 20
+"""The largest file that a manifest may list, and the largest model that is loaded at all."""
+MAX_FILES = 256
+CHUNK_BYTES = 127 << 10
+"""The size of a chunk where the manifest does not say: AWS IoT takes payloads of 128 KiB."""
+MANIFEST = "manifest.json"
+"""The name of the manifest's own file; its SHA-256 is the bundle's digest."""
 
 _PART = r"[A-Za-z0-9_][A-Za-z0-9._-]*"
 
@@ -33,17 +39,30 @@ class _Part(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class FileRef(_Part):
-    """A file of the bundle, and the hash that its bytes must have."""
+class FileEntry(_Part):
+    """A file of the bundle: the hash that its bytes must have, and those of the chunks that it travels in.
+
+    ``chunks`` holds the SHA-256 of each piece of ``chunk_size`` bytes, the last one shorter; it is empty
+    where there is only one, whose hash is the file's own.
+    """
 
     path: RelativePath
     sha256: Sha256
+    size: int = Field(gt=0, le=MAX_FILE_BYTES)
+    chunk_size: int = Field(default=CHUNK_BYTES, ge=1 << 10, le=1 << 20)
+    chunks: tuple[Sha256, ...] = ()
 
+    @property
+    def hashes(self) -> tuple[str, ...]:
+        """The SHA-256 of each chunk, in order."""
+        return self.chunks or (self.sha256,)
 
-class ModelRef(FileRef):
-    """The model file; ``size`` is in bytes."""
-
-    size: int = Field(gt=0, le=MAX_MODEL_BYTES)
+    @model_validator(mode="after")
+    def _chunks_fit(self) -> FileEntry:
+        count = -(-self.size // self.chunk_size)
+        if len(self.chunks) != (count if count > 1 else 0):
+            raise ValueError(f"it has {len(self.chunks)} chunk hashes, and {self.size} bytes make {count}")
+        return self
 
 
 class Pre(_Part):
@@ -75,34 +94,104 @@ class Post(BaseModel):
 class Golden(_Part):
     """An input, and what the model must make of it; see ``agent.golden`` for how the two are compared.
 
-    ``input`` is a file of the bundle that the ``images`` source reads, ``sha256`` its hash. ``expect`` holds
-    the items of the result, each with the keys that matter, and ``tol`` says how far their numbers may be
-    off: runtimes and processors round differently.
+    ``input`` is a file of the bundle that the ``images`` source reads. ``expect`` holds the items of the
+    result, each with the keys that matter, and ``tol`` says how far their numbers may be off: runtimes and
+    processors round differently.
     """
 
     input: RelativePath
-    sha256: Sha256
     expect: tuple[dict[str, Any], ...] = Field(max_length=200)
     tol: float = Field(gt=0, le=1)
 
 
-class Manifest(_Part):
-    """A bundle, schema 1.
+class Tensor(_Part):
+    """One input or output of the model, as the model file states it; see ``agent.types.TensorSpec``."""
 
-    ``runtime`` is what the golden answers were recorded with; it is kept as it stands.
+    name: Annotated[str, StringConstraints(max_length=200)]
+    dtype: Task
+    shape: tuple[Annotated[int, Field(ge=0, lt=1 << 31)], ...] = Field(max_length=8)
+    scale: tuple[Finite, ...] = Field(default=(), max_length=1 << 14)
+    zero_point: tuple[int, ...] = Field(default=(), max_length=1 << 14)
+    axis: int = Field(default=0, ge=0, lt=8)
+
+
+class Contract(_Part):
+    """What goes into the model and what comes out, in the file's order."""
+
+    inputs: tuple[Tensor, ...] = Field(min_length=1, max_length=16)
+    outputs: tuple[Tensor, ...] = Field(min_length=1, max_length=64)
+
+
+class Requires(_Part):
+    """What a device must have.
+
+    ``agent`` is the lowest version of the agent, "" for any; ``arch`` holds names that ``uname -m`` gives,
+    none for any.
     """
 
-    schema_: Literal[1] = Field(alias="schema")
+    agent: Annotated[str, StringConstraints(pattern=r"^([0-9]+(\.[0-9]+)*)?$", max_length=32)] = ""
+    arch: tuple[Line, ...] = Field(default=(), max_length=16)
+    ram_mb: int = Field(default=0, ge=0, le=1 << 20)
+    disk_mb: int = Field(default=0, ge=0, le=1 << 20)
+
+
+class Budget(_Part):
+    """What the model may cost on a device; None where nothing is demanded.
+
+    ``p95_ms`` bounds the 95th percentile of one inference, milliseconds; ``rss_mb`` the memory that the
+    loaded model takes, 2^20 bytes.
+    """
+
+    p95_ms: Positive | None = None
+    rss_mb: Positive | None = None
+
+
+class Manifest(_Part):
+    """A bundle, schema 2.
+
+    ``files`` lists every file of the bundle but the manifest itself; the others name them by path. ``model``
+    is what any CPU can run; ``variants`` holds, by the delegate's name, files for accelerators. ``quantized``
+    says that the model computes in integers of 8 or 16 bits. ``runtime`` is what the golden answers were
+    recorded with; it is kept as it stands.
+    """
+
+    schema_: Literal[2] = Field(alias="schema")
     name: Name
     version: Version
     task: Task
     license: Line
-    model: ModelRef
-    labels: FileRef | None = None
+    files: tuple[FileEntry, ...] = Field(min_length=1, max_length=MAX_FILES)
+    model: RelativePath
+    variants: dict[Task, RelativePath] = Field(default={}, max_length=16)
+    labels: RelativePath | None = None
+    io: Contract | None = None
+    quantized: bool = False
     pre: Pre = Pre()
     post: Post | None = None
+    requires: Requires = Requires()
+    budget: Budget = Budget()
     golden: tuple[Golden, ...] = Field(default=(), max_length=64)
     runtime: dict[str, Any] | Line | None = None
+
+    @model_validator(mode="after")
+    def _names_its_files(self) -> Manifest:
+        listed = [one.path for one in self.files]
+        if len(set(listed)) != len(listed) or MANIFEST in listed:
+            raise ValueError("files: a path is listed twice, or is the manifest's own")
+        named = [self.model, *self.variants.values(), *(one.input for one in self.golden)]
+        for path in [*named, *([self.labels] if self.labels else [])]:
+            if path not in listed:
+                raise ValueError(f"files: {path} is named, and not listed")
+        return self
+
+    def file(self, path: str) -> FileEntry:
+        """Give the entry of a file that the manifest names."""
+        return next(one for one in self.files if one.path == path)
+
+    @property
+    def size(self) -> int:
+        """Bytes of all files together, without the manifest."""
+        return sum(one.size for one in self.files)
 
     @property
     def decoder(self) -> str:
@@ -126,6 +215,30 @@ def parse(data: bytes, subject: str = "manifest.json") -> Manifest:
         return Manifest.model_validate_json(data, strict=True)
     except ValidationError as error:
         raise ManifestInvalid("read manifest", subject, _first(error), "Make the bundle again") from error
+
+
+def entry(path: str, content: bytes, chunk_size: int = CHUNK_BYTES) -> FileEntry:
+    """Describe a file of a bundle that is being made.
+
+    Args:
+        path: below the bundle's folder.
+        content: the file's bytes, at least one.
+        chunk_size: bytes of the chunks that it will travel in.
+    """
+    cuts = range(0, len(content), chunk_size)
+    chunks = tuple(hashlib.sha256(content[at : at + chunk_size]).hexdigest() for at in cuts)
+    return FileEntry(
+        path=path,
+        sha256=hashlib.sha256(content).hexdigest(),
+        size=len(content),
+        chunk_size=chunk_size,
+        chunks=chunks if len(chunks) > 1 else (),
+    )
+
+
+def digest(data: bytes) -> str:
+    """Give a bundle's digest: the SHA-256 of its manifest's bytes, 64 hex digits. It names the bundle."""
+    return hashlib.sha256(data).hexdigest()
 
 
 def _first(error: ValidationError) -> str:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
+from agent.manifest import entry
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -15,11 +16,11 @@ if TYPE_CHECKING:
     from agent.types import Array
 
 
-def put(folder: Path, path: str, content: bytes) -> dict[str, Any]:
-    """Write a file of the bundle; give what the manifest says of it."""
+def put(folder: Path, path: str, content: bytes) -> str:
+    """Write a file of the bundle; give its path, by which the manifest names it."""
     (folder / path).parent.mkdir(parents=True, exist_ok=True)
     (folder / path).write_bytes(content)
-    return {"path": path, "sha256": hashlib.sha256(content).hexdigest()}
+    return path
 
 
 def put_golden(
@@ -38,15 +39,18 @@ def put_golden(
     path = f"golden/{number}.npy"
     (folder / path).parent.mkdir(parents=True, exist_ok=True)
     np.save(folder / path, frame)
-    digest = hashlib.sha256((folder / path).read_bytes()).hexdigest()
-    return {"input": path, "sha256": digest, "expect": [dict(item) for item in expect], "tol": tol}
+    return {"input": path, "expect": [dict(item) for item in expect], "tol": tol}
 
 
-def put_labels(folder: Path, labels: Sequence[str]) -> dict[str, Any]:
+def put_labels(folder: Path, labels: Sequence[str]) -> str:
     """Write ``labels.txt``, one label a line."""
     return put(folder, "labels.txt", "".join(f"{label}\n" for label in labels).encode())
 
 
 def put_manifest(folder: Path, manifest: Mapping[str, Any]) -> None:
-    """Write ``manifest.json``."""
-    put(folder, "manifest.json", (json.dumps(manifest, indent=2) + "\n").encode())
+    """Write ``manifest.json``, with an entry for every file that it names."""
+    paths = [manifest["model"], *(one["input"] for one in manifest.get("golden", ()))]
+    paths += [manifest["labels"]] if manifest.get("labels") else []
+    files = [entry(path, (folder / path).read_bytes()).model_dump(mode="json") for path in sorted(paths)]
+    whole = {**manifest, "files": files}
+    put(folder, "manifest.json", (json.dumps(whole, indent=2) + "\n").encode())

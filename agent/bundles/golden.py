@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
+    from agent.manifest import FileEntry
     from agent.types import JsonValue
 
 _MAX_INPUT = 64 << 20
@@ -45,18 +46,14 @@ def cases(folder: Path) -> list[Case]:
         ManifestInvalid: the manifest is wrong, or a file is missing, too large, or not the one that was
             hashed.
     """
-    return [
-        Case(_checked(folder, one.input, one.sha256), one.expect, one.tol)
-        for one in read_manifest(folder).golden
-    ]
+    manifest = read_manifest(folder)
+    return [Case(_checked(folder, manifest.file(one.input)), one.expect, one.tol) for one in manifest.golden]
 
 
-def _checked(folder: Path, relative: str, sha256: str) -> Path:
-    path = inside(folder, relative)
-    if (
-        hashlib.sha256(read_file(path, _MAX_INPUT, ManifestInvalid, "read golden input")).hexdigest()
-        != sha256
-    ):
+def _checked(folder: Path, entry: FileEntry) -> Path:
+    path = inside(folder, entry.path)
+    data = read_file(path, _MAX_INPUT, ManifestInvalid, "read golden input")
+    if hashlib.sha256(data).hexdigest() != entry.sha256:
         raise ManifestInvalid(
             "read golden input",
             str(path),

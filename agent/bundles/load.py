@@ -16,9 +16,8 @@ from agent import manifest as manifests
 from agent import outline, resources
 from agent.errors import AgentError, ManifestInvalid, ModelInvalid
 from agent.labels import Labels
-from agent.manifest import MAX_MODEL_BYTES, FileRef, Manifest, Pre
+from agent.manifest import MANIFEST, MAX_MODEL_BYTES, FileEntry, Manifest, Pre
 
-MANIFEST = "manifest.json"
 _COMPRESSIONS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 
 
@@ -36,6 +35,7 @@ class LoadedModel:
         pre: how pictures become the input tensor.
         post: the decoder's options.
         path: the model file.
+        bundle: the bundle's digest, 64 hex digits; "" for a bare file.
     """
 
     data: bytes = field(repr=False)
@@ -47,19 +47,26 @@ class LoadedModel:
     pre: Pre
     post: dict[str, Any]
     path: Path
+    bundle: str = ""
 
 
-def load(path: str | Path) -> LoadedModel:
+def load(path: str | Path, digest: str = "") -> LoadedModel:
     """Load a bundle folder, a bare .tflite file, or a bundled model by its bare name.
 
     A bare file's labels are those in the zip archive that model makers append to it, if there is one.
+
+    Args:
+        path: what to load.
+        digest: what the bundle's digest must be, where somebody has vouched for one; else "".
 
     Raises:
         ModelInvalid: missing, unreadable, empty, too large, truncated, or not a TFLite model.
         ManifestInvalid: the bundle's manifest is wrong, or a file is not the one that it describes.
     """
     found = _resolve(path)
-    return _load_bundle(found) if found.is_dir() else _load_file(found)
+    if digest and not found.is_dir():
+        raise ManifestInvalid("load model", str(found), "it is no bundle, and one was vouched for")
+    return _load_bundle(found, digest) if found.is_dir() else _load_file(found)
 
 
 def read_labels(path: Path) -> Labels:
@@ -88,7 +95,8 @@ def _resolve(path: str | Path) -> Path:
 
 
 def _load_file(path: Path) -> LoadedModel:
-    data = _read_model(path)
+    data = _read(path, MAX_MODEL_BYTES)
+    _check_outline(path, data)
     return LoadedModel(
         data=data,
         sha256=hashlib.sha256(data).hexdigest(),
@@ -102,16 +110,16 @@ def _load_file(path: Path) -> LoadedModel:
     )
 
 
-def _load_bundle(folder: Path) -> LoadedModel:
-    manifest = read_manifest(folder)
-    path = inside(folder, manifest.model.path)
-    data = _read_model(path)
-    if len(data) != manifest.model.size:
-        raise _mismatch(path, f"it has {len(data)} bytes, the manifest says {manifest.model.size}")
-    _check_hash(path, data, manifest.model)
+def _load_bundle(folder: Path, digest: str) -> LoadedModel:
+    manifest, found = _proven_manifest(folder, digest)
+    entry = manifest.file(manifest.model)
+    path = inside(folder, entry.path)
+    data = _read(path, MAX_MODEL_BYTES)
+    _check(path, data, entry)  # before anything looks into it
+    _check_outline(path, data)
     return LoadedModel(
         data=data,
-        sha256=manifest.model.sha256,
+        sha256=entry.sha256,
         name=manifest.name,
         version=manifest.version,
         task=manifest.decoder,
@@ -119,15 +127,24 @@ def _load_bundle(folder: Path) -> LoadedModel:
         pre=manifest.pre,
         post=manifest.post.options if manifest.post else {},
         path=path,
+        bundle=found,
     )
 
 
-def read_manifest(folder: Path) -> Manifest:
+def read_manifest(folder: Path, digest: str = "") -> Manifest:
     """Read the manifest in a bundle's folder.
 
+    Args:
+        folder: the bundle's.
+        digest: what its SHA-256 must be; "" where nobody has vouched for one.
+
     Raises:
-        ManifestInvalid: there is none, or it is wrong.
+        ManifestInvalid: there is none, or it is wrong, or another one.
     """
+    return _proven_manifest(folder, digest)[0]
+
+
+def _proven_manifest(folder: Path, digest: str) -> tuple[Manifest, str]:
     path = folder / MANIFEST
     if not path.exists():
         raise ManifestInvalid(
@@ -136,15 +153,20 @@ def read_manifest(folder: Path) -> Manifest:
             f"the folder has no {MANIFEST}",
             "Give a bundle's folder or a .tflite file",
         )
-    return manifests.parse(read_file(path, manifests.MAX_BYTES, ManifestInvalid), str(path))
+    data = read_file(path, manifests.MAX_BYTES, ManifestInvalid)
+    found = manifests.digest(data)
+    if digest and found != digest:  # before anything looks into it
+        raise _mismatch(path, f"its sha256 is {found[:12]}..., and {digest[:12]}... was vouched for")
+    return manifests.parse(data, str(path)), found
 
 
 def _bundle_labels(folder: Path, manifest: Manifest) -> Labels:
     if manifest.labels is None:
         return Labels()
-    path = inside(folder, manifest.labels.path)
+    entry = manifest.file(manifest.labels)
+    path = inside(folder, entry.path)
     data = read_file(path, label_files.MAX_BYTES, ManifestInvalid)
-    _check_hash(path, data, manifest.labels)
+    _check(path, data, entry)
     return label_files.parse(data, str(path))
 
 
@@ -158,26 +180,31 @@ def inside(folder: Path, relative: str) -> Path:
     return path
 
 
-def _check_hash(path: Path, data: bytes, ref: FileRef) -> None:
+def _check(path: Path, data: bytes, entry: FileEntry) -> None:
+    if len(data) != entry.size:
+        raise _mismatch(path, f"it has {len(data)} bytes, the manifest says {entry.size}")
     found = hashlib.sha256(data).hexdigest()
-    if found != ref.sha256:
-        raise _mismatch(path, f"its sha256 is {found[:12]}..., the manifest says {ref.sha256[:12]}...")
+    if found != entry.sha256:
+        raise _mismatch(path, f"its sha256 is {found[:12]}..., the manifest says {entry.sha256[:12]}...")
 
 
 def _mismatch(path: Path, problem: str) -> ManifestInvalid:
     return ManifestInvalid("load model", str(path), problem, "Copy the bundle again")
 
 
-def _read_model(path: Path) -> bytes:
-    data = read_file(path, MAX_MODEL_BYTES, ModelInvalid)
+def _read(path: Path, most: int) -> bytes:
+    data = read_file(path, most, ModelInvalid)
     if not data:
         raise ModelInvalid("load model", str(path), "the file is empty", "Copy it again")
+    return data
+
+
+def _check_outline(path: Path, data: bytes) -> None:
     try:
         outline.check_outline(data)
     except outline.Broken as error:
         hint = "Copy it again, and compare its sha256 with the original's"
         raise ModelInvalid("load model", str(path), str(error), hint) from error
-    return data
 
 
 def read_file(path: Path, most: int, invalid: type[AgentError], op: str = "load model") -> bytes:

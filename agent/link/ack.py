@@ -11,18 +11,17 @@ held for it may be gone. The signature is checked before the payload is parsed.
 
 from __future__ import annotations
 
-import base64
-import binascii
 from itertools import islice
 from typing import TYPE_CHECKING, Annotated
 
 import orjson
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from agent import dsse
 from agent.blocks import MAX_SEQ
-from agent.errors import MessageInvalid, NotSigned
+from agent.errors import MessageInvalid
 from agent.link.topics import NAME_PATTERN
-from agent.link.validation import first_problem
+from agent.validation import first_problem
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -38,7 +37,7 @@ MAX_EPOCHS = 128
 MAX_RANGES = 64
 """Ranges listed of one epoch."""
 MAX_STREAMS = 8
-_MOST_SIGNATURES = 4
+_WHAT = "acknowledgement"
 
 _Count = Annotated[int, Field(ge=0, le=MAX_SEQ)]
 _Epoch = Annotated[str, Field(pattern=r"^[0-9a-f]{16}$")]
@@ -56,21 +55,6 @@ class Entry(BaseModel):
 
     upto: _Count
     have: Annotated[tuple[tuple[_Count, _Count], ...], Field(max_length=MAX_RANGES)] = ()
-
-
-class _Signature(BaseModel):
-    model_config = ConfigDict(frozen=True, strict=True)
-
-    keyid: Annotated[str, Field(max_length=64)] = ""
-    sig: Annotated[str, Field(max_length=128)]
-
-
-class _Envelope(BaseModel):
-    model_config = ConfigDict(frozen=True, strict=True)
-
-    payloadType: str  # noqa: N815 - the standard's name
-    payload: str
-    signatures: Annotated[tuple[_Signature, ...], Field(max_length=_MOST_SIGNATURES)]
 
 
 class Ack(BaseModel):
@@ -112,10 +96,7 @@ def encode(
             },
         }
     )
-    signatures = []
-    if signer is not None:
-        signatures = [{"keyid": signer.key_id, "sig": _base64(signer.sign(KIND, document))}]
-    return orjson.dumps({"payloadType": KIND, "payload": _base64(document), "signatures": signatures})
+    return dsse.seal(KIND, document, *([signer] if signer else []))
 
 
 def decode(payload: bytes, verifier: Verifier | None) -> Ack:
@@ -129,9 +110,8 @@ def decode(payload: bytes, verifier: Verifier | None) -> Ack:
         MessageInvalid: it is too large, not signed with that key, no such message, or its ranges are not in
             order.
     """
-    if len(payload) > MAX_ACK:
-        raise _invalid(f"{len(payload)} bytes, and {MAX_ACK} is the most")
-    document = _opened(payload, verifier)
+    keys = None if verifier is None else [verifier]
+    document = dsse.unseal(payload, KIND, keys, what=_WHAT, most=MAX_ACK)
     try:
         ack = Ack.model_validate_json(document)
     except ValidationError as error:
@@ -146,40 +126,5 @@ def decode(payload: bytes, verifier: Verifier | None) -> Ack:
     return ack
 
 
-def _opened(payload: bytes, verifier: Verifier | None) -> bytes:
-    """Take the document out of its envelope, once its signature is proved."""
-    try:
-        envelope = _Envelope.model_validate_json(payload)
-        document = base64.b64decode(envelope.payload, validate=True)
-    except ValidationError as error:
-        raise _invalid(first_problem(error)) from error
-    except binascii.Error as error:
-        raise _invalid("its payload is not base64") from error
-    if envelope.payloadType != KIND:
-        raise _invalid("it is no acknowledgement")
-    if verifier is not None:
-        _prove(envelope, document, verifier)
-    return document
-
-
-def _prove(envelope: _Envelope, document: bytes, verifier: Verifier) -> None:
-    """Find one signature that holds; a key id is only a hint (DSSE)."""
-    problem: NotSigned | None = None
-    for signature in envelope.signatures:
-        try:
-            verifier.verify(KIND, document, base64.b64decode(signature.sig, validate=True))
-        except NotSigned as error:
-            problem = error
-        except binascii.Error as error:
-            problem = NotSigned("verify", "acknowledgement", f"its signature is not base64: {error}")
-        else:
-            return
-    raise problem or NotSigned("verify", "acknowledgement", "it is not signed")
-
-
-def _base64(data: bytes) -> str:
-    return base64.b64encode(data).decode("ascii")
-
-
 def _invalid(problem: str) -> MessageInvalid:
-    return MessageInvalid("read", "acknowledgement", problem)
+    return MessageInvalid("read", _WHAT, problem)

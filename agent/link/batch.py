@@ -24,8 +24,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from agent.blocks import MAX_SEQ, Block, Lease, Loss, LossReason, Stream
 from agent.errors import MessageInvalid, NotSigned
 from agent.link.topics import NAME_PATTERN
-from agent.link.validation import first_problem
 from agent.signing import SIGNATURE_BYTES
+from agent.validation import first_problem
 
 if TYPE_CHECKING:
     from agent.signing import Signer, Verifier

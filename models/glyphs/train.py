@@ -98,12 +98,13 @@ def write(folder: Path, content: bytes) -> None:
         for number, (image, expect) in enumerate(_golden(Runner(content)))
     ]
     manifest = {
-        "schema": 1,
+        "schema": 2,
         "name": "glyphs",
         "version": VERSION,
         "task": "classification",
         "license": "Apache-2.0",
-        "model": {**model, "size": len(content)},
+        "model": model,
+        "quantized": True,
         "labels": bundle.put_labels(folder, LABELS),
         "pre": {"resize": "stretch", "color": "rgb"},
         "post": {"kind": "classification", "top_k": 3, "min_score": 0.0},

@@ -120,12 +120,13 @@ def written(params: Params, calibration: Array) -> dict[Precision, bytes]:
 def write(folder: Path, content: bytes) -> None:
     """Write the bundle."""
     manifest: dict[str, Any] = {
-        "schema": 1,
+        "schema": 2,
         "name": "shapes",
         "version": VERSION,
         "task": "detection",
         "license": "Apache-2.0",
-        "model": {**bundle.put(folder, "shapes.tflite", content), "size": len(content)},
+        "model": bundle.put(folder, "shapes.tflite", content),
+        "quantized": True,
         "labels": bundle.put_labels(folder, SHAPE_LABELS),
         "pre": {"resize": "stretch", "color": "rgb"},
         "post": {"kind": "detection", "head": "centers", "min_score": 0.4, "iou": 0.5},

@@ -114,12 +114,13 @@ def write(folder: Path, content: bytes, threshold: float) -> None:
         for number, (window, expect) in enumerate(_golden(Line(content, "anomaly", {"threshold": threshold})))
     ]
     manifest = {
-        "schema": 1,
+        "schema": 2,
         "name": "vibration",
         "version": VERSION,
         "task": "anomaly",
         "license": "Apache-2.0",
-        "model": {**model, "size": len(content)},
+        "model": model,
+        "quantized": True,
         "post": {"kind": "anomaly", "threshold": threshold},
         "golden": golden,
         "runtime": RUNTIME,

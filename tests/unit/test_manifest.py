@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from typing import Any
 
@@ -13,17 +14,22 @@ from agent import manifest
 from agent.errors import ManifestInvalid
 
 HASH = "ab" * 32
-GOLDEN = {"input": "golden/0.npy", "sha256": HASH, "expect": [{"label": "star"}], "tol": 0.1}
+GOLDEN = {"input": "golden/0.npy", "expect": [{"label": "star"}], "tol": 0.1}
+
+
+def listed(path: str, **changes: Any) -> dict[str, Any]:
+    return {"path": path, "sha256": HASH, "size": 100, **changes}
 
 
 def sample(**changes: Any) -> dict[str, Any]:
     return {
-        "schema": 1,
+        "schema": 2,
         "name": "glyphs",
         "version": "1.2.0",
         "task": "classification",
         "license": "Apache-2.0",
-        "model": {"path": "glyphs.tflite", "sha256": HASH, "size": 100},
+        "files": [listed("glyphs.tflite"), listed("text/labels.txt"), listed("golden/0.npy")],
+        "model": "glyphs.tflite",
         **changes,
     }
 
@@ -34,13 +40,14 @@ def parse(**changes: Any) -> manifest.Manifest:
 
 def test_a_full_manifest_is_read() -> None:
     found = parse(
-        labels={"path": "text/labels.txt", "sha256": HASH},
+        labels="text/labels.txt",
+        variants={"edgetpu": "text/labels.txt"},
         pre={"resize": "stretch", "color": "bgr", "mean": [127.5], "std": [127, 127, 127]},
         post={"kind": "classification", "top_k": 3},
         golden=[GOLDEN],
         runtime={"name": "ai-edge-litert"},
     )
-    assert (found.name, found.version, found.model.size) == ("glyphs", "1.2.0", 100)
+    assert (found.name, found.version, found.model) == ("glyphs", "1.2.0", "glyphs.tflite")
     assert found.pre.std == (127, 127, 127)
     assert found.post is not None
     assert found.post.options == {"top_k": 3}
@@ -63,25 +70,30 @@ def test_the_decoder_is_the_one_of_post_else_that_of_the_task() -> None:
     ["../x", "a/../../x", "/etc/passwd", "a//b", "./a", "", ".hidden", "a\\b", "a/", "a\0b", "x" * 256],
 )
 def test_a_path_that_could_lead_out_of_the_bundle_is_refused(path: str) -> None:
-    with pytest.raises(ManifestInvalid, match=r"model\.path: "):
-        parse(model={"path": path, "sha256": HASH, "size": 1})
+    with pytest.raises(ManifestInvalid, match=r"model: "):
+        parse(model=path)
 
 
 @pytest.mark.parametrize(
     ("changes", "where"),
     [
-        ({"schema": 2}, "schema"),
-        ({"schema": "1"}, "schema"),
+        ({"schema": 1}, "schema"),
+        ({"schema": "2"}, "schema"),
         ({"name": "A b"}, "name"),
         ({"name": "x\n"}, "name"),
         ({"version": ""}, "version"),
         ({"license": ""}, "license"),
         ({"extra": 1}, "extra"),
-        ({"model": {"path": "x", "sha256": HASH.upper(), "size": 1}}, r"model\.sha256"),
-        ({"model": {"path": "x", "sha256": HASH, "size": 0}}, r"model\.size"),
-        ({"model": {"path": "x", "sha256": HASH, "size": "1"}}, r"model\.size"),
-        ({"model": {"path": "x", "sha256": HASH, "size": (512 << 20) + 1}}, r"model\.size"),
-        ({"labels": {"path": "x"}}, r"labels\.sha256"),
+        ({"files": [listed("x", sha256=HASH.upper())]}, r"files\.0\.sha256"),
+        ({"files": [listed("x", size=0)]}, r"files\.0\.size"),
+        ({"files": [listed("x", size="1")]}, r"files\.0\.size"),
+        ({"files": [listed("x", size=(512 << 20) + 1)]}, r"files\.0\.size"),
+        ({"files": [listed("x", chunks=[HASH])]}, r"files\.0"),
+        ({"files": [listed("x", size=200_000)]}, r"files\.0"),
+        ({"files": []}, "files"),
+        ({"labels": {"path": "x"}}, "labels"),
+        ({"requires": {"agent": "new"}}, r"requires\.agent"),
+        ({"budget": {"p95_ms": 0}}, r"budget\.p95_ms"),
         ({"pre": {"resize": "letterbox"}}, r"pre\.resize"),
         ({"pre": {"std": [0]}}, r"pre\.std\.0"),
         ({"pre": {"mean": []}}, r"pre\.mean"),
@@ -99,13 +111,38 @@ def test_a_wrong_key_is_named_in_one_line(changes: dict[str, Any], where: str) -
     assert caught.value.hint
 
 
+@pytest.mark.parametrize(
+    ("changes", "problem"),
+    [
+        ({"model": "other.tflite"}, "other.tflite is named, and not listed"),
+        ({"labels": "other.txt"}, "other.txt is named, and not listed"),
+        ({"variants": {"edgetpu": "tpu.tflite"}}, "tpu.tflite is named, and not listed"),
+        ({"golden": [{**GOLDEN, "input": "golden/9.npy"}]}, "golden/9.npy is named, and not listed"),
+        ({"files": [listed("glyphs.tflite"), listed("glyphs.tflite")]}, "listed twice"),
+        ({"files": [listed("glyphs.tflite"), listed("manifest.json")]}, "the manifest's own"),
+    ],
+)
+def test_every_file_that_is_named_is_listed_once(changes: dict[str, Any], problem: str) -> None:
+    with pytest.raises(ManifestInvalid, match=problem):
+        parse(**changes)
+
+
+@given(st.binary(min_size=1, max_size=9000), st.integers(1024, 4096))
+def test_the_chunks_of_an_entry_are_the_files_pieces(content: bytes, chunk_size: int) -> None:
+    found = manifest.entry("a", content, chunk_size)
+    pieces = [content[at : at + chunk_size] for at in range(0, len(content), chunk_size)]
+    assert list(found.hashes) == [hashlib.sha256(piece).hexdigest() for piece in pieces]
+    assert (found.size, found.sha256) == (len(content), hashlib.sha256(content).hexdigest())
+    assert bool(found.chunks) == (len(pieces) > 1)
+
+
 def test_several_wrong_keys_are_counted() -> None:
     with pytest.raises(ManifestInvalid, match=r"and 1 more"):
         parse(name="?", version="?")
 
 
 @pytest.mark.parametrize(
-    "data", [b"", b"{", b"[]", b"null", b"\xff", b"[" * 100_000, b'{"schema":1}', b"NaN"]
+    "data", [b"", b"{", b"[]", b"null", b"\xff", b"[" * 100_000, b'{"schema":2}', b"NaN"]
 )
 def test_what_is_no_manifest_is_refused(data: bytes) -> None:
     with pytest.raises(ManifestInvalid):

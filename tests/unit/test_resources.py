@@ -24,8 +24,7 @@ def test_a_wheel_carries_every_file_that_a_bundled_models_manifest_names() -> No
     packed = project["tool"]["hatch"]["build"]["targets"]["wheel"]["force-include"]
     for name, folder in resources.bundled_models().items():
         manifest = manifests.parse((folder / "manifest.json").read_bytes())
-        named = ["manifest.json", manifest.model.path, *(one.input for one in manifest.golden)]
-        named += [manifest.labels.path] if manifest.labels else []
+        named = ["manifest.json", *(one.path for one in manifest.files)]
         for path in named:
             carried = [at for at in (path, path.split("/")[0]) if f"models/{name}/{at}" in packed]
             assert carried, f"{name}: {path}"

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from agent.bundles import load as loading
 from agent.bundles.load import load
 from agent.errors import AgentError, ManifestInvalid, ModelInvalid
-from agent.manifest import Pre
+from agent.manifest import Pre, digest, entry
 from agent.outline import Broken, check_outline
 from tests.simulators import tiny_models
 
@@ -34,13 +34,17 @@ def write_bundle(folder: Path, **changes: Any) -> Path:
     (folder / "model.tflite").write_bytes(MODEL)
     (folder / "labels.txt").write_bytes(LABELS)
     manifest = {
-        "schema": 1,
+        "schema": 2,
         "name": "pets",
         "version": "3",
         "task": "classification",
         "license": "MIT",
-        "model": {"path": "model.tflite", "sha256": hashlib.sha256(MODEL).hexdigest(), "size": len(MODEL)},
-        "labels": {"path": "labels.txt", "sha256": hashlib.sha256(LABELS).hexdigest()},
+        "files": [
+            entry("model.tflite", MODEL).model_dump(mode="json"),
+            entry("labels.txt", LABELS).model_dump(mode="json"),
+        ],
+        "model": "model.tflite",
+        "labels": "labels.txt",
         "pre": {"color": "bgr"},
         "post": {"kind": "classification", "top_k": 2},
         **changes,
@@ -66,6 +70,18 @@ def test_a_bundle_is_loaded_with_what_its_manifest_says(tmp_path: Path) -> None:
     assert model.pre == Pre(color="bgr")
     assert model.post == {"top_k": 2}
     assert model.path == tmp_path / "pets/model.tflite"
+    assert model.bundle == digest((tmp_path / "pets/manifest.json").read_bytes())
+
+
+def test_a_bundle_that_somebody_vouched_for_must_be_that_one(tmp_path: Path) -> None:
+    folder = write_bundle(tmp_path / "pets")
+    vouched = digest((folder / "manifest.json").read_bytes())
+    assert load(folder, vouched).bundle == vouched
+    (folder / "manifest.json").write_bytes(b"no JSON: nothing may parse it")
+    with pytest.raises(ManifestInvalid, match="was vouched for"):
+        load(folder, vouched)
+    with pytest.raises(ManifestInvalid, match="it is no bundle"):
+        load(folder / "model.tflite", vouched)
 
 
 def test_a_bare_file_is_loaded_under_its_own_name(tmp_path: Path) -> None:

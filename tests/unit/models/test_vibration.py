@@ -40,9 +40,8 @@ def judged(model: Line) -> evaluate.Judged:
 
 
 def test_every_file_is_the_one_that_the_manifest_names() -> None:
-    assert len(content(MANIFEST.model.path)) == MANIFEST.model.size < 100_000
-    named = {MANIFEST.model.path: MANIFEST.model.sha256}
-    named |= {one.input: one.sha256 for one in MANIFEST.golden}
+    assert len(content(MANIFEST.model)) < 100_000
+    named = {one.path: one.sha256 for one in MANIFEST.files}
     assert {path: hashlib.sha256(content(path)).hexdigest() for path in named} == named
     assert {path.name for path in (FOLDER / "golden").iterdir()} == {Path(p).name for p in named if "/" in p}
 
@@ -113,14 +112,14 @@ def test_held_out_windows_come_from_many_machines() -> None:
 
 
 def test_all_of_it_is_int8() -> None:
-    runner = Runner(content(MANIFEST.model.path), observe=True)
+    runner = Runner(content(MANIFEST.model), observe=True)
     kinds = {np.dtype(one["dtype"]).name for one in runner.tensors()}
     assert kinds == {"int8", "int32"}  # biases and shapes are int32
 
 
 def test_the_card_states_the_licence_the_limits_and_every_condition() -> None:
     card = content("README.md").decode()
-    for word in ("Apache-2.0", "held-out", "Limits", str(MANIFEST.model.size)):
+    for word in ("Apache-2.0", "held-out", "Limits", str(len(content(MANIFEST.model)))):
         assert word in card
     table = card.partition(f"| condition | {evaluate.METRIC} |")[2].partition("\n\n")[0]
     rows = re.findall(r"^\| (.+?) \| (\d\.\d{3}) \|$", table, re.MULTILINE)

@@ -16,7 +16,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 from agent.config_errors import ENV_PREFIX, HINT, UNKNOWN, Loc, problem
 from agent.errors import ConfigInvalid
-from agent.tables import Control, Deadlines, Device, Log, Metrics, Mqtt, Pipeline, Store, Trust
+from agent.tables import Control, Deadlines, Device, Log, Metrics, Models, Mqtt, Pipeline, Store, Trust
 
 _LINE = re.compile(r"line (\d+)")
 _FIELD = re.compile(r'field "(\w+)"')
@@ -39,6 +39,7 @@ class Settings(BaseSettings):
     device: Device = Device()
     mqtt: Mqtt | None = None
     trust: Trust = Trust()
+    models: Models = Models()
     store: Store = Store()
     metrics: Metrics = Metrics()
     control: Control = Control()

@@ -3,6 +3,7 @@
     AgentError(op, subject, hint)
     |-- Retryable              wait, then try the same again
     |   |-- LinkLost           the broker is away or refused us
+    |   |-- FetchFailed        what is to be fetched is not there, damaged, or does not come
     |   |-- SourceLost         a camera or sensor is away
     |   `-- StoreBusy          the disk is read-only or locked for now
     |       `-- DiskFull       it has no room
@@ -10,6 +11,8 @@
     |   |-- InputRejected      a frame, image or array that cannot be read or does not fit
     |   |-- ModelInvalid       a model file that does not load, or does not fit its task
     |   |-- ManifestInvalid    a bundle whose manifest or files are wrong
+    |   |-- BundleRefused      a bundle that a rule, its proof or its probation does not let serve
+    |   |-- MetadataRefused    update metadata that is forged, expired or older than what is known
     |   `-- MessageInvalid     bytes from a peer that break the protocol
     |       |-- NotSigned      ... that nobody vouches for whose word counts
     |       |-- WrongSender    ... that say that they are somebody else's
@@ -75,6 +78,10 @@ class LinkLost(Retryable):
     """The broker is away or refused us."""
 
 
+class FetchFailed(Retryable):
+    """What is to be fetched is not there, damaged, or does not come."""
+
+
 class SourceLost(Retryable):
     """A camera or sensor is away."""
 
@@ -101,6 +108,21 @@ class ModelInvalid(Rejected):
 
 class ManifestInvalid(Rejected):
     """A bundle whose manifest or files are wrong."""
+
+
+class BundleRefused(Rejected):
+    """A bundle that a rule, its proof or its probation does not let serve; ``rule`` names which.
+
+    ``rule`` is "policy.<key>", "contract", "requires", "load", "golden", "budget", "probation" or "strikes".
+    """
+
+    def __init__(self, op: str, subject: str, problem: str, hint: str = "", *, rule: str) -> None:
+        super().__init__(op, subject, problem, hint)
+        self.rule = rule
+
+
+class MetadataRefused(Rejected):
+    """Update metadata that is forged, expired or older than what is known."""
 
 
 class MessageInvalid(Rejected):

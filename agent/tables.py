@@ -130,6 +130,21 @@ class Trust(_Table):
     """Neither sign nor check signatures: whoever reaches the broker can have undelivered results deleted."""
 
 
+class Models(_Table):
+    """Models from the fleet's operator, signed, over MQTT. Without `root` only configured models run."""
+
+    root: str = ""
+    """The fleet's root metadata, `1.root.json`: what all trust starts from; or the credential `tuf-root`."""
+    mirror: str = ""
+    """An HTTPS address where the same files lie, for brokers that cannot hold models."""
+    max_bytes: int = Field(default=1 << 30, ge=1 << 20)
+    """The most bytes of bundles on disk, besides those that serve."""
+    refresh_h: float = Field(default=24.0, gt=0, le=24 * 31)
+    """Hours between two looks at the update metadata; a hint from the operator makes it look at once."""
+    window: int = Field(default=4, ge=1, le=16)
+    """Chunks that are asked for at a time."""
+
+
 class Store(_Table):
     """Where results stand until the collector has them."""
 

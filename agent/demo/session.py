@@ -12,6 +12,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
+from agent.child import ending
 from agent.control import ask
 from agent.demo.account import count
 from agent.demo.broker import Broker
@@ -19,7 +20,6 @@ from agent.demo.pipelines import PIPELINES, tables
 from agent.demo.verdict import Account
 from agent.errors import AgentError
 from agent.fleet.keys import make_keys
-from agent.workers.process import ending
 
 if TYPE_CHECKING:
     from types import TracebackType

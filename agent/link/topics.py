@@ -4,6 +4,12 @@
     R/d/<device>/up/metrics   batches of metrics              device -> collector
     R/d/<device>/down/ack     what is stored, retained        collector -> device
     R/d/<device>/up/state     online or not, retained         device (birth and last will)
+    R/d/<device>/down/desired which models to run, retained   operator -> device
+    R/d/<device>/up/reported  what came of it, retained       device -> operator
+    R/d/<device>/echo/<n>     a device to itself: what a broker has not sent before it, it does not have
+    R/tuf/meta/<file>         update metadata, retained       publisher -> devices
+    R/tuf/hint                which of it is new, retained    publisher -> devices
+    R/tuf/blob/<sha256>/<n>   chunks of files, retained       publisher -> devices
 
 Fleets, devices and streams are named with lower-case letters, digits, "-" and "_", starting with a letter
 or digit, at most 63 characters: no name can hold a topic's separators or wildcards.
@@ -60,6 +66,41 @@ def down_ack(fleet: str, device: str) -> str:
 def up_state(fleet: str, device: str) -> str:
     """Where a device says that it is online; retained, and its last will."""
     return f"{_device(fleet, device)}/up/state"
+
+
+def down_desired(fleet: str, device: str) -> str:
+    """Where the operator says which models a device shall run; retained."""
+    return f"{_device(fleet, device)}/down/desired"
+
+
+def up_reported(fleet: str, device: str) -> str:
+    """Where a device says what came of its desired state; retained."""
+    return f"{_device(fleet, device)}/up/reported"
+
+
+def all_reported(fleet: str) -> str:
+    """The filter that matches ``up_reported`` of every device in ``fleet``."""
+    return f"{_root(fleet)}/d/+/up/reported"
+
+
+def echo(fleet: str, device: str) -> str:
+    """Where a device writes to itself; numbers follow."""
+    return f"{_device(fleet, device)}/echo"
+
+
+def tuf_meta(fleet: str) -> str:
+    """Where update metadata lies; the files' names follow. Retained, as all below ``tuf``."""
+    return f"{_root(fleet)}/tuf/meta"
+
+
+def tuf_hint(fleet: str) -> str:
+    """Where the newest versions of the metadata are told, unsigned: it only saves asking."""
+    return f"{_root(fleet)}/tuf/hint"
+
+
+def tuf_blob(fleet: str) -> str:
+    """Where files lie in chunks: ``<sha256 of the file>/<number of the chunk>`` follows."""
+    return f"{_root(fleet)}/tuf/blob"
 
 
 def all_batches(fleet: str) -> tuple[str, str]:

@@ -11,6 +11,7 @@ import signal
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from agent.child import ending
 from agent.errors import EXIT_CONFIG, AgentError, MessageInvalid
 from agent.events import Event, emit
 from agent.fsm import Machine
@@ -19,7 +20,7 @@ from agent.types import Phase
 from agent.workers import messages
 from agent.workers.heartbeat import Slot
 from agent.workers.policy import TABLE, Happening, RestartDelay, State, limit_s
-from agent.workers.process import WorkerProcess, ending
+from agent.workers.process import WorkerProcess
 from agent.workers.run import Run
 
 if TYPE_CHECKING:

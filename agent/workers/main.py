@@ -29,10 +29,10 @@ from agent.errors import (
     Rejected,
     Retryable,
 )
+from agent.ipc import Channel
 from agent.types import Phase
 from agent.workers.confinement import close_descriptors, confine
 from agent.workers.heartbeat import Page, Slot
-from agent.workers.ipc import Channel
 from agent.workers.messages import LaneSpec
 
 if TYPE_CHECKING:

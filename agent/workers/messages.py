@@ -70,6 +70,14 @@ class LaneSpec(_Message):
     """Paths that stay closed wherever they stand: the data folder, keys, the configuration."""
     devices: tuple[str, ...] = ()
     """Device nodes of this board, which any backend may open."""
+    digest: str = ""
+    """The digest that the model's bundle must have; "" where nobody has vouched for one."""
+    bundles: str = ""
+    """The folder of proved bundles, which the worker may read although the data folder is hidden; or ""."""
+    prove: bool = False
+    """Prove the model in place of serving: golden answers, budget, contract; then say `proved` and end."""
+    serving_task: str = ""
+    """For a proof: the task of the model that serves now, which the new one must have, too; "" for any."""
 
 
 class Counts(_Message):
@@ -142,6 +150,8 @@ class Ready(_Message):
     type: Literal["ready"] = "ready"
     model: Word
     sha256: Word
+    bundle: Word = ""
+    """The bundle's digest; "" for a model that came in none."""
     task: Word
     runtime: Word
     delegate: Word
@@ -162,6 +172,54 @@ class Lost(_Message):
 
     type: Literal["lost"] = "lost"
     problem: Text
+
+
+class Swapped(_Message):
+    """Frames captured from now on go to the other model; what follows this message is its work."""
+
+    type: Literal["swapped"] = "swapped"
+    token: Count
+    """Of the request that asked for it."""
+    model: Word
+    sha256: Word
+    bundle: Word = ""
+    task: Word
+    runtime: Word
+    delegate: Word
+    delegated: tuple[Count, Count]
+
+
+class Unswapped(_Message):
+    """A request to swap could not be met; the model that served goes on serving."""
+
+    type: Literal["unswapped"] = "unswapped"
+    token: Count
+    error: Word
+    op: Text
+    subject: Text
+    problem: Text
+    hint: Text = ""
+
+
+class Proved(_Message):
+    """What a worker in proving mode found: the model has met its golden answers and its budget.
+
+    Times are milliseconds of one inference, after warming up; memory is 2^20 bytes.
+    """
+
+    type: Literal["proved"] = "proved"
+    model: Word
+    sha256: Word
+    bundle: Word
+    task: Word
+    runtime: Word
+    delegate: Word
+    delegated: tuple[Count, Count]
+    goldens: Count
+    runs: Count
+    p50_ms: Annotated[float, Field(ge=0, allow_inf_nan=False)]
+    p95_ms: Annotated[float, Field(ge=0, allow_inf_nan=False)]
+    rss_mb: Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
 
 class Results(_Message):
@@ -216,6 +274,8 @@ class Fault(_Message):
     hint: Text = ""
     loc: list[Word | Count] = Field(default=[], max_length=32)
     """For ConfigInvalid: the path of the key inside the pipeline's table."""
+    rule: Word = ""
+    """For BundleRefused: the rule."""
 
 
 def error_of(fault: Fault) -> AgentError:
@@ -226,7 +286,7 @@ def error_of(fault: Fault) -> AgentError:
     return kind(fault.op, fault.subject, fault.problem, fault.hint)
 
 
-_Packet = Ready | Opened | Lost | Results | Timings | Ended | Fault
+_Packet = Ready | Opened | Lost | Results | Timings | Swapped | Unswapped | Proved | Ended | Fault
 FromWorker = Annotated[_Packet, Field(discriminator="type")]
 _from_worker: TypeAdapter[_Packet] = TypeAdapter(FromWorker)
 

@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from agent.child import ending
 from agent.errors import EXIT_CONFIG
 from agent.workers import messages
 from agent.workers.messages import LaneSpec
-from agent.workers.process import WorkerProcess, ending
+from agent.workers.process import WorkerProcess
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
+from agent.ipc import Channel
 from agent.types import Phase
 from agent.workers.heartbeat import Page, Slot
-from agent.workers.ipc import Channel
 from agent.workers.messages import LaneSpec
 from agent.workers.process import WorkerProcess
 from agent.workers.usage import Usage

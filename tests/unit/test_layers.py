@@ -57,7 +57,7 @@ PROGRAM_PARTS = {"agent.workers.assembly"}
 # Level 1 computes; what waits, stores or talks belongs higher up.
 IMPURE = {"asyncio", "multiprocessing", "selectors", "socket", "sqlite3", "subprocess", "threading", "time"}
 # Except for what more than one room does in one way.
-SHARED = {"agent.sqlite"}
+SHARED = {"agent.sqlite", "agent.ipc", "agent.child"}
 
 # Who may import what from outside: everyone else goes through them.
 OWNERS = {

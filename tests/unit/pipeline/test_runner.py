@@ -12,9 +12,9 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from agent.errors import BackendFault, SourceLost
+from agent.ipc import MAX_PACKET
 from agent.ledger import Ledger
 from agent.types import Phase
-from agent.workers.ipc import MAX_PACKET
 from tests.simulators.small_runner import BAD, FAULTY, LONG, UNDECODABLE, WRONG, Bench, Watch
 
 if TYPE_CHECKING:

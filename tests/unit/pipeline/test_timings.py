@@ -7,10 +7,10 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from agent.histogram import LONGEST_US, MOST_BUCKETS, Histogram
+from agent.ipc import MAX_PACKET
 from agent.pipeline.slot import Item
 from agent.pipeline.timings import Timings
 from agent.types import FrameInfo
-from agent.workers.ipc import MAX_PACKET
 from agent.workers.main import SocketOutlet
 from agent.workers.messages import Timings as Told
 from agent.workers.messages import parse

@@ -1,4 +1,4 @@
-"""Packets between a worker and its supervisor: AF_UNIX, SOCK_SEQPACKET, one message a packet."""
+"""Packets between the supervisor and a process that it started: AF_UNIX, SOCK_SEQPACKET, one message each."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ MAX_PACKET = 64 << 10
 
 
 class Channel:
-    """One end of the socket. The worker's end blocks in ``send``; the supervisor's never blocks."""
+    """One end of the socket. The child's end blocks in ``send``; the supervisor's never blocks."""
 
     def __init__(self, sock: socket.socket) -> None:
         self._sock = sock
 
     @classmethod
     def pair(cls) -> tuple[Channel, socket.socket]:
-        """Make the supervisor's end and the raw socket to hand to a worker."""
+        """Make the supervisor's end and the raw socket to hand to a child."""
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         ours.setblocking(False)  # noqa: FBT003 - the socket module's own signature
         return cls(ours), theirs

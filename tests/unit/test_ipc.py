@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.workers.ipc import MAX_PACKET, Channel
+from agent.ipc import MAX_PACKET, Channel
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -1,0 +1,94 @@
+"""A program that the supervisor starts and talks with. A program, not a fork: no inherited locks."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from contextlib import ExitStack
+from typing import TYPE_CHECKING
+
+from agent.ipc import Channel
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+_KEPT = ("LANG", "LC_ALL", "TZ", "LD_LIBRARY_PATH")
+
+
+class Child:
+    """A running ``python -m MODULE SOCKET_FD [more descriptors] SPEC_FD PARENT_PID``, with channel and pidfd.
+
+    What it is to do arrives in a memfd: it may be long, and hold what no list of processes shall show.
+
+    Args:
+        module: the program.
+        spec_json: what it is to do.
+        also: descriptors that it inherits, too.
+        environment: variables over those few that every child gets.
+
+    Raises:
+        OSError: this machine cannot start one now; nothing is left behind.
+    """
+
+    def __init__(
+        self,
+        module: str,
+        spec_json: bytes,
+        *,
+        also: Sequence[int] = (),
+        environment: Mapping[str, str] | None = None,
+    ) -> None:
+        with ExitStack() as handed_over, ExitStack() as undo:
+            self.channel, theirs = Channel.pair()
+            undo.callback(self.channel.close)
+            handed_over.callback(theirs.close)
+            spec_fd = os.memfd_create("edge-agent-spec", os.MFD_CLOEXEC)
+            handed_over.callback(os.close, spec_fd)
+            with open(spec_fd, "wb", closefd=False) as file:
+                file.write(spec_json)
+            os.lseek(spec_fd, 0, os.SEEK_SET)
+            fds = (theirs.fileno(), *also, spec_fd)
+            command = [sys.executable, "-I", "-m", module, *map(str, fds), str(os.getpid())]
+            kept = {name: os.environ[name] for name in _KEPT if name in os.environ}
+            # A session of its own: the terminal's ^C reaches the supervisor only.
+            self._process = subprocess.Popen(
+                command,
+                pass_fds=fds,
+                env={**kept, **(environment or {})},
+                stdin=subprocess.DEVNULL,
+                start_new_session=True,
+            )
+            undo.callback(self._process.wait)
+            undo.callback(self._process.kill)
+            self.pidfd = os.pidfd_open(self._process.pid)
+            undo.pop_all()
+
+    @property
+    def pid(self) -> int:
+        """The process id."""
+        return self._process.pid
+
+    def signal(self, number: signal.Signals) -> None:
+        """Send a signal; one that has ended already is left alone."""
+        self._process.send_signal(number)
+
+    def exit_code(self) -> int | None:
+        """The exit code once it has ended, negative for a signal; None while it runs."""
+        return self._process.poll()
+
+    def close(self) -> None:
+        """Free the descriptors. The process must have ended, or be stuck for good."""
+        self.channel.close()
+        if self.pidfd >= 0:
+            os.close(self.pidfd)
+            self.pidfd = -1
+
+
+def ending(code: int) -> str:
+    """Say in words what an exit code means."""
+    if code >= 0:
+        return f"exit code {code}"
+    name = next((one.name for one in signal.Signals if one == -code), f"signal {-code}")
+    return f"ended by {name}"

@@ -1,0 +1,36 @@
+"""What all documents have in common: strict, frozen, and read from untrusted bytes in one way."""
+
+from __future__ import annotations
+
+from typing import Annotated, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from agent.errors import MessageInvalid
+from agent.validation import first_problem
+
+Place = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,62}$")]
+"""A fleet, a device or a pipeline."""
+Count = Annotated[int, Field(ge=0, lt=1 << 53)]
+Words = Annotated[str, Field(max_length=500)]
+
+
+class Document(BaseModel):
+    """A document, or a part of one."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+D = TypeVar("D", bound=Document)
+
+
+def read(kind: type[D], data: bytes, what: str) -> D:
+    """Read a document of this kind.
+
+    Raises:
+        MessageInvalid: it is none.
+    """
+    try:
+        return kind.model_validate_json(data)
+    except ValidationError as error:
+        raise MessageInvalid("read", what, first_problem(error)) from error

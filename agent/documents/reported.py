@@ -1,0 +1,106 @@
+"""Reported state: what a device runs, how far it is with its desired state, and what it has refused."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from pydantic import Field
+
+from agent import dsse
+from agent.documents._base import Count, Document, Place, Words, read
+from agent.documents.desired import Wanted
+from agent.errors import WrongSender
+from agent.manifest import Sha256
+
+if TYPE_CHECKING:
+    from agent.signing import Signer, Verifier
+
+KIND = "application/vnd.edge-agent.reported+json"
+MAX_BYTES = 128 << 10
+_WHAT = "reported state"
+
+ModelState = Literal[
+    "idle", "downloading", "verified", "proving", "probation", "active", "rejected", "rolled_back"
+]
+"""Where a pipeline stands on its way to the wanted model; ``idle`` when none is wanted."""
+
+
+class Serving(Document):
+    """A model on the device. ``bundle`` is the bundle's digest, "" for a model that came in no bundle."""
+
+    name: Annotated[str, Field(max_length=200)]
+    version: Annotated[str, Field(max_length=200)]
+    bundle: Sha256 | Literal[""] = ""
+
+
+class Standing(Document):
+    """One pipeline. ``reason`` says why, in an error's words; ``overdue`` that the deadline has passed."""
+
+    state: ModelState
+    serving: Serving | None = None
+    wanted: Wanted | None = None
+    previous: Serving | None = None
+    generation: Count = 0
+    reason: Words = ""
+    strikes: Annotated[int, Field(ge=0, le=1000)] = 0
+    progress: tuple[Count, Count] | None = None
+    """Bytes that are there, and bytes in all, while it downloads."""
+    overdue: bool = False
+
+
+class Metadata(Document):
+    """The update metadata that the device has proved. ``expires`` is of the timestamp, seconds since 1970."""
+
+    root: Count = 0
+    timestamp: Count = 0
+    expires: Count = 0
+    problem: Words = ""
+
+
+class AuditHead(Document):
+    """The last entry of the device's audit log: its number, and the hash that all before it hang on."""
+
+    seq: Count = 0
+    head: Sha256 | Literal[""] = ""
+
+
+class Reported(Document):
+    """What one device reports.
+
+    ``at`` is its wall clock, seconds since 1970; ``synced`` whether that is to be believed.
+    """
+
+    v: Literal[1] = 1
+    fleet: Place
+    device: Place
+    generation: Count
+    """The newest generation that it has taken."""
+    at: Count
+    synced: bool | None = None
+    pipelines: Annotated[dict[Place, Standing], Field(max_length=64)]
+    metadata: Metadata = Metadata()
+    audit: AuditHead = AuditHead()
+    problem: Words = ""
+    """Why it has refused a desired state that came since, or what keeps it from the whole."""
+    agent: Annotated[str, Field(max_length=64)] = ""
+    arch: Annotated[str, Field(max_length=64)] = ""
+
+
+def encode(reported: Reported, signer: Signer | None) -> bytes:
+    """Make the message."""
+    return dsse.seal(KIND, reported.model_dump_json().encode(), *([signer] if signer else []))
+
+
+def decode(payload: bytes, verifier: Verifier | None, *, fleet: str, device: str) -> Reported:
+    """Read the message.
+
+    Raises:
+        NotSigned: the device's key has not signed it.
+        WrongSender: it is another device's.
+        MessageInvalid: it is no reported state.
+    """
+    keys = None if verifier is None else [verifier]
+    found = read(Reported, dsse.unseal(payload, KIND, keys, what=_WHAT, most=MAX_BYTES), _WHAT)
+    if (found.fleet, found.device) != (fleet, device):
+        raise WrongSender("read", _WHAT, f"it is of {found.device} of {found.fleet}")
+    return found

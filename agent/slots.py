@@ -1,0 +1,154 @@
+"""What a device keeps of its models, as rows: slots, verdicts, proved documents, and the audit log.
+
+The store writes them (see ``agent.store.state``), and who decides about models reads them at the start.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal
+
+import orjson
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+Slot = Literal["active", "previous", "candidate"]
+SLOTS: tuple[Slot, ...] = ("active", "previous", "candidate")
+
+
+@dataclass(frozen=True, slots=True)
+class SlotRow:
+    """A bundle in a slot of a pipeline.
+
+    Attributes:
+        pipeline: the pipeline's name.
+        slot: what it is there.
+        bundle: the bundle's digest, 64 hex digits; "" while the candidate's is not known yet.
+        name: the model's name.
+        version: the model's version.
+        state: where it stands in its life: see ``agent.lifecycle``.
+        generation: of the desired state that asked for it; 0 for a local command.
+        strikes: how often a risky step with it ended in a death or a reboot.
+        risky: the kernel's boot id while a step is on from which the device might not come back; else "".
+        reason: why it stands there, for people.
+    """
+
+    pipeline: str
+    slot: Slot
+    bundle: str
+    name: str
+    version: str
+    state: str
+    generation: int = 0
+    strikes: int = 0
+    risky: str = ""
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """A bundle that a pipeline shall not try again: ``state`` is "rejected" or "rolled_back"."""
+
+    pipeline: str
+    bundle: str
+    name: str
+    version: str
+    state: str
+    reason: str
+    generation: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """Something for the audit log, before it has its number.
+
+    Attributes:
+        kind: ``noun.verb``, as events are named: "model.activated".
+        subject: what it happened to: a pipeline, a key, a document.
+        detail: more, as texts and numbers; never a secret.
+    """
+
+    kind: str
+    subject: str
+    detail: Mapping[str, str | int | float | bool | None] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class AuditEntry:
+    """An entry of the audit log.
+
+    Attributes:
+        seq: from 1, without gaps.
+        wall_ns: the wall clock then, nanoseconds since 1970; ``synced`` says whether it was to be believed.
+        body: the entry as canonical JSON; its hash covers it and the hash of the entry before.
+        hash: SHA-256 of the hash before it (32 bytes; zeros before the first) and ``body``; 64 hex digits.
+    """
+
+    seq: int
+    body: bytes
+    hash: str
+
+    def follows(self, before: str) -> bool:
+        """Whether its hash is right, if the entry before it has the hash ``before`` ("" for the first)."""
+        return self.hash == chained(before, self.body)
+
+
+def chained(before: str, body: bytes) -> str:
+    """Give the hash of an entry that follows one with the hash ``before`` ("" for none)."""
+    return hashlib.sha256(bytes.fromhex(before or "00" * 32) + body).hexdigest()
+
+
+def entry_after(seq: int, before: str, note: Note, wall_ns: int, *, synced: bool | None) -> AuditEntry:
+    """Make the entry with the number ``seq``, that follows one with the hash ``before``."""
+    body = orjson.dumps(
+        {
+            "seq": seq,
+            "wall_ns": wall_ns,
+            "synced": synced,
+            "kind": note.kind,
+            "subject": note.subject,
+            "detail": dict(note.detail),
+        },
+        option=orjson.OPT_SORT_KEYS,
+    )
+    return AuditEntry(seq, body, chained(before, body))
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What is to be written in one transaction: all of it is durable, or none.
+
+    Attributes:
+        put: rows that replace those of the same pipeline and slot.
+        drop: (pipeline, slot) of rows to delete.
+        verdicts: to add; one replaces that of the same pipeline and bundle.
+        forget: (pipeline, bundle) of verdicts to delete.
+        floors: versions to raise, by name; they never fall.
+        documents: proved documents by name, to keep.
+        notes: for the audit log, in order.
+    """
+
+    put: tuple[SlotRow, ...] = ()
+    drop: tuple[tuple[str, Slot], ...] = ()
+    verdicts: tuple[Verdict, ...] = ()
+    forget: tuple[tuple[str, str], ...] = ()
+    floors: Mapping[str, int] = field(default_factory=dict)
+    documents: Mapping[str, bytes] = field(default_factory=dict)
+    notes: tuple[Note, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """All that is kept, as it was read at the start.
+
+    Attributes:
+        audit: number and hash of the audit log's last entry; (0, "") when it is empty.
+    """
+
+    slots: tuple[SlotRow, ...] = ()
+    verdicts: tuple[Verdict, ...] = ()
+    floors: Mapping[str, int] = field(default_factory=dict)
+    documents: Mapping[str, bytes] = field(default_factory=dict)
+    audit: tuple[int, str] = (0, "")

@@ -1,0 +1,1 @@
+"""Fetches what the operator has published: metadata, documents, bundles. Proves first, parses then."""

@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from agent.errors import AgentError
     from agent.ledger import Ledger
     from agent.tables import Deadlines
-    from agent.workers.messages import Fault, LaneSpec, Ready, Record
+    from agent.workers.messages import Fault, Ready, Record
+    from agent.workers.spec import LaneSpec
 
 _OVER = {State.ENDED, State.FATAL, State.STOPPED, State.STUCK}
 _HOPELESS_RUNS = 3

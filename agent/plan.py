@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from agent.workers.messages import LaneSpec
+from agent.workers.spec import LaneSpec
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

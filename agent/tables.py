@@ -139,7 +139,7 @@ class Models(_Table):
     """An HTTPS address where the same files lie, for brokers that cannot hold models."""
     max_bytes: int = Field(default=1 << 30, ge=1 << 20)
     """The most bytes of bundles on disk, besides those that serve."""
-    refresh_h: float = Field(default=24.0, gt=0, le=24 * 31)
+    refresh_h: float = Field(default=24.0, ge=0.1, le=744)
     """Hours between two looks at the update metadata; a hint from the operator makes it look at once."""
     window: int = Field(default=4, ge=1, le=16)
     """Chunks that are asked for at a time."""

@@ -23,7 +23,7 @@ from agent.foreground import Foreground
 from agent.sources._devices import cameras
 from agent.tables import Deadlines
 from agent.workers import _landlock, _seccomp
-from agent.workers.messages import LaneSpec
+from agent.workers.spec import LaneSpec
 
 if TYPE_CHECKING:
     import argparse

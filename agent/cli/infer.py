@@ -13,7 +13,8 @@ from agent.errors import EXIT_FAILED, EXIT_OK, AgentError
 from agent.foreground import Foreground
 from agent.tables import Deadlines
 from agent.wording import in_words
-from agent.workers.messages import LaneSpec, Record
+from agent.workers.messages import Record
+from agent.workers.spec import LaneSpec
 
 if TYPE_CHECKING:
     import argparse

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from agent.pipeline.capture import Reporter
     from agent.pipeline.runner import Drawing, Outlet
     from agent.types import Backend, Decoder, Phase, Source, TensorSpec
-    from agent.workers.messages import LaneSpec
+    from agent.workers.spec import LaneSpec
 
 
 class Validated(Protocol):

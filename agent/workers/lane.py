@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from agent.tables import Deadlines
+    from agent.workers.spec import LaneSpec
 
 _TICK_S = 0.25
 _STOP_S, _TERM_S, _KILL_S = 5.0, 0.5, 5.0
@@ -42,7 +43,7 @@ class Lane:
 
     def __init__(
         self,
-        spec: messages.LaneSpec,
+        spec: LaneSpec,
         deadlines: Deadlines,
         *,
         spawn: Callable[[bytes], WorkerProcess] = WorkerProcess,

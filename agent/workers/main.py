@@ -33,7 +33,7 @@ from agent.ipc import Channel
 from agent.types import Phase
 from agent.workers.confinement import close_descriptors, confine
 from agent.workers.heartbeat import Page, Slot
-from agent.workers.messages import LaneSpec
+from agent.workers.spec import LaneSpec
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -42,44 +42,6 @@ class _Message(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class LaneSpec(_Message):
-    """What a worker is to do; it arrives in a memfd, since a list of images can be long."""
-
-    pipeline: str
-    model: str
-    folder: str = ""
-    """Where relative paths of models, labels and sources start; "" for the current folder."""
-    task: str = ""
-    decoder: dict[str, Any] = {}
-    labels: str = ""
-    backend: str = "tflite"
-    backend_options: dict[str, Any] = {}
-    source: str
-    source_options: dict[str, Any] = {}
-    start: int = 0
-    """The first frame's sequence number."""
-    once: bool = False
-    """Fail when the source isn't there, in place of trying again, and drop no frame: `check` and `infer`."""
-    limit: int = 0
-    """Stop after so many frames: `check`, `infer`; 0 for no limit."""
-    draw: str = ""
-    """A folder for annotated pictures, or ""."""
-    confine: bool = True
-    """Whether the worker gives up what it does not need, before it opens anything."""
-    hidden: tuple[str, ...] = ()
-    """Paths that stay closed wherever they stand: the data folder, keys, the configuration."""
-    devices: tuple[str, ...] = ()
-    """Device nodes of this board, which any backend may open."""
-    digest: str = ""
-    """The digest that the model's bundle must have; "" where nobody has vouched for one."""
-    bundles: str = ""
-    """The folder of proved bundles, which the worker may read although the data folder is hidden; or ""."""
-    prove: bool = False
-    """Prove the model in place of serving: golden answers, budget, contract; then say `proved` and end."""
-    serving_task: str = ""
-    """For a proof: the task of the model that serves now, which the new one must have, too; "" for any."""
-
-
 class Counts(_Message):
     """A ledger, on the wire."""
 

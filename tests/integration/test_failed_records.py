@@ -9,7 +9,7 @@ import numpy as np
 
 from agent.foreground import Foreground
 from agent.tables import Deadlines
-from agent.workers.messages import LaneSpec
+from agent.workers.spec import LaneSpec
 
 if TYPE_CHECKING:
     from pathlib import Path

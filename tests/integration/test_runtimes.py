@@ -15,7 +15,7 @@ from agent.errors import LaneCrashed, ModelInvalid
 from agent.foreground import Foreground
 from agent.outline import check_outline
 from agent.tables import Deadlines
-from agent.workers.messages import LaneSpec
+from agent.workers.spec import LaneSpec
 from tests.runtimes import CHOSEN, SECOND, needs_tflite_runtime
 from tests.simulators import tiny_models
 from tests.simulators.environments import without

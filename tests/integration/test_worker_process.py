@@ -15,8 +15,8 @@ import pytest
 from agent.child import ending
 from agent.errors import EXIT_CONFIG
 from agent.workers import messages
-from agent.workers.messages import LaneSpec
 from agent.workers.process import WorkerProcess
+from agent.workers.spec import LaneSpec
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

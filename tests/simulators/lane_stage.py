@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 from agent.tables import Deadlines
 from agent.workers.lane import Lane
-from agent.workers.messages import LaneSpec
 from agent.workers.policy import State
+from agent.workers.spec import LaneSpec
 from tests.simulators.puppet_worker import PuppetWorker, Spawner
 
 if TYPE_CHECKING:

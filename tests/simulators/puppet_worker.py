@@ -10,8 +10,8 @@ import orjson
 from agent.ipc import Channel
 from agent.types import Phase
 from agent.workers.heartbeat import Page, Slot
-from agent.workers.messages import LaneSpec
 from agent.workers.process import WorkerProcess
+from agent.workers.spec import LaneSpec
 from agent.workers.usage import Usage
 
 if TYPE_CHECKING:

@@ -28,7 +28,7 @@ import json, sys
 from pathlib import Path
 from agent.types import Needs
 from agent.workers.confinement import confine
-from agent.workers.messages import LaneSpec
+from agent.workers.spec import LaneSpec
 
 folder, hidden, wanted = json.loads(sys.argv[1])
 held = confine(LaneSpec(pipeline="p", model="m", source="s", hidden=hidden), [Needs(read=(folder,))])

@@ -12,7 +12,8 @@ from agent.blocks import Block, pack, unpack
 from agent.errors import MessageInvalid
 from agent.ledger import Ledger
 from agent.workers import messages
-from agent.workers.messages import LaneSpec, parse
+from agent.workers.messages import parse
+from agent.workers.spec import LaneSpec
 from tests.simulators.puppet_worker import READY
 
 RECORD = {"frame": 3, "captured_ns": 5, "infer_us": 7, "kind": "detection", "items": [{"score": 0.5}]}

@@ -3,7 +3,8 @@
     AgentError(op, subject, hint)
     |-- Retryable              wait, then try the same again
     |   |-- LinkLost           the broker is away or refused us
-    |   |-- FetchFailed        what is to be fetched is not there, damaged, or does not come
+    |   |-- FetchFailed        what is to be fetched is damaged, or does not come
+    |   |   `-- Absent         ... or is not there
     |   |-- SourceLost         a camera or sensor is away
     |   `-- StoreBusy          the disk is read-only or locked for now
     |       `-- DiskFull       it has no room
@@ -79,7 +80,11 @@ class LinkLost(Retryable):
 
 
 class FetchFailed(Retryable):
-    """What is to be fetched is not there, damaged, or does not come."""
+    """What is to be fetched is damaged, or does not come."""
+
+
+class Absent(FetchFailed):
+    """What is to be fetched is not there."""
 
 
 class SourceLost(Retryable):

@@ -25,8 +25,8 @@ class Shelf(Protocol):
     def chunks(self, sha256: str, numbers: Sequence[int], most: int) -> Iterator[tuple[int, bytes]]:
         """Give chunks of the file with this hash, in the order in which they come.
 
-        Few are asked for at a time, so memory stays bounded. One that comes twice, or that nobody asked for, is
-        left out.
+        Few are asked for at a time, so memory stays bounded. One that comes twice, or that nobody asked for,
+        is left out.
 
         Args:
             sha256: the file's hash, 64 hex digits.

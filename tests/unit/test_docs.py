@@ -129,7 +129,7 @@ def test_every_plugin_has_a_section_that_names_its_options(room: str) -> None:
 
 
 def test_every_event_stands_in_its_table_with_its_level_and_repeat_rule() -> None:
-    rows = re.findall(r"^\| `([a-z.]+)` \| (\w+) \| (✓?) ?\|", page("events.md"), re.MULTILINE)
+    rows = re.findall(r"^\| `([a-z_.]+)` \| (\w+) \| (✓?) ?\|", page("events.md"), re.MULTILINE)
     documented = {name: (level, bool(often)) for name, level, often in rows}
     assert documented == {e.value: (logging.getLevelName(e.level).lower(), e.often) for e in Event}
     assert len(rows) == len(documented)

@@ -14,6 +14,7 @@ import pytest
 
 from agent import config, plugins
 from agent.cli.schema import schema
+from agent.lifecycle import TABLE as MODEL_TABLE
 from agent.link.connection import LINK_TABLE
 from agent.workers.policy import TABLE
 
@@ -47,14 +48,16 @@ def drawn(text: str) -> set[tuple[str, str, str]]:
     return {(one, event, two) for one, two, events in edges for event in events.split(", ")}
 
 
-@pytest.mark.parametrize(("heading", "table"), [("The lane", TABLE), ("The link", LINK_TABLE)])
+@pytest.mark.parametrize(
+    ("heading", "table"), [("The lane", TABLE), ("The link", LINK_TABLE), ("The model", MODEL_TABLE)]
+)
 def test_the_diagrams_show_every_transition_and_no_other(heading: str, table: Any) -> None:
     text = below((DOCS / "states.md").read_text(), heading)
     assert drawn(text) == {(old.value, event.value, new.value) for (old, event), new in table.items()}
     named = {cell for row in rows(text) for cell in re.findall(r"^`(\w+)`$", row[0])}
     assert named == {one.value for pair, new in table.items() for one in (*pair, new)}
     [first] = re.findall(r"\[\*\] --> (\w+)", text)
-    assert first in {"stopped", "offline"}
+    assert first in {"stopped", "offline", "downloading"}
 
 
 def tables_of_keys() -> Iterator[tuple[str, dict[str, Any], bool]]:

@@ -47,7 +47,7 @@ def time(monkeypatch: pytest.MonkeyPatch) -> Time:
 
 @pytest.mark.parametrize("event", list(Event))
 def test_every_event_is_noun_verb_with_a_level(event: Event) -> None:
-    assert re.fullmatch(r"[a-z]+\.[a-z]+", event.value)
+    assert re.fullmatch(r"[a-z]+\.[a-z_]+", event.value)
     assert event.name == event.value.upper().replace(".", "_")
     assert logging.getLevelName(event.level) in {"DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"}
 

@@ -32,6 +32,7 @@ ROOMS = {
 PROGRAMS = {"cli", "fleet", "demo"}
 # What joins rooms, or serves the supervisor's loop.
 JOINTS = {
+    "activation",
     "alerts",
     "commands",
     "control",

@@ -1,0 +1,94 @@
+"""A probation: what a new model does with real frames, against what it may do. Pure; it is told the time."""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from agent.documents.desired import Probation
+    from agent.workers.messages import Record
+
+_RECENT = 2048
+_FEW = 50
+"""Inferences before their p95 is believed."""
+
+
+@dataclass(slots=True)
+class Answers:
+    """What the answers to recent frames look like: told beside a change of models, for people to judge."""
+
+    recent: deque[tuple[int, float]] = field(default_factory=lambda: deque(maxlen=_RECENT))
+
+    def saw(self, records: Sequence[Record]) -> None:
+        """Take in results; failed frames have no answer."""
+        for record in records:
+            if record.kind != "failed":
+                self.recent.append((len(record.items), max(map(_score, record.items), default=0.0)))
+
+    def told(self, when: str) -> dict[str, float]:
+        """Items a frame, and the best score of a frame, on average; nothing where there was no frame."""
+        if not self.recent:
+            return {}
+        count = len(self.recent)
+        items, scores = (sum(column) / count for column in zip(*self.recent, strict=True))
+        return {f"items_{when}": round(items, 3), f"top_score_{when}": round(scores, 4)}
+
+
+class Trial:
+    """The frames of one probation.
+
+    Args:
+        terms: when it is passed, and when it has failed.
+        limit_ms: the p95 that the model has promised, by its budget or its proof; None for no promise.
+        began: when it served first, seconds of the monotonic clock.
+    """
+
+    def __init__(self, terms: Probation, limit_ms: float | None, began: float) -> None:
+        self._terms = terms
+        self._limit_ms = None if limit_ms is None else limit_ms * terms.slower
+        self._infer_us: deque[int] = deque(maxlen=_RECENT)
+        self.began = began
+        self.good = self.failed = 0
+        self.answers = Answers()
+
+    def saw(self, records: Sequence[Record]) -> None:
+        """Take in results and failures of the model on trial."""
+        for record in records:
+            if record.kind == "failed":
+                self.failed += 1
+            else:
+                self.good += 1
+                self._infer_us.append(record.infer_us)
+        self.answers.saw(records)
+
+    @property
+    def p95_ms(self) -> float:
+        """The 95th percentile of the recent inferences, milliseconds; 0 before the first."""
+        if not self._infer_us:
+            return 0.0
+        ordered = sorted(self._infer_us)
+        return ordered[min(len(ordered) - 1, int(0.95 * len(ordered)))] / 1000
+
+    def problem(self) -> str:
+        """Why it has failed; "" when it has not."""
+        terms = self._terms
+        frames = max(self.good, terms.frames) + self.failed
+        if self.failed > terms.failed * frames:
+            return f"{self.failed} of {self.good + self.failed} frames failed, and {terms.failed:.1%} may"
+        enough = min(_FEW, terms.frames)
+        if self._limit_ms is not None and self.good >= enough and (p95 := self.p95_ms) > self._limit_ms:
+            return f"the p95 of an inference is {p95:.1f} ms, and may be {self._limit_ms:.1f}"
+        return ""
+
+    def passed(self, now: float) -> bool:
+        """Whether there were frames enough, and time enough; only to be asked without a ``problem``."""
+        return self.good >= self._terms.frames and now - self.began >= self._terms.seconds
+
+
+def _score(item: dict[str, object]) -> float:
+    score = item.get("score")
+    return float(score) if isinstance(score, int | float) else 0.0

@@ -37,7 +37,7 @@ class Profile(BaseModel):
     """Threads of the runtime where a pipeline does not say."""
     deadlines: Deadlines = Deadlines()
     swap: Literal["resident", "restart"] = "resident"
-    """How a pipeline changes its model: `resident` loads the new one beside the one that serves and swaps them
+    """How a pipeline changes its model: `resident` loads the new one beside the one that serves, and swaps
     between two frames; `restart`, where there is room for one only, starts another worker."""
     devices: tuple[str, ...] = ()
     """Device nodes of accelerators, such as `/dev/apex_0`, or a folder of them: workers may open them."""

@@ -10,7 +10,7 @@ import signal
 from typing import TYPE_CHECKING
 
 from agent.child import ending
-from agent.errors import AgentError, LaneCrashed, MessageInvalid, Retryable
+from agent.errors import AgentError, Fatal, LaneCrashed, MessageInvalid, Rejected, Retryable
 from agent.types import Phase
 from agent.workers import messages
 from agent.workers.heartbeat import Slot
@@ -124,7 +124,8 @@ class Proof:
         if self._why:
             return self._crashed(self._why)
         if self._fault is not None:
-            return messages.error_of(self._fault)
+            error = messages.error_of(self._fault)
+            return self._crashed(str(error)) if _is_no_answer(error) else error
         return self._found if self._found and code == 0 else self._crashed(ending(code))
 
     def tick(self, now: float) -> None:
@@ -185,3 +186,8 @@ class Proof:
 
     def _retryable(self, problem: str) -> Retryable:
         return Retryable("prove", self._spec.model, problem)
+
+
+def _is_no_answer(error: AgentError) -> bool:
+    """Whether a process ended of itself, by a bug or a fault of the runtime, and says nothing of the bundle."""
+    return not isinstance(error, Rejected | Retryable | Fatal)

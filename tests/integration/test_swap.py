@@ -2,39 +2,23 @@
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from agent.manifest import digest, entry
 from agent.workers import messages
 from agent.workers.policy import State
 from agent.workers.spec import LaneSpec
-from tests.simulators import moody_backend, tiny_models
+from tests.simulators import moody_backend
 from tests.simulators.live_lane import LiveLane
+from tests.simulators.moody_bundles import bundle
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 OLD, NEW = "old@1", "new@1"
-
-
-def bundle(folder: Path, name: str, **behaviour: Any) -> tuple[str, str]:
-    """Write a bundle of the moody backend; give its path and its digest."""
-    content = tiny_models.absolute() + moody_backend.MARK + json.dumps(behaviour).encode()
-    manifest = {
-        "schema": 2, "name": name, "version": "1", "task": "tensor", "license": "MIT", "model": "m.tflite",
-        "files": [entry("m.tflite", content).model_dump(mode="json")],
-    }  # fmt: skip
-    data = json.dumps(manifest).encode()
-    path = folder / digest(data)
-    path.mkdir(parents=True)
-    (path / "m.tflite").write_bytes(content)
-    (path / "manifest.json").write_bytes(data)
-    return str(path), digest(data)
 
 
 @pytest.fixture
@@ -62,7 +46,7 @@ def lane(data: Path, old: tuple[str, str], **deadlines: float) -> LiveLane:
 
 def bundles(data: Path, **new: Any) -> tuple[tuple[str, str], tuple[str, str]]:
     folder = data / "models" / "bundles"
-    return bundle(folder, "old", value=1), bundle(folder, "new", **{"value": 2, "side": 12, **new})
+    return bundle(folder, "old", value=1), bundle(folder, "new", None, **{"value": 2, "side": 12, **new})
 
 
 def test_a_swap_and_a_swap_back_lose_nothing_and_name_each_record_by_its_model(data: Path) -> None:

@@ -43,6 +43,7 @@ class Event(Enum):
     NOTIFY_FAILED = ("notify.failed", logging.WARNING, True)
     LANE_STARTED = ("lane.started", logging.INFO)
     LANE_READY = ("lane.ready", logging.INFO)
+    LANE_SWAPPED = ("lane.swapped", logging.INFO)
     LANE_EXPOSED = ("lane.exposed", logging.WARNING, True)
     LANE_DIED = ("lane.died", logging.WARNING)
     LANE_HUNG = ("lane.hung", logging.WARNING)

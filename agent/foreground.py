@@ -1,4 +1,4 @@
-"""Run one lane in the foreground, to its end: what ``infer``, ``check`` and ``doctor`` need."""
+"""Run a lane or a proof in the foreground, to its end: what ``infer``, ``check`` and ``doctor`` need."""
 
 from __future__ import annotations
 
@@ -7,18 +7,18 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from agent.errors import LaneCrashed
+from agent.errors import AgentError, LaneCrashed
 from agent.workers.lane import Lane
 from agent.workers.messages import error_of
 from agent.workers.policy import State
+from agent.workers.proof import Proof
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from agent.errors import AgentError
     from agent.ledger import Ledger
     from agent.tables import Deadlines
-    from agent.workers.messages import Fault, Ready, Record
+    from agent.workers.messages import Fault, Proved, Ready, Record
     from agent.workers.spec import LaneSpec
 
 _OVER = {State.ENDED, State.FATAL, State.STOPPED, State.STUCK}
@@ -107,6 +107,34 @@ class Foreground:
             lane.receive()
             lane.reap(time.monotonic())
             lane.tick(time.monotonic())
+
+
+def prove(spec: LaneSpec, deadlines: Deadlines) -> Proved:
+    """Prove the model that ``spec`` names, in a process of its own.
+
+    Raises:
+        AgentError: why it may not serve; see ``agent.workers.proof``.
+    """
+    proof = Proof(spec, deadlines)
+    proof.start(time.monotonic())
+    try:
+        while proof.outcome is None:
+            _follow(proof)
+    finally:
+        proof.stop()
+        while proof.process is not None and proof.outcome is None:
+            _follow(proof)
+    if isinstance(proof.outcome, AgentError):
+        raise proof.outcome
+    return proof.outcome
+
+
+def _follow(proof: Proof) -> None:
+    if proof.process is not None:
+        _wait(proof.process.pidfd, None if proof.silent else proof.process.channel.fileno())
+    proof.receive()
+    proof.reap(time.monotonic())
+    proof.tick(time.monotonic())
 
 
 def _wait(pidfd: int, channel: int | None) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tomllib
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -36,6 +36,9 @@ class Profile(BaseModel):
     threads: int = Field(default=1, ge=1, le=16)
     """Threads of the runtime where a pipeline does not say."""
     deadlines: Deadlines = Deadlines()
+    swap: Literal["resident", "restart"] = "resident"
+    """How a pipeline changes its model: `resident` loads the new one beside the one that serves, and swaps
+    between two frames; `restart`, where there is room for one only, starts another worker."""
     devices: tuple[str, ...] = ()
     """Device nodes of accelerators, such as `/dev/apex_0`, or a folder of them: workers may open them."""
 

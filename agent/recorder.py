@@ -72,6 +72,8 @@ class Recorder:
         if lane.ready is not None:
             ready = lane.ready
             whose |= {"model": ready.model, "sha256": ready.sha256, "delegate": ready.delegate}
+            if ready.bundle:
+                whose["bundle"] = ready.bundle
         self._put(lane, [{**whose, **record.as_json()} for record in records])
 
     def note(self, lane: Lane) -> None:

@@ -100,6 +100,7 @@ def _pipeline(lane: Lane, meter: Meter, now: float) -> dict[str, Any]:
         "restarts": lane.restarts,
         "model": ready.model if ready else None,
         "sha256": ready.sha256 if ready else None,
+        "bundle": ready.bundle if ready else None,
         "runtime": ready.runtime if ready else None,
         "delegate": ready.delegate if ready else None,
         "delegated": list(ready.delegated) if ready else None,

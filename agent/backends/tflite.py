@@ -35,6 +35,15 @@ class Options(BaseModel):
     xnnpack: bool = Field(default=True, description="use the XNNPACK kernels where the runtime has them")
 
 
+def preload(options: Options) -> None:
+    """Load the runtime, which every model needs: what comes after is a model's own cost.
+
+    Raises:
+        ExtraMissing: as ``build`` does.
+    """
+    choose(options.runtime)
+
+
 def build(options: Options, model: bytes, name: str = "model") -> TfliteBackend:
     """Load ``model``, the bytes of a .tflite file; ``name`` is what errors call it.
 

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from agent import golden
-from agent.bundles.load import inside, read_file, read_manifest
+from agent.bundles.load import inside, read_file
 from agent.errors import ManifestInvalid
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
-    from agent.manifest import FileEntry
+    from agent.manifest import FileEntry, Manifest
     from agent.types import JsonValue
 
 _MAX_INPUT = 64 << 20
@@ -25,12 +25,14 @@ class Case:
     """One golden input.
 
     Attributes:
-        path: of the file that the ``images`` source reads.
+        path: of the file, as the ``images`` source would read it.
+        data: the file's bytes, as they were hashed.
         expect: items that the result must begin with.
         tol: how far their numbers may be off.
     """
 
     path: Path
+    data: bytes = field(repr=False)
     expect: tuple[Mapping[str, JsonValue], ...]
     tol: float
 
@@ -39,25 +41,21 @@ class Case:
         return golden.differs(items, self.expect, self.tol)
 
 
-def cases(folder: Path) -> list[Case]:
-    """Give the golden inputs of the bundle in ``folder``.
+def cases(folder: Path, manifest: Manifest) -> Iterator[Case]:
+    """Give the golden inputs of the bundle in ``folder``, each read when it is asked for.
 
     Raises:
-        ManifestInvalid: the manifest is wrong, or a file is missing, too large, or not the one that was
-            hashed.
+        ManifestInvalid: a file is missing, too large, or not the one that was hashed.
     """
-    manifest = read_manifest(folder)
-    return [Case(_checked(folder, manifest.file(one.input)), one.expect, one.tol) for one in manifest.golden]
+    for one in manifest.golden:
+        path = inside(folder, one.input)
+        data = _checked(path, manifest.file(one.input))
+        yield Case(path, data, one.expect, one.tol)
 
 
-def _checked(folder: Path, entry: FileEntry) -> Path:
-    path = inside(folder, entry.path)
+def _checked(path: Path, entry: FileEntry) -> bytes:
     data = read_file(path, _MAX_INPUT, ManifestInvalid, "read golden input")
     if hashlib.sha256(data).hexdigest() != entry.sha256:
-        raise ManifestInvalid(
-            "read golden input",
-            str(path),
-            "it is not the file that the manifest names",
-            "Copy the bundle again",
-        )
-    return path
+        problem = "it is not the file that the manifest names"
+        raise ManifestInvalid("read golden input", str(path), problem, "Copy the bundle again")
+    return data

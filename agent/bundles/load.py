@@ -36,6 +36,8 @@ class LoadedModel:
         post: the decoder's options.
         path: the model file.
         bundle: the bundle's digest, 64 hex digits; "" for a bare file.
+        folder: the bundle's folder; None for a bare file.
+        manifest: the bundle's; None for a bare file.
     """
 
     data: bytes = field(repr=False)
@@ -48,6 +50,8 @@ class LoadedModel:
     post: dict[str, Any]
     path: Path
     bundle: str = ""
+    folder: Path | None = None
+    manifest: Manifest | None = field(default=None, repr=False)
 
 
 def load(path: str | Path, digest: str = "") -> LoadedModel:
@@ -128,6 +132,8 @@ def _load_bundle(folder: Path, digest: str) -> LoadedModel:
         post=manifest.post.options if manifest.post else {},
         path=path,
         bundle=found,
+        folder=folder,
+        manifest=manifest,
     )
 
 

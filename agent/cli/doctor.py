@@ -13,13 +13,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from agent import resources, trust
-from agent.bundles.golden import cases
 from agent.cli import service
 from agent.cli.runtime import runtime_in_use
 from agent.cli.settings import Loaded, default_data_folder
 from agent.cli.version import versions
 from agent.errors import EXIT_FAILED, EXIT_OK, AgentError, ConfigInvalid
-from agent.foreground import Foreground
+from agent.foreground import prove
 from agent.sources._devices import cameras
 from agent.tables import Deadlines
 from agent.workers import _landlock, _seccomp
@@ -34,7 +33,8 @@ if TYPE_CHECKING:
 HELP = "test whether this machine can do the work"
 DESCRIPTION = """\
 Looks at everything that inference here depends on, and really infers: each bundled model runs on its golden
-inputs in a worker process, as the agent would run it, and must give the answers that came with it."""
+inputs in a worker process, as the agent proves a model before it serves, and must give the answers that came
+with it."""
 EPILOG = """\
 examples:
   edge-agent doctor
@@ -43,8 +43,6 @@ examples:
 
 exit codes: 0 nothing is wrong (warnings may stand), 1 something must be mended"""
 
-_ROUNDS = 6
-"""Each golden input is inferred so often: a runtime that is right once may be wrong later."""
 _LOW_DISK = 500 << 20
 
 
@@ -76,8 +74,8 @@ def examine(plan: Plan | None = None) -> Iterator[dict[str, str]]:
     runtime = _attempt("runtime", _runtime)
     yield runtime
     if runtime["verdict"] == "ok":  # without one each model would say the same again
-        for name, folder in resources.bundled_models().items():
-            yield _attempt(f"model {name}", partial(_infer, name, folder))
+        for name in resources.bundled_models():
+            yield _attempt(f"model {name}", partial(_infer, name))
     yield _cameras()
     if plan is not None and plan.mqtt is not None:
         yield _keys(plan)
@@ -105,31 +103,14 @@ def _runtime() -> str:
     return f"{name} ({why})"
 
 
-def _infer(name: str, folder: Path) -> str:
-    golden = cases(folder)
-    spec = LaneSpec(
-        pipeline="doctor",
-        model=name,
-        source="images",
-        source_options={"paths": [str(case.path) for case in golden] * _ROUNDS},
-        once=True,
-    )
-    lane = Foreground(spec, Deadlines())
+def _infer(name: str) -> str:
     began = time.monotonic()
-    found = [record for records in lane.run() for record in records]
+    found = prove(LaneSpec(pipeline="doctor", model=name, source=""), Deadlines())
     took = time.monotonic() - began
-    ready = lane.outcome.ready
-    if ready is None or len(found) != len(golden) * _ROUNDS:
-        raise AgentError("infer with", name, f"{len(found)} of {len(golden) * _ROUNDS} answers came back")
-    for record in found:
-        case = golden[record.frame % len(golden)]
-        if difference := case.differs(record.items):
-            hint = "Reinstall the runtime, then report it: this machine computes something else"
-            raise AgentError("infer with", f"{name} on {case.path.name}", difference, hint)
-    p50 = sorted(record.infer_us for record in found)[len(found) // 2] / 1000
-    nodes = f"{ready.delegated[0]} of {ready.delegated[1]} nodes on {ready.delegate}"
-    answers = f"{len(golden)} golden answers right"
-    return f"{answers}, {took:.1f} s, p50 {p50:.2f} ms, {ready.runtime}, {nodes}"
+    nodes = f"{found.delegated[0]} of {found.delegated[1]} nodes on {found.delegate}"
+    answers = f"{found.goldens} golden answers right"
+    cost = f"p50 {found.p50_ms:.2f} ms, {found.rss_mb:.1f} MB"
+    return f"{answers}, {took:.1f} s, {cost}, {found.runtime}, {nodes}"
 
 
 def _cameras() -> dict[str, str]:

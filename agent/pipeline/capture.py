@@ -13,9 +13,10 @@ from agent.types import FrameInfo, Phase
 
 if TYPE_CHECKING:
     import threading
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
 
-    from agent.types import Array, Frame, Source
+    from agent.pipeline.engine import Engine
+    from agent.types import Frame, Source
 
 _READ_S = 0.5
 _REOPEN_S, _REOPEN_MAX_S = 0.5, 10.0
@@ -39,9 +40,7 @@ class Capture:
 
     Args:
         open_source: opens the source so that its first frame has the given sequence number.
-        prepare: writes a frame into an input buffer; raises InputRejected when it does not fit.
-        buffers: one array for each buffer of the slot.
-        slot: where frames go.
+        slot: where frames go; it gives each the engine that prepares it.
         reporter: whom to tell.
         beat: notes the phase that begins.
         stop: set when no more frames are wanted.
@@ -55,8 +54,6 @@ class Capture:
         self,
         *,
         open_source: Callable[[int], Source],
-        prepare: Callable[[Frame, Array], None],
-        buffers: Sequence[Array],
         slot: Slot,
         reporter: Reporter,
         beat: Callable[[Phase], None],
@@ -67,8 +64,6 @@ class Capture:
         keep_pixels: bool = False,
     ) -> None:
         self._open_source = open_source
-        self._prepare = prepare
-        self._buffers = buffers
         self._slot = slot
         self._reporter = reporter
         self._beat = beat
@@ -121,43 +116,45 @@ class Capture:
             try:
                 frame = source.read(_READ_S)
             except InputRejected as error:
-                self._begin()
+                engine = self._begin()
                 info = FrameInfo(self._next - 1, time.monotonic_ns(), 0, 0, error.subject)
-                self._failed(index, info, error, "unreadable")
+                self._failed(Item(index, info, engine, error, "unreadable"))
                 index = None
                 continue
             except (SourceEnded, SourceLost):
                 self._slot.give_back(index)
                 raise
             if frame is not None:
-                self._begin()
+                engine = self._begin()
                 self._next = frame.seq + 1
-                self._hand_over(frame, index)
+                self._hand_over(frame, index, engine)
                 index = None
         if index is not None:
             self._slot.give_back(index)
 
-    def _begin(self) -> None:
+    def _begin(self) -> Engine:
         self._next += 1
         self._left -= 1
-        self._reporter.captured(self._slot.begin())
+        count, engine = self._slot.begin()
+        self._reporter.captured(count)
+        return engine
 
-    def _hand_over(self, frame: Frame, index: int) -> None:
+    def _hand_over(self, frame: Frame, index: int, engine: Engine) -> None:
         height, width = (*frame.data.shape, 1, 1)[:2]
         info = FrameInfo(frame.seq, frame.captured_ns, height, width, frame.origin)
         self._beat(Phase.PREPROCESS)
         began_ns = time.monotonic_ns()
         try:
-            self._prepare(frame, self._buffers[index])
+            engine.prepare(frame, engine.buffers[index])
         except InputRejected as error:
-            self._failed(index, info, error, "input")
+            self._failed(Item(index, info, engine, error, "input"))
         else:
             pixels = frame.data.copy() if self._keep_pixels else None
-            item = Item(index, info, pixels=pixels, began_ns=began_ns, ready_ns=time.monotonic_ns())
-            self._slot.publish(item)
+            ready_ns = time.monotonic_ns()
+            self._slot.publish(Item(index, info, engine, pixels=pixels, began_ns=began_ns, ready_ns=ready_ns))
 
-    def _failed(self, index: int, info: FrameInfo, error: InputRejected, reason: str) -> None:
+    def _failed(self, item: Item) -> None:
         if self._slot.live:
-            self._slot.fail(index, reason)
+            self._slot.fail(item.index, item.reason)
         else:
-            self._slot.publish(Item(index, info, error, reason))
+            self._slot.publish(item)

@@ -19,8 +19,9 @@ if TYPE_CHECKING:
     from agent.histogram import Histogram
     from agent.ledger import Ledger
     from agent.pipeline.capture import Capture
+    from agent.pipeline.engine import Engine
     from agent.pipeline.slot import Item, Slot
-    from agent.types import Array, Backend, Decoder, Result
+    from agent.types import Array, Result
 
 _FLUSH_S = 0.02
 """Results of a fast pipeline ride together for so long; those of a slow one leave at once."""
@@ -53,12 +54,10 @@ class Runner:
 
     Args:
         capture: run in a thread of its own.
-        slot: where frames come from.
-        backend: the loaded model.
-        decoder: what its outputs mean.
-        buffers: the input arrays that the slot's indices name.
+        slot: where frames come from, each with the engine that makes its result.
         outlet: where results go.
         beat: notes the phase that begins.
+        turned: is called when the results change to another engine's: what went before is sent by then.
         draw: draws each result, or None.
     """
 
@@ -67,20 +66,17 @@ class Runner:
         *,
         capture: Capture,
         slot: Slot,
-        backend: Backend,
-        decoder: Decoder,
-        buffers: Sequence[Array],
         outlet: Outlet,
         beat: Callable[[Phase], None],
+        turned: Callable[[Engine], None],
         draw: Drawing | None = None,
     ) -> None:
         self._capture = capture
         self._slot = slot
-        self._backend = backend
-        self._decoder = decoder
-        self._buffers = buffers
+        self._engine = slot.engine
         self._outlet = outlet
         self._beat = beat
+        self._turned = turned
         self._draw = draw
         self._records: list[bytes] = []
         self._bytes = 0
@@ -104,9 +100,13 @@ class Runner:
             self._beat(Phase.WAIT)
             item = self._slot.take(_FLUSH_S if self._records else _IDLE_S)
             if item is not None:
+                self._turn_to(item.engine)
                 self._process(item)
-            elif self._slot.over:
-                break
+            else:
+                over = self._slot.over
+                self._turn_to(self._slot.next_engine)
+                if over:
+                    break
             now = time.monotonic()
             if now - self._flushed >= (_FLUSH_S if self._records else _IDLE_S):
                 self._flush(now)
@@ -116,15 +116,25 @@ class Runner:
         self._tell(time.monotonic())
         return future.result()
 
+    def _turn_to(self, engine: Engine | None) -> None:
+        """Where another engine's results begin: send those of the one before, then say so."""
+        if engine is None or engine is self._engine:
+            return
+        self._flush(time.monotonic())
+        self._engine = engine
+        self._beat(Phase.SEND)
+        self._turned(engine)
+
     def _process(self, item: Item) -> None:
         if item.error is not None:
             self._fail(item, item.error, item.reason)
             return
         self._beat(Phase.INVOKE)
-        inputs = (self._buffers[item.index],)
+        engine = item.engine
+        inputs = (engine.buffers[item.index],)
         began = time.monotonic_ns()
         try:
-            outputs = self._backend.infer(inputs)
+            outputs = engine.backend.infer(inputs)
         except BackendFault as error:
             self._fail(item, error, "backend")
             self._flush(time.monotonic())
@@ -136,7 +146,7 @@ class Runner:
         infer_us = (inferred - began) // 1000
         self._beat(Phase.DECODE)
         try:
-            result = self._decoder.decode(outputs, item.info, inputs)
+            result = engine.decoder.decode(outputs, item.info, inputs)
         except InputRejected as error:
             self._fail(item, error, "decode")
             return

@@ -3,6 +3,7 @@
 Capture thread: ``acquire`` a buffer, read a frame, ``begin``, preprocess into the buffer, ``publish``.
 Infer thread: ``take``, invoke, ``settle``. A live source keeps only the newest frame and counts what it
 overwrites; a recording waits for room. Buffers are preallocated and go round; no frame is copied.
+Each frame gets the engine that is current when it begins, and keeps it: ``swap`` touches no frame under way.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from agent.ledger import Ledger
 
 if TYPE_CHECKING:
     from agent.errors import AgentError
+    from agent.pipeline.engine import Engine
     from agent.types import Array, FrameInfo
 
 BUFFERS = 4
@@ -25,13 +27,14 @@ _WAITING_RECORDED = 2
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """A frame on its way: the index of its buffer, or the error that failed it and the ledger's reason.
+    """A frame on its way: its buffer's index and its engine, or the error that failed it and the reason.
 
     ``began_ns`` and ``ready_ns`` are when its preprocessing began and ended, CLOCK_MONOTONIC in nanoseconds.
     """
 
     index: int
     info: FrameInfo
+    engine: Engine
     error: AgentError | None = None
     reason: str = ""
     pixels: Array | None = None
@@ -41,15 +44,22 @@ class Item:
 
 
 class Slot:
-    """The place between the capture thread and the infer thread of one pipeline."""
+    """The place between the capture thread and the infer thread of one pipeline.
 
-    def __init__(self) -> None:
+    Args:
+        engine: what the first frames are for.
+    """
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
         self._changed = threading.Condition()
         self._free = list(range(BUFFERS))
         self._waiting: deque[Item] = deque()
         self._preparing = 0
         self._inferring = 0
         self._ended = False
+        self._worked = False
+        self._rests = 0
         self._captured = 0
         self._inferred = 0
         self._dropped: Counter[str] = Counter()
@@ -68,12 +78,30 @@ class Slot:
         with self._changed:
             self._free.append(index)
 
-    def begin(self) -> int:
-        """Count a frame as captured; give how many there are now."""
+    def begin(self) -> tuple[int, Engine]:
+        """Count a frame as captured; give how many there are now, and the engine that this one is for."""
         with self._changed:
             self._captured += 1
             self._preparing = 1
-            return self._captured
+            return self._captured, self._engine
+
+    def swap(self, engine: Engine) -> None:
+        """Give frames that begin from now on another engine."""
+        with self._changed:
+            self._engine = engine
+            self._changed.notify_all()
+
+    @property
+    def engine(self) -> Engine:
+        """The engine of the frames that begin now."""
+        with self._changed:
+            return self._engine
+
+    @property
+    def next_engine(self) -> Engine | None:
+        """The engine of the frame to be taken next; None while frames are under way: they say it."""
+        with self._changed:
+            return None if self._waiting or self._preparing else self._engine
 
     def publish(self, item: Item) -> None:
         """Hand over a frame that is ready for the model, or one that failed before it got there."""
@@ -102,13 +130,31 @@ class Slot:
         """Give the next frame, or None when none came in time or none will."""
         with self._changed:
             if not self._waiting and not self._ended:
+                self._rest()
                 self._changed.wait(timeout_s)
             if not self._waiting:
                 return None
+            self._worked = True
             self._inferring = 1
             item = self._waiting.popleft()
             self._changed.notify_all()
             return item
+
+    def _rest(self) -> None:
+        if self._worked:
+            self._worked = False
+            self._rests += 1
+            self._changed.notify_all()
+
+    def lull(self, timeout_s: float) -> bool:
+        """Wait until the infer thread has just done all that there was: now a pause costs frames least.
+
+        Returns:
+            Whether it came to that in time.
+        """
+        with self._changed:
+            before = self._rests
+            return self._changed.wait_for(lambda: self._rests != before, timeout_s)
 
     def settle(self, item: Item, failed: str = "") -> None:
         """Count the frame that was taken as inferred, or as failed for a reason; free its buffer."""

@@ -39,6 +39,15 @@ def read_picture(path: str) -> Array:
         data = Path(path).read_bytes()
     except OSError as error:
         raise unreadable(_OP, path, error) from error
+    return parse_picture(path, data)
+
+
+def parse_picture(path: str, data: bytes) -> Array:
+    """Read ``data``, the bytes of the file at ``path``, as ``read_picture`` does.
+
+    Raises:
+        InputRejected: it is damaged, too large, or no picture.
+    """
     return _array(path, data) if path.lower().endswith(".npy") else _picture(path, data)
 
 

@@ -106,8 +106,18 @@ def _grants(spec: LaneSpec, read: list[str], devices: Iterable[str], *, network:
     yield Grant("/dev", READ_DIR)
     for path in (*_PLAIN_DEVICES, *devices):
         yield Grant(path, DEVICE)
+    yield from _bundles(spec)
     if spec.draw:
         yield Grant(_folder(spec.draw), WRITE)
+
+
+def _bundles(spec: LaneSpec) -> Iterator[Grant]:
+    """Grant reading of the proved bundles in the hidden data folder, unless a link leads away."""
+    if spec.bundles:
+        path = Path(spec.bundles).absolute()
+        data = os.path.realpath(path.parents[1])  # systemd has links above it
+        if os.path.realpath(path) == str(Path(data, *path.parts[-2:])):
+            yield Grant(str(path), READ)
 
 
 def _folder(path: str) -> str:

@@ -28,6 +28,8 @@ class Slot(IntEnum):
     CAPTURE = 0
     INFER = 1
     CAPTURED = 2
+    LOAD = 3
+    """The thread that loads another model while one serves."""
 
 
 class Page:

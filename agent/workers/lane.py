@@ -18,6 +18,7 @@ from agent.fsm import Machine
 from agent.ledger import Ledger
 from agent.types import Phase
 from agent.workers import messages
+from agent.workers.hearing import Hearing
 from agent.workers.heartbeat import Slot
 from agent.workers.policy import TABLE, Happening, RestartDelay, State, limit_s
 from agent.workers.process import WorkerProcess
@@ -60,10 +61,19 @@ class Lane:
         self._idle_deaths = 0
         self._unwanted = False
         self.run: Run | None = None
+        self._hearing = Hearing(spec.pipeline)
         self.restarts = 0
         self.refused = False
-        self.ready: messages.Ready | None = None
-        self.fault: messages.Fault | None = None
+
+    @property
+    def ready(self) -> messages.Ready | None:
+        """What the newest worker said of the model that serves."""
+        return self._hearing.ready
+
+    @property
+    def fault(self) -> messages.Fault | None:
+        """The last fault of a worker."""
+        return self._hearing.fault
 
     @property
     def name(self) -> str:
@@ -98,85 +108,80 @@ class Lane:
     def stop(self, now: float) -> None:
         """Ask the worker to finish what is in flight and end."""
         self._unwanted = True
+        if self.run is not None:
+            self.run.dismissed = True
         if not self._machine.accepts(Happening.STOP):
             return
         self._machine.fire(Happening.STOP)
-        run = self.run
-        if run is None or run.escalate_at is not None:
-            return  # nobody is there, or it is being killed already
-        try:
-            run.process.channel.send(b'{"type":"stop"}')
-        except OSError:
-            self._escalate(run, now)  # no room or nobody there: signals are left
-        else:
+        if self.run is not None and self.run.escalate_at is None:  # else it is being killed already
+            self._ask_to_end(self.run, now)
+
+    def _ask_to_end(self, run: Run, now: float) -> None:
+        run.dismissed = True
+        if run.tell({"type": "stop"}):
             run.escalate_at = now + _STOP_S
+        else:
+            self._escalate(run, now)  # no room or nobody there: signals are left
+
+    def serve(self, model: str, digest: str) -> None:
+        """Say which model workers that are started from now on run."""
+        self._spec = self._spec.model_copy(update={"model": model, "digest": digest})
+
+    def swap(self, model: str, digest: str, token: int) -> bool:
+        """Ask the worker to swap its model between two frames; ``take_replies`` has its answer.
+
+        Returns:
+            Whether there is a running worker that could be asked.
+        """
+        run = self.run
+        if run is None or run.closed or self.state is not State.RUNNING:
+            return False
+        asked = run.tell({"type": "swap", "model": model, "digest": digest, "token": token})
+        if asked:
+            run.asked.add(token)
+        return asked
+
+    def settle(self) -> None:
+        """Have the worker let go of the model that is resident and does not serve."""
+        if self.run is not None and self.state is State.RUNNING:
+            self.run.tell({"type": "settle"})  # if there is no room, the next swap lets go of it
+
+    def restart(self, now: float) -> None:
+        """Have a new worker with the model that ``serve`` has named; the old one finishes what is in flight.
+
+        A lane that was asked to stop, or whose source is over, stays as it is; one that waits to start again,
+        or that had refused, starts at once.
+        """
+        if self._unwanted:
+            return
+        if self.run is None:
+            if self.state is State.BACKOFF:
+                self._restart_at = now
+            elif self._machine.accepts(Happening.START):
+                self.refused = False
+                self.start(now)
+            return
+        self.run.renewed = True
+        if self._machine.accepts(Happening.RENEW):
+            self._machine.fire(Happening.RENEW)
+            self._ask_to_end(self.run, now)
+
+    def take_replies(self) -> list[messages.Swapped | messages.Unswapped]:
+        """Give the worker's answers to swaps since the last call; a worker that died gave none."""
+        taken, self._hearing.replies = self._hearing.replies, []
+        return taken
 
     def receive(self, packets: int = _PACKETS_A_TURN) -> list[messages.Record]:
-        """Take in what the worker has sent, so many packets at most; give the records among it."""
-        run = self.run
-        records: list[messages.Record] = []
-        if run is None or run.closed:
-            return records
-        for _ in range(packets):
-            packet = run.process.channel.receive()
-            if not packet:
-                run.closed = packet is not None
-                break
-            try:
-                message = messages.parse(packet)
-            except MessageInvalid as error:
-                self._distrust(run, error)
-                break
-            if isinstance(message, messages.Results):
-                records.extend(message.records)
-            self._take(run, message)
-        return records
+        """Take in what the worker has sent, so many packets at most; give the records among it.
 
-    def _distrust(self, run: Run, error: MessageInvalid) -> None:
-        """End a worker that breaks the protocol; nothing more of it is read."""
-        emit(Event.MESSAGE_REFUSED, self.name, problem=error)
-        run.closed = True
-        run.process.signal(signal.SIGKILL)
-
-    def _take(self, run: Run, message: messages.FromWorker) -> None:
-        match message:
-            case messages.Ready():
-                self._begin(run, message)
-            case messages.Opened(live=live):
-                run.live, run.away = live, ""
-                emit(Event.SOURCE_OPENED, self.name)
-            case messages.Lost(problem=problem):
-                run.away = problem
-                emit(Event.SOURCE_LOST, self.name, problem=problem)
-            case messages.Timings():
-                run.timings.append(message)  # whoever calls receive takes them
-            case messages.Results(ledger=counts) | messages.Ended(ledger=counts):
-                self._account(run, counts.ledger())
-                if isinstance(message, messages.Ended):
-                    run.ended = True
-                    if self.state is not State.STOPPING:
-                        emit(Event.SOURCE_ENDED, self.name, remark=message.remark)
-            case messages.Fault():
-                self.fault = run.fault = message
-
-    def _begin(self, run: Run, ready: messages.Ready) -> None:
-        self.ready = run.ready = ready
-        if self.state is State.STARTING:
+        They are all the work of the model that ``ready`` names, until the next call of this or of ``tick``.
+        """
+        if self.run is None:
+            return []
+        records = self._hearing.receive(self.run, packets)
+        if self.run.ready is not None and self.state is State.STARTING:
             self._machine.fire(Happening.READY)
-        emit(Event.LANE_READY, self.name, model=ready.model, delegate=ready.delegate)
-        if not (ready.confined.landlock and ready.confined.seccomp):
-            emit(Event.LANE_EXPOSED, self.name, **ready.confined.model_dump())
-
-    def _account(self, run: Run, ledger: Ledger) -> None:
-        for reason, count in ledger.failed.items():
-            if (more := count - run.ledger.failed.get(reason, 0)) > 0:
-                emit(Event.FRAME_FAILED, self.name, count=more, reason=reason)
-        for reason, count in ledger.dropped.items():
-            if (more := count - run.ledger.dropped.get(reason, 0)) > 0:
-                emit(Event.FRAME_DROPPED, self.name, count=more, reason=reason)
-        run.ledger = ledger
-        if not ledger.balanced:
-            emit(Event.LEDGER_UNBALANCED, self.name, ledger=ledger.to_json())
+        return records
 
     def reap(self, now: float) -> int | None:
         """After the process ended and its packets are read: close its accounts, decide what is next.
@@ -187,6 +192,7 @@ class Lane:
         run = self.run
         if run is None or (code := run.process.exit_code()) is None:
             return None
+        self._hearing.turn(run)
         closed = self._settled(run)
         lost = closed.lost
         self._closed = self._closed + closed
@@ -194,7 +200,10 @@ class Lane:
         run.process.close()
         if lost:
             emit(Event.FRAME_LOST, self.name, count=lost, frames=lost)
-        if code == 0 and run.ended:
+        if run.renewed and not self._unwanted:
+            self._machine.fire(Happening.DIED)
+            self._restart_at = now
+        elif code == 0 and run.ended:
             self._machine.fire(Happening.FINISHED)
         elif code == EXIT_CONFIG:
             self.refused = True
@@ -209,7 +218,7 @@ class Lane:
     def _settled(self, run: Run) -> Ledger:
         if run.live is False:  # the next run reads again what this one had not settled
             closed = replace(run.ledger, captured=run.ledger.settled, in_flight=0)
-            idle = not (closed.captured or run.ended or self._unwanted)
+            idle = not (closed.captured or run.ended or run.dismissed)
             self._idle_deaths = self._idle_deaths + 1 if idle else 0
             if self._idle_deaths >= _POISON_RUNS:
                 self._idle_deaths = 0
@@ -236,6 +245,8 @@ class Lane:
     def tick(self, now: float) -> None:
         """Do what time calls for: start again, notice an overrun, climb from SIGTERM to SIGKILL."""
         run = self.run
+        if run is not None:
+            self._hearing.turn(run)
         if run is None:
             if self.state is State.BACKOFF and now >= self._restart_at:
                 self.start(now)
@@ -250,11 +261,11 @@ class Lane:
                 self._judge(run, now)
 
     def _judge(self, run: Run, now: float) -> None:
-        for slot in (Slot.CAPTURE, Slot.INFER):
+        for slot in (Slot.CAPTURE, Slot.INFER, Slot.LOAD):
             try:
                 phase, since = run.process.page.read(slot)
             except MessageInvalid as error:
-                self._distrust(run, error)
+                self._hearing.distrust(run, error)
                 return
             limit = limit_s(phase, self._deadlines)
             if limit is not None and now - since > limit:

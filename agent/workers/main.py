@@ -1,8 +1,9 @@
 """The worker program: one pipeline, from its source to results on the socket.
 
 ``python -m agent.workers.main SOCKET_FD PAGE_FD SPEC_FD PARENT_PID`` is started by the supervisor and dies
-with it: by PR_SET_PDEATHSIG, and when the socket closes. Exit codes: 0 done, 1 failed (start me again),
-78 the configuration, the model or a recording is wrong (don't).
+with it: by PR_SET_PDEATHSIG, and when the socket closes. With ``LaneSpec.prove`` it proves a model and ends.
+Exit codes: 0 done, 1 failed (start me again), 78 the configuration, the model or a recording is wrong
+(don't).
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from agent.errors import (
     EXIT_FAILED,
     EXIT_OK,
     AgentError,
+    BundleRefused,
     ConfigInvalid,
     Fatal,
     Rejected,
@@ -34,14 +36,16 @@ from agent.types import Phase
 from agent.workers.confinement import close_descriptors, confine
 from agent.workers.heartbeat import Page, Slot
 from agent.workers.spec import LaneSpec
+from agent.workers.swapping import Swapper, flattened
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from pydantic import BaseModel
 
     from agent.histogram import Histogram
     from agent.ledger import Ledger
+    from agent.pipeline.engine import Engine
     from agent.types import Needs
     from agent.workers.confinement import Confinement
 
@@ -113,10 +117,10 @@ def confined(spec: LaneSpec) -> Confinement:
         ConfigInvalid: there is no such plugin, or an option is wrong.
     """
     needs: list[Needs] = []
-    for room, name, key, options in (
-        ("backends", spec.backend, "backend", spec.backend_options),
-        ("sources", spec.source, "source", spec.source_options),
-    ):
+    wanted = [("backends", spec.backend, "backend", spec.backend_options)]
+    if not spec.prove:
+        wanted.append(("sources", spec.source, "source", spec.source_options))
+    for room, name, key, options in wanted:
         module = plugins.load(room, name, key, "kind")
         if hasattr(module, "needs"):
             needs.append(module.needs(validated(module.Options, options, key)))
@@ -124,9 +128,16 @@ def confined(spec: LaneSpec) -> Confinement:
 
 
 def run(
-    spec: LaneSpec, outlet: SocketOutlet, page: Page, stop: threading.Event, confinement: Confinement
+    spec: LaneSpec,
+    outlet: SocketOutlet,
+    page: Page,
+    stop: threading.Event,
+    *,
+    confinement: Confinement,
+    swapper: Swapper,
 ) -> str:
     """Build the pipeline that ``spec`` describes and run it to its end; give a remark on the end, or ""."""
+    from agent.workers import engines
     from agent.workers.assembly import assemble
 
     page.enter(Slot.INFER, Phase.LOAD)
@@ -138,15 +149,29 @@ def run(
         stop=stop,
         validated=validated,
         beats=(lambda phase: page.enter(Slot.CAPTURE, phase), lambda phase: page.enter(Slot.INFER, phase)),
+        turned=swapper.turned,
     )
+
+    def make(model: str, digest: str, pause: Callable[[], object]) -> Engine:
+        return engines.make(spec.model_copy(update={"model": model, "digest": digest}), validated, pause)
+
+    swapper.begin(pipeline.slot, make, (spec.model, spec.digest))
     held = {"landlock": confinement.landlock, "seccomp": confinement.seccomp}
-    outlet.say({"type": "ready", **pipeline.facts, "confined": held})
+    outlet.say({"type": "ready", **pipeline.slot.engine.facts, "confined": held})
     try:
         remark = pipeline.runner.run()
     finally:
-        pipeline.backend.close()
+        pipeline.slot.engine.backend.close()
     outlet.say({"type": "ended", "ledger": _counts(pipeline.slot.ledger()), "remark": remark[:4000]})
     return remark
+
+
+def prove(spec: LaneSpec, outlet: SocketOutlet, page: Page) -> None:
+    """Prove the model that ``spec`` names, and say what was found."""
+    from agent.workers.proving import prove as proved
+
+    page.enter(Slot.INFER, Phase.LOAD)
+    outlet.say({"type": "proved", **proved(spec, validated, lambda phase: page.enter(Slot.INFER, phase))})
 
 
 def _exit_code(error: AgentError, *, once: bool) -> int:
@@ -159,20 +184,22 @@ def _fault(error: AgentError) -> dict[str, object]:
     loc = error.loc if isinstance(error, ConfigInvalid) else ()
     return {
         "type": "fault",
-        "error": type(error).__name__,
-        "op": error.op[:2000],
-        "subject": error.subject[:2000],
-        "problem": error.problem[:2000],
-        "hint": error.hint[:2000],
+        **flattened(error),
         "loc": [part if isinstance(part, int) else part[:200] for part in loc[:32]],
+        "rule": error.rule if isinstance(error, BundleRefused) else "",
     }
 
 
-def _follow(channel: Channel, stop: threading.Event) -> None:
+def _follow(channel: Channel, stop: threading.Event, swapper: Swapper) -> None:
     """Obey the supervisor, and leave at once when it is gone."""
     while packet := channel.receive():
-        if orjson.loads(packet).get("type") == "stop":
-            stop.set()
+        match orjson.loads(packet):
+            case {"type": "stop"}:
+                stop.set()
+            case {"type": "swap", "model": model, "digest": digest, "token": token}:
+                swapper.ask(model, digest, token)
+            case {"type": "settle"}:
+                swapper.settle()
     os._exit(EXIT_FAILED)
 
 
@@ -209,11 +236,15 @@ def main() -> NoReturn:
     channel = Channel.from_fd(socket_fd)
     outlet = SocketOutlet(channel, page)
     stop = threading.Event()
+    swapper = Swapper(outlet, lambda phase: page.enter(Slot.LOAD, phase))
     code = EXIT_OK
     try:
         confinement = confined(spec)  # before there is a second thread: rules are one thread's
-        threading.Thread(target=_follow, args=(channel, stop), name="control", daemon=True).start()
-        run(spec, outlet, page, stop, confinement)
+        threading.Thread(target=_follow, args=(channel, stop, swapper), name="control", daemon=True).start()
+        if spec.prove:
+            prove(spec, outlet, page)
+        else:
+            run(spec, outlet, page, stop, confinement=confinement, swapper=swapper)
     except AgentError as error:
         code = _exit_code(error, once=spec.once)
         outlet.say(_fault(error))

@@ -19,7 +19,7 @@ from pydantic import (
 )
 
 from agent import errors
-from agent.errors import AgentError, MessageInvalid
+from agent.errors import AgentError, BundleRefused, MessageInvalid
 from agent.histogram import LONGEST_US, MOST_BUCKETS, Histogram
 from agent.ledger import Ledger
 
@@ -240,12 +240,15 @@ class Fault(_Message):
     """For BundleRefused: the rule."""
 
 
-def error_of(fault: Fault) -> AgentError:
-    """Make a worker's fault an error again, of its own class where that is one of ours."""
-    kind = getattr(errors, fault.error, AgentError)
+def error_of(said: Fault | Unswapped) -> AgentError:
+    """Make what a worker says of an error one again, of its own class where that is one of ours."""
+    if said.error == BundleRefused.__name__:
+        rule = said.rule if isinstance(said, Fault) else "load"
+        return BundleRefused(said.op, said.subject, said.problem, said.hint, rule=rule)
+    kind = getattr(errors, said.error, AgentError)
     if not (isinstance(kind, type) and issubclass(kind, AgentError)):
         kind = AgentError
-    return kind(fault.op, fault.subject, fault.problem, fault.hint)
+    return kind(said.op, said.subject, said.problem, said.hint)
 
 
 _Packet = Ready | Opened | Lost | Results | Timings | Swapped | Unswapped | Proved | Ended | Fault

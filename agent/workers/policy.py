@@ -19,6 +19,7 @@ class State(Enum):
     STOPPED = "stopped"
     STARTING = "starting"
     RUNNING = "running"
+    RENEWING = "renewing"
     STOPPING = "stopping"
     KILLING = "killing"
     BACKOFF = "backoff"
@@ -32,6 +33,7 @@ class Happening(Enum):
 
     START = "start"
     READY = "ready"
+    RENEW = "renew"
     STOP = "stop"
     OVERRUN = "overrun"
     DIED = "died"
@@ -45,6 +47,14 @@ _S, _H = State, Happening
 TABLE: Mapping[tuple[State, Happening], State] = {
     (_S.STOPPED, _H.START): _S.STARTING,
     (_S.BACKOFF, _H.START): _S.STARTING,
+    (_S.FATAL, _H.START): _S.STARTING,
+    (_S.STARTING, _H.RENEW): _S.RENEWING,
+    (_S.RUNNING, _H.RENEW): _S.RENEWING,
+    (_S.RENEWING, _H.STOP): _S.STOPPING,
+    (_S.RENEWING, _H.OVERRUN): _S.KILLING,
+    (_S.RENEWING, _H.DIED): _S.BACKOFF,
+    (_S.RENEWING, _H.REFUSED): _S.BACKOFF,
+    (_S.RENEWING, _H.FINISHED): _S.BACKOFF,
     (_S.STARTING, _H.READY): _S.RUNNING,
     (_S.STARTING, _H.STOP): _S.STOPPING,
     (_S.STARTING, _H.OVERRUN): _S.KILLING,
@@ -72,8 +82,10 @@ TABLE: Mapping[tuple[State, Happening], State] = {
     (_S.ENDED, _H.STOP): _S.STOPPED,
     (_S.FATAL, _H.STOP): _S.STOPPED,
 }
-"""KILLING waits for SIGTERM and SIGKILL to do their work, and the worker may yet end by itself; STUCK is a
-process that SIGKILL did not end (its driver sits in the kernel): it is never started again while it lives."""
+"""A start from FATAL is one with another model: what refused is not what is to run now. RENEWING may end as
+it likes: a new worker is started at once. KILLING waits for SIGTERM and SIGKILL to do their work, and the
+worker may yet end by itself; STUCK is a process that SIGKILL did not end (its driver sits in the kernel): it
+is never started again while it lives."""
 
 
 def limit_s(phase: Phase, deadlines: Deadlines) -> float | None:

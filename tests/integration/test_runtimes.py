@@ -10,7 +10,6 @@ from pathlib import Path
 import pytest
 
 from agent import resources
-from agent.bundles.golden import cases
 from agent.errors import LaneCrashed, ModelInvalid
 from agent.foreground import Foreground
 from agent.outline import check_outline
@@ -25,7 +24,7 @@ NUMPY_2 = os.environ.get("EDGE_AGENT_TESTS_NUMPY_2", "")
 needs_numpy_2 = pytest.mark.skipif(not NUMPY_2, reason="make test-tflite-runtime brings numpy 2")
 
 RUNTIMES = ("ai_edge_litert", "tflite_runtime")
-PICTURE = str(cases(resources.bundled_models()["glyphs"])[0].path)
+PICTURE = str(resources.bundled_models()["glyphs"] / "golden/0.npy")
 CONFIG = """
 [store]
 path = "data"

@@ -1,4 +1,4 @@
-"""A runner with small real parts: scripted frames, a model that adds one, a decoder that reads it."""
+"""A runner with small real parts: scripted frames, and the engine of small_engine.py."""
 
 from __future__ import annotations
 
@@ -7,77 +7,22 @@ import threading
 import time
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from agent.errors import BackendFault, InputRejected
 from agent.histogram import Histogram
 from agent.pipeline.capture import Capture
 from agent.pipeline.runner import Runner
-from agent.pipeline.slot import BUFFERS, Slot
-from agent.types import Phase, Result, TensorSpec
+from agent.pipeline.slot import Slot
+from agent.types import Phase
 from tests.simulators.scripted_source import ScriptedSource
+from tests.simulators.small_engine import AddOne, engine
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from agent.ledger import Ledger
+    from agent.pipeline.engine import Engine
     from agent.pipeline.slot import Item
-    from agent.types import Array, Frame, FrameInfo
+    from agent.types import Array, Backend, Result
     from tests.simulators.scripted_source import Step
-
-BAD = InputRejected("read picture", "b.jpg", "it is torn", "Copy it again")
-FAULTY, UNDECODABLE, WRONG, LONG = 900, 901, 902, 903
-"""Frames with this content make the model fail, the decoder fail, the model reject, the result grow long."""
-
-
-class AddOne:
-    """A backend."""
-
-    inputs = outputs = (TensorSpec("x", "float32", (2,)),)
-    runtime, delegate, delegated = "python", "cpu", (0, 1)
-
-    def __init__(self, seconds: float) -> None:
-        self.seconds = seconds
-
-    def infer(self, tensors: Sequence[Array]) -> Sequence[Array]:
-        if tensors[0][0] == FAULTY:
-            raise BackendFault("run model", "m", "the delegate is gone")
-        if tensors[0][0] == WRONG:
-            raise InputRejected("run model", "m", "wrong shape")
-        time.sleep(self.seconds)
-        return (tensors[0] + 1,)
-
-    def close(self) -> None: ...
-
-
-class Watch(AddOne):
-    """A clock that moves while the model runs, and only then."""
-
-    now = 1000.0
-
-    def monotonic(self) -> float:
-        return self.now
-
-    def monotonic_ns(self) -> int:
-        return round(self.now * 1e9)
-
-    def infer(self, tensors: Sequence[Array]) -> Sequence[Array]:
-        self.now += self.seconds
-        return tensors
-
-
-class Read:
-    """A decoder."""
-
-    def __init__(self, sizes: dict[int, int]) -> None:
-        self.sizes = sizes
-
-    def decode(self, outputs: Sequence[Array], frame: FrameInfo, inputs: Sequence[Array] = ()) -> Result:
-        value = outputs[0][0]
-        if value == UNDECODABLE + 1:
-            raise InputRejected("decode", "x", "no such class")
-        size = 60_000 if value == LONG + 1 else self.sizes.get(int(value) - 1, 0)
-        return Result("sum", ({"value": np.float32(value), "of": frame.seq, "pad": "x" * size},))
 
 
 class Bench:
@@ -90,8 +35,10 @@ class Bench:
         live: bool = False,
         seconds: float = 0.0,
         sizes: dict[int, int] | None = None,
+        backend: Backend | None = None,
     ) -> None:
-        self.slot = Slot()
+        self.slot = Slot(engine(backend or AddOne(seconds), sizes))
+        self.turns: list[tuple[int, Engine]] = []
         self.stop = threading.Event()
         self.packets: list[tuple[Ledger, list[dict[str, Any]]]] = []
         self.sizes: list[int] = []
@@ -100,11 +47,8 @@ class Bench:
         self.beats: list[Phase] = []
         self.drawn: list[tuple[int, float]] = []
         self.source = ScriptedSource(script, live=live)
-        buffers = [np.zeros(2, np.float32) for _ in range(BUFFERS)]
         capture = Capture(
             open_source=lambda _: self.source,
-            prepare=self.prepare,
-            buffers=buffers,
             slot=self.slot,
             reporter=self,
             beat=lambda _: None,
@@ -115,11 +59,9 @@ class Bench:
         self.runner = Runner(
             capture=capture,
             slot=self.slot,
-            backend=AddOne(seconds),
-            decoder=Read(sizes or {}),
-            buffers=buffers,
             outlet=self,
             beat=self.beats.append,
+            turned=self.turned,
             draw=self.draw,
         )
 
@@ -134,8 +76,9 @@ class Bench:
                 if item := self.slot.take(0.01):
                     self.slot.settle(item)
 
-    def prepare(self, frame: Frame, into: Array) -> None:
-        np.copyto(into, frame.data)
+    def turned(self, engine: Engine) -> None:
+        """Note how many records were sent before it."""
+        self.turns.append((len(self.records), engine))
 
     def opened(self, *, live: bool) -> None: ...
 

@@ -53,7 +53,13 @@ JOINTS = {
 }
 SUPERVISOR = {"supervisor", "health"}
 # Parts of a program that stand beside its main.py.
-PROGRAM_PARTS = {"agent.workers.assembly"}
+PROGRAM_PARTS = {
+    "agent.workers.assembly",
+    "agent.workers.contract",
+    "agent.workers.engines",
+    "agent.workers.proving",
+    "agent.workers.swapping",
+}
 
 # Level 1 computes; what waits, stores or talks belongs higher up.
 IMPURE = {"asyncio", "multiprocessing", "selectors", "socket", "sqlite3", "subprocess", "threading", "time"}

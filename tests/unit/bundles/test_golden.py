@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from agent import resources
-from agent.bundles.golden import cases
+from agent.bundles.golden import Case, cases
+from agent.bundles.load import read_manifest
 from agent.errors import ManifestInvalid
 
 if TYPE_CHECKING:
@@ -23,11 +24,15 @@ def bundle(tmp_path: Path) -> Path:
     return folder
 
 
+def found_in(folder: Path) -> list[Case]:
+    return list(cases(folder, read_manifest(folder)))
+
+
 def test_every_case_is_a_file_and_what_must_come_of_it(bundle: Path) -> None:
-    found = cases(bundle)
+    found = found_in(bundle)
     assert len(found) == 5
     for case in found:
-        assert case.path.is_file()
+        assert case.path.read_bytes() == case.data
         assert case.differs([dict(item) for item in case.expect]) == ""
         assert case.differs([{"label": "nothing", "score": 0.5}])
 
@@ -35,20 +40,20 @@ def test_every_case_is_a_file_and_what_must_come_of_it(bundle: Path) -> None:
 def test_a_file_that_is_not_the_one_that_was_hashed_is_refused(bundle: Path) -> None:
     (bundle / "golden/0.npy").write_bytes(b"other")
     with pytest.raises(ManifestInvalid, match="not the file that the manifest names"):
-        cases(bundle)
+        found_in(bundle)
 
 
 def test_a_file_that_is_missing_or_leads_out_is_refused(bundle: Path, tmp_path: Path) -> None:
     (bundle / "golden/0.npy").rename(tmp_path / "0.npy")
     with pytest.raises(ManifestInvalid, match="No such file"):
-        cases(bundle)
+        found_in(bundle)
     (bundle / "golden/0.npy").symlink_to(tmp_path / "0.npy")
     with pytest.raises(ManifestInvalid, match="leads out of the bundle"):
-        cases(bundle)
+        found_in(bundle)
 
 
 def test_a_bundle_without_golden_inputs_has_no_cases(bundle: Path) -> None:
     manifest = json.loads((bundle / "manifest.json").read_text())
     del manifest["golden"]
     (bundle / "manifest.json").write_text(json.dumps(manifest))
-    assert cases(bundle) == []
+    assert found_in(bundle) == []

@@ -15,6 +15,7 @@ from agent.pipeline.capture import Capture
 from agent.pipeline.slot import BUFFERS, Item, Slot
 from agent.types import Phase
 from tests.simulators.scripted_source import ScriptedSource
+from tests.simulators.small_engine import engine
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -32,8 +33,8 @@ class Bench:
     def __init__(self, *scripts: Iterable[Step] | Exception, live: bool = False, **options: object) -> None:
         self.scripts = list(scripts)
         self.live = live
-        self.slot = Slot()
-        self.buffers = [np.zeros(2, np.float32) for _ in range(BUFFERS)]
+        self.slot = Slot(engine(prepare=self.prepare))
+        self.buffers = self.slot.engine.buffers
         self.stop = threading.Event()
         self.sources: list[ScriptedSource] = []
         self.starts: list[int] = []
@@ -41,8 +42,6 @@ class Bench:
         self.told: list[object] = []
         self.capture = Capture(
             open_source=self.open,
-            prepare=self.prepare,
-            buffers=self.buffers,
             slot=self.slot,
             reporter=self,
             beat=self.beats.append,

@@ -17,6 +17,7 @@ from agent.pipeline.draw import Draughtsman, annotated
 from agent.pipeline.plot import HEIGHT, WIDTH, is_window, plot
 from agent.pipeline.slot import Item
 from agent.types import FrameInfo, Result
+from tests.simulators.small_engine import engine
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -237,7 +238,7 @@ def test_any_window_can_be_drawn(samples: int, channels: int, dtype: Any, value:
 def test_pictures_and_windows_are_written_and_other_tensors_are_left_out(
     tmp_path: Path, data: Array, *, drawn: bool
 ) -> None:
-    item = Item(0, FrameInfo(7, 0, 1, 1, "in/shot.npy"))
+    item = Item(0, FrameInfo(7, 0, 1, 1, "in/shot.npy"), engine())
     Draughtsman(tmp_path / "out")(data, item, ANOMALY)
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["00007-shot.png"] * drawn
 

@@ -7,6 +7,7 @@ import threading
 import time
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
@@ -14,13 +15,18 @@ from hypothesis import strategies as st
 from agent.errors import BackendFault, SourceLost
 from agent.ipc import MAX_PACKET
 from agent.ledger import Ledger
+from agent.pipeline.engine import Engine
+from agent.pipeline.slot import BUFFERS
 from agent.types import Phase
-from tests.simulators.small_runner import BAD, FAULTY, LONG, UNDECODABLE, WRONG, Bench, Watch
+from tests.simulators.scripted_source import ScriptedSource
+from tests.simulators.small_engine import BAD, FAULTY, LONG, UNDECODABLE, WRONG, AddOne, Read, Watch, engine
+from tests.simulators.small_runner import Bench
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from agent.histogram import Histogram
+    from agent.types import Array, Frame
     from tests.simulators.scripted_source import Step
 
 
@@ -112,8 +118,7 @@ def test_results_that_come_within_20_ms_of_the_last_packet_ride_together(
 ) -> None:
     watch = Watch(milliseconds / 1000)
     monkeypatch.setattr("agent.pipeline.runner.time", watch)
-    bench = Bench([1] * 200)
-    bench.runner._backend = watch
+    bench = Bench([1] * 200, backend=watch)
     bench.run()
     assert [len(records) for _, records in bench.packets if records] == packets
 
@@ -204,3 +209,70 @@ def test_timings_are_told_while_frames_come(monkeypatch: pytest.MonkeyPatch) -> 
     bench.run()
     assert len(told) > 2
     assert sum(told) == 20
+
+
+def swapping(bench: Bench, at: int, count: int, other: Engine) -> Iterator[Step]:
+    """Give frames, and swap just before the one with the number ``at`` is read."""
+    for number in range(count):
+        if number == at:
+            bench.slot.swap(other)
+        yield number
+
+
+@settings(max_examples=40, deadline=None)
+@given(at=st.integers(0, 29), live=st.booleans())
+def test_a_swap_parts_the_records_exactly_and_takes_no_frame(at: int, live: bool) -> None:
+    other = engine(AddOne(0.0, plus=1001))
+    bench = Bench([], live=live)
+    bench.source = ScriptedSource(swapping(bench, at, 30, other), live=live)
+    bench.run()
+    [(sent, engine_)] = bench.turns
+    assert engine_ is other
+    plus = [record["items"][0]["value"] - record["frame"] for record in bench.records]
+    assert plus == [1] * sent + [1001] * (len(plus) - sent)
+    assert all((record["frame"] < at) == (number < sent) for number, record in enumerate(bench.records))
+    ledger, _ = bench.packets[-1]
+    assert (ledger.captured, ledger.failed, ledger.lost) == (30, {}, 0)
+    assert ledger.balanced
+    if not live:
+        assert sent == at
+
+
+def test_a_swap_is_told_although_no_frame_comes() -> None:
+    other = engine()
+    bench = Bench(itertools.chain([1], itertools.repeat(None)), live=True)
+    thread = threading.Thread(target=bench.run)
+    thread.start()
+    bench.slot.swap(other)
+    deadline = time.monotonic() + 5
+    while not bench.turns:
+        assert time.monotonic() < deadline
+        time.sleep(0.005)
+    bench.stop.set()
+    thread.join()
+    assert [one for _, one in bench.turns] == [other]
+
+
+def test_a_swap_to_another_shape_prepares_each_frame_for_its_own_model() -> None:
+    wide = Engine(Wide(), Read({}), widened, [np.zeros(5, np.float32) for _ in range(BUFFERS)], {})
+    bench = Bench([])
+    bench.source = ScriptedSource(swapping(bench, 10, 20, wide), live=False)
+    bench.run()
+    assert [record["items"][0]["value"] for record in bench.records] == [
+        number + 1 if number < 10 else 5 * number for number in range(20)
+    ]
+
+
+class Wide(AddOne):
+    """A model of five numbers; it gives their sum."""
+
+    def __init__(self) -> None:
+        super().__init__(0.0)
+
+    def infer(self, tensors: Sequence[Array]) -> Sequence[Array]:
+        assert tensors[0].shape == (5,)
+        return (tensors[0].sum(keepdims=True),)
+
+
+def widened(frame: Frame, into: Array) -> None:
+    into.fill(frame.data[0])

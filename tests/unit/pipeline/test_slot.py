@@ -14,13 +14,18 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from agent.ledger import Ledger
 from agent.pipeline.slot import BUFFERS, Item, Slot
 from agent.types import FrameInfo
+from tests.simulators.small_engine import engine
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from agent.pipeline.engine import Engine
 
-def item(index: int, seq: int) -> Item:
-    return Item(index, FrameInfo(seq, 0, 1, 1))
+ENGINE = engine()
+
+
+def item(index: int, seq: int, engine: Engine = ENGINE) -> Item:
+    return Item(index, FrameInfo(seq, 0, 1, 1), engine)
 
 
 def produce(slot: Slot, count: int, stamp: Callable[[int, int], None] = lambda index, seq: None) -> None:
@@ -46,7 +51,7 @@ class SlotMachine(RuleBasedStateMachine):
 
     @initialize(live=st.booleans())
     def begin(self, live: bool) -> None:
-        self.slot = Slot()
+        self.slot = Slot(ENGINE)
         self.slot.live = live
         self.held: int | None = None
         self.begun = False
@@ -54,6 +59,8 @@ class SlotMachine(RuleBasedStateMachine):
         self.waiting: list[int] = []
         self.buffers: dict[int, int] = {}
         self.next = 0
+        self.engine = ENGINE
+        self.engines: dict[int, Engine] = {}
         self.expected = {"inferred": 0, "overwritten": 0, "decode": 0, "input": 0}
 
     def room(self) -> bool:
@@ -74,7 +81,8 @@ class SlotMachine(RuleBasedStateMachine):
         assert self.held is not None
         if comes:
             self.begun = True
-            assert self.slot.begin() == self.next + 1
+            assert self.slot.begin() == (self.next + 1, self.engine)
+            self.engines[self.next] = self.engine
         else:
             self.slot.give_back(self.held)
             self.held = None
@@ -89,7 +97,7 @@ class SlotMachine(RuleBasedStateMachine):
                 self.waiting.clear()
             self.buffers[self.next] = self.held
             self.waiting.append(self.next)
-            self.slot.publish(item(self.held, self.next))
+            self.slot.publish(item(self.held, self.next, self.engines[self.next]))
         else:
             self.expected["input"] += 1
             self.slot.fail(self.held, "input")
@@ -102,6 +110,19 @@ class SlotMachine(RuleBasedStateMachine):
         taken = self.slot.take(0)
         assert (taken.info.seq if taken else None) == (self.waiting.pop(0) if self.waiting else None)
         self.taken = taken
+        if taken is not None:  # the engine that it began with, whatever was swapped meanwhile
+            assert taken.engine is self.engines[taken.info.seq]
+
+    @rule()
+    def swap(self) -> None:
+        self.engine = engine()
+        self.slot.swap(self.engine)
+        assert self.slot.engine is self.engine
+
+    @invariant()
+    def the_next_engine_is_told_only_when_no_frame_of_another_can_come(self) -> None:
+        wanted = None if self.begun or self.waiting else self.engine
+        assert self.slot.next_engine is wanted
 
     @precondition(lambda self: self.taken is not None)
     @rule(failed=st.sampled_from(["", "decode"]))
@@ -128,7 +149,7 @@ TestSlot.settings = settings(max_examples=40, stateful_step_count=40, deadline=N
 
 @pytest.mark.parametrize("live", [True, False])
 def test_two_threads_never_hold_one_buffer_and_the_ledger_always_balances(live: bool) -> None:
-    slot = Slot()
+    slot = Slot(ENGINE)
     slot.live = live
     stamps = [-1] * BUFFERS
 
@@ -162,7 +183,7 @@ def test_two_threads_never_hold_one_buffer_and_the_ledger_always_balances(live: 
 
 
 def test_a_recording_waits_for_room_and_goes_on_when_there_is_some() -> None:
-    slot = Slot()
+    slot = Slot(ENGINE)
     slot.live = False
     capture = threading.Thread(target=produce, args=(slot, 5), daemon=True)
     capture.start()
@@ -178,7 +199,7 @@ def test_a_recording_waits_for_room_and_goes_on_when_there_is_some() -> None:
 
 
 def test_a_live_source_never_waits_although_nothing_is_taken() -> None:
-    slot = Slot()
+    slot = Slot(ENGINE)
     produce(slot, 100)
     assert slot.ledger() == Ledger(captured=100, dropped={"overwritten": 99}, in_flight=1)
     taken = slot.take(0)
@@ -187,7 +208,7 @@ def test_a_live_source_never_waits_although_nothing_is_taken() -> None:
 
 
 def test_taking_waits_for_a_frame_but_not_longer_than_asked() -> None:
-    slot = Slot()
+    slot = Slot(ENGINE)
     began = time.monotonic()
     assert slot.take(0.03) is None
     assert time.monotonic() - began >= 0.03
@@ -200,7 +221,7 @@ def test_taking_waits_for_a_frame_but_not_longer_than_asked() -> None:
 
 
 def test_the_end_wakes_who_waits_and_is_over_when_all_is_taken() -> None:
-    slot = Slot()
+    slot = Slot(ENGINE)
     timer = threading.Timer(0.03, slot.end)
     timer.start()
     began = time.monotonic()
@@ -209,9 +230,32 @@ def test_the_end_wakes_who_waits_and_is_over_when_all_is_taken() -> None:
     timer.join()
     assert slot.over
 
-    slot = Slot()
+    slot = Slot(ENGINE)
     produce(slot, 1)
     assert not slot.over
     assert slot.take(0) is not None
     assert slot.over
     assert slot.take(10) is None
+
+
+def test_a_lull_begins_when_the_infer_thread_has_done_all_that_there_was() -> None:
+    slot = Slot(ENGINE)
+    assert not slot.lull(0.01)  # nothing has been done
+    found: list[bool] = []
+    thread = threading.Thread(target=lambda: found.append(slot.lull(5)))
+    thread.start()
+    index = slot.acquire()
+    slot.begin()
+    slot.publish(item(index, 0))
+    taken = slot.take(1)
+    assert taken is not None
+    time.sleep(0.02)
+    assert found == []
+    slot.settle(taken)
+    time.sleep(0.02)
+    assert found == []  # the result may not be sent yet
+    assert slot.take(0) is None
+    thread.join()
+    assert found == [True]
+    slot.take(0)
+    assert not slot.lull(0.01)  # it has been idle for a while: the next frame may come any moment

@@ -14,6 +14,7 @@ from agent.types import FrameInfo
 from agent.workers.main import SocketOutlet
 from agent.workers.messages import Timings as Told
 from agent.workers.messages import parse
+from tests.simulators.small_engine import engine
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -22,7 +23,7 @@ MS = 1_000_000
 
 
 def item(captured: int, began: int, ready: int) -> Item:
-    return Item(0, FrameInfo(0, captured, 1, 1), began_ns=began, ready_ns=ready)
+    return Item(0, FrameInfo(0, captured, 1, 1), engine(), began_ns=began, ready_ns=ready)
 
 
 def test_the_stages_of_a_frame_follow_each_other_and_the_total_is_all_of_them() -> None:

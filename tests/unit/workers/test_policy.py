@@ -7,7 +7,7 @@ from agent.tables import Deadlines
 from agent.types import Phase
 from agent.workers.policy import TABLE, Happening, RestartDelay, State, limit_s
 
-ALIVE = [State.STARTING, State.RUNNING, State.STOPPING, State.KILLING, State.STUCK]
+ALIVE = [State.STARTING, State.RUNNING, State.RENEWING, State.STOPPING, State.KILLING, State.STUCK]
 """In these states there is a process."""
 GONE = [state for state in State if state not in ALIVE]
 
@@ -31,7 +31,7 @@ def test_a_stop_leads_to_the_end_from_everywhere(state: State) -> None:
     assert after is (State.STOPPING if state in ALIVE else State.STOPPED)
 
 
-@pytest.mark.parametrize("state", [s for s in State if s.name not in {"STOPPED", "BACKOFF"}])
+@pytest.mark.parametrize("state", [s for s in State if s.name not in {"STOPPED", "BACKOFF", "FATAL"}])
 def test_a_worker_is_started_only_where_there_is_none_and_one_is_wanted(state: State) -> None:
     assert not Machine(TABLE, state).accepts(Happening.START)
 
@@ -41,7 +41,7 @@ def test_a_stuck_process_is_never_given_a_twin() -> None:
     assert ways == {State.BACKOFF, State.ENDED, State.FATAL}  # all of them after its death
 
 
-@pytest.mark.parametrize("state", [State.STARTING, State.RUNNING])
+@pytest.mark.parametrize("state", [State.STARTING, State.RUNNING, State.RENEWING])
 def test_an_overrun_leads_to_the_kill_and_then_to_stuck(state: State) -> None:
     machine = Machine(TABLE, state)
     assert machine.fire(Happening.OVERRUN) is State.KILLING

@@ -1,0 +1,125 @@
+"""Makes engines: a model from its bundle, on the pipeline's backend, with decoder and input buffers."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+
+from agent import plugins
+from agent.bundles.load import LoadedModel, load, read_labels
+from agent.errors import ConfigInvalid, ModelInvalid
+from agent.pipeline.engine import Engine
+from agent.pipeline.preprocess import Preprocessor
+from agent.pipeline.slot import BUFFERS
+from agent.types import Signature
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from pydantic import BaseModel
+
+    from agent.types import Backend, Decoder, TensorSpec
+    from agent.workers.spec import LaneSpec
+
+
+class Validated(Protocol):
+    """Checks a plugin's options, or raises ConfigInvalid with the keys' path below ``where``."""
+
+    def __call__(self, model: type[BaseModel], options: Mapping[str, object], *where: str) -> BaseModel:
+        """Give the validated options."""
+
+
+def make(spec: LaneSpec, validated: Validated, pause: Callable[[], object] = lambda: None) -> Engine:
+    """Load the model that ``spec`` names, and run it once.
+
+    Args:
+        spec: of the pipeline.
+        validated: checks the plugins' options.
+        pause: is called before the runtime loads the model, which may keep all threads waiting meanwhile.
+
+    Raises:
+        ConfigInvalid: an option of a plugin is wrong, or no decoder is named.
+        ModelInvalid: the model does not load or does not fit its task.
+        ManifestInvalid: its bundle is wrong, or is not the one that was vouched for.
+        BackendFault: it loads, and does not run.
+    """
+    model = model_of(spec)
+    pause()
+    backend = backend_of(spec, model, validated)
+    return engine(spec, model, backend, validated)
+
+
+def engine(spec: LaneSpec, model: LoadedModel, backend: Backend, validated: Validated) -> Engine:
+    """Put an engine together, and run it once: the first inference is slow, as kernels are packed."""
+    task = task_of(spec, model)
+    # The manifest's options are for the manifest's decoder only.
+    options = {**(model.post if task == model.task else {}), **spec.decoder}
+    decoder = decoder_of(task, options, labelled(spec, model), backend, validated)
+    tensor = only_input(backend, model)
+    prepare = Preprocessor(tensor, model.pre)
+    buffers = [np.zeros(tensor.shape, tensor.dtype) for _ in range(BUFFERS)]
+    backend.infer((buffers[0],))
+    return Engine(backend, decoder, prepare, buffers, facts_of(model, backend, task))
+
+
+def facts_of(model: LoadedModel, backend: Backend, task: str) -> dict[str, Any]:
+    """Say which model runs on what, as messages tell it."""
+    return {
+        "model": f"{model.name}@{model.version}"[:200],
+        "sha256": model.sha256,
+        "bundle": model.bundle,
+        "task": task,
+        "runtime": backend.runtime,
+        "delegate": backend.delegate,
+        "delegated": backend.delegated,
+    }
+
+
+def model_of(spec: LaneSpec) -> LoadedModel:
+    """Load the model's bytes, each file with its hash checked."""
+    return load(spec.model, spec.digest)
+
+
+def labelled(spec: LaneSpec, model: LoadedModel) -> LoadedModel:
+    """Give the model the labels that the pipeline has for it, if there are any."""
+    return replace(model, labels=read_labels(Path(spec.labels))) if spec.labels else model
+
+
+def backend_of(spec: LaneSpec, model: LoadedModel, validated: Validated) -> Backend:
+    """Load the model into the pipeline's backend."""
+    module = plugins.load("backends", spec.backend, "backend", "kind")
+    options = validated(module.Options, spec.backend_options, "backend")
+    backend: Backend = module.build(options, model.data, model.name)
+    return backend
+
+
+def only_input(backend: Backend, model: LoadedModel) -> TensorSpec:
+    """Give the input of a model that has one."""
+    if len(backend.inputs) != 1:
+        problem = f"it has {len(backend.inputs)} inputs"
+        raise ModelInvalid("use model", model.name, problem, "Export it with one input")
+    return backend.inputs[0]
+
+
+def task_of(spec: LaneSpec, model: LoadedModel) -> str:
+    """Give the decoder's name: the pipeline's word counts before the model's."""
+    if task := spec.task or model.task:
+        return task
+    known = ", ".join(plugins.names("decoders"))
+    raise ConfigInvalid(
+        "choose decoder", model.name, "the model does not say its task", f"Set task to one of: {known}",
+        loc=("task",),
+    )  # fmt: skip
+
+
+def decoder_of(
+    task: str, options: Mapping[str, Any], model: LoadedModel, backend: Backend, validated: Validated
+) -> Decoder:
+    """Make a decoder for the model's outputs."""
+    module = plugins.load("decoders", task, "task")
+    signature = Signature(backend.inputs, backend.outputs)
+    decoder: Decoder = module.build(validated(module.Options, options, "decoder"), signature, model.labels)
+    return decoder

@@ -1,0 +1,131 @@
+"""What a lane's workers say: their messages taken in, one process after the other."""
+
+from __future__ import annotations
+
+import signal
+from typing import TYPE_CHECKING
+
+from agent.errors import MessageInvalid
+from agent.events import Event, emit
+from agent.workers import messages
+
+if TYPE_CHECKING:
+    from agent.ledger import Ledger
+    from agent.workers.run import Run
+
+
+class Hearing:
+    """Takes in the messages of a lane's workers.
+
+    Args:
+        name: the pipeline's.
+
+    Attributes:
+        ready: what the newest worker said of the model that serves, as of its last swap.
+        fault: the last fault of a worker.
+        replies: answers to swaps.
+    """
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self.ready: messages.Ready | None = None
+        self.fault: messages.Fault | None = None
+        self.replies: list[messages.Swapped | messages.Unswapped] = []
+
+    def receive(self, run: Run, packets: int) -> list[messages.Record]:
+        """Take in so many packets at most; give the records among them, all of one model.
+
+        A swap after some records ends it: ``turn`` takes it in when these have been kept as the old model's.
+        """
+        records: list[messages.Record] = []
+        self.turn(run)
+        for _ in range(packets):
+            if run.closed:
+                break
+            packet = run.process.channel.receive()
+            if not packet:
+                run.closed = packet is not None
+                break
+            try:
+                message = messages.parse(packet)
+                self._take(run, message)
+            except MessageInvalid as error:
+                self.distrust(run, error)
+                break
+            if isinstance(message, messages.Results):
+                records.extend(message.records)
+            if records and run.held is not None:
+                break
+            self.turn(run)
+        return records
+
+    def turn(self, run: Run) -> None:
+        """Take in a swap that was held back: what comes from now on is the new model's."""
+        if (swapped := run.held) is None or run.ready is None:
+            return
+        run.held = None
+        facts = swapped.model_dump(exclude={"type", "token"})
+        self.ready = run.ready = run.ready.model_copy(update=facts)
+        self.replies.append(swapped)
+        emit(Event.LANE_SWAPPED, self._name, model=swapped.model, delegate=swapped.delegate)
+
+    def distrust(self, run: Run, error: MessageInvalid) -> None:
+        """End a worker that breaks the protocol; nothing more of it is read."""
+        emit(Event.MESSAGE_REFUSED, self._name, problem=error)
+        run.closed = True
+        run.process.signal(signal.SIGKILL)
+
+    def _take(self, run: Run, message: messages.FromWorker) -> None:
+        match message:
+            case messages.Ready():
+                self._begin(run, message)
+            case messages.Opened() | messages.Lost():
+                self._look_at_source(run, message)
+            case messages.Swapped() | messages.Unswapped():
+                self._answered(run, message)
+            case messages.Timings():
+                run.timings.append(message)  # whoever calls receive takes them
+            case messages.Results(ledger=counts) | messages.Ended(ledger=counts):
+                self._account(run, counts.ledger())
+                if isinstance(message, messages.Ended):
+                    run.ended = True
+                    if not run.dismissed:
+                        emit(Event.SOURCE_ENDED, self._name, remark=message.remark)
+            case messages.Fault():
+                self.fault = run.fault = message
+            case messages.Proved():
+                raise MessageInvalid("read packet", message.type, "it was to serve, not to prove")
+
+    def _begin(self, run: Run, ready: messages.Ready) -> None:
+        self.ready = run.ready = ready
+        emit(Event.LANE_READY, self._name, model=ready.model, delegate=ready.delegate)
+        if not (ready.confined.landlock and ready.confined.seccomp):
+            emit(Event.LANE_EXPOSED, self._name, **ready.confined.model_dump())
+
+    def _look_at_source(self, run: Run, message: messages.Opened | messages.Lost) -> None:
+        if isinstance(message, messages.Opened):
+            run.live, run.away = message.live, ""
+            emit(Event.SOURCE_OPENED, self._name)
+        else:
+            run.away = message.problem
+            emit(Event.SOURCE_LOST, self._name, problem=message.problem)
+
+    def _answered(self, run: Run, message: messages.Swapped | messages.Unswapped) -> None:
+        if message.token not in run.asked:
+            raise MessageInvalid("read packet", message.type, "nobody has asked for it")
+        run.asked.remove(message.token)
+        if isinstance(message, messages.Swapped):
+            run.held = message
+        else:
+            self.replies.append(message)
+
+    def _account(self, run: Run, ledger: Ledger) -> None:
+        for reason, count in ledger.failed.items():
+            if (more := count - run.ledger.failed.get(reason, 0)) > 0:
+                emit(Event.FRAME_FAILED, self._name, count=more, reason=reason)
+        for reason, count in ledger.dropped.items():
+            if (more := count - run.ledger.dropped.get(reason, 0)) > 0:
+                emit(Event.FRAME_DROPPED, self._name, count=more, reason=reason)
+        run.ledger = ledger
+        if not ledger.balanced:
+            emit(Event.LEDGER_UNBALANCED, self._name, ledger=ledger.to_json())

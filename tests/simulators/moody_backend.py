@@ -1,0 +1,95 @@
+"""A backend whose models say how they behave, as an installed distribution that real workers find.
+
+A model's file ends with JSON: ``value`` is what it answers, and ``load`` or ``run`` may be "crash", "hang",
+"fail" or "bug": that happens when it is loaded, or on the first frame after its warm-up.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import sys
+import time
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict
+
+from agent.errors import BackendFault
+from agent.types import TensorSpec
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from agent.types import Array
+
+
+METADATA = "Metadata-Version: 2.1\nName: moody\nVersion: 1\n"
+ENTRY_POINTS = "[edge_agent.backends]\nmoody = moody_backend\n"
+MARK = b"MOOD"
+
+
+class Options(BaseModel):
+    """None."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class MoodyBackend:
+    """Answers ``value`` to any picture of ``side`` x ``side``."""
+
+    runtime, delegate, delegated = "moody", "cpu", (0, 1)
+
+    def __init__(self, model: dict[str, Any]) -> None:
+        self._model = model
+        self._runs = 0
+        side = model.get("side", 8)
+        self.inputs = (TensorSpec("x", "float32", (1, side, side, 3)),)
+        self.outputs = (TensorSpec("y", "float32", (1, 1)),)
+
+    def infer(self, tensors: Sequence[Array]) -> Sequence[Array]:
+        self._runs += 1
+        if self._runs > 1:
+            _behave(self._model.get("run", ""))
+        time.sleep(self._model.get("seconds", 0.0))
+        assert tensors[0].shape == self.inputs[0].shape
+        return (np.full((1, 1), self._model["value"], np.float32),)
+
+    def close(self) -> None: ...
+
+
+def build(options: Options, model: bytes, name: str = "model") -> MoodyBackend:
+    del options, name
+    body = json.loads(model.rpartition(MARK)[2])
+    _behave(body.get("load", ""))
+    return MoodyBackend(body)
+
+
+def _behave(how: str) -> None:
+    if how == "crash":
+        os.kill(os.getpid(), signal.SIGSEGV)
+    elif how == "hang":
+        time.sleep(3600)
+    elif how == "fail":
+        raise BackendFault("run model", "moody", "it is in a mood")
+    elif how == "bug":
+        raise KeyError("a bug of the backend")
+
+
+def installed(folder: Path) -> str:
+    """Install it for the workers that are started with the Python whose path is given."""
+    info = folder / "moody-1.dist-info"
+    info.mkdir(parents=True)
+    shutil.copy(__file__, folder / "moody_backend.py")
+    (info / "METADATA").write_text(METADATA)
+    (info / "entry_points.txt").write_text(ENTRY_POINTS)
+    prelude = f"import sys, runpy; sys.path.insert(0, {str(folder)!r}); sys.argv[0] = 'worker'; "
+    run = "runpy.run_module('agent.workers.main', run_name='__main__')"
+    python = folder / "python"
+    # It is called as: python -I -m agent.workers.main ...
+    python.write_text(f'#!/bin/sh\nshift 3\nexec "{sys.executable}" -I -c "{prelude}{run}" "$@"\n')
+    python.chmod(0o755)
+    return str(python)

@@ -30,8 +30,7 @@ if TYPE_CHECKING:
     from agent.tables import Deadlines
     from agent.workers.spec import LaneSpec
 
-_TICK_S = 0.25
-_STOP_S, _TERM_S, _KILL_S = 5.0, 0.5, 5.0
+_TICK_S, _STOP_S, _TERM_S, _KILL_S = 0.25, 5.0, 0.5, 5.0
 _PACKETS_A_TURN = 64
 _POISON_RUNS = 2
 """A frame of a recording is given up when so many runs in a row died before they settled it."""
@@ -124,7 +123,7 @@ class Lane:
             self._escalate(run, now)  # no room or nobody there: signals are left
 
     def serve(self, model: str, digest: str) -> None:
-        """Say which model workers that are started from now on run."""
+        """Say which model workers that are started from now on run; with "" none is started any more."""
         self._spec = self._spec.model_copy(update={"model": model, "digest": digest})
 
     def swap(self, model: str, digest: str, token: int) -> bool:
@@ -157,7 +156,7 @@ class Lane:
         if self.run is None:
             if self.state is State.BACKOFF:
                 self._restart_at = now
-            elif self._machine.accepts(Happening.START):
+            elif self._spec.model and self._machine.accepts(Happening.START):
                 self.refused = False
                 self.start(now)
             return
@@ -245,12 +244,13 @@ class Lane:
     def tick(self, now: float) -> None:
         """Do what time calls for: start again, notice an overrun, climb from SIGTERM to SIGKILL."""
         run = self.run
-        if run is not None:
-            self._hearing.turn(run)
         if run is None:
-            if self.state is State.BACKOFF and now >= self._restart_at:
+            if self.state is State.BACKOFF and not self._spec.model:
+                self._machine.fire(Happening.STOP)
+            elif self.state is State.BACKOFF and now >= self._restart_at:
                 self.start(now)
             return
+        self._hearing.turn(run)
         if run.escalate_at is not None:
             if now >= run.escalate_at:
                 self._escalate(run, now)

@@ -12,18 +12,19 @@ from agent.errors import DiskFull, FileDamaged, FolderUnusable, StoreBusy
 from agent.events import Event, emit
 from agent.files import sync_folder
 from agent.sqlite import refusals, version_of
-from agent.store import repair
+from agent.store import crossing, repair
 from agent.store.chain import SegmentChain, SegmentName
 from agent.store.inspect import began
 from agent.store.queue import Epoch
-from agent.store.rebuild import rebuilt
-from agent.store.state import ASIDE, FORMAT, EpochRow, State
+from agent.store.rebuild import finish, rebuilt
+from agent.store.state import FORMAT, EpochRow, State
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
     from agent.blocks import Stream
+    from agent.slots import Change
     from agent.store.queue import StreamQueue
     from agent.store.settings import StoreSettings
 
@@ -75,6 +76,7 @@ class Disk:
                 self.segments.mkdir(mode=0o700)
                 sync_folder(self._folder)
             repair.finish(self.segments)
+        finish(self._folder / "state.db")
         self._migrate()
         with ExitStack() as undo:
             state = self._open_state()
@@ -120,6 +122,16 @@ class Disk:
                 if epoch is not queue.live and epoch.chain.empty and epoch.durable >= epoch.chain.last:
                     self._forget(queue, epoch)
 
+    def change(self, change: Change, wall_ns: int, *, synced: bool | None) -> tuple[int, str]:
+        """Write a change of the models' rows; see ``State.change``.
+
+        Raises:
+            StoreBusy: the disk refuses for now; nothing has changed.
+        """
+        if self._state is None:
+            raise StoreBusy("change", str(self._folder), "the folder is not open", "Check the disk")
+        return self._state.change(change, wall_ns, synced=synced)
+
     def end(self, epoch: str, lasts: Mapping[Stream, int]) -> None:
         """Note where the live epoch ends, if the disk lets us: then its last block cannot vanish unseen."""
         if self._state is None:
@@ -149,8 +161,7 @@ class Disk:
             found = version_of(path)
         except FileDamaged:
             found = None  # it is set aside in a moment
-        cut_off = (self._folder / ASIDE).is_dir()
-        if not cut_off and (found is None or found >= FORMAT.version):
+        if not crossing.cut_off(self._folder) and (found is None or found >= FORMAT.version):
             return
         if not self._immovable:  # else it would end so again
             done = self._migrated()

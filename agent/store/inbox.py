@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from agent.blocks import Position, Stream
+    from agent.slots import Change
 
 _MOST_ACKS = 1024
 """Acknowledgements come from outside, and come again: what is beyond this can wait for the next one.
@@ -48,6 +49,19 @@ class GiveUp:
     last: int
 
 
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A change of the models' rows; ``token`` comes back when it is durable.
+
+    ``wall_ns`` is the wall clock when it was asked for, and ``synced`` whether that is to be believed.
+    """
+
+    change: Change
+    token: int
+    wall_ns: int
+    synced: bool | None
+
+
 @dataclass(slots=True)
 class Work:
     """What there is to do in one turn; ``acks`` holds the highest of each epoch."""
@@ -56,6 +70,7 @@ class Work:
     wants: list[Want] = field(default_factory=list)
     acks: dict[tuple[Stream, str], int] = field(default_factory=dict)
     given_up: list[GiveUp] = field(default_factory=list)
+    changes: list[Asked] = field(default_factory=list)
     stopping: bool = False
 
 
@@ -76,6 +91,8 @@ class Inbox:
         """Records that were put and not taken yet."""
         self.accepted = 0
         """Records ever put."""
+        self.asked = 0
+        """Changes ever asked for."""
 
     def put(
         self,
@@ -116,6 +133,19 @@ class Inbox:
         """Queue the loss of records that no broker takes."""
         with self._ready:
             self._work.given_up.append(GiveUp(stream, epoch, first, last))
+            self._wake()
+
+    def change(self, asked: Asked) -> None:
+        """Queue a change.
+
+        Raises:
+            RuntimeError: the store is closed; nobody would write it.
+        """
+        with self._ready:
+            if self._work.stopping:
+                raise RuntimeError("change after close")
+            self._work.changes.append(asked)
+            self.asked += 1
             self._wake()
 
     def stop(self) -> None:

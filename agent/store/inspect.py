@@ -208,7 +208,7 @@ def look_at_state(folder: Path) -> StateLook:
         with read_only(path) as db:
             version = db.execute("PRAGMA user_version").fetchone()[0]
             if version != FORMAT.version and version:
-                raise _of_another_version(path, version)
+                raise of_another_version(path, version)
             state = State(path, reading=db)
             return StateLook(tuple(state.epochs()), state.losses(), state.counters())
     except FileNotFoundError:
@@ -275,7 +275,8 @@ def _holes(file: SegmentFile, blocks: tuple[Block, ...], tail: int = 0) -> Itera
         yield wanted, tail
 
 
-def _of_another_version(path: Path, version: int) -> FolderUnusable:
+def of_another_version(path: Path, version: int) -> FolderUnusable:
+    """Say that a state is of an older or of a newer release, and what to do about that."""
     problem = f"its format is version {version}, this agent reads version {FORMAT.version}"
     if version < FORMAT.version:
         return FolderUnusable("read", str(path), problem, "Stop the agent and run: edge-agent store migrate")

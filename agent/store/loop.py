@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from collections import deque
 from typing import TYPE_CHECKING
 
 from agent.errors import AgentError
 from agent.store.faults import Faults
-from agent.store.reports import Acked, Buffered, Committed, Leased
+from agent.store.reports import Acked, Buffered, Changed, Committed, Leased
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from agent.store.inbox import Want, Work
+    from agent.store.inbox import Asked, Want, Work
     from agent.store.outbox import Outbox
     from agent.store.reports import StoreReport
 
@@ -30,9 +31,12 @@ class StoreLoop:
         self._post = post
         self._faults = Faults(post)
         self._unsettled = False
+        self._changes: deque[Asked] = deque()
         self._put = 0
         self.done = 0
         """Records that were put and are durable, delivered or given up."""
+        self.changed = 0
+        """Changes that are durable."""
         self.status = outbox.status()
         """Where the outbox stood after the last turn."""
         if outbox.problem is not None:
@@ -63,6 +67,7 @@ class StoreLoop:
             self._attach(now)
         if self._unsettled and not self._faults.patience("ack", now):
             self._settle(now)  # first: on a full disk it makes room
+        self._change(work.changes, now)
         waits = self._outbox.due(now)
         if waits is not None and (work.stopping or not waits):
             if self._faults.patience("commit", now):
@@ -82,6 +87,8 @@ class StoreLoop:
             times.append(max(commit, self._faults.patience("commit", now)))
         if self._unsettled:
             times.append(self._faults.patience("ack", now))
+        if self._changes:
+            times.append(self._faults.patience("change", now))
         if not self._outbox.attached:
             times.append(self._faults.patience("open", now))
         return min(times, default=None)
@@ -121,6 +128,23 @@ class StoreLoop:
         else:
             self._unsettled = False
             self._worked("ack")
+
+    def _change(self, more: list[Asked], now: float) -> None:
+        """Write what waits, in its order: nothing overtakes a change that is refused."""
+        self._changes.extend(more)
+        if not self._changes or self._faults.patience("change", now):
+            return
+        try:
+            while self._changes:
+                asked = self._changes[0]
+                audit = self._outbox.change(asked.change, asked.wall_ns, synced=asked.synced)
+                self._changes.popleft()
+                self.changed += 1
+                self._post(Changed(asked.token, audit))
+        except AgentError as error:
+            self._faults.failed("change", error, now)
+        else:
+            self._worked("change")
 
     def _serve(self, want: Want, now: float) -> None:
         lease = None

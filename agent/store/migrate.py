@@ -1,53 +1,39 @@
 """Bring the files of a data folder from one release's format to another's, up or down.
 
 ``python -m agent.store.migrate FOLDER [--to N]``: a program of its own, so that the agent never loads what
-only migrations need. Each file changes in one transaction, and state.db last of all: whatever interrupts it,
-the next run goes on with the files that still have the old version. Whoever starts it holds the folder.
+only migrations need. Whoever starts it holds the folder. A mark stands in the folder until all is done. Each
+file changes in one transaction, and state.db last of all: whatever interrupts it, the next run goes on.
 
-Release 1 knew one stream. On the way down the others are put into the folder ``release-2``, with the state as
-it was; the way up takes them back. There, what is damaged holds up nothing: the store sets it aside later.
+On the way down, what the earlier release does not know is put into the folder ``release-N``, with the state
+as it was; the way up takes it back. Release 1 knew one stream, release 2 neither models nor the audit log.
+On the way up damage holds up nothing: the store sets it aside later. On the way down it is refused, and what
+was begun is undone.
 """
 
 from __future__ import annotations
 
 import argparse
 import shutil
-import sqlite3
 import sys
-import zlib
 from contextlib import closing
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 from sqlite_utils import Database
 
 from agent.errors import EXIT_FAILED, EXIT_OK, AgentError, FileDamaged, FolderUnusable, StoreBusy
 from agent.files import sync_folder, write_durably
 from agent.sqlite import refusals, version_of
-from agent.store import segment, state
+from agent.store import crossing, state
 from agent.store.disk import REFUSALS
-from agent.store.rebuild import rebuilt
-from agent.store.state import ASIDE, State
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
+from agent.store.migrate_steps import SHARED, add_epoch, change, refused, version_in
+from agent.store.rebuild import MODELS_LOST, finish, rebuilt
+from agent.store.rescue import rescued
+from agent.store.state import State
 
 CURRENT = state.FORMAT.version
 OLDEST = 1
-_SHARED = "result"
-"""The stream that release 1 knows."""
-
-_SEGMENT_1 = """
-    CREATE TABLE blocks_1 (
-        first INTEGER PRIMARY KEY, count INTEGER NOT NULL, crc INTEGER NOT NULL, data BLOB NOT NULL
-    ) STRICT
-"""
-_EPOCHS_1 = """
-    CREATE TABLE epochs (
-        n INTEGER PRIMARY KEY, epoch TEXT NOT NULL UNIQUE, stream TEXT NOT NULL,
-        acked INTEGER NOT NULL DEFAULT 0, last INTEGER
-    ) STRICT
-"""
+_SHARED_TABLES = ("losses", "counters", "floors", "inbox")
+"""What release 2 knows besides epochs, and release 1 does not."""
 
 
 def migrate(folder: Path, to: int = CURRENT) -> list[str]:
@@ -60,24 +46,24 @@ def migrate(folder: Path, to: int = CURRENT) -> list[str]:
     if not OLDEST <= to <= CURRENT:
         problem = f"there is no version {to}"
         raise FolderUnusable("migrate", str(folder), problem, f"Take {OLDEST} to {CURRENT}")
+    crossing.check(folder)
     path = folder / "state.db"
-    down = to < CURRENT
+    finish(path)
     found = _version(path)
     if found is not None and found > CURRENT:
         hint = f"Have the newer agent run: edge-agent store migrate --to {CURRENT}"
         raise FolderUnusable("migrate", str(path), f"its format is version {found}", hint)
-    if down and found == CURRENT:
-        _take_back(folder)  # where the way up was cut off, the state is not whole yet
-        _set_aside(folder)
-    step = _segment_down if down else _segment_up
-    files = sorted((folder / "segments").glob("*.db"))
-    changed = [file.name for file in files if _change(file, to, step)]
-    if path.exists() and _change(path, to, _state_down if down else _state_up):
-        changed.append(path.name)
-    if not down and (path.exists() or (folder / ASIDE).is_dir()):
-        _make_sound(path, CURRENT, None)
-        _take_back(folder)
-    return changed
+    before = {file: _version(file) for file in _files(folder)}
+    if to == CURRENT:
+        _up(folder)
+    else:
+        _down(folder, to)
+    return [file.name for file, version in before.items() if _version(file) not in {version, None}]
+
+
+def _files(folder: Path) -> list[Path]:
+    """The segments, and state.db last."""
+    return [*sorted((folder / "segments").glob("*.db")), folder / "state.db"]
 
 
 def _version(path: Path) -> int | None:
@@ -88,140 +74,147 @@ def _version(path: Path) -> int | None:
         return None
 
 
-def _change(path: Path, to: int, step: Callable[[Database], None]) -> bool:
-    """Run a step as one durable transaction, if the file has another version; one just begun has none."""
+def _up(folder: Path) -> None:
+    """Bring everything to this release's version, and take back what was set aside."""
+    files = _files(folder)
+    old = [file for file in files if (_version(file) or CURRENT) < version_in(file, CURRENT)]
+    if old or crossing.cut_off(folder):
+        crossing.begin(folder)
+    for file in old:
+        change(file, version_in(file, CURRENT))
+    path = files[-1]
+    if path.exists() or crossing.asides(folder):
+        _make_sound(path, CURRENT, None)
+    for aside in crossing.asides(folder):
+        _take_back(folder, aside)
+    crossing.end(folder)
+
+
+def _down(folder: Path, to: int) -> None:
+    """Go down version by version, from a folder that is whole; what cannot be finished is undone."""
+    for file in _files(folder):
+        _refuse_damage(file)
+    found = _version(folder / "state.db") or CURRENT
+    if found < to or not _whole(folder, found):
+        _up(folder)
+        found = CURRENT
+    if found == to:
+        return
+    crossing.begin(folder)
     try:
-        if version_of(path) in {to, None}:
-            return False
-        with refusals("migrate", path), closing(Database(path)) as db:
-            _run(db, to, step)
-    except (FileDamaged, sqlite3.Error) as error:  # a flipped bit can rename a table
-        if to == CURRENT:
-            return False  # the store sets it aside when it comes to it
-        hint = "Run first: edge-agent store verify --repair"
-        raise FolderUnusable("migrate", str(path), f"it is damaged: {error}", hint) from error
-    return True
+        for version in range(found, to, -1):
+            _set_aside(folder, version)
+            for file in _files(folder):
+                change(file, version_in(file, version - 1))
+    except FolderUnusable:
+        _up(folder)
+        raise
+    crossing.end(folder)
 
 
-def _run(db: Database, to: int, step: Callable[[Database], None]) -> None:
-    db.conn.execute("PRAGMA synchronous=FULL")
-    db.conn.isolation_level = None
-    db.conn.execute("BEGIN IMMEDIATE")
+def _whole(folder: Path, version: int) -> bool:
+    """Whether all files are of one version, and nothing stands aside that it knows."""
+    aside = any(crossing.aside(folder, known).is_dir() for known in range(2, version + 1))
+    versions = {_version(file) in {version_in(file, version), None} for file in _files(folder)}
+    return not (aside or (folder / crossing.MARK).exists() or False in versions)
+
+
+def _refuse_damage(path: Path) -> None:
     try:
-        step(db)
-        db.conn.execute(f"PRAGMA user_version={to}")
-        db.conn.execute("COMMIT")
-    finally:
-        if db.conn.in_transaction:
-            db.conn.execute("ROLLBACK")
-    db.conn.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        if version_of(path) == CURRENT == version_in(path, CURRENT):
+            State(path).close()
+    except FileDamaged as error:
+        raise refused(path, error) from error
 
 
-def _segment_up(db: Database) -> None:
-    for column in ("from_ns", "to_ns", "powered_s"):
-        db.conn.execute(f"ALTER TABLE blocks ADD COLUMN {column} INTEGER")
-
-
-def _segment_down(db: Database) -> None:
-    """Times go, and the checksum is worked out without them; one that did not hold must not hold now."""
-    db.conn.execute(_SEGMENT_1)
-    for block, crc in segment.rows_of(db.conn):
-        sound = segment.checksum(block) == crc
-        plain = zlib.crc32(block.data, zlib.crc32(b"%d:%d" % (block.first, block.count)))
-        row = (block.first, block.count, plain if sound else plain ^ 1, block.data)
-        db.conn.execute("INSERT INTO blocks_1 VALUES (?, ?, ?, ?)", row)
-    db.conn.execute("DROP TABLE blocks")
-    db.conn.execute("ALTER TABLE blocks_1 RENAME TO blocks")
-
-
-def _state_up(db: Database) -> None:
-    rows = list(db.query("SELECT stream, epoch, acked, last FROM epochs ORDER BY n"))
-    db.conn.execute("DROP TABLE epochs")
-    for statement in state.FORMAT.schema:
-        db.conn.execute(statement)
-    for row in rows:
-        _add_epoch(db.conn, row)
-
-
-def _state_down(db: Database) -> None:
-    """Losses, counters, floors and the inbox stay in the copy that was set aside."""
-    query = "SELECT epoch, stream, acked, last FROM epochs WHERE stream = ? ORDER BY n"
-    rows = list(db.query(query, (_SHARED,)))
-    for table in ("epochs", "losses", "counters", "floors", "inbox"):
-        db[table].drop()
-    db.conn.execute(_EPOCHS_1)
-    for row in rows:
-        values = (row["epoch"], row["stream"], row["acked"], row["last"])
-        db.conn.execute("INSERT INTO epochs (epoch, stream, acked, last) VALUES (?, ?, ?, ?)", values)
-
-
-def _add_epoch(conn: sqlite3.Connection, row: dict[str, Any]) -> None:
-    values = state.sealed(row["stream"], row["epoch"], row["acked"], row["last"])
-    conn.execute(
-        "INSERT OR IGNORE INTO epochs (stream, epoch, acked, last, crc) VALUES (?, ?, ?, ?, ?)", values
-    )
-
-
-def _set_aside(folder: Path) -> None:
-    aside = folder / ASIDE
+def _set_aside(folder: Path, version: int) -> None:
+    """Keep what came with ``version``: the whole state, and below version 2 the other streams' segments."""
+    aside = crossing.aside(folder, version)
+    path = folder / "state.db"
     with refusals("set aside", folder):
         aside.mkdir(mode=0o700, exist_ok=True)
         sync_folder(folder)
-        with closing(Database(folder / "state.db")) as db:
-            db.conn.execute("PRAGMA busy_timeout=1000")
-            held, *_ = db.conn.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
-        if held:  # then the copy would be without what stands in the log
-            problem, hint = "another program reads it", "Close whatever else has it open"
-            raise StoreBusy("set aside", str(folder / "state.db"), problem, hint)
-        write_durably(aside / "state.db", (folder / "state.db").read_bytes())
-        for file in (folder / "segments").iterdir():
-            if not file.name.startswith(f"{_SHARED}-"):
-                file.rename(aside / file.name)
-        sync_folder(aside)
-        sync_folder(folder / "segments")
+        if path.exists():
+            _fold_in(path)
+            write_durably(aside / path.name, path.read_bytes())
+        if version == 2 and (folder / "segments").is_dir():
+            for file in (folder / "segments").iterdir():
+                if not file.name.startswith(f"{SHARED}-"):
+                    file.rename(aside / file.name)
+            sync_folder(aside)
+            sync_folder(folder / "segments")
 
 
-def _take_back(folder: Path) -> None:
+def _fold_in(path: Path) -> None:
+    """Bring what stands in the log into the file.
+
+    Raises:
+        StoreBusy: another program reads it.
+    """
+    with closing(Database(path)) as db:
+        db.conn.execute("PRAGMA busy_timeout=1000")
+        held, *_ = db.conn.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+    if held:  # then a copy would be without what stands in the log
+        problem, hint = "another program reads it", "Close whatever else has it open"
+        raise StoreBusy("set aside", str(path), problem, hint)
+
+
+def _take_back(folder: Path, aside: Path) -> None:
     """Files first, the state's rows next, the folder last: whatever is cut off is done again."""
-    aside = folder / ASIDE
-    if not aside.is_dir():
-        return
     before = aside / "state.db"
     with refusals("take back", folder):
         for file in aside.iterdir():
             if file.is_file() and before.name not in file.name:
                 file.rename(folder / "segments" / file.name)
-        sync_folder(folder / "segments")
+                sync_folder(folder / "segments")
         sync_folder(aside)
         if before.exists():
-            _make_sound(before, CURRENT)
-            with closing(Database(folder / "state.db")) as db:
-                _merge(db, before)
+            if aside == crossing.aside(folder, 2):
+                _take_back_streams(folder / "state.db", before)
+            else:
+                _take_back_models(folder / "state.db", before)
             before.unlink()
             sync_folder(aside)  # if it came back, its rows would bring back what was delivered since
         shutil.rmtree(aside)
         sync_folder(folder)
 
 
+def _take_back_streams(path: Path, before: Path) -> None:
+    """Take back what release 1 did not know: other streams, losses, counters, floors, commands."""
+    change(before, CURRENT)
+    _make_sound(before, CURRENT)
+    with closing(Database(path)) as db:
+        _merge(db, before)
+
+
+def _take_back_models(path: Path, before: Path) -> None:
+    """Take back what release 2 did not know: models, verdicts, documents, the audit log."""
+    found = rescued(before)
+    with closing(State(path)) as here:
+        here.restore(found.floors, found.tables)
+        if not found.models_certain:
+            here.add(MODELS_LOST, 1)
+
+
 def _make_sound(path: Path, *expected: int | None) -> None:
     """See to it that a state can be read: one that cannot is made anew, with what can be read of it."""
     if path.exists() and _version(path) not in expected:
-        rebuilt(path, FileDamaged("read", str(path), "it is damaged or empty")).close()
+        error = FileDamaged("read", str(path), "it is damaged or empty")
+        rebuilt(path, error, noted=False).close()
         return
     try:
         State(path).close()
     except FileDamaged as error:
-        rebuilt(path, error).close()
+        rebuilt(path, error, noted=False).close()
 
 
 def _merge(db: Database, before: Path) -> None:
-    """Take back what release 1 did not know: other streams, losses, counters, floors, commands."""
     db.conn.execute("PRAGMA synchronous=FULL")
     db.attach("before", before)
     with db.conn:
-        for row in list(db.query("SELECT * FROM before.epochs WHERE stream != ? ORDER BY n", (_SHARED,))):
-            _add_epoch(db.conn, row)
-        for table in ("losses", "counters", "floors", "inbox"):
+        for row in list(db.query("SELECT * FROM before.epochs WHERE stream != ? ORDER BY n", (SHARED,))):
+            add_epoch(db.conn, row)
+        for table in _SHARED_TABLES:
             db.conn.execute(f"INSERT OR IGNORE INTO {table} SELECT * FROM before.{table}")  # noqa: S608
 
 

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     from agent.blocks import Lease, Position, Stream
     from agent.clock import Clock
-
+    from agent.slots import Change
 
 _MOST_EVICTIONS = 3
 """In one commit: where even that makes no room, somebody else takes it as fast as we make it."""
@@ -210,6 +210,20 @@ class Outbox:
         """
         self.attach()
         self._disk.settle(self.queues)
+
+    def change(self, change: Change, wall_ns: int, *, synced: bool | None) -> tuple[int, str]:
+        """Make a change of the models' rows durable; see ``State.change``. A full disk costs the ballast.
+
+        Raises:
+            StoreBusy: the disk refuses for now; nothing has changed. Call again.
+        """
+        self.attach()
+        try:
+            return self._disk.change(change, wall_ns, synced=synced)
+        except DiskFull:
+            if not self._ballast.give_up():
+                raise
+        return self._disk.change(change, wall_ns, synced=synced)
 
     def status(self) -> StoreStatus:
         """Where the store stands."""

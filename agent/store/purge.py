@@ -1,4 +1,4 @@
-"""Delete every result of a data folder, and keep what protects the device: floors, counters, commands.
+"""Delete every result of a data folder, and keep what protects the device: floors, models, the audit log.
 
 What is deleted is noted as lost first, so that the collector hears of it. The bytes are overwritten before
 the names go. Flash keeps copies that no program reaches; an encrypted file system is the answer to that.
@@ -16,9 +16,10 @@ from agent.blocks import STREAMS, Loss
 from agent.files import sync_folder
 from agent.sqlite import refusals
 from agent.store.ballast import Ballast
+from agent.store.crossing import refuse_unfinished
 from agent.store.inspect import count, look, segment_files
 from agent.store.repair import QUARANTINE
-from agent.store.state import ASIDE, EpochRow, State
+from agent.store.state import EpochRow, State
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -51,6 +52,7 @@ def purge(folder: Path) -> Purged:
         FolderUnusable: nothing in the folder is an agent's, it cannot be looked into, or state.db is damaged
             or of another version.
     """
+    refuse_unfinished(folder)
     files = segment_files(folder)
     records = sum(count(file)[1] for file in files)
     Ballast(folder, 0).give_up()  # a full disk has no room to note anything
@@ -64,7 +66,7 @@ def purge(folder: Path) -> Purged:
             size += path.stat().st_size
             _overwrite(path)
             path.unlink()
-        for name in ("segments", QUARANTINE, ASIDE):
+        for name in ("segments", QUARANTINE):
             if (folder / name).is_dir():
                 sync_folder(folder / name)
     return Purged(records, undelivered, len(doomed), size)
@@ -102,13 +104,13 @@ def _lose(state: State, place: tuple[Stream, str], first: int, last: int) -> int
 
 
 def _files(folder: Path) -> list[Path]:
-    """Segments, damaged ones in the quarantine, those set aside by a migration, and all their logs.
+    """Segments, damaged ones in the quarantine, and all their logs.
 
     Whatever else stands there is not ours.
     """
     return [
         path
-        for name in ("segments", QUARANTINE, ASIDE)
+        for name in ("segments", QUARANTINE)
         if (folder / name).is_dir()
         for path in sorted((folder / name).iterdir())
         if _OURS.fullmatch(path.name)

@@ -45,6 +45,14 @@ class Acked:
 
 
 @dataclass(frozen=True, slots=True)
+class Changed:
+    """The ``change`` that gave this token is durable; ``audit`` is number and hash of the last entry."""
+
+    token: int
+    audit: tuple[int, str]
+
+
+@dataclass(frozen=True, slots=True)
 class StoreFault:
     """The disk refuses. Said once for each reason; the store keeps what it has and tries again by itself."""
 
@@ -56,4 +64,4 @@ class StoreRecovered:
     """The disk serves again."""
 
 
-StoreReport = Committed | Buffered | Leased | Acked | StoreFault | StoreRecovered
+StoreReport = Committed | Buffered | Leased | Acked | Changed | StoreFault | StoreRecovered

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from agent.blocks import Block, Times
 from agent.errors import FileDamaged, FolderUnusable
 from agent.sqlite import LOG_PAGES, MOVE_AWAY, open_database, open_sealed, refusals, transaction
-from agent.store.forms import form
+from agent.store.forms import SEGMENT_VERSION, form
 
 if TYPE_CHECKING:
     import sqlite3
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 FORMAT = form(
     b"EAsg",
+    SEGMENT_VERSION,
     """
     CREATE TABLE blocks (
         first INTEGER PRIMARY KEY, count INTEGER NOT NULL, crc INTEGER NOT NULL, data BLOB NOT NULL,

@@ -6,24 +6,26 @@ Every row has a CRC-32 of its values: a cursor with a flipped bit would have und
 from __future__ import annotations
 
 import sqlite3
-import zlib
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from agent.blocks import Loss
-from agent.errors import FileDamaged, FolderUnusable
-from agent.sqlite import LOG_PAGES, MOVE_AWAY, open_database, refusals, transaction
-from agent.store.forms import form
+from agent.errors import FolderUnusable
+from agent.sqlite import LOG_PAGES, open_database, refusals, transaction
+from agent.store import custody
+from agent.store.custody import Custody
+from agent.store.forms import VERSION, form
+from agent.store.seals import damaged, read_sealed, sealed
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
 
     from agent.blocks import Stream
+    from agent.slots import Change
 
-FORMAT = form(
-    b"EAst",
+SCHEMA_2 = (
     """
     CREATE TABLE epochs (
         n INTEGER PRIMARY KEY, stream TEXT NOT NULL, epoch TEXT NOT NULL,
@@ -53,14 +55,13 @@ FORMAT = form(
     ) STRICT, WITHOUT ROWID
     """,
 )
-
-ASIDE = "release-2"
-"""The folder that keeps what release 1 does not know of the folder, for the way back."""
+"""What release 2 knew."""
+FORMAT = form(b"EAst", VERSION, *SCHEMA_2, *custody.SCHEMA)
+MARK = "format"
+"""A counter that says the version again: a flipped bit in the file's header must not look like an upgrade."""
 
 _EPOCHS = "SELECT stream, epoch, acked, last, crc FROM epochs"
 _INBOX = "SELECT id, received_ns, body, outcome, crc FROM inbox"
-_MARK = "format"
-"""A counter that says the version again: a flipped bit in the file's header must not look like an upgrade."""
 _PLACE = "stream = ? AND epoch = ?"
 
 
@@ -100,14 +101,16 @@ class State:
         self._path = path
         if reading is not None:
             self._db = reading
+            self.custody = Custody(reading, path)
             self._examine(mark=False)
             return
         try:
             self._db = open_database(path, FORMAT, log_pages=log_pages)
         except FolderUnusable as error:
-            if _is_ours(path):
-                raise self._damaged(error.problem) from error
+            if is_ours(path):
+                raise damaged(path, error.problem) from error
             raise
+        self.custody = Custody(self._db, path)
         with ExitStack() as undo:
             undo.callback(self._db.close)
             self._examine(mark=True)
@@ -177,8 +180,29 @@ class State:
     def raise_floor(self, name: str, version: int) -> None:
         """Take nothing of ``name`` below ``version`` from now on; a floor never falls."""
         with refusals("write", self._path), transaction(self._db):
-            row = sealed(name, max(version, self.floor(name)))
-            self._db.execute("INSERT OR REPLACE INTO floors VALUES (?, ?, ?)", row)
+            self._raise(name, version)
+
+    def change(self, change: Change, wall_ns: int, *, synced: bool | None) -> tuple[int, str]:
+        """Write a change of the models' rows in one transaction; give number and hash of the audit's head.
+
+        Args:
+            change: what is to be written; see ``custody.fitted``.
+            wall_ns: the wall clock when it was asked for, nanoseconds since 1970.
+            synced: whether that is to be believed.
+        """
+        with refusals("write", self._path), transaction(self._db):
+            for name, version in change.floors.items():
+                self._raise(name, version)
+            return self.custody.apply(change, wall_ns, synced=synced)
+
+    def restore(self, floors: Mapping[str, int], tables: Mapping[str, Sequence[tuple[Any, ...]]]) -> None:
+        """Take over floors and rows of ``custody``'s tables; what is here already stays."""
+        with refusals("write", self._path), transaction(self._db):
+            for name, version in floors.items():
+                self._raise(name, version)
+            for table, rows in tables.items():
+                for row in rows:
+                    self.custody.insert(table, row)
 
     def accept(self, identity: str, body: bytes, received_ns: int) -> bool:
         """Keep a command until it has an outcome; say whether it is new."""
@@ -216,6 +240,10 @@ class State:
         row = sealed(name, self.counters().get(name, 0) + count)
         self._db.execute("INSERT OR REPLACE INTO counters VALUES (?, ?, ?)", row)
 
+    def _raise(self, name: str, version: int) -> None:
+        row = sealed(name, max(version, self.floor(name)))
+        self._db.execute("INSERT OR REPLACE INTO floors VALUES (?, ?, ?)", row)
+
     def _epoch(self, place: tuple[Stream, str]) -> list[EpochRow]:
         return [EpochRow(*row) for row in self._read(f"{_EPOCHS} WHERE {_PLACE}", place)]
 
@@ -232,41 +260,29 @@ class State:
         with refusals("read", self._path):
             found = self._db.execute("PRAGMA integrity_check(1)").fetchone()[0]
         if found != "ok":
-            raise self._damaged(found)
+            raise damaged(self._path, found)
         try:
             self.epochs(), self.losses(), self.floor(""), self._read(_INBOX)
-            if mark and _MARK not in self.counters():
-                self.add(_MARK, FORMAT.version)
+            for table in custody.SELECTS:
+                self.custody.rows(table)
+            if mark and MARK not in self.counters():
+                self.add(MARK, FORMAT.version)
         except sqlite3.OperationalError as error:  # a flipped bit can rename a column
-            raise self._damaged(str(error)) from error
+            raise damaged(self._path, str(error)) from error
 
     def _read(self, query: str, values: tuple[object, ...] = ()) -> list[tuple[Any, ...]]:
-        """Give rows without the checksum that stands last in each; it must hold."""
-        with refusals("read", self._path):
-            rows = self._db.execute(query, values).fetchall()
-        for row in rows:
-            if sealed(*row[:-1]) != row:
-                raise self._damaged("a row's checksum does not hold")
-        return [row[:-1] for row in rows]
+        return read_sealed(self._db, self._path, query, values)
 
     def _write(self, statement: str, rows: Sequence[tuple[object, ...]]) -> None:
         with refusals("write", self._path), transaction(self._db):
             self._db.executemany(statement, rows)
 
-    def _damaged(self, problem: str) -> FileDamaged:
-        return FileDamaged("read", str(self._path), f"it is damaged: {problem}", MOVE_AWAY)
 
-
-def _is_ours(path: Path) -> bool:
+def is_ours(path: Path) -> bool:
     """Whether a file that says to be of another kind or version is of this one, by a row inside it."""
     try:
         with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as db:
-            row = db.execute("SELECT name, value, crc FROM counters WHERE name = ?", (_MARK,)).fetchone()
+            row = db.execute("SELECT name, value, crc FROM counters WHERE name = ?", (MARK,)).fetchone()
     except sqlite3.Error:
         return False
-    return row is not None and tuple(row) == sealed(_MARK, FORMAT.version)
-
-
-def sealed(*values: str | bytes | int | None) -> tuple[str | bytes | int | None, ...]:
-    """Put the CRC-32 of a row's values behind them."""
-    return (*values, zlib.crc32(repr(values).encode()))
+    return row is not None and tuple(row) == sealed(MARK, FORMAT.version)

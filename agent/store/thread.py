@@ -5,9 +5,11 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING, Any
 
+from agent.errors import StoreBusy
 from agent.events import Event, emit
+from agent.store.custody import fitted
 from agent.store.flash import FlashMeter
-from agent.store.inbox import Inbox
+from agent.store.inbox import Asked, Inbox
 from agent.store.loop import StoreLoop
 from agent.store.outbox import Outbox
 from agent.store.settings import StoreSettings
@@ -18,12 +20,15 @@ if TYPE_CHECKING:
 
     from agent.blocks import Position, Stream
     from agent.clock import Clock
+    from agent.slots import Change
     from agent.store.flash import FlashStatus
     from agent.store.reports import StoreReport
     from agent.store.status import StoreStatus
 
 _STUCK_S = 20.0
 _MEASURE_S = 2.0
+MOST_CHANGES = 256
+"""Changes that may wait for a disk that refuses."""
 _BEAT_S = 1.0
 """The thread turns at least this often, so that a watchdog can tell that it lives."""
 
@@ -102,6 +107,29 @@ class Store:
         """Give up records that no broker takes; see ``Outbox.lose``."""
         self._inbox.give_up(stream, epoch, first, last)
 
+    def change(self, change: Change, token: int) -> None:
+        """Write a change of the models' rows, all of it or nothing. ``Changed`` follows, once it is durable.
+
+        Changes are written in the order in which they were asked for, each once. While the disk refuses
+        they wait, and are tried again; a stop waits for them as it does for records. Entries of the audit log
+        are dated now; texts that are too long in them are cut.
+
+        Raises:
+            StoreBusy: 256 wait already; this one was not taken. Ask again when some are done.
+            ValueError, TypeError: there is no writing this one; see ``custody.fitted``.
+            RuntimeError: the store is closed.
+        """
+        if self.changing >= MOST_CHANGES:
+            problem = f"{MOST_CHANGES} changes wait for the disk already"
+            raise StoreBusy("change", str(self._folder), problem, "Free some space, or mount it read-write")
+        self._inbox.change(Asked(fitted(change), token, self._clock.wall_ns(), self._clock.synced()))
+
+    @property
+    def changing(self) -> int:
+        """Changes that were asked for and are not durable yet."""
+        done = self._opened().changed
+        return self._inbox.asked - done
+
     def holds(self, epoch: str) -> bool:
         """Whether an epoch is in the store and not wholly delivered. Takes no lock."""
         return self._opened().holds(epoch)
@@ -161,16 +189,16 @@ class Store:
             timeout: seconds to go on trying when the disk refuses.
 
         Returns:
-            Whether everything that was put is on disk.
+            Whether everything that was put, and every change, is on disk.
         """
         if self._thread is None:
             return True
         self._close_by = self._clock.monotonic() + timeout
         self._inbox.stop()
         self._thread.join(timeout + _BEAT_S)
-        if self.pending:
-            emit(Event.STORE_FAILED, "close", uncommitted=self.pending)
-        return not self._thread.is_alive() and not self.pending
+        if self.pending or self.changing:
+            emit(Event.STORE_FAILED, "close", uncommitted=self.pending, changes=self.changing)
+        return not self._thread.is_alive() and not self.pending and not self.changing
 
     def _opened(self) -> StoreLoop:
         if self._loop is None:

@@ -10,8 +10,9 @@ from agent.blocks import Loss, unpack
 from agent.errors import FileDamaged, MessageInvalid, StoreBusy
 from agent.sqlite import refusals
 from agent.store import repair
+from agent.store.crossing import refuse_unfinished
 from agent.store.inspect import look, look_at_state, segment_files
-from agent.store.rebuild import rebuilt
+from agent.store.rebuild import finish, rebuilt
 from agent.store.state import EpochRow, State
 
 if TYPE_CHECKING:
@@ -92,9 +93,11 @@ def mend(folder: Path) -> list[Finding]:
         FolderUnusable: the folder is of another version.
     """
     done: list[Finding] = []
+    refuse_unfinished(folder)
     with refusals("repair", folder):
         if (folder / "segments").is_dir():
             repair.finish(folder / "segments")
+    finish(folder / "state.db")
     with closing(_sound_state(folder, done)) as state:
         for file in segment_files(folder):
             found = look(file)

@@ -6,16 +6,21 @@ import random
 import sqlite3
 import tempfile
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from agent.blocks import STREAMS
 from agent.errors import FolderUnusable, StoreBusy
+from agent.slots import Kept
 from agent.store import disk
+from agent.store.crossing import asides
+from agent.store.kept import read_kept
 from agent.store.migrate import migrate
-from agent.store.rebuild import FLOORS_LOST
-from agent.store.state import ASIDE, State
+from agent.store.rebuild import FLOORS_LOST, MODELS_LOST
+from agent.store.state import State
+from tests.simulators.keeping import KEPT, keep
 from tests.simulators.namespaces import namespaces_needed, run
 from tests.simulators.old_folders import EPOCH, release_1
 from tests.simulators.outboxes import drained, numbers, opened
@@ -28,8 +33,10 @@ PROGRAM = """
 import os, sys
 from pathlib import Path
 from agent.blocks import STREAMS
+from agent.store.crossing import asides
 from agent.store.migrate import migrate
 from agent.store.state import State
+from tests.simulators.keeping import keep
 from tests.simulators.outboxes import opened
 
 root, wrong = Path(sys.argv[1]), sys.argv[2]
@@ -38,6 +45,7 @@ outbox = opened(root)
 for n in range(9):
     outbox.put([{"n": n}], {}, STREAMS[n % 3])
     outbox.flush()
+keep(outbox)
 outbox.close()
 state = State(root / "state.db")
 state.raise_floor("root", 7)
@@ -47,7 +55,7 @@ if wrong:
 os.write(marks, b"filled\\n")
 migrate(root, 1)
 os.write(marks, b"down\\n")
-migrate(root, 2)
+migrate(root)
 os.write(marks, b"up\\n")
 outbox = opened(root)
 outbox.ack(outbox.lease(None, 1, "alert").epoch, 3, "alert")
@@ -62,6 +70,7 @@ def after_a_cut(state: dict[str, bytes], *, down_first: bool) -> tuple[list[list
     with tempfile.TemporaryDirectory(dir=base) as name:
         folder = Path(name)
         build(folder, state, ["segments"])
+        before = read_kept(folder)
         if down_first:
             migrate(folder, 1)
         migrate(folder)
@@ -69,8 +78,9 @@ def after_a_cut(state: dict[str, bytes], *, down_first: bool) -> tuple[list[list
             leases = {stream: drained(outbox, stream=stream) for stream in STREAMS}
             assert not any(lease.lost for found in leases.values() for lease in found)
             found = [[numbers(lease) for lease in leases[stream]] for stream in STREAMS]
-        with closing(State(folder / "state.db")) as kept:
-            return found, kept.floor("root")
+        after = read_kept(folder)
+        assert before == after == replace(KEPT, floors={**KEPT.floors, "root": 7})
+        return found, after.floors["root"]
 
 
 def cut(shim: Path, root: Path, wrong: str, every: int = 1) -> list[tuple[int, object]]:
@@ -98,7 +108,7 @@ def cut(shim: Path, root: Path, wrong: str, every: int = 1) -> list[tuple[int, o
 
 
 def test_no_power_cut_on_the_way_down_or_up_loses_a_result_or_a_floor(shim: Path, tmp_path: Path) -> None:
-    assert cut(shim, tmp_path / "data", "") == []
+    assert cut(shim, tmp_path / "data", "", every=2) == []
 
 
 def test_a_careless_migration_is_caught(shim: Path, tmp_path: Path) -> None:
@@ -115,7 +125,7 @@ def test_an_unreadable_copy_of_the_state_holds_up_no_result(tmp_path: Path, cont
     with closing(State(tmp_path / "state.db")) as state:
         state.raise_floor("root", 7)
     migrate(tmp_path, 1)
-    before = tmp_path / ASIDE / "state.db"
+    before = tmp_path / "release-2" / "state.db"
     if content is None:  # one flipped bit, far from the floors
         with closing(sqlite3.connect(before, isolation_level=None)) as db:
             db.execute("UPDATE epochs SET acked = acked + 1 WHERE stream = 'alert'")
@@ -128,10 +138,26 @@ def test_an_unreadable_copy_of_the_state_holds_up_no_result(tmp_path: Path, cont
             [2],
         ]
     with closing(State(tmp_path / "state.db")) as state:
-        assert (state.floor("root"), state.counters().get(FLOORS_LOST, 0)) == (
-            (7, 0) if content is None else (0, 1)
-        )
-    assert not (tmp_path / ASIDE).exists()
+        counted = state.counters()
+        assert state.floor("root") == 7  # of the newer copy
+        assert counted.get(FLOORS_LOST, 0) == counted.get(MODELS_LOST, 0) == (content is not None)
+    assert asides(tmp_path) == []
+
+
+def test_unreadable_copies_of_two_releases_are_counted_and_hold_up_no_result(tmp_path: Path) -> None:
+    with closing(opened(tmp_path)) as outbox:
+        outbox.put([{"n": 1}], {}, "alert")
+        outbox.flush()
+        keep(outbox)
+    migrate(tmp_path, 1)
+    for aside in asides(tmp_path):
+        (aside / "state.db").write_bytes(b"no database")
+    with closing(opened(tmp_path)) as outbox:
+        assert [numbers(one) for one in drained(outbox, stream="alert")] == [[1]]
+    with closing(State(tmp_path / "state.db")) as state:
+        counted = state.counters()
+        assert (counted[FLOORS_LOST], counted[MODELS_LOST]) == (1, 2)  # one time for each copy
+    assert read_kept(tmp_path) == Kept()
 
 
 def test_a_lost_state_does_not_keep_what_was_set_aside(tmp_path: Path) -> None:
@@ -203,10 +229,10 @@ def test_a_newer_releases_files_are_not_migrated(tmp_path: Path) -> None:
     with closing(opened(tmp_path)):
         pass
     with closing(sqlite3.connect(tmp_path / "state.db")) as db:
-        db.execute("PRAGMA user_version=3")
-    for to in (1, 2):
+        db.execute("PRAGMA user_version=4")
+    for to in (1, 2, 3):
         with pytest.raises(
-            FolderUnusable, match=r"version 3\. Have the newer agent run: edge-agent store migrate --to 2"
+            FolderUnusable, match=r"version 4\. Have the newer agent run: edge-agent store migrate --to 3"
         ):
             migrate(tmp_path, to)
 
@@ -232,6 +258,7 @@ def test_a_migration_that_a_full_disk_refuses_gets_the_ballasts_room(tmp_path: P
     said = run(
         """
 from agent.store.outbox import Outbox
+from tests.simulators.keeping import KEPT, keep
 from tests.simulators.namespaces import namespaces_needed, run
 from tests.simulators.old_folders import release_1
 mount("size=2m")

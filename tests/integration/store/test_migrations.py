@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
 import os
+import shutil
 import sqlite3
-import subprocess
-import sys
 from contextlib import closing
+from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -14,13 +16,21 @@ import pytest
 from agent.blocks import STREAMS
 from agent.errors import FolderUnusable
 from agent.sqlite import version_of
+from agent.store import crossing
+from agent.store import migrate as migration
+from agent.store.crossing import asides
+from agent.store.kept import read_kept
 from agent.store.migrate import migrate
-from agent.store.state import ASIDE, State
+from agent.store.purge import purge
+from agent.store.seals import sealed
+from agent.store.state import State
+from agent.store.verify import mend
+from tests.simulators.keeping import CHANGE, KEPT, NOTES, WALL, keep
 from tests.simulators.old_folders import EPOCH, release_1
 from tests.simulators.outboxes import drained, numbers, opened
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from collections.abc import Callable
 
 
 def versions(folder: Path) -> set[int | None]:
@@ -35,7 +45,7 @@ def test_what_an_earlier_release_left_is_delivered(tmp_path: Path, crashed: bool
         assert {lease.epoch for lease in drained(outbox)} == {EPOCH}
         outbox.put([{"n": 7}], {}, "alert")
         outbox.flush()
-    assert versions(tmp_path) == {2}
+    assert versions(tmp_path) == {2, 3}
 
 
 def test_there_and_back_again_loses_nothing(tmp_path: Path) -> None:
@@ -59,7 +69,7 @@ def test_there_and_back_again_loses_nothing(tmp_path: Path) -> None:
     with closing(opened(tmp_path)) as outbox:
         after = {stream: [numbers(lease) for lease in drained(outbox, stream=stream)] for stream in STREAMS}
     assert after == before
-    assert not (tmp_path / ASIDE).exists()
+    assert asides(tmp_path) == []
     with closing(State(tmp_path / "state.db")) as state:
         assert state.floor("root") == 7
 
@@ -78,46 +88,63 @@ def test_a_damaged_block_stays_one(tmp_path: Path) -> None:
         assert (numbers(lease), [loss.count for loss in lease.lost]) == ([2], [1])
 
 
-# Ends the process at its nth commit, rename or removal.
-KILLED = """
-import os, shutil, sys
-from pathlib import Path
-from agent.store import migrate
-left = int(sys.argv[2])
-def dies(of):
-    def instead(*args, **kwargs):
-        global left
-        left -= 1
-        if left < 0:
-            os._exit(9)
-        return of(*args, **kwargs)
-    return instead
-Path.rename = dies(Path.rename)
-shutil.rmtree = dies(shutil.rmtree)
-migrate._change = dies(migrate._change)
-migrate._merge = dies(migrate._merge)
-migrate.migrate(Path(sys.argv[1]), int(sys.argv[3]))
-"""
+STEPS = (
+    (Path, "rename"),
+    (Path, "unlink"),
+    (shutil, "rmtree"),
+    (migration, "change"),
+    (migration, "_merge"),
+    (State, "restore"),
+)
+
+
+def killed(folder: Path, to: int, after: int) -> bool:
+    """Migrate in a process that ends itself after so many steps; say whether it came to that."""
+    if (child := os.fork()) == 0:
+        steps = itertools.count()
+
+        def deadly(step: Callable[..., object]) -> Callable[..., object]:
+            def instead(*args: object, **more: object) -> object:
+                if next(steps) >= after:
+                    os._exit(9)
+                return step(*args, **more)
+
+            return instead
+
+        code = 1
+        try:
+            for owner, name in STEPS:
+                setattr(owner, name, deadly(getattr(owner, name)))
+            migrate(folder, to)
+            code = 0
+        finally:
+            os._exit(code)
+    code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    assert code in {0, 9}
+    return code == 9
 
 
 def test_a_migration_that_is_killed_at_any_step_goes_on_where_it_was(tmp_path: Path) -> None:
-    for step in range(30):
+    for step in range(60):
         folder = tmp_path / str(step)
         folder.mkdir()
         with closing(opened(folder)) as outbox:
             for n, stream in enumerate(STREAMS):
                 outbox.put([{"n": n}], {}, stream)
                 outbox.flush()
-        codes = []
-        for to in (1, 2):
-            command = [sys.executable, "-c", KILLED, str(folder), str(step), str(to)]
-            codes.append(subprocess.run(command, check=False, env=os.environ).returncode)
-            if codes[-1] and to == 1:
-                migrate(folder, 1)
+            keep(outbox)
+        deaths = 0
+        for to in (1, 3):
+            if killed(folder, to, step):
+                deaths += 1
+                assert read_kept(folder) == KEPT, step
+                migrate(folder, to)
+            assert read_kept(folder) == KEPT, step
         with closing(opened(folder)) as outbox:
             found = [numbers(lease) for stream in STREAMS for lease in drained(outbox, stream=stream)]
         assert found == [[0], [1], [2]], step
-        if codes == [0, 0]:
+        assert read_kept(folder) == KEPT, step
+        if not deaths:
             return
     pytest.fail("it never came to its end")
 
@@ -126,13 +153,103 @@ def test_a_newer_releases_files_are_refused_with_the_way_back(tmp_path: Path) ->
     with closing(opened(tmp_path)):
         pass
     with closing(sqlite3.connect(tmp_path / "state.db", isolation_level=None)) as db:
-        db.execute("PRAGMA user_version=3")
-        db.execute("UPDATE counters SET value = 3 WHERE name = 'format'")
-    with pytest.raises(FolderUnusable, match=r"version 3.*version 2.*edge-agent store migrate --to 2"):
+        db.execute("PRAGMA user_version=4")
+        db.execute("UPDATE counters SET value = 4 WHERE name = 'format'")
+    with pytest.raises(FolderUnusable, match=r"version 4.*version 3.*edge-agent store migrate --to 3"):
         opened(tmp_path)
 
 
 def test_there_is_no_migration_to_what_never_was(tmp_path: Path) -> None:
-    for to in (0, 3):
+    for to in (0, 4):
         with pytest.raises(FolderUnusable, match=f"there is no version {to}"):
             migrate(tmp_path, to)
+
+
+@pytest.mark.parametrize("down", [(2,), (1,), (2, 1)])
+def test_models_and_the_audit_log_come_back_after_an_older_release(
+    tmp_path: Path, down: tuple[int, ...]
+) -> None:
+    with closing(opened(tmp_path)) as outbox:
+        outbox.put([{"n": 1}], {})
+        outbox.flush()
+        keep(outbox)
+    for to in down:
+        migrate(tmp_path, to)
+        assert version_of(tmp_path / "state.db") == to
+        assert read_kept(tmp_path) == KEPT  # before the store has migrated, and on a disk that lets it not
+    with closing(opened(tmp_path)) as outbox:
+        assert read_kept(tmp_path) == KEPT
+        assert [numbers(lease) for lease in drained(outbox)] == [[1]]
+        assert outbox.change(CHANGE, WALL, synced=True)[0] == KEPT.audit[0] + len(NOTES)
+    assert asides(tmp_path) == []
+
+
+def test_release_2_finds_its_own_tables_and_its_own_mark(tmp_path: Path) -> None:
+    with closing(opened(tmp_path)) as outbox:
+        keep(outbox)
+    migrate(tmp_path, 2)
+    with closing(sqlite3.connect(tmp_path / "state.db")) as db:
+        tables = {name for (name,) in db.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")}
+        assert tables == {"epochs", "losses", "counters", "floors", "inbox"}
+        assert db.execute("SELECT value FROM counters WHERE name = 'format'").fetchone() == (2,)
+        assert dict(db.execute("SELECT name, version FROM floors")) == dict(KEPT.floors)
+
+
+def test_a_floor_that_release_2_raised_stays_raised(tmp_path: Path) -> None:
+    with closing(opened(tmp_path)) as outbox:
+        keep(outbox)
+    migrate(tmp_path, 2)
+    with closing(sqlite3.connect(tmp_path / "state.db", isolation_level=None)) as db:
+        db.execute("REPLACE INTO floors VALUES (?, ?, ?)", sealed("tuf/root", 9))
+    assert read_kept(tmp_path).floors["tuf/root"] == 9
+    with closing(opened(tmp_path)):
+        assert read_kept(tmp_path) == replace(KEPT, floors={**KEPT.floors, "tuf/root": 9})
+
+
+def test_a_migration_that_a_newer_release_left_half_done_is_that_releases_to_finish(tmp_path: Path) -> None:
+    with closing(opened(tmp_path)) as outbox:
+        keep(outbox)
+    (tmp_path / "migrating").write_text("4\n")
+    before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+    said = r"from or to version 4 was cut off.*the newer agent finish it: edge-agent store migrate --to 3"
+    for attempt in (opened, migrate, mend, purge, read_kept):
+        with pytest.raises(FolderUnusable, match=said):
+            attempt(tmp_path)
+    assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before
+
+
+def test_what_mends_and_deletes_waits_for_a_migration_that_was_cut_off(tmp_path: Path) -> None:
+    with closing(opened(tmp_path)) as outbox:
+        outbox.put([{"n": 1}], {}, "alert")
+        outbox.flush()
+    crossing.begin(tmp_path)
+    for attempt in (mend, purge):
+        with pytest.raises(
+            FolderUnusable, match=r"cut off\. Start the agent, or run: edge-agent store migrate"
+        ):
+            attempt(tmp_path)
+    with closing(opened(tmp_path)) as outbox:
+        assert [numbers(lease) for lease in drained(outbox, stream="alert")] == [[1]]
+    assert not (tmp_path / crossing.MARK).exists()
+    assert mend(tmp_path) == []
+
+
+def test_a_way_down_that_meets_damage_is_undone(tmp_path: Path) -> None:
+    with closing(opened(tmp_path)) as outbox:
+        for n, stream in enumerate(STREAMS):
+            outbox.put([{"n": n}], {}, stream)
+            outbox.flush()
+        keep(outbox)
+    [path] = (tmp_path / "segments").glob("result-*.db")
+    with closing(sqlite3.connect(path)) as db:
+        db.execute("ALTER TABLE blocks RENAME TO locks")  # found only when its turn has come
+    with pytest.raises(FolderUnusable, match="Run first: edge-agent store verify --repair"):
+        migrate(tmp_path, 1)
+    assert versions(tmp_path) == {2, 3}
+    assert asides(tmp_path) == []
+    mend(tmp_path)
+    assert migrate(tmp_path, 1) != []
+    with closing(opened(tmp_path)) as outbox:
+        found = [numbers(lease) for stream in STREAMS for lease in drained(outbox, stream=stream)]
+    assert found == [[n] for n in range(len(STREAMS))]
+    assert read_kept(tmp_path) == KEPT

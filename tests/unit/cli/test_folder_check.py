@@ -65,7 +65,7 @@ def test_a_folder_that_is_not_there_is_not_made(tmp_path: Path) -> None:
 def test_what_run_migrates_or_mends_is_told_and_left_to_it(folder: Path) -> None:
     migrate(folder, 1)
     before = content(folder)
-    told = "its files are of version 1, and run will bring them to version 2"
+    told = "its files are of version 1, and run will bring them to version 3"
     assert examine(folder, "gate") == f"{folder}: {told}"
     assert content(folder) == before
     (folder / "state.db").write_bytes(b"no database")
@@ -76,12 +76,12 @@ def test_what_run_migrates_or_mends_is_told_and_left_to_it(folder: Path) -> None
 def test_what_run_refuses_is_refused(folder: Path, tmp_path: Path) -> None:
     with pytest.raises(ConfigInvalid, match="records of the device 'gate' wait in it"):
         examine(folder, "yard")
-    set_version(folder, 3)
-    with pytest.raises(FolderUnusable, match="its format is version 3, this agent reads version 2"):
+    set_version(folder, 4)
+    with pytest.raises(FolderUnusable, match="its format is version 4, this agent reads version 3"):
         examine(folder, "gate")
     (folder / "state.db").unlink()
     with closing(sqlite3.connect(folder / "state.db")) as db:
-        db.execute("PRAGMA user_version=2")
+        db.execute("PRAGMA user_version=3")
     with pytest.raises(FolderUnusable, match="this file is not the agent's"):
         examine(folder, "gate")
     (tmp_path / "file").write_text("mine")

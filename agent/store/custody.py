@@ -1,0 +1,185 @@
+"""What state.db keeps of the device's models: slots, verdicts, proved documents, and the audit log.
+
+The audit log is bounded: beyond ``MOST_ENTRIES`` the oldest entry goes. The hash of the last one that went
+stays, in a row without a body, so that the first one that is there can still be proved to follow it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import astuple, fields, replace
+from typing import TYPE_CHECKING, Any
+
+from agent.slots import AuditEntry, Note, SlotRow, Verdict, entry_after
+from agent.store.seals import read_sealed, sealed
+
+if TYPE_CHECKING:
+    import sqlite3
+    from pathlib import Path
+
+    from agent.slots import Change
+
+
+def _named(kind: type[SlotRow | Verdict]) -> str:
+    return ", ".join(field.name for field in fields(kind))
+
+
+SCHEMA = (
+    """
+    CREATE TABLE slots (
+        pipeline TEXT, slot TEXT, bundle TEXT NOT NULL, name TEXT NOT NULL, version TEXT NOT NULL,
+        state TEXT NOT NULL, generation INTEGER NOT NULL, strikes INTEGER NOT NULL, risky TEXT NOT NULL,
+        reason TEXT NOT NULL, crc INTEGER NOT NULL, PRIMARY KEY (pipeline, slot)
+    ) STRICT, WITHOUT ROWID
+    """,
+    """
+    CREATE TABLE verdicts (
+        n INTEGER PRIMARY KEY, pipeline TEXT NOT NULL, bundle TEXT NOT NULL, name TEXT NOT NULL,
+        version TEXT NOT NULL, state TEXT NOT NULL, reason TEXT NOT NULL, generation INTEGER NOT NULL,
+        crc INTEGER NOT NULL, UNIQUE (pipeline, bundle)
+    ) STRICT
+    """,
+    """
+    CREATE TABLE documents (
+        name TEXT PRIMARY KEY, body BLOB NOT NULL, crc INTEGER NOT NULL
+    ) STRICT, WITHOUT ROWID
+    """,
+    """
+    CREATE TABLE audit (
+        seq INTEGER PRIMARY KEY, body BLOB, hash TEXT NOT NULL, crc INTEGER NOT NULL
+    ) STRICT
+    """,
+)
+_AUDIT = "SELECT seq, body, hash, crc FROM audit"
+SELECTS = {
+    "slots": f"SELECT {_named(SlotRow)}, crc FROM slots ORDER BY pipeline, slot",  # noqa: S608
+    "verdicts": f"SELECT {_named(Verdict)}, crc FROM verdicts ORDER BY n",  # noqa: S608
+    "documents": "SELECT name, body, crc FROM documents ORDER BY name",
+    "audit": f"{_AUDIT} ORDER BY seq",
+}
+"""What reads each of the tables; the checksum stands last."""
+
+MOST_ENTRIES = 10_000
+"""Entries of the audit log; the oldest goes first."""
+MOST_VERDICTS = 1000
+"""Verdicts of all pipelines; the oldest goes first."""
+MAX_DOCUMENT = 256 << 10
+"""Bytes of a document."""
+MOST_TEXT = 1000
+"""Characters of a text in a row, or in an entry of the audit log; what is longer is cut."""
+_MOST_DETAILS = 32
+_MOST_NUMBER = (1 << 63) - 1
+
+Row = tuple[Any, ...]
+
+
+class Custody:
+    """The tables of an open state.db. What writes must be called inside a transaction.
+
+    Args:
+        db: the open file.
+        path: its path, for what is said of it.
+    """
+
+    def __init__(self, db: sqlite3.Connection, path: Path) -> None:
+        self._db = db
+        self._path = path
+
+    def rows(self, table: str) -> list[Row]:
+        """Every row of a table, without the checksum.
+
+        Raises:
+            StoreBusy: the disk refuses for now.
+            FileDamaged: it is damaged.
+        """
+        return read_sealed(self._db, self._path, SELECTS[table])
+
+    def head(self) -> tuple[int, str]:
+        """Number and hash of the audit log's last entry; (0, "") when there is none."""
+        rows = read_sealed(self._db, self._path, f"{_AUDIT} ORDER BY seq DESC LIMIT 1")
+        return (rows[0][0], rows[0][2]) if rows else (0, "")
+
+    def apply(self, change: Change, wall_ns: int, *, synced: bool | None) -> tuple[int, str]:
+        """Write all of a change but its floors; give the audit log's head. What is to go, goes first.
+
+        Args:
+            change: what is to be written.
+            wall_ns: the wall clock when it was asked for, nanoseconds since 1970.
+            synced: whether that is to be believed.
+        """
+        self._db.executemany("DELETE FROM slots WHERE pipeline = ? AND slot = ?", change.drop)
+        self._db.executemany("DELETE FROM verdicts WHERE pipeline = ? AND bundle = ?", change.forget)
+        for slot in change.put:
+            self.insert("slots", astuple(slot), replacing=True)
+        for verdict in change.verdicts:
+            self.insert("verdicts", astuple(verdict), replacing=True)
+        for name, body in change.documents.items():
+            self.insert("documents", (name, body), replacing=True)
+        if change.verdicts:
+            newest = "SELECT n FROM verdicts ORDER BY n DESC LIMIT ?"
+            self._db.execute(f"DELETE FROM verdicts WHERE n NOT IN ({newest})", (MOST_VERDICTS,))  # noqa: S608
+        return self._note(change.notes, wall_ns, synced=synced)
+
+    def insert(self, table: str, row: Row, *, replacing: bool = False) -> None:
+        """Add a row, sealed; one that is there stays, unless it is to be replaced."""
+        columns = SELECTS[table].removeprefix("SELECT ").partition(" FROM")[0]
+        how = "REPLACE" if replacing else "IGNORE"
+        marks = ", ".join("?" * (len(row) + 1))
+        statement = f"INSERT OR {how} INTO {table} ({columns}) VALUES ({marks})"  # noqa: S608
+        self._db.execute(statement, sealed(*row))
+
+    def _note(self, notes: tuple[Note, ...], wall_ns: int, *, synced: bool | None) -> tuple[int, str]:
+        seq, before = self.head()
+        for note in notes:
+            entry = entry_after(seq + 1, before, note, wall_ns, synced=synced)
+            self.insert("audit", (entry.seq, entry.body, entry.hash))
+            seq, before = entry.seq, entry.hash
+        if notes and seq > MOST_ENTRIES:
+            self._prune(seq - MOST_ENTRIES)
+        return seq, before
+
+    def _prune(self, last: int) -> None:
+        """Let the entries up to ``last`` go; its hash stays."""
+        for seq, _, found in read_sealed(self._db, self._path, f"{_AUDIT} WHERE seq = ?", (last,)):
+            self.insert("audit", (seq, None, found), replacing=True)
+        self._db.execute("DELETE FROM audit WHERE seq < ?", (last,))
+
+
+def fitted(change: Change) -> Change:
+    """Give a change as the store takes it: texts for people are cut to their bounds.
+
+    Raises:
+        ValueError: a document is too large, or a number does not fit; whoever asks has a bug.
+        TypeError: JSON does not hold what a note says; likewise.
+    """
+    for name, body in change.documents.items():
+        if len(body) > MAX_DOCUMENT:
+            raise ValueError(f"the document {name!r} has {len(body)} bytes, {MAX_DOCUMENT} are the most")
+    numbers = [row.generation for row in change.put] + [one.generation for one in change.verdicts]
+    numbers += change.floors.values()
+    if not all(0 <= number <= _MOST_NUMBER for number in numbers):
+        raise ValueError("a version or a generation is out of range")
+    notes = tuple(_fitted(note) for note in change.notes)
+    for note in notes:
+        entry_after(1, "", note, 0, synced=None)
+    return replace(
+        change,
+        put=tuple(replace(row, reason=_cut(row.reason)) for row in change.put),
+        verdicts=tuple(replace(one, reason=_cut(one.reason)) for one in change.verdicts),
+        notes=notes,
+    )
+
+
+def entry_of(row: Row) -> AuditEntry:
+    """Make the entry of a row of the audit log that has a body."""
+    return AuditEntry(*row)
+
+
+def _fitted(note: Note) -> Note:
+    details = list(note.detail.items())[:_MOST_DETAILS]
+    cut = {_cut(key): _cut(value) if isinstance(value, str) else value for key, value in details}
+    return Note(_cut(note.kind), _cut(note.subject), cut)
+
+
+def _cut(text: str) -> str:
+    """What SQLite and JSON take, too: file names may hold bytes that are no text."""
+    return text[:MOST_TEXT].encode(errors="replace").decode()

@@ -1,0 +1,67 @@
+"""What the store keeps of models, read before it is started: nothing is written, and no lock is needed."""
+
+from __future__ import annotations
+
+import sqlite3
+from typing import TYPE_CHECKING
+
+from agent.errors import FileDamaged
+from agent.slots import Kept, SlotRow, Verdict
+from agent.store import crossing
+from agent.store.inspect import of_another_version, read_only
+from agent.store.rebuild import newest
+from agent.store.rescue import rescued
+from agent.store.state import FORMAT, is_ours
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from agent.store.custody import Row
+    from agent.store.rescue import Rescued
+
+_KEYS = {"slots": 2, "verdicts": 2, "documents": 1, "audit": 1}
+"""How many columns, the first ones, tell a table's rows apart."""
+
+
+def read_kept(folder: Path) -> Kept:
+    """Give what is kept, as the store finds it when it has migrated or rebuilt what has to be.
+
+    Works on a read-only disk, beside a running agent, and on a folder that is new or not there: nothing is
+    kept in that. Of a damaged file it gives the rows that are sound; those are what the store goes on with.
+
+    Raises:
+        StoreBusy: it cannot be read for now.
+        FolderUnusable: it is of a newer release.
+    """
+    crossing.check(folder)
+    path = newest(folder / "state.db")
+    try:
+        with read_only(path) as db:
+            version = db.execute("PRAGMA user_version").fetchone()[0]
+    except (FileNotFoundError, FileDamaged, sqlite3.Error):
+        version = 0
+    if version > FORMAT.version and not is_ours(path):
+        raise of_another_version(path, version)
+    before = [aside / "state.db" for aside in crossing.asides(folder)]
+    return _merged([rescued(one) for one in (path, *before)])
+
+
+def _merged(found: list[Rescued]) -> Kept:
+    """Put together what several files tell: of a row the first one's word, of a floor the highest."""
+    floors: dict[str, int] = {}
+    tables: dict[str, dict[Row, Row]] = {table: {} for table in _KEYS}
+    for one in found:
+        for name, version in one.floors.items():
+            floors[name] = max(version, floors.get(name, 0))
+        for table, rows in one.tables.items():
+            for row in rows:
+                tables[table].setdefault(row[: _KEYS[table]], row)
+    slots, verdicts, documents, audit = (list(tables[table].values()) for table in _KEYS)
+    seq, _, head = max(audit, key=lambda row: int(row[0]), default=(0, None, ""))
+    return Kept(
+        slots=tuple(SlotRow(*row) for row in sorted(slots)),
+        verdicts=tuple(Verdict(*row) for row in verdicts),
+        floors=floors,
+        documents=dict(documents),
+        audit=(seq, head),
+    )

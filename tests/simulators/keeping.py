@@ -1,0 +1,40 @@
+"""A change of the models' rows that uses every part, and what is kept after it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from agent.slots import Change, Kept, Note, SlotRow, Verdict, entry_after
+
+if TYPE_CHECKING:
+    from agent.store.outbox import Outbox
+
+WALL = 1_700_000_000_000_000_000
+ACTIVE = SlotRow("door", "active", "a" * 64, "digits", "1.2.0", "active", 7)
+CANDIDATE = SlotRow(
+    "door", "candidate", "b" * 64, "digits", "1.3.0", "proving", 8, 1, "boot", "so far so good"
+)
+REJECTED = Verdict("door", "c" * 64, "digits", "1.1.0", "rejected", "it is too slow", 6)
+NOTES = (Note("model.activated", "door", {"version": "1.2.0"}), Note("model.rejected", "door", {"p95": 9.5}))
+CHANGE = Change(
+    put=(ACTIVE, CANDIDATE),
+    verdicts=(REJECTED,),
+    floors={"tuf/root": 3, "clock": 1_790_000_000},
+    documents={"desired": b"\x00signed", "keys": b""},
+    notes=NOTES,
+)
+
+
+def _kept() -> Kept:
+    first = entry_after(1, "", NOTES[0], WALL, synced=True)
+    second = entry_after(2, first.hash, NOTES[1], WALL, synced=True)
+    return Kept(CHANGE.put, CHANGE.verdicts, CHANGE.floors, CHANGE.documents, (2, second.hash))
+
+
+KEPT = _kept()
+"""What ``CHANGE`` makes of a new folder."""
+
+
+def keep(outbox: Outbox) -> None:
+    """Write it."""
+    assert outbox.change(CHANGE, WALL, synced=True) == KEPT.audit

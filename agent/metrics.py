@@ -35,6 +35,12 @@ PIPELINE = {
     "decode_seconds": _HISTOGRAM,
     "send_seconds": _HISTOGRAM,
     "total_seconds": _HISTOGRAM,
+    "model_state": _GAUGE,
+    "model_swaps_total": _COUNTER,
+    "model_rollbacks_total": _COUNTER,
+    "results_aligned_total": _COUNTER,
+    "results_unaligned_total": _COUNTER,
+    "policy_alignment": _GAUGE,
 }
 """Metrics of one pipeline, with their types."""
 

@@ -26,6 +26,7 @@ class Plan:
         data: the data folder.
         control: the local socket.
         lanes: one worker each.
+        managed: whether the operator's models are taken.
     """
 
     settings: Settings
@@ -35,6 +36,7 @@ class Plan:
     data: Path
     control: Path
     lanes: tuple[LaneSpec, ...]
+    managed: bool = False
 
     @property
     def deadlines(self) -> Deadlines:
@@ -42,6 +44,11 @@ class Plan:
         configured = self.settings.deadlines
         given = configured.model_dump(exclude_unset=True) if configured else {}
         return self.profile.deadlines.model_copy(update=given)
+
+    @property
+    def models(self) -> Path:
+        """The data folder's part for models."""
+        return self.data / "models"
 
     @property
     def urgent(self) -> set[str]:
@@ -62,6 +69,7 @@ def lane_spec(
     hidden: Sequence[Path] = (),
     once: bool = False,
     limit: int = 0,
+    bundles: Path | None = None,
 ) -> LaneSpec:
     """Describe a pipeline to the worker that will run it.
 
@@ -72,6 +80,7 @@ def lane_spec(
         hidden: what its worker may not read, even where it stands among what it may.
         once: fail when the source isn't there.
         limit: stop after so many frames; 0 for no limit.
+        bundles: the folder of proved bundles; None where none are taken.
     """
     return LaneSpec(
         pipeline=pipeline.name,
@@ -89,6 +98,7 @@ def lane_spec(
         hidden=tuple(map(str, hidden)),
         confine=pipeline.confine == "full",
         devices=profile.devices,
+        bundles=str(bundles) if bundles else "",
     )
 
 

@@ -14,36 +14,35 @@ from enum import Enum, auto
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from agent.activation import answers
 from agent.clock import SystemClock
 from agent.control import ControlServer
+from agent.crew import Crew
 from agent.errors import EXIT_CONFIG, EXIT_OK, AgentError, FolderUnusable
 from agent.events import Event, emit
 from agent.health import Notifier, earned, in_words
 from agent.recorder import Recorder
-from agent.seat import Seat
 from agent.signals import StopAsked, signals_to
 from agent.status import report
 from agent.store.reports import Buffered, Committed
 from agent.telemetry import Telemetry
 from agent.uplink import Uplink
+from agent.watch import Watch
 from agent.workers.lane import Lane
 from agent.workers.policy import State
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Sequence
 
+    from agent.activation.manager import Activation
     from agent.clock import Clock
     from agent.mailbox import Mailbox
     from agent.plan import Plan
     from agent.store.thread import Store
     from agent.workers.messages import Fault, Record
-    from agent.workers.run import Run
 
-_PENDING_HIGH, _PENDING_LOW = 4096, 1024
-"""Uncommitted records at which workers are no longer read, and at which they are again."""
 _LONGEST_WAIT_S = 0.5
 _LOOK_S = 5.0
-_LAST_READS = 16
 _OVER = {State.STOPPED, State.ENDED, State.FATAL, State.STUCK}
 
 
@@ -65,6 +64,8 @@ class Supervisor:
         mailbox: where the store's thread posts; the caller closes it.
         explain: makes a worker's fault an error, with file and line where it is the configuration's.
         intact: whether the data folder is still the one that was opened.
+        models: makes what decides about models, of the lanes and of what publishes its reports; gives None
+            where lanes only run what is configured.
         exit_when_ended: stop when every source is over.
         clock: where time comes from.
     """
@@ -77,6 +78,9 @@ class Supervisor:
         *,
         explain: Callable[[str, Fault], AgentError],
         intact: Callable[[], bool],
+        models: Callable[
+            [Sequence[Lane], Callable[[bytes], bool]], Activation | None
+        ] = lambda _lanes, _publish: None,
         exit_when_ended: bool = False,
         clock: Clock | None = None,
     ) -> None:
@@ -89,22 +93,19 @@ class Supervisor:
         self._selector.register(mailbox, selectors.EVENT_READ)
         self._notifier = Notifier()
         self._uplink = Uplink(plan, store, mailbox.post) if plan.mqtt else None
-        self._seats = [
-            Seat(Lane(spec, plan.deadlines, explain=partial(explain, spec.pipeline))) for spec in plan.lanes
-        ]
+        lanes = [Lane(spec, plan.deadlines, explain=partial(explain, spec.pipeline)) for spec in plan.lanes]
         self._telemetry = Telemetry(store, self._clock, plan.settings.metrics.interval_s)
-        self._recorder = Recorder(
-            self._telemetry.passage, [seat.lane for seat in self._seats], self._clock, plan.urgent
-        )
+        self._recorder = Recorder(self._telemetry.passage, lanes, self._clock, plan.urgent)
+        self._models = models(lanes, self._report)
+        self._processes = Watch(self._selector)
+        self._crew = Crew(lanes, self._selector, store, self._recorder, clock=self._clock, saw=self._saw)
+        self._seats = self._crew.seats
         self._intact = intact
         self._next_look = 0.0
-        self._paused = False
         self._stage = Stage.RUNNING
         self._give_up_at = math.inf
         self._started = self._clock.monotonic()
-        self._control = ControlServer(
-            plan.control, self._selector, self._answer, self._worker_pids, self._clock
-        )
+        self._control = ControlServer(plan.control, self._selector, self._answer, self._pids, self._clock)
 
     def run(self) -> int:
         """Run until a signal, the end of all sources or nothing is left that can run; give the exit code."""
@@ -114,8 +115,9 @@ class Supervisor:
             if self._uplink:
                 self._uplink.start()
             for seat in self._seats:
-                seat.lane.start(self._clock.monotonic())
-                self._watch(seat)
+                if self._models is None or self._models.boots(seat.lane.name):
+                    seat.lane.start(self._clock.monotonic())
+            self._watch()
             self._notifier.ready(f"{len(self._seats)} pipelines")
             while self._stage is not Stage.DONE:
                 ready = [key.data for key, _ in self._selector.select(self._wait_s()) if key.data]
@@ -144,14 +146,17 @@ class Supervisor:
             self._telemetry.take(event, now)
             if self._uplink:
                 self._uplink.take(event, now)
+            if self._models:
+                self._models.take(event, now)
             if isinstance(event, Committed | Buffered):
-                self._resume()
-        for seat in self._seats:
-            seat.lane.tick(now)
-            self._watch(seat)
+                self._crew.resume()
+        self._crew.tick(now)
+        if self._models:
+            self._models.tick(now)
+        self._watch()
         self._recorder.tick(now)
         if self._stage is Stage.RUNNING:
-            self._telemetry.tick(now, self._seats, self._uplink)
+            self._telemetry.tick(now, self._seats, self._uplink, self._models)
         if self._uplink:
             self._uplink.tick(now)
         self._control.tick(now)
@@ -186,6 +191,8 @@ class Supervisor:
         self._stage = Stage.STOPPING_LANES
         emit(Event.AGENT_STOPPING, self._plan.device, why=why)
         self._notifier.stopping(self._plan.settings.shutdown_drain_s)
+        if self._models:
+            self._models.stop()
         for seat in self._seats:
             seat.lane.stop(now)
 
@@ -193,11 +200,12 @@ class Supervisor:
         """Move on through the stages of the end."""
         if self._stage is Stage.RUNNING:
             states = {seat.lane.state for seat in self._seats}
-            if states == {State.FATAL}:
+            if states == {State.FATAL} and self._models is None:  # else a deployment may mend it
                 self._stop(now, "no pipeline can run")
             elif self._exit_when_ended and states <= {State.ENDED, State.FATAL}:
                 self._stop(now, "every source has ended")
-        if self._stage is Stage.STOPPING_LANES and all(s.lane.state in _OVER for s in self._seats):
+        ended = all(seat.lane.state in _OVER for seat in self._seats)
+        if self._stage is Stage.STOPPING_LANES and ended and (self._models is None or self._models.idle):
             self._stage = Stage.DELIVERING
             self._give_up_at = min(self._give_up_at, now + self._plan.settings.shutdown_drain_s)
         if self._stage is Stage.DELIVERING:
@@ -206,61 +214,36 @@ class Supervisor:
             if (committed and delivered) or now >= self._give_up_at:
                 self._stage = Stage.DONE
 
-    def _watch(self, seat: Seat) -> None:
-        """Keep the selector's descriptors in step with the lane's process."""
-        run = seat.lane.run
-        wanted: dict[int, Callable[[], None]] = {}
-        if run is not None:
-            wanted[run.process.pidfd] = lambda: self._reap(seat)
-            if not run.closed and not (self._paused and self._patient(run)):
-                wanted[run.process.channel.fileno()] = lambda: self._receive(seat)
-        seat.watch(self._selector, wanted)
+    def _watch(self) -> None:
+        """Keep the selector in step with all processes."""
+        self._crew.watch()
+        self._processes.keep(self._models.watched() if self._models else {})
 
-    def _receive(self, seat: Seat) -> None:
-        self._keep(seat, seat.lane.receive())
-        if self._store.pending > _PENDING_HIGH and not self._paused:
-            self._paused = True  # workers block in send, live sources drop and count
+    def _saw(self, pipeline: str, records: list[Record]) -> None:
+        if self._models:
+            self._models.saw(pipeline, records)
 
-    def _patient(self, run: Run) -> bool:
-        """Whether a worker may be kept waiting: a recording always, a camera unless the disk refuses.
+    def _report(self, payload: bytes) -> bool:
+        """Publish the reported state, if anybody listens."""
+        return self._uplink is not None and self._uplink.report(payload)
 
-        A camera goes on at its rate whatever the disk does: what memory cannot hold is given up, and counted.
-        Only a store that hangs keeps it waiting, until the watchdog comes.
-        """
-        return run.live is False or not self._store.refusing or self._store.queued > _PENDING_HIGH
-
-    def _resume(self) -> None:
-        if self._paused and self._store.pending < _PENDING_LOW:
-            self._paused = False
-
-    def _reap(self, seat: Seat) -> None:
-        seat.watch(self._selector, {})
-        run = seat.lane.run
-        for _ in range(_LAST_READS):  # a dead worker's packets can still be read
-            if run is None or run.closed:
-                break
-            self._keep(seat, seat.lane.receive())
-        seat.lane.reap(self._clock.monotonic())
-        self._recorder.note(seat.lane)
-
-    def _keep(self, seat: Seat, records: list[Record]) -> None:
-        if run := seat.lane.run:
-            seat.meter.keep(self._clock.monotonic(), records, run.timings)
-            run.timings.clear()
-        self._recorder.keep(seat.lane, records)
+    def _pids(self) -> set[int]:
+        """Those whose word on the local socket is refused."""
+        return self._crew.pids() | (self._models.pids() if self._models else set())
 
     def _wait_s(self) -> float:
         now = self._clock.monotonic()
         waits = [w for seat in self._seats if (w := seat.lane.next_tick(now)) is not None]
         if self._uplink:
             waits.append(self._uplink.due(now))
+        if self._models:
+            waits.append(self._models.next_tick(now))
         return min([*waits, _LONGEST_WAIT_S])
-
-    def _worker_pids(self) -> set[int]:
-        return {seat.lane.run.process.pid for seat in self._seats if seat.lane.run}
 
     def _answer(self, request: dict[str, Any]) -> dict[str, Any]:
         """Reply to a request on the control socket."""
+        if request.get("op") in answers.OPS:
+            return answers.answer(request, self._models)
         return report(
             request,
             plan=self._plan,
@@ -279,9 +262,8 @@ class Supervisor:
         self._control.close()
         if self._uplink:
             self._uplink.close()
-        for seat in self._seats:
-            seat.watch(self._selector, {})
-            if seat.lane.run:  # stuck in the kernel, or an error ended this loop
-                seat.lane.run.process.signal(signal.SIGKILL)
-                seat.lane.run.process.close()
+        self._crew.close()
+        self._processes.keep({})
+        if self._models:
+            self._models.close()
         self._selector.close()

@@ -17,6 +17,7 @@ from agent.workers.usage import Usage
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from agent.activation.manager import Activation
     from agent.clock import Clock
     from agent.seat import Seat
     from agent.store.thread import Store
@@ -57,12 +58,14 @@ class Telemetry:
             case _:
                 self.passage.take(event, now)
 
-    def tick(self, now: float, seats: Sequence[Seat], uplink: Uplink | None) -> None:
+    def tick(
+        self, now: float, seats: Sequence[Seat], uplink: Uplink | None, models: Activation | None = None
+    ) -> None:
         """Record metrics when it is time to."""
         if not self._interval_s or now < self._next:
             return
         self._next = now + self._interval_s
-        records = [record(seat.lane.name, now, _of_pipeline(seat, now)) for seat in seats]
+        records = [record(seat.lane.name, now, _of_pipeline(seat, now, models)) for seat in seats]
         records.append(record(None, now, self._of_agent(now, uplink)))
         self.passage.put(records, {}, "metric")
 
@@ -110,7 +113,7 @@ class Telemetry:
         yield number("flash_bytes_per_day", flash.per_day)
 
 
-def _of_pipeline(seat: Seat, now: float) -> Iterator[dict[str, Any]]:
+def _of_pipeline(seat: Seat, now: float, models: Activation | None) -> Iterator[dict[str, Any]]:
     lane, ledger = seat.lane, seat.lane.ledger
     yield number("frames_captured_total", ledger.captured)
     yield number("frames_inferred_total", ledger.inferred)
@@ -128,6 +131,8 @@ def _of_pipeline(seat: Seat, now: float) -> Iterator[dict[str, Any]]:
         yield from _of_process(lane.run.process.usage, "worker_")
     for stage, histogram in seat.meter.stages.take().items():
         yield spread(f"{stage}_seconds", histogram)
+    if models is not None:
+        yield from models.numbers(lane.name)
 
 
 def _of_process(usage: Usage, prefix: str) -> Iterator[dict[str, Any]]:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 DEVICE_KEY, COLLECTOR_KEY = "device-key", "collector-key"
 """The names of the credentials, for LoadCredential=."""
+_ROOT, _MOST_ROOT = "tuf-root", 64 << 10
 _MOST_BYTES = 16 << 10
 _HINT = "Make keys with: edgectl init DIR --device ID. Or set trust.unsigned = true, and see docs/security.md"
 
@@ -66,6 +67,38 @@ def load(table: tables.Trust, folder: Path) -> Trust:
     if public is None:
         raise ConfigInvalid("use", "trust.collector_key", "nobody's acknowledgements can be trusted", _HINT)
     return Trust(read_signer(private, "trust.device_key"), read_verifier(public, "trust.collector_key"))
+
+
+def root_file(table: tables.Models, folder: Path) -> Path | None:
+    """Give the file of the root metadata that trust in models starts from; None when there is none.
+
+    Args:
+        table: the configuration's ``[models]``.
+        folder: where relative paths in it start.
+    """
+    return _credential(_ROOT) or (folder / table.root if table.root else None)
+
+
+def read_root(table: tables.Models, folder: Path) -> str | None:
+    """Read the root metadata that trust in models starts from; None when there is none.
+
+    Raises:
+        ConfigInvalid: it cannot be read.
+    """
+    path = root_file(table, folder)
+    if path is None:
+        return None
+    hint = "Give the fleet's first root metadata: tuf/meta/1.root.json of the operator's folder"
+    try:
+        with path.open("rb") as file:
+            data = file.read(_MOST_ROOT + 1)
+        if len(data) > _MOST_ROOT:
+            raise ConfigInvalid("read models.root", str(path), "it is too large", hint)
+        return data.decode("utf-8")
+    except OSError as error:
+        raise ConfigInvalid("read models.root", str(path), error.strerror or str(error), hint) from error
+    except UnicodeDecodeError as error:
+        raise ConfigInvalid("read models.root", str(path), "it is no text", hint) from error
 
 
 def read_signer(path: Path, what: str) -> Signer:

@@ -11,7 +11,7 @@ import orjson
 
 from agent import __version__, trust
 from agent.delivery import Delivery
-from agent.errors import ConfigInvalid, LinkLost
+from agent.errors import ConfigInvalid, LinkLost, MessageInvalid
 from agent.events import Event, emit
 from agent.link import topics
 from agent.link.connection import LinkState
@@ -54,11 +54,15 @@ class Uplink:
         keys = trust.load(plan.settings.trust, plan.folder)
         self._signed = keys.signed
         self._broker = settings.broker
-        self._intake = Intake(post, [ack_topic])
+        self._reported_topic = topics.up_reported(mqtt.fleet, plan.device)
+        heard = [ack_topic]
+        if plan.managed:  # without models nobody would act on these
+            heard += [topics.down_desired(mqtt.fleet, plan.device), topics.tuf_hint(mqtt.fleet)]
+        self._intake = Intake(post, heard)
         self._link = Link(
             settings,
             post=self._intake.post,
-            subscriptions=((ack_topic, 1),),
+            subscriptions=tuple((topic, 1) for topic in heard),
             birth=self._state(online=True),
             will=self._state(online=False),
         )
@@ -106,6 +110,18 @@ class Uplink:
     def tick(self, now: float) -> None:
         """Look after what is overdue."""
         self._delivery.tick(now)
+
+    def report(self, payload: bytes) -> bool:
+        """Publish the reported state, retained; give whether the link has taken it."""
+        if not self.online:
+            return False
+        try:
+            self._link.publish(self._reported_topic, payload, retain=True)
+        except LinkLost:
+            return False  # it is said again when the link is up
+        except MessageInvalid as error:
+            emit(Event.MESSAGE_REFUSED, self._reported_topic, refusal=error.refusal, problem=error)
+        return True
 
     def due(self, now: float) -> float:
         """Seconds until ``tick`` should be called."""

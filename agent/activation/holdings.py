@@ -28,6 +28,9 @@ class Holdings:
         pipeline: its name.
         kept: what the store holds.
         keep: has a change written, and gives its token.
+
+    Attributes:
+        rollbacks: how often a model that had served was taken back, since the start.
     """
 
     def __init__(self, pipeline: str, kept: Kept, keep: Callable[[Change], int]) -> None:
@@ -36,6 +39,7 @@ class Holdings:
         self.active, self.previous = rows.get("active"), rows.get("previous")
         self.candidate = rows.get("candidate")
         self.verdicts = {one.bundle: one for one in kept.verdicts if one.pipeline == pipeline}
+        self.rollbacks = 0
         self._keep = keep
         self._next: tuple[SlotRow, SlotRow | None] | None = None
 
@@ -46,6 +50,11 @@ class Holdings:
         if row is None:
             return None
         return ModelState(row.state) if row.state in _STATES else ModelState.DOWNLOADING
+
+    @property
+    def rows(self) -> tuple[SlotRow, ...]:
+        """The slots that hold something."""
+        return tuple(row for row in (self.active, self.previous, self.candidate) if row is not None)
 
     def verdict(self, goal: Goal) -> Verdict | None:
         """Give the verdict that stands against what is wanted."""
@@ -88,6 +97,7 @@ class Holdings:
         detail = {**named(row), "reason": verdict.reason}
         note = Note(f"model.{state.value}", self.pipeline, detail)
         self._keep(Change(drop=((self.pipeline, "candidate"),), verdicts=(verdict,), notes=(note,)))
+        self.rollbacks += state is ModelState.ROLLED_BACK
         event = Event.MODEL_REJECTED if state is ModelState.REJECTED else Event.MODEL_ROLLED_BACK
         emit(event, self.pipeline, model=titled(row), why=verdict.reason)
 
@@ -131,6 +141,7 @@ class Holdings:
         """Take the active model out: the previous one becomes it, or the slot is left empty."""
         if verdict is not None:
             self.verdicts[verdict.bundle] = verdict
+            self.rollbacks += 1
         restored = None
         if self.previous is not None:
             state = Machine(TABLE, ModelState.PREVIOUS).fire(Moment.RESTORED)

@@ -9,6 +9,7 @@ from agent.documents.reported import ModelState, Serving, Standing
 
 if TYPE_CHECKING:
     from agent.activation.course import Course
+    from agent.activation.seams import Lane
 
 
 def standing(course: Course, now_serving: Serving | None) -> Standing:
@@ -31,6 +32,14 @@ def standing(course: Course, now_serving: Serving | None) -> Standing:
         progress=course.progress if course.asks else None,
         overdue=course.overdue,
     )
+
+
+def serving_now(lane: Lane) -> Serving | None:
+    """Say what a lane runs, in its own words; None while it runs nothing."""
+    if lane.ready is None or lane.run is None:
+        return None
+    name, _, version = lane.ready.model.partition("@")
+    return Serving(name=name, version=version, bundle=lane.ready.bundle)
 
 
 def _said(course: Course) -> tuple[ModelState, str, int]:

@@ -10,7 +10,6 @@ from agent.workers.messages import Unswapped, error_of
 from agent.workers.policy import State
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from pathlib import Path
 
     from agent.activation.course import Course
@@ -41,7 +40,9 @@ class Steering:
         configured: the model of the configuration; "" for none.
         bundles: the folder of bundles.
         resident: whether the worker keeps both models to swap, or is restarted.
-        damaged: takes the digest of a bundle whose files are not what they were.
+
+    Attributes:
+        swaps: how often a worker has swapped its model.
     """
 
     def __init__(
@@ -52,12 +53,10 @@ class Steering:
         bundles: Path,
         *,
         resident: bool,
-        damaged: Callable[[str], None] = lambda _: None,
     ) -> None:
         self.lane, self.course = lane, course
         self._configured, self._bundles = configured, bundles
         self._resident = resident
-        self._damaged = damaged
         self._tokens = 0
         self._asked: _Asked | None = None
         self._coming: str | None = None
@@ -67,6 +66,7 @@ class Steering:
         self._deaths, self._state = lane.restarts, lane.state
         self._fault = lane.fault
         self._settled = True
+        self.swaps = 0
         self._serve(course.boots)
 
     @property
@@ -108,6 +108,7 @@ class Steering:
                     self._unswapped(asked, error_of(reply), now)
                 else:
                     self._runs = asked.bundle
+                    self.swaps += 1
         ended = self.lane.state is not self._state and self.lane.state in {State.FATAL, State.STUCK}
         if ended or self.lane.restarts != self._deaths:
             self._died(now)
@@ -131,7 +132,6 @@ class Steering:
             self.course.died(str(error), now)
         active = self.course.held.active
         if isinstance(error, ManifestInvalid | ModelInvalid) and active and served == active.bundle:
-            self._damaged(active.bundle)
             self.course.lost(str(error), now)
 
     def _unswapped(self, asked: _Asked, error: AgentError, now: float) -> None:

@@ -10,10 +10,14 @@ from typing import TYPE_CHECKING
 
 from agent.cli import service
 from agent.cli.settings import Loaded
-from agent.errors import EXIT_FAILED
+from agent.errors import EXIT_FAILED, StoreBusy
 
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Callable, Sequence
+
+    from agent.slots import Kept
+    from agent.workers.lane import Lane
 
 _CLOSE_S = 5.0
 """How long to go on trying to save what a refusing disk has not taken yet."""
@@ -48,6 +52,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def main(arguments: argparse.Namespace) -> int:
     """Run until stopped; give the exit code."""
     from agent import events
+    from agent.activation.manager import Activation
+    from agent.activation.site import site
     from agent.alerts import Alerts
     from agent.clock import SystemClock
     from agent.mailbox import Mailbox
@@ -74,9 +80,15 @@ def main(arguments: argparse.Namespace) -> int:
         memory_bytes=plan.settings.store.memory_bytes,
         ballast_bytes=plan.settings.store.ballast_bytes,
     )
+    ours = site(plan)
     with DataFolder(plan.data, plan.device) as folder:
-        mailbox = Mailbox()
-        store = Store(plan.data, mailbox.post, clock=SystemClock(), settings=limits, take=folder.take)
+        kept = _kept(plan.data)
+        mailbox, clock = Mailbox(), SystemClock()
+        store = Store(plan.data, mailbox.post, clock=clock, settings=limits, take=folder.take)
+
+        def models(lanes: Sequence[Lane], publish: Callable[[bytes], bool]) -> Activation | None:
+            return Activation(ours, kept, lanes, store, clock=clock, publish=publish) if ours else None
+
         try:
             with events.heard_by(Alerts(mailbox.post)):
                 store.start()
@@ -87,9 +99,23 @@ def main(arguments: argparse.Namespace) -> int:
                     mailbox,
                     explain=loaded.explain(),
                     intact=lambda: folder.intact,
+                    models=models,
                     exit_when_ended=arguments.exit_when_ended,
                 ).run()
         finally:
             saved = store.close(_CLOSE_S)
             mailbox.close()
     return code if saved else code or EXIT_FAILED
+
+
+def _kept(folder: Path) -> Kept:
+    """Give what is kept of models; nothing while the disk cannot be read: what is configured serves then."""
+    from agent.events import Event, emit
+    from agent.slots import Kept
+    from agent.store.kept import read_kept
+
+    try:
+        return read_kept(folder)
+    except StoreBusy as error:
+        emit(Event.STORE_FAILED, str(folder), problem=error)
+        return Kept()

@@ -8,7 +8,7 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from agent import config, profiles, resources
+from agent import config, profiles, resources, trust
 from agent.config_errors import problem
 from agent.errors import ConfigInvalid
 from agent.plan import Plan, lane_spec, secrets
@@ -49,6 +49,12 @@ class Loaded:
         except ConfigInvalid as error:
             message = f"{error.problem}. {error.hint}"
             raise problem(self.text, str(self.path), error.loc, message) from error
+        managed = trust.root_file(settings.models, folder) is not None
+        for n, pipeline in enumerate(settings.pipelines):
+            if not (pipeline.model or managed):
+                message = "a model is needed, or models.root for one from the operator"
+                raise problem(self.text, str(self.path), ("pipelines", n, "model"), message)
+        bundles = data / "models" / "bundles" if managed else None
         hidden = (data, self.path.resolve(), *secrets(settings, folder))
         return Plan(
             settings=settings,
@@ -58,9 +64,10 @@ class Loaded:
             data=data,
             control=folder / (settings.control.path or default_control(data)),
             lanes=tuple(
-                lane_spec(pipeline, profile, folder, hidden=hidden, once=once, limit=limit)
+                lane_spec(pipeline, profile, folder, hidden=hidden, once=once, limit=limit, bundles=bundles)
                 for pipeline in settings.pipelines
             ),
+            managed=managed,
         )
 
     def explain(self) -> Callable[[str, Fault], AgentError]:

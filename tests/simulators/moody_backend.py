@@ -33,9 +33,11 @@ MARK = b"MOOD"
 
 
 class Options(BaseModel):
-    """None."""
+    """What every backend is told."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+    threads: int = 1
 
 
 class MoodyBackend:
@@ -87,9 +89,11 @@ def installed(folder: Path) -> str:
     (info / "METADATA").write_text(METADATA)
     (info / "entry_points.txt").write_text(ENTRY_POINTS)
     prelude = f"import sys, runpy; sys.path.insert(0, {str(folder)!r}); sys.argv[0] = 'worker'; "
-    run = "runpy.run_module('agent.workers.main', run_name='__main__')"
+    run = "runpy.run_module('$module', run_name='__main__')"
     python = folder / "python"
     # It is called as: python -I -m agent.workers.main ...
-    python.write_text(f'#!/bin/sh\nshift 3\nexec "{sys.executable}" -I -c "{prelude}{run}" "$@"\n')
+    python.write_text(
+        f'#!/bin/sh\nmodule="$3"\nshift 3\nexec "{sys.executable}" -I -c "{prelude}{run}" "$@"\n'
+    )
     python.chmod(0o755)
     return str(python)

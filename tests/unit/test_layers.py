@@ -36,6 +36,7 @@ JOINTS = {
     "alerts",
     "commands",
     "control",
+    "crew",
     "delivery",
     "foreground",
     "mailbox",
@@ -50,6 +51,7 @@ JOINTS = {
     "telemetry",
     "trust",
     "uplink",
+    "watch",
 }
 SUPERVISOR = {"supervisor", "health"}
 # Parts of a program that stand beside its main.py.

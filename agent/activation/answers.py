@@ -1,0 +1,53 @@
+"""Answers about models on the local socket."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+from agent.errors import MessageInvalid
+
+if TYPE_CHECKING:
+    from agent.activation.manager import Activation
+    from agent.activation.steering import Steering
+
+OPS = ("models", "model.rollback")
+_VERDICTS = 16
+"""The newest verdicts of a pipeline that are told: an answer has its bound."""
+
+
+def answer(request: dict[str, Any], models: Activation | None) -> dict[str, Any]:
+    """Answer ``{"op": "models"}``, or ``{"op": "model.rollback", "pipeline": ...}`` and do it.
+
+    Raises:
+        Rejected: a rollback is not possible.
+        MessageInvalid: the operator's models are not taken here, or the request is wrong.
+    """
+    if models is None:
+        hint = "Set models.root to the fleet's root metadata, and start the agent again"
+        raise MessageInvalid("answer", repr(request["op"]), "this agent takes no operator's models", hint)
+    if request["op"] == "model.rollback":
+        pipeline = request.get("pipeline")
+        if not isinstance(pipeline, str):
+            raise MessageInvalid("answer", "'model.rollback'", "it names no pipeline")
+        models.rollback(pipeline)
+    report = models.reported()
+    return {
+        "generation": report.generation,
+        "problem": report.problem,
+        "metadata": report.metadata.model_dump(),
+        "audit": report.audit.model_dump(),
+        "pipelines": {
+            name: report.pipelines[name].model_dump() | _slots(steering)
+            for name, steering in models.steerings.items()
+        },
+    }
+
+
+def _slots(steering: Steering) -> dict[str, Any]:
+    held = steering.course.held
+    verdicts = sorted(held.verdicts.values(), key=lambda one: one.generation)[-_VERDICTS:]
+    return {
+        "slots": {row.slot: asdict(row) for row in held.rows},
+        "verdicts": [asdict(one) for one in verdicts],
+    }

@@ -1,0 +1,298 @@
+"""Brings all pipelines to what the operator wants: the supervisor's one partner in matters of models."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from agent.activation.approval import Approval
+from agent.activation.clerk import Clerk
+from agent.activation.course import Course
+from agent.activation.desk import Desk
+from agent.activation.fetching import Fetching
+from agent.activation.files import make_room, missing
+from agent.activation.goal import Setting, goals
+from agent.activation.proving import Proving
+from agent.activation.reporting import Reporter
+from agent.activation.standing import serving_now, standing
+from agent.activation.steering import Steering
+from agent.documents.reported import Metadata
+from agent.errors import MessageInvalid, Rejected
+from agent.events import Event, emit
+from agent.link import topics
+from agent.link.settings import LinkMessage, LinkUp
+from agent.metrics import number
+from agent.slots import Change
+from agent.store.reports import Changed
+from agent.updater import messages
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from agent.activation.seams import Lane, Store
+    from agent.activation.site import Site
+    from agent.clock import Clock
+    from agent.documents.reported import Reported
+    from agent.slots import Kept
+    from agent.workers.messages import Record
+
+
+class Activation:
+    """Owns what decides about models, and the processes that fetch and prove them.
+
+    Args:
+        site: whose models, from where, for which pipelines.
+        kept: what the store held at the start.
+        lanes: one a pipeline, in the order of ``site.specs``.
+        store: writes changes; started.
+        clock: where time comes from.
+        publish: sends the reported state; whether the link took it.
+    """
+
+    def __init__(
+        self,
+        site: Site,
+        kept: Kept,
+        lanes: Sequence[Lane],
+        store: Store,
+        *,
+        clock: Clock,
+        publish: Callable[[bytes], bool],
+    ) -> None:
+        make_room(site.bundles)
+        now = clock.monotonic()
+        self._site, self._clock = site, clock
+        self._topics = topics.down_desired(site.fleet, site.device), topics.tuf_hint(site.fleet)
+        self._clerk = Clerk(store, kept.audit)
+        self._desk = Desk(site.fleet, site.device, kept)
+        self._approval = Approval(site.bundles, site.pipelines)
+        self._approval.policy = self._desk.policy
+        self._floors = dict(kept.floors)
+        self._metadata = Metadata()
+        self._stopping = False
+        self.steerings: dict[str, Steering] = {}
+        for spec, lane in zip(site.specs, lanes, strict=True):
+            setting = Setting(bool(spec.model), clock.boot, self._approval.judge)
+            course = Course(spec.pipeline, kept, self._clerk.keep, setting, now)
+            self._mend(course, now)
+            self.steerings[spec.pipeline] = Steering(
+                lane, course, spec.model, site.bundles, resident=site.resident
+            )
+        self._proving = Proving(site.specs, self._task, site.bundles, site.deadlines)
+        self._fetching = Fetching(self._spec, self._hear, site.table.refresh_h * 3600)
+        self._reporter = Reporter(site.fleet, site.device, site.signer, clock, publish)
+        self._asks: tuple[messages.Ask, ...] = ()
+        if self._desk.desired:
+            self._want(now)
+
+    @property
+    def courses(self) -> Iterator[Course]:
+        """Each pipeline's."""
+        return (steering.course for steering in self.steerings.values())
+
+    def take(self, event: object, now: float) -> None:
+        """Take in an event of the store or the link; others are ignored."""
+        match event:
+            case Changed(token=token, audit=audit):
+                self._clerk.durable(token, audit)
+                for course in self.courses:
+                    course.changed(token, now)
+            case LinkUp():
+                self._reporter.again()
+            case LinkMessage(topic=topic, payload=payload) if topic == self._topics[0]:
+                self._offer(payload, now)
+            case LinkMessage(topic=topic) if topic == self._topics[1]:
+                self._fetching.hint(now)
+
+    def tick(self, now: float) -> None:
+        """Do what time calls for, and what has become possible."""
+        self._clerk.tick(now)
+        self._proving.tick(self.courses, now)
+        self._fetching.tick(now)
+        if self._stopping:
+            return
+        for steering in self.steerings.values():
+            steering.course.tick(now)
+            steering.tick(now)
+        asks = self._asked()
+        if set(asks) - set(self._asks):
+            self._fetching.urge(now)
+        self._asks = asks
+        self._reporter.tick(now, self.reported)
+
+    def boots(self, pipeline: str) -> bool:
+        """Whether there is a model to start a pipeline with; those without one wait for their first."""
+        return self.steerings[pipeline].course.boots is not None
+
+    def pids(self) -> set[int]:
+        """The process ids of those that fetch and prove."""
+        proof, child = self._proving.proof, self._fetching.child
+        return {one.pid for one in (proof.process if proof else None, child) if one}
+
+    def next_tick(self, now: float) -> float:
+        """Seconds until ``tick`` wants to be called."""
+        waits = (self._proving.next_tick(now), self._fetching.next_tick(now))
+        return min([one for one in waits if one is not None], default=1.0)
+
+    def saw(self, pipeline: str, records: Sequence[Record]) -> None:
+        """Take in what a pipeline's model has answered."""
+        steering = self.steerings[pipeline]
+        steering.course.saw(records)
+        good = sum(record.kind != "failed" for record in records)
+        ready = steering.lane.ready
+        if good and ready:
+            self._approval.count(pipeline, good, steering.running, ready.delegate)
+
+    def watched(self) -> dict[int, Callable[[], None]]:
+        """Give the handlers of the descriptors of processes."""
+        found: dict[int, Callable[[], None]] = {}
+        proof, child = self._proving.proof, self._fetching.child
+        if proof and proof.process:
+            found[proof.process.pidfd] = lambda: self._proving.reap(self._clock.monotonic())
+            if not proof.silent:
+                found[proof.process.channel.fileno()] = self._proving.receive
+        if child:
+            found[child.pidfd] = lambda: self._fetching.reap(self._clock.monotonic())
+            if self._fetching.watched:
+                found[child.channel.fileno()] = lambda: self._fetching.receive(self._clock.monotonic())
+        return found
+
+    def rollback(self, pipeline: str) -> None:
+        """Go back to the model before, by hand.
+
+        Raises:
+            Rejected: there is no such pipeline, or no model to go back to.
+        """
+        if pipeline not in self.steerings:
+            hint = f"Name one of: {', '.join(self.steerings)}"
+            raise Rejected("roll back", pipeline, "there is no such pipeline", hint)
+        self.steerings[pipeline].course.rollback(self._clock.monotonic())
+
+    def reported(self) -> Reported:
+        """What there is to report."""
+        return self._reporter.report(
+            self._desk.generation,
+            {
+                name: standing(steering.course, serving_now(steering.lane))
+                for name, steering in self.steerings.items()
+            },
+            self._metadata.model_copy(update={"problem": self._fetching.problem[:500]}),
+            self._clerk.audit,
+            self._desk.problem,
+        )
+
+    def numbers(self, pipeline: str) -> Iterator[dict[str, Any]]:
+        """Give the metrics of a pipeline's models."""
+        steering = self.steerings[pipeline]
+        state = standing(steering.course, None).state
+        yield number("model_state", 1, state=state)
+        yield number("model_swaps_total", steering.swaps)
+        yield number("model_rollbacks_total", steering.course.held.rollbacks)
+        yield from self._approval.numbers(pipeline)
+
+    def stop(self) -> None:
+        """The agent ends in good order."""
+        self._stopping = True
+        for course in self.courses:
+            course.leave()
+        self._proving.stop()
+        self._fetching.stop()
+
+    @property
+    def idle(self) -> bool:
+        """Whether no process is left."""
+        return self._proving.proof is None and self._fetching.child is None
+
+    def close(self) -> None:
+        """The agent ends now."""
+        self._proving.abandon()
+        self._fetching.abandon()
+
+    def _mend(self, course: Course, now: float) -> None:
+        """Fall back from bundles whose files are gone, before anything is started."""
+        while (active := course.held.active) and (problem := missing(self._site.bundles, active.bundle)):
+            course.lost(problem, now)
+        candidate = course.held.candidate
+        if candidate and candidate.bundle and missing(self._site.bundles, candidate.bundle):
+            course.missed()
+
+    def _offer(self, payload: bytes, now: float) -> None:
+        if self._clerk.busy:
+            error = MessageInvalid("take", "desired state", "the disk refuses, and too much waits for it")
+            emit(Event.MESSAGE_REFUSED, "desired state", refusal="flood", problem=error)
+            return
+        if (offered := self._desk.offer(payload)) is not None:
+            desired, change = offered
+
+            def take() -> None:
+                self._desk.take(desired)
+                self._want(self._clock.monotonic())
+
+            self._clerk.keep(change, take)
+        if self._desk.waits:
+            self._fetching.hint(now)
+
+    def _want(self, now: float) -> None:
+        wanted = goals(self._desk.desired) if self._desk.desired else {}
+        for course in self.courses:
+            course.want(wanted.get(course.pipeline), now)
+
+    def _hear(self, message: messages.FromUpdater) -> None:
+        """Take in what the updater says."""
+        now = self._clock.monotonic()
+        match message:
+            case messages.Refreshed():
+                self._refreshed(message)
+            case messages.Brought(name=name, body=body):
+                if (change := self._desk.brought(name, body)) is not None:
+                    self._clerk.keep(change, lambda: self._put_in_force(name, body))
+            case messages.Progress():
+                for course in self.courses:
+                    course.came(message.name, message.version, message.done, message.total)
+            case messages.Fetched():
+                for course in self.courses:
+                    course.fetched(message.name, message.version, message.digest, now)
+            case messages.Failed() if message.name:
+                for course in self.courses:
+                    course.unfetched(message.name, message.version, messages.error_of(message))
+
+    def _refreshed(self, message: messages.Refreshed) -> None:
+        self._metadata = Metadata(root=message.root, timestamp=message.timestamp, expires=message.expires)
+        higher = {name: n for name, n in message.floors.items() if n > self._floors.get(name, -1)}
+        if higher:  # before whatever follows from this metadata: changes are written in order
+            self._floors |= higher
+            self._clerk.keep(Change(floors=higher))
+
+    def _put_in_force(self, name: str, body: str) -> None:
+        waited = self._desk.put_in_force(name, body)
+        self._approval.policy = self._desk.policy
+        for course in self.courses:
+            if course.held.active and (refusal := self._approval.judge(course.held.active)):
+                emit(Event.MODEL_MISALIGNED, course.pipeline, problem=refusal)
+        if waited is not None:
+            self._offer(waited, self._clock.monotonic())
+
+    def _spec(self) -> messages.UpdaterSpec:
+        rows = [row for course in self.courses for row in course.held.rows]
+        ours = {name: n for name, n in self._floors.items() if name == "clock" or name.startswith("tuf/")}
+        return messages.UpdaterSpec(
+            fleet=self._site.fleet,
+            device=self._site.device,
+            broker=self._site.broker,
+            mirror=self._site.table.mirror,
+            folder=str(self._site.folder),
+            root=self._site.root,
+            floors=ours,
+            ask=self._asked(),
+            keep=tuple(sorted({row.bundle for row in rows if row.bundle})),
+            policy=self._desk.policy_text,
+            max_bytes=self._site.table.max_bytes,
+            window=self._site.table.window,
+        )
+
+    def _asked(self) -> tuple[messages.Ask, ...]:
+        wanted = {(goal.name, goal.version) for course in self.courses if (goal := course.asks)}
+        return tuple(messages.Ask(name=name, version=version) for name, version in sorted(wanted))
+
+    def _task(self, pipeline: str) -> str:
+        ready = self.steerings[pipeline].lane.ready
+        return ready.task if ready else ""

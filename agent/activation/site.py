@@ -1,0 +1,78 @@
+"""What activation is given at the start: whose models it takes, from where, and where they lie."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+from agent import trust
+from agent.uplink import link_settings
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from agent.plan import Plan
+    from agent.signing import Signer
+    from agent.tables import Deadlines, Models, Pipeline
+    from agent.workers.spec import LaneSpec
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """One device's part in its fleet's models.
+
+    Attributes:
+        fleet: ours.
+        device: ours.
+        folder: where models lie: ``bundles/<digest>/`` and what the updater keeps.
+        root: the root metadata that trust starts from, as text.
+        signer: signs what is reported; None where nothing is signed.
+        broker: fields of ``LinkSettings``; None without a broker.
+        table: the configuration's ``[models]``.
+        pipelines: as they are configured.
+        specs: the same as their workers are told of them.
+        deadlines: of the workers' phases.
+        resident: whether workers keep both models in memory to swap.
+    """
+
+    fleet: str
+    device: str
+    folder: Path
+    root: str
+    signer: Signer | None
+    broker: dict[str, Any] | None
+    table: Models
+    pipelines: tuple[Pipeline, ...]
+    specs: tuple[LaneSpec, ...]
+    deadlines: Deadlines
+    resident: bool
+
+    @property
+    def bundles(self) -> Path:
+        """The folder of bundles."""
+        return self.folder / "bundles"
+
+
+def site(plan: Plan) -> Site | None:
+    """Give what activation needs; None when no operator's models are wanted.
+
+    Raises:
+        ConfigInvalid: the root metadata or a key cannot be read.
+    """
+    root = trust.read_root(plan.settings.models, plan.folder)
+    if root is None:
+        return None
+    mqtt = plan.mqtt
+    return Site(
+        fleet=mqtt.fleet if mqtt else "default",
+        device=plan.device,
+        folder=plan.models,
+        root=root,
+        signer=trust.load(plan.settings.trust, plan.folder).signer if mqtt else None,
+        broker=asdict(link_settings(mqtt, plan.device, plan.folder)) if mqtt else None,
+        table=plan.settings.models,
+        pipelines=plan.settings.pipelines,
+        specs=plan.lanes,
+        deadlines=plan.deadlines,
+        resident=plan.profile.swap == "resident",
+    )

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 from agent.errors import MessageInvalid
 
 if TYPE_CHECKING:
+    from agent.activation.course import Course
     from agent.activation.manager import Activation
-    from agent.activation.steering import Steering
 
 OPS = ("models", "model.rollback")
 _VERDICTS = 16
@@ -38,14 +38,15 @@ def answer(request: dict[str, Any], models: Activation | None) -> dict[str, Any]
         "metadata": report.metadata.model_dump(),
         "audit": report.audit.model_dump(),
         "pipelines": {
-            name: report.pipelines[name].model_dump() | _slots(steering)
+            name: report.pipelines[name].model_dump() | slots(steering.course)
             for name, steering in models.steerings.items()
         },
     }
 
 
-def _slots(steering: Steering) -> dict[str, Any]:
-    held = steering.course.held
+def slots(course: Course) -> dict[str, Any]:
+    """Give the slots of a pipeline and its newest verdicts."""
+    held = course.held
     verdicts = sorted(held.verdicts.values(), key=lambda one: one.generation)[-_VERDICTS:]
     return {
         "slots": {row.slot: asdict(row) for row in held.rows},

@@ -107,7 +107,8 @@ class Activation:
         """Do what time calls for, and what has become possible."""
         self._clerk.tick(now)
         self._proving.tick(self.courses, now)
-        self._fetching.tick(now)
+        if self._site.broker or self._site.table.mirror:  # else nothing can ever come
+            self._fetching.tick(now)
         if self._stopping:
             return
         for steering in self.steerings.values():

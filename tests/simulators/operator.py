@@ -1,11 +1,13 @@
-"""The operator of a fleet with one device: publishes bundles, deploys them, and reads what the device reports."""
+"""The operator of a fleet with one device: publishes bundles, deploys them, and hears what it reports."""
 
 from __future__ import annotations
 
 import json
-from pathlib import Path
+import sys
+from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
+from agent.clock import SystemClock
 from agent.documents import desired, reported
 from agent.documents.desired import Desired, Probation, Wanted
 from agent.documents.keys import TARGET as KEYS
@@ -13,16 +15,21 @@ from agent.link import topics
 from agent.link.mqtt import Link
 from agent.link.settings import LinkMessage, LinkSettings, LinkUp, Message
 from agent.signing import Signer, Verifier, generate
+from agent.slots import Change, SlotRow
+from agent.store.outbox import Outbox
 from tests.simulators import moody_backend, tiny_models
 from tests.simulators.ear import Ear
+from tests.simulators.moody_bundles import bundle
 from tests.simulators.retained import Retained, send
 from tests.simulators.tuf_fleet import TufFleet
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
     from typing import Self
 
     from agent.documents.reported import Reported, Standing
+    from agent.slots import Slot
 
 FLEET, DEVICE = "default", "device"
 QUICK = Probation(frames=20, seconds=0.5, failed=0.1, slower=100.0)
@@ -137,8 +144,31 @@ class Operator:
 
 def moody_program(folder: Path) -> list[str]:
     """Give the command line of an agent whose workers have the moody backend."""
-    import sys
-
     python = moody_backend.installed(folder / "plugins")
     start = f"import sys; sys.executable = {python!r}; from agent.cli.main import main; sys.exit(main())"
     return [sys.executable, "-c", start]
+
+
+def settle(data: Path, pipeline: str = "door", **slots: int) -> dict[str, str]:
+    """Give a device that does not run bundles in these slots, as if they had been there for long.
+
+    Args:
+        data: its data folder.
+        pipeline: whose slots.
+        slots: what the model in each answers.
+
+    Returns:
+        The bundles' digests, by slot. The models are named "one", "two" and so on, by what they answer.
+    """
+    names = ("none", "one", "two", "three")
+    found: dict[str, str] = {}
+    rows = []
+    slot: Slot
+    for slot in ("active", "previous"):
+        if slot in slots:
+            name = names[slots[slot]]
+            _, found[slot] = bundle(data / "models" / "bundles", name, None, value=slots[slot])
+            rows.append(SlotRow(pipeline, slot, found[slot], name, "1", slot))
+    with closing(Outbox(data, clock=SystemClock())) as outbox:
+        outbox.change(Change(put=tuple(rows)), 0, synced=False)
+    return found

@@ -1,0 +1,156 @@
+"""edge-agent model: the models of this device: list, show, prove, rollback."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from agent.cli import model_card, service
+from agent.cli.printing import print_table
+from agent.cli.settings import Loaded
+from agent.control import ask
+from agent.errors import EXIT_OK, AgentError, ConfigInvalid, Rejected
+from agent.foreground import prove
+from agent.wording import plain
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Callable
+
+    from agent.plan import Plan
+
+HELP = "list, show, prove and roll back models"
+DESCRIPTION = """\
+The models of this device, by pipeline: what serves, what is on its way, what was refused and why. With the
+agent running they are asked of it; else they are read from the data folder. Each part has its own help:
+edge-agent model prove --help"""
+EPILOG = """\
+examples:
+  edge-agent model list
+  edge-agent model show door
+  edge-agent model prove ./bundle --pipeline door
+  sudo edge-agent model rollback door
+
+exit codes: 0 done, 1 refused or failed, 2 usage, 78 the configuration must be changed first"""
+
+_COLUMNS = ("pipeline", "state", "serving", "previous", "wanted", "generation", "strikes", "why")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the four parts and their options."""
+    parts = parser.add_subparsers(dest="part", metavar="PART", required=True)
+    _part(parts, "list", "what serves, what is on its way, and why", _list)
+    shower = _part(parts, "show", "a model's card", _show)
+    shower.add_argument("model", metavar="MODEL", help="a pipeline, whose active model it is, or a bundle")
+    prover = _part(parts, "prove", "prove a bundle here as the agent does; nothing is changed", _prove)
+    prover.add_argument("model", metavar="BUNDLE", type=Path, help="a bundle's folder")
+    prover.add_argument("--pipeline", metavar="NAME", help="in which pipeline; needed when there are several")
+    roller = _part(parts, "rollback", "go back to the model before", _rollback)
+    roller.add_argument("pipeline", metavar="PIPELINE", help="of which pipeline")
+
+
+def main(arguments: argparse.Namespace) -> int:
+    """Do the part that was chosen; give the exit code."""
+    service.look_as(arguments.config)
+    code: int = arguments.do(arguments, Loaded(arguments.config).plan())
+    return code
+
+
+def _part(parts: Any, name: str, words: str, do: Callable[[argparse.Namespace, Plan], int]) -> Any:
+    part = parts.add_parser(name, help=words, description=f"{words[0].upper()}{words[1:]}.")
+    part.add_argument(
+        "--config",
+        "-c",
+        type=Path,
+        default=service.CONFIG,
+        metavar="FILE",
+        help=f"default {service.CONFIG}",
+    )
+    part.add_argument("--json", action="store_true", help="print one JSON object")
+    part.set_defaults(do=do)
+    return part
+
+
+def _list(arguments: argparse.Namespace, plan: Plan) -> int:
+    found = _models(plan)
+    if arguments.json:
+        print(json.dumps(found))
+        return EXIT_OK
+    print_table(_COLUMNS, [_row(name, one) for name, one in found["pipelines"].items()])
+    for line in (found["problem"], found["metadata"]["problem"]):
+        if line:
+            print(f"problem: {plain(line, 500)}")
+    return EXIT_OK
+
+
+def _row(name: str, one: dict[str, Any]) -> list[Any]:
+    titles = [
+        f"{model['name']}@{model['version']}" if (model := one[key]) else None
+        for key in ("serving", "previous", "wanted")
+    ]
+    return [name, one["state"], *titles, one["generation"], one["strikes"], one["reason"]]
+
+
+def _models(plan: Plan) -> dict[str, Any]:
+    """Ask the running agent; read the folder when there is none."""
+    from agent.activation.offline import models
+
+    try:
+        return ask(plan.control, {"op": "models"})
+    except AgentError as error:
+        if plan.control.exists():
+            raise
+        del error
+    return models(plan)
+
+
+def _show(arguments: argparse.Namespace, plan: Plan) -> int:
+    folder, origin = _bundle(arguments.model, plan)
+    card = model_card.card(folder, origin)
+    print(json.dumps(card) if arguments.json else "\n".join(model_card.lines(card)))
+    return EXIT_OK
+
+
+def _bundle(model: str, plan: Plan) -> tuple[Path, dict[str, Any]]:
+    """Find a bundle: a pipeline's active one, one by its digest, or a folder."""
+    found = _models(plan)["pipelines"]
+    if model in found:
+        slots = found[model]["slots"]
+        if "active" not in slots:
+            hint = "Show the configured model by its path, or deploy one: edgectl deploy"
+            raise Rejected("show model of", model, "no model from a bundle is active there", hint)
+        row = slots["active"]
+        return plan.models / "bundles" / row["bundle"], row
+    inside = plan.models / "bundles" / model
+    return (inside if inside.is_dir() else Path(model)), {}
+
+
+def _prove(arguments: argparse.Namespace, plan: Plan) -> int:
+    specs = {spec.pipeline: spec for spec in plan.lanes}
+    name = arguments.pipeline or (next(iter(specs)) if len(specs) == 1 else "")
+    if name not in specs:
+        raise ConfigInvalid("prove", name or "model", "no such pipeline", f"Name one of: {', '.join(specs)}")
+    model = str(arguments.model.resolve())
+    found = prove(specs[name].model_copy(update={"model": model, "hidden": ()}), plan.deadlines)
+    told = found.model_dump(exclude={"type"})
+    print(json.dumps(told) if arguments.json else "\n".join(f"{key:<10} {told[key]}" for key in told))
+    return EXIT_OK
+
+
+def _rollback(arguments: argparse.Namespace, plan: Plan) -> int:
+    from agent.activation.offline import rollback
+
+    if plan.control.exists():
+        ask(plan.control, {"op": "model.rollback", "pipeline": arguments.pipeline})
+    else:
+        rollback(plan, arguments.pipeline)
+    found = _models(plan)
+    one = found["pipelines"][arguments.pipeline]
+    if arguments.json:
+        print(json.dumps(found))
+    else:
+        active = one["slots"].get("active")
+        now = f"{active['name']}@{active['version']}" if active else "the configured model"
+        print(f"{arguments.pipeline}: {now}")
+    return EXIT_OK

@@ -33,6 +33,7 @@ def report(
     latency: Mapping[str, Any],
     flash: FlashStatus,
     uplink: Uplink | None,
+    standings: Mapping[str, Mapping[str, Any]],
 ) -> dict[str, Any]:
     """Answer ``{"op": "status"}``.
 
@@ -46,7 +47,9 @@ def report(
         "device": plan.device,
         "profile": plan.profile.name,
         "uptime_s": round(uptime_s, 1),
-        "pipelines": [_pipeline(lane, meter, now) for lane, meter in pipelines],
+        "pipelines": [
+            _pipeline(lane, meter, now) | {"wants": standings.get(lane.name)} for lane, meter in pipelines
+        ],
         "store": {
             "path": str(plan.data),
             "epoch": store.epoch,

@@ -255,6 +255,7 @@ class Supervisor:
             latency=self._telemetry.latency(self._clock.monotonic()),
             flash=self._store.flash(),
             uplink=self._uplink,
+            standings=answers.standings(self._models),
         )
 
     def _close(self) -> None:

@@ -51,9 +51,9 @@ class Pipeline(_Table):
 
     name: Name
     """The pipeline's name in results, status and topics."""
-    model: str = ""
-    """A bundled model's name, a bundle's folder or a .tflite file; relative to the configuration file. May be
-    empty with `models.root`: then the pipeline waits for the operator's first model."""
+    model: str
+    """A bundled model's name, a bundle's folder or a .tflite file; relative to the configuration file. With
+    `models.root` it may be empty: then the pipeline waits for the operator's first model."""
     source: Plugin
     """Where frames come from: `kind` and that source's options."""
     task: str = ""

@@ -44,6 +44,15 @@ def answer(request: dict[str, Any], models: Activation | None) -> dict[str, Any]
     }
 
 
+def standings(models: Activation | None) -> dict[str, dict[str, Any]]:
+    """Say for each pipeline where it stands, and why; for the status report."""
+    if models is None:
+        return {}
+    found = models.reported().pipelines
+    keys = {"state", "wanted", "generation", "reason", "strikes", "progress", "overdue"}
+    return {name: one.model_dump(include=keys) for name, one in found.items()}
+
+
 def slots(course: Course) -> dict[str, Any]:
     """Give the slots of a pipeline and its newest verdicts."""
     held = course.held

@@ -87,6 +87,8 @@ def _lines(status: dict[str, Any]) -> list[str]:
         lines += _latency(one.get("latency", {}))
         if last := one.get("last"):  # an older agent says nothing of it
             lines.append(f"    {in_words(last['items'], more=last['more'])}  ({last['age_s']:.1f} s ago)")
+        if wants := one.get("wants"):
+            lines += _wants(wants)
         if one["problem"]:
             lines.append(f"    last problem: {one['problem']}")
     lines += [
@@ -111,6 +113,15 @@ def _lines(status: dict[str, Any]) -> list[str]:
             f"    another client has used this device's id, {count} times: is there a second device?"
         )
     return lines
+
+
+def _wants(wants: dict[str, Any]) -> list[str]:
+    """How far the pipeline is with the model that the operator wants; nothing when it is there."""
+    if wants["state"] in {"idle", "active"}:
+        return []
+    model = "{name}@{version}".format(**wants["wanted"]) if wants["wanted"] else "a model"
+    why = f": {wants['reason']}" if wants["reason"] else ""
+    return [f"    {model} is {wants['state'].replace('_', ' ')}{why}"]
 
 
 def _latency(stages: dict[str, dict[str, float]]) -> list[str]:

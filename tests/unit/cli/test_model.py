@@ -24,7 +24,7 @@ def config(tmp_path: Path) -> str:
     path.write_text(
         f'[store]\npath = "{tmp_path / "data"}"\n[control]\npath = "{tmp_path / "sock"}"\n'
         '[models]\nroot = "1.root.json"\n'
-        '[[pipelines]]\nname = "door"\nsource = { kind = "synthetic" }\n'
+        '[[pipelines]]\nname = "door"\nmodel = ""\nsource = { kind = "synthetic" }\n'
     )
     (tmp_path / "data").mkdir()
     return str(path)

@@ -87,8 +87,7 @@ def _lines(status: dict[str, Any]) -> list[str]:
         lines += _latency(one.get("latency", {}))
         if last := one.get("last"):  # an older agent says nothing of it
             lines.append(f"    {in_words(last['items'], more=last['more'])}  ({last['age_s']:.1f} s ago)")
-        if wants := one.get("wants"):
-            lines += _wants(wants)
+        lines += _wants(one.get("wants"))  # nothing where no operator's models are taken
         if one["problem"]:
             lines.append(f"    last problem: {one['problem']}")
     lines += [
@@ -115,9 +114,9 @@ def _lines(status: dict[str, Any]) -> list[str]:
     return lines
 
 
-def _wants(wants: dict[str, Any]) -> list[str]:
+def _wants(wants: dict[str, Any] | None) -> list[str]:
     """How far the pipeline is with the model that the operator wants; nothing when it is there."""
-    if wants["state"] in {"idle", "active"}:
+    if wants is None or wants["state"] in {"idle", "active"}:
         return []
     model = "{name}@{version}".format(**wants["wanted"]) if wants["wanted"] else "a model"
     why = f": {wants['reason']}" if wants["reason"] else ""

@@ -189,5 +189,5 @@ class Proof:
 
 
 def _is_no_answer(error: AgentError) -> bool:
-    """Whether a process ended of itself, by a bug or a fault of the runtime, and says nothing of the bundle."""
+    """Whether a process ended by a bug or a fault of the runtime, which says nothing of the bundle."""
     return not isinstance(error, Rejected | Retryable | Fatal)

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from agent.tables import Deadlines
     from agent.workers.spec import LaneSpec
 
+_LIMIT_S = 120.0
 _TICK_S = 0.25
 _TERM_S, _KILL_S = 0.5, 5.0
 _MOST_PACKETS = 64
@@ -51,7 +52,7 @@ class Proof:
         deadlines: Deadlines,
         *,
         spawn: Callable[[bytes], WorkerProcess] = WorkerProcess,
-        limit_s: float = 120.0,
+        limit_s: float = _LIMIT_S,
     ) -> None:
         self._spec = spec.model_copy(update={"prove": True, "once": False, "draw": ""})
         self._deadlines = deadlines

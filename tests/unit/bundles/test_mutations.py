@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import random
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -15,6 +15,9 @@ from agent.errors import ManifestInvalid, Rejected
 from agent.manifest import digest
 from tests.simulators import tiny_models
 from tests.simulators.moody_bundles import bundle
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 MUTATIONS = int(os.environ.get("EDGE_AGENT_TESTS_MUTATIONS", "1000"))
 
@@ -67,7 +70,7 @@ def test_no_byte_of_a_mutated_model_reaches_a_parser(tmp_path: Path, parsed: lis
         if (bad := mutated(good, rng)) == good:
             continue
         file.write_bytes(bad)
-        with pytest.raises(Rejected, match="the manifest says|the file is empty"):
+        with pytest.raises(Rejected, match=r"the manifest says|the file is empty"):
             load(path, named)
         count += 1
     assert parsed == []

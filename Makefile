@@ -18,7 +18,7 @@ TFLITE_TESTS := tests/contract tests/unit/backends tests/integration/test_runtim
   tests/integration/test_real_models.py
 # ARGS= goes to the program that a target runs; BENCH= names the benchmarks to run.
 ARGS ?=
-BENCH ?= pipeline store sync
+BENCH ?= pipeline store sync swap
 
 # The recipes are silent: what a target prints on stdout comes from the program alone (`make demo ARGS=--json`).
 
@@ -69,7 +69,7 @@ lint: $(VENV)/.installed-dev ## Check format, lint and types
 
 # Each prints a table, or with ARGS=--json a line; all of them run, though one misses its target.
 .PHONY: bench
-bench: $(VENV)/.installed-demo ## Measure pipeline, store and sync against what one would write otherwise
+bench: $(VENV)/.installed-demo ## Measure pipeline, store, sync and swap against what one would write otherwise
 	@missed=0; for bench in $(BENCH); do $(PY) -m bench.$$bench $(ARGS) || missed=1; done; exit $$missed
 
 .PHONY: bench-quick

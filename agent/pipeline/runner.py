@@ -98,7 +98,7 @@ class Runner:
         future.add_done_callback(lambda _: self._slot.end())
         while True:
             self._beat(Phase.WAIT)
-            item = self._slot.take(_FLUSH_S if self._records else _IDLE_S)
+            item = self._slot.take(self._wait_s())
             if item is not None:
                 self._turn_to(item.engine)
                 self._process(item)
@@ -120,7 +120,8 @@ class Runner:
         """Where another engine's results begin: send those of the one before, then say so."""
         if engine is None or engine is self._engine:
             return
-        self._flush(time.monotonic())
+        if self._records:
+            self._flush(time.monotonic())
         self._engine = engine
         self._beat(Phase.SEND)
         self._turned(engine)
@@ -177,6 +178,10 @@ class Runner:
         self._bytes += len(record)
         if self._bytes > _PACKET_BYTES:
             self._flush(time.monotonic())
+
+    def _wait_s(self) -> float:
+        """How long the next frame is waited for: no longer than what is to be sent may wait."""
+        return max(0.0, self._flushed + _FLUSH_S - time.monotonic()) if self._records else _IDLE_S
 
     def _flush(self, now: float) -> None:
         self._flushed = now

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 BUFFERS = 4
 """One is written, up to two wait, one is inferred."""
-_WAITING_RECORDED = 2
+_WAITING_RECORDED = _WAITING_PATIENT = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +60,7 @@ class Slot:
         self._ended = False
         self._worked = False
         self._rests = 0
+        self._patient = False
         self._captured = 0
         self._inferred = 0
         self._dropped: Counter[str] = Counter()
@@ -91,6 +92,11 @@ class Slot:
             self._engine = engine
             self._changed.notify_all()
 
+    def be_patient(self, *, patient: bool) -> None:
+        """Let one more of a live source's frames wait, while another model is being loaded."""
+        with self._changed:
+            self._patient = patient
+
     @property
     def engine(self) -> Engine:
         """The engine of the frames that begin now."""
@@ -107,7 +113,7 @@ class Slot:
         """Hand over a frame that is ready for the model, or one that failed before it got there."""
         with self._changed:
             self._preparing = 0
-            if self.live and self._waiting:
+            while self.live and len(self._waiting) >= (_WAITING_PATIENT if self._patient else 1):
                 self._free.append(self._waiting.popleft().index)
                 self._dropped["overwritten"] += 1
             self._waiting.append(item)

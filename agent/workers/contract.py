@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from agent.types import Backend, TensorSpec
     from agent.workers.spec import LaneSpec
 
+_MOST_SHOWN = 60
 _EXACT = 1e-6
 """Scales are 32-bit floats: written as text and read again they are this near."""
 
@@ -44,10 +45,15 @@ def differs(side: str, said: Sequence[Tensor], found: Sequence[TensorSpec]) -> s
         for what in ("name", "dtype", "shape"):
             if getattr(one, what) != getattr(other, what):
                 is_, says = getattr(other, what), getattr(one, what)
-                return f"{side} {number}: its {what} is {is_}, its manifest says {says}"
+                return f"{side} {number}: its {what} is {_shown(is_)}, its manifest says {_shown(says)}"
         if not _same_quantization(one, other):
-            return f"{side} {number} ({other.name}): it is quantized otherwise than its manifest says"
+            return f"{side} {number}: it is quantized otherwise than its manifest says"
     return ""
+
+
+def _shown(value: str | tuple[int, ...]) -> str:
+    """Give a name or a shape on one line: names come from outside."""
+    return "".join(one if one.isprintable() else "?" for one in str(value)[:_MOST_SHOWN])
 
 
 def _same_quantization(said: Tensor, found: TensorSpec) -> bool:

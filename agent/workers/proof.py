@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from agent.tables import Deadlines
     from agent.workers.spec import LaneSpec
 
+_LIMIT_S = 120.0
 _TICK_S = 0.25
 _TERM_S, _KILL_S = 0.5, 5.0
 _MOST_PACKETS = 64
@@ -51,7 +52,7 @@ class Proof:
         deadlines: Deadlines,
         *,
         spawn: Callable[[bytes], WorkerProcess] = WorkerProcess,
-        limit_s: float = 120.0,
+        limit_s: float = _LIMIT_S,
     ) -> None:
         self._spec = spec.model_copy(update={"prove": True, "once": False, "draw": ""})
         self._deadlines = deadlines
@@ -189,5 +190,5 @@ class Proof:
 
 
 def _is_no_answer(error: AgentError) -> bool:
-    """Whether a process ended by a bug or a fault of the runtime, and says nothing of the bundle."""
+    """Whether a process ended by a bug or a fault of the runtime, which says nothing of the bundle."""
     return not isinstance(error, Rejected | Retryable | Fatal)

@@ -101,12 +101,16 @@ class Swapper:
         if (model, digest) == (self._serving.model, self._serving.digest):
             self._outlet.say({"type": "swapped", "token": token, **self._serving.engine.facts})
             return
-        new = self._resident(model, digest)
-        self._token = token
-        self._turned.clear()
-        self._other, self._serving = self._serving, new
-        self._slot.swap(new.engine)
-        self._turned.wait()
+        self._slot.be_patient(patient=True)
+        try:
+            new = self._resident(model, digest)
+            self._token = token
+            self._turned.clear()
+            self._other, self._serving = self._serving, new
+            self._slot.swap(new.engine)
+            self._turned.wait()
+        finally:
+            self._slot.be_patient(patient=False)
 
     def _resident(self, model: str, digest: str) -> _Resident:
         if self._other and (model, digest) == (self._other.model, self._other.digest):

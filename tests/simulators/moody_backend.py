@@ -6,6 +6,7 @@ A model's file ends with JSON: ``value`` is what it answers, and ``load`` or ``r
 
 from __future__ import annotations
 
+import ctypes
 import json
 import os
 import shutil
@@ -71,12 +72,15 @@ def build(options: Options, model: bytes, name: str = "model") -> MoodyBackend:
 
 
 def _behave(how: str) -> None:
+    """Misbehave, or ("hold 30") keep every other thread waiting for so many milliseconds."""
     if how == "crash":
         os.kill(os.getpid(), signal.SIGSEGV)
     elif how == "hang":
         time.sleep(3600)
     elif how == "fail":
         raise BackendFault("run model", "moody", "it is in a mood")
+    elif how.startswith("hold"):
+        ctypes.PyDLL(None).usleep(int(how.split()[1]) * 1000)
     elif how == "bug":
         raise KeyError("a bug of the backend")
 

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import pytest
+
 from agent.ledger import Ledger
 from agent.recorder import Recorder
-from agent.workers.messages import Record
+from agent.workers.messages import Ready, Record
 from tests.simulators.clocks import ManualClock
+from tests.simulators.puppet_worker import READY
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from agent.blocks import Stream
-    from agent.workers.messages import Ready
 
 
 class Lane:
@@ -55,6 +57,17 @@ def test_records_go_with_the_ledger_that_includes_them() -> None:
     assert kept["pipeline"] == "door"
     assert kept["frame"] == 0
     assert ledgers["door"]["inferred"] == 1
+
+
+@pytest.mark.parametrize("bundle", ["", "ef" * 32])
+def test_a_record_names_the_model_that_made_it_and_its_bundle(bundle: str) -> None:
+    recorder, lane, store = made()
+    lane.ready = Ready.model_validate({**READY, "bundle": bundle})
+    recorder.keep(lane, [Record(frame=0, captured_ns=5, kind="classification", items=[])])
+    [([kept], _)] = store.puts
+    assert (kept["model"], kept["sha256"], kept["delegate"]) == ("glyphs@1", "ab" * 32, "cpu")
+    assert kept.get("bundle", "") == bundle
+    assert ("bundle" in kept) == bool(bundle)
 
 
 def test_a_ledger_that_moves_without_a_result_is_noted_once_and_not_too_often() -> None:

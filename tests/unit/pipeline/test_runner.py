@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from agent.histogram import Histogram
+    from agent.pipeline.slot import Item
     from agent.types import Array, Frame
     from tests.simulators.scripted_source import Step
 
@@ -276,3 +277,20 @@ class Wide(AddOne):
 
 def widened(frame: Frame, into: Array) -> None:
     into.fill(frame.data[0])
+
+
+def test_a_result_that_came_late_makes_no_later_one_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+    watch = Watch(0.007)
+    monkeypatch.setattr("agent.pipeline.runner.time", watch)
+    bench = Bench([1], backend=watch)
+    waits: list[float] = []
+    take = bench.slot.take
+
+    def patient(timeout_s: float) -> Item | None:
+        waits.append(timeout_s)
+        return take(0.01)
+
+    monkeypatch.setattr(bench.slot, "take", patient)
+    bench.runner._flushed = watch.now  # as if others had just been sent
+    bench.run()
+    assert round(waits[1], 6) == 0.013  # the rest of the 20 ms, and not as much again

@@ -259,3 +259,25 @@ def test_a_lull_begins_when_the_infer_thread_has_done_all_that_there_was() -> No
     assert found == [True]
     slot.take(0)
     assert not slot.lull(0.01)  # it has been idle for a while: the next frame may come any moment
+
+
+def test_while_a_model_is_loaded_one_more_frame_of_a_camera_may_wait() -> None:
+    slot = Slot(ENGINE)
+
+    def publish(seq: int) -> None:
+        index = slot.acquire()
+        slot.begin()
+        slot.publish(item(index, seq))
+
+    slot.be_patient(patient=True)
+    for seq in range(3):
+        publish(seq)
+    assert slot.ledger().dropped == {"overwritten": 1}
+    slot.be_patient(patient=False)
+    taken = slot.take(0)
+    assert taken is not None
+    assert taken.info.seq == 1
+    publish(3)
+    publish(4)
+    assert slot.ledger().dropped == {"overwritten": 3}
+    assert slot.ledger().balanced

@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 from agent.sources import camera, images, video
 from agent.types import Needs
 from agent.workers import _landlock
-from agent.workers.confinement import _carved
+from agent.workers.confinement import _bundles, _carved
+from agent.workers.spec import LaneSpec
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -89,6 +90,33 @@ def test_secrets_inside_a_folder_of_pictures_stay_closed(tmp_path: Path) -> None
     read = {name for name, path in zip(names, wanted, strict=True) if found[path]}
     # The names in "keys" can be seen, as those of any folder above what is granted.
     assert read - {"keys"} == {"a.jpg", "other/b.jpg", "keys-old/c.jpg"}
+
+
+def granted(bundles: Path) -> list[str]:
+    spec = LaneSpec(
+        pipeline="p", model="m", source="s", hidden=(str(bundles.parents[1]),), bundles=str(bundles)
+    )
+    return [grant.path for grant in _bundles(spec)]
+
+
+def test_proved_bundles_are_granted_unless_a_link_leads_away(tmp_path: Path) -> None:
+    (tmp_path / "private/data/models/bundles").mkdir(parents=True)
+    (tmp_path / "data").symlink_to(tmp_path / "private/data")  # as systemd has it with DynamicUser
+    for data in ("data", "private/data"):
+        bundles = tmp_path / data / "models/bundles"
+        assert granted(bundles) == [str(bundles)]
+    (tmp_path / "keys/bundles").mkdir(parents=True)
+    for name in ("models", "models/bundles"):
+        other = tmp_path / name.replace("/", "-") / "models/bundles"
+        other.parent.mkdir(parents=True)
+        if name == "models":
+            other.parent.rmdir()
+            other.parent.symlink_to(tmp_path / "keys")
+        else:
+            other.symlink_to(tmp_path / "keys/bundles")
+        assert other.is_dir()
+        assert granted(other) == []
+    assert list(_bundles(LaneSpec(pipeline="p", model="m", source="s"))) == []
 
 
 def test_a_camera_needs_its_node_or_without_a_name_every_one() -> None:

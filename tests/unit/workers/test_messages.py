@@ -25,6 +25,7 @@ COUNTS = {
     "failed": {},
     "in_flight": 1,
 }
+COSTS = ("p50_ms", "p95_ms", "rss_mb")
 GOOD: list[dict[str, Any]] = [
     READY,
     {"type": "opened", "live": True},
@@ -42,6 +43,18 @@ GOOD: list[dict[str, Any]] = [
     {
         "type": "timings",
         "stages": {"infer": {"buckets": [[7, 2], [31, 1]], "sum_us": 45, "max_us": 31}},
+    },
+    {**READY, "type": "swapped", "token": 3, "bundle": "ab" * 32},
+    {"type": "unswapped", "token": 3, "error": "ModelInvalid", "op": "a", "subject": "b", "problem": "c"},
+    {
+        **READY,
+        "type": "proved",
+        "bundle": "",
+        "goldens": 5,
+        "runs": 50,
+        "p50_ms": 1.5,
+        "p95_ms": 2.5,
+        "rss_mb": 7.0,
     },
 ]
 JSON = st.recursive(

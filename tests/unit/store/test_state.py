@@ -88,3 +88,12 @@ def test_a_command_with_a_flipped_bit_is_noticed(path: Path) -> None:
         db.execute("UPDATE inbox SET body = CAST('restart doos' AS BLOB)")
     with pytest.raises(FileDamaged, match="checksum"):
         State(path)
+
+
+def test_a_schema_with_a_byte_that_is_no_text_is_damage_and_no_crash(path: Path) -> None:
+    State(path).close()
+    content = path.read_bytes()
+    place = content.index(b"stream TEXT NOT NULL")  # SQLite quotes it in what it says
+    path.write_bytes(content[:place] + b"\xf5)" + content[place + 2 :])
+    with pytest.raises(FileDamaged, match=r"it is damaged: .*\. Move the file away"):
+        State(path)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import sqlite3
 from contextlib import closing
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -13,7 +14,7 @@ from agent.errors import FolderUnusable
 from agent.slots import Kept
 from agent.store.kept import read_kept
 from agent.store.rebuild import finish
-from tests.simulators.keeping import KEPT, keep
+from tests.simulators.keeping import CHANGE, KEPT, WALL, keep
 from tests.simulators.old_folders import release_1
 from tests.simulators.outboxes import opened
 
@@ -77,3 +78,17 @@ def test_what_a_crash_left_while_the_state_was_made_anew_is_read(folder: Path) -
     finish(folder / "state.db")
     assert not new.exists()
     assert read_kept(folder) == KEPT
+
+
+def test_a_log_that_a_crash_left_is_read_also_where_nothing_can_be_written(
+    folder: Path, tmp_path: Path
+) -> None:
+    with closing(opened(folder)) as outbox:
+        head = outbox.change(CHANGE, WALL, synced=True)  # stands in the log alone
+        shutil.copytree(folder, tmp_path / "copy")
+    index = tmp_path / "copy" / "state.db-shm"
+    index.unlink()
+    index.mkdir()  # SQLite cannot make its index there, not even for root
+    before = content(tmp_path / "copy")
+    assert read_kept(tmp_path / "copy") == replace(KEPT, audit=head)
+    assert content(tmp_path / "copy") == before

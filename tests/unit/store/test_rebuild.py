@@ -63,6 +63,18 @@ def test_a_floor_that_cannot_be_read_is_never_forgotten_in_silence(path: Path) -
         assert state.counters()[FLOORS_LOST] == 1
 
 
+def test_a_floor_that_its_page_does_not_count_any_more_is_not_forgotten_in_silence(path: Path) -> None:
+    """SQLite reads the rest without a word; only its check of the whole file tells."""
+    content = bytearray(path.read_bytes())
+    page = content.index(b"role-9") // 4096 * 4096
+    count = int.from_bytes(content[page + 3 : page + 5])
+    content[page + 3 : page + 5] = (count - 1).to_bytes(2)
+    path.write_bytes(content)
+    with closing(after(path)) as state:
+        assert len([name for name in FLOORS if state.floor(name)]) == len(FLOORS) - 1
+        assert state.counters()[FLOORS_LOST] == 1
+
+
 def test_no_flipped_bit_lowers_a_floor_in_silence(path: Path, tmp_path: Path) -> None:
     whole = path.read_bytes()
     noise = random.Random(11)

@@ -68,6 +68,8 @@ def refusals(op: str, path: Path, *, damaged: str = MOVE_AWAY) -> Iterator[None]
         if (refusal := _refusal(op, path, error, damaged)) is None:
             raise
         raise refusal from error
+    except UnicodeDecodeError as error:  # SQLite quotes a damaged schema in what it says
+        raise FileDamaged(op, str(path), "it is damaged: its text is none", damaged) from error
     except OSError as error:
         if error.errno in {errno.ENOSPC, errno.EDQUOT}:
             raise DiskFull(op, str(path), *_BUSY[sqlite3.SQLITE_FULL]) from error

@@ -7,6 +7,7 @@ import os
 from typing import TYPE_CHECKING
 
 from agent.errors import FileDamaged, FolderUnusable
+from agent.store.crossing import cut_off
 from agent.store.folder import PROBE_BYTES, refusal
 from agent.store.inspect import look_at_state, read_only
 from agent.store.owner import owner_of
@@ -61,6 +62,7 @@ def _obstacle(folder: Path) -> int:
 
 def _state(path: Path) -> str:
     """Say what run would mend in state.db, which tells how far everything is; "" for nothing."""
+    unfinished = cut_off(path.parent)
     try:
         with read_only(path) as db:
             kind = db.execute("PRAGMA application_id").fetchone()[0]
@@ -74,6 +76,8 @@ def _state(path: Path) -> str:
         raise FolderUnusable(_OP, str(path), problem, "Move it away, or set store.path to another folder")
     if 0 < version < FORMAT.version:
         return f"its files are of version {version}, and run will bring them to version {FORMAT.version}"
+    if unfinished:
+        return "a migration of it was cut off, and run will finish it"
     if look_at_state(path.parent).problem:
         return "state.db is damaged, and run will make it anew"
     return ""

@@ -23,6 +23,7 @@ VERBS = (
     "results",
     "store",
     "model",
+    "audit",
     "tuf",
     "version",
 )

@@ -47,7 +47,7 @@ def _in_the_log(path: Path) -> dict[int, Block]:
             for block, crc in rows_of(db):
                 if checksum(block) == crc:
                     found[block.first] = block
-    except sqlite3.Error as error:
+    except (sqlite3.Error, UnicodeDecodeError) as error:
         emit(Event.SEGMENT_QUARANTINED, path.name, count=0, problem=error)
     return found
 

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 _FLOORS = "SELECT name, version, crc FROM floors"
 _COUNTERS = "SELECT name, value, crc FROM counters"
+_DAMAGE = (sqlite3.Error, UnicodeDecodeError)
+"""What reading a damaged file may raise."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,8 +30,7 @@ class Rescued:
     Attributes:
         floors: versions by name.
         counters: counts by name.
-        tables: the rows of each of ``custody``'s tables, without their checksums; a table that the file does
-            not have is left out.
+        tables: the rows of each of ``custody``'s tables, without their checksums.
         floors_certain: whether those are all the floors that there were.
         models_certain: whether those are all the rows of ``tables`` that there were.
     """
@@ -43,24 +44,36 @@ class Rescued:
 
 def rescued(path: Path) -> Rescued:
     """Read what can be read; of a file that cannot be read at all, or is not there, that is nothing."""
-    floors, floors_certain = _rows(path, _FLOORS)
-    counters, _ = _rows(path, _COUNTERS)
-    tables: dict[str, list[Row]] = {}
-    certain = True
-    for table, query in SELECTS.items():
-        tables[table], whole = _rows(path, query)
-        certain = certain and whole
-    return Rescued(dict(floors), dict(counters), tables, floors_certain, certain)
-
-
-def _rows(path: Path, query: str) -> tuple[list[Row], bool]:
-    """The rows whose checksum holds, and whether those are all that there were."""
-    rows: list[tuple[Any, ...]] = []
+    queries = {"floors": _FLOORS, "counters": _COUNTERS, **SELECTS}
+    found: dict[str, list[Row]] = {table: [] for table in queries}
+    certain = dict.fromkeys(queries, False)
     try:
         with read_only(path) as db:
-            rows.extend(db.execute(query))  # what came before an error stays
-            certain = db.execute("PRAGMA integrity_check(1)").fetchone()[0] == "ok"
-    except (AgentError, OSError, sqlite3.Error):
-        certain = False
+            intact = _intact(db)
+            for table, query in queries.items():
+                found[table], whole = _rows(db, query)
+                certain[table] = whole and intact
+    except (AgentError, OSError):
+        certain = dict.fromkeys(queries, False)
+    floors = {name: int(version) for name, version in found.pop("floors")}
+    counters = {name: int(value) for name, value in found.pop("counters")}
+    return Rescued(floors, counters, found, certain["floors"], all(certain[table] for table in SELECTS))
+
+
+def _intact(db: sqlite3.Connection) -> bool:
+    try:
+        return bool(db.execute("PRAGMA integrity_check(1)").fetchone()[0] == "ok")
+    except _DAMAGE:
+        return False
+
+
+def _rows(db: sqlite3.Connection, query: str) -> tuple[list[Row], bool]:
+    """The rows whose checksum holds, and whether those are all that SQLite finds."""
+    rows: list[tuple[Any, ...]] = []
+    try:
+        rows.extend(db.execute(query))  # what came before an error stays
+        whole = True
+    except _DAMAGE:
+        whole = False
     sound = [row[:-1] for row in rows if is_sound(row)]
-    return sound, certain and len(sound) == len(rows)
+    return sound, whole and len(sound) == len(rows)

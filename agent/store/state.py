@@ -260,7 +260,7 @@ class State:
         with refusals("read", self._path):
             found = self._db.execute("PRAGMA integrity_check(1)").fetchone()[0]
         if found != "ok":
-            raise damaged(self._path, found)
+            raise damaged(self._path, " ".join(found.split()))
         try:
             self.epochs(), self.losses(), self.floor(""), self._read(_INBOX)
             for table in custody.SELECTS:
@@ -283,6 +283,6 @@ def is_ours(path: Path) -> bool:
     try:
         with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as db:
             row = db.execute("SELECT name, value, crc FROM counters WHERE name = ?", (MARK,)).fetchone()
-    except sqlite3.Error:
+    except (sqlite3.Error, UnicodeDecodeError):
         return False
     return row is not None and tuple(row) == sealed(MARK, FORMAT.version)

@@ -10,7 +10,7 @@ from agent.blocks import Loss, unpack
 from agent.errors import FileDamaged, MessageInvalid, StoreBusy
 from agent.sqlite import refusals
 from agent.store import repair
-from agent.store.crossing import refuse_unfinished
+from agent.store.crossing import MARK, cut_off, refuse_unfinished
 from agent.store.inspect import look, look_at_state, segment_files
 from agent.store.rebuild import finish, rebuilt
 from agent.store.state import EpochRow, State
@@ -76,7 +76,10 @@ def verify(folder: Path) -> Verdict:
     state = look_at_state(folder)  # last: what was unlinked meanwhile is acknowledged or noted in it
     if state.problem and (files or (folder / "state.db").exists()):
         findings.append(Finding("state.db", state.problem))
-    findings += _gaps(held, state, findings)
+    if cut_off(folder):  # what is set aside would look as if it were missing
+        findings.append(Finding(MARK, "a migration was cut off; the agent's next start finishes it"))
+    else:
+        findings += _gaps(held, state, findings)
     return Verdict(segments, blocks, records, tuple(findings))
 
 

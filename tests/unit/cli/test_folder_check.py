@@ -14,6 +14,7 @@ from agent.cli.folder_check import examine
 from agent.cli.folders import data_folder
 from agent.cli.settings import Loaded
 from agent.errors import ConfigInvalid, FolderUnusable
+from agent.store import crossing
 from agent.store.folder import DataFolder
 from agent.store.migrate import migrate
 from tests.simulators.outboxes import fill, opened
@@ -71,6 +72,16 @@ def test_what_run_migrates_or_mends_is_told_and_left_to_it(folder: Path) -> None
     (folder / "state.db").write_bytes(b"no database")
     assert examine(folder, "gate") == f"{folder}: state.db is damaged, and run will make it anew"
     assert (folder / "state.db").read_bytes() == b"no database"
+
+
+def test_a_migration_that_was_cut_off_is_told_and_left_to_run(folder: Path) -> None:
+    crossing.begin(folder)
+    before = content(folder)
+    assert examine(folder, "gate") == f"{folder}: a migration of it was cut off, and run will finish it"
+    assert content(folder) == before
+    (folder / crossing.MARK).write_text("4\n")
+    with pytest.raises(FolderUnusable, match="version 4 was cut off"):
+        examine(folder, "gate")
 
 
 def test_what_run_refuses_is_refused(folder: Path, tmp_path: Path) -> None:

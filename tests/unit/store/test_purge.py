@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from contextlib import closing
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from agent.blocks import STREAMS
 from agent.store.inspect import look_at_state, segment_files
+from agent.store.kept import read_kept
 from agent.store.purge import purge
 from agent.store.state import State
+from tests.simulators.keeping import CHANGE, KEPT, WALL
 from tests.simulators.outboxes import acknowledge, drained, fill, numbers, opened
 
 if TYPE_CHECKING:
@@ -23,6 +26,7 @@ def test_everything_goes_but_what_protects_the_device(tmp_path: Path) -> None:
     with closing(State(tmp_path / "state.db")) as state:
         state.raise_floor("root", 7)
         state.accept("command-1", b"{}", 1)
+        state.change(CHANGE, WALL, synced=True)
     (tmp_path / "quarantine").mkdir()
     (tmp_path / "quarantine" / f"result-{'0' * 16}-{1:012}.0.db").write_bytes(b"a damaged file")
     done = purge(tmp_path)
@@ -32,6 +36,7 @@ def test_everything_goes_but_what_protects_the_device(tmp_path: Path) -> None:
         assert state.floor("root") == 7
         assert not state.accept("command-1", b"{}", 1)
         assert state.counters()["purged"] == 3
+    assert read_kept(tmp_path) == replace(KEPT, floors={**KEPT.floors, "root": 7})
     assert purge(tmp_path).files == 0
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from agent.errors import FileDamaged, FolderUnusable, StoreBusy
+from agent.store.rebuild import rebuilt
 from agent.store.state import EpochRow, State
 
 if TYPE_CHECKING:
@@ -88,3 +89,15 @@ def test_a_command_with_a_flipped_bit_is_noticed(path: Path) -> None:
         db.execute("UPDATE inbox SET body = CAST('restart doos' AS BLOB)")
     with pytest.raises(FileDamaged, match="checksum"):
         State(path)
+
+
+def test_a_schema_with_a_byte_that_is_no_text_is_damage_and_no_crash(path: Path) -> None:
+    State(path).close()
+    content = path.read_bytes()
+    path.write_bytes(
+        content.replace(b"sqlite_autoindex", b"sqlite_a\xf5toindex")
+    )  # quoted in what SQLite says
+    with pytest.raises(FileDamaged, match=r"it is damaged: its text is none\. Move the file away"):
+        State(path)
+    with closing(rebuilt(path, FileDamaged("read", str(path), "it is damaged"))) as state:
+        assert state.epochs() == []

@@ -9,9 +9,12 @@ from typing import TYPE_CHECKING
 from hypothesis import given
 from hypothesis import strategies as st
 
+from agent.store import crossing
 from agent.store.inspect import segment_files
+from agent.store.kept import read_kept
 from agent.store.settings import StoreSettings
 from agent.store.verify import _without, mend, verify
+from tests.simulators.keeping import ACTIVE, KEPT, keep
 from tests.simulators.outboxes import acknowledge, drained, fill, numbers, opened
 
 if TYPE_CHECKING:
@@ -138,3 +141,25 @@ def test_ranges_are_taken_out_of_ranges_as_sets_are(
         left = [n for first, last in _without(taken, [whole]) for n in range(first, last + 1)]
         gone = {n for first, last in taken for n in range(first, last + 1)}
         assert left == [n for n in range(whole[0], whole[1] + 1) if n not in gone]
+
+
+def test_a_model_or_an_entry_with_a_flipped_bit_is_named_and_the_rest_is_taken_over(tmp_path: Path) -> None:
+    with closing(opened(tmp_path)) as outbox:
+        fill(outbox, 2)
+        keep(outbox)
+    spoil(tmp_path / "state.db", b"so far so good")
+    assert [(one.file, one.first) for one in verify(tmp_path).findings] == [("state.db", None)]
+    assert [one.file for one in mend(tmp_path)] == ["state.db"]
+    assert verify(tmp_path).findings == ()
+    kept = read_kept(tmp_path)
+    assert (kept.slots, kept.verdicts, kept.documents) == ((ACTIVE,), KEPT.verdicts, KEPT.documents)
+
+
+def test_what_a_migration_has_set_aside_is_not_called_missing(tmp_path: Path) -> None:
+    with closing(opened(tmp_path)) as outbox:
+        fill(outbox, 2)
+    crossing.begin(tmp_path)
+    for path in (tmp_path / "segments").iterdir():
+        path.rename(tmp_path / path.name)
+    [finding] = verify(tmp_path).findings
+    assert finding.problem == "a migration was cut off; the agent's next start finishes it"

@@ -25,8 +25,9 @@ if TYPE_CHECKING:
 
 HELP = "prove update metadata, and fetch what it vouches for: for conformance suites"
 DESCRIPTION = """\
-Drives this agent's client of The Update Framework by hand, with the words of the public conformance suite
-(https://github.com/theupdateframework/tuf-conformance). It knows nothing of the agent's data folder.
+Drives this agent's client of The Update Framework by hand, in the words of the
+public suite (https://github.com/theupdateframework/tuf-conformance). It knows
+nothing of the agent's data folder.
 
   init ROOT   starts to trust a root metadata file
   refresh     brings the metadata up to date
@@ -34,10 +35,11 @@ Drives this agent's client of The Update Framework by hand, with the words of th
 EPILOG = """\
 examples:
   edge-agent tuf --metadata-dir D init 1.root.json
-  edge-agent tuf --metadata-dir D --metadata-url http://mirror.example/fleet/meta refresh
-  edge-agent tuf --metadata-dir D --metadata-url mqtt://broker.example:1883/edge/v1/demo/tuf refresh
-  edge-agent tuf --metadata-dir D --metadata-url URL --target-name fleet/keys.json \\
-      --target-base-url URL --target-dir T download
+  edge-agent tuf --metadata-dir D --metadata-url http://mirror/meta refresh
+  edge-agent tuf --metadata-dir D \\
+      --metadata-url mqtt://broker.example:1883/edge/v1/demo/tuf refresh
+  edge-agent tuf --metadata-dir D --metadata-url URL --target-name \\
+      fleet/keys.json --target-base-url URL --target-dir T download
 
 exit codes: 0 done, 1 anything else"""
 

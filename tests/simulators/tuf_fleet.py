@@ -116,7 +116,7 @@ class TufFleet:
         files: Mapping[str, bytes],
         *,
         chunk_size: int = CHUNK_BYTES,
-        **fields: object,
+        fields: Mapping[str, object] | None = None,
     ) -> str:
         """Publish a bundle; give its digest.
 
@@ -135,7 +135,7 @@ class TufFleet:
             "license": "Apache-2.0",
             "model": next(iter(files)),
             "files": [entry(path, data, chunk_size).model_dump(mode="json") for path, data in files.items()],
-            **fields,
+            **(fields or {}),
         }
         for data in files.values():
             self.add_blob(data, chunk_size)

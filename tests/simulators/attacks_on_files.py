@@ -137,7 +137,7 @@ def _(world: World) -> Outcome:
 def _(world: World) -> Outcome:
     data = MODEL[: 2 * CHUNK]
     lie = entry("m.tflite", data, CHUNK).model_dump(mode="json") | {"sha256": "0" * 64}
-    world.fleet.add_bundle("det", "3.0.0", {"m.tflite": data}, fields={"files": [lie]})
+    world.fleet.add_bundle("det", "3.0.0", {"m.tflite": data}, files=[lie])
     world.fleet.blobs["0" * 64] = [data[:CHUNK], data[CHUNK:]]
     world.publish()
     return world.device().update("det@3.0.0")
@@ -146,7 +146,7 @@ def _(world: World) -> Outcome:
 @attack(39, "a manifest that leads out of its folder", "BundleRefused manifest", "path")
 def _(world: World) -> Outcome:
     lie = {"path": "../m", "sha256": "0" * 64, "size": 1}
-    world.fleet.add_bundle("det", "3.0.0", {"m.tflite": b"x"}, fields={"files": [lie]})
+    world.fleet.add_bundle("det", "3.0.0", {"m.tflite": b"x"}, files=[lie])
     world.publish()
     return world.device().update("det@3.0.0")
 

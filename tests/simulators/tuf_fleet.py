@@ -114,9 +114,10 @@ class TufFleet:
         name: str,
         version: str,
         files: Mapping[str, bytes],
+        /,
         *,
         chunk_size: int = CHUNK_BYTES,
-        fields: Mapping[str, object] | None = None,
+        **fields: object,
     ) -> str:
         """Publish a bundle; give its digest.
 
@@ -135,7 +136,7 @@ class TufFleet:
             "license": "Apache-2.0",
             "model": next(iter(files)),
             "files": [entry(path, data, chunk_size).model_dump(mode="json") for path, data in files.items()],
-            **(fields or {}),
+            **fields,
         }
         for data in files.values():
             self.add_blob(data, chunk_size)

@@ -100,7 +100,7 @@ def test_what_goes_wrong_is_one_and_one_line(
     show(web, thief)
     assert client.refresh() == 1
     assert Client(tmp_path, "ftp://x").refresh() == 1
-    assert Client(tmp_path, "mqtt://127.0.0.1:1/other/prefix").refresh() == 1
+    assert Client(tmp_path, "mqtt://127.0.0.1:1/").refresh() == 1
     assert Client(tmp_path, "mqtt://127.0.0.1:1/edge/v1/demo/tuf").refresh() == 1
     assert Client(tmp_path, f"{web.address}/m").init(b"x" * (1 << 20)) == 1
     said = capsys.readouterr()
@@ -111,10 +111,13 @@ def test_what_goes_wrong_is_one_and_one_line(
 
 
 @pytest.mark.mosquitto
-def test_over_mqtt_it_does_the_same(fleet: TufFleet, broker: Broker, tmp_path: Path) -> None:
+@pytest.mark.parametrize("prefix", ["edge/v1/demo/tuf", "edge/v1/demo", "edge/v1/demo/tuf/meta", "a/b"])
+def test_over_mqtt_it_does_the_same(prefix: str, fleet: TufFleet, broker: Broker, tmp_path: Path) -> None:
     shelf = Retained(broker.port, "demo")
+    if prefix == "a/b":
+        shelf._top = "a/b/"
     shelf.show(fleet.files())
-    client = Client(tmp_path, f"mqtt://127.0.0.1:{broker.port}/edge/v1/demo/tuf")
+    client = Client(tmp_path, f"mqtt://127.0.0.1:{broker.port}/{prefix}")
     assert client.init(fleet.root) == 0
     assert client.refresh() == 0
     assert client.download(DOCUMENT) == 0

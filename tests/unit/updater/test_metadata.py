@@ -126,6 +126,22 @@ def test_with_a_clock_behind_its_floor_expiry_is_checked_against_the_floor(
     assert "clock runs behind" in device.failure.problem
 
 
+def test_the_roles_that_vouch_for_bundles_and_documents_expire_by_the_floor_too(
+    fleet: TufFleet, device: Updated
+) -> None:
+    fleet.days["models"] = 3
+    fleet.sign("models")
+    see(device, fleet)
+    device.floors = {"clock": int((fleet.now + timedelta(days=5)).timestamp())}
+    device.run("det@1.0.0")
+    assert (device.failure.error, device.failure.subject) == ("MetadataRefused", "models")
+    fleet.days["fleet"] = 3
+    fleet.sign("fleet")
+    see(device, fleet)
+    device.run("det@1.0.0")
+    assert (device.failure.error, device.failure.subject) == ("MetadataRefused", "fleet")
+
+
 def test_the_floor_of_the_clock_is_what_was_signed_and_never_the_wall_clock(tmp_path: Path) -> None:
     fleet = TufFleet(datetime.now(UTC) - timedelta(days=3))
     device = Updated(tmp_path / "models", fleet.root, fleet.files())
@@ -272,6 +288,24 @@ def test_torn_files_of_a_power_cut_are_fetched_again(fleet: TufFleet, device: Up
             path.write_bytes(path.read_bytes()[:100])
     device.run("det@1.0.0")
     assert device.fetched.digest
+
+
+def test_what_the_disk_gives_back_is_proved_once_more(
+    fleet: TufFleet, device: Updated, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    forged = fleet.stolen()
+    forged.fast_forward(999)
+    get = device.shelf.get
+
+    def meddle(path: str, most: int) -> bytes:
+        if path.endswith(".targets.json"):
+            (device.folder / "tuf" / "timestamp.json").write_bytes(forged.meta["timestamp.json"])
+        return get(path, most)
+
+    monkeypatch.setattr(device.shelf, "get", meddle)
+    device.run("det@1.0.0")
+    assert (device.failure.error, device.failure.subject) == ("MetadataRefused", "timestamp")
+    assert not device.floors
 
 
 def test_a_root_that_is_none_is_told(device: Updated) -> None:

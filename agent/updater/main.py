@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, NoReturn
 from agent.errors import EXIT_FAILED, EXIT_OK, AgentError, ConfigInvalid
 from agent.ipc import Channel
 from agent.updater import disk
+from agent.updater.lean import let_go
 from agent.updater.messages import Done, UpdaterSpec, failed
 from agent.workers.confinement import close_descriptors, confine_updater
 
@@ -81,9 +82,11 @@ def _confine(spec: UpdaterSpec) -> None:
 
 def _work(spec: UpdaterSpec, outlet: _Outlet) -> None:
     _confine(spec)
+    let_go()  # before the other half is loaded, and once more: it is the peak that counts
     from agent.updater.session import run
 
     shelf = open_shelf(spec)
+    let_go()
     try:
         run(spec, shelf, outlet.say)
     finally:

@@ -124,7 +124,10 @@ class Steering:
 
     def _died(self, now: float) -> None:
         fault = self.lane.fault if self.lane.fault is not self._fault else None
-        served, self._asked, self._coming, self._fault = self._runs, None, None, self.lane.fault
+        served = (
+            self._served if self._run is None else self._runs
+        )  # it may have come and gone since the last tick
+        self._asked, self._coming, self._fault = None, None, self.lane.fault
         error = error_of(fault) if fault else LaneCrashed("run", self.lane.name, "its process died")
         if isinstance(error, Rejected) and self.course.on_trial and served == self.course.target:
             self.course.unswapped(error, now)

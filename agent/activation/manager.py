@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 from agent.activation.approval import Approval
 from agent.activation.clerk import Clerk
 from agent.activation.course import Course
 from agent.activation.desk import Desk
+from agent.activation.errand import asked, errand
 from agent.activation.fetching import Fetching
 from agent.activation.files import make_room, missing
 from agent.activation.goal import Setting, goals
@@ -34,6 +36,9 @@ if TYPE_CHECKING:
     from agent.documents.reported import Reported
     from agent.slots import Kept
     from agent.workers.messages import Record
+
+_LEAVE_S = 10.0
+"""How long the end waits for processes that were killed."""
 
 
 class Activation:
@@ -68,7 +73,7 @@ class Activation:
         self._approval.policy = self._desk.policy
         self._floors = dict(kept.floors)
         self._metadata = Metadata()
-        self._stopping = False
+        self._stopping, self._leave_by = False, math.inf
         self.steerings: dict[str, Steering] = {}
         for spec, lane in zip(site.specs, lanes, strict=True):
             setting = Setting(bool(spec.model), clock.boot, self._approval.judge)
@@ -78,7 +83,7 @@ class Activation:
                 lane, course, spec.model, site.bundles, resident=site.resident
             )
         self._proving = Proving(site.specs, self._task, site.bundles, site.deadlines)
-        self._fetching = Fetching(self._spec, self._hear, site.table.refresh_h * 3600)
+        self._fetching = Fetching(self._errand, self._hear, site.table.refresh_h * 3600)
         self._reporter = Reporter(site.fleet, site.device, site.signer, clock, publish)
         self._asks: tuple[messages.Ask, ...] = ()
         if self._desk.desired:
@@ -114,7 +119,7 @@ class Activation:
         for steering in self.steerings.values():
             steering.course.tick(now)
             steering.tick(now)
-        asks = self._asked()
+        asks = asked(self.courses)
         if set(asks) - set(self._asks):
             self._fetching.urge(now)
         self._asks = asks
@@ -192,7 +197,7 @@ class Activation:
 
     def stop(self) -> None:
         """The agent ends in good order."""
-        self._stopping = True
+        self._stopping, self._leave_by = True, self._clock.monotonic() + _LEAVE_S
         for course in self.courses:
             course.leave()
         self._proving.stop()
@@ -200,7 +205,9 @@ class Activation:
 
     @property
     def idle(self) -> bool:
-        """Whether no process is left."""
+        """Whether no process is left, or one that is stuck is waited for no longer."""
+        if self._clock.monotonic() >= self._leave_by:
+            return True
         return self._proving.proof is None and self._fetching.child is None
 
     def close(self) -> None:
@@ -272,27 +279,8 @@ class Activation:
         if waited is not None:
             self._offer(waited, self._clock.monotonic())
 
-    def _spec(self) -> messages.UpdaterSpec:
-        rows = [row for course in self.courses for row in course.held.rows]
-        ours = {name: n for name, n in self._floors.items() if name == "clock" or name.startswith("tuf/")}
-        return messages.UpdaterSpec(
-            fleet=self._site.fleet,
-            device=self._site.device,
-            broker=self._site.broker,
-            mirror=self._site.table.mirror,
-            folder=str(self._site.folder),
-            root=self._site.root,
-            floors=ours,
-            ask=self._asked(),
-            keep=tuple(sorted({row.bundle for row in rows if row.bundle})),
-            policy=self._desk.policy_text,
-            max_bytes=self._site.table.max_bytes,
-            window=self._site.table.window,
-        )
-
-    def _asked(self) -> tuple[messages.Ask, ...]:
-        wanted = {(goal.name, goal.version) for course in self.courses if (goal := course.asks)}
-        return tuple(messages.Ask(name=name, version=version) for name, version in sorted(wanted))
+    def _errand(self) -> messages.UpdaterSpec:
+        return errand(self._site, self.courses, self._floors, self._desk.policy_text)
 
     def _task(self, pipeline: str) -> str:
         ready = self.steerings[pipeline].lane.ready

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from agent import trust
-from agent.cli import folder_check, service
+from agent.cli import folder_check, models_check, service
 from agent.cli.schema import schema
 from agent.cli.settings import Loaded
 from agent.errors import EXIT_CONFIG, EXIT_FAILED, EXIT_OK, AgentError, Restart, Retryable
@@ -61,8 +61,14 @@ def main(arguments: argparse.Namespace) -> int:
     checks: list[dict[str, Any]] = [_folder(plan)]
     if plan.mqtt is not None:
         checks += [_broker(plan, plan.mqtt), _keys(plan)]
+    if plan.managed:
+        checks.append(_models(plan))
     explain = loaded.explain()
     for spec in plan.lanes:
+        if not spec.model:
+            detail = "it waits for the operator's first model"
+            checks.append({"check": f"pipeline {spec.pipeline}", "ok": True, "detail": detail})
+            continue
         lane = Foreground(
             spec,
             plan.deadlines,
@@ -104,6 +110,14 @@ def _broker(plan: Plan, mqtt: Mqtt) -> dict[str, Any]:
     except (AgentError, OSError) as error:
         return check | {"ok": False, "detail": f"mqtt: {error}", "code": EXIT_CONFIG}
     return check
+
+
+def _models(plan: Plan) -> dict[str, Any]:
+    check: dict[str, Any] = {"check": "models", "ok": True}
+    try:
+        return check | {"detail": models_check.examine(plan)}
+    except AgentError as error:
+        return check | {"ok": False, "detail": str(error), "code": EXIT_CONFIG}
 
 
 def _keys(plan: Plan) -> dict[str, Any]:

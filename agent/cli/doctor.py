@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from agent import resources, trust
-from agent.cli import service
+from agent.cli import models_check, service
 from agent.cli.runtime import runtime_in_use
 from agent.cli.settings import Loaded, default_data_folder
 from agent.cli.version import versions
@@ -79,6 +79,9 @@ def examine(plan: Plan | None = None) -> Iterator[dict[str, str]]:
     yield _cameras()
     if plan is not None and plan.mqtt is not None:
         yield _keys(plan)
+    if plan is not None and plan.managed:
+        told = _attempt("models", partial(models_check.examine, plan))
+        yield told | {"verdict": "warn"} if "WARNING" in told["detail"] else told
     yield _disk(plan.data if plan else default_data_folder())
     yield _pidfd()
     yield _confinement()

@@ -77,12 +77,12 @@ def orphans(grace_s: float = GRACE_S) -> list[str]:
 
 
 def _settle(look: Callable[[], list[str]], grace_s: float) -> list[str]:
+    if not look():
+        return []
+    gc.collect()  # what only a cycle holds goes now; where others compute, this alone takes seconds
     deadline = time.monotonic() + grace_s
-    if found := look():
-        gc.collect()  # what only a reference cycle holds goes now
-    while found and time.monotonic() < deadline:
+    while (found := look()) and time.monotonic() < deadline:
         time.sleep(0.02)
-        found = look()
     return found
 
 

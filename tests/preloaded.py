@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 MARK = "cameras"
 _INSIDE = "EDGE_AGENT_TESTS_PRELOADED"
-_TIMEOUT_S = 110  # below that of a test
+_TIMEOUT_S = 280  # below that of a test
 _verdicts = pytest.StashKey[dict[Path, dict[tuple[str, str], str]]]()
 
 

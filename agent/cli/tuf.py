@@ -25,8 +25,9 @@ if TYPE_CHECKING:
 
 HELP = "prove update metadata, and fetch what it vouches for: for conformance suites"
 DESCRIPTION = """\
-Drives this agent's client of The Update Framework by hand, with the words of the public conformance suite
-(https://github.com/theupdateframework/tuf-conformance). It knows nothing of the agent's data folder.
+Drives this agent's client of The Update Framework by hand, in the words of the
+public suite (https://github.com/theupdateframework/tuf-conformance). It knows
+nothing of the agent's data folder.
 
   init ROOT   starts to trust a root metadata file
   refresh     brings the metadata up to date
@@ -34,16 +35,17 @@ Drives this agent's client of The Update Framework by hand, with the words of th
 EPILOG = """\
 examples:
   edge-agent tuf --metadata-dir D init 1.root.json
-  edge-agent tuf --metadata-dir D --metadata-url http://mirror.example/fleet/meta refresh
-  edge-agent tuf --metadata-dir D --metadata-url mqtt://broker.example:1883/edge/v1/demo/tuf refresh
-  edge-agent tuf --metadata-dir D --metadata-url URL --target-name fleet/keys.json \\
-      --target-base-url URL --target-dir T download
+  edge-agent tuf --metadata-dir D --metadata-url http://mirror/meta refresh
+  edge-agent tuf --metadata-dir D \\
+      --metadata-url mqtt://broker.example:1883/edge/v1/demo/tuf refresh
+  edge-agent tuf --metadata-dir D --metadata-url URL --target-name \\
+      fleet/keys.json --target-base-url URL --target-dir T download
 
 exit codes: 0 done, 1 anything else"""
 
 _MOST_ROOT, _MOST_TARGET = 512 << 10, 64 << 20
 _MQTT_PORT = 1883
-_PREFIX = re.compile(r"/edge/v1/([^/]+)(?:/tuf(?:/meta)?)?/?")
+_OURS = re.compile(r"edge/v1/([^/]+)(/tuf)?")
 
 T = TypeVar("T")
 
@@ -144,13 +146,17 @@ def _broker(url: str) -> Shelf:
     from agent.link.settings import LinkSettings
 
     parts = urlsplit(url)
-    match = _PREFIX.fullmatch(parts.path)
-    if match is None or not topics.is_name(match[1]):
+    top = parts.path.strip("/").removesuffix("/meta")
+    if not top or set("+#\0") & set(top):
         hint = "Give mqtt://HOST:PORT/edge/v1/FLEET/tuf"
         raise FetchFailed("use", url, "no update repository can lie under this prefix", hint)
+    match = _OURS.fullmatch(top)
+    fleet = match[1] if match and topics.is_name(match[1]) else "tuf"
+    if match and not match[2]:
+        top += "/tuf"
     device = f"tuf-{secrets.token_hex(4)}"
     settings = LinkSettings(parts.hostname or "localhost", parts.port or _MQTT_PORT, device)
-    return Bulk(settings, match[1], device)
+    return Bulk(settings, fleet, device, top=f"{top}/")
 
 
 def _download(updater: Updater, name: str, read: Callable[[TargetFile], bytes], into: Path) -> None:

@@ -51,9 +51,12 @@ class Bulk:
         device: who asks; it must be granted ``topics.echo``, or each file that is not there costs
             ``answer_timeout_s``.
         window: how many chunks are asked for at once.
+        top: what the files' topics begin with, if they are not where the fleet's lie.
     """
 
-    def __init__(self, settings: LinkSettings, fleet: str, device: str, window: int = 4) -> None:
+    def __init__(
+        self, settings: LinkSettings, fleet: str, device: str, window: int = 4, *, top: str = ""
+    ) -> None:
         self._settings = replace(
             settings,
             client_id=f"{fleet}-{device}-bulk",
@@ -62,8 +65,8 @@ class Bulk:
             max_packet_in=MOST_PACKET,
             manual_ack=False,
         )
-        self._top = topics.tuf_hint(fleet).removesuffix("hint")
-        self._blob = topics.tuf_blob(fleet)
+        self._top = top or topics.tuf_hint(fleet).removesuffix("hint")
+        self._blob = f"{self._top}blob"
         self._echo = f"{topics.echo(fleet, device)}/{secrets.randbits(32)}"
         self._window = window
         self._session: Session | None = None

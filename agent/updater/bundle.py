@@ -108,8 +108,9 @@ def _fetch(shelf: Shelf, staging: Path, manifest: Manifest, progress: Callable[[
 
 def _settle(room: Room, staging: Path, data: bytes, manifest: Manifest) -> None:
     """Make a complete bundle durable, the manifest last, and give it its name."""
-    for folder in sorted({(staging / one.path).parent for one in manifest.files} - {staging}):
-        sync_folder(folder)
+    below = {folder for one in manifest.files for folder in PurePosixPath(one.path).parents}
+    for folder in below - {PurePosixPath()}:
+        sync_folder(staging / folder)
     write_durably(staging / MANIFEST, data)
     place, old = room.bundles / staging.name, room.incoming / f".{staging.name}.old"
     if place.exists():  # damaged, or it would not be fetched again

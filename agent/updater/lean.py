@@ -1,7 +1,7 @@
 """Lets go of the code of libraries that was needed to start and may never be needed again.
 
-The kernel reads such pages again when they are used. A small board takes them anyway, but only when it is short
-of memory already (m: 47 MB at the highest become 42).
+The kernel reads such pages again when they are used. A small board takes them anyway, once it is short of
+memory already (m: 48.8 MB at the highest became 43.7).
 """
 
 from __future__ import annotations
@@ -14,10 +14,14 @@ _DONTNEED = 4
 
 
 def let_go() -> None:
-    """Let go of what is mapped from files, can be run, and is as it stands in the file."""
+    """Let go of what is mapped from files, can be run, and is as it stands in the file.
+
+    Does nothing where the kernel does not tell.
+    """
     libc = ctypes.CDLL(None)
+    told = Path("/proc/self/smaps")
     start = end = 0
-    for line in Path("/proc/self/smaps").read_text().splitlines():
+    for line in told.read_text().splitlines() if told.exists() else ():
         words = line.split()
         if not words[0].endswith(":"):
             code = words[1] == "r-xp" and len(words) > 5 and words[5].startswith("/")

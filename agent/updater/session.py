@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 from agent.documents import keys as key_documents
 from agent.documents import policy as policy_documents
-from agent.errors import Absent, AgentError
+from agent.errors import Absent, AgentError, MessageInvalid
+from agent.ipc import MAX_PACKET
 from agent.updater import bundle, disk, fitness, targets
 from agent.updater.messages import Ask, Brought, Done, Fetched, Progress, failed
 from agent.updater.metadata import Trusted
@@ -88,14 +89,11 @@ class _Session:
                 found[ask] = self._find(ask)
             except AgentError as error:
                 self._say(failed(error, ask.name, ask.version))
-        try:
-            with disk.refusing("clean", self._room.incoming):
-                if asks:
-                    self._room.clean([target.sha256 for target in found.values()])
-        except AgentError as error:
-            self._say(failed(error))
+        wanted = [target.sha256 for target in found.values()]
         for ask, target in found.items():
             try:
+                with disk.refusing("clean", self._room.incoming):
+                    self._room.clean(wanted)
                 self._say(self._fetch(ask, target))
             except AgentError as error:
                 self._say(failed(error, ask.name, ask.version))
@@ -108,7 +106,10 @@ class _Session:
         policy = self._read(documents[policy_documents.TARGET], policy_documents.MAX_BYTES)
         self._policy = None if policy is None else policy_documents.decode(policy)
         for name, body in ((key_documents.TARGET, keys), (policy_documents.TARGET, policy)):
-            self._say(Brought(name=name, body=(body or b"").decode()))
+            brought = Brought(name=name, body=(body or b"").decode())
+            if len(brought.model_dump_json().encode()) > MAX_PACKET:  # a line's end takes two bytes there
+                raise MessageInvalid("read", name, "it is too large to pass on", "Publish it without blanks")
+            self._say(brought)
 
     def _read(self, target: Target | None, most: int) -> bytes | None:
         if target is None:

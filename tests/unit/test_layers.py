@@ -67,6 +67,8 @@ OWNERS = {
     "sqlite3": ("agent.sqlite", "agent.store", "agent.fleet", "agent.demo.account"),
     "sqlite_utils": ("agent.store.migrate", "agent.cli"),
     "cryptography": ("agent.signing",),
+    "tuf": ("agent.updater", "agent.fleet", "agent.cli.tuf"),
+    "urllib3": ("agent.updater.https",),
     "amqtt": ("agent.demo",),
     "typer": ("agent.fleet",),
     "psycopg": ("agent.fleet.postgres",),

@@ -17,7 +17,7 @@ from agent import manifest as manifests
 from agent.errors import AgentError, ConfigInvalid
 from agent.fleet.repository.keystore import Keystore
 from agent.fleet.repository.metadata import Roles
-from agent.fleet.repository.roles import DELEGATED, KEYS, SIGNED_TARGETS, key_names, target_path
+from agent.fleet.repository.roles import DELEGATED, KEYS, SIGNED_TARGETS, file_name, key_names, target_path
 from agent.fleet.repository.signers import CONTROL, Signers
 from agent.fleet.repository.tree import Tree
 from agent.manifest import CHUNK_BYTES
@@ -204,11 +204,46 @@ class Repository:
             elif role not in self._changed:
                 continue
             contents[role] = self.roles.sign(role, self._signers.of(role))
+        if wrong := self.roles.unproved():
+            problem = f"the keys here are not those that the metadata names for {', '.join(sorted(wrong))}"
+            hint = "Put the right files there: keys may have been rotated in another copy"
+            raise ConfigInvalid("sign with", str(self.keys.path("*").parent), problem, hint)
         self.tree.write_cuts(self._cuts)
         for name, content in contents.items():
             self.roles.write(name, content)
         self._signers.settle()
         self._changed.clear()
+
+    def unneeded_meta(self) -> set[str]:
+        """Give the names of metadata that nothing leads to any more; roots are kept for ever."""
+        kept = {self.roles.name(role) for role in (*SIGNED_TARGETS, "snapshot", "timestamp")}
+        kept |= {file_name("root", version) for version in self.tree.versions("root")}
+        return self.tree.names() - kept
+
+    def unneeded_blobs(self) -> set[str]:
+        """Give the hashes of files that no signed manifest needs.
+
+        Raises:
+            AgentError: a manifest is missing.
+            ManifestInvalid: a manifest is damaged.
+        """
+        bundles = self.bundles().values()
+        needed = {one.hashes["sha256"] for one in (*bundles, *self.roles.targets("fleet").targets.values())}
+        needed |= {entry.sha256 for one in bundles for entry in self.manifest(one).files}
+        return (self.tree.blobs() | self._cuts.keys()) - needed
+
+    def forget(self, meta: set[str], blobs: set[str]) -> None:
+        """Delete files that are not needed.
+
+        Raises:
+            OSError: the disk refuses.
+        """
+        for name in sorted(meta):
+            self.tree.meta(name).unlink(missing_ok=True)
+        for sha256 in sorted(blobs):
+            self.tree.blob(sha256).unlink(missing_ok=True)
+            self._cuts.pop(sha256, None)
+        self.tree.write_cuts(self._cuts)
 
     def _add(self, role: str, path: str, content: bytes) -> None:
         sha256 = self.tree.put(content)

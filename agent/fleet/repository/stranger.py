@@ -37,6 +37,7 @@ class Seen:
         versions: of the metadata, by role.
         expires: when each role's counts no longer, ISO 8601.
         bundles: ``name@version`` and the bundle's digest.
+        cuts: the size of the chunks of each file, bytes, by its SHA-256.
         bytes: how many were looked at.
         problems: what a device would trip over, a line each.
     """
@@ -44,6 +45,7 @@ class Seen:
     versions: dict[str, int] = field(default_factory=dict)
     expires: dict[str, str] = field(default_factory=dict)
     bundles: dict[str, str] = field(default_factory=dict)
+    cuts: dict[str, int] = field(default_factory=dict)
     bytes: int = 0
     problems: list[str] = field(default_factory=list)
 
@@ -129,6 +131,7 @@ def _target(
     custom = target.custom if isinstance(target.custom, dict) else {}
     chunk = int(custom.get("chunk", CHUNK_BYTES))
     content = b"".join(_pieces(shelf, sha256, -(-target.length // chunk), step))
+    seen.cuts[sha256] = chunk
     seen.bytes += len(content)
     if len(content) != target.length or hashlib.sha256(content).hexdigest() != sha256:
         raise FetchFailed("verify", target.path, "it is not what the metadata says", "Run: edgectl heal")
@@ -146,6 +149,7 @@ def _files(shelf: Shelf, manifest: Manifest, seen: Seen, step: Callable[[int], o
     for entry in manifest.files:
         _file(shelf, f"{manifest.name}@{manifest.version} {entry.path}", entry, step)
         seen.bytes += entry.size
+        seen.cuts[entry.sha256] = entry.chunk_size
 
 
 def _file(shelf: Shelf, subject: str, entry: FileEntry, step: Callable[[int], object]) -> None:

@@ -1,0 +1,229 @@
+"""Brings a repository to a broker: what is new, what it has lost; and takes away what nobody needs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from itertools import groupby
+from typing import TYPE_CHECKING, Any
+
+from tuf.api.exceptions import RepositoryError
+from tuf.api.metadata import Metadata, Root, Timestamp
+from tuf.api.serialization import DeserializationError
+
+from agent.errors import Absent, AgentError, ConfigInvalid, FetchFailed
+from agent.fleet.progress import bar
+from agent.fleet.repository.catalog import HINT, blobs, cut, metadata
+from agent.fleet.repository.roles import CHUNK_MOST, MOST_BYTES, file_name
+from agent.fleet.repository.tree import BLOB, META
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+
+    from tuf.api.metadata import TargetFile
+
+    from agent.fleet.repository.catalog import Piece
+    from agent.fleet.repository.repository import Repository
+    from agent.fleet.repository.wire import Wire
+
+_TIMESTAMP = f"{META}/timestamp.json"
+_LAST = (_TIMESTAMP, HINT)
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """What was done at the broker.
+
+    Attributes:
+        paths: the pieces that were sent, in order.
+        size: their bytes.
+        looked: how many pieces were compared with what the broker has.
+    """
+
+    paths: list[str] = field(default_factory=list)
+    size: int = 0
+    looked: int = 0
+
+
+class Publisher:
+    """One repository and one broker.
+
+    Args:
+        repository: open.
+        wire: entered.
+        shown: whether bars are shown on a terminal.
+    """
+
+    def __init__(self, repository: Repository, wire: Wire, *, shown: bool = True) -> None:
+        self._repository = repository
+        self._wire = wire
+        self._shown = shown
+        self._known = {piece.path for piece in metadata(repository)} - {*_LAST}
+        self._in_step = False
+
+    def compare(self) -> bool:
+        """See how the broker stands: whether it has what we published last.
+
+        Raises:
+            ConfigInvalid: it has what another copy of this folder has signed since: signing here, too, would
+                give devices two truths.
+            LinkLost: the broker is away.
+        """
+        self._refuse_newer_root()
+        ours = self._repository.tree.meta("timestamp.json").read_bytes()
+        found = self._get(_TIMESTAMP, MOST_BYTES["timestamp"])
+        if found is not None and found != ours:
+            there = self._proved(found)
+            if there is not None and there >= self._repository.roles.version("timestamp"):
+                raise _ahead(f"timestamp {there}")
+        self._in_step = found == ours
+        return self._in_step
+
+    def send(self, targets: Iterable[TargetFile] = ()) -> Sent:
+        """Send what a commit has made new; all that is missing where the broker was not in step before.
+
+        Args:
+            targets: the new ones.
+
+        Raises:
+            MessageInvalid: something is too large; nothing was sent.
+            LinkLost: the broker is away for too long.
+            AgentError: the broker does not take a message over.
+        """
+        if not self._in_step:
+            return self.heal()
+        new = [piece for piece in metadata(self._repository) if piece.path not in self._known]
+        return self._send([*blobs(self._repository, targets), *new])
+
+    def check(self, targets: Iterable[TargetFile]) -> None:
+        """Refuse targets whose chunks are too large for the broker, before anything is signed.
+
+        Raises:
+            MessageInvalid: one is.
+        """
+        self._wire.check(blobs(self._repository, targets))
+
+    def heal(self) -> Sent:
+        """Compare all that is published with what the broker has, and send what is missing or different.
+
+        Raises:
+            MessageInvalid: something is too large; nothing was sent.
+            LinkLost: the broker is away for too long.
+            AgentError: the broker does not take a message over.
+        """
+        files, meta = blobs(self._repository), metadata(self._repository)
+        self._wire.check([*files, *meta])
+        missing: list[Piece] = []
+        with bar("looking", sum(piece.size for piece in (*files, *meta)), shown=self._shown) as step:
+            for sha256, pieces in groupby(files, key=_blob):
+                missing += self._missing_chunks(sha256, list(pieces), step)
+            for piece in meta:
+                if self._get(piece.path, piece.size) != piece.read():
+                    missing.append(piece)
+                step(piece.size)
+        sent = self._send(missing)
+        return Sent(sent.paths, sent.size, len(files) + len(meta))
+
+    def gc(self, targets: Iterable[str] = ()) -> list[str]:
+        """Have the broker forget what no signed metadata needs any more; give the paths.
+
+        Args:
+            targets: hashes of the files that are not needed.
+
+        Raises:
+            AgentError: the broker does not have the newest metadata, so its devices may still need the rest.
+            LinkLost: the broker is away for too long.
+        """
+        if not self.compare():
+            problem = "it does not have what was published last"
+            raise AgentError("clean", "the broker", problem, "Run first: edgectl heal")
+        tree, cuts = self._repository.tree, self._repository.cuts
+        paths = [f"{META}/{name}" for name in sorted(self._repository.unneeded_meta())]
+        for sha256 in sorted(targets):
+            if (path := tree.blob(sha256)).exists():
+                size = path.stat().st_size
+                paths += [piece.path for piece in cut(path, sha256, size, cuts.get(sha256, size))]
+        with bar("cleaning", len(paths), shown=self._shown) as step:
+            self._wire.clear(paths, lambda _: step(1))
+        return paths
+
+    def _send(self, pieces: Sequence[Piece]) -> Sent:
+        size = sum(piece.size for piece in pieces)
+        self._wire.check(pieces)
+        with bar("sending", size, shown=self._shown) as step:
+            for stage in _stages(pieces):
+                self._wire.send(stage, step)
+        return Sent([piece.path for piece in pieces], size)
+
+    def _missing_chunks(
+        self, sha256: str, pieces: Sequence[Piece], step: Callable[[int], object]
+    ) -> list[Piece]:
+        """Give the chunks of a file that the broker does not have as they are."""
+        sound: set[int] = set()
+        try:
+            for number, found in self._wire.shelf.chunks(sha256, range(len(pieces)), CHUNK_MOST):
+                step(len(found))
+                if found == pieces[number].read():
+                    sound.add(number)
+        except FetchFailed as error:
+            if not isinstance(error, Absent):  # one is too large, and the others were not looked at
+                return list(pieces)
+        return [piece for number, piece in enumerate(pieces) if number not in sound]
+
+    def _get(self, path: str, most: int) -> bytes | None:
+        """Read what the broker has; None where it has nothing that could be ours."""
+        try:
+            return self._wire.shelf.get(path, most)
+        except FetchFailed:
+            return None
+
+    def _refuse_newer_root(self) -> None:
+        root = self._repository.roles.root
+        name = file_name("root", root.version + 1)
+        found = _parsed(self._get(f"{META}/{name}", MOST_BYTES["root"]))
+        if found is None or not isinstance(found.signed, Root):
+            return
+        signed = root.get_verification_result("root", found.signed_bytes, found.signatures)
+        if signed.verified:
+            raise _ahead(name)
+
+    def _proved(self, content: bytes) -> int | None:
+        """Give the version of a timestamp that our online key has signed; None when it has not."""
+        found = _parsed(content)
+        if found is None or not isinstance(found.signed, Timestamp):
+            return None
+        root = self._repository.roles.root
+        result = root.get_verification_result("timestamp", found.signed_bytes, found.signatures)
+        return found.signed.version if result.verified else None
+
+
+def _parsed(content: bytes | None) -> Metadata[Any] | None:
+    if content is None:
+        return None
+    try:
+        return Metadata.from_bytes(content)
+    except (DeserializationError, RepositoryError):
+        return None
+
+
+def _stages(pieces: Sequence[Piece]) -> Iterator[list[Piece]]:
+    """Give the pieces in stages: what is sent when all before it is confirmed."""
+    for _, stage in groupby(pieces, key=_stage):
+        yield list(stage)
+
+
+def _stage(piece: Piece) -> str:
+    """Blobs together; roots, and what snapshots name, together; the others alone."""
+    if not piece.path.startswith(META):
+        return BLOB if piece.path.startswith(BLOB) else HINT
+    role = piece.path.removesuffix(".json").rpartition(".")[2]
+    return role if role == "snapshot" else piece.path if piece.path == _TIMESTAMP else META
+
+
+def _blob(piece: Piece) -> str:
+    return piece.path.split("/")[1]
+
+
+def _ahead(what: str) -> ConfigInvalid:
+    problem = f"another copy of it has signed {what} and published it"
+    hint = "Work in that copy, or copy it here; if it is lost: edgectl heal --from-broker"
+    return ConfigInvalid("publish from", "this folder", problem, hint)

@@ -4,9 +4,37 @@ from __future__ import annotations
 
 import typer
 
-from agent.fleet.verbs import collect, gaps, init, version
+from agent.fleet.verbs import (
+    collect,
+    gaps,
+    gc,
+    heal,
+    init,
+    mirror,
+    policy,
+    publish,
+    resign,
+    revoke,
+    rotate,
+    verify,
+    version,
+)
 
-_VERBS = (init, collect, gaps, version)
+_VERBS = (
+    init,
+    collect,
+    gaps,
+    publish,
+    revoke,
+    policy,
+    resign,
+    heal,
+    verify,
+    mirror,
+    gc,
+    rotate,
+    version,
+)
 
 app = typer.Typer(
     help="Runs the fleet side of edge-agent: makes its keys, and collects what the devices send.",

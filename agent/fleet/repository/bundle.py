@@ -47,6 +47,22 @@ class Bundle:
         return manifests.digest(self.content)
 
     @property
+    def chunks(self) -> int:
+        """In how many chunks its files travel."""
+        return sum(len(one.hashes) for one in self.manifest.files)
+
+    def facts(self) -> dict[str, str | int | list[str]]:
+        """Say for programs what it is."""
+        return {
+            "name": self.manifest.name,
+            "version": self.manifest.version,
+            "digest": self.digest,
+            "bytes": self.manifest.size,
+            "chunks": self.chunks,
+            "left_out": self.left_out,
+        }
+
+    @property
     def left_out(self) -> list[str]:
         """Files in the folder that the manifest does not list: they are not published."""
         listed = {MANIFEST, *(one.path for one in self.manifest.files)}

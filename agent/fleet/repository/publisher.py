@@ -123,22 +123,23 @@ class Publisher:
         sent = self._send(missing)
         return Sent(sent.paths, sent.size, len(files) + len(meta))
 
-    def gc(self, targets: Iterable[str] = ()) -> list[str]:
+    def gc(self, meta: Iterable[str], files: Iterable[str]) -> list[str]:
         """Have the broker forget what no signed metadata needs any more; give the paths.
 
         Args:
-            targets: hashes of the files that are not needed.
+            meta: names of metadata that is not needed.
+            files: hashes of files that are not needed; they are still here.
 
         Raises:
             AgentError: the broker does not have the newest metadata, so its devices may still need the rest.
             LinkLost: the broker is away for too long.
         """
-        if not self.compare():
+        if not self._in_step:
             problem = "it does not have what was published last"
             raise AgentError("clean", "the broker", problem, "Run first: edgectl heal")
         tree, cuts = self._repository.tree, self._repository.cuts
-        paths = [f"{META}/{name}" for name in sorted(self._repository.unneeded_meta())]
-        for sha256 in sorted(targets):
+        paths = [f"{META}/{name}" for name in sorted(meta)]
+        for sha256 in sorted(files):
             if (path := tree.blob(sha256)).exists():
                 size = path.stat().st_size
                 paths += [piece.path for piece in cut(path, sha256, size, cuts.get(sha256, size))]

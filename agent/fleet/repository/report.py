@@ -9,7 +9,8 @@ from agent.errors import AgentError, LinkLost
 from agent.fleet.progress import bar
 from agent.fleet.repository.catalog import Local, blobs
 from agent.fleet.repository.roles import file_name
-from agent.fleet.repository.stranger import Seen, look as prove
+from agent.fleet.repository.stranger import Seen
+from agent.fleet.repository.stranger import look as prove
 from agent.fleet.repository.work import at_work
 
 if TYPE_CHECKING:
@@ -52,7 +53,10 @@ def lines(found: dict[str, Seen]) -> list[str]:
     for place, seen in found.items():
         told = f"{len(seen.problems)} problems" if seen.problems else "all is well"
         text.append(f"{place}: {told}; {len(seen.bundles)} bundles, {seen.bytes:,} bytes")
-        text += [f"  {role:<10}{version:>6}  expires {seen.expires[role][:16]}" for role, version in seen.versions.items()]
+        text += [
+            f"  {role:<10}{version:>6}  expires {seen.expires[role][:16]}"
+            for role, version in seen.versions.items()
+        ]
         text += [f"  {title}  {digest[:12]}" for title, digest in sorted(seen.bundles.items())]
         text += [f"  PROBLEM: {one}" for one in seen.problems]
     return text

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-import typer
+from typing import TYPE_CHECKING
 
 from agent.fleet.verbs._broker import Broker, with_broker
 from agent.fleet.verbs._options import FOLDER, AsJson, Folder, Local, PassphraseFile
+
+if TYPE_CHECKING:
+    import typer
 
 _HELP = """\
 Delete what no signed metadata needs any more, at the broker and here.
@@ -25,10 +28,9 @@ usage, 78 an option or the folder must be seen to first
 
 def register(app: typer.Typer) -> None:
     """Add the verb."""
-    app.command(help=_HELP)(gc)
+    app.command(help=_HELP)(with_broker(gc))
 
 
-@with_broker
 def gc(
     *,
     folder: Folder = FOLDER,

@@ -29,10 +29,9 @@ be seen to first
 
 def register(app: typer.Typer) -> None:
     """Add the verb."""
-    app.command(help=_HELP)(heal)
+    app.command(help=_HELP)(with_broker(heal))
 
 
-@with_broker
 def heal(
     *,
     folder: Folder = FOLDER,
@@ -50,9 +49,7 @@ def heal(
     from agent.fleet.repository.restore import restore
     from agent.fleet.repository.work import at_work, told
 
-    with at_work(
-        folder, passphrase_file, broker, shown=not as_json, compare=not from_broker
-    ) as work:
+    with at_work(folder, passphrase_file, broker, shown=not as_json, compare=not from_broker) as work:
         if from_broker and work.wire:
             seen = restore(work.repository.tree, work.wire.shelf)
             facts = {"timestamp": seen.versions["timestamp"], "bundles": sorted(seen.bundles)}
@@ -60,7 +57,7 @@ def heal(
         elif work.publisher and work.wire:
             work.repository.commit()  # what a kill has left unsigned
             sent = work.publisher.heal()
-            states = desired.heal(work.wire, broker.link(f"edgectl-{broker.fleet}"), broker.fleet, folder)
+            states = desired.heal(work.wire, broker.link("edgectl"), work.repository, broker.fleet)
             facts = {"looked": sent.looked, **told(sent), "paths": sent.paths, "desired": states}
             said = f"looked at {sent.looked} pieces, sent {len(sent.paths)} of them, {sent.size:,} bytes"
             said += f"; put back the desired state of {', '.join(states)}" if states else ""

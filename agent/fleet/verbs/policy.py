@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from pathlib import Path  # noqa: TC003 - typer reads the annotations
 from typing import Annotated
 
 import typer
@@ -29,10 +29,9 @@ a key or the folder must be seen to first
 
 def register(app: typer.Typer) -> None:
     """Add the verb."""
-    app.command(help=_HELP)(policy)
+    app.command(help=_HELP)(with_broker(policy))
 
 
-@with_broker
 def policy(
     *,
     folder: Folder = FOLDER,

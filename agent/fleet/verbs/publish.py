@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from pathlib import Path  # noqa: TC003 - typer reads the annotations
 from typing import Annotated
 
 import typer
@@ -30,10 +30,9 @@ folder must be seen to first
 
 def register(app: typer.Typer) -> None:
     """Add the verb."""
-    app.command(help=_HELP)(publish)
+    app.command(help=_HELP)(with_broker(publish))
 
 
-@with_broker
 def publish(
     bundles: Annotated[list[Path], typer.Argument(help="Folders that edgectl pack made.", metavar="BUNDLE")],
     *,

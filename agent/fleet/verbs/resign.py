@@ -40,10 +40,9 @@ class Offline(StrEnum):
 
 def register(app: typer.Typer) -> None:
     """Add the verb."""
-    app.command(help=_HELP)(resign)
+    app.command(help=_HELP)(with_broker(resign))
 
 
-@with_broker
 def resign(
     *,
     folder: Folder = FOLDER,

@@ -27,10 +27,9 @@ a key or the folder must be seen to first
 
 def register(app: typer.Typer) -> None:
     """Add the verb."""
-    app.command(help=_HELP)(revoke)
+    app.command(help=_HELP)(with_broker(revoke))
 
 
-@with_broker
 def revoke(
     bundles: Annotated[list[str], typer.Argument(help="What to revoke.", metavar="NAME@VERSION")],
     *,

@@ -40,10 +40,9 @@ class What(StrEnum):
 
 def register(app: typer.Typer) -> None:
     """Add the verb."""
-    app.command(help=_HELP)(rotate)
+    app.command(help=_HELP)(with_broker(rotate))
 
 
-@with_broker
 def rotate(
     what: Annotated[What, typer.Argument(help="Whose keys to replace.", metavar="WHAT")],
     *,

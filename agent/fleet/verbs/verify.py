@@ -26,10 +26,9 @@ folder must be seen to first
 
 def register(app: typer.Typer) -> None:
     """Add the verb."""
-    app.command(help=_HELP)(verify)
+    app.command(help=_HELP)(with_broker(verify, optional=True))
 
 
-@with_broker(host="")
 def verify(*, folder: Folder = FOLDER, as_json: AsJson = False, broker: Broker) -> None:
     """Look at what is published."""
     import orjson

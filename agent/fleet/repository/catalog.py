@@ -10,13 +10,11 @@ import orjson
 from agent.errors import Absent, FetchFailed
 from agent.fleet.repository.roles import SIGNED_TARGETS, file_name
 from agent.fleet.repository.tree import BLOB, META
-from agent.manifest import CHUNK_BYTES
+from agent.manifest import CHUNK_BYTES, MANIFEST
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
-
-    from tuf.api.metadata import TargetFile
 
     from agent.fleet.repository.repository import Repository
 
@@ -76,26 +74,21 @@ def cut(file: Path, sha256: str, size: int, chunk: int) -> list[Piece]:
     ]
 
 
-def blobs(repository: Repository, targets: Iterable[TargetFile] | None = None) -> list[Piece]:
-    """Give the chunks of all files that targets need: their own bytes, and the files of bundles.
-
-    Args:
-        repository: whose.
-        targets: those of all that is published where None.
+def blobs(repository: Repository) -> list[Piece]:
+    """Give the chunks of all files that are vouched for: documents, manifests, and the files of bundles.
 
     Raises:
         AgentError: a manifest is missing.
         ManifestInvalid: a manifest is damaged.
     """
     bundles = repository.bundles().values()
-    every = (*bundles, *repository.roles.targets("fleet").targets.values())
     found: dict[str, list[Piece]] = {}
-    for target in every if targets is None else targets:
+    for target in (*repository.roles.targets("fleet").targets.values(), *bundles):
         custom = target.custom if isinstance(target.custom, dict) else {}
         sha256, tree = target.hashes["sha256"], repository.tree
         chunk = int(custom.get("chunk", CHUNK_BYTES))
         found[sha256] = cut(tree.blob(sha256), sha256, target.length, chunk)
-        if target in bundles:
+        if target.path.endswith(f"/{MANIFEST}"):
             for entry in repository.manifest(target).files:
                 path = tree.blob(entry.sha256)
                 found[entry.sha256] = cut(path, entry.sha256, entry.size, entry.chunk_size)

@@ -19,8 +19,6 @@ from agent.fleet.repository.tree import BLOB, META
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
-    from tuf.api.metadata import TargetFile
-
     from agent.fleet.repository.catalog import Piece
     from agent.fleet.repository.repository import Repository
     from agent.fleet.repository.wire import Wire
@@ -57,7 +55,7 @@ class Publisher:
         self._repository = repository
         self._wire = wire
         self._shown = shown
-        self._known = {piece.path for piece in metadata(repository)} - {*_LAST}
+        self._known = {piece.path for piece in self._pieces()} - {*_LAST}
         self._in_step = False
 
     def compare(self) -> bool:
@@ -78,11 +76,8 @@ class Publisher:
         self._in_step = found == ours
         return self._in_step
 
-    def send(self, targets: Iterable[TargetFile] = ()) -> Sent:
+    def send(self) -> Sent:
         """Send what a commit has made new; all that is missing where the broker was not in step before.
-
-        Args:
-            targets: the new ones.
 
         Raises:
             MessageInvalid: something is too large; nothing was sent.
@@ -91,16 +86,15 @@ class Publisher:
         """
         if not self._in_step:
             return self.heal()
-        new = [piece for piece in metadata(self._repository) if piece.path not in self._known]
-        return self._send([*blobs(self._repository, targets), *new])
+        return self._send([piece for piece in self._pieces() if piece.path not in self._known])
 
-    def check(self, targets: Iterable[TargetFile]) -> None:
-        """Refuse targets whose chunks are too large for the broker, before anything is signed.
+    def check(self) -> None:
+        """Refuse new files whose chunks are too large for the broker, before anything is signed.
 
         Raises:
             MessageInvalid: one is.
         """
-        self._wire.check(blobs(self._repository, targets))
+        self._wire.check(piece for piece in blobs(self._repository) if piece.path not in self._known)
 
     def heal(self) -> Sent:
         """Compare all that is published with what the broker has, and send what is missing or different.
@@ -146,6 +140,10 @@ class Publisher:
         with bar("cleaning", len(paths), shown=self._shown) as step:
             self._wire.clear(paths, lambda _: step(1))
         return paths
+
+    def _pieces(self) -> list[Piece]:
+        """Give all that is published, in order."""
+        return [*blobs(self._repository), *metadata(self._repository)]
 
     def _send(self, pieces: Sequence[Piece]) -> Sent:
         size = sum(piece.size for piece in pieces)

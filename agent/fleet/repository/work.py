@@ -13,10 +13,8 @@ from agent.fleet.repository.repository import Repository, opened
 from agent.fleet.repository.roles import OFFLINE, WARN_DAYS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
-
-    from tuf.api.metadata import TargetFile
 
     from agent.fleet.repository.publisher import Publisher, Sent
     from agent.fleet.repository.wire import Wire
@@ -31,20 +29,16 @@ class Work:
     publisher: Publisher | None = None
     wire: Wire | None = None
 
-    def finish(self, targets: Iterable[TargetFile] = ()) -> Sent | None:
-        """Sign what has changed, and send it.
-
-        Args:
-            targets: the new ones.
+    def finish(self) -> Sent | None:
+        """Sign what has changed, and send it; give what was sent, None where there is no broker.
 
         Raises:
             AgentError: as ``Repository.commit`` and ``Publisher.send`` do.
         """
-        new = list(targets)
         if self.publisher is not None:
-            self.publisher.check(new)
+            self.publisher.check()
         self.repository.commit()
-        return None if self.publisher is None else self.publisher.send(new)
+        return None if self.publisher is None else self.publisher.send()
 
 
 @contextmanager

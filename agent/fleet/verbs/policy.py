@@ -62,7 +62,7 @@ def policy(
             return
         refused = documents.refused(work.repository, content)
         work.repository.set_document(POLICY, content)
-        sent = work.finish([work.repository.roles.targets("fleet").targets[POLICY]] if content else [])
+        sent = work.finish()
     if as_json:
         print(orjson.dumps({"policy": bool(content), "refused": refused, **told(sent)}).decode())
         return

@@ -57,8 +57,7 @@ def publish(
     found = [bundle.read(one, allow_float=allow_float, allow_unproven=allow_unproven) for one in bundles]
     with at_work(folder, passphrase_file, None if local else broker, shown=not as_json) as work:
         new = [one for one in found if bundle.add(work.repository, one)]
-        there = work.repository.bundles()
-        sent = work.finish([there[one.manifest.name, one.manifest.version] for one in new])
+        sent = work.finish()
     if as_json:
         rows = [{**one.facts(), "new": one in new} for one in found]
         print(orjson.dumps({"bundles": rows, **told(sent)}).decode())

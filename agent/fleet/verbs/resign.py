@@ -55,7 +55,7 @@ def resign(
     """Sign what expires."""
     import orjson
 
-    from agent.fleet.repository.roles import RENEW_DAYS
+    from agent.fleet.repository.roles import OFFLINE, RENEW_DAYS
     from agent.fleet.repository.work import at_work, expiring, told
 
     with at_work(folder, passphrase_file, None if local else broker, shown=not as_json) as work:
@@ -65,7 +65,7 @@ def resign(
             work.repository.renew("snapshot")
         sent = work.finish()
         warnings = expiring(work.repository)
-        expires = {one: roles.expires(one).isoformat() for one in ("timestamp", "snapshot", *Offline)}
+        expires = {one: roles.expires(one).isoformat() for one in (*OFFLINE, "snapshot", "timestamp")}
     for line in warnings:
         print(f"edgectl: WARNING: {line}", file=sys.stderr)
     if as_json:

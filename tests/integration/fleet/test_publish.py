@@ -263,20 +263,24 @@ def test_a_broker_that_dies_in_the_middle_of_it_gets_the_rest_when_it_is_back(
     files = {"m.tflite": bytes(range(256)) * 40_000, "g.npy": b"y"}
     large = make_bundle(tmp_path / "b", files=files, chunk=4096)
 
-    def shoot() -> None:
-        for _ in range(2):
-            time.sleep(0.4)
-            broker.cut()
-            broker.restore()
+    ends: list[BaseException | None] = []
 
-    shooter = threading.Thread(target=shoot)
-    shooter.start()
-    try:
-        edgectl("publish", large)
-    except LinkLost:  # it was the reader's connection, which does not come back
-        shooter.join()
-        edgectl("heal")
-    shooter.join()
+    def publish() -> None:
+        try:
+            edgectl("publish", large)
+            ends.append(None)
+        except LinkLost as error:  # it was the reader's connection, which does not come back
+            ends.append(error)
+
+    publisher = threading.Thread(target=publish)  # the broker dies with the thread that starts it
+    publisher.start()
+    for _ in range(2):
+        time.sleep(0.4)
+        broker.cut()
+        time.sleep(0.4)  # it still holds its port
+        broker.restore()
+    publisher.join()
+    assert len(ends) == 1
     edgectl("heal")  # what was confirmed, a broker that is killed forgets all the same
     assert edgectl("verify")["ok"]
 

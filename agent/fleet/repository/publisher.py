@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 _TIMESTAMP = f"{META}/timestamp.json"
 _LAST = (_TIMESTAMP, HINT)
+_PROBES = 8
+"""Chunks of a file that are looked at first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +58,7 @@ class Publisher:
         self._wire = wire
         self._shown = shown
         self._known = {piece.path for piece in self._pieces()} - {*_LAST}
-        self._in_step = False
+        self._in_step = self._empty = False
 
     def compare(self) -> bool:
         """See how the broker stands: whether it has what we published last.
@@ -73,17 +75,21 @@ class Publisher:
             there = self._proved(found)
             if there is not None and there >= self._repository.roles.version("timestamp"):
                 raise _ahead(f"timestamp {there}")
-        self._in_step = found == ours
+        self._in_step, self._empty = found == ours, found is None
         return self._in_step
 
     def send(self) -> Sent:
         """Send what a commit has made new; all that is missing where the broker was not in step before.
+
+        A broker that has no timestamp is taken for an empty one.
 
         Raises:
             MessageInvalid: something is too large; nothing was sent.
             LinkLost: the broker is away for too long.
             AgentError: the broker does not take a message over.
         """
+        if self._empty:
+            return self._send(self._pieces())
         if not self._in_step:
             return self.heal()
         return self._send([piece for piece in self._pieces() if piece.path not in self._known])
@@ -156,17 +162,33 @@ class Publisher:
     def _missing_chunks(
         self, sha256: str, pieces: Sequence[Piece], step: Callable[[int], object]
     ) -> list[Piece]:
-        """Give the chunks of a file that the broker does not have as they are."""
+        """Give the chunks of a file that the broker does not have as they are.
+
+        That a chunk is not there takes a while to be known: where none of a few is, all are sent.
+        """
+        probe = range(0, len(pieces), -(-len(pieces) // _PROBES))
+        rest = [number for number in range(len(pieces)) if number not in probe]
+        sound = self._sound(sha256, pieces, probe, step)
+        if sound:
+            sound |= self._sound(sha256, pieces, rest, step)
+        else:
+            step(sum(pieces[number].size for number in rest))
+        return [piece for number, piece in enumerate(pieces) if number not in sound]
+
+    def _sound(
+        self, sha256: str, pieces: Sequence[Piece], numbers: Sequence[int], step: Callable[[int], object]
+    ) -> set[int]:
+        """Give those of these chunks that the broker has as they are."""
         sound: set[int] = set()
         try:
-            for number, found in self._wire.shelf.chunks(sha256, range(len(pieces)), CHUNK_MOST):
-                step(len(found))
+            for number, found in self._wire.shelf.chunks(sha256, numbers, CHUNK_MOST):
+                step(pieces[number].size)
                 if found == pieces[number].read():
                     sound.add(number)
         except FetchFailed as error:
             if not isinstance(error, Absent):  # one is too large, and the others were not looked at
-                return list(pieces)
-        return [piece for number, piece in enumerate(pieces) if number not in sound]
+                return set()
+        return sound
 
     def _get(self, path: str, most: int) -> bytes | None:
         """Read what the broker has; None where it has nothing that could be ours."""

@@ -33,6 +33,7 @@ _AWAY_S = 60.0
 _CONFIRM_S = 120.0
 """A chunk of 1 MiB on a line of 10 KB/s takes about so long."""
 _RECONNECT_S = 5.0
+_READ_WINDOW = 16
 _WINDOW = 32
 _WINDOW_BYTES = 4 << 20
 _TURN_S = 0.5
@@ -65,7 +66,7 @@ class Wire:
         self._events: queue.SimpleQueue[object] = queue.SimpleQueue()
         self._link = Link(self._settings, post=self._events.put)
         self._up: LinkUp | None = None
-        self.shelf = Bulk(settings, fleet, NAME)
+        self.shelf = Bulk(settings, fleet, NAME, window=_READ_WINDOW)
 
     def __enter__(self) -> Self:
         """Connect.

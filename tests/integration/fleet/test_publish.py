@@ -73,20 +73,21 @@ def ear(port: int) -> Iterator[list[tuple[str, bytes]]]:
 def retained(port: int) -> dict[str, bytes]:
     """What the broker retains below ``tuf/``."""
     with ear(port) as heard:
-        before = -1
-        while len(heard) != before:
-            before = len(heard)
-            time.sleep(0.3)
-        return dict(heard)
+        put(port, "end", b"end", retain=False)  # comes behind all that is retained
+        give_up = time.monotonic() + 10
+        while heard[-1:] != [("end", b"end")]:
+            assert time.monotonic() < give_up
+            time.sleep(0.01)
+        return dict(heard[:-1])
 
 
-def put(port: int, path: str, content: bytes) -> None:
+def put(port: int, path: str, content: bytes, *, retain: bool = True) -> None:
     """Retain something, as who has got into the broker would."""
     client = Client(CallbackAPIVersion.VERSION2)
     client.connect("127.0.0.1", port)
     client.loop_start()
     client.publish(
-        path if path.startswith("edge/") else TOP + path, content, 1, retain=True
+        path if path.startswith("edge/") else TOP + path, content, 1, retain=retain
     ).wait_for_publish(10)
     client.disconnect()
     client.loop_stop()

@@ -67,6 +67,12 @@ class Roles:
         found: Root = self._of["root"].signed
         return found
 
+    @property
+    def snapshot(self) -> Snapshot:
+        """The newest snapshot."""
+        found: Snapshot = self._of["snapshot"].signed
+        return found
+
     def targets(self, role: str) -> Targets:
         """What ``targets``, ``models`` or ``fleet`` vouches for."""
         found: Targets = self._of[role].signed

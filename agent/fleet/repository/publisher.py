@@ -4,16 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from itertools import groupby
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from tuf.api.exceptions import RepositoryError
-from tuf.api.metadata import Metadata, Root, Timestamp
-from tuf.api.serialization import DeserializationError
-
-from agent.errors import Absent, AgentError, ConfigInvalid, FetchFailed
+from agent.errors import Absent, AgentError, FetchFailed
 from agent.fleet.progress import bar
+from agent.fleet.repository import standing
 from agent.fleet.repository.catalog import HINT, blobs, cut, metadata
-from agent.fleet.repository.roles import CHUNK_MOST, MOST_BYTES, file_name
+from agent.fleet.repository.roles import CHUNK_MOST
 from agent.fleet.repository.tree import BLOB, META
 
 if TYPE_CHECKING:
@@ -68,14 +65,8 @@ class Publisher:
                 give devices two truths.
             LinkLost: the broker is away.
         """
-        self._refuse_newer_root()
-        ours = self._repository.tree.meta("timestamp.json").read_bytes()
-        found = self._get(_TIMESTAMP, MOST_BYTES["timestamp"])
-        if found is not None and found != ours:
-            there = self._proved(found)
-            if there is not None and there >= self._repository.roles.version("timestamp"):
-                raise _ahead(f"timestamp {there}")
-        self._in_step, self._empty = found == ours, found is None
+        in_step = standing.compare(self._repository, self._wire.shelf)
+        self._in_step, self._empty = bool(in_step), in_step is None
         return self._in_step
 
     def send(self) -> Sent:
@@ -117,7 +108,7 @@ class Publisher:
             for sha256, pieces in groupby(files, key=_blob):
                 missing += self._missing_chunks(sha256, list(pieces), step)
             for piece in meta:
-                if self._get(piece.path, piece.size) != piece.read():
+                if standing.read(self._wire.shelf, piece.path, piece.size) != piece.read():
                     missing.append(piece)
                 step(piece.size)
         sent = self._send(missing)
@@ -190,41 +181,6 @@ class Publisher:
                 return set()
         return sound
 
-    def _get(self, path: str, most: int) -> bytes | None:
-        """Read what the broker has; None where it has nothing that could be ours."""
-        try:
-            return self._wire.shelf.get(path, most)
-        except FetchFailed:
-            return None
-
-    def _refuse_newer_root(self) -> None:
-        root = self._repository.roles.root
-        name = file_name("root", root.version + 1)
-        found = _parsed(self._get(f"{META}/{name}", MOST_BYTES["root"]))
-        if found is None or not isinstance(found.signed, Root):
-            return
-        signed = root.get_verification_result("root", found.signed_bytes, found.signatures)
-        if signed.verified:
-            raise _ahead(name)
-
-    def _proved(self, content: bytes) -> int | None:
-        """Give the version of a timestamp that our online key has signed; None when it has not."""
-        found = _parsed(content)
-        if found is None or not isinstance(found.signed, Timestamp):
-            return None
-        root = self._repository.roles.root
-        result = root.get_verification_result("timestamp", found.signed_bytes, found.signatures)
-        return found.signed.version if result.verified else None
-
-
-def _parsed(content: bytes | None) -> Metadata[Any] | None:
-    if content is None:
-        return None
-    try:
-        return Metadata.from_bytes(content)
-    except (DeserializationError, RepositoryError):
-        return None
-
 
 def _stages(pieces: Sequence[Piece]) -> Iterator[list[Piece]]:
     """Give the pieces in stages: what is sent when all before it is confirmed."""
@@ -242,9 +198,3 @@ def _stage(piece: Piece) -> str:
 
 def _blob(piece: Piece) -> str:
     return piece.path.split("/")[1]
-
-
-def _ahead(what: str) -> ConfigInvalid:
-    problem = f"another copy of it has signed {what} and published it"
-    hint = "Work in that copy, or copy it here; if it is lost: edgectl heal --from-broker"
-    return ConfigInvalid("publish from", "this folder", problem, hint)

@@ -214,36 +214,16 @@ class Repository:
         self._signers.settle()
         self._changed.clear()
 
-    def unneeded_meta(self) -> set[str]:
-        """Give the names of metadata that nothing leads to any more; roots are kept for ever."""
-        kept = {self.roles.name(role) for role in (*SIGNED_TARGETS, "snapshot", "timestamp")}
-        kept |= {file_name("root", version) for version in self.tree.versions("root")}
-        return self.tree.names() - kept
-
-    def unneeded_blobs(self) -> set[str]:
-        """Give the hashes of files that no signed manifest needs.
-
-        Raises:
-            AgentError: a manifest is missing.
-            ManifestInvalid: a manifest is damaged.
-        """
-        bundles = self.bundles().values()
-        needed = {one.hashes["sha256"] for one in (*bundles, *self.roles.targets("fleet").targets.values())}
-        needed |= {entry.sha256 for one in bundles for entry in self.manifest(one).files}
-        return (self.tree.blobs() | self._cuts.keys()) - needed
-
-    def forget(self, meta: set[str], blobs: set[str]) -> None:
-        """Delete files that are not needed.
+    def take_over(self, version: int, snapshot: bytes, timestamp: bytes) -> None:
+        """Let a newer timestamp count, which another copy has signed for what is published here, too.
 
         Raises:
             OSError: the disk refuses.
         """
-        for name in sorted(meta):
-            self.tree.meta(name).unlink(missing_ok=True)
-        for sha256 in sorted(blobs):
-            self.tree.blob(sha256).unlink(missing_ok=True)
-            self._cuts.pop(sha256, None)
-        self.tree.write_cuts(self._cuts)
+        self.tree.write_meta(file_name("snapshot", version), snapshot)
+        self.tree.write_meta("timestamp.json", timestamp)
+        self.roles.load()
+        self._changed = self.roles.unproved()
 
     def _add(self, role: str, path: str, content: bytes) -> None:
         sha256 = self.tree.put(content)

@@ -42,12 +42,13 @@ def gc(
     """Delete what is not needed."""
     import orjson
 
+    from agent.fleet.repository import garbage
     from agent.fleet.repository.work import at_work
 
     with at_work(folder, passphrase_file, None if local else broker, shown=not as_json) as work:
-        meta, blobs = work.repository.unneeded_meta(), work.repository.unneeded_blobs()
+        meta, blobs = garbage.unneeded_meta(work.repository), garbage.unneeded_blobs(work.repository)
         cleared = work.publisher.gc(meta, blobs) if work.publisher else []
-        work.repository.forget(meta, blobs)
+        garbage.forget(work.repository, meta, blobs)
     if as_json:
         facts = {"metadata": len(meta), "files": len(blobs), "cleared": len(cleared)}
         print(orjson.dumps(facts).decode())

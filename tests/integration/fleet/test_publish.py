@@ -217,6 +217,28 @@ def test_a_copy_of_the_folder_that_is_behind_signs_nothing_and_can_take_over_wha
         old.local("resign", "--role", "fleet", "--local")
 
 
+def test_a_copy_takes_over_what_a_timer_has_signed_elsewhere(
+    edgectl: Edgectl, broker: Broker, shapes: Path, tmp_path: Path
+) -> None:
+    edgectl("publish", shapes)
+    timer = Edgectl(shutil.copytree(edgectl.folder, tmp_path / "timer"), broker.port)
+    for name in ("models", "fleet", "targets", "root-1", "root-2", "root-3", "control"):
+        (timer.folder / f"keys/{name}.key").unlink()
+    with opened(timer.folder, ask) as repository:
+        repository.renew("snapshot")
+        repository.commit()
+    timer("heal")
+    timer("resign")
+    edgectl("publish", make_bundle(tmp_path / "b", "2.0.0"))
+    seen = edgectl("verify")
+    assert seen["ok"]
+    assert seen["places"]["folder"]["versions"]["timestamp"] == 5
+    with pytest.raises(ConfigInvalid, match="edgectl heal --from-broker"):
+        timer("resign")
+    timer("heal", "--from-broker")
+    timer("resign")
+
+
 def test_a_copy_that_does_not_know_the_newest_root_signs_nothing(
     edgectl: Edgectl, broker: Broker, tmp_path: Path
 ) -> None:

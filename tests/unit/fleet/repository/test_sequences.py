@@ -11,7 +11,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from tuf.ngclient import FetcherInterface, Updater
 
 from agent.documents.keys import decode
-from agent.fleet.repository import stranger
+from agent.fleet.repository import garbage, stranger
 from agent.fleet.repository.catalog import Local
 from agent.fleet.repository.repository import opened
 from agent.fleet.repository.stranger import _Fetcher
@@ -82,8 +82,9 @@ class Operator(RuleBasedStateMachine):
     @rule()
     def collect_garbage(self) -> None:
         with opened(self.folder, ask) as repository:
-            repository.forget(repository.unneeded_meta(), repository.unneeded_blobs())
-            assert repository.unneeded_meta() == repository.unneeded_blobs() == set()
+            unneeded = garbage.unneeded_meta(repository), garbage.unneeded_blobs(repository)
+            garbage.forget(repository, *unneeded)
+            assert garbage.unneeded_meta(repository) == garbage.unneeded_blobs(repository) == set()
 
     @rule(device=DEVICES)
     def follow(self, device: int) -> None:

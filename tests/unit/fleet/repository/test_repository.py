@@ -12,7 +12,7 @@ from tuf.api.metadata import Metadata
 from agent.documents import keys as control_keys
 from agent.errors import AgentError, ConfigInvalid, ManifestInvalid, MetadataRefused
 from agent.fleet.repository import begin, stranger
-from agent.fleet.repository.catalog import Local
+from agent.fleet.repository.catalog import Local, blobs
 from agent.fleet.repository.keystore import NAMES, Keystore
 from agent.fleet.repository.repository import opened
 from agent.fleet.repository.roles import DAYS
@@ -36,6 +36,16 @@ def test_a_bundle_is_proved_to_its_last_file(folder: Path, tmp_path: Path) -> No
     assert found.bytes > 5000
     assert found.problems == []
     assert found.versions == {"root": 1, "targets": 1, "fleet": 1, "models": 2, "snapshot": 2, "timestamp": 2}
+
+
+def test_a_manifest_is_cut_no_larger_than_the_files_that_it_names(folder: Path, tmp_path: Path) -> None:
+    files = {"m.tflite": b"x" * 50_000, "g.npy": b"y"}
+    publish(folder, make_bundle(tmp_path / "b", files=files, chunk=1024))
+    with opened(folder, ask) as repository:
+        (target,) = repository.bundles().values()
+        assert target.custom == {"chunk": 1024}
+        assert max(piece.size for piece in blobs(repository)) == 1024
+    assert seen(folder).problems == []
 
 
 def test_each_role_is_signed_for_as_long_as_it_may_last_and_says_when(tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ TFLITE_TESTS := tests/contract tests/unit/backends tests/integration/test_runtim
   tests/integration/test_real_models.py
 # ARGS= goes to the program that a target runs; BENCH= names the benchmarks to run.
 ARGS ?=
-BENCH ?= pipeline store sync
+BENCH ?= pipeline store sync delivery
 
 # The recipes are silent: what a target prints on stdout comes from the program alone (`make demo ARGS=--json`).
 

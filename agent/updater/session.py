@@ -89,14 +89,11 @@ class _Session:
                 found[ask] = self._find(ask)
             except AgentError as error:
                 self._say(failed(error, ask.name, ask.version))
-        try:
-            with disk.refusing("clean", self._room.incoming):
-                if asks:
-                    self._room.clean([target.sha256 for target in found.values()])
-        except AgentError as error:
-            self._say(failed(error))
+        wanted = [target.sha256 for target in found.values()]
         for ask, target in found.items():
             try:
+                with disk.refusing("clean", self._room.incoming):
+                    self._room.clean(wanted)
                 self._say(self._fetch(ask, target))
             except AgentError as error:
                 self._say(failed(error, ask.name, ask.version))

@@ -151,6 +151,20 @@ def test_what_is_on_its_way_and_not_wanted_any_more_is_deleted(fleet: TufFleet, 
     assert not list((device.folder / "incoming").iterdir())
 
 
+def test_what_is_on_its_way_stays_while_nobody_can_prove_what_is_wanted(
+    fleet: TufFleet, device: Updated
+) -> None:
+    device.shelf.left = 12
+    device.run("det@1.0.0")
+    there = list((device.folder / "incoming").rglob("*"))
+    fleet.sign("models")
+    device.shelf = LyingShelf(fleet.files())
+    del device.shelf.files[fleet.name("models")]
+    device.run("det@1.0.0")
+    assert device.failure.error == "Absent"
+    assert there == list((device.folder / "incoming").rglob("*"))
+
+
 def test_bundles_that_nobody_needs_make_room_oldest_first(fleet: TufFleet, device: Updated) -> None:
     digests: list[str] = []
     for number in range(4):

@@ -1,0 +1,47 @@
+"""Sounds as windows: a .wav file becomes the array that a source would give for it."""
+
+from __future__ import annotations
+
+import array
+import io
+import struct
+import sys
+import wave
+
+from agent.errors import InputRejected
+
+_MOST_SAMPLES = 16 << 20
+_FULL_SCALE = 32768.0
+
+
+def npy_of_wav(data: bytes, subject: str) -> bytes:
+    """Give a .npy file of float32 (samples, channels) in [-1, 1) for a .wav file of 16-bit samples.
+
+    Args:
+        data: the .wav file's bytes.
+        subject: what an error calls it.
+
+    Raises:
+        InputRejected: it is no such file.
+    """
+    try:
+        with wave.open(io.BytesIO(data)) as file:
+            channels, width, count = file.getnchannels(), file.getsampwidth(), file.getnframes()
+            if width != 2 or not 0 < count * channels <= _MOST_SAMPLES:
+                raise wave.Error(f"{count} samples of {8 * width} bits")
+            raw = file.readframes(count)
+    except (wave.Error, EOFError) as error:
+        hint = "Save it as PCM of 16 bits, or as .npy"
+        raise InputRejected("read window", subject, f"it cannot be used: {error}", hint) from error
+    samples = array.array("h", raw[: len(raw) // (2 * channels) * 2 * channels])
+    if sys.byteorder == "big":
+        samples.byteswap()
+    values = struct.pack(f"<{len(samples)}f", *(one / _FULL_SCALE for one in samples))
+    return _npy((len(samples) // channels, channels), values)
+
+
+def _npy(shape: tuple[int, int], values: bytes) -> bytes:
+    """Write format 1.0 of numpy's own files, for little-endian float32 in C order."""
+    header = f"{{'descr': '<f4', 'fortran_order': False, 'shape': {shape}, }}".encode("latin-1")
+    header += b" " * (-(len(header) + 11) % 64) + b"\n"
+    return b"\x93NUMPY\x01\x00" + struct.pack("<H", len(header)) + header + values

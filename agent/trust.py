@@ -74,7 +74,7 @@ def read_signer(path: Path, what: str) -> Signer:
     Raises:
         ConfigInvalid: it is missing, unreadable, open to others, or no such key.
     """
-    pem = _read(path, what, private=True)
+    pem = read_key(path, what, private=True)
     try:
         return Signer.from_pem(pem)
     except ValueError as error:
@@ -87,14 +87,19 @@ def read_verifier(path: Path, what: str) -> Verifier:
     Raises:
         ConfigInvalid: it is missing, unreadable, or no such key.
     """
-    pem = _read(path, what, private=False)
+    pem = read_key(path, what, private=False)
     try:
         return Verifier.from_pem(pem)
     except ValueError as error:
         raise ConfigInvalid("read", f"{what} {path}", str(error), "Give the file that ends in .pub") from None
 
 
-def _read(path: Path, what: str, *, private: bool) -> bytes:
+def read_key(path: Path, what: str, *, private: bool) -> bytes:
+    """Read a key's file as it is.
+
+    Raises:
+        ConfigInvalid: it is missing, unreadable, or a private key that is open to others.
+    """
     try:
         with path.open("rb") as file:
             mode = stat.S_IMODE(os.fstat(file.fileno()).st_mode)

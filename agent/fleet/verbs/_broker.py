@@ -1,0 +1,118 @@
+"""What several verbs ask of the command line: which broker, and how to speak with it."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import os
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import TYPE_CHECKING, Annotated, get_type_hints
+
+import typer
+
+from agent.errors import ConfigInvalid
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from agent.link.settings import LinkSettings
+
+PASSWORD = "EDGECTL_PASSWORD"  # noqa: S105 - the variable's name
+
+
+class Protocol(StrEnum):
+    """Which MQTT to speak."""
+
+    AUTO = "auto"
+    FIVE = "5"
+    THREE = "3.1.1"
+
+
+@dataclass(frozen=True, slots=True)
+class Broker:
+    """The broker that the command line names, and the fleet."""
+
+    host: str
+    port: int
+    fleet: str
+    protocol: Protocol
+    username: str
+    tls: bool
+    ca_file: str
+    cert_file: str
+    key_file: str
+    password: str = field(default="", repr=False)
+
+    def link(self, client_id: str) -> LinkSettings:
+        """Give the settings of a connection.
+
+        Args:
+            client_id: unique at the broker.
+
+        Raises:
+            ConfigInvalid: the options do not go together, or the fleet cannot be called so.
+        """
+        from agent.link.settings import LinkSettings
+        from agent.link.topics import NAME_HINT, is_name
+
+        if not is_name(self.fleet):
+            raise ConfigInvalid("use", f"--fleet {self.fleet!r}", "a fleet cannot be called so", NAME_HINT)
+        encrypted = self.tls or bool(self.ca_file)
+        if bool(self.cert_file) != bool(self.key_file) or (self.cert_file and not encrypted):
+            hint = "Give --cert-file and --key-file together, with --tls or --ca-file"
+            raise ConfigInvalid("connect", "--cert-file", "mutual TLS is only half there", hint)
+        return LinkSettings(
+            host=self.host,
+            port=self.port,
+            client_id=client_id,
+            protocol=self.protocol.value,
+            username=self.username,
+            password=self.password or os.environ.get(PASSWORD, ""),
+            tls=encrypted,
+            ca_file=self.ca_file,
+            cert_file=self.cert_file,
+            key_file=self.key_file,
+        )
+
+
+HOST = Annotated[str, typer.Option(help="The broker's name or address.")]
+PORT = Annotated[int, typer.Option(help="The broker's port.", min=1, max=65535)]
+FLEET = Annotated[str, typer.Option(help="The fleet: edge/v1/FLEET/...")]
+PROTOCOL = Annotated[Protocol, typer.Option(help="Which MQTT to speak; auto tries 5 first.")]
+USERNAME = Annotated[str, typer.Option(help=f"For the broker; the password comes from ${PASSWORD}.")]
+TLS = Annotated[bool, typer.Option("--tls", help="Encrypt; trust the system's authorities.")]
+CA_FILE = Annotated[str, typer.Option(help="The broker's certificate authority; switches TLS on.")]
+CERT_FILE = Annotated[str, typer.Option(help="Our certificate, for mutual TLS.")]
+KEY_FILE = Annotated[str, typer.Option(help="Our private key, for mutual TLS.")]
+
+_OPTIONS: tuple[tuple[str, object, object], ...] = (
+    ("host", HOST, "127.0.0.1"),
+    ("port", PORT, 1883),
+    ("fleet", FLEET, "default"),
+    ("protocol", PROTOCOL, Protocol.AUTO),
+    ("username", USERNAME, ""),
+    ("tls", TLS, False),
+    ("ca_file", CA_FILE, ""),
+    ("cert_file", CERT_FILE, ""),
+    ("key_file", KEY_FILE, ""),
+)
+
+
+def with_broker(verb: Callable[..., None]) -> Callable[..., None]:
+    """Give a verb the options that name a broker; it gets them together, as its parameter ``broker``."""
+
+    @functools.wraps(verb)
+    def wider(**given: object) -> None:
+        named = {name: given.pop(name) for name, _, _ in _OPTIONS}
+        verb(**given, broker=Broker(**named))  # type: ignore[arg-type]  # typer has checked the types
+
+    kinds = get_type_hints(verb, include_extras=True)
+    own = [one for one in inspect.signature(verb).parameters.values() if one.name != "broker"]
+    keyword = inspect.Parameter.KEYWORD_ONLY
+    ours = [inspect.Parameter(name, keyword, default=value) for name, _, value in _OPTIONS]
+    annotations = {one.name: kinds[one.name] for one in own} | {name: kind for name, kind, _ in _OPTIONS}
+    wider.__signature__ = inspect.Signature([*own, *ours])  # type: ignore[attr-defined]  # PEP 362
+    wider.__annotations__ = annotations
+    del wider.__wrapped__  # who looks behind it sees another signature
+    return wider

@@ -1,0 +1,20 @@
+"""Options that several verbs have."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+FOLDER = Path("keys")
+"""The operator's folder where none is named: what the documentation calls it."""
+
+Folder = Annotated[
+    Path, typer.Option("--dir", help="The operator's folder, which edgectl init made.", metavar="DIR")
+]
+PassphraseFile = Annotated[
+    Path | None,
+    typer.Option(help="Read the passphrase from here; else $EDGECTL_PASSPHRASE.", metavar="FILE"),
+]
+AsJson = Annotated[bool, typer.Option("--json", help="As a JSON object.")]

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from agent.child import Child, ending
 from agent.errors import LaneCrashed
 from agent.fleet.packing import words
-from agent.workers.messages import error_of
+from agent.workers.messages import Fault, error_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -48,7 +48,7 @@ def tried(
                 problem = f"the process that runs it dies: {ending(_code(child))}"
                 raise LaneCrashed("run model", subject, problem, _HINT)
             said = words.parse(packet)
-            if isinstance(said, words.Fault):
+            if isinstance(said, Fault):
                 known = (names or {}).get(said.subject, said.subject)
                 raise error_of(said.model_copy(update={"subject": known}))
             if isinstance(said, words.Done):

@@ -22,8 +22,8 @@ _NEEDED = ("name", "version", "license")
 def filled(told: Recipe, model: LoadedModel, subject: Path) -> Recipe:
     """Give the recipe with its gaps filled.
 
-    ``name``, ``version``, ``license`` and ``pre`` may come from the TFLite Metadata in the model. (Labels that
-    are packed in it come with the model itself.)
+    ``name``, ``version``, ``license`` and ``pre`` may come from the TFLite Metadata in the model; labels that
+    are packed in it come with the model itself.
 
     Args:
         told: the recipe.

@@ -1,4 +1,4 @@
-"""A model with its preprocessing and its decoder, as a worker joins them; for the programs of this package."""
+"""A model with its preprocessing and its decoder, as a worker joins them."""
 
 from __future__ import annotations
 

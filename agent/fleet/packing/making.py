@@ -25,7 +25,9 @@ if TYPE_CHECKING:
     from agent.manifest import FileEntry
 
 _OP = "pack"
-_LEAST_MB = 4.0
+_HINT = "See docs/howto/ship-a-model.md"
+_LEAST_MS, _LEAST_MB = 5.0, 16.0
+"""A budget below this would measure what else a board is doing."""
 _ALL = (200, ())
 
 
@@ -96,7 +98,7 @@ def manifest_of(
             runtime=_runtime(trial),
         )
     except ValidationError as error:
-        raise ConfigInvalid(_OP, str(subject), first_problem(error), "See docs/howto/ship-a-model.md") from error
+        raise ConfigInvalid(_OP, str(subject), first_problem(error), _HINT) from error
 
 
 def content_of(made: Manifest, subject: Path) -> bytes:
@@ -135,9 +137,11 @@ def _budget(told: BudgetRecipe, cost: words.Cost | None, subject: Path) -> Budge
     for what, found, limit in (("p95_ms", cost.p95_ms, told.p95_ms), ("rss_mb", cost.rss_mb, told.rss_mb)):
         if limit is not None and found > limit:
             problem = f"{what} is {found:.1f} on this machine already"
-            raise ConfigInvalid(_OP, f"{subject}: budget.{what} = {limit:g}", problem, "Raise it, or shrink the model")
+            raise ConfigInvalid(
+                _OP, f"{subject}: budget.{what} = {limit:g}", problem, "Raise it, or shrink the model"
+            )
     return Budget(
-        p95_ms=told.p95_ms or _rounded(cost.p95_ms * told.p95_margin),
+        p95_ms=told.p95_ms or _rounded(max(_LEAST_MS, cost.p95_ms * told.p95_margin)),
         rss_mb=told.rss_mb or _rounded(max(_LEAST_MB, cost.rss_mb * told.rss_margin)),
     )
 

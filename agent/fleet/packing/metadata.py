@@ -116,7 +116,9 @@ def _text(table: _Table, position: int) -> str:
 def _license(table: _Table) -> str:
     """Give the licence's name: makers pack its whole text, or a line that names it."""
     text = " ".join(_text(table, _LICENSE).split())
-    return "Apache-2.0" if re.match(r"Apache License,? Version 2\.0", text, re.I) else text[:_MOST]
+    return (
+        "Apache-2.0" if re.match(r"Apache License[.,]? Version 2\.0", text, re.IGNORECASE) else text[:_MOST]
+    )
 
 
 def _normalization(tensor: _Table) -> dict[str, Any] | None:

@@ -1,4 +1,4 @@
-"""``edgectl pack``: a bundle of a model and what the operator says of it; what would fail later is refused."""
+"""``edgectl pack``: a bundle of a model and of what is said of it; what would fail later is refused."""
 
 from __future__ import annotations
 
@@ -91,7 +91,9 @@ def _gathered(stage: Staging, told: Recipe, model: LoadedModel, options: Options
     path = put(_plain(options.model.name), model.data, options.model)
     others = {}
     for delegate, file in variants.parse(options.variants).items():
-        others[delegate] = put(f"{delegate}/{_plain(file.name)}", variants.read(delegate, file, model.data), file)
+        others[delegate] = put(
+            f"{delegate}/{_plain(file.name)}", variants.read(delegate, file, model.data), file
+        )
     labels = None
     if told.labels is not None:
         file = near / told.labels

@@ -96,5 +96,8 @@ def read(path: Path) -> Recipe:
 
 
 def _worded(message: str) -> str:
-    known = {"Extra inputs are not permitted": "there is no such key", "Field required": "this key is missing"}
+    known = {
+        "Extra inputs are not permitted": "there is no such key",
+        "Field required": "this key is missing",
+    }
     return known.get(message, message.removeprefix("Value error, "))

@@ -68,7 +68,7 @@ def tried(ask: words.TrialAsk, say: Callable[[BaseModel], None]) -> None:
         say(_measured(usual, inputs, ask.runs, before))
         say(words.Step(done=1, of=of))
     for number, (one, data) in enumerate(zip(ask.goldens, inputs, strict=True)):
-        say(words.Answer(number=number, items=_answer(one, data, line, plain)))
+        say(words.Answer(number=number, items=answer(one, data, line, plain)))
         say(words.Step(done=number + 1 + bool(ask.runs), of=of))
 
 
@@ -96,8 +96,12 @@ def _tensor(spec: TensorSpec) -> Tensor:
     )
 
 
-def _answer(one: words.GoldenInput, data: Array, line: Line, plain: Line) -> list[dict[str, Any]]:
-    """Answer a golden input: it must be the same again, and on the runtime's other kernels."""
+def answer(one: words.GoldenInput, data: Array, line: Line, plain: Line) -> list[dict[str, Any]]:
+    """Answer a golden input: it must be the same again, and on the runtime's other kernels.
+
+    Raises:
+        InputRejected: it is not.
+    """
     items = line.items(data)
     for other in (line, plain):
         if problem := golden.differs(other.items(data), items, one.tol):

@@ -12,6 +12,7 @@ from agent.errors import InputRejected
 
 _MOST_SAMPLES = 16 << 20
 _FULL_SCALE = 32768.0
+_HINT = "Save it as PCM of 16 bits, or as .npy"
 
 
 def npy_of_wav(data: bytes, subject: str) -> bytes:
@@ -27,12 +28,13 @@ def npy_of_wav(data: bytes, subject: str) -> bytes:
     try:
         with wave.open(io.BytesIO(data)) as file:
             channels, width, count = file.getnchannels(), file.getsampwidth(), file.getnframes()
-            if width != 2 or not 0 < count * channels <= _MOST_SAMPLES:
-                raise wave.Error(f"{count} samples of {8 * width} bits")
-            raw = file.readframes(count)
+            raw = file.readframes(min(count, _MOST_SAMPLES))
     except (wave.Error, EOFError) as error:
-        hint = "Save it as PCM of 16 bits, or as .npy"
-        raise InputRejected("read window", subject, f"it cannot be used: {error}", hint) from error
+        problem = f"it is no sound that we read: {str(error) or 'it is cut short'}"
+        raise InputRejected("read window", subject, problem, _HINT) from error
+    if width != 2 or not 0 < count * channels <= _MOST_SAMPLES:
+        problem = f"it has {count} samples of {8 * width} bits"
+        raise InputRejected("read window", subject, problem, _HINT)
     samples = array.array("h", raw[: len(raw) // (2 * channels) * 2 * channels])
     if sys.byteorder == "big":
         samples.byteswap()

@@ -108,9 +108,15 @@ def with_broker(verb: Callable[..., None]) -> Callable[..., None]:
         verb(**given, broker=Broker(**named))  # type: ignore[arg-type]  # typer has checked the types
 
     kinds = get_type_hints(verb, include_extras=True)
-    own = [one for one in inspect.signature(verb).parameters.values() if one.name != "broker"]
+    own = [
+        one.replace(annotation=kinds[one.name])
+        for one in inspect.signature(verb).parameters.values()
+        if one.name != "broker"
+    ]
     keyword = inspect.Parameter.KEYWORD_ONLY
-    ours = [inspect.Parameter(name, keyword, default=value) for name, _, value in _OPTIONS]
+    ours = [
+        inspect.Parameter(name, keyword, default=value, annotation=kind) for name, kind, value in _OPTIONS
+    ]
     annotations = {one.name: kinds[one.name] for one in own} | {name: kind for name, kind, _ in _OPTIONS}
     wider.__signature__ = inspect.Signature([*own, *ours])  # type: ignore[attr-defined]  # PEP 362
     wider.__annotations__ = annotations

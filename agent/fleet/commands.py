@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import typer
 
-from agent.fleet.verbs import collect, deploy, gaps, init, models, pack, version
+from agent.fleet.verbs import collect, deploy, gaps, init, models, pack, quantize, version
 
-_VERBS = (init, pack, deploy, models, collect, gaps, version)
+_VERBS = (init, pack, quantize, deploy, models, collect, gaps, version)
 
 app = typer.Typer(
     help="Runs the fleet side of edge-agent: makes its keys, and collects what the devices send.",

@@ -69,6 +69,7 @@ OWNERS = {
     "cryptography": ("agent.signing", "agent.fleet.repository"),
     "tuf": ("agent.updater", "agent.fleet.repository", "agent.cli.tuf"),
     "securesystemslib": ("agent.updater", "agent.fleet.repository", "agent.cli.tuf"),
+    "ai_edge_quantizer": ("agent.fleet.packing",),
     "amqtt": ("agent.demo",),
     "typer": ("agent.fleet",),
     "psycopg": ("agent.fleet.postgres",),

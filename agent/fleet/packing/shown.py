@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from agent.fleet.packing.pack import Packed
+    from agent.fleet.packing.quantize import Made
     from agent.fleet.packing.words import Step
 
 
@@ -75,4 +76,39 @@ def table(packed: Packed) -> str:
     limits += [f"{budget.rss_mb:g} MiB"] if budget.rss_mb else []
     lines += [f"  budget     {', '.join(limits) or 'none'}"]
     lines += ["", f"Publish it with:  edgectl publish {packed.folder}"]
+    return "\n".join(lines)
+
+
+def quantized_json(made: Made) -> str:
+    """Give what came of a quantization as one JSON object."""
+    facts = {
+        "path": str(made.path),
+        "size_before": made.size_before,
+        "size_after": made.size_after,
+        "calibrated": made.calibrated,
+        "held_out": made.held_out,
+        **made.result.model_dump(exclude={"type"}),
+    }
+    return orjson.dumps(facts).decode()
+
+
+def quantized(made: Made) -> str:
+    """Give the same for people."""
+    result = made.result
+    lines = [f"wrote {made.path}"]
+    times = made.size_before / made.size_after
+    lines.append(f"  size       {made.size_before:,} to {made.size_after:,} bytes: {times:.1f} times smaller")
+    lines.append(f"  calibrated on {made.calibrated} inputs, compared on {made.held_out} others")
+    if result.measure == "top-1":
+        lines.append(f"  agreement  {result.agreement:.1%} have the same first class")
+    else:
+        lines.append(f"  agreement  {result.agreement:.2%} of the outputs' norm")
+    if result.scored:
+        before, after = result.right_before / result.scored, result.right_after / result.scored
+        change = (after - before) * 100
+        lines.append(
+            f"  accuracy   {before:.1%} to {after:.1%}: {change:+.1f} points of {result.scored} inputs"
+        )
+    if not result.quantized:
+        lines.append("  some operators still compute in real numbers: edgectl pack will say so")
     return "\n".join(lines)

@@ -63,9 +63,10 @@ def _fault(error: AgentError) -> Mapping[str, str]:
 
 
 def _hush() -> None:
-    """Keep native libraries off the terminal; our own words still pass."""
+    """Keep libraries off the terminal, and out of what the parent prints; our own words still pass."""
     own = os.dup(2)
     nowhere = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, 2)
+    for one in (1, 2):
+        os.dup2(nowhere, one)
     os.close(nowhere)
     sys.stderr = os.fdopen(own, "w")

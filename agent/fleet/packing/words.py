@@ -46,20 +46,22 @@ class TrialAsk(_Message):
     """How many inferences are timed; 0 measures nothing."""
 
 
-class QuantizeAsk(_Message):
-    """A model to quantize. ``inputs`` are files; ``held_out`` names those that only measure, by number.
+class Sample(_Message):
+    """A file that the ``images`` source reads; ``folder`` is the class that its folder names, or ""."""
 
-    ``classes`` gives, where known, the class of each input by its index, else -1.
-    """
+    path: str
+    folder: str = ""
+
+
+class QuantizeAsk(_Message):
+    """A model to quantize, and what to calibrate and to measure with; the result goes to ``folder``/out."""
 
     model: str
-    out: str
-    pre: Pre = Pre()
-    inputs: tuple[str, ...]
-    held_out: tuple[int, ...] = ()
-    folders: tuple[str, ...] = ()
-    """The name of the folder that each input lies in, where these are class names."""
+    folder: str
     labels: str = ""
+    pre: Pre = Pre()
+    calibration: tuple[Sample, ...]
+    held_out: tuple[Sample, ...]
 
 
 class Step(_Message):
@@ -102,12 +104,15 @@ class Cost(_Message):
 
 
 class Quantized(_Message):
-    """What came of a quantization. Shares are of the ``held_out`` inputs; ``scored`` had a known class."""
+    """What came of a quantization, on the inputs that were held out.
+
+    ``measure`` "top-1": ``agreement`` is the share of inputs for which both models give the same class.
+    "outputs": it is 1 - |after - before| / |before|, over all numbers of all outputs (Euclidean norms).
+    ``scored`` inputs had a known class, of which so many were right.
+    """
 
     type: Literal["quantized"] = "quantized"
-    measure: str
-    calibrated: int
-    held_out: int
+    measure: Literal["top-1", "outputs"]
     agreement: float
     scored: int = 0
     right_before: int = 0

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import tomllib
 from typing import TYPE_CHECKING, Annotated, Any
 
-import orjson
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from agent import toml_lines
@@ -83,9 +83,7 @@ def read(path: Path) -> Recipe:
     except (UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError) as error:
         raise ConfigInvalid("read", str(path), f"it is no TOML: {error}", _HINT) from error
     try:
-        return Recipe.model_validate_json(orjson.dumps(whole))
-    except orjson.JSONEncodeError as error:
-        raise ConfigInvalid("read", str(path), str(error), _HINT) from error
+        return Recipe.model_validate_json(json.dumps(whole, default=str))
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False, include_context=False)[0]
         loc = first["loc"]

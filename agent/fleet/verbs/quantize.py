@@ -23,8 +23,8 @@ subfolders are named as the classes, it also tells how many each has right. Need
 \b
 examples:
   edgectl quantize gate.tflite --calibration pictures
-  edgectl quantize gate.tflite --calibration pictures --mean 127.5 --std 127.5 \\
-      --labels labels.txt --out gate_int8.tflite
+  edgectl quantize gate.tflite --calibration pictures --labels labels.txt \\
+      --mean 127.5 --std 127.5 --out gate_int8.tflite
 
 \b
 exit codes: 0 done, 1 the model or an input is wrong, or the extra is missing,

@@ -9,7 +9,7 @@ import pytest
 
 from agent.cli.main import VERBS
 
-EDGECTL = ("init", "collect", "gaps")
+EDGECTL = ("init", "pack", "quantize", "deploy", "models", "collect", "gaps")
 
 
 @pytest.mark.parametrize("words", [[], *([verb] for verb in VERBS)], ids=" ".join)

@@ -82,21 +82,22 @@ def deploy(options: Options, show: Callable[[Progress], None] = lambda _: None) 
     verifiers = _believed(known, Verifier.from_pem(own.public_pem()))
     fleet, device = options.fleet, options.device
     down, up = topics.down_desired(fleet, device), topics.up_reported(fleet, device)
-    with wishes.alone(options.folder), Talk(options.settings, (down, up), topics.echo(fleet, device)) as talk:
-        kept = talk.kept(_ANSWER_S)
-        theirs, problem = wishes.theirs(kept.get(down), verifiers, fleet, device)
-        notes = [f"the broker's desired state does not count: {problem}"] if problem else []
-        before, problem = _read(kept.get(up), verifier, options)
-        notes += [f"what the device reports does not count: {problem}"] if problem else []
-        wish = wishes.following(
-            (wishes.ours(options.folder, fleet, device), theirs),
-            options.change,
-            fleet=fleet,
-            device=device,
-            floor=before.generation if before else 0,
-            issued=int(time.time()),
-        )
-        talk.publish(down, wishes.keep(options.folder, wish, own), _ANSWER_S)
+    with Talk(options.settings, (down, up), topics.echo(fleet, device)) as talk:
+        with wishes.alone(options.folder):
+            kept = talk.kept(_ANSWER_S)
+            theirs, problem = wishes.theirs(kept.get(down), verifiers, fleet, device)
+            notes = [f"the broker's desired state does not count: {problem}"] if problem else []
+            before, problem = _read(kept.get(up), verifier, options)
+            notes += [f"what the device reports does not count: {problem}"] if problem else []
+            wish = wishes.following(
+                (wishes.ours(options.folder, fleet, device), theirs),
+                options.change,
+                fleet=fleet,
+                device=device,
+                floor=before.generation if before else 0,
+                issued=int(time.time()),
+            )
+            talk.publish(down, wishes.keep(options.folder, wish, own), _ANSWER_S)
         found = progress(before, wish, options.change.pipeline)
         if options.wait:
             found = _waited(talk, options, wish, verifier, found, show)

@@ -62,8 +62,7 @@ class Talk:
         sent = False
         while True:
             if self._up and not sent:
-                self._link.publish(self._echo, b"echo")
-                sent = True
+                sent = self._sent(self._echo, b"echo", retain=False) is not None
             event = self._event(give_up)
             if isinstance(event, LinkMessage):
                 if event.topic == self._echo:
@@ -82,7 +81,7 @@ class Talk:
         token = None
         while True:
             if self._up and token is None:
-                token = self._link.publish(topic, payload, retain=True)
+                token = self._sent(topic, payload, retain=True)
             event = self._event(give_up)
             if isinstance(event, LinkPublished) and event.token == token:
                 if event.refused:
@@ -111,6 +110,14 @@ class Talk:
             if isinstance(event, LinkMessage) and event.topic != self._echo:
                 return event
         return None
+
+    def _sent(self, topic: str, payload: bytes, *, retain: bool) -> int | None:
+        """Publish; give the token, or None when the link was lost just now, which an event will tell."""
+        try:
+            return self._link.publish(topic, payload, retain=retain)
+        except LinkLost:
+            self._up = False
+            return None
 
     def _event(self, give_up: float) -> object:
         left = give_up - time.monotonic()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -76,7 +77,7 @@ def deploy(
         fleet=broker.fleet,
         device=device,
         change=change,
-        settings=broker.link(f"edgectl-deploy-{broker.fleet}-{device}"),
+        settings=broker.link(f"edgectl-deploy-{secrets.token_hex(6)}"),
         passphrase=lambda: passphrase(passphrase_file),
         unsigned=unsigned,
         wait=wait,

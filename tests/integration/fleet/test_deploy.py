@@ -142,6 +142,16 @@ def test_waiting_ends_badly_with_the_devices_reason(
     assert (found.state, found.reason, found.good) == (state, "golden 3 differs", False)
 
 
+def test_who_waits_keeps_nobody_from_the_folder(broker: Broker, keys: Path, control: Signer) -> None:
+    with puppet(broker.port, "gate-1", keys) as device, waiting(options(keys, broker, ONE)) as done:
+        first = device.wish()
+        second = deploy(replace(options(keys, broker, TWO), settings=settings(broker, "another"))).wish
+        assert (first.generation, second.generation) == (1, 2)
+        device.report(2, door=standing(second, "door", "active"))
+        found = done.result(20).progress
+    assert (found.state, found.good) == ("superseded", False)
+
+
 def test_waiting_outlives_the_broker(broker: Broker, keys: Path, control: Signer) -> None:
     with puppet(broker.port, "gate-1", keys) as device, waiting(options(keys, broker, ONE)) as done:
         wish = device.wish()

@@ -37,7 +37,14 @@ _MIB = 1 << 20
 
 def main() -> None:
     """Run as a program."""
-    side.serve(words.TrialAsk, tried)
+    side.serve(words.TrialAsk, confined)
+
+
+def confined(ask: words.TrialAsk, say: Callable[[BaseModel], None]) -> None:
+    """Give up what is not needed, as a worker does, and try the model."""
+    reads = tuple(one.path for one in ask.goldens)
+    confine(LaneSpec(pipeline="pack", model=ask.model, labels=ask.labels, source="images"), [Needs(reads)])
+    tried(ask, say)
 
 
 def tried(ask: words.TrialAsk, say: Callable[[BaseModel], None]) -> None:
@@ -48,8 +55,6 @@ def tried(ask: words.TrialAsk, say: Callable[[BaseModel], None]) -> None:
         ManifestInvalid: ``pre`` does not fit the input.
         InputRejected: a golden input cannot be read, or its answer is not the same every time.
     """
-    reads = tuple(one.path for one in ask.goldens)
-    confine(LaneSpec(pipeline="pack", model=ask.model, labels=ask.labels, source="images"), [Needs(reads)])
     from agent.backends._runtimes import choose
     from agent.fleet.packing.line import Inputs, Line
     from agent.sources._picture import read_picture

@@ -38,7 +38,7 @@ def say(message):
         else:
             print(type(message).__name__, "read")
 
-trial.tried(words.TrialAsk(model=sys.argv[1], task="classification"), say)
+trial.confined(words.TrialAsk(model=sys.argv[1], task="classification"), say)
 """
 
 

@@ -120,6 +120,7 @@ def test_what_is_packed_twice_from_the_same_has_the_same_digest_where_nothing_is
 
 FLOAT = tiny_models.echo("float32", (1, 2, 2, 1))
 BYTES = tiny_models.echo("uint8", (1, 2, 2, 1))
+ROW = tiny_models.echo("uint8", (1, 4))
 TWO = tiny_models.add()
 
 
@@ -128,37 +129,11 @@ TWO = tiny_models.add()
     [
         (BYTES, CLASSES, {}, ConfigInvalid, "m.toml: it names no golden input"),
         (BYTES, CLASSES + 'labels = "m.toml"\n', UNPROVEN, ModelInvalid, "there are 6 labels for 4 classes"),
-        (BYTES, PLAIN + 'task = "detection"\n', UNPROVEN, ModelInvalid, "decode as detection"),
-        (BYTES, PLAIN + 'task = "anomaly"\n', UNPROVEN, ConfigInvalid, "read post.threshold: Field required"),
-        (BYTES, PLAIN + 'task = "guessing"\n', UNPROVEN, ConfigInvalid, "there is no 'guessing'"),
-        (
-            BYTES,
-            CLASSES + "pre.mean = [1.0, 2.0]\n",
-            UNPROVEN,
-            ModelInvalid,
-            "mean has 2 numbers for 1 channels",
-        ),
-        (
-            tiny_models.echo("uint8", (1, 4)),
-            CLASSES + 'pre.color = "bgr"\n',
-            UNPROVEN,
-            ManifestInvalid,
-            "Remove pre from the manifest",
-        ),
         (FLOAT, CLASSES, UNPROVEN, ModelInvalid, "it is not quantized. Quantize it with: edgectl quantize"),
-        (TWO, CLASSES, UNPROVEN, ModelInvalid, "it has 2 inputs"),
-        (
-            tiny_models.custom("edgetpu-custom-op"),
-            CLASSES,
-            UNPROVEN,
-            ModelInvalid,
-            "compiled for the Edge TPU",
-        ),
         (b"TFL3", CLASSES, UNPROVEN, ModelInvalid, "in/gate.tflite: it is not a TFLite model"),
         (BYTES, CLASSES + 'nane = "x"\n', UNPROVEN, ConfigInvalid, "m.toml:6: nane: there is no such key"),
         (BYTES, PLAIN, UNPROVEN, ConfigInvalid, "task: this key is missing"),
         (BYTES, 'task = "tensor"\nname = "x"', UNPROVEN, ConfigInvalid, "version: this key is missing"),
-        (BYTES, "task = ", UNPROVEN, ConfigInvalid, "it is no TOML"),
         (BYTES, CLASSES, {"variants": ("edgetpu",), **UNPROVEN}, ConfigInvalid, "it is no DELEGATE=FILE"),
         (
             BYTES,
@@ -173,6 +148,13 @@ TWO = tiny_models.add()
             {},
             InputRejected,
             "gone.png: No such file or directory",
+        ),
+        (
+            BYTES,
+            CLASSES + '[[golden]]\ninput = "m.toml"\n',
+            {},
+            InputRejected,
+            "in/m.toml: it is no picture",
         ),
     ],
 )
@@ -191,6 +173,27 @@ def test_what_would_fail_later_is_refused_in_one_line_and_leaves_nothing(  # noq
     assert "\n" not in str(caught.value)
     assert ".new" not in str(caught.value)
     assert left(tmp_path) == ["in"]
+
+
+@pytest.mark.parametrize(
+    ("model", "more", "error", "said"),
+    [
+        (BYTES, {"task": "detection"}, ModelInvalid, "decode as detection"),
+        (BYTES, {"task": "anomaly"}, ConfigInvalid, "read post.threshold: Field required"),
+        (BYTES, {"task": "guessing"}, ConfigInvalid, "there is no 'guessing'"),
+        (BYTES, {"pre": manifest.Pre(mean=(1, 2))}, ModelInvalid, "mean has 2 numbers for 1 channels"),
+        (ROW, {"pre": manifest.Pre(color="bgr")}, ManifestInvalid, "Remove pre from the manifest"),
+        (TWO, {}, ModelInvalid, "it has 2 inputs"),
+        (tiny_models.custom("edgetpu-custom-op"), {}, ModelInvalid, "compiled for the Edge TPU"),
+    ],
+)
+def test_a_model_that_does_not_fit_what_is_said_of_it_fails_its_trial(
+    tmp_path: Path, model: bytes, more: dict[str, Any], error: type[AgentError], said: str
+) -> None:
+    (tmp_path / "m.tflite").write_bytes(model)
+    ask = words.TrialAsk(**{"model": str(tmp_path / "m.tflite"), "task": "classification", **more})
+    with pytest.raises(error, match=said):
+        trial.tried(ask, lambda _: None)
 
 
 def test_a_model_of_real_numbers_is_taken_when_it_is_allowed(make: Callable[..., Packed]) -> None:

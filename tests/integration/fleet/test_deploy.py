@@ -162,6 +162,20 @@ def test_waiting_outlives_the_broker(broker: Broker, keys: Path, control: Signer
         assert done.result(20).progress.good
 
 
+def test_a_report_that_comes_while_something_is_sent_is_not_lost(
+    broker: Broker, keys: Path, control: Signer
+) -> None:
+    up = topics.up_reported("demo", "gate-1")
+    with puppet(broker.port, "gate-1", keys) as device:
+        with Talk(settings(broker), [up], topics.echo("demo", "gate-1")) as talk:
+            talk.kept(10)
+            device.report(1)
+            talk.publish(DOWN, b"anything", 10)
+            message = talk.next(5)
+    assert message is not None
+    assert message.topic == up
+
+
 def test_a_report_with_the_wrong_signature_says_nothing(
     broker: Broker, keys: Path, control: Signer, tmp_path: Path
 ) -> None:

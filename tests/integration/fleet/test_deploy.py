@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import os
-import subprocess
-import sys
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
@@ -16,9 +12,7 @@ import pytest
 from agent.documents import desired
 from agent.documents.desired import Desired, Probation, Wanted
 from agent.documents.policy import Policy
-from agent.documents.reported import Metadata, Reported
 from agent.errors import AgentError, BundleRefused, ConfigInvalid, LinkLost, MetadataRefused
-from agent.fleet.deploying import fleet_view
 from agent.fleet.deploying.deploy import Deployed, Options, deploy
 from agent.fleet.deploying.talk import Talk
 from agent.fleet.deploying.wishes import Change, path_of
@@ -166,12 +160,12 @@ def test_a_report_that_comes_while_something_is_sent_is_not_lost(
     broker: Broker, keys: Path, control: Signer
 ) -> None:
     up = topics.up_reported("demo", "gate-1")
-    with puppet(broker.port, "gate-1", keys) as device:
-        with Talk(settings(broker), [up], topics.echo("demo", "gate-1")) as talk:
-            talk.kept(10)
-            device.report(1)
-            talk.publish(DOWN, b"anything", 10)
-            message = talk.next(5)
+    listening = Talk(settings(broker), [up], topics.echo("demo", "gate-1"))
+    with puppet(broker.port, "gate-1", keys) as device, listening as talk:
+        talk.kept(10)
+        device.report(1)
+        talk.publish(DOWN, b"anything", 10)
+        message = talk.next(5)
     assert message is not None
     assert message.topic == up
 
@@ -242,65 +236,3 @@ def test_a_broker_that_is_away_is_told_in_a_line(broker: Broker, keys: Path, con
     with Talk(settings(broker), [], topics.echo("demo", "gate-1")) as talk, pytest.raises(LinkLost) as caught:
         talk.kept(0.3)
     assert f"reach broker 127.0.0.1:{broker.port}: " in str(caught.value)
-
-
-def test_what_the_fleet_runs_is_shown_as_far_as_it_is_proved(
-    broker: Broker, keys: Path, control: Signer
-) -> None:
-    wish = Desired(fleet="demo", device="gate-1", generation=3, models={"door": ONE})
-    pipelines = {"door": standing(wish, "door", "downloading", progress=(1, 4))}
-    with puppet(broker.port, "gate-1", keys) as device, puppet(broker.port, "gate-2", None) as other:
-        device.say(
-            Reported(
-                fleet="demo",
-                device="gate-1",
-                generation=3,
-                at=100,
-                synced=True,
-                pipelines=pipelines,
-                metadata=Metadata(root=1, timestamp=2, expires=100 + 86_400),
-            )
-        )
-        other.report(1)
-    found = fleet_view.look(keys, "demo", "", settings(broker), unsigned=False)
-    head, first, second = fleet_view.table(found, 100.0)
-    assert head.split()[:3] == ["DEVICE", "PIPELINE", "SERVES"]
-    assert " ".join(first.split()) == "gate-1 door - shapes@1.0.0 downloading 25% set 1.0 d left"
-    assert " ".join(second.split()) == "gate-2 - - - unknown - - it is not signed"
-    body = fleet_view.as_json(found, 160.0)["devices"]
-    assert (body["gate-1"]["age_s"], body["gate-1"]["reported"]["generation"]) == (60, 3)
-    assert body["gate-2"] == {"reported": None, "problem": "it is not signed"}
-    [trusted] = fleet_view.look(keys, "demo", "gate-2", settings(broker), unsigned=True)
-    assert trusted.reported is not None
-
-
-def test_the_programs_say_it_as_json_and_by_their_exit_code(
-    broker: Broker, keys: Path, control: Signer
-) -> None:
-    command = [sys.executable, "-m", "agent.fleet.main"]
-    where = ["--dir", str(keys), "--fleet", "demo", "--port", str(broker.port), "--json"]
-    environment = {**os.environ, "EDGECTL_PASSPHRASE": PASSPHRASE}
-    words = ["deploy", "gate-1", "shapes@1.1.0", "--pipeline", "door", "--wait", *where]
-    with puppet(broker.port, "gate-1", keys) as device:
-        with subprocess.Popen(
-            [*command, *words], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment
-        ) as program:
-            wish = device.wish()
-            device.report(1, door=standing(wish, "door", "rejected", reason="too slow"))
-            out, err = program.communicate(timeout=20)
-        assert (program.returncode, err) == (1, "")
-    told = json.loads(out)
-    assert (told["model"], told["state"], told["reason"]) == ("shapes@1.1.0", "rejected", "too slow")
-    done = subprocess.run([*command, "models", *where], capture_output=True, text=True, check=True)
-    assert (
-        json.loads(done.stdout)["devices"]["gate-1"]["reported"]["pipelines"]["door"]["state"] == "rejected"
-    )
-    wrong = subprocess.run(
-        [*command, "deploy", "gate-1", "shapes", "--pipeline", "door", *where],
-        capture_output=True,
-        text=True,
-        check=False,
-        env=environment,
-    )
-    assert wrong.returncode == 78
-    assert wrong.stderr.startswith("edgectl: deploy 'shapes': it names no model and version. Write ")

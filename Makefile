@@ -18,7 +18,13 @@ TFLITE_TESTS := tests/contract tests/unit/backends tests/integration/test_runtim
   tests/integration/test_real_models.py
 # ARGS= goes to the program that a target runs; BENCH= names the benchmarks to run.
 ARGS ?=
+# How many processes share all tests: more than there are cores, since many tests wait.
+JOBS ?= 4
 BENCH ?= pipeline store sync
+
+# A process that starts reads what another has compiled: where images of containers forbid to keep that, each of the
+# hundreds that tests start would compile the agent anew.
+unexport PYTHONDONTWRITEBYTECODE
 
 # The recipes are silent: what a target prints on stdout comes from the program alone (`make demo ARGS=--json`).
 
@@ -34,8 +40,8 @@ demo: $(VENV)/.installed-demo ## Run the demonstration: camera to collector, no 
 	@$(VENV)/bin/edge-agent demo $(ARGS)
 
 .PHONY: test
-test: $(VENV)/.installed-dev ## Run all tests
-	@$(PY) -m pytest $(ARGS)
+test: $(VENV)/.installed-dev ## Run all tests, on several processes; with ARGS, some, in one
+	@$(PY) -m pytest $(or $(ARGS),-n $(JOBS) --dist loadfile --no-loadscope-reorder)
 
 # The second runtime has an environment of its own: it ends at Python 3.11 and needs numpy 1.
 .PHONY: test-tflite-runtime

@@ -1,4 +1,4 @@
-"""Runs the tests marked ``cameras``, all in one process, in which the simulated V4L2 driver is loaded.
+"""Runs the tests marked ``cameras``, a module's in one process, in which the simulated V4L2 driver is loaded.
 
 LD_PRELOAD works only from a process's start. The tests are collected and reported as any others are; what
 their functions do is done in the other process, and its verdict counts.
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 
 MARK = "cameras"
 _INSIDE = "EDGE_AGENT_TESTS_PRELOADED"
-_TIMEOUT_S = 110  # below that of a test
-_verdicts = pytest.StashKey[dict[tuple[str, str], str]]()
+_TIMEOUT_S = 280  # below that of a test
+_verdicts = pytest.StashKey[dict[Path, dict[tuple[str, str], str]]]()
 
 
 def inside() -> bool:
@@ -39,12 +39,12 @@ def missing() -> str:
 
 
 def judge(item: pytest.Item) -> None:
-    """Fail or skip as the test did over there; run all of them when the first one is asked for."""
-    stash = item.session.stash
-    if _verdicts not in stash:
-        marked = [one for one in item.session.items if one.get_closest_marker(MARK)]
-        stash[_verdicts] = dict(_run(marked))
-    verdict = stash[_verdicts].get(_key(item), "it was not run in the process with the simulated cameras")
+    """Fail or skip as the test did over there; run all of its module when the first one is asked for."""
+    known = item.session.stash.setdefault(_verdicts, {})
+    if item.path not in known:
+        marked = [one for one in item.session.items if one.path == item.path and one.get_closest_marker(MARK)]
+        known[item.path] = dict(_run(marked))
+    verdict = known[item.path].get(_key(item), "it was not run in the process with the simulated cameras")
     if verdict.startswith("skipped: "):
         pytest.skip(verdict)
     if verdict:

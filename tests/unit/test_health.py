@@ -84,7 +84,7 @@ def test_the_watchdog_starves_while_its_food_is_not_earned(
     assert manager.heard() == ["WATCHDOG=1"]
 
 
-@pytest.mark.parametrize(("pid", "fed"), [(os.getpid(), 1), (1, 0)])
+@pytest.mark.parametrize(("pid", "fed"), [(os.getpid(), 1), (1, 0)], ids=["this process", "another"])
 def test_a_watchdog_of_another_process_is_not_fed(
     manager: Manager, monkeypatch: pytest.MonkeyPatch, pid: int, fed: int
 ) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import os
 import re
 from pathlib import Path
@@ -51,6 +52,7 @@ MODULES = sorted(
 AGENT = [name for name in MODULES if name.startswith("agent/")]
 
 
+@functools.cache
 def parse(name: str) -> ast.Module:
     return ast.parse((ROOT / name).read_text())
 

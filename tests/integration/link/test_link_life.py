@@ -131,10 +131,12 @@ def test_the_heartbeat_goes_on_while_nothing_happens() -> None:
     ear = Ear()
     with HostileBroker() as broker, link_to(broker.port, ear) as link:
         ear.wait(LinkUp)
-        before = link.heartbeat
-        time.sleep(1.3)
-        assert link.heartbeat > before
-        assert time.monotonic() - link.heartbeat < 1.5
+        for _ in range(2):
+            before, give_up = link.heartbeat, time.monotonic() + 10
+            while link.heartbeat == before:
+                assert time.monotonic() < give_up
+                time.sleep(0.01)
+            assert before < link.heartbeat <= time.monotonic()
 
 
 def test_a_link_whose_messages_nobody_confirms_is_made_anew() -> None:

@@ -77,11 +77,15 @@ class AgentOnADisk(RunningAgent):
             time.sleep(0.05)
         return store
 
-    def rate(self, seconds: float = 2.0) -> float:
-        """Inferred frames a second, from now on."""
-        begun, before = time.monotonic(), self.pipeline()["ledger"]["inferred"]
-        time.sleep(seconds)
-        return float((self.pipeline()["ledger"]["inferred"] - before) / (time.monotonic() - begun))
+    def keeps_up(self) -> bool:
+        """Whether it infers all frames of two seconds; where others compute, not of the first two."""
+        for _ in range(10):
+            begun, before = time.monotonic(), self.pipeline()["ledger"]["inferred"]
+            time.sleep(2)
+            rate = (self.pipeline()["ledger"]["inferred"] - before) / (time.monotonic() - begun)
+            if rate > 0.9 * FPS:
+                return True
+        return False
 
 
 def still(store: dict[str, Any]) -> dict[str, int]:
@@ -112,21 +116,24 @@ def test_a_disk_that_fills_up_costs_no_frame_and_is_counted_to_the_row(tmp_path:
         assert MOST * 0.8 < used < MOST + 64_000  # of which 4 KiB and more are the folders'
         assert agent.inside('stat -c %s "$0/data/ballast"').stdout == f"{4 << 20}\n"
 
-        normal = agent.rate()
         agent.inside('cat /dev/zero > "$0/stranger"')
         first = agent.until_mode("disk")
-        while agent.inside('cat /dev/zero >> "$0/stranger"; test -e "$0/data/ballast"').returncode == 0:
-            time.sleep(0.1)  # the ballast goes first, and somebody takes its room, too
-        full = agent.until_mode("memory")
+        give_up = time.monotonic() + 30
+        # The stranger goes on, and takes what the agent gives up: of that the ballast is the first.
+        while agent.inside('cat /dev/zero >> "$0/stranger"; test -e "$0/data/ballast"').returncode == 0 or (
+            (full := agent.store())["mode"] != "memory"
+        ):
+            assert time.monotonic() < give_up, agent.store()
+            time.sleep(0.1)
         assert "the disk is full" in full["problem"] or "I/O error" in full["problem"]
-        assert agent.rate() > 0.9 * normal
+        assert agent.keeps_up()
         full = agent.store()
         assert full["accepted"] > full["committed"] >= first["committed"]
         assert still(full) == BEFORE
 
         agent.inside('rm "$0/stranger"')
         agent.until_mode("disk")
-        assert agent.rate() > 0.9 * normal
+        assert agent.keeps_up()
         after = agent.store()
         assert after["problem"] == ""
         assert after["committed"] > full["accepted"]
@@ -189,17 +196,16 @@ def test_an_ext4_that_turns_itself_read_only_costs_no_frame_and_nothing_that_was
     agent = AgentOnADisk(tmp_path, image)
     with agent:
         agent.until_inferred()
-        normal = agent.rate()
         subprocess.run(["mount", "-o", "remount,abort", image], check=True)
         gone = agent.until_mode("memory")
-        assert agent.rate() > 0.9 * normal
+        assert agent.keeps_up()
         assert agent.store()["accepted"] > gone["accepted"]
         assert agent.end() == 1  # not all could be saved
     again = AgentOnADisk(tmp_path, image)
     with again:  # the kernel lets nobody write there before it is mounted anew
         again.until_inferred()
         assert again.store()["mode"] == "memory"
-        assert again.rate() > 0.9 * normal
+        assert again.keeps_up()
         assert again.end() == 1
     subprocess.run(["umount", image], check=True)
     subprocess.run(["fsck.ext4", "-fy", tmp_path / "image"], check=False, capture_output=True)

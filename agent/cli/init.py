@@ -35,6 +35,8 @@ exit codes: 0 written, 1 the file is there already or cannot be written, 2 usage
 _OP = "write configuration"
 _KEYS = "keys"
 """The folder of keys that is looked for beside the configuration: what the documentation calls it."""
+_ROOT = "tuf/meta/1.root.json"
+"""What trust in models starts from, in that folder."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -102,6 +104,9 @@ def look(model: str, broker: str, schema_file: Path, device: str = "") -> Found:
         broker=broker,
         keys=_KEYS if has_keys else "",
         schema=schema_file.name,
+        root=f"{_KEYS}/{_ROOT}"
+        if has_keys and schema_file.with_name(_KEYS).joinpath(_ROOT).is_file()
+        else "",
     )
 
 
@@ -179,6 +184,7 @@ def _facts(found: Found) -> dict[str, object]:
         "model": found.model,
         "broker": found.broker,
         "signed": bool(found.keys),
+        "root": found.root,
         "cameras": [
             {
                 "path": camera.path,

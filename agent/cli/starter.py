@@ -25,6 +25,7 @@ class Found:
         model: what the pipelines run.
         broker: the broker's name, or "".
         keys: the folder of keys beside the configuration that has this device's, or "".
+        root: the fleet's root metadata, relative to the configuration, or "".
         schema: file name of the JSON Schema beside the configuration.
     """
 
@@ -36,6 +37,7 @@ class Found:
     broker: str
     keys: str
     schema: str
+    root: str = ""
 
     @property
     def usable(self) -> tuple[Camera, ...]:
@@ -66,6 +68,8 @@ _NO_BROKER = """
 #[trust]                  # the keys that `edgectl init keys --device ID` makes:
 #device_key = "device.key"
 #collector_key = "collector.pub"
+#[models]                 # and the root of trust in models, which it makes, too: tuf/meta/1.root.json
+#root = "root.json"
 """
 _BROKER = """
 [mqtt]
@@ -80,6 +84,11 @@ _KEYS = """
 # Results and acknowledgements are signed with the keys that `edgectl init` made:
 device_key = {device_key}
 collector_key = {collector_key}
+"""
+_MODELS = """
+[models]
+# Models that the fleet's operator signs and deploys come over MQTT; trust in them starts from this file:
+root = {root}
 """
 _UNSIGNED = """
 [trust]
@@ -141,6 +150,7 @@ def compose(found: Found) -> str:
             schema=found.schema, profile=f"{found.profile.name} ({tested})", device=_quoted(found.device)
         ),
         *(_link(found) if found.broker else (_NO_BROKER,)),
+        _MODELS.format(root=_quoted(found.root)) if found.broker and found.root else "",
         _STORE,
         _MODEL,
     ]

@@ -4,9 +4,45 @@ from __future__ import annotations
 
 import typer
 
-from agent.fleet.verbs import collect, deploy, gaps, init, models, pack, quantize, version
+from agent.fleet.verbs import (
+    collect,
+    deploy,
+    gaps,
+    gc,
+    heal,
+    init,
+    mirror,
+    models,
+    pack,
+    policy,
+    publish,
+    quantize,
+    resign,
+    revoke,
+    rotate,
+    verify,
+    version,
+)
 
-_VERBS = (init, pack, quantize, deploy, models, collect, gaps, version)
+_VERBS = (
+    init,
+    pack,
+    quantize,
+    publish,
+    deploy,
+    models,
+    revoke,
+    policy,
+    resign,
+    heal,
+    verify,
+    mirror,
+    gc,
+    rotate,
+    collect,
+    gaps,
+    version,
+)
 
 app = typer.Typer(
     help="Runs the fleet side of edge-agent: makes its keys, and collects what the devices send.",

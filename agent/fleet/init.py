@@ -10,28 +10,69 @@ from agent.errors import ConfigInvalid
 from agent.fleet.keys import COLLECTOR, DEVICES, make_keys
 from agent.link.topics import NAME_HINT, is_name
 
+_TABLES = ("[trust]", "[trust] and [models]")
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
 
-def run(folder: Path, devices: Sequence[str], fleet: str, *, from_key: bool, as_json: bool) -> None:
+def run(
+    folder: Path,
+    devices: Sequence[str],
+    fleet: str,
+    *,
+    from_key: bool,
+    as_json: bool,
+    models: bool = False,
+    file: Path | None = None,
+) -> None:
     """Make what is missing, and tell what comes next.
 
+    Args:
+        folder: the operator's.
+        devices: their names.
+        fleet: the fleet's name, for what is told.
+        from_key: see ``make_keys``.
+        as_json: tell it to programs.
+        models: make the repository of models, too, with its keys.
+        file: holds the passphrase of those; None asks elsewhere.
+
     Raises:
-        ConfigInvalid: a name is not allowed in a topic, or a public key may have been taken away.
+        ConfigInvalid: a name is not allowed in a topic, a public key may have been taken away, or there is no
+            passphrase.
         AgentError: the folder cannot be written.
     """
     if not is_name(fleet):
         raise ConfigInvalid("make keys of", repr(fleet), "a fleet cannot be called so", NAME_HINT)
+    secret = _passphrase(folder, file) if models else None
     made = make_keys(folder, devices, from_key=from_key)
+    if secret is not None:
+        from agent.fleet.repository.begin import begin
+
+        made += begin(folder, lambda: secret)
     if as_json:
         print(orjson.dumps({"folder": str(folder), "made": [str(path) for path in made]}).decode())
         return
     print("\n".join(_words(folder, devices, fleet, made)))
 
 
+def _passphrase(folder: Path, file: Path | None) -> str | None:
+    """Get the passphrase, before anything is made; None where the repository is whole already."""
+    from agent.fleet.repository.passphrase import passphrase
+    from agent.fleet.repository.tree import Tree
+
+    if Tree(folder).meta("timestamp.json").exists():
+        return None
+    try:
+        return passphrase(file, new=True)
+    except ConfigInvalid as error:
+        hint = f"{error.hint}; or give --no-models, for results alone"
+        raise ConfigInvalid(error.op, error.subject, error.problem, hint) from error
+
+
 def _words(folder: Path, devices: Sequence[str], fleet: str, made: Sequence[Path]) -> list[str]:
+    root = folder / "tuf/meta/1.root.json"
     lines = [f"made {path}" for path in made] or [f"everything is there already: {folder}"]
     if not (folder / f"{COLLECTOR}.key").exists():
         lines.append(
@@ -44,7 +85,7 @@ def _words(folder: Path, devices: Sequence[str], fleet: str, made: Sequence[Path
         return lines
     lines += [
         "",
-        "Each device needs two files, and these lines in its agent.toml:",
+        f"Each device needs {'three' if root.exists() else 'two'} files, and these lines in its agent.toml:",
         "",
         "    [device]",
         f'    id = "{devices[0]}"{"   # each its own" if len(devices) > 1 else ""}',
@@ -53,6 +94,7 @@ def _words(folder: Path, devices: Sequence[str], fleet: str, made: Sequence[Path
         "    [trust]",
         '    device_key = "device.key"',
         '    collector_key = "collector.pub"',
+        *(["    [models]", '    root = "root.json"'] if root.exists() else []),
         "",
     ]
     for device in devices:
@@ -62,13 +104,20 @@ def _words(folder: Path, devices: Sequence[str], fleet: str, made: Sequence[Path
             lines.append(f"    {device} has its device.key: it is not in {folder} any more")
     lines += [
         f"    {folder / COLLECTOR}.pub  ->  collector.pub of each device",
+        *([f"    {root}  ->  root.json of each device"] if root.exists() else []),
         "",
-        "Under systemd instead of [trust]; the unit passes them on as credentials:",
+        f"Under systemd instead of {_TABLES[root.exists()]}; the unit passes them on as credentials:",
         "",
         "    sudo install -d -m 0700 /etc/credstore",
         "    sudo install -m 0600 device.key /etc/credstore/edge-agent.device-key",
         "    sudo install -m 0600 collector.pub /etc/credstore/edge-agent.collector-key",
+        *(["    sudo install -m 0600 root.json /etc/credstore/edge-agent.tuf-root"] if root.exists() else []),
         "",
         f"Keep {folder / COLLECTOR}.key safe: with it anyone can have devices delete what nobody has stored.",
     ]
+    if root.exists():
+        lines += [
+            f"Move root-1.key, root-2.key and root-3.key from {folder}/keys to three media, away from here:",
+            "two of the three replace every other key. docs/fleet.md says more.",
+        ]
     return lines

@@ -17,6 +17,7 @@ from agent.link.connection import LINK_TABLE, Backoff, LinkState, LinkStep
 from agent.link.outgoing import Outgoing
 from agent.link.reasons import Reason
 from agent.link.settings import LinkDown, LinkMessage, LinkPublished, LinkUp, Message
+from agent.link.turns import turn
 from agent.link.versions import Versions
 
 if TYPE_CHECKING:
@@ -198,11 +199,7 @@ class Link:
         if (fd := current.fileno()) >= 0:
             timeout = 0.0 if current.has_read or current.notes else _TURN_S
             readable, writable = self._wait(fd, timeout, write=current.wants_write)
-            try:
-                current.turn(readable=readable or current.has_read, writable=writable)
-            except Exception as error:  # noqa: BLE001 - named boundary: no peer's bytes may end this thread
-                emit(Event.MESSAGE_REFUSED, self._settings.broker, refusal="packet", error=repr(error))
-                current.abandon(Reason(f"the broker sent what MQTT does not allow: {error!r}"))
+            turn(current, self._settings.broker, readable=readable or current.has_read, writable=writable)
         self._read_notes(current)
 
     def _hand_over(self, current: session.Session, now: float) -> None:

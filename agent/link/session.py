@@ -30,7 +30,6 @@ if TYPE_CHECKING:
     from agent.link.settings import LinkSettings, Message
     from agent.link.versions import Version
 
-
 _MOST_UNREAD = 1000
 """Confirmations that may wait for a broker which takes nothing; paho would keep any number."""
 _MOST_UNCONFIRMED = 128
@@ -47,7 +46,7 @@ class Accepted:
 
 @dataclass(frozen=True, slots=True)
 class Subscribed:
-    """SUBACK: all our subscriptions stand."""
+    """SUBACK: all that was asked for at once is granted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,8 +89,7 @@ class Session:
     def __init__(self, settings: LinkSettings, version: Version, will: Message | None) -> None:
         self._settings = settings
         self._version: Version = version
-        self._subscribing = -1
-        self._filters: Sequence[tuple[str, int]] = ()
+        self._asked: dict[int, Sequence[tuple[str, int]]] = {}
         self._ended = False
         self.notes: deque[Note] = deque()
         self.unconfirmed = 0
@@ -184,9 +182,13 @@ class Session:
         if not filters:
             self.notes.append(Subscribed())
             return
-        self._filters = filters
         _, mid = self._client.subscribe(list(filters))
-        self._subscribing = -1 if mid is None else mid
+        if mid is not None:
+            self._asked[mid] = filters
+
+    def unsubscribe(self, topics: Sequence[str]) -> None:
+        """Take back what was asked for."""
+        self._client.unsubscribe(list(topics))
 
     def send(self, message: Message) -> int:
         """Publish; give the packet id that ``Confirmed`` will name."""
@@ -253,12 +255,11 @@ class Session:
     def _on_subscribe(
         self, _client: paho.Client, _data: object, mid: int, codes: list[ReasonCode], _got: object
     ) -> None:
-        if mid != self._subscribing:
+        if (asked := self._asked.pop(mid, None)) is None:
             return
-        self._subscribing = -1
-        refused = [name for (name, _), code in zip(self._filters, codes, strict=False) if code.is_failure]
-        if refused or len(codes) != len(self._filters):
-            topic = refused[0] if refused else self._filters[-1][0]
+        refused = [name for (name, _), code in zip(asked, codes, strict=False) if code.is_failure]
+        if refused or len(codes) != len(asked):
+            topic = refused[0] if refused else asked[-1][0]
             self._end(
                 Reason(f"no subscription to {topic}", refused=True, hint="Check the broker's access list")
             )

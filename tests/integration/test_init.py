@@ -11,6 +11,7 @@ import pytest
 
 from agent import config
 from agent.fleet.keys import make_keys
+from tests.simulators.operating import operator
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -97,6 +98,11 @@ def test_keys_that_are_there_are_used_and_without_them_the_way_to_them_is_told(
     settings = config.parse(path.read_text(), "agent.toml")
     assert (settings.device.id, settings.trust.unsigned) == ("gate-7", False)
     assert settings.trust.device_key == "keys/devices/gate-7.key"
+    assert settings.models.root == ""
+    checked(machine, path)
+    operator(tmp_path / "keys")
+    machine.run(*words)
+    assert config.parse(path.read_text(), "agent.toml").models.root == "keys/tuf/meta/1.root.json"
     checked(machine, path)
 
 

@@ -15,7 +15,7 @@ import re
 from typing import TYPE_CHECKING
 
 from agent.errors import ConfigInvalid
-from agent.files import write_durably
+from agent.files import NEW, sync_folder, write_durably
 from agent.fleet.repository.passphrase import passphrase
 from agent.signing import Signer
 from agent.trust import read_key
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
-    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
     from securesystemslib.signer import CryptoSigner, SSlibKey
 
 __all__ = ["NAMES", "ROOTS", "Keystore", "passphrase", "signer"]
@@ -64,10 +64,30 @@ class Keystore:
         Raises:
             ConfigInvalid: the key is missing, or the file is none.
         """
-        from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
         from securesystemslib.signer import SSlibKey
 
-        return SSlibKey.from_crypto(Ed25519PublicKey.from_public_bytes(self._told(name, self._read(name))))
+        return SSlibKey.from_crypto(self.public_key(name))
+
+    def public_key(self, name: str) -> Ed25519PublicKey:
+        """Give the public half of a key as such.
+
+        Raises:
+            ConfigInvalid: as for ``public``.
+        """
+        from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
+        return Ed25519PublicKey.from_public_bytes(self._told(name, self._read(name)))
+
+    def public_pem(self, name: str) -> str:
+        """Give the public half of a key as PEM (SubjectPublicKeyInfo).
+
+        Raises:
+            ConfigInvalid: as for ``public``.
+        """
+        from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+        key = self.public_key(name)
+        return key.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode()
 
     def tuf(self, name: str) -> CryptoSigner:
         """Open a key that signs metadata.
@@ -109,6 +129,32 @@ class Keystore:
             write_durably(path, b"public %s\n%s" % (raw.hex().encode(), sealer.seal(key)))
             self._open[raw] = key
         return made
+
+    def settle(self, name: str) -> None:
+        """Let the next key of this name take its place.
+
+        Raises:
+            OSError: the disk refuses.
+        """
+        self.path(name + NEXT).rename(self.path(name))
+        sync_folder(self._folder)
+
+    def drop(self, name: str) -> None:
+        """Forget a next key that no metadata names.
+
+        Raises:
+            OSError: the disk refuses.
+        """
+        self.path(name + NEXT).unlink()
+
+    def sweep(self) -> None:
+        """Take away what a kill has left half written.
+
+        Raises:
+            OSError: the disk refuses.
+        """
+        for left in self._folder.glob(f".*{NEW}"):
+            left.unlink()
 
     def _secret(self) -> str:
         if self._passphrase is None:

@@ -99,8 +99,14 @@ _OPTIONS: tuple[tuple[str, object, object], ...] = (
 )
 
 
-def with_broker(verb: Callable[..., None]) -> Callable[..., None]:
-    """Give a verb the options that name a broker; it gets them together, as its parameter ``broker``."""
+def with_broker(verb: Callable[..., None], *, optional: bool = False) -> Callable[..., None]:
+    """Give a verb the options that name a broker; it gets them together, as its parameter ``broker``.
+
+    Args:
+        verb: what typer would call.
+        optional: without --host there is none: ``broker.host`` is "".
+    """
+    defaults = {name: value for name, _, value in _OPTIONS} | ({"host": ""} if optional else {})
 
     @functools.wraps(verb)
     def wider(**given: object) -> None:
@@ -108,17 +114,14 @@ def with_broker(verb: Callable[..., None]) -> Callable[..., None]:
         verb(**given, broker=Broker(**named))  # type: ignore[arg-type]  # typer has checked the types
 
     kinds = get_type_hints(verb, include_extras=True)
-    own = [
-        one.replace(annotation=kinds[one.name])
-        for one in inspect.signature(verb).parameters.values()
-        if one.name != "broker"
-    ]
+    given_too = [one for one in inspect.signature(verb).parameters.values() if one.name != "broker"]
+    own = [one.replace(annotation=kinds[one.name]) for one in given_too]
     keyword = inspect.Parameter.KEYWORD_ONLY
     ours = [
-        inspect.Parameter(name, keyword, default=value, annotation=kind) for name, kind, value in _OPTIONS
+        inspect.Parameter(name, keyword, default=defaults[name], annotation=kind)
+        for name, kind, _ in _OPTIONS
     ]
-    annotations = {one.name: kinds[one.name] for one in own} | {name: kind for name, kind, _ in _OPTIONS}
     wider.__signature__ = inspect.Signature([*own, *ours])  # type: ignore[attr-defined]  # PEP 362
-    wider.__annotations__ = annotations
+    wider.__annotations__ = {one.name: one.annotation for one in (*own, *ours)}
     del wider.__wrapped__  # who looks behind it sees another signature
     return wider

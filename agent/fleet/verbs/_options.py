@@ -18,3 +18,4 @@ PassphraseFile = Annotated[
     typer.Option(help="Read the passphrase from here; else $EDGECTL_PASSPHRASE.", metavar="FILE"),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="As a JSON object.")]
+Local = Annotated[bool, typer.Option("--local", help="Only sign; edgectl heal sends it later.")]

@@ -7,12 +7,15 @@ from typing import Annotated
 
 import typer
 
+from agent.fleet.verbs._options import AsJson, PassphraseFile  # noqa: TC001 - as above
+
 _HELP = """\
-Make the keys of a fleet, and of its devices.
+Make the keys of a fleet and of its devices, and the repository of its models.
 
 The collector signs its acknowledgements: a device deletes nothing without one. Each device signs what it
-sends. Run it again to add devices: nothing that is there is ever written over. Prints which file goes where,
-and no key.
+sends. The keys that sign models are encrypted with a passphrase: from a terminal, --passphrase-file, or
+$EDGECTL_PASSPHRASE. Run it again to add devices: nothing that is there is ever written over. Prints which
+file goes where, and no key.
 
 \b
 examples:
@@ -20,8 +23,8 @@ examples:
   edgectl collect --keys keys --host broker.example
 
 \b
-exit codes: 0 done, 1 failed, 2 usage, 78 a name must be changed first, or a
-.pub may have been taken away
+exit codes: 0 done, 1 failed, 2 usage, 78 a name must be changed first, there
+is no passphrase, or a .pub may have been taken away
 """
 
 
@@ -41,9 +44,21 @@ def init(
         bool,
         typer.Option("--from-key", help="Make a .pub that is missing from its .key, which nobody stole."),
     ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="As a JSON object.")] = False,
+    no_models: Annotated[
+        bool, typer.Option("--no-models", help="Only for results: no keys and no repository of models.")
+    ] = False,
+    passphrase_file: PassphraseFile = None,
+    as_json: AsJson = False,
 ) -> None:
     """Make keys."""
     from agent.fleet import init as program
 
-    program.run(folder, device or [], fleet, from_key=from_key, as_json=as_json)
+    program.run(
+        folder,
+        device or [],
+        fleet,
+        from_key=from_key,
+        as_json=as_json,
+        models=not no_models,
+        file=passphrase_file,
+    )

@@ -1,0 +1,144 @@
+"""Desired states that were sent, as DIR/devices/<id>.desired.json: signed anew after a rotation, put back."""
+
+from __future__ import annotations
+
+import queue
+import time
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from agent import dsse
+from agent.documents import desired as documents
+from agent.documents import keys
+from agent.errors import MessageInvalid
+from agent.files import write_durably
+from agent.fleet.keys import DEVICES
+from agent.fleet.repository.keystore import NEXT
+from agent.fleet.repository.roles import KEYS
+from agent.fleet.repository.signers import CONTROL
+from agent.link import topics
+from agent.link.mqtt import Link
+from agent.link.settings import LinkMessage, LinkUp
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from agent.documents.desired import Desired
+    from agent.fleet.repository.repository import Repository
+    from agent.fleet.repository.wire import Wire
+    from agent.link.settings import LinkSettings
+    from agent.signing import Verifier
+
+ENDING = ".desired.json"
+_CONNECT_S = 10.0
+_QUIET_S = 1.0
+"""A broker that has sent nothing retained for so long has no more of it."""
+
+
+def seal_again(repository: Repository) -> list[str]:
+    """Sign with the next control key, too, what the present one has signed; give the devices' names.
+
+    Both keys sign: whatever a kill leaves of the rotation, one of them counts.
+
+    Raises:
+        ConfigInvalid: a key is missing, or the passphrase does not open it.
+        OSError: the disk refuses.
+    """
+    sealers = [repository.keys.control(CONTROL + NEXT)]
+    if repository.keys.has(CONTROL):
+        sealers.append(repository.keys.control(CONTROL))
+    before = _verifiers(repository.keys.public_pem(CONTROL)) if repository.keys.has(CONTROL) else []
+    done = []
+    for path in _files(repository.tree.folder):
+        try:
+            document = dsse.unseal(
+                path.read_bytes(), documents.KIND, before, what="desired state", most=documents.MAX_BYTES
+            )
+        except MessageInvalid as error:
+            hint = f"Deploy to it again, or delete {path.name}"
+            raise MessageInvalid("sign again", str(path), error.problem, hint) from error
+        write_durably(path, dsse.seal(documents.KIND, document, *sealers), 0o644)
+        done.append(path.name.removesuffix(ENDING))
+    return done
+
+
+def send(wire: Wire, fleet: str, folder: Path, devices: Sequence[str]) -> None:
+    """Have the broker retain what was sent to devices last.
+
+    Raises:
+        LinkLost: the broker is away for too long.
+        AgentError: the broker does not take it over.
+    """
+    for device in devices:
+        wire.retain(topics.down_desired(fleet, device), (folder / DEVICES / f"{device}{ENDING}").read_bytes())
+
+
+def heal(wire: Wire, settings: LinkSettings, repository: Repository, fleet: str) -> list[str]:
+    """Put back the desired states that the broker has lost; give the devices' names.
+
+    What the broker has of a higher generation, signed with a key that counts, stays.
+
+    Raises:
+        LinkLost: the broker is away for too long.
+        AgentError: the broker does not take it over.
+    """
+    verifiers = keys.decode(repository.document(KEYS) or b"{}").verifiers("desired")
+    ours = {}
+    for path in _files(repository.tree.folder):
+        device, content = path.name.removesuffix(ENDING), path.read_bytes()
+        if (document := _read(content, verifiers, fleet, device)) is not None:
+            ours[device] = (document.generation, content)
+    if not ours:
+        return []
+    there = _retained(settings, [topics.down_desired(fleet, device) for device in ours])
+    lost = []
+    for device, (generation, content) in ours.items():
+        found = there.get(topics.down_desired(fleet, device), b"")
+        theirs = _read(found, verifiers, fleet, device)
+        if found != content and (theirs is None or theirs.generation <= generation):
+            lost.append(device)
+    send(wire, fleet, repository.tree.folder, lost)
+    return lost
+
+
+def _files(folder: Path) -> list[Path]:
+    found = (folder / DEVICES).glob(f"*{ENDING}")
+    return sorted(path for path in found if topics.is_name(path.name.removesuffix(ENDING)))
+
+
+def _read(content: bytes, verifiers: Sequence[Verifier], fleet: str, device: str) -> Desired | None:
+    """Read a desired state; None where it is none that counts for this device."""
+    try:
+        return documents.decode(content, verifiers, fleet=fleet, device=device)
+    except MessageInvalid:
+        return None
+
+
+def _retained(settings: LinkSettings, wanted: Sequence[str]) -> dict[str, bytes]:
+    """Read what the broker retains on topics; those that it does not send within a second are left out."""
+    events: queue.SimpleQueue[object] = queue.SimpleQueue()
+    own = replace(settings, client_id=f"{settings.client_id}-look-{time.monotonic_ns():x}")
+    link = Link(own, post=events.put, subscriptions=[(topic, 1) for topic in wanted])
+    found: dict[str, bytes] = {}
+    give_up = time.monotonic() + _CONNECT_S
+    link.start()
+    try:
+        while len(found) < len(wanted) and (left := give_up - time.monotonic()) > 0:
+            try:
+                event = events.get(timeout=left)
+            except queue.Empty:
+                return found
+            if isinstance(event, LinkUp | LinkMessage):
+                give_up = time.monotonic() + _QUIET_S
+            if isinstance(event, LinkMessage):
+                found[event.topic] = event.payload
+    finally:
+        link.close(1.0)
+    return found
+
+
+def _verifiers(pem: str) -> list[Verifier]:
+    from agent.signing import Verifier
+
+    return [Verifier.from_pem(pem.encode())]

@@ -1,0 +1,107 @@
+"""What a verb works with: the open repository, and the broker where there is one."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from agent.fleet.repository.passphrase import passphrase
+from agent.fleet.repository.repository import Repository, opened
+from agent.fleet.repository.roles import OFFLINE, WARN_DAYS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from agent.fleet.repository.publisher import Publisher, Sent
+    from agent.fleet.repository.wire import Wire
+    from agent.fleet.verbs._broker import Broker
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """An open repository, and the broker that it is published on; None when only the folder is worked on."""
+
+    repository: Repository
+    publisher: Publisher | None = None
+    wire: Wire | None = None
+
+    def finish(self) -> Sent | None:
+        """Sign what has changed, and send it; give what was sent, None where there is no broker.
+
+        Raises:
+            AgentError: as ``Repository.commit`` and ``Publisher.send`` do.
+        """
+        if self.publisher is not None:
+            self.publisher.check()
+        self.repository.commit()
+        return None if self.publisher is None else self.publisher.send()
+
+
+@contextmanager
+def at_work(
+    folder: Path, file: Path | None, broker: Broker | None, *, shown: bool, compare: bool = True
+) -> Iterator[Work]:
+    """Open the repository in ``folder``, and connect to the broker before anything is changed.
+
+    Args:
+        folder: the operator's.
+        file: holds the passphrase; None asks elsewhere, if a key must be opened.
+        broker: None works on the folder alone.
+        shown: whether people read along.
+        compare: refuse to go on where the broker has what another copy of the folder has signed since.
+
+    Raises:
+        AgentError: there is no repository, somebody else is at work in it, or the broker is away or ahead.
+    """
+    say_warnings()
+    with ExitStack() as stack:
+        repository = stack.enter_context(opened(folder, asker(file)))
+        if broker is None:
+            yield Work(repository)
+            return
+        from agent.fleet.repository.publisher import Publisher
+        from agent.fleet.repository.wire import Wire
+
+        wire = stack.enter_context(Wire(broker.link(f"edgectl-{broker.fleet}"), broker.fleet))
+        publisher = Publisher(repository, wire, shown=shown)
+        if compare:
+            publisher.compare()
+        yield Work(repository, publisher, wire)
+
+
+def asker(file: Path | None, *, new: bool = False) -> Callable[[], str]:
+    """Give what gives the passphrase when a key must be opened, or is made."""
+    return lambda: passphrase(file, new=new)
+
+
+def say_warnings() -> None:
+    """Have warnings of the link on standard error."""
+    logging.basicConfig(
+        stream=sys.stderr, level=logging.WARNING, format="%(asctime)s %(levelname)-7s %(message)s"
+    )
+
+
+def told(sent: Sent | None) -> dict[str, Any]:
+    """Say for programs what was done at the broker."""
+    return {"sent": None} if sent is None else {"sent": {"pieces": len(sent.paths), "bytes": sent.size}}
+
+
+def words(sent: Sent | None) -> str:
+    """Say for people what was done at the broker."""
+    if sent is None:
+        return "signed, and not sent: edgectl heal sends it"
+    return f"sent {len(sent.paths)} pieces, {sent.size:,} bytes"
+
+
+def expiring(repository: Repository) -> list[str]:
+    """Say which offline roles expire soon, and what to do."""
+    return [
+        f"{role} expires in {max(0.0, repository.roles.left_days(role)):.0f} days:"
+        f" sign it anew with: edgectl resign --role {role}"
+        for role in OFFLINE
+        if repository.roles.left_days(role) < WARN_DAYS
+    ]

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 _HINT = "Check --host, --port and the credentials"
 _GOODBYE_S = 2.0
+_CONNECT_S = 8.0
+"""A broker that is away is told by then: somebody sits there and waits."""
 
 
 class Talk:
@@ -42,7 +44,7 @@ class Talk:
         self._link = Link(settings, post=self._events.put, subscriptions=filters)
 
     def __enter__(self) -> Self:
-        logging.getLogger("agent").addHandler(logging.NullHandler())  # errors and progress say it
+        logging.getLogger("edge-agent").addHandler(logging.NullHandler())  # errors and progress say it
         self._link.start()
         return self
 
@@ -57,13 +59,13 @@ class Talk:
         Raises:
             LinkLost: it does not answer in time, or refuses us.
         """
-        give_up = time.monotonic() + timeout_s
+        began = time.monotonic()
         found: dict[str, bytes] = {}
         sent = False
         while True:
             if self._up and not sent:
                 sent = self._sent(self._echo, b"echo", retain=False) is not None
-            event = self._event(give_up)
+            event = self._event(began + (timeout_s if self._up else min(timeout_s, _CONNECT_S)))
             if isinstance(event, LinkMessage):
                 if event.topic == self._echo:
                     return found
@@ -124,7 +126,7 @@ class Talk:
         try:
             event = self._events.get(timeout=max(0.0, left))
         except queue.Empty:
-            raise LinkLost("reach", f"broker {self._broker}", self._reason, _HINT) from None
+            raise self._lost() from None
         self._note(event)
         return event
 
@@ -134,4 +136,8 @@ class Talk:
         elif isinstance(event, LinkDown):
             self._up, self._reason = False, event.reason
             if event.refused:
-                raise LinkLost("reach", f"broker {self._broker}", event.reason, _HINT)
+                raise self._lost()
+
+    def _lost(self) -> LinkLost:
+        hint = "" if ". " in self._reason else _HINT  # some reasons say what to do
+        return LinkLost("reach", f"broker {self._broker}", self._reason, hint)

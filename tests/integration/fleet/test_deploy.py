@@ -231,8 +231,12 @@ def test_a_folder_without_a_repository_or_with_a_damaged_one_is_told(
         deploy(options(keys, broker, ONE))
 
 
-def test_a_broker_that_is_away_is_told_in_a_line(broker: Broker, keys: Path, control: Signer) -> None:
+def test_a_broker_that_is_away_is_told_in_a_line_and_nothing_else_is_said(
+    broker: Broker, capfd: pytest.CaptureFixture[str]
+) -> None:
     broker.stop()
     with Talk(settings(broker), [], topics.echo("demo", "gate-1")) as talk, pytest.raises(LinkLost) as caught:
         talk.kept(0.3)
-    assert f"reach broker 127.0.0.1:{broker.port}: " in str(caught.value)
+    told = f"reach broker 127.0.0.1:{broker.port}: connection refused. Check that a broker listens on port "
+    assert str(caught.value) == told + str(broker.port)
+    assert capfd.readouterr().err == ""

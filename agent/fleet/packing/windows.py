@@ -13,6 +13,8 @@ from agent.errors import InputRejected
 _MOST_SAMPLES = 16 << 20
 _FULL_SCALE = 32768.0
 _HINT = "Save it as PCM of 16 bits, or as .npy"
+_DAMAGED = (wave.Error, EOFError, RuntimeError, ValueError, struct.error)
+"""What the standard library raises on files that do not hold together."""
 
 
 def npy_of_wav(data: bytes, subject: str) -> bytes:
@@ -29,13 +31,15 @@ def npy_of_wav(data: bytes, subject: str) -> bytes:
         with wave.open(io.BytesIO(data)) as file:
             channels, width, count = file.getnchannels(), file.getsampwidth(), file.getnframes()
             raw = file.readframes(min(count, _MOST_SAMPLES))
-    except (wave.Error, EOFError) as error:
+    except _DAMAGED as error:
         problem = f"it is no sound that we read: {str(error) or 'it is cut short'}"
         raise InputRejected("read window", subject, problem, _HINT) from error
     if width != 2 or not 0 < count * channels <= _MOST_SAMPLES:
         problem = f"it has {count} samples of {8 * width} bits"
         raise InputRejected("read window", subject, problem, _HINT)
-    samples = array.array("h", raw[: len(raw) // (2 * channels) * 2 * channels])
+    if len(raw) != 2 * channels * count:
+        raise InputRejected("read window", subject, "it is no sound that we read: it is cut short", _HINT)
+    samples = array.array("h", raw)
     if sys.byteorder == "big":
         samples.byteswap()
     values = struct.pack(f"<{len(samples)}f", *(one / _FULL_SCALE for one in samples))

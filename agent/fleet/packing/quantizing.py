@@ -69,18 +69,27 @@ def quantized(ask: words.QuantizeAsk, say: Callable[[BaseModel], None]) -> None:
 def _converted(
     model: LoadedModel, inputs: Inputs, ask: words.QuantizeAsk, say: Callable[[BaseModel], None]
 ) -> bytes:
-    """Make the int8 model: weights and activations, the borders, too, where that is possible."""
+    """Make the int8 model: weights and activations, the borders, too, where that is possible.
+
+    A tensor's range is from the least to the greatest number that any input gave it: the quantizer's own way,
+    a moving average of each input's extremes, cuts half of the inputs off and follows their order.
+    """
     from ai_edge_quantizer import quantizer, recipe
+    from ai_edge_quantizer.calibrator import Calibrator
+    from ai_edge_quantizer.recipe_manager import RecipeManager
+    from ai_edge_quantizer.utils.qsv_utils import min_max_update
 
     signature, name = _entry(model)
-    ranges: dict[str, Any] | None = None
+    wanted, manager = recipe.static_wi8_ai8(), RecipeManager()
     try:
-        worker = quantizer.Quantizer(bytearray(model.data), recipe.static_wi8_ai8())
+        manager.load_quantization_recipe(wanted)
+        ranges = Calibrator(bytearray(model.data), num_threads=1, qsv_update_func=min_max_update)
         for at in range(0, len(ask.calibration), _AT_ONCE):
             some = [{name: tensor.copy()} for tensor in _tensors(inputs, ask.calibration[at : at + _AT_ONCE])]
-            ranges = worker.calibrate({signature: some}, ranges, num_threads=1)
+            ranges.calibrate({signature: some}, manager)
             say(words.Step(done=at + len(some), of=len(ask.calibration) + len(ask.held_out)))
-        return bytes(worker.quantize(ranges or {}).quantized_model)
+        worker = quantizer.Quantizer(bytearray(model.data), wanted)
+        return bytes(worker.quantize(ranges.get_model_qsvs()).quantized_model)
     except (ValueError, RuntimeError, KeyError, NotImplementedError, TypeError) as error:
         problem = " ".join(f"the quantizer refuses it: {error}".split())[:300]
         raise ModelInvalid(_OP, model.name, problem, "Export it with built-in operators only") from error

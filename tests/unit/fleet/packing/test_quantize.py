@@ -110,6 +110,22 @@ def test_outputs_that_are_no_classes_are_compared_as_numbers(tmp_path: Path) -> 
 
 
 @installed
+def test_an_input_that_is_unlike_the_others_counts_wherever_it_stands(tmp_path: Path) -> None:
+    net = Graph("a filter")
+    value = net.input("image", (1, 8, 8, 3), (0.0, 1.0))
+    value = net.conv(
+        "conv", value, np.full((1, 1, 1, 3), 0.5, np.float32), np.zeros(1, np.float32), stride=1, relu=True
+    )
+    (tmp_path / "m.tflite").write_bytes(net.write(value, "float32"))
+    (tmp_path / "in").mkdir()
+    for number in range(40):  # the first and the fifth are light; the fifth is held out
+        np.save(
+            tmp_path / "in" / f"{number}.npy", np.full((8, 8, 3), 250 if number in {0, 4} else 5, np.uint8)
+        )
+    assert quantize(Options(tmp_path / "m.tflite", tmp_path / "in")).result.agreement > 0.95
+
+
+@installed
 def test_what_cannot_be_quantized_is_refused_in_a_line(
     model: Path, calibration: Path, tmp_path: Path
 ) -> None:

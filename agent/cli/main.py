@@ -12,7 +12,7 @@ from agent.cli.guarded import guarded
 from agent.cli.paragraphs import Paragraphs
 from agent.cli.streams import open_missing_streams
 
-VERBS = ("init", "run", "demo", "check", "doctor", "status", "infer", "results", "store", "version")
+VERBS = ("init", "run", "demo", "check", "doctor", "status", "infer", "results", "store", "tuf", "version")
 
 _DESCRIPTION = (
     "Runs quantized TFLite models on a stream of frames, keeps every result, and delivers it over MQTT."

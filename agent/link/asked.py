@@ -1,6 +1,6 @@
 """Which retained messages are asked for, and what is known of those that do not come.
 
-A broker does not say that it has no retained message. So after each SUBSCRIBE we publish to ourselves, on a
+A broker does not say that it has no retained message. So when one does not come we publish to ourselves, on a
 topic that we are subscribed to: a broker that handles the packets of one client in their order has sent what
 it has before that echo. Some brokers look retained messages up in a pool, and the echo may overtake them:
 what an echo has left behind is waited for a while, then one more echo must come back.
@@ -60,8 +60,13 @@ class Asked:
         self.waiting.remove(topic)
         return True
 
+    @property
+    def awaits_echo(self) -> bool:
+        """Whether an echo is on its way, or the second one is due."""
+        return bool(self._echoes or self._late)
+
     def expect(self, number: int, topics: Iterable[str], *, again: bool = False) -> None:
-        """Note that echo ``number`` was sent after ``topics`` were asked for; ``again``: the second one."""
+        """Note that echo ``number`` was sent, since ``topics`` do not come; ``again``: the second one."""
         self._echoes[number] = (2 if again else 1, frozenset(topics))
 
     def echoed(self, number: int, now: float) -> None:

@@ -36,6 +36,8 @@ _QOS = 0
 _KEEPALIVE_S = 180
 """Nobody answers the broker while the caller writes to a slow disk; a silent link is noticed sooner."""
 _TURN_S = 1.0
+_QUIET_S = 0.05
+"""When nothing has come for so long, an echo asks whether it is there at all."""
 _SLOWEST = 2 << 10
 """Bytes/s of the slowest link that is waited for."""
 
@@ -70,7 +72,7 @@ class Bulk:
         self._echoes = False
         self._heard = 0.0
         self._answered = False
-        self._left: list[str] = []
+        self._left: set[str] = set()
         self._lost: Reason | None = None
 
     def get(self, path: str, most: int) -> bytes:
@@ -104,16 +106,16 @@ class Bulk:
         self._heard = moved = time.monotonic()
         try:
             while asked:
-                self._ask(session, asked)
-                for topic, payload in self._listen(session, asked):
+                self._ask(session, asked, moved)
+                for topic, payload in self._listen(session, asked, moved):
                     if len(payload) > most:
                         raise FetchFailed("fetch", topic, f"{len(payload)} bytes, and {most} is the most")
-                    self._left.append(topic)
+                    self._left.add(topic)
                     yield topic, payload
                     self._heard = moved = time.monotonic()  # the caller's time is not the broker's
                 self._judge(session, asked, moved + self._patience(len(asked.waiting), most))
         finally:
-            self._left += asked.waiting
+            self._left |= asked.waiting
         if asked.missing:
             some = f"{', '.join(asked.missing[:3])}{', ...' if len(asked.missing) > 3 else ''}"
             hint = "Publish it again: edgectl heal"
@@ -125,31 +127,35 @@ class Bulk:
         """Give the seconds in which one of ``count`` messages must come, even on the slowest link."""
         return self._settings.answer_timeout_s + count * most / _SLOWEST
 
-    def _ask(self, session: Session, asked: Asked) -> None:
-        """Ask for what the window has room for, and let go of what has come."""
-        if late := asked.late(time.monotonic()):
+    def _ask(self, session: Session, asked: Asked, moved: float) -> None:
+        """Ask for what the window has room for, let go of what has come, and see to what does not come."""
+        now = time.monotonic()
+        if late := asked.late(now):
             asked.expect(self._send_echo(session), late, again=True)
+        elif asked.waiting and now - moved >= _QUIET_S and not asked.awaits_echo:
+            asked.expect(self._send_echo(session), asked.waiting)
         wanted = asked.next()
-        if wanted or len(self._left) >= MOST_FILTERS:
+        if len(self._left) >= MOST_FILTERS or not self._left.isdisjoint(wanted):
             self._leave(session)
         if wanted:
             self._answered = False
             session.subscribe([(topic, _QOS) for topic in wanted])
-            asked.expect(self._send_echo(session), wanted)
 
     def _leave(self, session: Session) -> None:
-        while self._left:
-            session.unsubscribe(self._left[:MOST_FILTERS])
-            del self._left[:MOST_FILTERS]
+        """Unsubscribe from what has come, or is not waited for any more."""
+        topics = list(self._left)
+        self._left.clear()
+        for at in range(0, len(topics), MOST_FILTERS):
+            session.unsubscribe(topics[at : at + MOST_FILTERS])
 
     def _send_echo(self, session: Session) -> int:
         self._number += 1
         session.send(Message(self._echo, b"%d" % self._number, qos=_QOS))
         return self._number
 
-    def _listen(self, session: Session, asked: Asked) -> Iterator[tuple[str, bytes]]:
+    def _listen(self, session: Session, asked: Asked, moved: float) -> Iterator[tuple[str, bytes]]:
         """Take one turn; give what was waited for, and drop everything else."""
-        self._turn(session, asked.due())
+        self._turn(session, asked.due() if asked.awaits_echo else moved + _QUIET_S)
         while session.notes:
             match session.notes.popleft():
                 case Received(topic, payload) if topic == self._echo:

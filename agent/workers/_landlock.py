@@ -19,11 +19,14 @@ _VERSION = 1
 _PATH_BENEATH = 1
 
 _EXECUTE, _WRITE_FILE, READ_FILE, READ_DIR = 1 << 0, 1 << 1, 1 << 2, 1 << 3
-_REMOVE_FILE, _MAKE_DIR, _MAKE_REG = 1 << 5, 1 << 7, 1 << 8
+_REMOVE_DIR, _REMOVE_FILE, _MAKE_DIR, _MAKE_REG = 1 << 4, 1 << 5, 1 << 7, 1 << 8
+_MAKE_SYM, _REFER = 1 << 12, 1 << 13
 _TRUNCATE, _IOCTL_DEV = 1 << 14, 1 << 15
 READ = READ_FILE | READ_DIR
 DEVICE = READ_FILE | _WRITE_FILE | _IOCTL_DEV
 WRITE = READ | _WRITE_FILE | _TRUNCATE | _MAKE_REG | _MAKE_DIR | _REMOVE_FILE
+OWN = WRITE | _REMOVE_DIR | _MAKE_SYM | _REFER
+"""All that one does in a folder of one's own; moving from one folder into another is known from ABI 2 on."""
 _FOR_FILES = _EXECUTE | _WRITE_FILE | READ_FILE | _TRUNCATE | _IOCTL_DEV
 
 _RIGHTS = {1: 13, 2: 14, 3: 15, 5: 16}

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 from agent import resources
 from agent.errors import FolderUnusable
 from agent.workers import _capabilities, _landlock, _seccomp
-from agent.workers._landlock import DEVICE, READ, READ_DIR, WRITE, Grant
+from agent.workers._landlock import DEVICE, OWN, READ, READ_DIR, WRITE, Grant
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -94,6 +94,27 @@ def confine(spec: LaneSpec, needs: Iterable[Needs]) -> Confinement:
     _prctl(_PR_SET_NO_NEW_PRIVS, 1)
     landlock = _landlock.restrict(grants, network=network)
     return Confinement(landlock, _seccomp.install(network=network), devices, granted)
+
+
+def confine_updater(folder: str, read: Iterable[str]) -> Confinement:
+    """Confine a process that talks with a network, and writes into one folder; it has no other thread yet.
+
+    Args:
+        folder: its own; it must be there.
+        read: what it must read besides: certificates.
+
+    Raises:
+        OSError: the kernel can do it, and refuses.
+    """
+    paths = (*_python(), *_LIBRARIES, *_KERNEL, *_NETWORK, *read)
+    grants = [*(Grant(path, READ) for path in paths), Grant("/dev", READ_DIR), Grant(folder, OWN)]
+    grants += [Grant(path, DEVICE) for path in _PLAIN_DEVICES]
+    close_memory()
+    _drop_capabilities()
+    _prctl(_PR_SET_NO_NEW_PRIVS, 1)
+    moves = _landlock.abi() != 1  # the first one lets nobody move a bundle from one folder into another
+    landlock = _landlock.restrict(grants, network=True) if moves else 0
+    return Confinement(landlock, _seccomp.install(network=True))
 
 
 def _grants(spec: LaneSpec, read: list[str], devices: Iterable[str], *, network: bool) -> Iterator[Grant]:

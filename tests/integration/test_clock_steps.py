@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import os
-import shutil
-import subprocess
 import time
 from contextlib import closing, contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -17,11 +14,12 @@ from agent.clock import SystemClock
 from agent.demo.broker import Broker
 from agent.store.segment import Segment
 from tests.simulators.running_agent import CAMERA, RunningAgent
+from tests.simulators.wall_clock import compile_wall_clock
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+    from pathlib import Path
 
-SOURCE = Path(__file__).resolve().parents[1] / "simulators" / "wall_clock.c"
 TEN_YEARS_S = 10 * 365 * 86_400
 TABLES = """
 [mqtt]
@@ -37,12 +35,7 @@ interval_s = 0.5
 
 @pytest.fixture(scope="module")
 def shim(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    if not shutil.which("cc"):
-        pytest.skip("install a C compiler (Debian: apt-get install gcc libc6-dev)")
-    path = tmp_path_factory.mktemp("shim") / "wall_clock.so"
-    flags = ["-shared", "-fPIC", "-O2", "-Wall", "-Werror"]
-    subprocess.run(["cc", *flags, "-o", str(path), str(SOURCE), "-ldl"], check=True)
-    return path
+    return compile_wall_clock(tmp_path_factory.mktemp("shim"))
 
 
 class SteppedAgent(RunningAgent):

@@ -7,7 +7,8 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 from unittest import mock
 
-from agent.fleet.repository import begin, bundle, pkcs8
+from agent.fleet.repository import begin, bundle, pkcs8, stranger
+from agent.fleet.repository.catalog import Local
 from agent.fleet.repository.repository import Repository, opened
 from agent.manifest import CHUNK_BYTES, MANIFEST, entry
 
@@ -79,3 +80,15 @@ def publish(folder: Path, *bundles: Path) -> None:
         for one in bundles:
             add(repository, one)
         repository.commit()
+
+
+def seen(folder: Path, first: bytes | None = None) -> stranger.Seen:
+    """What a stranger finds who knows the first root."""
+    with opened(folder, ask) as repository:
+        root = first or repository.tree.meta("1.root.json").read_bytes()
+        return stranger.look(Local(repository), root)
+
+
+def meta(folder: Path, name: str) -> Path:
+    """Where a file of metadata lies."""
+    return folder / "tuf/meta" / name

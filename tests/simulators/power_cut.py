@@ -133,8 +133,10 @@ class Disk:
             names[op.path] = self._ids[id(op)]
         elif op.kind == "U":
             names.pop(op.path, None)
-        elif op.path in names:
-            names[op.data.decode()] = names.pop(op.path)
+        else:  # a file, or a folder with all that is in it
+            after = op.data.decode()
+            for name in [one for one in names if one == op.path or one.startswith(f"{op.path}/")]:
+                names[after + name.removeprefix(op.path)] = names.pop(name)
 
     def _sync(self, op: Op) -> None:
         if op.inode in self._by_inode and op.path.rstrip("/") not in self._folders:  # inodes are used again

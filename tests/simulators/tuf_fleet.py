@@ -114,6 +114,7 @@ class TufFleet:
         name: str,
         version: str,
         files: Mapping[str, bytes],
+        /,
         *,
         chunk_size: int = CHUNK_BYTES,
         **fields: object,

@@ -63,6 +63,16 @@ def test_a_worker_loads_no_database_crypto_or_broker() -> None:
     assert loaded(modules, NOT_IN_WORKER) == {}
 
 
+def test_an_updater_loads_no_arrays_models_or_databases() -> None:
+    modules = ["agent.updater.main", "agent.updater.session", "agent.updater.mirrored", "agent.link.bulk"]
+    assert loaded(modules, [*NOT_IN_SUPERVISOR, "sqlite3", "requests", "typer", "rich"]) == {}
+
+
+def test_the_command_line_of_edgectl_is_read_before_any_program_is_loaded() -> None:
+    heavy = ["numpy", "cv2", "tuf", "securesystemslib", "cryptography", "paho", "sqlite3", "rich.progress"]
+    assert loaded(["agent.fleet.commands"], heavy) == {}
+
+
 def test_a_breach_is_seen_and_its_origin_named() -> None:
     found = loaded(["agent.tensors"], ["numpy", "sqlite3"])
     assert found.keys() == {"numpy"}

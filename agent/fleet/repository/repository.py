@@ -120,7 +120,7 @@ class Repository:
         return None if target is None else self.content(target)
 
     def add_bundle(self, name: str, version: str, content: bytes, cuts: dict[str, int]) -> None:
-        """Vouch for a bundle whose files are in the tree.
+        """Vouch for a bundle whose files are in the tree. Its manifest is cut no larger than they are.
 
         Args:
             name: the model's.
@@ -131,7 +131,8 @@ class Repository:
         Raises:
             OSError: the disk refuses.
         """
-        self._add("models", target_path(name, version), content)
+        chunk = min(CHUNK_BYTES, max(cuts.values(), default=CHUNK_BYTES))
+        self._add("models", target_path(name, version), content, chunk)
         self._cuts |= cuts
 
     def remove_bundle(self, name: str, version: str) -> None:
@@ -225,11 +226,13 @@ class Repository:
         self.roles.load()
         self._changed = self.roles.unproved()
 
-    def _add(self, role: str, path: str, content: bytes) -> None:
+    def _add(self, role: str, path: str, content: bytes, chunk: int = CHUNK_BYTES) -> None:
+        """Vouch for a small file; what is not cut as usual says so."""
         sha256 = self.tree.put(content)
-        target = TargetFile(len(content), {"sha256": sha256}, path)
+        custom = {"custom": {"chunk": chunk}} if chunk < min(CHUNK_BYTES, len(content)) else None
+        target = TargetFile(len(content), {"sha256": sha256}, path, custom)
         self.roles.targets(role).targets[path] = target
-        self._cuts[sha256] = CHUNK_BYTES
+        self._cuts[sha256] = chunk if custom else CHUNK_BYTES
         self._changed.add(role)
 
     def _name_in_root(self, what: str) -> None:

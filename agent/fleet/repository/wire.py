@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from agent.fleet.repository.catalog import Piece
     from agent.link.settings import LinkSettings
 
-NAME = "edgectl"
-"""The device's name under which the echo of our reader goes round."""
+_NAME = "edgectl"
+"""What the echo of our reader goes round as, with a random end: two operators may work at once."""
 _CONNECT_S = 20.0
 _AWAY_S = 60.0
 """So long a broker may be away in the middle of a transfer."""
@@ -57,7 +57,8 @@ class Wire:
     """
 
     def __init__(self, settings: LinkSettings, fleet: str) -> None:
-        own = f"{settings.client_id}-{secrets.token_hex(4)}"
+        end = secrets.token_hex(4)
+        own = f"{settings.client_id}-{end}"
         self._settings = replace(
             settings, client_id=own, confirm_timeout_s=_CONFIRM_S, backoff_cap_s=_RECONNECT_S
         )
@@ -66,7 +67,7 @@ class Wire:
         self._events: queue.SimpleQueue[object] = queue.SimpleQueue()
         self._link = Link(self._settings, post=self._events.put)
         self._up: LinkUp | None = None
-        self.shelf = Bulk(settings, fleet, NAME, window=_READ_WINDOW)
+        self.shelf = Bulk(settings, fleet, f"{_NAME}-{end}", window=_READ_WINDOW)
 
     def __enter__(self) -> Self:
         """Connect.

@@ -32,12 +32,16 @@ class Work:
     def finish(self) -> Sent | None:
         """Sign what has changed, and send it; give what was sent, None where there is no broker.
 
+        Warns on standard error of what expires soon.
+
         Raises:
             AgentError: as ``Repository.commit`` and ``Publisher.send`` do.
         """
         if self.publisher is not None:
             self.publisher.check()
         self.repository.commit()
+        for line in expiring(self.repository):
+            print(f"edgectl: WARNING: {line}", file=sys.stderr)
         return None if self.publisher is None else self.publisher.send()
 
 

@@ -18,6 +18,7 @@ is allowed. Without --set and --remove it shows the policy that is signed.
 
 \b
 examples:
+  edgectl policy
   echo '{"names": ["shapes*"], "quantized_only": true}' >policy.json
   edgectl policy --set policy.json --host broker.example
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from enum import StrEnum
 from typing import Annotated
 
@@ -66,7 +65,5 @@ def resign(
         sent = work.finish()
         warnings = expiring(work.repository)
         expires = {one: roles.expires(one).isoformat() for one in (*OFFLINE, "snapshot", "timestamp")}
-    for line in warnings:
-        print(f"edgectl: WARNING: {line}", file=sys.stderr)
     if as_json:
         print(orjson.dumps({"expires": expires, "warnings": warnings, **told(sent)}).decode())

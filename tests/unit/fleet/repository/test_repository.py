@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import json
-import shutil
-import tempfile
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -15,37 +12,14 @@ from tuf.api.metadata import Metadata
 from agent.documents import keys as control_keys
 from agent.errors import AgentError, ConfigInvalid, ManifestInvalid, MetadataRefused
 from agent.fleet.repository import begin, stranger
-from agent.fleet.repository.catalog import Local
+from agent.fleet.repository.catalog import Local, blobs
 from agent.fleet.repository.keystore import NAMES, Keystore
-from agent.fleet.repository.repository import Repository, opened
+from agent.fleet.repository.repository import opened
 from agent.fleet.repository.roles import DAYS
-from tests.simulators.operating import PASSPHRASE, add, ask, cheap_keys, make_bundle, operator, publish
+from tests.simulators.operating import PASSPHRASE, ask, cheap_keys, make_bundle, meta, operator, publish, seen
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-
-@pytest.fixture(scope="module")
-def made() -> Iterator[Path]:
-    """A repository that vouches for nothing yet; tests work on copies."""
-    with tempfile.TemporaryDirectory() as folder:
-        yield operator(Path(folder) / "keys")
-
-
-@pytest.fixture
-def folder(made: Path, tmp_path: Path) -> Path:
-    return Path(shutil.copytree(made, tmp_path / "keys"))
-
-
-def seen(folder: Path, first: bytes | None = None) -> stranger.Seen:
-    """What a stranger finds who knows the first root."""
-    with opened(folder, ask) as repository:
-        root = first or repository.tree.meta("1.root.json").read_bytes()
-        return stranger.look(Local(repository), root)
-
-
-def meta(folder: Path, name: str) -> Path:
-    return folder / "tuf/meta" / name
+    from pathlib import Path
 
 
 def test_a_stranger_who_knows_the_first_root_proves_a_new_repository(folder: Path) -> None:
@@ -62,6 +36,16 @@ def test_a_bundle_is_proved_to_its_last_file(folder: Path, tmp_path: Path) -> No
     assert found.bytes > 5000
     assert found.problems == []
     assert found.versions == {"root": 1, "targets": 1, "fleet": 1, "models": 2, "snapshot": 2, "timestamp": 2}
+
+
+def test_a_manifest_is_cut_no_larger_than_the_files_that_it_names(folder: Path, tmp_path: Path) -> None:
+    files = {"m.tflite": b"x" * 50_000, "g.npy": b"y"}
+    publish(folder, make_bundle(tmp_path / "b", files=files, chunk=1024))
+    with opened(folder, ask) as repository:
+        (target,) = repository.bundles().values()
+        assert target.custom == {"chunk": 1024}
+        assert max(piece.size for piece in blobs(repository)) == 1024
+    assert seen(folder).problems == []
 
 
 def test_each_role_is_signed_for_as_long_as_it_may_last_and_says_when(tmp_path: Path) -> None:
@@ -243,76 +227,6 @@ def test_a_repository_whose_timestamp_is_gone_is_not_begun_anew(folder: Path, tm
     meta(folder, "timestamp.json").unlink()
     with pytest.raises(MetadataRefused, match=r"timestamp.json is missing"):
         begin.begin(folder, ask)
-
-
-class Cut(Exception):
-    """The power goes."""
-
-
-def cut_after(steps: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Have the power go after so many files have got their names."""
-    left = [steps]
-    real = Path.rename
-
-    def rename(self: Path, target: Path) -> Path:
-        if left[0] <= 0:
-            raise Cut
-        left[0] -= 1
-        return real(self, target)
-
-    monkeypatch.setattr(Path, "rename", rename)
-
-
-@pytest.mark.parametrize("what", ["root", "targets", "models", "fleet", "online", "publish", "begin"])
-def test_a_kill_between_any_two_steps_leaves_what_the_next_command_goes_on_with(
-    made: Path, tmp_path: Path, what: str
-) -> None:
-    source = make_bundle(tmp_path / "b")
-
-    def work(repository: Repository) -> None:
-        if what == "publish":
-            add(repository, source)
-        else:
-            repository.rotate(what)  # type: ignore[arg-type]
-        repository.commit()
-
-    done = False
-    for steps in range(40):
-        folder = tmp_path / f"{what}-{steps}"
-        if what != "begin":
-            shutil.copytree(made, folder)
-            first = meta(folder, "1.root.json").read_bytes()
-        with pytest.MonkeyPatch.context() as patch, cheap_keys():
-            cut_after(steps, patch)
-            try:
-                if what == "begin":
-                    begin.begin(folder, ask)
-                else:
-                    with opened(folder, ask) as repository:
-                        work(repository)
-                done = True
-            except Cut:
-                done = False
-        with cheap_keys():
-            if what == "begin":
-                begin.begin(folder, ask)
-                first = meta(folder, "1.root.json").read_bytes()
-            with opened(folder, ask) as repository:
-                repository.renew()
-                repository.commit()
-                assert not repository.pending
-            found = seen(folder, first)
-            assert found.problems == []
-            publish(folder, source)
-            with opened(folder, ask) as repository:
-                for rotated in ("root", "online", "targets", "models", "fleet") if steps % 4 == 1 else ():
-                    repository.rotate(rotated)
-                repository.commit()
-            assert seen(folder, first).bundles.keys() == {"shapes@1.0.0"}
-        if done:
-            break
-    assert done
-    assert steps > 3
 
 
 def test_no_file_of_the_repository_shows_a_secret(folder: Path) -> None:

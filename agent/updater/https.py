@@ -1,0 +1,110 @@
+"""A mirror on a web server: the same files at the same paths below its address, each read within bounds."""
+
+from __future__ import annotations
+
+import ssl
+import time
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+import urllib3
+
+from agent.errors import Absent, ConfigInvalid, FetchFailed, LinkLost
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+_CONNECT_S, _SILENCE_S = 10.0, 20.0
+_SLOWEST = 2 << 10
+"""Bytes a second: a server that drips its answer more slowly is left."""
+_GRACE_S = 30.0
+_BLOCK = 64 << 10
+_ABSENT = (403, 404, 410)
+"""Stores of objects answer 403 for what is not there, to those who may not list."""
+_TRIES = 3
+
+
+class Mirror:
+    """Published files on a web server. Redirections are not followed, and nothing is unpacked.
+
+    Args:
+        address: ``https://...`` or ``http://...``; paths follow after it.
+
+    Raises:
+        ConfigInvalid: it is no such address.
+    """
+
+    def __init__(self, address: str) -> None:
+        parts = urlsplit(address)
+        if parts.scheme not in {"https", "http"} or not parts.hostname or parts.query or parts.fragment:
+            hint = "Give an address such as https://mirror.example/fleet"
+            raise ConfigInvalid("use", "models.mirror", f"{address!r} is no address of a web server", hint)
+        self._address = address.rstrip("/")
+        self._pool = urllib3.PoolManager(
+            num_pools=1,
+            maxsize=1,
+            retries=False,
+            timeout=urllib3.Timeout(connect=_CONNECT_S, read=_SILENCE_S),
+            ssl_context=ssl.create_default_context() if parts.scheme == "https" else None,
+        )
+
+    def get(self, path: str, most: int) -> bytes:
+        """Give a file; see ``seams.Shelf``."""
+        problem: Exception | None = None
+        for _ in range(_TRIES):
+            try:
+                return self._get(path, most)
+            except (urllib3.exceptions.HTTPError, OSError) as error:
+                problem = error
+        text = " ".join(str(problem).split())[:200]
+        raise LinkLost("fetch", f"{self._address}/{path}", text, "Check the mirror's address") from problem
+
+    def chunks(self, sha256: str, numbers: Sequence[int], most: int) -> Iterator[tuple[int, bytes]]:
+        """Give chunks of a file; see ``seams.Shelf``."""
+        absent = []
+        for number in numbers:
+            try:
+                data = self.get(f"blob/{sha256}/{number}", most)
+            except Absent:
+                absent.append(number)
+            else:
+                yield number, data
+        if absent:
+            named = ", ".join(map(str, absent[:8])) + (f" and {len(absent) - 8} more" if absent[8:] else "")
+            hint = "Copy the files to the mirror again: edgectl mirror"
+            raise Absent("fetch", f"{self._address}/blob/{sha256}", f"chunks {named} are not there", hint)
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._pool.clear()
+
+    def _get(self, path: str, most: int) -> bytes:
+        url = f"{self._address}/{path}"
+        until = time.monotonic() + _GRACE_S + most / _SLOWEST
+        response = self._pool.request(
+            "GET", url, redirect=False, preload_content=False, decode_content=False,
+            headers={"Accept-Encoding": "identity", "User-Agent": "edge-agent"},
+        )  # fmt: skip
+        try:
+            _judge(response.status, url)
+            found = bytearray()
+            while block := response.read1(_BLOCK):
+                found += block
+                if len(found) > most:
+                    hint = "Publish it again with: edgectl publish"
+                    raise FetchFailed("fetch", url, f"it has more than {most} bytes", hint)
+                if time.monotonic() > until:
+                    raise FetchFailed("fetch", url, "it comes too slowly", "Check the mirror")
+            response.release_conn()
+        finally:
+            response.close()
+        return bytes(found)
+
+
+def _judge(status: int, url: str) -> None:
+    if status in _ABSENT:
+        hint = "Copy the files to the mirror again: edgectl mirror"
+        raise Absent("fetch", url, f"it is not there (HTTP {status})", hint)
+    if status != 200:
+        hint = "Redirections are not followed: give the mirror's own address" if 300 <= status < 400 else ""
+        raise FetchFailed("fetch", url, f"the server answers with HTTP {status}", hint or "Check the mirror")

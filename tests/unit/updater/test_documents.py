@@ -1,0 +1,75 @@
+"""The operator's small documents: proved, bounded, read once, and told as they are."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from agent.ipc import MAX_PACKET
+from agent.updater.messages import Brought
+from tests.simulators.tuf_fleet import TufFleet
+from tests.simulators.updated import Updated
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+KEYS, POLICY = "fleet/keys.json", "fleet/policy.json"
+
+
+@pytest.fixture
+def fleet() -> TufFleet:
+    return TufFleet()
+
+
+@pytest.fixture
+def device(fleet: TufFleet, tmp_path: Path) -> Updated:
+    return Updated(tmp_path / "models", fleet.root, fleet.files())
+
+
+def told(device: Updated, fleet: TufFleet, policy: str = "") -> dict[str, str]:
+    device.shelf.files = fleet.files()
+    device.run(policy=policy)
+    return {one.name: one.body for one in device.of(Brought)}
+
+
+def test_documents_are_told_as_they_are_and_when_they_are_withdrawn(fleet: TufFleet, device: Updated) -> None:
+    assert told(device, fleet) == {KEYS: "", POLICY: ""}
+    fleet.add_document(KEYS, b'{"v": 1, "keys": []}')
+    fleet.add_document(POLICY, b'{"v": 1,\n "names": ["det*"]}')
+    assert told(device, fleet) == {KEYS: '{"v": 1, "keys": []}', POLICY: '{"v": 1,\n "names": ["det*"]}'}
+    fleet.revoke(POLICY)
+    assert told(device, fleet)[POLICY] == ""
+
+
+def test_a_policy_that_is_known_already_is_not_fetched_again(fleet: TufFleet, device: Updated) -> None:
+    sha256 = fleet.add_document(POLICY, b'{"v":1}')
+    assert told(device, fleet, policy='{"v":1}')[POLICY] == '{"v":1}'
+    assert f"blob/{sha256}/0" not in device.shelf.asked
+
+
+@pytest.mark.parametrize("path", [KEYS, POLICY])
+@pytest.mark.parametrize(
+    ("document", "error"),
+    [
+        (b'{"v":1}' + b" " * (32 << 10), "FetchFailed"),
+        (b"", "MessageInvalid"),
+        (b"\xff", "MessageInvalid"),
+        (b'{"v":2}', "MessageInvalid"),
+        (b'{"v":1,"surprise":1}', "MessageInvalid"),
+        (b"[]", "MessageInvalid"),
+    ],
+)
+def test_a_document_that_is_too_large_or_none_is_refused(
+    path: str, document: bytes, error: str, fleet: TufFleet, device: Updated
+) -> None:
+    fleet.add_document(path, document)
+    told(device, fleet)
+    assert (device.failure.error, device.failure.name) == (error, "")
+
+
+def test_a_document_that_fits_no_packet_is_refused_and_ends_nothing(fleet: TufFleet, device: Updated) -> None:
+    fleet.add_document(KEYS, b'{"v":1}' + b"\n" * ((32 << 10) - 7))
+    assert len(Brought(name=KEYS, body="\n" * (32 << 10)).model_dump_json()) > MAX_PACKET
+    told(device, fleet)
+    assert device.failure.error == "MessageInvalid"

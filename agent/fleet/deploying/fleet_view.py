@@ -12,6 +12,7 @@ from agent.fleet.deploying.talk import Talk
 from agent.fleet.keys import DEVICES
 from agent.link import topics
 from agent.trust import read_verifier
+from agent.wording import plain
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from agent.link.settings import LinkSettings
 
 _ANSWER_S = 20.0
+_CELL = 200
 _AT_ONCE = 250
 """Devices that are asked for at a time: brokers queue about 1,000 messages for a client, and drop more."""
 
@@ -95,8 +97,8 @@ def table(devices: Sequence[Device], now_s: float) -> list[str]:
     rows: list[tuple[str, ...]] = [
         ("DEVICE", "PIPELINE", "SERVES", "WANTED", "STATE", "CLOCK", "METADATA", "REASON")
     ]
-    for device in devices:
-        rows += list(_rows(device, now_s))
+    for device in devices:  # a device's own words may not steer the terminal
+        rows += [tuple(plain(cell, _CELL) for cell in row) for row in _rows(device, now_s)]
     wide = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     return [
         "  ".join(cell.ljust(size) for cell, size in zip(row, wide, strict=True)).rstrip() for row in rows

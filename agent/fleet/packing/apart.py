@@ -13,7 +13,7 @@ from agent.fleet.packing import words
 from agent.workers.messages import Fault, error_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Generator, Mapping
 
     from pydantic import BaseModel
 
@@ -22,8 +22,8 @@ _HINT = "Check the file with the tool that made it, or convert it again"
 
 def tried(
     module: str, ask: BaseModel, subject: str, limit_s: float, names: Mapping[str, str] | None = None
-) -> Iterator[words.Said]:
-    """Start a program of this package, and give what it says, up to the last of it.
+) -> Generator[words.Said]:
+    """Start a program of this package, and give what it says; closing this ends the program.
 
     Args:
         module: the program, as ``python -m`` knows it.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -139,16 +140,17 @@ def _tried(stage: Staging, parts: Parts, told: Recipe, on_step: Callable[[words.
         runs=_RUNS if told.budget.measure else 0,
     )
     contract, cost, answers = None, None, {}
-    for said in apart.tried(_PROGRAM, ask, parts.model, _LIMIT_S, parts.names):
-        match said:
-            case words.Contract():
-                contract = said
-            case words.Cost():
-                cost = said
-            case words.Answer():
-                answers[said.number] = said.items
-            case words.Step():
-                on_step(said)
+    with closing(apart.tried(_PROGRAM, ask, parts.model, _LIMIT_S, parts.names)) as words_said:
+        for said in words_said:
+            match said:
+                case words.Contract():
+                    contract = said
+                case words.Cost():
+                    cost = said
+                case words.Answer():
+                    answers[said.number] = said.items
+                case words.Step():
+                    on_step(said)
     if contract is None or len(answers) != len(parts.goldens):
         raise AgentError("run model", parts.model, "its process ended too soon", "This is a bug: report it")
     return Trial(contract, cost, tuple(answers[number] for number in range(len(answers))))

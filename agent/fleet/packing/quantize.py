@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import tempfile
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -81,11 +82,12 @@ def quantize(options: Options, on_step: Callable[[words.Step], None] = lambda _:
             held_out=held_out,
         )
         result = None
-        for said in apart.tried(_PROGRAM, ask, str(options.model), _LIMIT_S):
-            if isinstance(said, words.Step):
-                on_step(said)
-            elif isinstance(said, words.Quantized):
-                result = said
+        with closing(apart.tried(_PROGRAM, ask, str(options.model), _LIMIT_S)) as words_said:
+            for said in words_said:
+                if isinstance(said, words.Step):
+                    on_step(said)
+                elif isinstance(said, words.Quantized):
+                    result = said
         content = read_file(Path(folder) / OUT, MAX_MODEL_BYTES, ModelInvalid, _OP)
     if result is None:
         raise AgentError(_OP, str(options.model), "its process ended too soon", "This is a bug: report it")

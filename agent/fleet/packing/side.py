@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, NoReturn, TypeVar
 import orjson
 from pydantic import BaseModel
 
-from agent.errors import EXIT_FAILED, EXIT_OK, AgentError
+from agent.errors import EXIT_FAILED, EXIT_OK, AgentError, InputRejected
 from agent.fleet.packing.words import Done
-from agent.ipc import Channel
+from agent.ipc import MAX_PACKET, Channel
 from agent.workers.confinement import close_descriptors
 
 if TYPE_CHECKING:
@@ -42,13 +42,27 @@ def serve(kind: type[A], do: Callable[[A, Callable[[BaseModel], None]], None]) -
     channel = Channel.from_fd(socket_fd)
     code = EXIT_OK
     try:
-        do(ask, lambda message: channel.send(message.model_dump_json().encode()))
+        do(ask, lambda message: say(channel, message))
         channel.send(Done().model_dump_json().encode())
     except AgentError as error:
         code = EXIT_FAILED
         channel.send(orjson.dumps(_fault(error)))
     sys.stderr.flush()
     os._exit(code)
+
+
+def say(channel: Channel, message: BaseModel) -> None:
+    """Send the parent a message.
+
+    Raises:
+        InputRejected: it is larger than a packet may be.
+    """
+    packet = message.model_dump_json().encode()
+    if len(packet) > MAX_PACKET:
+        kind = type(message).__name__.lower()
+        problem = f"the model's {kind} has {len(packet)} bytes, and {MAX_PACKET} is the most"
+        raise InputRejected("record", kind, problem, "Raise the decoder's min_score, or show it less")
+    channel.send(packet)
 
 
 def _fault(error: AgentError) -> Mapping[str, str]:

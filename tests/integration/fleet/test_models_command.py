@@ -39,7 +39,7 @@ def keys(tmp_path: Path) -> Path:
 
 def test_what_the_fleet_runs_is_shown_as_far_as_it_is_proved(broker: Broker, keys: Path) -> None:
     wish = Desired(fleet="demo", device="gate-1", generation=3, models={"door": ONE})
-    pipelines = {"door": standing(wish, "door", "downloading", progress=(1, 4))}
+    pipelines = {"door": standing(wish, "door", "downloading", progress=(1, 4), reason="no\x1b[2J\nlink")}
     with puppet(broker.port, "gate-1", keys) as device, puppet(broker.port, "gate-2", None) as other:
         device.say(
             Reported(
@@ -56,7 +56,10 @@ def test_what_the_fleet_runs_is_shown_as_far_as_it_is_proved(broker: Broker, key
     found = fleet_view.look(keys, "demo", "", settings(broker), unsigned=False)
     head, first, second = fleet_view.table(found, 100.0)
     assert head.split()[:3] == ["DEVICE", "PIPELINE", "SERVES"]
-    assert " ".join(first.split()) == "gate-1 door - shapes@1.0.0 downloading 25% set 1.0 d left"
+    assert " ".join(first.split()) == (
+        "gate-1 door - shapes@1.0.0 downloading 25% set 1.0 d left no\N{REPLACEMENT CHARACTER}[2J"
+        "\N{REPLACEMENT CHARACTER}link"
+    )
     assert " ".join(second.split()) == "gate-2 - - - unknown - - it is not signed"
     body = fleet_view.as_json(found, 160.0)["devices"]
     assert (body["gate-1"]["age_s"], body["gate-1"]["reported"]["generation"]) == (60, 3)

@@ -16,14 +16,10 @@ from agent.errors import (
     AgentError,
     ConfigInvalid,
     InputRejected,
-    LaneCrashed,
     ManifestInvalid,
     ModelInvalid,
 )
-from agent.fleet.packing import apart, trial, words
-from agent.fleet.packing.line import Inputs, Line
 from agent.fleet.packing.pack import Options, Packed, pack
-from agent.labels import Labels
 from tests.simulators import tiny_models
 from tests.simulators.tiny_models import Tensor
 
@@ -90,7 +86,6 @@ def test_the_bundled_models_come_out_as_they_were_trained(
 def test_a_bundle_loads_and_holds_to_its_digest(make: Callable[..., Packed]) -> None:
     recipe = RECIPE + f'task = "classification"\nlabels = "{GLYPHS}/labels.txt"\n'
     recipe += f'[[golden]]\ninput = "{GLYPHS}/golden/0.npy"\nkeys = ["index", "label"]\nitems = 2\n'
-    steps: list[words.Step] = []
     packed = make(GLYPHS / "glyphs.tflite", recipe, chunk=4096)
     loaded = load(packed.folder, packed.digest)
     assert (loaded.name, loaded.version, loaded.task) == ("gate", "1.0.0", "classification")
@@ -106,7 +101,6 @@ def test_a_bundle_loads_and_holds_to_its_digest(make: Callable[..., Packed]) -> 
     assert made.budget.rss_mb >= max(16, packed.cost.rss_mb * 2)
     assert isinstance(made.runtime, dict)
     assert made.runtime["p95_ms"] == pytest.approx(packed.cost.p95_ms, rel=1e-3)
-    assert steps == []
 
 
 def test_what_is_packed_twice_from_the_same_has_the_same_digest_where_nothing_is_measured(
@@ -175,27 +169,6 @@ def test_what_would_fail_later_is_refused_in_one_line_and_leaves_nothing(  # noq
     assert left(tmp_path) == ["in"]
 
 
-@pytest.mark.parametrize(
-    ("model", "more", "error", "said"),
-    [
-        (BYTES, {"task": "detection"}, ModelInvalid, "decode as detection"),
-        (BYTES, {"task": "anomaly"}, ConfigInvalid, "read post.threshold: Field required"),
-        (BYTES, {"task": "guessing"}, ConfigInvalid, "there is no 'guessing'"),
-        (BYTES, {"pre": manifest.Pre(mean=(1, 2))}, ModelInvalid, "mean has 2 numbers for 1 channels"),
-        (ROW, {"pre": manifest.Pre(color="bgr")}, ManifestInvalid, "Remove pre from the manifest"),
-        (TWO, {}, ModelInvalid, "it has 2 inputs"),
-        (tiny_models.custom("edgetpu-custom-op"), {}, ModelInvalid, "compiled for the Edge TPU"),
-    ],
-)
-def test_a_model_that_does_not_fit_what_is_said_of_it_fails_its_trial(
-    tmp_path: Path, model: bytes, more: dict[str, Any], error: type[AgentError], said: str
-) -> None:
-    (tmp_path / "m.tflite").write_bytes(model)
-    ask = words.TrialAsk(**{"model": str(tmp_path / "m.tflite"), "task": "classification", **more})
-    with pytest.raises(error, match=said):
-        trial.tried(ask, lambda _: None)
-
-
 def test_a_model_of_real_numbers_is_taken_when_it_is_allowed(make: Callable[..., Packed]) -> None:
     packed = make(FLOAT, CLASSES, allow_float=True, **UNPROVEN)
     assert not packed.manifest.quantized
@@ -205,25 +178,6 @@ def test_an_answer_that_is_not_the_expected_one_is_refused(make: Callable[..., P
     recipe = CLASSES + f'[[golden]]\ninput = "{GLYPHS}/golden/0.npy"\nexpect = [{{index = 99}}]\n'
     with pytest.raises(ManifestInvalid, match=r"item 0: index is \d in place of 99\. Mend expect"):
         make(GLYPHS / "glyphs.tflite", recipe)
-
-
-def line(tmp_path: Path, model: bytes, *, xnnpack: bool) -> Line:
-    (tmp_path / "m.tflite").write_bytes(model)
-    return Line(Inputs(load(tmp_path / "m.tflite"), manifest.Pre(), xnnpack=xnnpack), "tensor", {}, Labels())
-
-
-def test_an_answer_that_other_kernels_do_not_give_is_refused(tmp_path: Path) -> None:
-    usual = line(tmp_path, tiny_models.echo("float32", (1, 2)), xnnpack=True)
-    x, y = Tensor("x", "float32", (1, 2)), Tensor("values", "float32", (1, 2))
-    other = line(tmp_path, tiny_models.build([x], [y], "ABS"), xnnpack=False)
-    one = words.GoldenInput(path="a.npy", tol=0.1)
-    data = np.array([[0.5, 0.05]], np.float32)
-    same = trial.answer(one, data, usual, usual)
-    assert same[0]["max"] == 0.5
-    with pytest.raises(
-        InputRejected, match=r"a\.npy: its answer on the plain kernels is another one: item 0"
-    ):
-        trial.answer(one, -data, usual, other)
 
 
 def test_labels_that_are_packed_in_the_model_fill_the_gap(make: Callable[..., Packed]) -> None:
@@ -286,11 +240,3 @@ def test_a_real_model_is_packed_with_its_twin_and_what_its_maker_says_of_it(
     assert made.quantized
     assert made.labels == "labels.txt"
     assert "cat" in made.golden[0].expect[0]["label"]
-
-
-def test_a_process_that_dies_or_takes_too_long_is_told(tmp_path: Path) -> None:
-    ask = words.TrialAsk(model="x", task="tensor")
-    with pytest.raises(LaneCrashed, match=r"run model x: the process that runs it dies: exit code 1"):
-        list(apart.tried("no_such_module", ask, "x", 10))
-    with pytest.raises(LaneCrashed, match=r"it takes longer than 0 s"):
-        list(apart.tried("agent.fleet.packing.trial", ask, "x", 0.01))

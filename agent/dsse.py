@@ -8,7 +8,6 @@ passes for one of another.
 from __future__ import annotations
 
 import base64
-import binascii
 from typing import TYPE_CHECKING, Annotated
 
 import orjson
@@ -75,7 +74,7 @@ def unseal(
         document = base64.b64decode(found.payload, validate=True)
     except ValidationError as error:
         raise MessageInvalid("read", what, first_problem(error)) from error
-    except binascii.Error as error:
+    except ValueError as error:  # of binascii; of str, where it is not ASCII
         raise MessageInvalid("read", what, "its payload is not base64") from error
     if found.payloadType != kind:
         raise MessageInvalid("read", what, f"it is no {what}")
@@ -90,7 +89,7 @@ def _prove(envelope: _Envelope, document: bytes, kind: str, verifiers: Sequence[
     for signature in envelope.signatures:
         try:
             raw = base64.b64decode(signature.sig, validate=True)
-        except binascii.Error as error:
+        except ValueError as error:
             problem = NotSigned("verify", what, f"its signature is not base64: {error}")
             continue
         for verifier in verifiers:

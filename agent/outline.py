@@ -18,6 +18,10 @@ _SUBGRAPHS = 2
 _BUFFERS = 4
 _DATA = 0
 """Positions of three fields of ``Model`` in its table, and of ``Buffer.data`` in its own."""
+_CUSTOM_CODE = 1
+_TENSORS, _INPUTS, _OUTPUTS = 0, 1, 2
+_SHAPE, _TYPE = 0, 1
+"""Positions of fields of ``OperatorCode``, of ``SubGraph``, and of ``Tensor``."""
 _MOST_ITEMS = 1 << 20
 
 
@@ -42,6 +46,58 @@ def check_outline(data: bytes) -> None:
                 _vector(data, at, size=1)
     except struct.error as error:
         raise Broken("it is truncated or damaged") from error
+
+
+def custom_operators(data: bytes) -> list[str]:
+    """Name the operators that are not TFLite's own, such as the one that an accelerator's compiler makes.
+
+    Raises:
+        Broken: the outline does not hold together.
+    """
+    try:
+        codes = _tables(data, _follow(data, 0), _OPERATOR_CODES)
+        return [_string(data, at) for code in codes if (at := _field(data, code, _CUSTOM_CODE))]
+    except struct.error as error:
+        raise Broken("it is truncated or damaged") from error
+
+
+Border = tuple[int, tuple[int, ...]]
+"""A tensor's type, as the file's schema numbers it, and its shape."""
+
+
+def borders(data: bytes) -> tuple[list[Border], list[Border]]:
+    """Give the inputs and the outputs of the first graph, which is the one that is run.
+
+    Raises:
+        Broken: the outline does not hold together.
+    """
+    try:
+        graph = _tables(data, _follow(data, 0), _SUBGRAPHS)[0]
+        tensors = _tables(data, graph, _TENSORS)
+        first, last = (_numbers(data, _field(data, graph, position)) for position in (_INPUTS, _OUTPUTS))
+        return [_border(data, tensors[one]) for one in first], [_border(data, tensors[one]) for one in last]
+    except (struct.error, IndexError) as error:
+        raise Broken("it is truncated or damaged") from error
+
+
+def _border(data: bytes, tensor: int) -> Border:
+    vtable, length = _vtable(data, tensor)
+    slot = 4 + 2 * _TYPE
+    inside: int = struct.unpack_from("<H", data, vtable + slot)[0] if slot + 2 <= length else 0
+    return (data[tensor + inside] if inside else 0), tuple(_numbers(data, _field(data, tensor, _SHAPE)))
+
+
+def _numbers(data: bytes, at: int) -> list[int]:
+    """Give a vector of int32; none where the field is left out."""
+    if not at:
+        return []
+    count = _vector(data, at, size=4)
+    return list(struct.unpack_from(f"<{count}i", data, at + 4))
+
+
+def _string(data: bytes, at: int) -> str:
+    count = _vector(data, at, size=1)
+    return data[at + 4 : at + 4 + count].decode(errors="replace")
 
 
 def _u32(data: bytes, at: int) -> int:

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from agent import outline
 from agent.backends import _load_errors
 from agent.backends._delegated import count_delegated
+from agent.backends._integers import computes_in_integers
 from agent.backends._runtimes import choose
 from agent.errors import BackendFault, InputRejected, ModelInvalid
 from agent.types import TensorSpec
@@ -90,6 +91,14 @@ class TfliteBackend:
         self.delegate = "xnnpack" if self.delegated[0] else "cpu"
         self._slots = [(details["index"], np.dtype(details["dtype"])) for details in sources]
         self._results = [details["index"] for details in sinks]
+
+    @property
+    def quantized(self) -> bool:
+        """Whether the model computes in integers; see ``_integers``."""
+        if self._interpreter is None:
+            raise RuntimeError("the backend is closed")
+        ops = self._interpreter._get_ops_details()  # noqa: SLF001 - nothing public tells
+        return computes_in_integers(ops, self._interpreter.get_tensor_details())
 
     def infer(self, tensors: Sequence[Array]) -> tuple[Array, ...]:
         """Run the model once on arrays of exactly the shapes and types of ``inputs``.

@@ -65,12 +65,20 @@ class Policy(Document):
 
 
 def version_key(version: str) -> tuple[tuple[int, int, str], ...]:
-    """Order versions: by their numbers, and a release before nothing but after its pre-releases.
+    """Order versions: by their numbers, pre-releases before their release, and builds of one after it.
 
-    ``1.10`` is above ``1.9``, ``1.0`` equals ``1.0`` only, and ``1.0-rc1`` is below ``1.0``.
+    ``1.10`` is above ``1.9``, ``1.0`` is below ``1.0.0``, ``1.0-rc1`` below ``1.0``, and ``1.0+2`` above it:
+    letters begin a pre-release, a "+" begins a build. A "v" in front says nothing.
     """
-    parts = re.findall(r"\d+|[A-Za-z]+", version)
-    return (*((1, int(one), "") if one.isdigit() else (-1, 0, one) for one in parts), (0, 0, ""))
+    release, _, build = version.partition("+")
+    if re.match(r"[vV][0-9]", release):
+        release = release[1:]
+    return (*_parts(release), (0, 0, ""), *_parts(build))
+
+
+def _parts(text: str) -> list[tuple[int, int, str]]:
+    parts = re.findall(r"[0-9]+|[A-Za-z]+", text)
+    return [(1, int(one), "") if one.isdigit() else (-1, 0, one.lower()) for one in parts]
 
 
 def decode(document: bytes) -> Policy:

@@ -6,13 +6,17 @@ import typer
 
 from agent.fleet.verbs import (
     collect,
+    deploy,
     gaps,
     gc,
     heal,
     init,
     mirror,
+    models,
+    pack,
     policy,
     publish,
+    quantize,
     resign,
     revoke,
     rotate,
@@ -22,9 +26,11 @@ from agent.fleet.verbs import (
 
 _VERBS = (
     init,
-    collect,
-    gaps,
+    pack,
+    quantize,
     publish,
+    deploy,
+    models,
     revoke,
     policy,
     resign,
@@ -33,6 +39,8 @@ _VERBS = (
     mirror,
     gc,
     rotate,
+    collect,
+    gaps,
     version,
 )
 

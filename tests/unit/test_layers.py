@@ -79,6 +79,7 @@ OWNERS = {
     "tuf": ("agent.updater", "agent.fleet", "agent.cli.tuf"),
     "securesystemslib": ("agent.updater", "agent.fleet"),
     "urllib3": ("agent.updater.https",),
+    "ai_edge_quantizer": ("agent.fleet.packing",),
     "amqtt": ("agent.demo",),
     "typer": ("agent.fleet",),
     "psycopg": ("agent.fleet.postgres",),

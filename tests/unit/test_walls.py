@@ -57,6 +57,13 @@ def test_the_supervisor_loads_no_arrays_pictures_or_models(module: str) -> None:
     assert loaded([module], NOT_IN_SUPERVISOR) == {}
 
 
+@pytest.mark.parametrize(
+    "module", ["agent.fleet.packing.pack", "agent.fleet.packing.quantize", "agent.fleet.deploying.deploy"]
+)
+def test_where_the_operators_keys_are_no_model_is_run(module: str) -> None:
+    assert loaded([module], NOT_IN_SUPERVISOR) == {}
+
+
 def test_a_worker_loads_no_database_crypto_or_broker() -> None:
     modules = ["agent.workers.main", "agent.workers.assembly", *plugins_of_a_worker()]
     assert len(modules) > 8

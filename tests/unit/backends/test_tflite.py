@@ -11,6 +11,7 @@ import pytest
 
 from agent.backends import _load_errors, _quiet, tflite
 from agent.backends._delegated import count_delegated
+from agent.backends._integers import computes_in_integers
 from agent.bundles.load import load
 from agent.errors import BackendFault, InputRejected, ModelInvalid
 from agent.tensors import dequantize, quantize
@@ -20,7 +21,7 @@ from tests.simulators import tiny_models
 from tests.simulators.tiny_models import Tensor
 
 if TYPE_CHECKING:
-    from ai_edge_litert.interpreter import OpDetails
+    from ai_edge_litert.interpreter import OpDetails, TensorDetails
 
 
 def build(model: bytes, **options: Any) -> tflite.TfliteBackend:
@@ -91,6 +92,45 @@ def ops(*rows: tuple[str, list[int], list[int]]) -> list[OpDetails]:
         {"index": at, "op_name": name, "inputs": np.array(ins), "outputs": np.array(outs)}
         for at, (name, ins, outs) in enumerate(rows)
     ]
+
+
+def details(**types: str) -> list[TensorDetails]:
+    """Describe tensors by their types, in the order of their indices."""
+    return [{"index": at, "dtype": np.dtype(kind).type} for at, kind in enumerate(types.values())]  # type: ignore[typeddict-item]
+
+
+FLOAT, INT = {"x": "float32", "w": "float32", "y": "float32"}, {"x": "int8", "w": "int8", "y": "int8"}
+
+
+@pytest.mark.parametrize(
+    ("line", "types", "integers"),
+    [
+        ([("CONV_2D", [0, 1], [2])], INT, True),
+        ([("CONV_2D", [0, 1], [2])], {**INT, "x": "int16"}, True),
+        ([("CONV_2D", [0, 1], [2])], FLOAT, False),
+        ([("CONV_2D", [0, 1], [2])], {**FLOAT, "w": "int8"}, False),  # dynamic range
+        ([("QUANTIZE", [0], [1]), ("FULLY_CONNECTED", [1, 2, -1], [1])], {**INT, "x": "float32"}, True),
+        ([("FULLY_CONNECTED", [0, 1], [2]), ("SOFTMAX", [3], [3])], {**INT, "p": "float32"}, True),
+        ([("RESHAPE", [0], [2])], INT, True),
+        ([("RESHAPE", [0], [2])], FLOAT, False),
+        ([("CONV_2D", [0, 1], [2]), ("DELEGATE", [3], [3])], {**INT, "p": "float32"}, True),
+        ([("DEQUANTIZE", [0], [2])], INT, False),
+    ],
+)
+def test_a_model_computes_in_integers_when_what_multiplies_takes_no_real_numbers(
+    line: list[Any], types: dict[str, str], *, integers: bool
+) -> None:
+    assert computes_in_integers(ops(*line), details(**types)) == integers
+
+
+def test_a_backend_says_whether_its_model_computes_in_integers() -> None:
+    glyphs = load("glyphs")
+    assert build(glyphs.data).quantized
+    assert not build(tiny_models.absolute()).quantized
+    backend = build(tiny_models.absolute())
+    backend.close()
+    with pytest.raises(RuntimeError):
+        _ = backend.quantized
 
 
 def test_operators_between_a_delegates_inputs_and_outputs_are_the_delegated_ones() -> None:

@@ -1,0 +1,103 @@
+"""edgectl deploy: what the command line says."""
+
+from __future__ import annotations
+
+import secrets
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from agent.errors import EXIT_FAILED, ConfigInvalid
+from agent.fleet.verbs._broker import Broker, with_broker
+from agent.fleet.verbs._options import FOLDER, AsJson, Folder, PassphraseFile
+
+if TYPE_CHECKING:
+    from agent.documents.desired import Wanted
+
+_HELP = """\
+Have a device run a published model in one of its pipelines.
+
+Signs the device's next desired state and leaves it on the broker, where the device finds it whenever it is
+there; its other pipelines keep what they have. With --wait it tells how far the device is, until the model
+serves, or the device has refused it or gone back to the one before.
+
+\b
+examples:
+  edgectl deploy gate-1 shapes@1.1.0 --pipeline door --wait
+  edgectl deploy gate-1 shapes@1.1.0 --pipeline door --host broker.example \\
+      --probation-frames 5000 --probation-seconds 3600
+
+\b
+exit codes: 0 sent; with --wait: it serves, 1 failed; with --wait: it does not
+serve, 2 usage, 78 a name, a key or an option must be changed first
+"""
+
+
+def register(app: typer.Typer) -> None:
+    """Add the verb."""
+    app.command(help=_HELP)(with_broker(deploy))
+
+
+def deploy(
+    device: Annotated[str, typer.Argument(help="The device's name.", metavar="DEVICE")],
+    model: Annotated[str, typer.Argument(help="The model.", metavar="MODEL@VERSION")],
+    *,
+    broker: Broker,
+    pipeline: Annotated[str, typer.Option(help="Which of the device's pipelines.", metavar="NAME")],
+    folder: Folder = FOLDER,
+    passphrase_file: PassphraseFile = None,
+    probation_frames: Annotated[
+        int | None, typer.Option(help="Good frames until it is trusted.", min=1, max=1_000_000, metavar="N")
+    ] = None,
+    probation_seconds: Annotated[
+        float | None, typer.Option(help="Seconds of service until then.", min=0, max=7 * 86400, metavar="S")
+    ] = None,
+    deadline: Annotated[
+        float | None,
+        typer.Option(help="Seconds after which it is reported as late.", min=1, max=365 * 86400, metavar="S"),
+    ] = None,
+    unsigned: Annotated[
+        bool, typer.Option("--unsigned", help="Believe the device's report without its signature.")
+    ] = False,
+    wait: Annotated[bool, typer.Option("--wait", help="Wait for what comes of it.")] = False,
+    timeout: Annotated[
+        float, typer.Option(help="Wait at most so many seconds.", min=1, max=30 * 86400, metavar="S")
+    ] = 3600.0,
+    as_json: AsJson = False,
+) -> None:
+    """Deploy."""
+    from agent.fleet.deploying import shown
+    from agent.fleet.deploying.deploy import Options, deploy
+    from agent.fleet.deploying.wishes import Change
+    from agent.fleet.repository.passphrase import passphrase
+
+    change = Change(pipeline, _wanted(model), probation_frames, probation_seconds, deadline)
+    options = Options(
+        folder=folder,
+        fleet=broker.fleet,
+        device=device,
+        change=change,
+        settings=broker.link(f"edgectl-deploy-{secrets.token_hex(6)}"),
+        passphrase=lambda: passphrase(passphrase_file),
+        unsigned=unsigned,
+        wait=wait,
+        timeout_s=timeout,
+    )
+    with shown.following(f"{device} {pipeline}", quiet=as_json or not wait) as show:
+        done = deploy(options, show)
+    print(shown.as_json(done, pipeline) if as_json else shown.words(done, pipeline, waited=wait))
+    if wait and not done.progress.good:
+        raise typer.Exit(EXIT_FAILED)
+
+
+def _wanted(text: str) -> Wanted:
+    from pydantic import ValidationError
+
+    from agent.documents.desired import Wanted
+
+    name, _, version = text.partition("@")
+    try:
+        return Wanted(name=name, version=version)
+    except ValidationError as error:
+        hint = "Write MODEL@VERSION, such as shapes@1.1.0"
+        raise ConfigInvalid("deploy", repr(text), "it names no model and version", hint) from error

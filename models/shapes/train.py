@@ -55,6 +55,7 @@ def main() -> int:
         "--variants", type=Path, help="folder for the same model with uint8 and float32 borders"
     )
     parser.add_argument("--pictures", type=int, default=PICTURES, help="how many to train on")
+    parser.add_argument("--version", default=VERSION, help="the bundle's")
     args = parser.parse_args()
     cv2.setNumThreads(1)
     began = time.monotonic()
@@ -62,7 +63,7 @@ def main() -> int:
     print(f"{len(images)} pictures drawn in {time.monotonic() - began:.0f} s", flush=True)
     params = train(images, shown, args.seed)
     files = written(params, images[:: max(1, len(images) // CALIBRATION)])
-    write(args.out, files["int8"])
+    write(args.out, files["int8"], args.version)
     for precision in ("uint8", "float32") if args.variants else ():
         bundle.put(args.variants, f"shapes-{precision}.tflite", with_borders(files["int8"], precision))
     worst = 1.0
@@ -117,12 +118,12 @@ def written(params: Params, calibration: Array) -> dict[Precision, bytes]:
     }
 
 
-def write(folder: Path, content: bytes) -> None:
+def write(folder: Path, content: bytes, version: str) -> None:
     """Write the bundle."""
     manifest: dict[str, Any] = {
         "schema": 2,
         "name": "shapes",
-        "version": VERSION,
+        "version": version,
         "task": "detection",
         "license": "Apache-2.0",
         "model": bundle.put(folder, "shapes.tflite", content),

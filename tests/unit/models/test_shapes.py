@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from agent import golden, manifest
+from agent.bundles.load import read_manifest
 from agent.sources._glyphs import SHAPE_LABELS
 from agent.tensors import dequantize
 from models import shapes
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from models.quantize import Precision
 
 FOLDER = Path(shapes.__file__).parent
+FIRST = FOLDER / "first"
 MANIFEST = manifest.parse((FOLDER / "manifest.json").read_bytes())
 STEP = 1 / 256
 
@@ -51,12 +53,13 @@ def test_its_heads_are_two_quantized_grids() -> None:
     assert len(boxes.scale) == 1
 
 
-def test_it_reproduces_its_golden_answers() -> None:
-    assert len(MANIFEST.golden) >= 4
-    assert {item["label"] for one in MANIFEST.golden for item in one.expect} == set(SHAPE_LABELS)
-    line = Line.of(FOLDER)
-    for one in MANIFEST.golden:
-        picture = np.load(FOLDER / one.input)
+@pytest.mark.parametrize("folder", [FOLDER, FIRST])
+def test_it_reproduces_its_golden_answers(folder: Path) -> None:
+    found = read_manifest(folder)
+    assert len(found.golden) >= 4
+    line = Line.of(folder)
+    for one in found.golden:
+        picture = np.load(folder / one.input)
         assert (picture.dtype.name, picture.shape) == ("uint8", (data.HEIGHT, data.WIDTH, 3))
         items = line.items(np.ascontiguousarray(picture[..., ::-1]))
         assert golden.differs(items, one.expect, one.tol) == ""
@@ -69,6 +72,19 @@ def test_it_finds_shapes_in_scenes_that_it_has_never_seen(name: str) -> None:
     line = Line.of(FOLDER, options=evaluate.EVERYTHING)
     pictures = evaluate.pictures(line, name, 120, data.HELD_OUT + 77)
     assert mean_average_precision(pictures) >= evaluate.TARGET
+
+
+def test_its_golden_answers_name_each_shape() -> None:
+    assert {item["label"] for one in MANIFEST.golden for item in one.expect} == set(SHAPE_LABELS)
+
+
+def test_it_is_better_than_the_version_before() -> None:
+    lines = [Line.of(folder, options=evaluate.EVERYTHING) for folder in (FIRST, FOLDER)]
+    name = next(iter(data.CONDITIONS))
+    before, now = (
+        mean_average_precision(evaluate.pictures(line, name, 60, data.HELD_OUT + 78)) for line in lines
+    )
+    assert 0.7 < before < now - 0.04
 
 
 def test_all_of_it_is_int8() -> None:

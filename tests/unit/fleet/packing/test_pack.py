@@ -89,7 +89,7 @@ def test_a_bundle_loads_and_holds_to_its_digest(make: Callable[..., Packed]) -> 
     packed = make(GLYPHS / "glyphs.tflite", recipe, chunk=4096)
     loaded = load(packed.folder, packed.digest)
     assert (loaded.name, loaded.version, loaded.task) == ("gate", "1.0.0", "classification")
-    [case] = cases(packed.folder)
+    [case] = cases(packed.folder, packed.manifest)
     assert [sorted(item) for item in case.expect] == [["index", "label"]] * 2
     made = packed.manifest
     assert len(made.file("glyphs.tflite").chunks) == 10

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Self
 
@@ -30,6 +29,7 @@ class WebShelf:
         self.answers: dict[str, bytes] = {}
         self.asked: list[str] = []
         self.delay_s = 0.0
+        self._over = threading.Event()
         shelf = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -54,6 +54,7 @@ class WebShelf:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self._over.set()
         self._server.shutdown()
         self._thread.join()
         self._server.server_close()
@@ -61,7 +62,7 @@ class WebShelf:
     def _answer(self, handler: BaseHTTPRequestHandler) -> None:
         path = handler.path.lstrip("/")
         self.asked.append(path)
-        time.sleep(self.delay_s)
+        self._over.wait(self.delay_s)
         if path in self.answers:
             handler.wfile.write(self.answers[path])
             handler.close_connection = True

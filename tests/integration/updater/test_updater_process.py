@@ -22,7 +22,7 @@ from tests.simulators.updated import spec_of
 from tests.simulators.web_shelf import WebShelf
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from agent.demo.broker import Broker
     from agent.updater.messages import FromUpdater, UpdaterSpec
@@ -127,11 +127,20 @@ def test_sigterm_ends_it_at_once(fleet: TufFleet, web: WebShelf, tmp_path: Path)
 
 
 def test_it_dies_with_its_parent(fleet: TufFleet, web: WebShelf, tmp_path: Path) -> None:
-    web.delay_s = 0.2
+    web.delay_s = 60  # it waits for an answer, and would go on waiting
     spec = spec_of(tmp_path / "models", fleet.root, ASK, mirror=web.address).model_dump_json()
-    done = subprocess.run([sys.executable, "-c", PARENT, spec], capture_output=True, text=True, check=True)
-    deadline = time.monotonic() + 20
-    while alive(int(done.stdout)):
+    command = [sys.executable, "-c", PARENT, spec]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as parent:
+        assert parent.stdout is not None
+        pid = int(parent.stdout.readline())
+        until(lambda: bool(web.asked), 60)
+        assert alive(pid)
+    until(lambda: not alive(pid), 10)
+
+
+def until(condition: Callable[[], bool], limit_s: float) -> None:
+    deadline = time.monotonic() + limit_s
+    while not condition():
         assert time.monotonic() < deadline
         time.sleep(0.02)
 
@@ -157,9 +166,8 @@ import os, sys
 from agent.child import Child
 
 child = Child("agent.updater.main", sys.argv[1].encode())
-child.channel._sock.settimeout(60)
-child.channel.receive()
 print(child.pid, flush=True)
+sys.stdin.read()
 os._exit(0)
 """
 CONFINED = """

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
+UNSUBSCRIBE = 10
 SETTINGS = LinkSettings("127.0.0.1", 0, "", protocol="3.1.1", answer_timeout_s=0.5)
 TOP = "edge/v1/barn/tuf/"
 SHA = "ab" * 32
@@ -100,7 +101,7 @@ def test_subscriptions_are_exact_few_and_taken_back() -> None:
             if packet.kind == SUBSCRIBE:
                 assert len(filters(packet)) <= 8
                 held |= set(filters(packet))
-            elif packet.kind == 10:
+            elif packet.kind == UNSUBSCRIBE:
                 assert len(filters(packet)) <= 8
                 held -= set(filters(packet))
             most = max(most, len(held))
@@ -242,3 +243,21 @@ def test_forged_echoes_do_not_end_what_is_on_its_way() -> None:
             assert len(dict(fetch.chunks(SHA, range(20), 10))) == 20
             with pytest.raises(Absent):
                 fetch.get("hint", 10)
+
+
+def test_a_message_without_content_is_no_file() -> None:
+    with shelves() as there:
+        there.files = {f"{TOP}hint": b"{}"}
+        there.before = lambda name: publish(name.encode(), b"")
+        with closing(bulk(there.broker.port)) as fetch:
+            assert fetch.get("hint", 10) == b"{}"
+
+
+def test_what_is_asked_for_again_is_let_go_of_first() -> None:
+    with shelves() as there:
+        there.files = {f"{TOP}hint": b"{}"}
+        with closing(bulk(there.broker.port)) as fetch:
+            for _ in range(2):
+                fetch.get("hint", 10)
+        hints = [packet.kind for packet in there.broker.packets if packet.kind in (SUBSCRIBE, UNSUBSCRIBE)]
+        assert hints[1:] == [SUBSCRIBE, UNSUBSCRIBE, SUBSCRIBE]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass, field
 from itertools import groupby
 from typing import TYPE_CHECKING
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
 
 _TIMESTAMP = f"{META}/timestamp.json"
 _LAST = (_TIMESTAMP, HINT)
+_HELD_S = 3.0
+"""So long a broker of several machines may take until all of them know a message."""
+_TURN_S = 0.2
 _PROBES = 8
 """Chunks of a file that are looked at first."""
 
@@ -148,7 +152,19 @@ class Publisher:
         with bar("sending", size, shown=self._shown) as step:
             for stage in _stages(pieces):
                 self._wire.send(stage, step)
+        self._look_again(pieces[-1:])
         return Sent([piece.path for piece in pieces], size)
+
+    def _look_again(self, pieces: Sequence[Piece]) -> None:
+        """See that the broker holds what it has confirmed: MQTT 3.1.1 has no word for "not allowed"."""
+        for piece in pieces:
+            give_up = time.monotonic() + _HELD_S
+            while standing.read(self._wire.shelf, piece.path, piece.size) != piece.read():
+                if time.monotonic() > give_up:
+                    problem = "the broker has confirmed it, and does not hold it"
+                    hint = "See its access list for this user, and whether it keeps retained messages"
+                    raise AgentError("publish", piece.path, problem, hint)
+                time.sleep(_TURN_S)
 
     def _missing_chunks(
         self, sha256: str, pieces: Sequence[Piece], step: Callable[[int], object]

@@ -149,8 +149,7 @@ class Wire:
                 case LinkPublished(token, refused) if token in under_way:
                     topic, payload = under_way.pop(token)
                     if refused:
-                        hint = "See the broker's access list for this user"
-                        raise AgentError("publish", topic, f"the broker does not take it: {refused}", hint)
+                        raise AgentError("publish", topic, refused)
                     step(len(payload))
                     give_up = time.monotonic() + _AWAY_S
                 case LinkDown():

@@ -12,7 +12,7 @@ import pytest
 
 from agent.demo import broker as brokers
 from agent.demo.broker import Broker
-from agent.errors import ConfigInvalid, LinkLost, MessageInvalid
+from agent.errors import AgentError, ConfigInvalid, LinkLost, MessageInvalid
 from agent.fleet.repository.repository import opened
 from tests.simulators.edgectl import Edgectl
 from tests.simulators.operating import ask, make_bundle, operator
@@ -135,6 +135,25 @@ def test_a_chunk_that_the_broker_would_not_take_is_refused_before_anything_is_si
             assert repository.bundles() == {}
         small = make_bundle(tmp_path / "c", files={"m.tflite": b"m" * 60_000, "g.npy": b"y"}, chunk=40_000)
         edgectl("publish", small)
+    finally:
+        broker.stop()
+
+
+def test_a_broker_that_confirms_and_drops_what_is_not_allowed_is_seen_through(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rules = "topic read edge/v1/default/tuf/#\ntopic readwrite edge/v1/default/d/+/echo/+\n"
+    (tmp_path / "acl").write_text(rules)
+    monkeypatch.setattr(brokers, "_CONFIG", brokers._CONFIG + f"acl_file {tmp_path / 'acl'}\n")
+    monkeypatch.setattr("agent.fleet.repository.publisher._HELD_S", 0.5)
+    broker = Broker(tmp_path / "deaf", kind="mosquitto")
+    broker.start()
+    try:
+        operator(tmp_path / "keys")
+        with pytest.raises(AgentError, match=r"has confirmed it, and does not hold it. See its access list"):
+            Edgectl(tmp_path / "keys", broker.port, "3.1.1")("resign")
+        with pytest.raises(AgentError, match=r"the broker says: not authorized\. Check"):
+            Edgectl(tmp_path / "keys", broker.port, "5")("resign")
     finally:
         broker.stop()
 

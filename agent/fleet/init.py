@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import orjson
 
 from agent.errors import ConfigInvalid
-from agent.fleet.keys import COLLECTOR, DEVICES, make_keys
+from agent.fleet.keys import COLLECTOR, DEVICES, check_names, make_keys
 from agent.link.topics import NAME_HINT, is_name
 
 _TABLES = ("[trust]", "[trust] and [models]")
@@ -45,6 +45,7 @@ def run(
     """
     if not is_name(fleet):
         raise ConfigInvalid("make keys of", repr(fleet), "a fleet cannot be called so", NAME_HINT)
+    check_names(devices)
     secret = _passphrase(folder, file) if models else None
     made = make_keys(folder, devices, from_key=from_key)
     if secret is not None:

@@ -86,9 +86,7 @@ def make_keys(folder: Path, devices: Sequence[str] = (), *, from_key: bool = Fal
             a private key that is there is none.
         AgentError: the folder cannot be written.
     """
-    for device in devices:
-        if not is_name(device):
-            raise ConfigInvalid("make key of", repr(device), "a device cannot be called so", NAME_HINT)
+    check_names(devices)
     made: list[Path] = []
     try:
         (folder / DEVICES).mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -101,6 +99,17 @@ def make_keys(folder: Path, devices: Sequence[str] = (), *, from_key: bool = Fal
         problem = error.strerror or str(error)
         raise AgentError("make keys in", str(folder), problem, "Name a folder that you may write") from error
     return made
+
+
+def check_names(devices: Sequence[str]) -> None:
+    """Refuse names that no device can have.
+
+    Raises:
+        ConfigInvalid: one is not allowed in a topic.
+    """
+    for device in devices:
+        if not is_name(device):
+            raise ConfigInvalid("make key of", repr(device), "a device cannot be called so", NAME_HINT)
 
 
 @contextmanager

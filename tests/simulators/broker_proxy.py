@@ -22,7 +22,7 @@ class BrokerProxy:
         self.port: int = self._listener.getsockname()[1]
         self._selector = selectors.DefaultSelector()
         self._selector.register(self._listener, selectors.EVENT_READ, None)
-        self._closing = False
+        self._closing = self._dropping = False
         self._stranded: set[socket.socket] = set()
         self._thread = threading.Thread(target=self._run, name="broker-proxy", daemon=True)
         self._thread.start()
@@ -30,6 +30,10 @@ class BrokerProxy:
     def strand(self) -> None:
         """Leave the connections of now half-open for ever; new ones work."""
         self._stranded |= {key.fileobj for key in list(self._selector.get_map().values()) if key.data}  # type: ignore[misc]
+
+    def drop(self) -> None:
+        """End the connections of now; new ones work."""
+        self._dropping = True
 
     def __enter__(self) -> Self:
         return self
@@ -43,6 +47,12 @@ class BrokerProxy:
 
     def _run(self) -> None:
         while not self._closing:
+            if self._dropping:
+                self._dropping = False
+                for key in list(self._selector.get_map().values()):
+                    if key.data is not None:
+                        self._selector.unregister(key.fileobj)
+                        key.fileobj.close()  # type: ignore[union-attr]
             for key, _ in self._selector.select(0.05):
                 if key.data is None:
                     self._accept()

@@ -177,7 +177,7 @@ def test_it_waits_for_a_broker_and_stops_at_once(tmp_path: Path) -> None:
         (["collect"], 78, "Make them with: edgectl init DIR"),
         (["collect", "--unsigned", "--keys", "x"], 78, "Leave one of both out"),
         (["collect", "--keys", "/no/such/folder"], 78, "No such file or directory"),
-        (["init", "/proc/x"], 1, "Name a folder that you may write"),
+        (["init", "/proc/x", "--no-models"], 1, "Name a folder that you may write"),
         (["init", "x", "--device", "A/b"], 78, "a device cannot be called so"),
         (["collect", "--protocol", "4"], 2, "--protocol"),
         (["gather"], 2, "gather"),

@@ -25,7 +25,7 @@ main()
 
 
 @pytest.mark.parametrize("unbuffered", ["", "1"])
-@pytest.mark.parametrize("words", [["version"], ["init", "keys"], ["--help"]])
+@pytest.mark.parametrize("words", [["version"], ["init", "keys", "--no-models"], ["--help"]])
 def test_output_that_cannot_be_written_is_told_in_a_line(
     tmp_path: Path, words: list[str], unbuffered: str
 ) -> None:

@@ -109,8 +109,6 @@ def test_desired_states_are_signed_anew_with_the_control_key_and_put_back_when_t
         )
     assert edgectl("heal")["desired"] == ["gate"]
     assert edgectl("heal")["desired"] == []
-    put(broker.port, topic, b"")
-    assert edgectl("heal")["desired"] == ["gate"]
     assert edgectl("rotate", "fleet")["desired"] == ["gate"]
     assert edgectl("heal")["desired"] == []
     with opened(edgectl.folder, ask) as repository:

@@ -5,7 +5,7 @@
 A camera of 30 frames/s, 640x480, drawn in the worker, beside a process that keeps a core busy. Ours is a swap
 to a model that is not resident: load it beside the one that serves, change between two frames. The other side
 is what one would write: stop, load, start, as ``Lane.restart`` does it. A gap is looked for from the request
-until half a second after the first result of the new model; a control looks for it where nothing changes.
+until half a second after the first result of the new model; controls look for it where nothing changes.
 """
 
 from __future__ import annotations
@@ -160,19 +160,23 @@ def _bundled() -> tuple[Path, Path]:
 
 
 def _measure(small: Path, large: Path, rounds: int) -> list[Figure]:
-    ours, other, control, lost = [], [], [], 0
+    ours, other, control, after, lost = [], [], [], [], 0
     for number in range(rounds):
         with _running(small) as line:
             control.append(line.nothing())
             ours.append(line.swap(large))
             ledger = line.lane.ledger
             lost += ledger.lost + sum(ledger.dropped.values()) + sum(ledger.failed.values())
+            after.append(line.nothing())
         with _running(small) as line:
             other.append(line.restart(large))
-        _say(f"{large.stem} {number + 1}/{rounds}: {ours[-1]}, restart {other[-1]}, none {control[-1]}")
-    quiet = sorted(one.gap_ms for one in control)
+        still = f"none {control[-1]}, {after[-1]}"
+        _say(f"{large.stem} {number + 1}/{rounds}: {ours[-1]}, restart {other[-1]}, {still}")
     _say(f"{large.stem}: by the ledger {lost} frames dropped, failed or lost around {rounds} swaps")
-    _say(f"{large.stem}: gaps without a change, ms: median {quiet[rounds // 2]:.1f}, longest {quiet[-1]:.1f}")
+    for whose, quiet in (("old", control), ("new", after)):
+        gaps = sorted(one.gap_ms for one in quiet)
+        gap = f"gap {gaps[rounds // 2]:.1f} ms, {gaps[-1]:.1f} at the most"
+        _say(f"  without a change, {whose} model: {sum(one.missed for one in quiet)} missed, {gap}")
     return _figures(large.stem, ours, other)
 
 

@@ -9,6 +9,7 @@ Each frame gets the engine that is current when it begins, and keeps it: ``swap`
 from __future__ import annotations
 
 import threading
+import time
 from collections import Counter, deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -60,7 +61,7 @@ class Slot:
         self._ended = False
         self._worked = False
         self._rests = 0
-        self._patient = False
+        self._patient_until = 0.0
         self._captured = 0
         self._inferred = 0
         self._dropped: Counter[str] = Counter()
@@ -92,10 +93,10 @@ class Slot:
             self._engine = engine
             self._changed.notify_all()
 
-    def be_patient(self, *, patient: bool) -> None:
-        """Let one more of a live source's frames wait, while another model is being loaded."""
+    def be_patient(self, seconds: float) -> None:
+        """Let one more of a live source's frames wait, for so long from now on: a model is being loaded."""
         with self._changed:
-            self._patient = patient
+            self._patient_until = time.monotonic() + seconds
 
     @property
     def engine(self) -> Engine:
@@ -113,7 +114,8 @@ class Slot:
         """Hand over a frame that is ready for the model, or one that failed before it got there."""
         with self._changed:
             self._preparing = 0
-            while self.live and len(self._waiting) >= (_WAITING_PATIENT if self._patient else 1):
+            room = _WAITING_PATIENT if time.monotonic() < self._patient_until else 1
+            while self.live and len(self._waiting) >= room:
                 self._free.append(self._waiting.popleft().index)
                 self._dropped["overwritten"] += 1
             self._waiting.append(item)

@@ -6,6 +6,7 @@ go, or until the next one is loaded, so a swap back to it takes no time.
 
 from __future__ import annotations
 
+import math
 import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
     from agent.pipeline.slot import Slot
 
 _LULL_S = 0.2
+_CALM_S = 1.0
+"""What has piled up meanwhile is worked off in this time, with whichever model serves."""
 _MOST_TEXT = 2000
 _SWITCH_S = 0.0005
 """How long a thread that computes in Python keeps the others waiting while a model is loaded; else 5 ms."""
@@ -101,7 +104,7 @@ class Swapper:
         if (model, digest) == (self._serving.model, self._serving.digest):
             self._outlet.say({"type": "swapped", "token": token, **self._serving.engine.facts})
             return
-        self._slot.be_patient(patient=True)
+        self._slot.be_patient(math.inf)
         try:
             new = self._resident(model, digest)
             self._token = token
@@ -110,7 +113,7 @@ class Swapper:
             self._slot.swap(new.engine)
             self._turned.wait()
         finally:
-            self._slot.be_patient(patient=False)
+            self._slot.be_patient(_CALM_S)
 
     def _resident(self, model: str, digest: str) -> _Resident:
         if self._other and (model, digest) == (self._other.model, self._other.digest):

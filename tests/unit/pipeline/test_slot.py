@@ -269,11 +269,11 @@ def test_while_a_model_is_loaded_one_more_frame_of_a_camera_may_wait() -> None:
         slot.begin()
         slot.publish(item(index, seq))
 
-    slot.be_patient(patient=True)
+    slot.be_patient(60)
     for seq in range(3):
         publish(seq)
     assert slot.ledger().dropped == {"overwritten": 1}
-    slot.be_patient(patient=False)
+    slot.be_patient(0)
     taken = slot.take(0)
     assert taken is not None
     assert taken.info.seq == 1

@@ -1,9 +1,9 @@
 """A device's side of bench.delivery: one download, in a process of its own.
 
 ``python -m bench.fetched ours PORT FOLDER ROOT`` runs the updater's session into FOLDER.
-``python -m bench.fetched raw PORT SHA256 SIZE CHUNK [FILE]`` is what one would write with paho: subscribe to all
-chunks at once, and write them into FILE as they come, which is made durable in the end; without FILE they are
-only counted. Both print their seconds, from before they connect until the last byte is there.
+``python -m bench.fetched raw PORT SHA256 SIZE CHUNK [FILE]`` is what one would write with paho: subscribe to
+all chunks at once, and write them into FILE as they come, which is made durable in the end; without FILE they
+are only counted. Both print their seconds, from before they connect until the last byte is there.
 """
 
 from __future__ import annotations

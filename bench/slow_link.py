@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 PORT = 1883
-HOST, DEVICE = "10.9.0.1", "10.9.0.2"
+HOST, DEVICE = "192.0.2.1", "192.0.2.2"
 _QUEUE = "2mb"
 """What waits for the link; more than any of the two sends, so that nothing is dropped."""
 _EVERY_S = 0.25

@@ -20,7 +20,7 @@ from agent.errors import EXIT_FAILED, EXIT_OK, AgentError, ConfigInvalid
 from agent.ipc import Channel
 from agent.updater import disk
 from agent.updater.lean import let_go
-from agent.updater.messages import Done, UpdaterSpec, failed
+from agent.updater.messages import Done, Refreshed, UpdaterSpec, failed
 from agent.workers.confinement import close_descriptors, confine_updater
 
 if TYPE_CHECKING:
@@ -40,6 +40,8 @@ class _Outlet:
     def say(self, message: FromUpdater) -> None:
         """Send one message."""
         self._channel.send(message.model_dump_json().encode())
+        if isinstance(message, Refreshed):
+            let_go()  # of what proves signatures; what follows only hashes
 
 
 def open_shelf(spec: UpdaterSpec) -> Shelf:
@@ -82,9 +84,10 @@ def _confine(spec: UpdaterSpec) -> None:
 
 def _work(spec: UpdaterSpec, outlet: _Outlet) -> None:
     _confine(spec)
-    let_go()  # before the other half is loaded, and once more: it is the peak that counts
+    let_go()  # whenever a part has been loaded: it is the peak that counts
     from agent.updater.session import run
 
+    let_go()
     shelf = open_shelf(spec)
     let_go()
     try:

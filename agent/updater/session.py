@@ -103,13 +103,16 @@ class _Session:
         keys = self._read(documents[key_documents.TARGET], key_documents.MAX_BYTES)
         if keys is not None:
             key_documents.decode(keys)
+        self._tell(key_documents.TARGET, keys)  # at once: a key that was revoked must not wait for a policy
         policy = self._read(documents[policy_documents.TARGET], policy_documents.MAX_BYTES)
         self._policy = None if policy is None else policy_documents.decode(policy)
-        for name, body in ((key_documents.TARGET, keys), (policy_documents.TARGET, policy)):
-            brought = Brought(name=name, body=(body or b"").decode())
-            if len(brought.model_dump_json().encode()) > MAX_PACKET:  # a line's end takes two bytes there
-                raise MessageInvalid("read", name, "it is too large to pass on", "Publish it without blanks")
-            self._say(brought)
+        self._tell(policy_documents.TARGET, policy)
+
+    def _tell(self, name: str, body: bytes | None) -> None:
+        brought = Brought(name=name, body=(body or b"").decode())
+        if len(brought.model_dump_json().encode()) > MAX_PACKET:  # a line's end takes two bytes there
+            raise MessageInvalid("read", name, "it is too large to pass on", "Publish it without blanks")
+        self._say(brought)
 
     def _read(self, target: Target | None, most: int) -> bytes | None:
         if target is None:

@@ -137,6 +137,7 @@ def test_chunks_that_nobody_asked_for_or_twice_or_out_of_order_do_no_harm(device
     device.shelf.order = lambda numbers: list(reversed(numbers))
     device.run("det@1.0.0")
     assert device.bundles()[device.fetched.digest]["model.tflite"] == MODEL
+    assert device.fetched.fetched == sum(map(len, FILES.values()))
 
 
 def test_what_is_on_its_way_and_not_wanted_any_more_is_deleted(fleet: TufFleet, device: Updated) -> None:
@@ -195,6 +196,15 @@ def test_a_part_becomes_the_file_whatever_was_there_and_wherever_it_was_cut(
         path = Path(folder) / "model.tflite"
         path.write_bytes(data[:right] + there[right:])
         _becomes(path, data, chunk, cut)
+
+
+def test_what_a_part_has_too_much_is_cut_off(tmp_path: Path) -> None:
+    path, one = tmp_path / "model.tflite", entry("model.tflite", MODEL, CHUNK)
+    path.write_bytes(MODEL + b"more")
+    with Part(path, one) as part:
+        assert part.missing == []
+        fill(part, one, LyingShelf({}), list[int]().append)
+    assert path.read_bytes() == MODEL
 
 
 def _becomes(path: Path, data: bytes, chunk: int, cut: int) -> None:

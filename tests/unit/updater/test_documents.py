@@ -48,6 +48,14 @@ def test_a_policy_that_is_known_already_is_not_fetched_again(fleet: TufFleet, de
     assert f"blob/{sha256}/0" not in device.shelf.asked
 
 
+def test_keys_do_not_wait_for_a_policy_that_does_not_come(fleet: TufFleet, device: Updated) -> None:
+    fleet.add_document(KEYS, b'{"v":1,"keys":[]}')
+    sha256 = fleet.add_document(POLICY, b'{"v":1}')
+    del fleet.blobs[sha256]
+    assert told(device, fleet) == {KEYS: '{"v":1,"keys":[]}'}
+    assert device.failure.error == "Absent"
+
+
 @pytest.mark.parametrize("path", [KEYS, POLICY])
 @pytest.mark.parametrize(
     ("document", "error"),

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import shutil
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import orjson
 import pytest
 
-from agent import BUILT
 from agent.updater.messages import Brought, Done, Fetched, Refreshed
 from tests.simulators.tuf_fleet import TufFleet
 from tests.simulators.updated import Updated
@@ -101,74 +100,6 @@ def test_new_online_keys_heal_a_device_that_a_thief_has_driven_far_ahead(
     see(device, fleet)
     device.run("det@1.0.0")
     assert device.fetched.digest
-
-
-def test_expired_metadata_is_refused_by_a_right_clock(tmp_path: Path) -> None:
-    fleet = TufFleet(datetime.now(UTC) - timedelta(days=15))
-    device = Updated(tmp_path / "models", fleet.root, fleet.files())
-    device.run()
-    assert device.failure.error == "MetadataRefused"
-    assert device.failure.subject == "timestamp"
-    assert "expired" in device.failure.problem
-    assert "edgectl resign" in device.failure.hint
-
-
-def test_with_a_clock_behind_its_floor_expiry_is_checked_against_the_floor(
-    fleet: TufFleet, device: Updated
-) -> None:
-    later = int((fleet.now + timedelta(days=13)).timestamp())
-    device.floors = {"clock": later}
-    device.run("det@1.0.0")
-    assert device.fetched.digest
-    device.floors = {"clock": later + 2 * 86400}
-    device.run("det@1.0.0")
-    assert (device.failure.error, device.failure.subject) == ("MetadataRefused", "timestamp")
-    assert "clock runs behind" in device.failure.problem
-
-
-def test_the_roles_that_vouch_for_bundles_and_documents_expire_by_the_floor_too(
-    fleet: TufFleet, device: Updated
-) -> None:
-    fleet.days["models"] = 3
-    fleet.sign("models")
-    see(device, fleet)
-    device.floors = {"clock": int((fleet.now + timedelta(days=5)).timestamp())}
-    device.run("det@1.0.0")
-    assert (device.failure.error, device.failure.subject) == ("MetadataRefused", "models")
-    fleet.days["fleet"] = 3
-    fleet.sign("fleet")
-    see(device, fleet)
-    device.run("det@1.0.0")
-    assert (device.failure.error, device.failure.subject) == ("MetadataRefused", "fleet")
-
-
-def test_the_floor_of_the_clock_is_what_was_signed_and_never_the_wall_clock(tmp_path: Path) -> None:
-    fleet = TufFleet(datetime.now(UTC) - timedelta(days=3))
-    device = Updated(tmp_path / "models", fleet.root, fleet.files())
-    device.run()
-    assert device.floors["clock"] == int(fleet.now.timestamp())
-    assert device.floors["clock"] > BUILT
-
-
-@pytest.mark.parametrize("lie", [-1, 1 << 60, "soon", None, True])
-def test_a_time_of_issue_that_makes_no_sense_counts_for_nothing(
-    lie: object, fleet: TufFleet, tmp_path: Path
-) -> None:
-    for role in ("snapshot", "timestamp"):
-        metadata = fleet.roles[role]
-        metadata.signed.unrecognized_fields["x_issued"] = lie
-        metadata.signatures.clear()
-        metadata.sign(fleet.keys["online"])
-        fleet.meta[fleet.name(role).removeprefix("meta/")] = metadata.to_bytes()
-    timestamp = fleet.roles["timestamp"]
-    timestamp.signed.snapshot_meta.hashes = timestamp.signed.snapshot_meta.length = None
-    timestamp.signatures.clear()
-    timestamp.sign(fleet.keys["online"])
-    fleet.meta["timestamp.json"] = timestamp.to_bytes()
-    device = Updated(tmp_path / "models", fleet.root, fleet.files())
-    device.run()
-    [online] = [floor for name, floor in device.floors.items() if name.startswith("tuf/clock/")]
-    assert online == BUILT
 
 
 @pytest.mark.parametrize("what", ["root", "online", "targets", "models", "fleet"])
@@ -296,6 +227,7 @@ def test_what_the_disk_gives_back_is_proved_once_more(
     forged = fleet.stolen()
     forged.fast_forward(999)
     get = device.shelf.get
+    del device.shelf.files["hint"]  # or it would look a second time, and heal
 
     def meddle(path: str, most: int) -> bytes:
         if path.endswith(".targets.json"):

@@ -100,7 +100,7 @@ class SteeringMachine(RuleBasedStateMachine):
                 self._turn(31)
         target = helm.world.course.target
         if target is None:
-            assert helm.lane.state is State.STOPPED
+            assert helm.lane.state in {State.STOPPED, State.FATAL}
         elif helm.lane.state is not State.FATAL:
             assert (helm.lane.state, helm.steering.running) == (State.RUNNING, target)
         else:  # what the course wants is what has refused: there is nothing else to run

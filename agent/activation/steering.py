@@ -85,6 +85,7 @@ class Steering:
         self._serve(self.course.boots if self._coming is None else self._coming)
         if self._asked is None and self._coming is None:
             self._steer(target, now)
+            self._look()  # a worker that was started just now may be gone at the next tick
 
     def _steer(self, target: str | None, now: float) -> None:
         state = self.lane.state
@@ -112,15 +113,19 @@ class Steering:
         ended = self.lane.state is not self._state and self.lane.state in {State.FATAL, State.STUCK}
         if ended or self.lane.restarts != self._deaths:
             self._died(now)
+        self._look()
+        if self._asked and now - self._asked.at > _PATIENCE_S:
+            asked, self._asked = self._asked, None
+            problem = f"the worker has not answered for {_PATIENCE_S:.0f} s"
+            self._unswapped(asked, LaneCrashed("swap", self.lane.name, problem), now)
+
+    def _look(self) -> None:
+        """Note how the lane stands, and with what a new worker was started."""
         self._deaths, self._state = self.lane.restarts, self.lane.state
         if self.lane.run is not self._run:
             self._run, self._asked = self.lane.run, None
             if self._run is not None:
                 self._runs = self._served
-        if self._asked and now - self._asked.at > _PATIENCE_S:
-            asked, self._asked = self._asked, None
-            problem = f"the worker has not answered for {_PATIENCE_S:.0f} s"
-            self._unswapped(asked, LaneCrashed("swap", self.lane.name, problem), now)
 
     def _died(self, now: float) -> None:
         fault = self.lane.fault if self.lane.fault is not self._fault else None

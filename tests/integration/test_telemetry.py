@@ -31,6 +31,7 @@ ONLY_SOMETIMES = {
     "batches_resent_total",
     "batches_in_flight",
 }
+ONLY_SOMETIMES |= {name for name in PIPELINE if name.startswith(("model_", "results_", "policy_"))}
 """Those that this machine, or an agent without a broker, may not have."""
 
 

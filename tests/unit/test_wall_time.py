@@ -17,6 +17,12 @@ MAY_ASK = {
     "clock.py": "the seam itself",
     "store/builder.py": "dates records",
     "cli/results.py": "reads '2h' of a person",
+    "store/rebuild.py": "dates the note of a rebuilt state",
+    "activation/reporting.py": "dates what is reported",
+    "activation/offline.py": "dates the note of a roll back",
+    "cli/models_check.py": "tells a person whether metadata has expired; nothing is decided by it",
+    "fleet/deploying/deploy.py": "dates a desired state",
+    "fleet/deploying/fleet_view.py": "shows how old a report is",
     "fleet/storage.py": "dates what a device was last seen",
     "fleet/gaps_report.py": "reads '2h' of a person",
 }

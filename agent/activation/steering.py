@@ -18,8 +18,6 @@ if TYPE_CHECKING:
 
 _PATIENCE_S = 120.0
 """A worker that has not answered a swap for so long is restarted; its own deadlines should have ended it."""
-_RESTARTS = {State.STOPPED, State.FATAL}
-"""Where no worker is, and none comes by itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,11 +92,17 @@ class Steering:
                 self._swap(target, now)
             else:
                 self._restart(target, now)
-        elif state in _RESTARTS and target is not None and (state is State.STOPPED or self._runs != target):
+        elif target is not None and (
+            state is State.STOPPED or (state is State.FATAL and self._is_new(target))
+        ):
             self._restart(target, now)
         elif state is State.RUNNING and target == self.course.boots and not self._settled:
             self._settled = True
             self.lane.settle()
+
+    def _is_new(self, target: str) -> bool:
+        """Whether this is not what the lane has just refused; on trial it may be the same, mended."""
+        return self._runs != target or self.course.on_trial
 
     def _hear(self, now: float) -> None:
         """Take in the lane's answers, its deaths and its new lives."""

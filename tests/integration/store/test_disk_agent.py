@@ -220,7 +220,7 @@ def test_an_ext4_that_turns_itself_read_only_costs_no_frame_and_nothing_that_was
 
 
 IMPATIENT = """
-from agent import supervisor
+from agent import crew, supervisor
 from agent.cli.main import main
 crew._PENDING_HIGH, crew._PENDING_LOW = 40, 10
 main()

@@ -18,6 +18,7 @@ MAY_ASK = {
     "store/builder.py": "dates records",
     "cli/results.py": "reads '2h' of a person",
     "store/rebuild.py": "dates the note of a rebuilt state",
+    "store/thread.py": "dates notes",
     "activation/reporting.py": "dates what is reported",
     "activation/offline.py": "dates the note of a roll back",
     "cli/models_check.py": "tells a person whether metadata has expired; nothing is decided by it",

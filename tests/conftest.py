@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import tempfile
 from contextlib import closing
 from pathlib import Path
@@ -42,6 +43,9 @@ def pytest_configure() -> None:
     """Refuse unknown needs, and look for the broker where Debian puts it."""
     if unknown := _required() - set(NEEDS):
         raise pytest.UsageError(f"{REQUIRE} names {', '.join(sorted(unknown))}; use {', '.join(NEEDS)}")
+    # A shell lets what it starts in the background ignore SIGINT, and all that tests start would inherit it.
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     os.environ["PATH"] = os.pathsep.join([os.environ.get("PATH", os.defpath), "/usr/sbin", "/usr/local/sbin"])
 
 

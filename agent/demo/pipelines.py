@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
+
+from agent.demo.models import first
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,7 +18,7 @@ class Shown:
 
 
 PIPELINES = (
-    Shown("shapes", "shapes", '{ kind = "synthetic", scene = "shapes", seed = 14 }'),
+    Shown("shapes", str(first()), '{ kind = "synthetic", scene = "shapes", seed = 14 }'),
     Shown("vibration", "vibration", '{ kind = "synthetic_sensor" }'),
 )
 """The first one's first item is the demo's first detection, and its worker is the first to be killed."""
@@ -24,7 +27,7 @@ PIPELINES = (
 def tables() -> str:
     """Give the ``[[pipelines]]`` of the demo's configuration."""
     parts = (
-        f'[[pipelines]]\nname = "{one.name}"\nmodel = "{one.model}"\nsource = {one.source}\n'
+        f'[[pipelines]]\nname = "{one.name}"\nmodel = {json.dumps(one.model, ensure_ascii=False)}\nsource = {one.source}\n'
         for one in PIPELINES
     )
     return "\n".join(parts)

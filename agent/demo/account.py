@@ -6,7 +6,7 @@ import json
 import sqlite3
 from collections import Counter
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from agent.demo.served import Answer, Served, served
@@ -107,7 +107,7 @@ class Counted:
     acked: int
     missing: int
     pipelines: dict[str, Tally]
-    served: Served = Served()
+    served: Served = field(default_factory=Served)
 
     @property
     def stored(self) -> int:

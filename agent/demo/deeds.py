@@ -40,8 +40,8 @@ class ModelAccount:
         model_before: whose the first record is.
         model_after: whose the last record is.
         rolled_out: whether the better model was rolled out, and serves by the records, too.
-        frames_lost_in_swap: frames without a record between the last one of the old model and the first one of
-            the new one.
+        frames_lost_in_swap: frames without a record between the last one of the old model and the first one
+            of the new one.
         tampered_refused: whether the device said why it does not take what was tampered with, none of that
             became a bundle on the device, and no record is of it.
         tampered_reason: the device's words.
@@ -80,8 +80,8 @@ class ModelAccount:
         """What a person reads of it, each line with what stands before it."""
         rows = []
         if self.frames_lost_in_swap is not None:
-            swap = f"{self.model_before}, then {self.model_after}: {self.frames_lost_in_swap} frames lost in the swap"
-            rows.append(("models", swap))
+            models = f"{self.model_before}, then {self.model_after}"
+            rows.append(("models", f"{models}: {self.frames_lost_in_swap} frames lost in the swap"))
         elif self.rolled_out is False:
             rows.append(("models", f"{self.model_after} serves still: the better one did not come to serve"))
         if self.tampered_refused is False:

@@ -1,4 +1,4 @@
-"""The models that the demo publishes: the bundled one, and further versions that an operator might make of it."""
+"""The models that the demo publishes: the bundled one, and further versions of it."""
 
 from __future__ import annotations
 

@@ -26,8 +26,9 @@ PIPELINES = (
 
 def tables() -> str:
     """Give the ``[[pipelines]]`` of the demo's configuration."""
-    parts = (
-        f'[[pipelines]]\nname = "{one.name}"\nmodel = {json.dumps(one.model, ensure_ascii=False)}\nsource = {one.source}\n'
-        for one in PIPELINES
-    )
-    return "\n".join(parts)
+    return "\n".join(map(_table, PIPELINES))
+
+
+def _table(one: Shown) -> str:
+    model = json.dumps(one.model, ensure_ascii=False)  # a path; TOML quotes as JSON does
+    return f'[[pipelines]]\nname = "{one.name}"\nmodel = {model}\nsource = {one.source}\n'

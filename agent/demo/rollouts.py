@@ -8,15 +8,18 @@ from __future__ import annotations
 import json
 import secrets
 import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from agent.demo import models
 from agent.demo.standing import in_words, wanted
 from agent.errors import AgentError
+from agent.fleet.repository.begin import begin
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Mapping, Sequence
+    from collections.abc import Generator, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from agent.demo.broker import Broker
@@ -29,7 +32,6 @@ Act = Literal["rolled out", "refused"]
 
 _EDGECTL, _ATTACKER = "agent.fleet.main", "agent.demo.attacker"
 _TOOLS = ("publish", "deploy", "attacker")
-_INIT_S = 60.0
 _LIMIT_S = 60.0
 """An act that has come to no end by then has failed."""
 _FRAMES, _SECONDS = 60, 2
@@ -63,7 +65,8 @@ class Rollouts:
 
     Attributes:
         said: how far it is.
-        outcomes: whether all of a kind came to a good end; what was not begun, or was broken off, is not there.
+        outcomes: whether all of a kind came to a good end; what was not begun, or was broken off, is not
+            there.
         refusals: what the device has refused, and why.
     """
 
@@ -83,17 +86,17 @@ class Rollouts:
         self.outcomes: dict[Act, bool] = {}
         self.refusals: list[Refusal] = []
 
-    def make_keys(self) -> None:
-        """Begin to make the keys of the models, and the repository; ``wait`` waits for them."""
-        self._edgectl("init", str(self._folder / "keys"), "--device", self._device)
-
-    def wait(self) -> None:
-        """Wait for the keys.
+    @contextmanager
+    def making_keys(self) -> Iterator[None]:
+        """Make the keys of the models, and the repository, while something else is done.
 
         Raises:
             AgentError: they cannot be made.
         """
-        self._programs.finish("init", _INIT_S)
+        with ThreadPoolExecutor(1, "keys") as pool:
+            made = pool.submit(begin, self._folder / "keys", lambda: self._passphrase)
+            yield
+            made.result()
 
     @property
     def busy(self) -> bool:
@@ -111,13 +114,14 @@ class Rollouts:
         """Begin to publish a version that an attacker then changes on its way; say what is done."""
         return self._begin("refused", self._tamper())
 
-    def look(self, status: Mapping[str, Any]) -> None:
+    def look(self, status: Mapping[str, Any] | None) -> None:
         """See how far it is; to be called often.
 
         Args:
-            status: the agent's.
+            status: the agent's; None while it does not answer.
         """
-        self._one = status["pipelines"][0]
+        if status is not None:
+            self._one = status["pipelines"][0]
         if self._script is None:
             return
         try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ def served(answers: Iterable[Answer]) -> Served:
     last = every[-1].model, every[-1].bundle
     gaps = [
         new.frame - old.frame - 1
-        for old, new in zip(every, every[1:], strict=False)
+        for old, new in pairwise(every)
         if (old.model, old.bundle) != last == (new.model, new.bundle)
     ]
     bundles = frozenset(one.bundle for one in every if one.bundle)

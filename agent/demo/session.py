@@ -88,8 +88,8 @@ class DemoSession:
         with ExitStack() as stack:
             stack.callback(self._end)
             make_keys(self.folder / "keys", [_DEVICE])
-            self.rollouts.make_keys()  # these take their time, and the broker, too
-            self._broker.start()
+            with self.rollouts.making_keys():
+                self._broker.start()
             self.broker_up = True
             self._start_programs()
             stack.pop_all()  # all runs: from here on it ends in __exit__
@@ -115,10 +115,9 @@ class DemoSession:
         )
         where = ["--host", "127.0.0.1", "--port", str(port), "--fleet", _FLEET]
         where += ["--protocol", self._broker.protocol]
+        self._programs.start("agent", "agent.cli.main", "run", "--config", str(config))
         to = ["--to", f"sqlite:///{self._warehouse}", "--json", "--keys", str(self.folder / "keys")]
         self._programs.start("collector", "agent.fleet.main", "collect", *where, *to)
-        self.rollouts.wait()
-        self._programs.start("agent", "agent.cli.main", "run", "--config", str(config))
         self._began = time.monotonic()
         self._wait_for_frames()
 
@@ -136,6 +135,11 @@ class DemoSession:
         raise AgentError("start", "demo", problem, "Run edge-agent doctor")
 
     @property
+    def crippled(self) -> bool:
+        """Whether agent or collector have ended, which they should not."""
+        return any(self._programs.code(name) is not None for name in _SERVERS)
+
+    @property
     def broker_kind(self) -> str:
         """Which broker this is."""
         return self._broker.kind
@@ -149,6 +153,7 @@ class DemoSession:
         try:
             self._last_status = ask(self.folder / "device" / "agent.sock", {"op": "status"}, timeout_s=2.0)
         except AgentError:
+            self.rollouts.look(None)
             return None
         if self.first_detection_s is None and _finds(self._last_status["pipelines"][0]):
             self.first_detection_s = round(time.monotonic() - self._made, 2)
@@ -198,7 +203,7 @@ class DemoSession:
             status = self.status()
             if status and status["link"]["state"] == "online":
                 break
-            if any(self._programs.code(name) is not None for name in _SERVERS):
+            if self.crippled:
                 break  # it will not come back; how it ended is told below
             time.sleep(0.1)
         seconds = time.monotonic() - self._began

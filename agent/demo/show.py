@@ -18,10 +18,10 @@ if TYPE_CHECKING:
     from agent.demo.session import DemoSession
 
 _REFRESH_S = 0.25
-_LOOK_S, _EAGER_S = 1.0, 0.05
+_LOOK_S, _BUSY_S, _EAGER_S = 1.0, 0.1, 0.05
 _CUT_AT, _CUT_FOR, _KILL_AFTER = 0.3, 0.2, 0.1
-"""Shares of an unattended demo's time: when the broker is cut at the earliest, for how long, and what then lies
-between its return and the kill."""
+"""Shares of an unattended demo's time: when the broker is cut at the earliest, for how long, and how long
+after its return a worker is killed."""
 
 
 def show(session: DemoSession, seconds: float | None) -> None:
@@ -124,9 +124,9 @@ class _Told:
 
     def finish(self) -> None:
         """Wait until what was begun with the models is over."""
-        while self._session.rollouts.busy:
+        while self._session.rollouts.busy and not self._session.crippled:
             self._look()
-            time.sleep(_EAGER_S)
+            time.sleep(_BUSY_S)
         self._look()
 
     def _look(self) -> None:

@@ -158,8 +158,9 @@ def test_a_better_model_comes_to_serve_and_a_tampered_one_does_not_while_the_pag
     terminal.press(b"x")
     terminal.until("the broker is cut: bring it back first")
     terminal.press(b"q")
-    terminal.until("shapes@0.9.0, then shapes@1.0.0: 0 frames lost in the swap")
-    terminal.until(ACCOUNT)
+    account = plain(terminal.until(ACCOUNT))
+    assert "shapes@0.9.0, then shapes@1.0.0: 0 frames lost in the swap" in account
+    assert "tampered   refused; the device says: fetch shapes.tflite: chunks 0 came damaged" in account
     assert terminal.end() == 0
 
 

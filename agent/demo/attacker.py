@@ -8,6 +8,8 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, cast
 
+from agent.cli.guarded import guarded
+from agent.errors import EXIT_OK, Absent
 from agent.fleet.deploying.talk import Talk
 from agent.link import topics
 from agent.link.settings import LinkSettings
@@ -31,15 +33,24 @@ def tamper(port: int, protocol: Choice, fleet: str, sha256: str, chunk: int) -> 
 
     Raises:
         LinkLost: the broker does not answer.
-        KeyError: it does not have the chunk.
+        Absent: it does not have the chunk.
     """
     topic = f"{topics.tuf_blob(fleet)}/{sha256}/{chunk}"
     settings = LinkSettings("127.0.0.1", port, NAME, protocol)
     with Talk(settings, [topic], topics.echo(fleet, NAME)) as talk:
-        changed = bytearray(talk.kept(_ANSWER_S)[topic])
+        found = talk.kept(_ANSWER_S)
+        if topic not in found:
+            raise Absent("tamper with", topic, "the broker does not have it")
+        changed = bytearray(found[topic])
         changed[len(changed) // 2] ^= 1
         talk.publish(topic, bytes(changed), _ANSWER_S)
 
 
+def _main() -> int:
+    port, protocol, fleet, sha256, chunk = sys.argv[1:]
+    tamper(int(port), cast("Choice", protocol), fleet, sha256, int(chunk))
+    return EXIT_OK
+
+
 if __name__ == "__main__":
-    tamper(int(sys.argv[1]), cast("Choice", sys.argv[2]), sys.argv[3], sys.argv[4], int(sys.argv[5]))
+    sys.exit(guarded(NAME, _main))

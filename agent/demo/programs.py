@@ -53,14 +53,6 @@ class Programs:
         """Give a program's exit code, negative for a signal; None while it runs."""
         return self._running[name].poll()
 
-    def finish(self, name: str, limit_s: float) -> None:
-        """Wait for a program that ends by itself.
-
-        Raises:
-            AgentError: it takes longer than ``limit_s``, or fails.
-        """
-        self._end_of(name, limit_s)
-
     def stop(self, name: str) -> None:
         """Ask a program to end, and wait for it.
 
@@ -68,7 +60,14 @@ class Programs:
             AgentError: it does not end, or had failed.
         """
         self._running[name].terminate()
-        self._end_of(name, _STOP_S)
+        try:
+            code = self._running[name].wait(_STOP_S)
+        except subprocess.TimeoutExpired as error:
+            raise AgentError("stop", name, f"it did not end within {_STOP_S:.0f} s") from error
+        if code < 0:
+            raise AgentError("run", name, f"it was {ending(code)}", "Start the demo again")
+        if code:
+            raise AgentError("run", name, f"{ending(code)}: {self.last_words(name)}")
 
     def kill(self, *names: str) -> None:
         """Kill programs, all of them if none is named; those that have ended are left alone."""
@@ -78,21 +77,10 @@ class Programs:
                 program.kill()
                 program.wait()
 
-    def log(self, name: str) -> str:
+    def lines(self, name: str) -> list[str]:
         """Give what a program has written."""
-        return (self._folder / f"{name}.log").read_text(errors="replace")
+        return (self._folder / f"{name}.log").read_text(errors="replace").splitlines()
 
     def last_words(self, name: str) -> str:
         """Give the last line that a program has written."""
-        lines = self.log(name).splitlines()
-        return lines[-1] if lines else "it ended at once"
-
-    def _end_of(self, name: str, limit_s: float) -> None:
-        try:
-            code = self._running[name].wait(limit_s)
-        except subprocess.TimeoutExpired as error:
-            raise AgentError("stop", name, f"it did not end within {limit_s:.0f} s") from error
-        if code < 0:
-            raise AgentError("run", name, f"it was {ending(code)}", "Start the demo again")
-        if code:
-            raise AgentError("run", name, f"{ending(code)}: {self.last_words(name)}")
+        return (self.lines(name) or ["it ended at once"])[-1]

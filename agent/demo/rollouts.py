@@ -32,7 +32,7 @@ Act = Literal["rolled out", "refused"]
 
 _EDGECTL, _ATTACKER = "agent.fleet.main", "agent.demo.attacker"
 _TOOLS = ("publish", "deploy", "attacker")
-_LIMIT_S = 60.0
+_LIMIT_S = 120.0
 """An act that has come to no end by then has failed."""
 _FRAMES, _SECONDS = 60, 2
 """The probation: short, since somebody watches."""
@@ -214,7 +214,8 @@ class Rollouts:
         what = (self._device, made.title, "--pipeline", self._pipeline, *terms)
         self._edgectl("deploy", *what, *self._where())
         yield from self._ended("deploy")
-        return int(json.loads(self._programs.last_words("deploy"))["generation"])
+        [told] = [line for line in self._programs.lines("deploy") if line.startswith("{")]
+        return int(json.loads(told)["generation"])
 
     def _wants(self, made: Made, generation: int) -> Mapping[str, Any] | None:
         """Give what the device says of this deployment, once it has taken it."""

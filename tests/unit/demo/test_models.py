@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from agent.backends.tflite import Options, build
 from agent.bundles.load import load
 from agent.demo.models import first, make, version
 from agent.fleet.repository import bundle
@@ -35,4 +36,5 @@ def test_each_further_version_is_another_file_of_the_same_model(tmp_path: Path) 
     assert len({one.digest for one in made}) == len({one.model.sha256 for one in made}) == 3
     contents = [(one.folder / one.model.path).read_bytes() for one in made]
     assert contents[2] == contents[0] + bytes(2)
+    assert build(Options(), contents[2]).inputs == build(Options(), contents[0]).inputs
     bundle.read(made[2].folder, allow_float=False, allow_unproven=False)

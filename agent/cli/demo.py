@@ -24,25 +24,28 @@ HELP = "see it work: no hardware, no broker, no account"
 DESCRIPTION = """\
 Starts a broker (mosquitto from the PATH, else amqtt), a collector and the agent on two pipelines: a detector
 on a synthetic camera, and a watcher of a synthetic vibration sensor. Each is a process of its own on the
-loopback, in a temporary folder. Then it only watches, and breaks things on demand: cut the broker and the
-backlog grows while inference goes on; kill a worker and a new one takes over, and the other pipeline goes on
-undisturbed. At the end it counts: every result must be in the collector exactly once, and every frame
+loopback, in a temporary folder. Then it only watches, and does things on demand. Cut the broker: the
+backlog grows while inference goes on. Kill a worker: a new one takes over, and the other pipeline goes on
+undisturbed. Roll out a better model: the operator signs it, and the device fetches, proves and tries it, and
+swaps it in between two frames. Have one tampered with: somebody changes a byte on the broker, and the device
+does not take it. At the end it counts: every result must be in the collector exactly once, and every frame
 accounted for."""
 EPILOG = """\
-keys: b cut the broker / bring it back, k kill a worker, each pipeline's in turn, q quit
+keys: b cut the broker / bring it back, k kill a worker, each pipeline's in turn,
+m roll out a better model, x publish one that is tampered with, q quit
 
 examples:
   edge-agent demo
-  edge-agent demo --seconds 20 --json   cuts and kills by itself
+  edge-agent demo --seconds 20 --json   does all of it by itself
 
-exit codes: 0 every result arrived exactly once and every ledger balances, 1 not so"""
+exit codes: 0 every result arrived exactly once, every ledger balances, and the models
+went as they should, 1 not so"""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
-    parser.add_argument(
-        "--seconds", type=number(float, 5, 86_400), metavar="N", help="end after so many seconds, at least 5"
-    )
+    words = "end after so many seconds, at least 5; unattended, no sooner than all is done"
+    parser.add_argument("--seconds", type=number(float, 5, 86_400), metavar="N", help=words)
     parser.add_argument("--json", action="store_true", help="no screen; print one JSON object at the end")
 
 

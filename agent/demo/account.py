@@ -6,15 +6,16 @@ import json
 import sqlite3
 from collections import Counter
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from agent.demo.served import Answer, Served, served
 from agent.ledger import Ledger
 from agent.store.accounts import epoch_accounts
 from agent.store.folder import DataFolder
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
     from agent.store.accounts import EpochAccount
@@ -33,6 +34,10 @@ _BODIES = """
 """
 _NAMES = """
     SELECT DISTINCT pipeline FROM results WHERE device = ? AND stream = 'result'
+"""
+_ANSWERS = """
+    SELECT frame, body FROM results
+    WHERE device = ? AND stream = 'result' AND pipeline IS ? ORDER BY epoch, seq
 """
 _HELD = """
     SELECT count(*) FROM records
@@ -95,12 +100,14 @@ class Counted:
             over all pipelines: which one a missing record was of cannot be told. ``Tally.missing`` compares
             with the ledgers instead.
         pipelines: the pipelines by name.
+        served: which models of the first pipeline have answered.
     """
 
     accepted: int
     acked: int
     missing: int
     pipelines: dict[str, Tally]
+    served: Served = field(default_factory=Served)
 
     @property
     def stored(self) -> int:
@@ -108,7 +115,7 @@ class Counted:
         return sum(one.stored for one in self.pipelines.values())
 
 
-def count(data: Path, warehouse: Path, device: str, pipelines: Iterable[str]) -> Counted:
+def count(data: Path, warehouse: Path, device: str, pipelines: Sequence[str]) -> Counted:
     """Compare a data folder with a collector's database; no program may have them open.
 
     A pipeline of which nothing came is counted, too, as is one that was not expected.
@@ -128,7 +135,15 @@ def count(data: Path, warehouse: Path, device: str, pipelines: Iterable[str]) ->
             name or _UNNAMED: _tally(db, device, name, ledgers.get(name, Ledger()))
             for name in dict.fromkeys([*pipelines, *sorted({*found, *ledgers}, key=str)])
         }
-    return Counted(sum(one.last for one in epochs) - notes, acked, missing, tallies)
+        models = served(_answers(db, device, pipelines[0]))
+    return Counted(sum(one.last for one in epochs) - notes, acked, missing, tallies, models)
+
+
+def _answers(db: sqlite3.Connection, device: str, pipeline: str) -> Iterator[Answer]:
+    for frame, text in db.execute(_ANSWERS, (device, pipeline)):
+        body = json.loads(text)
+        if "model" in body:
+            yield Answer(frame, body["model"], body.get("bundle", ""))
 
 
 def _held(db: sqlite3.Connection, device: str, one: EpochAccount) -> int:

@@ -53,4 +53,8 @@ def obeyed(fd: int, wait_s: float, session: DemoSession, watch: Watch) -> bool:
         watch.said = "brought the broker back: the backlog is sent"
     elif key == b"k":
         watch.said = session.kill_worker()
+    elif key == b"m":
+        watch.said = session.rollouts.improve()
+    elif key == b"x":
+        watch.said = session.rollouts.tamper()
     return key not in _QUIT

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 from agent.demo.canvas import bars, boxes
 from agent.demo.chart import chart
 from agent.demo.grid import Grid
+from agent.demo.standing import in_words as wants_in_words
+from agent.demo.standing import wanted
 from agent.wording import in_words, plain
 
 if TYPE_CHECKING:
@@ -22,6 +24,7 @@ _WIDE = 112
 _ANOMALY_AT = 0.5
 """An anomaly's score is error / (error + threshold): half at the threshold."""
 _STATES = {"running": "bold green", "starting": "yellow", "backoff": "bold red", "killing": "bold red"}
+_WISHES = {"active": "bold green", "rejected": "bold red", "rolled_back": "bold red"}
 _NUMBERS = ("fps", "p50/p99 ms", "captured", "inferred", "dropped", "lost", "restarts")
 
 
@@ -50,10 +53,12 @@ def page(watch: Watch, facts: Facts, width: int, height: int) -> Grid:
         grid.put(1, 2, "the agent does not answer", "bold red")
     else:
         below = _table(grid, status["pipelines"], 2)
-        _panels(grid, watch, below, height - 5)
-        _store(grid, status, facts, height - 4)
-    grid.put(1, height - 2, plain(watch.said, width - 2), "bold yellow")
-    _keys(grid, facts, height - 1)
+        _panels(grid, watch, below, height - 7)
+        _store(grid, status, facts, height - 6)
+        _models(grid, status["pipelines"], height - 4)
+    grid.put(1, height - 3, plain(watch.said, width - 2), "bold yellow")
+    _keys(grid, {"m": "roll out a better model", "x": "tamper with one on its way"}, height - 2)
+    _keys(grid, _faults(facts), height - 1)
     return grid
 
 
@@ -168,13 +173,29 @@ def _store(grid: Grid, status: dict[str, Any], facts: Facts, row: int) -> None:
     grid.put(end, row + 1, f" with {facts.broker} at {link.get('broker', '-')}{sent}")
 
 
-def _keys(grid: Grid, facts: Facts, row: int) -> None:
-    column = 1
-    keys = {
+def _models(grid: Grid, pipelines: list[dict[str, Any]], row: int) -> None:
+    """Say what the device says of the model that is wanted of it."""
+    end = grid.put(1, row, "model  ", "dim")
+    for one in pipelines:
+        if title := wanted(one):
+            style = _WISHES.get(one["wants"]["state"], "bold red" if one["wants"]["reason"] else "yellow")
+            end = grid.put(end, row, title, style)
+            words = wants_in_words(one["wants"])
+            grid.put(end, row, plain(f": {words}", grid.width - end - 1))
+            return
+    grid.put(end, row, "as configured; the operator wants no other", "dim")
+
+
+def _faults(facts: Facts) -> dict[str, str]:
+    return {
         "b": "cut the broker" if facts.broker_up else "bring the broker back",
         "k": f"kill the {facts.victim} worker",
         "q": "quit and count",
     }
+
+
+def _keys(grid: Grid, keys: dict[str, str], row: int) -> None:
+    column = 1
     for key, words in keys.items():
         column = grid.put(column, row, f" {key} ", "reverse bold")
         column = grid.put(column, row, f" {words}  ")

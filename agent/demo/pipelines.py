@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
+
+from agent.demo.models import first
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,7 +18,7 @@ class Shown:
 
 
 PIPELINES = (
-    Shown("shapes", "shapes", '{ kind = "synthetic", scene = "shapes", seed = 14 }'),
+    Shown("shapes", str(first()), '{ kind = "synthetic", scene = "shapes", seed = 14 }'),
     Shown("vibration", "vibration", '{ kind = "synthetic_sensor" }'),
 )
 """The first one's first item is the demo's first detection, and its worker is the first to be killed."""
@@ -23,8 +26,9 @@ PIPELINES = (
 
 def tables() -> str:
     """Give the ``[[pipelines]]`` of the demo's configuration."""
-    parts = (
-        f'[[pipelines]]\nname = "{one.name}"\nmodel = "{one.model}"\nsource = {one.source}\n'
-        for one in PIPELINES
-    )
-    return "\n".join(parts)
+    return "\n".join(map(_table, PIPELINES))
+
+
+def _table(one: Shown) -> str:
+    model = json.dumps(one.model, ensure_ascii=False)  # a path; TOML quotes as JSON does
+    return f'[[pipelines]]\nname = "{one.name}"\nmodel = {model}\nsource = {one.source}\n'

@@ -31,6 +31,7 @@ def run(session: DemoSession, watch: Watch, fd: int, ends: float) -> None:
     ) as live:
         while (now := time.monotonic()) < ends:
             watch.take(session.status())
+            watch.hear(session.rollouts.said)
             size = os.get_terminal_size(sys.stdout.fileno())
             console.size = size  # asked each time: COLUMNS and LINES of the environment know no resize
             facts = Facts(session.broker_kind, session.broker_up, session.next_victim, now - began)

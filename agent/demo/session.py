@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
-import sys
 import tempfile
 import time
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-from agent.child import ending
 from agent.control import ask
 from agent.demo.account import count
 from agent.demo.broker import Broker
+from agent.demo.deeds import Deeds
 from agent.demo.pipelines import PIPELINES, tables
+from agent.demo.programs import Programs
+from agent.demo.rollouts import Rollouts
 from agent.demo.verdict import Account
 from agent.errors import AgentError
 from agent.fleet.keys import make_keys
@@ -24,8 +24,12 @@ from agent.fleet.keys import make_keys
 if TYPE_CHECKING:
     from types import TracebackType
 
+    from agent.demo.broker import Kind
+
 _DEVICE, _FLEET = "demo-device", "demo"
-_START_S, _STOP_S, _DELIVER_S = 30.0, 20.0, 20.0
+_START_S, _DELIVER_S = 30.0, 20.0
+_SERVERS = ("agent", "collector")
+"""Those that run until they are stopped, in the order in which they are."""
 _CONFIG = """\
 [device]
 id = "{device}"
@@ -42,6 +46,9 @@ reconnect_max_s = 2.0
 device_key = "keys/devices/{device}.key"
 collector_key = "keys/collector.pub"
 
+[models]
+root = "keys/tuf/meta/1.root.json"
+
 [store]
 path = "device"
 
@@ -51,18 +58,25 @@ path = "device"
 class DemoSession:
     """Starts everything on entry, ends everything on exit, whatever happens between.
 
+    Args:
+        kind: which broker; None takes mosquitto if it is there, else amqtt.
+
     Attributes:
         folder: where everything is; removed at the end.
+        rollouts: the operator of the models; ``status`` lets it go on.
         first_detection_s: from this object's making to the first status in which the first pipeline's
             newest result held an item, seconds; None before that.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, kind: Kind | None = None) -> None:
         self._made = time.monotonic()
         self._folder = tempfile.TemporaryDirectory(prefix="edge-agent-demo-")
         self.folder = Path(self._folder.name)
-        self._broker = Broker(self.folder / "broker")
-        self._programs: dict[str, subprocess.Popen[bytes]] = {}
+        self._broker = Broker(self.folder / "broker", kind=kind)
+        self._programs = Programs(self.folder)
+        self.rollouts = Rollouts(
+            self.folder, self._programs, self._broker, _FLEET, _DEVICE, PIPELINES[0].name
+        )
         self._began = time.monotonic()
         self._last_status: dict[str, Any] = {}
         self._kills = 0
@@ -73,7 +87,9 @@ class DemoSession:
     def __enter__(self) -> Self:
         with ExitStack() as stack:
             stack.callback(self._end)
-            self._broker.start()
+            make_keys(self.folder / "keys", [_DEVICE])
+            with self.rollouts.making_keys():
+                self._broker.start()
             self.broker_up = True
             self._start_programs()
             stack.pop_all()  # all runs: from here on it ends in __exit__
@@ -99,32 +115,18 @@ class DemoSession:
         )
         where = ["--host", "127.0.0.1", "--port", str(port), "--fleet", _FLEET]
         where += ["--protocol", self._broker.protocol]
-        keys = self.folder / "keys"
-        make_keys(keys, [_DEVICE])
-        to = ["--to", f"sqlite:///{self._warehouse}", "--json", "--keys", str(keys)]
-        self._start("collector", "agent.fleet.main", "collect", *where, *to)
-        self._start("agent", "agent.cli.main", "run", "--config", str(config))
+        self._programs.start("agent", "agent.cli.main", "run", "--config", str(config))
+        to = ["--to", f"sqlite:///{self._warehouse}", "--json", "--keys", str(self.folder / "keys")]
+        self._programs.start("collector", "agent.fleet.main", "collect", *where, *to)
         self._began = time.monotonic()
         self._wait_for_frames()
-
-    def _start(self, name: str, module: str, *arguments: str) -> None:
-        # Tethered: no program of the demo outlives it, even if it is killed.
-        command = [sys.executable, "-m", "agent.demo.tether", str(os.getpid()), sys.executable, "-m", module]
-        with (self.folder / f"{name}.log").open("wb") as log:
-            self._programs[name] = subprocess.Popen(
-                [*command, *arguments],
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                start_new_session=True,
-            )
 
     def _wait_for_frames(self) -> None:
         give_up = time.monotonic() + _START_S
         while time.monotonic() < give_up:
-            for name, program in self._programs.items():
-                if program.poll() is not None:
-                    raise AgentError("start", name, self._last_words(name))
+            for name in _SERVERS:
+                if self._programs.code(name) is not None:
+                    raise AgentError("start", name, self._programs.last_words(name))
             status = self.status()
             if status and all(one["ledger"]["inferred"] for one in status["pipelines"]):
                 return
@@ -132,9 +134,10 @@ class DemoSession:
         problem = f"not every pipeline inferred a frame within {_START_S:.0f} s"
         raise AgentError("start", "demo", problem, "Run edge-agent doctor")
 
-    def _last_words(self, name: str) -> str:
-        lines = (self.folder / f"{name}.log").read_text(errors="replace").splitlines()
-        return lines[-1] if lines else "it ended at once"
+    @property
+    def crippled(self) -> bool:
+        """Whether agent or collector have ended, which they should not."""
+        return any(self._programs.code(name) is not None for name in _SERVERS)
 
     @property
     def broker_kind(self) -> str:
@@ -150,14 +153,17 @@ class DemoSession:
         try:
             self._last_status = ask(self.folder / "device" / "agent.sock", {"op": "status"}, timeout_s=2.0)
         except AgentError:
+            self.rollouts.look(None)
             return None
         if self.first_detection_s is None and _finds(self._last_status["pipelines"][0]):
             self.first_detection_s = round(time.monotonic() - self._made, 2)
+        self.rollouts.look(self._last_status)
         return self._last_status
 
     def cut_broker(self) -> None:
         """Kill the broker."""
         if self.broker_up:
+            self.rollouts.break_off()
             self._broker.cut()
             self.broker_up = False
             self.broker_cuts += 1
@@ -191,30 +197,19 @@ class DemoSession:
     def finish(self) -> Account:
         """Let everything arrive, stop agent and collector, and count."""
         self.restore_broker()
+        self.rollouts.stop()
         give_up = time.monotonic() + _DELIVER_S
         while time.monotonic() < give_up:
             status = self.status()
             if status and status["link"]["state"] == "online":
                 break
-            if any(program.poll() is not None for program in self._programs.values()):
+            if self.crippled:
                 break  # it will not come back; how it ended is told below
             time.sleep(0.1)
         seconds = time.monotonic() - self._began
-        self._stop("agent")
-        self._stop("collector")
+        for name in _SERVERS:
+            self._programs.stop(name)
         return self._account(seconds)
-
-    def _stop(self, name: str) -> None:
-        program = self._programs[name]
-        program.terminate()
-        try:
-            code = program.wait(_STOP_S)
-        except subprocess.TimeoutExpired as error:
-            raise AgentError("stop", name, f"it did not end within {_STOP_S:.0f} s") from error
-        if code < 0:
-            raise AgentError("run", name, f"it was {ending(code)}", "Start the demo again")
-        if code:
-            raise AgentError("run", name, f"{ending(code)}: {self._last_words(name)}")
 
     def _account(self, seconds: float) -> Account:
         names = [one.name for one in PIPELINES]
@@ -224,14 +219,20 @@ class DemoSession:
             restarts={one["name"]: one["restarts"] for one in self._last_status["pipelines"]},
             first_detection_s=self.first_detection_s,
             broker=self._broker.kind,
+            deeds=self._deeds(),
+        )
+
+    def _deeds(self) -> Deeds:
+        bundles = self.folder / "device" / "models" / "bundles"
+        return Deeds(
             broker_cuts=self.broker_cuts,
+            outcomes=self.rollouts.outcomes,
+            refusals=self.rollouts.refusals,
+            stored=frozenset(one.name for one in bundles.iterdir()) if bundles.is_dir() else frozenset(),
         )
 
     def _end(self) -> None:
-        for program in self._programs.values():
-            if program.poll() is None:
-                program.kill()
-            program.wait()
+        self._programs.kill()
         self._broker.stop()
         self._folder.cleanup()
 

@@ -18,9 +18,10 @@ if TYPE_CHECKING:
     from agent.demo.session import DemoSession
 
 _REFRESH_S = 0.25
-_LOOK_S, _EAGER_S = 1.0, 0.05
-_CUT_AT, _RESTORE_AT, _KILL_AT = 0.3, 0.5, 0.65
-"""Shares of an unattended demo's time at which it does what the keys do."""
+_LOOK_S, _BUSY_S, _EAGER_S = 1.0, 0.1, 0.05
+_CUT_AT, _CUT_FOR, _KILL_AFTER = 0.3, 0.2, 0.1
+"""Shares of an unattended demo's time: when the broker is cut at the earliest, for how long, and how long
+after its return a worker is killed."""
 
 
 def show(session: DemoSession, seconds: float | None) -> None:
@@ -55,10 +56,13 @@ def _has_room() -> bool:
 def _lines(session: DemoSession, watch: Watch, fd: int, ends: float) -> None:
     names = ", ".join(one.name for one in PIPELINES)
     print(f"pipelines {names}; broker {session.broker_kind}; everything in {session.folder}")
-    print("keys: [b] cut / restore the broker  [k] kill a worker  [q] quit")
+    print(
+        "keys: [b] cut / restore the broker  [k] kill a worker  [m] better model  [x] tampered one  [q] quit"
+    )
     said = ""
     while time.monotonic() < ends:
         watch.take(session.status())
+        watch.hear(session.rollouts.said)
         if watch.said != said:
             said = watch.said
             _redraw(said)
@@ -76,24 +80,58 @@ def _redraw(text: str) -> None:
 
 
 def unattended(session: DemoSession, seconds: float, *, quiet: bool) -> None:
-    """Run for ``seconds``; on the way cut the broker, bring it back, and kill one worker, once each."""
-    begin = time.monotonic()
-    script = [
-        (_CUT_AT, "cutting the broker", session.cut_broker),
-        (_RESTORE_AT, "bringing the broker back", session.restore_broker),
-        (_KILL_AT, f"killing the worker of {session.next_victim}", session.kill_worker),
-    ]
-    for share, words, act in script:
-        _watch_until(session, begin + share * seconds)
-        if not quiet:
-            print(f"{time.monotonic() - begin:5.1f} s  {words}", flush=True)
-        act()
-    _watch_until(session, begin + seconds)
+    """Do once each what the keys do, and run for ``seconds``, or as long as that takes.
+
+    Roll out the better model; cut the broker, and bring it back; kill one worker; have a model tampered with.
+    """
+    told = _Told(session, quiet=quiet)
+    session.rollouts.improve()
+    told.finish()
+    told.wait(told.began + _CUT_AT * seconds)
+    told.say("cutting the broker")
+    session.cut_broker()
+    told.wait(time.monotonic() + _CUT_FOR * seconds)
+    told.say("bringing the broker back")
+    session.restore_broker()
+    told.wait(time.monotonic() + _KILL_AFTER * seconds)
+    told.say(f"killing the worker of {session.next_victim}")
+    session.kill_worker()
+    session.rollouts.tamper()
+    told.finish()
+    told.wait(told.began + seconds)
     session.status()
 
 
-def _watch_until(session: DemoSession, moment: float) -> None:
-    """Wait, with an eye on the status: closely until the first detection is there."""
-    while (left := moment - time.monotonic()) > 0:
-        session.status()
-        time.sleep(min(left, _EAGER_S if session.first_detection_s is None else _LOOK_S))
+class _Told:
+    """Waits with an eye on the status, and says what happens meanwhile."""
+
+    def __init__(self, session: DemoSession, *, quiet: bool) -> None:
+        self._session = session
+        self._quiet = quiet
+        self._heard = ""
+        self.began = time.monotonic()
+
+    def say(self, words: str) -> None:
+        """Say what is done, and when."""
+        if not self._quiet:
+            print(f"{time.monotonic() - self.began:5.1f} s  {words}", flush=True)
+
+    def wait(self, moment: float) -> None:
+        """Wait until then: closely until the first detection is there."""
+        while (left := moment - time.monotonic()) > 0:
+            self._look()
+            time.sleep(min(left, _EAGER_S if self._session.first_detection_s is None else _LOOK_S))
+
+    def finish(self) -> None:
+        """Wait until what was begun with the models is over."""
+        while self._session.rollouts.busy and not self._session.crippled:
+            self._look()
+            time.sleep(_BUSY_S)
+        self._look()
+
+    def _look(self) -> None:
+        self._session.status()
+        said = self._session.rollouts.said
+        if said != self._heard:
+            self._heard = said
+            self.say(said)

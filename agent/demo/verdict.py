@@ -7,11 +7,13 @@ from dataclasses import asdict, dataclass, fields
 from typing import TYPE_CHECKING, Any, Self
 
 from agent.demo.account import percentile_ms
+from agent.demo.deeds import ModelAccount
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from agent.demo.account import Counted, Tally
+    from agent.demo.deeds import Deeds
 
 _NEXT = """\
 next, with a camera of your own:
@@ -116,6 +118,7 @@ class Account:
     infer_p50_ms: float
     infer_p99_ms: float
     pipelines: dict[str, PipelineAccount]
+    models: ModelAccount
 
     @classmethod
     def of(
@@ -126,9 +129,9 @@ class Account:
         restarts: Mapping[str, int],
         first_detection_s: float | None,
         broker: str,
-        broker_cuts: int,
+        deeds: Deeds,
     ) -> Self:
-        """Make it of what was counted; ``restarts`` is by pipeline."""
+        """Make it of what was counted and done; ``restarts`` is by pipeline."""
         pipelines = {
             name: PipelineAccount.of(tally, seconds=seconds, restarts=restarts.get(name, 0))
             for name, tally in counted.pipelines.items()
@@ -152,21 +155,24 @@ class Account:
             seconds=round(seconds, 1),
             first_detection_s=first_detection_s,
             broker=broker,
-            broker_cuts=broker_cuts,
+            broker_cuts=deeds.broker_cuts,
             acked=counted.acked,
             pipelines=pipelines,
+            models=ModelAccount.of(counted.served, deeds),
             **whole,
         )
 
     @property
     def good(self) -> bool:
-        """Whether every pipeline is, and no sequence number is missing."""
+        """Whether every pipeline is, no sequence number is missing, and the models went as they should."""
         pipelines = all(one.good for one in self.pipelines.values())
-        return self.results > 0 and not self.missing and pipelines
+        return self.results > 0 and not self.missing and pipelines and self.models.good
 
     def to_json(self) -> dict[str, Any]:
-        """All fields, under their names."""
-        return asdict(self)
+        """All fields, under their names; those of the models beside the others."""
+        told = asdict(self)
+        models: dict[str, Any] = told.pop("models")
+        return {**told, **models}
 
     def for_people(self, me: str) -> str:
         """Some lines to read; ``me`` is how to call the program."""
@@ -187,6 +193,7 @@ class Account:
                 ),
             ),
         ]
+        rows += self.models.lines()
         if self.first_detection_s is not None:
             rows.append(("started", f"first detection after {self.first_detection_s:.1f} s"))
         rows.append(("so", verdict if self.good else "SOMETHING IS WRONG: please report it"))

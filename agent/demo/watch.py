@@ -13,12 +13,13 @@ class Watch:
 
     Attributes:
         status: the newest one, or None while the agent does not answer.
-        said: what the last key did.
+        said: what the last key did, or has come to since.
     """
 
     def __init__(self) -> None:
         self.status: dict[str, Any] | None = None
         self.said = ""
+        self._heard = ""
         self._scores: dict[str, deque[float]] = {}
         self._frames: dict[str, int] = {}
 
@@ -33,6 +34,11 @@ class Watch:
             score = last["items"][0].get("score") if last["items"] else None
             if isinstance(score, int | float):
                 self._scores.setdefault(one["name"], deque(maxlen=HISTORY)).append(float(score))
+
+    def hear(self, words: str) -> None:
+        """Take in how far something is; it stands until something else is said."""
+        if words != self._heard:
+            self._heard = self.said = words
 
     def scores(self, pipeline: str) -> list[float]:
         """The first item's score in the newest results, oldest first."""

@@ -27,7 +27,7 @@ COMMAND = [sys.executable, "-m", "agent.cli.main", "demo"]
 SUMMED = ("frames", "inferred", "dropped", "failed", "lost_frames", "results", "stored", "worker_restarts")
 
 
-def test_unattended_it_breaks_things_and_every_result_of_both_pipelines_arrives_once() -> None:
+def test_unattended_it_rolls_out_a_model_breaks_things_and_every_result_arrives_once() -> None:
     done = subprocess.run(
         [*COMMAND, "--seconds", "6", "--json"], capture_output=True, text=True, timeout=90, check=False
     )
@@ -42,6 +42,10 @@ def test_unattended_it_breaks_things_and_every_result_of_both_pipelines_arrives_
     assert all(told[key] == sum(one[key] for one in told["pipelines"].values()) for key in SUMMED)
     assert (told["missing"], told["duplicated"], told["broker_cuts"]) == (0, 0, 1)
     assert 0 < told["first_detection_s"] < told["seconds"] + 30
+    assert (told["model_before"], told["model_after"]) == ("shapes@0.9.0", "shapes@1.0.0")
+    assert (told["rolled_out"], told["frames_lost_in_swap"]) == (True, 0)
+    assert told["tampered_refused"] is True
+    assert told["tampered_reason"].startswith("fetch shapes.tflite: chunks 0 came damaged 3 times")
     killed, other = (told["pipelines"][name] for name in NAMES)
     assert killed["worker_restarts"] == 1
     assert (other["worker_restarts"], other["lost_frames"]) == (0, 0)
@@ -57,13 +61,12 @@ def test_a_program_that_was_killed_is_named_at_once(monkeypatch: pytest.MonkeyPa
 
 
 def _kill_the_agent(session: DemoSession) -> None:
-    program = session._programs["agent"]
-    program.kill()
-    program.wait()
+    session._programs.kill("agent")
     began = time.monotonic()
+    unattended(session, 0.5, quiet=True)
     with pytest.raises(AgentError, match="run agent: it was ended by SIGKILL"):
         session.finish()
-    assert time.monotonic() - began < 15  # it does not wait for what cannot come
+    assert time.monotonic() - began < 20  # it does not wait for what cannot come
 
 
 def test_in_words_it_says_what_it_breaks_and_gives_an_account_of_each_pipeline() -> None:
@@ -72,6 +75,7 @@ def test_in_words_it_says_what_it_breaks_and_gives_an_account_of_each_pipeline()
     )
     assert (done.returncode, done.stderr) == (0, "")
     for part in (
+        "shapes@1.0.0 serves: ", "shapes@1.0.1 refused: ", "0 frames lost in the swap", "the device says: ",
         "cutting the broker", "bringing the broker back", f"killing the worker of {NAMES[0]}",
         *(f"\n{name} " for name in NAMES), "every result arrived exactly once", " init\n",
     ):  # fmt: skip
@@ -81,11 +85,14 @@ def test_in_words_it_says_what_it_breaks_and_gives_an_account_of_each_pipeline()
 
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
-    """What a demo leaves before it clears up: its data folder and its collector's database."""
+    """What a demo on amqtt leaves before it clears up: its data folder and its collector's database."""
     folder = tmp_path_factory.mktemp("demo")
-    with DemoSession() as session:
+    with DemoSession("amqtt") as session:
         unattended(session, 5.0, quiet=True)
-        assert session.finish().good
+        account = session.finish()
+        assert account.good, account
+        assert (account.broker, account.models.tampered_refused) == ("amqtt", True)
+        assert account.models.frames_lost_in_swap == 0
         shutil.copytree(session.folder / "device", folder / "device")
         shutil.copy(session.folder / "fleet.db", folder / "fleet.db")
     return folder / "device", folder / "fleet.db"

@@ -135,6 +135,35 @@ def test_keys_break_and_mend_what_the_page_shows_and_nothing_is_left_of_it(termi
     assert termios.tcgetattr(terminal.master) == terminal.before
 
 
+def test_a_better_model_comes_to_serve_and_a_tampered_one_does_not_while_the_page_goes_on(
+    terminal: Terminal,
+) -> None:
+    terminal.until("quit and count")
+    assert "shapes@0.9.0 on " in terminal.until("as configured; the operator wants no other")
+    terminal.press(b"x")
+    terminal.until("the operator signs it, and the broker keeps it")
+    terminal.press(b"m")
+    terminal.until("one thing at a time")
+    terminal.until("shapes@1.0.1 refused: not the bytes that were signed", 60)
+    terminal.until("shapes@1.0.1: not taken: fetch shapes.tflite: chunks 0 came damaged")
+    terminal.press(b"m")
+    terminal.until("shapes@1.0.0 serves: proved", 60)
+    terminal.until("shapes@1.0.0 on ")
+    terminal.press(b"m")
+    terminal.until("shapes@1.0.0 serves already")
+    terminal.press(b"x")
+    terminal.until("shapes@1.0.2: the operator")
+    terminal.press(b"b")
+    terminal.until("the broker was cut in the middle of it")
+    terminal.press(b"x")
+    terminal.until("the broker is cut: bring it back first")
+    terminal.press(b"q")
+    account = plain(terminal.until(ACCOUNT))
+    assert "shapes@0.9.0, then shapes@1.0.0: 0 frames lost in the swap" in account
+    assert "tampered   refused; the device says: fetch shapes.tflite: chunks 0 came damaged" in account
+    assert terminal.end() == 0
+
+
 def test_an_interrupt_ends_it_with_the_account(terminal: Terminal) -> None:
     terminal.until("quit and count")
     terminal.press(b"\x03")

@@ -38,6 +38,7 @@ def pipeline(
             "lost": 1, "in_flight": 0,
         },
         "problem": None,
+        "wants": None,
         "last": {"frame": frame, "kind": kind, "items": items, "more": 0, "age_s": 0.03},
     }  # fmt: skip
     return told | more
@@ -68,6 +69,7 @@ def test_at_80_by_24_all_is_there() -> None:
         "pipeline  state", "restarts", "running", "29.8", "2.13/3.40", "1234", "1230",
         "shapes@1.0.0 on xnnpack: star 0.97", "normal 0.20", "┌star 0.97", "┄ threshold", "backlog 40",
         "online with mosquitto at 127.0.0.1:45321", "kill the shapes worker", "quit and count", "12 s",
+        "m  roll out a better model", "x  tamper with one",
     ):  # fmt: skip
         assert part in text
     rows = text.split("\n")
@@ -88,6 +90,35 @@ def test_a_cut_broker_is_said_and_the_key_brings_it_back() -> None:
     assert "bring the broker back" in text
     assert "kill the vibration worker" in text
     assert "quit and count" in text
+
+
+def wanting(state: str, reason: str = "", version: str = "1.0.0") -> dict[str, Any]:
+    told = both()
+    told["pipelines"][0]["wants"] = {
+        "state": state, "wanted": {"name": "shapes", "version": version}, "generation": 1, "reason": reason,
+        "strikes": 0, "progress": None, "overdue": False,
+    }  # fmt: skip
+    return told
+
+
+def test_what_the_device_says_of_the_model_that_is_wanted_of_it_is_told() -> None:
+    assert "model  as configured; the operator wants no other" in shown(both())
+    assert "model  shapes@1.0.0: a process of its own proves it" in shown(wanting("proving"))
+    words = "fetch shapes.tflite: chunks 0 came damaged 3 times, or not at all"
+    told = shown(wanting("downloading", words, "1.0.1"), 120, 40)
+    assert f"model  shapes@1.0.1: not taken: {words}" in told
+    assert "shapes@1.0.0: rolled_back: probation" in shown(wanting("rolled_back", "probation: slow"))
+
+
+def test_how_far_something_is_stands_until_another_key_says_something() -> None:
+    watch = Watch()
+    watch.hear("proving")
+    assert watch.said == "proving"
+    watch.said = "killed a worker"
+    watch.hear("proving")
+    assert watch.said == "killed a worker"
+    watch.hear("it serves")
+    assert watch.said == "it serves"
 
 
 def test_a_lane_that_is_down_says_its_problem() -> None:

@@ -10,6 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agent.demo.account import Counted, Tally, percentile_ms
+from agent.demo.deeds import Deeds
+from agent.demo.rollouts import Refusal
+from agent.demo.served import Served
 from agent.demo.verdict import Account
 from agent.ledger import Ledger
 
@@ -28,12 +31,21 @@ KEYS = [
 ]
 
 
-def account(one: Tally = GOOD, two: Tally = SLOW, *, missing: int = 0) -> Account:
+WORDS = "fetch shapes.tflite: chunks 0 came damaged 3 times, or not at all. Put it back with: edgectl heal"
+REFUSAL = Refusal("shapes@1.0.1", "b" * 64, WORDS)
+DONE = Deeds(1, {"rolled out": True, "refused": True}, [REFUSAL], frozenset({"a" * 64}))
+SERVED = Served("shapes@0.9.0", "shapes@1.0.0", 0, frozenset({"a" * 64}))
+
+
+def account(
+    one: Tally = GOOD, two: Tally = SLOW, *, missing: int = 0, served: Served = SERVED, deeds: Deeds = DONE
+) -> Account:
     counted = Counted(
         accepted=one.stored + two.stored + missing,
         acked=100,
         missing=missing,
         pipelines={"shapes": one, "vibration": two},
+        served=served,
     )
     return Account.of(
         counted,
@@ -41,7 +53,7 @@ def account(one: Tally = GOOD, two: Tally = SLOW, *, missing: int = 0) -> Accoun
         restarts={"shapes": 1, "vibration": 0},
         first_detection_s=2.5,
         broker="mosquitto",
-        broker_cuts=1,
+        deeds=deeds,
     )
 
 
@@ -114,6 +126,43 @@ def test_people_read_a_block_a_pipeline_the_verdict_and_what_to_do_with_a_camera
     assert "so         every result arrived exactly once, and every frame is accounted for" in text
     for verb in ("init", "check --config", "run --config", "infer shapes PICTURE --draw out/", "doctor"):
         assert f".venv/bin/edge-agent {verb}" in text
+
+
+def test_what_became_of_the_models_stands_beside_the_other_numbers() -> None:
+    told = account().to_json()
+    assert (told["model_before"], told["model_after"]) == ("shapes@0.9.0", "shapes@1.0.0")
+    assert (told["rolled_out"], told["frames_lost_in_swap"]) == (True, 0)
+    assert (told["tampered_refused"], told["tampered_reason"]) == (True, WORDS)
+    text = account().for_people("edge-agent")
+    assert "models     shapes@0.9.0, then shapes@1.0.0: 0 frames lost in the swap" in text
+    assert "tampered   refused; the device says: fetch shapes.tflite: chunks 0 came damaged" in text
+
+
+def test_what_was_not_done_to_the_models_is_null_and_no_fault() -> None:
+    made = account(served=Served("shapes@0.9.0", "shapes@0.9.0", None), deeds=Deeds())
+    told = made.to_json()
+    keys = ("rolled_out", "frames_lost_in_swap", "tampered_refused", "tampered_reason")
+    assert [told[key] for key in keys] == [None] * 4
+    assert made.good
+    assert "models" not in made.for_people("edge-agent")
+
+
+@pytest.mark.parametrize(
+    ("served", "deeds"),
+    [
+        (SERVED, replace(DONE, outcomes={"rolled out": False})),
+        (SERVED, replace(DONE, outcomes={"refused": False}, refusals=[])),
+        (replace(SERVED, after="shapes@0.9.0", lost=None), DONE),
+        (replace(SERVED, lost=1), DONE),
+        (SERVED, replace(DONE, stored=frozenset({REFUSAL.digest}))),
+        (replace(SERVED, bundles=frozenset({REFUSAL.digest})), DONE),
+    ],
+    ids=["not rolled out", "taken", "never served", "lost a frame", "on the disk", "has answered"],
+)
+def test_a_model_that_does_not_serve_or_should_not_is_bad(served: Served, deeds: Deeds) -> None:
+    made = account(served=served, deeds=deeds)
+    assert not made.good
+    assert "SOMETHING IS WRONG" in made.for_people("edge-agent")
 
 
 @given(st.lists(st.integers(0, 10_000), min_size=1), st.floats(0, 1))

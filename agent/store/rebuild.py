@@ -80,6 +80,8 @@ def finish(path: Path) -> None:
         if path.exists():
             remove_database(new)
         else:
+            remove_database(path)  # a log that the old one has left would be taken for the new one's
+            sync_folder(path.parent)
             new.rename(path)
             sync_folder(path.parent)
 

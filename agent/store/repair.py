@@ -89,12 +89,19 @@ def finish(segments: Path) -> None:
 
 
 def set_aside(path: Path) -> None:
-    """Move a damaged file, and what stands beside it, to the quarantine.
+    """Move a damaged state.db, and what stands beside it, to the quarantine.
+
+    The file goes first, durably: without its log it would look sound, and older than it is.
 
     Raises:
         OSError: the disk refuses.
     """
-    _set_aside(path, path.parent / QUARANTINE)
+    target = _place(path, path.parent / QUARANTINE)
+    path.rename(target)
+    sync_folder(path.parent)
+    _move_sides(path, target)
+    sync_folder(path.parent)
+    sync_folder(target.parent)
 
 
 def adjacent(blocks: Sequence[Block], seq: int, max_bytes: int) -> tuple[Block, ...]:
@@ -111,20 +118,28 @@ def adjacent(blocks: Sequence[Block], seq: int, max_bytes: int) -> tuple[Block, 
     return tuple(found)
 
 
-def _set_aside(path: Path, folder: Path | None = None) -> None:
-    folder = folder or path.parent.parent / QUARANTINE
+def _set_aside(path: Path) -> None:
+    target = _place(path, path.parent.parent / QUARANTINE)
+    _move_sides(path, target)
+    path.rename(target)
+    sync_folder(target.parent)
+
+
+def _place(path: Path, folder: Path) -> Path:
+    """Make room in the quarantine; give the name that the file gets there."""
     folder.mkdir(mode=0o700, exist_ok=True)
     kept = sorted(folder.glob("*.db"), key=_number)
     for old in kept[: max(0, len(kept) + 1 - KEPT)]:
         remove_database(old)
         emit(Event.QUARANTINE_DROPPED, old.name)
-    target = folder / f"{path.stem}.{_number(kept[-1]) + 1 if kept else 0}.db"
+    return folder / f"{path.stem}.{_number(kept[-1]) + 1 if kept else 0}.db"
+
+
+def _move_sides(path: Path, target: Path) -> None:
     for side in _SIDES:
         beside = path.with_name(path.name + side)
         if beside.exists():
             beside.rename(target.with_name(target.name + side))
-    path.rename(target)
-    sync_folder(folder)
 
 
 def _number(kept: Path) -> int:

@@ -113,9 +113,10 @@ if wrong == "set aside first":
         repair.set_aside(path)
         return found
     rebuild.rescued = hasty
-n = 0
+n, left = 0, []
 for start in range(3):
     outbox = opened(root)
+    left.append(outbox)  # nobody closes the first one, so its log is never folded in
     for _ in range(8):
         n += 1
         seq, head = outbox.change(change(n), n, synced=True)

@@ -164,8 +164,9 @@ def test_a_disk_that_refuses_and_comes_back_costs_nothing(running: Running, tmp_
     assert running.store.pending == 29
     (tmp_path / "away").rename(tmp_path / "segments")
     running.next(StoreRecovered)
-    assert running.store.pending == 0
+    running.until_committed(37)
     assert running.drained() == [0] * 8 + list(range(1, 30))
+    assert running.store.pending == 0
 
 
 def test_closing_gives_up_in_time_and_says_that_something_is_missing(tmp_path: Path) -> None:

@@ -85,10 +85,7 @@ def main(arguments: argparse.Namespace) -> int:
     )
     ours = site(plan)
     with DataFolder(plan.data, plan.device) as folder:
-        kept = _kept(plan.data) if ours else None
-        if ours and kept is None and not all(spec.model for spec in plan.lanes):
-            hint = "Look at the disk: is it damaged?"
-            raise StoreBusy("read models in", str(plan.data), "the disk refuses", hint)
+        kept = _kept(plan.data, vital=not all(spec.model for spec in plan.lanes)) if ours else None
         mailbox, clock = Mailbox(), SystemClock()
         store = Store(plan.data, mailbox.post, clock=clock, settings=limits, take=folder.take)
 
@@ -116,11 +113,14 @@ def main(arguments: argparse.Namespace) -> int:
     return code if saved else code or EXIT_FAILED
 
 
-def _kept(folder: Path, patience_s: float = _READ_S) -> Kept | None:
+def _kept(folder: Path, patience_s: float = _READ_S, *, vital: bool = False) -> Kept | None:
     """Give what is kept of models; None while the disk cannot be read.
 
     Then what is configured serves, and nothing is decided about models until the next start: without floors
     and slots an old desired state would pass for a new one.
+
+    Raises:
+        StoreBusy: where it is ``vital``, since a pipeline has no other model.
     """
     from agent.events import Event, emit
     from agent.store.kept import read_kept
@@ -131,6 +131,8 @@ def _kept(folder: Path, patience_s: float = _READ_S) -> Kept | None:
             return read_kept(folder)
         except StoreBusy as error:
             emit(Event.STORE_FAILED, str(folder), problem=error)
-        if time.monotonic() >= give_up:
-            return None
+            if time.monotonic() >= give_up:
+                if vital:
+                    raise
+                return None
         time.sleep(_PAUSE_S)

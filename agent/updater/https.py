@@ -6,7 +6,7 @@ import logging
 import socket
 import ssl
 import threading
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -155,8 +155,10 @@ class Mirror:
                 late.set()
                 left = _LOOK_S
                 if self._line is not None:
-                    with suppress(OSError):  # the other side was quicker
+                    try:
                         self._line.shutdown(socket.SHUT_RDWR)
+                    except OSError:
+                        return  # the other side was quicker
 
         thread = threading.Thread(target=watch, name="mirror watch", daemon=True)
         thread.start()

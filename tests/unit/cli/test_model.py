@@ -117,6 +117,8 @@ def test_a_disk_that_is_busy_at_the_start_is_read_when_it_is_not_and_never_taken
     assert [row.bundle for row in kept.slots] == [found["active"]]
     refused = itertools.repeat(True)
     assert agent_run._kept(tmp_path / "data", 0.0) is None
+    with pytest.raises(StoreBusy):
+        agent_run._kept(tmp_path / "data", 0.0, vital=True)
 
 
 def test_a_rollback_leaves_a_folder_alone_that_an_agent_holds(

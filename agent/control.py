@@ -178,16 +178,23 @@ def _outside(pid: int, workers: Collection[int]) -> bool:
     return False
 
 
+def deserted(path: Path) -> bool:
+    """Whether nobody can listen on the socket: it is not there, or a dead agent has left it."""
+    if not path.exists():
+        return True
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC) as sock:
+        sock.setblocking(False)  # noqa: FBT003 - the socket module's own signature
+        return sock.connect_ex(str(path)) in {errno.ECONNREFUSED, errno.ENOENT}
+
+
 def _clear(path: Path) -> None:
     """Take away the socket that a dead agent left."""
     if not path.exists() or not stat.S_ISSOCK(path.stat().st_mode):
         return
-    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC) as sock:
-        sock.setblocking(False)  # noqa: FBT003 - the socket module's own signature
-        if sock.connect_ex(str(path)) != errno.ECONNREFUSED:
-            hint = "Stop that agent, or set control.path to another path"
-            raise FolderUnusable("listen on", str(path), "another agent listens there", hint)
-    path.unlink()
+    if not deserted(path):
+        hint = "Stop that agent, or set control.path to another path"
+        raise FolderUnusable("listen on", str(path), "another agent listens there", hint)
+    path.unlink(missing_ok=True)
 
 
 def _may_pass(path: Path, error: OSError) -> bool:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 GRACE_S = 2.0
 """How long what is on its way out may take."""
 
-_WORKER = "-m agent.workers.main "
+_OURS = ("-m agent.workers.main ", "-m agent.updater.main ")
 _INODE = re.compile(r":\[\d+\]$")
 # Libraries open these once, at their first import or use, and keep them.
 _KEPT = ("/dev/null", "/dev/random", "/dev/urandom", "/proc/", "/sys/", "/usr/", sys.prefix, sys.base_prefix)
@@ -72,7 +72,7 @@ def since(before: Holdings, grace_s: float = GRACE_S) -> list[str]:
 
 
 def orphans(grace_s: float = GRACE_S) -> list[str]:
-    """Name worker processes of this environment whose supervisor is gone, whoever started it."""
+    """Name workers and updaters of this environment whose supervisor is gone, whoever started it."""
     return _settle(_orphans, grace_s)
 
 
@@ -87,13 +87,13 @@ def _settle(look: Callable[[], list[str]], grace_s: float) -> list[str]:
 
 
 def _orphans() -> list[str]:
-    # The last argument of a worker is its supervisor's pid: see agent/workers/process.py.
+    # Their last argument is their supervisor's pid: see agent/child.py. A proof is a worker, too.
     return [
-        f"worker {pid} without its supervisor: {command!r}"
+        f"process {pid} without its supervisor: {command!r}"
         for pid, parent in _processes()
         # Those of another environment are another run's business.
         if (command := _command(pid)).startswith(sys.executable)
-        and _WORKER in command
+        and any(one in command for one in _OURS)
         and command.split()[-1] != str(parent)
     ]
 

@@ -21,7 +21,7 @@ _PROGRAM = "agent.updater.main"
 _FIRST_S, _LONGEST_S = 5.0, 600.0
 """Between two attempts that fail: a random wait of up to this, doubling; the last is the most."""
 _HINT_S = 30.0
-"""Hints are not signed: they make it look at most so often."""
+"""Hints are not signed: they make it look at most so often, and ever more seldom when they bring nothing."""
 _SILENT_S = 600.0
 """A process that has said nothing for so long hangs: it says how far it is about once a second."""
 _TERM_S, _KILL_S = 2.0, 5.0
@@ -52,7 +52,8 @@ class Fetching:
         self._due = 0.0
         self._failures = 0
         self._asked: tuple[messages.Ask, ...] = ()
-        self._hint_at = 0.0
+        self._hint_at, self._hint_s = 0.0, _HINT_S
+        self._hinted = self._known = (0, 0)
         self._heard = 0.0
         self._escalate_at: float | None = None
         self._signals = 0
@@ -66,11 +67,16 @@ class Fetching:
         self._failures = 0
         self._due, self._urged = now, self.child is not None
 
-    def hint(self, now: float) -> None:
-        """The operator says that there is news, unsigned."""
-        if now >= self._hint_at:
-            self._hint_at = now + _HINT_S
-            self._due, self._urged = now, self.child is not None
+    def hint(self, now: float, news: tuple[int, int] | None = None) -> None:
+        """Somebody says that there is news: versions of root and timestamp; None where it may be any."""
+        if now >= self._hint_at and (news is None or self._is_new(news)):
+            self._hint_at, self._hint_s = now + self._hint_s, min(2 * self._hint_s, _LONGEST_S)
+            self._due = now
+            if self.child is not None:  # it may have asked before there was news
+                self._urged, self._hinted = news is None, news or (0, 0)
+
+    def _is_new(self, news: tuple[int, int]) -> bool:
+        return any(told > known for told, known in zip(news, self._known, strict=True))
 
     def tick(self, now: float) -> None:
         """Start what is due; end what hangs."""
@@ -88,6 +94,7 @@ class Fetching:
         self._asked = spec.ask
         self._heard, self._escalate_at, self._signals = now, None, 0
         self._closed = self._ended = self._failed = self._urged = False
+        self._hinted = (0, 0)
         try:
             self.child = self._spawn(spec.model_dump_json().encode())
         except OSError as error:
@@ -123,6 +130,8 @@ class Fetching:
                 emit(Event.UPDATER_FAILED, message.name or "metadata", problem=error)
             case messages.Refreshed():
                 self.problem = ""
+                if self._is_new((message.root, message.timestamp)):
+                    self._known, self._hint_s = (message.root, message.timestamp), _HINT_S
         self._hear(message)
 
     def reap(self, now: float) -> None:
@@ -149,7 +158,7 @@ class Fetching:
             self._failures = 0
             again = now + self._refresh_s
         newer = set(self._spec().ask) - set(self._asked)
-        self._due = now if newer or self._urged else again
+        self._due = now if newer or self._urged or self._is_new(self._hinted) else again
 
     def _escalate(self, child: Child, now: float) -> None:
         """SIGTERM, then SIGKILL, then call it stuck."""

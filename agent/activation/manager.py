@@ -8,22 +8,23 @@ from typing import TYPE_CHECKING, Any
 from agent.activation.approval import Approval
 from agent.activation.clerk import Clerk
 from agent.activation.course import Course
-from agent.activation.desk import Desk
 from agent.activation.errand import asked, errand
 from agent.activation.fetching import Fetching
 from agent.activation.files import make_room, missing
 from agent.activation.goal import Setting, goals
+from agent.activation.mail import Mail
 from agent.activation.proving import Proving
 from agent.activation.reporting import Reporter
 from agent.activation.standing import serving_now, standing
 from agent.activation.steering import Steering
+from agent.documents import hint
 from agent.documents.reported import Metadata
-from agent.errors import MessageInvalid, Rejected
+from agent.errors import BundleRefused, Rejected
 from agent.events import Event, emit
 from agent.link import topics
 from agent.link.settings import LinkMessage, LinkUp
 from agent.metrics import number
-from agent.slots import Change
+from agent.slots import Change, Note
 from agent.store.reports import Changed
 from agent.updater import messages
 
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from agent.activation.site import Site
     from agent.clock import Clock
     from agent.documents.reported import Reported
+    from agent.errors import AgentError
     from agent.slots import Kept
     from agent.workers.messages import Record
 
@@ -68,7 +70,10 @@ class Activation:
         self._site, self._clock = site, clock
         self._topics = topics.down_desired(site.fleet, site.device), topics.tuf_hint(site.fleet)
         self._clerk = Clerk(store, kept.audit)
-        self._desk = Desk(site.fleet, site.device, kept)
+        self._mail = Mail(
+            site.fleet, site.device, kept, self._clerk, clock, news=self._in_force, lacks=self._lacks_keys
+        )
+        self._desk = self._mail.desk
         self._approval = Approval(site.bundles, site.pipelines)
         self._approval.policy = self._desk.policy
         self._floors = dict(kept.floors)
@@ -86,8 +91,7 @@ class Activation:
         self._fetching = Fetching(self._errand, self._hear, site.table.refresh_h * 3600)
         self._reporter = Reporter(site.fleet, site.device, site.signer, clock, publish)
         self._asks: tuple[messages.Ask, ...] = ()
-        if self._desk.desired:
-            self._want(now)
+        self._want(now)
 
     @property
     def courses(self) -> Iterator[Course]:
@@ -104,9 +108,10 @@ class Activation:
             case LinkUp():
                 self._reporter.again()
             case LinkMessage(topic=topic, payload=payload) if topic == self._topics[0]:
-                self._offer(payload, now)
-            case LinkMessage(topic=topic) if topic == self._topics[1]:
-                self._fetching.hint(now)
+                self._mail.offer(payload)
+            case LinkMessage(topic=topic, payload=payload) if topic == self._topics[1]:
+                if (news := hint.decode(payload)) is not None:
+                    self._fetching.hint(now, (news.root, news.timestamp))
 
     def tick(self, now: float) -> None:
         """Do what time calls for, and what has become possible."""
@@ -116,6 +121,7 @@ class Activation:
             self._fetching.tick(now)
         if self._stopping:
             return
+        self._mail.tick()
         for steering in self.steerings.values():
             steering.course.tick(now)
             steering.tick(now)
@@ -223,22 +229,6 @@ class Activation:
         if candidate and candidate.bundle and missing(self._site.bundles, candidate.bundle):
             course.missed()
 
-    def _offer(self, payload: bytes, now: float) -> None:
-        if self._clerk.busy:
-            error = MessageInvalid("take", "desired state", "the disk refuses, and too much waits for it")
-            emit(Event.MESSAGE_REFUSED, "desired state", refusal="flood", problem=error)
-            return
-        if (offered := self._desk.offer(payload)) is not None:
-            desired, change = offered
-
-            def take() -> None:
-                self._desk.take(desired)
-                self._want(self._clock.monotonic())
-
-            self._clerk.keep(change, take)
-        if self._desk.waits:
-            self._fetching.hint(now)
-
     def _want(self, now: float) -> None:
         wanted = goals(self._desk.desired) if self._desk.desired else {}
         for course in self.courses:
@@ -251,33 +241,41 @@ class Activation:
             case messages.Refreshed():
                 self._refreshed(message)
             case messages.Brought(name=name, body=body):
-                if (change := self._desk.brought(name, body)) is not None:
-                    self._clerk.keep(change, lambda: self._put_in_force(name, body))
+                self._mail.brought(name, body)
             case messages.Progress():
                 for course in self.courses:
                     course.came(message.name, message.version, message.done, message.total)
             case messages.Fetched():
                 for course in self.courses:
                     course.fetched(message.name, message.version, message.digest, now)
-            case messages.Failed() if message.name:
-                for course in self.courses:
-                    course.unfetched(message.name, message.version, messages.error_of(message))
+            case messages.Failed():
+                self._failed(message.name, message.version, messages.error_of(message))
 
     def _refreshed(self, message: messages.Refreshed) -> None:
         self._metadata = Metadata(root=message.root, timestamp=message.timestamp, expires=message.expires)
         higher = {name: n for name, n in message.floors.items() if n > self._floors.get(name, -1)}
         if higher:  # before whatever follows from this metadata: changes are written in order
+            news = "tuf/root" in higher
+            notes = (Note("root.changed", self._site.fleet, {"root": message.root}),) if news else ()
             self._floors |= higher
-            self._clerk.keep(Change(floors=higher))
+            self._clerk.keep(Change(floors=higher, notes=notes))
 
-    def _put_in_force(self, name: str, body: str) -> None:
-        waited = self._desk.put_in_force(name, body)
+    def _failed(self, name: str, version: str, error: AgentError) -> None:
+        if isinstance(error, Rejected) and not isinstance(error, BundleRefused):  # a verdict tells of that
+            self._mail.refused("metadata.refused", error.subject, error)
+        for course in self.courses:
+            course.unfetched(name, version, error)
+
+    def _in_force(self) -> None:
+        """Something else is in force: compare all with it."""
+        self._want(self._clock.monotonic())
         self._approval.policy = self._desk.policy
         for course in self.courses:
             if course.held.active and (refusal := self._approval.judge(course.held.active)):
                 emit(Event.MODEL_MISALIGNED, course.pipeline, problem=refusal)
-        if waited is not None:
-            self._offer(waited, self._clock.monotonic())
+
+    def _lacks_keys(self) -> None:
+        self._fetching.hint(self._clock.monotonic())
 
     def _errand(self) -> messages.UpdaterSpec:
         return errand(self._site, self.courses, self._floors, self._desk.policy_text)

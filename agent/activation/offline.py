@@ -83,7 +83,6 @@ def _courses(plan: Plan, kept: Kept, keep: Callable[[Change], int]) -> dict[str,
     for spec in plan.lanes:
         setting = Setting(bool(spec.model), clock.boot)
         course = Course(spec.pipeline, kept, keep, setting, clock.monotonic())
-        if desk.desired:
-            course.want(wanted.get(spec.pipeline), clock.monotonic())
+        course.want(wanted.get(spec.pipeline), clock.monotonic())
         found[spec.pipeline] = course
     return found

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 from agent.cli import model_card, service
 from agent.cli.printing import print_table
 from agent.cli.settings import Loaded
-from agent.control import ask
-from agent.errors import EXIT_OK, AgentError, ConfigInvalid, Rejected
+from agent.control import ask, deserted
+from agent.errors import EXIT_OK, ConfigInvalid, Rejected
 from agent.foreground import prove
 from agent.wording import plain
 
@@ -96,13 +96,7 @@ def _models(plan: Plan) -> dict[str, Any]:
     """Ask the running agent; read the folder when there is none."""
     from agent.activation.offline import models
 
-    try:
-        return ask(plan.control, {"op": "models"})
-    except AgentError as error:
-        if plan.control.exists():
-            raise
-        del error
-    return models(plan)
+    return models(plan) if deserted(plan.control) else ask(plan.control, {"op": "models"})
 
 
 def _show(arguments: argparse.Namespace, plan: Plan) -> int:
@@ -141,7 +135,7 @@ def _prove(arguments: argparse.Namespace, plan: Plan) -> int:
 def _rollback(arguments: argparse.Namespace, plan: Plan) -> int:
     from agent.activation.offline import rollback
 
-    if plan.control.exists():
+    if not deserted(plan.control):
         ask(plan.control, {"op": "model.rollback", "pipeline": arguments.pipeline})
     else:
         rollback(plan, arguments.pipeline)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import sys
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     from agent.slots import Kept
     from agent.workers.lane import Lane
 
+_READ_S, _PAUSE_S = 10.0, 0.5
+"""How long to try to read what is kept of models, and between two tries."""
 _CLOSE_S = 5.0
 """How long to go on trying to save what a refusing disk has not taken yet."""
 
@@ -82,12 +85,14 @@ def main(arguments: argparse.Namespace) -> int:
     )
     ours = site(plan)
     with DataFolder(plan.data, plan.device) as folder:
-        kept = _kept(plan.data)
+        kept = _kept(plan.data, vital=not all(spec.model for spec in plan.lanes)) if ours else None
         mailbox, clock = Mailbox(), SystemClock()
         store = Store(plan.data, mailbox.post, clock=clock, settings=limits, take=folder.take)
 
         def models(lanes: Sequence[Lane], publish: Callable[[bytes], bool]) -> Activation | None:
-            return Activation(ours, kept, lanes, store, clock=clock, publish=publish) if ours else None
+            if ours is None or kept is None:
+                return None
+            return Activation(ours, kept, lanes, store, clock=clock, publish=publish)
 
         try:
             with events.heard_by(Alerts(mailbox.post)):
@@ -108,14 +113,26 @@ def main(arguments: argparse.Namespace) -> int:
     return code if saved else code or EXIT_FAILED
 
 
-def _kept(folder: Path) -> Kept:
-    """Give what is kept of models; nothing while the disk cannot be read: what is configured serves then."""
+def _kept(folder: Path, patience_s: float = _READ_S, *, vital: bool = False) -> Kept | None:
+    """Give what is kept of models; None while the disk cannot be read.
+
+    Then what is configured serves, and nothing is decided about models until the next start: without floors
+    and slots an old desired state would pass for a new one.
+
+    Raises:
+        StoreBusy: where it is ``vital``, since a pipeline has no other model.
+    """
     from agent.events import Event, emit
-    from agent.slots import Kept
     from agent.store.kept import read_kept
 
-    try:
-        return read_kept(folder)
-    except StoreBusy as error:
-        emit(Event.STORE_FAILED, str(folder), problem=error)
-        return Kept()
+    give_up = time.monotonic() + patience_s
+    while True:
+        try:
+            return read_kept(folder)
+        except StoreBusy as error:
+            emit(Event.STORE_FAILED, str(folder), problem=error)
+            if time.monotonic() >= give_up:
+                if vital:
+                    raise
+                return None
+        time.sleep(_PAUSE_S)

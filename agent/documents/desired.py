@@ -53,8 +53,8 @@ class Probation(Document):
 class Desired(Document):
     """One device's desired state; pipelines that it does not name keep what they have.
 
-    ``deadline_s`` is how long the device may take, in seconds that it is powered, until it reports that it
-    failed; it goes on trying. ``issued`` is the operator's wall clock, seconds since 1970.
+    ``deadline_s`` is how long the device may take, in seconds of the agent's present life, until it reports
+    that it is overdue; it goes on trying. ``issued`` is the operator's wall clock, seconds since 1970.
     """
 
     v: Literal[1] = 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import os
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -33,6 +34,26 @@ def refusing(op: str, subject: Path) -> Iterator[None]:
             raise DiskFull(op, str(subject), problem, hint) from error
         hint = "Look at the disk: is it read-only, or damaged?"
         raise StoreBusy(op, str(subject), problem, hint) from error
+
+
+@contextmanager
+def alone(folder: Path) -> Iterator[None]:
+    """Work in a folder in which no other updater does: one may be left that its driver holds in the kernel.
+
+    Raises:
+        StoreBusy: another one is at work there.
+    """
+    with refusing("open", folder):
+        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            hint = "Wait until it has ended"
+            raise StoreBusy("fetch into", str(folder), "another updater is at work there", hint) from error
+        yield
+    finally:
+        os.close(descriptor)
 
 
 def make_folder(path: Path) -> None:

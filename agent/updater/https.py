@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import logging
+import socket
 import ssl
-import time
-from typing import TYPE_CHECKING
+import threading
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import urllib3
+from urllib3.connection import HTTPConnection, HTTPSConnection
 
 from agent.errors import Absent, ConfigInvalid, FetchFailed, LinkLost
 
@@ -22,6 +26,9 @@ _BLOCK = 64 << 10
 _ABSENT = (403, 404, 410)
 """Stores of objects answer 403 for what is not there, to those who may not list."""
 _TRIES = 3
+_LOOK_S = 0.05
+
+logging.getLogger("urllib3").setLevel(logging.ERROR)  # it would log a server's headers as they are
 
 
 class Mirror:
@@ -46,6 +53,11 @@ class Mirror:
             retries=False,
             timeout=urllib3.Timeout(connect=_CONNECT_S, read=_SILENCE_S),
             ssl_context=ssl.create_default_context() if parts.scheme == "https" else None,
+        )
+        self._line: socket.socket | None = None
+        self._host: Any = self._pool.connection_from_url(address)
+        self._host.ConnectionCls = self._watched(
+            HTTPSConnection if parts.scheme == "https" else HTTPConnection
         )
 
     def get(self, path: str, most: int) -> bytes:
@@ -77,10 +89,28 @@ class Mirror:
     def close(self) -> None:
         """Close the connection."""
         self._pool.clear()
+        self._host.close()
+        self._let_go()
+
+    def _let_go(self) -> None:
+        if self._line is not None:
+            self._line.close()
 
     def _get(self, path: str, most: int) -> bytes:
         url = f"{self._address}/{path}"
-        until = time.monotonic() + _GRACE_S + most / _SLOWEST
+        with self._ended_after(_GRACE_S + most / _SLOWEST) as late:
+            problem: Exception | None = None
+            try:
+                found = self._read(url, most)
+            except (urllib3.exceptions.HTTPError, OSError) as error:
+                problem = error
+            if late.is_set():
+                raise FetchFailed("fetch", url, "it comes too slowly", "Check the mirror") from problem
+            if problem is not None:
+                raise problem
+            return found
+
+    def _read(self, url: str, most: int) -> bytes:
         response = self._pool.request(
             "GET", url, redirect=False, preload_content=False, decode_content=False,
             headers={"Accept-Encoding": "identity", "User-Agent": "edge-agent"},
@@ -93,12 +123,50 @@ class Mirror:
                 if len(found) > most:
                     hint = "Publish it again with: edgectl publish"
                     raise FetchFailed("fetch", url, f"it has more than {most} bytes", hint)
-                if time.monotonic() > until:
-                    raise FetchFailed("fetch", url, "it comes too slowly", "Check the mirror")
             response.release_conn()
         finally:
             response.close()
         return bytes(found)
+
+    def _watched(self, kind: type[HTTPConnection]) -> type[HTTPConnection]:
+        """Make a kind of connection whose socket we have, too, before TLS does: its handshake can drip."""
+        mirror = self
+
+        class Watched(kind):  # type: ignore[valid-type,misc]  # a parameter as a base
+            def _new_conn(self) -> socket.socket:
+                sock: socket.socket = super()._new_conn()
+                mirror._let_go()
+                mirror._line = sock.dup()
+                return sock
+
+        return Watched
+
+    @contextmanager
+    def _ended_after(self, limit_s: float) -> Iterator[threading.Event]:
+        """Hang up when it lasts longer, wherever it hangs; the event tells whether.
+
+        A limit for silence is none for a server that sends a byte now and then, of headers without an end.
+        """
+        over, late = threading.Event(), threading.Event()
+
+        def watch() -> None:
+            left = max(0.0, limit_s)
+            while not over.wait(left):
+                late.set()
+                left = _LOOK_S
+                if self._line is not None:
+                    try:
+                        self._line.shutdown(socket.SHUT_RDWR)
+                    except OSError:
+                        return  # the other side was quicker
+
+        thread = threading.Thread(target=watch, name="mirror watch", daemon=True)
+        thread.start()
+        try:
+            yield late
+        finally:
+            over.set()
+            thread.join()
 
 
 def _judge(status: int, url: str) -> None:

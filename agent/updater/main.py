@@ -91,7 +91,8 @@ def _work(spec: UpdaterSpec, outlet: _Outlet) -> None:
     shelf = open_shelf(spec)
     let_go()
     try:
-        run(spec, shelf, outlet.say)
+        with disk.alone(Path(spec.folder)):
+            run(spec, shelf, outlet.say)
     finally:
         shelf.close()
 

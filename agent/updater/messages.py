@@ -14,6 +14,8 @@ from agent.validation import first_problem
 Count = Annotated[int, Field(ge=0, lt=1 << 53)]
 Word = Annotated[str, Field(max_length=200)]
 Text = Annotated[str, Field(max_length=4000)]
+Floor = Annotated[str, Field(pattern=r"^(clock$|tuf/)", max_length=200)]
+"""No other floor is an updater's business."""
 
 
 class _Message(BaseModel):
@@ -57,7 +59,7 @@ class Refreshed(_Message):
     """The metadata is proved. Floors must be durable before anything that it vouches for is used."""
 
     type: Literal["refreshed"] = "refreshed"
-    floors: dict[Word, Count]
+    floors: Annotated[dict[Floor, Count], Field(max_length=64)]
     root: Count
     timestamp: Count
     expires: Count

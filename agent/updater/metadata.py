@@ -33,7 +33,6 @@ if TYPE_CHECKING:
 
     from agent.updater.seams import Shelf
 
-_ONLINE = ("timestamp", "snapshot")
 _HINT_BYTES = 1 << 10
 _MOST_CHUNK, _LEAST_CHUNK = 1 << 20, 1 << 10
 _LONGEST = (1 << 53) - 1
@@ -118,7 +117,7 @@ class Trusted:
         role = _in_charge(targets, path)
         if role and role not in self._sound:
             self._take(role, targets)
-            self._check((role,))
+            self._check(tuple(self._signed))  # its clock counts for the others, too
             self._sound.add(role)
         if found is None:
             return None
@@ -173,13 +172,17 @@ class Trusted:
             signed = metadata.signed
             (parent or signed).verify_delegate(role, metadata.signed_bytes, metadata.signatures)
         self._signed[role] = signed
-        key = "tuf/root" if parent is None else f"tuf/{role}/{_keys(parent.get_delegated_role(role))}"
+        keys = "" if parent is None else _keys(parent.get_delegated_role(role))
+        key = f"tuf/{role}/{keys}" if keys else "tuf/root"
+        if not 0 < signed.version <= _LONGEST:
+            problem = f"no publisher counts up to version {signed.version}"
+            raise MetadataRefused("prove metadata", role, problem, refusals.REPLAYED)
         lowest = self._known.get(key, 0)
         if signed.version < lowest:
             problem = f"version {signed.version} is offered, and this device has seen {lowest}"
             raise MetadataRefused("prove metadata", role, problem, refusals.REPLAYED)
         self._floors[key] = signed.version
-        clock = self._online_clock() if role in _ONLINE else "clock"
+        clock = f"tuf/clock/{keys}" if keys else "clock"
         issued = signed.unrecognized_fields.get("x_issued", 0)
         lowest = max(BUILT, self._known.get(clock, 0), self._floors.get(clock, 0))
         valid = type(issued) is int and 0 <= issued <= _LONGEST
@@ -188,7 +191,7 @@ class Trusted:
 
     def _check(self, roles: tuple[str, ...]) -> None:
         """Look whether roles have expired, by the clock, or by its floor where it runs behind."""
-        floor = max(self._floors["clock"], self._floors[self._online_clock()])
+        floor = max(n for name, n in self._floors.items() if name == "clock" or name.startswith("tuf/clock/"))
         behind = self._now() < floor
         moment = floor if behind else self._now()
         for role in roles:
@@ -196,10 +199,6 @@ class Trusted:
                 clock = "what was signed since; this device's clock runs behind" if behind else "the clock"
                 problem = f"it has expired on {self._signed[role].expires:%Y-%m-%d}, by {clock}"
                 raise MetadataRefused("prove metadata", role, problem, refusals.EXPIRED)
-
-    def _online_clock(self) -> str:
-        """The name of the floor that the online keys' word has raised: it goes when they go."""
-        return f"tuf/clock/{_keys(self._signed['root'].get_delegated_role('timestamp'))}"
 
 
 def as_target(found: TargetFile) -> Target:

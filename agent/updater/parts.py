@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Self
 
 from agent.errors import BundleRefused, FetchFailed
@@ -16,13 +17,14 @@ from agent.updater.targets import TRIES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
+    from concurrent.futures import Future
     from pathlib import Path
 
     from agent.manifest import FileEntry
     from agent.updater.seams import Shelf
 
 _SYNC_BYTES = 4 << 20
-"""What may wait for the disk at a time; a power cut costs no more than this."""
+"""What goes to the disk at a time, while as much again comes; a power cut costs no more than twice this."""
 _BLOCK = 1 << 20
 _MOST_NAMED = 8
 
@@ -44,6 +46,8 @@ class Part:
     def __init__(self, path: Path, entry: FileEntry) -> None:
         self._entry = entry
         self._unsynced = 0
+        self._writer = ThreadPoolExecutor(1, thread_name_prefix="sync")  # no thread before the first use
+        self._syncing: Future[None] | None = None
         self._fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
         self.missing = self._torn()
 
@@ -51,6 +55,7 @@ class Part:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self._writer.shutdown()
         os.close(self._fd)
 
     @property
@@ -65,19 +70,26 @@ class Part:
         _write(self._fd, data, number * self._entry.chunk_size)
         self._unsynced += len(data)
         if self._unsynced >= _SYNC_BYTES:
-            os.fdatasync(self._fd)
-            self._unsynced = 0
+            self._synced()
+            self._syncing, self._unsynced = self._writer.submit(os.fdatasync, self._fd), 0
         return True
 
     def finish(self) -> bool:
-        """Make the file durable; say whether it is, as a whole, the one that was signed."""
+        """Make the file durable, and say meanwhile whether it is, as a whole, the one that was signed."""
+        self._synced()
         os.ftruncate(self._fd, self._entry.size)
         os.fchmod(self._fd, 0o600)
-        os.fsync(self._fd)
+        self._syncing = self._writer.submit(os.fsync, self._fd)
         whole = hashlib.sha256()
         for at in range(0, self._entry.size, _BLOCK):
             whole.update(os.pread(self._fd, _BLOCK, at))
+        self._synced()
         return whole.hexdigest() == self._entry.sha256
+
+    def _synced(self) -> None:
+        """Wait for what is on its way to the disk, and hear what that says."""
+        if self._syncing is not None:
+            self._syncing.result()
 
     def _torn(self) -> list[int]:
         size = os.fstat(self._fd).st_size

@@ -22,6 +22,7 @@ class WebShelf:
         asked: every path that was asked for, in order.
         given: how often each file was sent to its last byte.
         delay_s: before each answer.
+        drips: what is sent, and what follows again and again every few milliseconds, in place of an answer.
     """
 
     def __init__(self, files: Mapping[str, bytes]) -> None:
@@ -29,6 +30,7 @@ class WebShelf:
         self.answers: dict[str, bytes] = {}
         self.asked: list[str] = []
         self.delay_s = 0.0
+        self.drips: dict[str, tuple[bytes, bytes]] = {}
         self._over = threading.Event()
         shelf = self
 
@@ -63,6 +65,9 @@ class WebShelf:
         path = handler.path.lstrip("/")
         self.asked.append(path)
         self._over.wait(self.delay_s)
+        if path in self.drips:
+            self._drip(handler, *self.drips[path])
+            return
         if path in self.answers:
             handler.wfile.write(self.answers[path])
             handler.close_connection = True
@@ -74,4 +79,14 @@ class WebShelf:
         try:
             handler.wfile.write(data or b"")
         except OSError as error:  # it was killed while we sent
+            handler.log_error("%s", error)
+
+    def _drip(self, handler: BaseHTTPRequestHandler, first: bytes, then: bytes) -> None:
+        handler.close_connection = True
+        handler.connection.settimeout(0.2)
+        try:
+            handler.wfile.write(first)
+            while not self._over.wait(0.005):
+                handler.wfile.write(then)
+        except OSError as error:  # the other side has left, as it should
             handler.log_error("%s", error)

@@ -7,6 +7,8 @@ import sys
 import threading
 import time
 
+import pytest
+
 from tests import leaks
 
 
@@ -66,9 +68,10 @@ def test_an_ended_child_that_nobody_reaped_yet_is_no_leak() -> None:
     child.wait()
 
 
-def test_a_worker_whose_supervisor_is_gone_is_an_orphan() -> None:
+@pytest.mark.parametrize("program", ["workers", "updater"])
+def test_a_worker_or_updater_whose_supervisor_is_gone_is_an_orphan(program: str) -> None:
     # The shell stands for the supervisor: it starts what looks like a worker, and ends.
-    worker = f"{sys.executable} -c 'import sys; sys.stdin.read()' -m agent.workers.main 3 4 5"
+    worker = f"{sys.executable} -c 'import sys; sys.stdin.read()' -m agent.{program}.main 3 4 5"
     with subprocess.Popen(
         ["/bin/sh", "-c", f"exec 3<&0; {worker} $$ <&3 &"], stdin=subprocess.PIPE
     ) as supervisor:

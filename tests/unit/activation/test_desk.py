@@ -21,14 +21,15 @@ STRANGER = Signer.from_pem(generate()[0])
 SIGNER = Signer.from_pem(PRIVATE)
 
 
-def keys(pem: bytes = PUBLIC, scope: str = "desired") -> bytes:
-    return json.dumps({"v": 1, "keys": [{"pem": pem.decode(), "scopes": [scope]}]}).encode()
+def keys(*pems: bytes, scope: str = "desired") -> bytes:
+    known = [{"pem": pem.decode(), "scopes": [scope]} for pem in pems or (PUBLIC,)]
+    return json.dumps({"v": 1, "keys": known}).encode()
 
 
-def message(generation: int, model: str = "one", device: str = "device", signer: Signer = SIGNER) -> bytes:
+def message(generation: int, model: str = "one", device: str = "device", *signers: Signer) -> bytes:
     wanted = {"door": Wanted(name=model, version="1")}
     document = Desired(fleet="fleet", device=device, generation=generation, models=wanted)
-    return documents.encode(document, signer)
+    return documents.encode(document, *signers or (SIGNER,))
 
 
 def desk(**kept: bytes) -> Desk:
@@ -40,7 +41,7 @@ def taken(at: Desk, payload: bytes) -> bool:
     if offered is None:
         return False
     desired, change = offered
-    assert change.floors == {"desired": desired.generation}
+    assert set(change.floors.values()) == {desired.generation}
     assert change.documents == {"desired": payload}
     at.take(desired)
     return True
@@ -64,7 +65,7 @@ def test_a_desired_state_is_taken_once_and_outlives_a_restart() -> None:
         (message(2), "generation 2 is older than 3"),
         (message(3, "two"), "something else than the generation 3"),
         (message(4, device="other"), "it is for other"),
-        (message(4, signer=STRANGER), "not signed with the key"),
+        (message(4, "one", "device", STRANGER), "not signed with the key"),
         (b"{}", "Field required"),
         (b"x" * 70_000, "70000 bytes"),
     ],
@@ -80,7 +81,8 @@ def test_what_is_older_forged_or_anothers_is_refused_and_told(payload: bytes, wo
 
 
 def test_a_floor_outlives_the_document() -> None:
-    at = Desk("fleet", "device", Kept(documents={KEYS: keys()}, floors={"desired": 7}))
+    floors = {f"desired/{SIGNER.key_id}": 7}
+    at = Desk("fleet", "device", Kept(documents={KEYS: keys()}, floors=floors))
     assert not taken(at, message(6))
     assert taken(at, message(7))
 
@@ -95,6 +97,71 @@ def test_a_desired_state_waits_for_the_keys_that_prove_it() -> None:
     assert waited == message(2)
     assert taken(at, waited or b"")
     assert not at.waits
+
+
+def test_what_is_older_is_refused_while_the_newer_one_is_not_durable_yet() -> None:
+    at = desk()
+    assert taken(at, message(4))
+    offered = at.offer(message(6))
+    assert offered
+    assert at.offer(message(5)) is None
+    assert at.offer(message(6, "two")) is None
+    at.take(offered[0])
+    assert at.desired
+    assert at.desired.generation == at.generation == 6
+
+
+def test_a_thief_who_has_driven_generations_to_the_end_is_healed_by_another_key() -> None:
+    at, last = desk(), (1 << 53) - 1
+    assert taken(at, message(5, "mine"))
+    assert taken(at, message(last, "thief"))
+    sealed_again = message(5, "mine", "device", STRANGER, SIGNER)
+    assert not taken(at, sealed_again)
+    now = keys(STRANGER.public_pem())
+    assert at.brought(KEYS, now.decode())
+    assert taken(at, at.put_in_force(KEYS, now.decode()) or b"")
+    assert at.desired
+    assert at.desired.models["door"].name == "mine"
+    assert at.generation == 5
+    assert not taken(at, message(last, "thief"))
+    assert taken(at, message(6, "next", "device", STRANGER))
+
+
+def test_what_a_revoked_key_has_signed_is_in_force_no_more_also_after_a_restart() -> None:
+    at, now = desk(), keys(STRANGER.public_pem())
+    assert taken(at, message(5))
+    at.put_in_force(KEYS, now.decode())
+    assert at.desired is None
+    assert "counts no more" in at.problem
+    kept = Kept(documents={KEYS: now, "desired": message(5)}, floors={f"desired/{SIGNER.key_id}": 5})
+    assert Desk("fleet", "device", kept).desired is None
+
+
+def test_what_was_signed_again_with_the_next_key_stays_in_force_when_that_comes() -> None:
+    at, now = desk(), keys(STRANGER.public_pem())
+    assert taken(at, message(5))
+    again = message(5, "one", "device", STRANGER, SIGNER)
+    assert at.offer(again) is None
+    last = at.put_in_force(KEYS, now.decode())
+    assert at.desired
+    assert taken(at, last or b"")  # kept from here on as the new key has signed it
+    assert at.offer(again) is None
+
+
+def test_a_key_that_joins_another_begins_where_that_stands() -> None:
+    at, both = desk(), keys(PUBLIC, STRANGER.public_pem())
+    at.put_in_force(KEYS, both.decode())
+    assert taken(at, message(5))
+    at.put_in_force(KEYS, keys(STRANGER.public_pem()).decode())
+    assert not taken(at, message(4, "old", "device", STRANGER))
+
+
+def test_a_key_that_is_none_leaves_no_key_that_counts() -> None:
+    at = desk()
+    body = keys(b"-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----\n").decode()
+    assert at.brought(KEYS, body)
+    at.put_in_force(KEYS, body)
+    assert not taken(at, message(1))
 
 
 def test_a_key_for_commands_signs_no_desired_state() -> None:

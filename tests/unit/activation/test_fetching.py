@@ -96,6 +96,42 @@ def test_hints_make_it_look_but_not_too_often(scene: Scene) -> None:
     assert len(scene.born) == 2
 
 
+def test_hints_that_bring_nothing_are_followed_ever_more_seldom(scene: Scene) -> None:
+    scene.says(FRESH, Done())
+    for lie in range(3, 3603):
+        scene.fetching.hint(scene.now, (1, lie))
+        scene.wait(1)
+        if scene.born[-1].exit_code() is None:
+            scene.says(FRESH, Done())
+    assert len(scene.born) < 14
+    newer = FRESH.model_copy(update={"timestamp": 3})
+    scene.wait(600)
+    scene.fetching.hint(scene.now, (1, 3))
+    scene.wait()
+    scene.says(newer, Done())
+    count = len(scene.born)
+    scene.wait(600)
+    scene.fetching.hint(scene.now, (1, 4))
+    scene.wait()
+    scene.says(newer, Done())
+    scene.wait(30)
+    scene.fetching.hint(scene.now, (1, 5))
+    scene.wait()
+    assert len(scene.born) == count + 2
+
+
+def test_a_hint_of_what_is_proved_already_starts_nothing(scene: Scene) -> None:
+    scene.fetching.hint(scene.now, (1, 2))  # retained, it comes while the first one runs
+    scene.says(FRESH, Done())
+    scene.wait(60)
+    scene.fetching.hint(scene.now, (1, 2))
+    scene.wait(1)
+    assert len(scene.born) == 1
+    scene.fetching.hint(scene.now, (1, 3))
+    scene.wait()
+    assert len(scene.born) == 2
+
+
 def test_failures_are_tried_again_after_waits_that_grow_to_ten_minutes(scene: Scene) -> None:
     for count in range(1, 12):
         scene.says(failed(FetchFailed("fetch", "one@1", "chunks do not come"), "one", "1"), Done())

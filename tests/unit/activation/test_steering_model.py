@@ -91,7 +91,7 @@ class SteeringMachine(RuleBasedStateMachine):
             if helm.lane.run and helm.worker.exit_code() is None:
                 if helm.lane.state is State.STARTING:
                     helm.ready()
-                elif helm.lane.state in {State.RENEWING, State.STOPPING, State.KILLING}:
+                elif helm.lane.state in {State.RENEWING, State.STOPPING, State.KILLING, State.STUCK}:
                     helm.died(0)
                 elif asked := helm.asked():
                     helm.swapped(asked)

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import itertools
 import json
+import socket
+from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from agent.cli import run as agent_run
 from agent.cli.main import run
+from agent.errors import StoreBusy
 from agent.store.folder import DataFolder
 from agent.store.kept import read_kept
 from tests.simulators.operator import settle
@@ -15,6 +20,8 @@ from tests.simulators.tuf_fleet import TufFleet
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from agent.slots import Kept
 
 
 @pytest.fixture
@@ -80,6 +87,38 @@ def test_a_rollback_swaps_the_slots_in_the_folder(
     assert kept.audit[0] == 1
     assert "there is no model to go back to" in said(capsys, "rollback", "door", "--config", config, code=1)
     assert "there is no such pipeline" in said(capsys, "rollback", "gate", "--config", config, code=1)
+
+
+def test_a_socket_that_a_dead_agent_has_left_is_in_nobodys_way(
+    tmp_path: Path, config: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    settle(tmp_path / "data", active=2, previous=1)
+    with closing(socket.socket(socket.AF_UNIX)) as dead:
+        dead.bind(str(tmp_path / "sock"))
+    assert "one@1" in said(capsys, "list", "--config", config)
+    assert said(capsys, "rollback", "door", "--config", config) == "door: one@1\n"
+
+
+def test_a_disk_that_is_busy_at_the_start_is_read_when_it_is_not_and_never_taken_for_an_empty_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = settle(tmp_path / "data", active=2)
+    refused = iter([True, True, False])
+
+    def moody(folder: Path) -> Kept:
+        if next(refused, False):
+            raise StoreBusy("read", str(folder), "database is locked")
+        return read_kept(folder)
+
+    monkeypatch.setattr("agent.store.kept.read_kept", moody)
+    monkeypatch.setattr(agent_run, "_PAUSE_S", 0.01)
+    kept = agent_run._kept(tmp_path / "data", 5.0)
+    assert kept
+    assert [row.bundle for row in kept.slots] == [found["active"]]
+    refused = itertools.repeat(True)
+    assert agent_run._kept(tmp_path / "data", 0.0) is None
+    with pytest.raises(StoreBusy):
+        agent_run._kept(tmp_path / "data", 0.0, vital=True)
 
 
 def test_a_rollback_leaves_a_folder_alone_that_an_agent_holds(

@@ -74,8 +74,9 @@ def test_the_floor_of_the_clock_is_what_was_signed_and_never_the_wall_clock(tmp_
     fleet = TufFleet(datetime.now(UTC) - timedelta(days=3))
     device = Updated(tmp_path / "models", fleet.root, fleet.files())
     device.run()
-    assert device.floors["clock"] == int(fleet.now.timestamp())
-    assert device.floors["clock"] > BUILT
+    clocks = {n for name, n in device.floors.items() if "clock" in name}
+    assert clocks == {int(fleet.now.timestamp())}
+    assert min(clocks) > BUILT
 
 
 @pytest.mark.parametrize("lie", [-1, 1 << 60, "soon", None, True])
@@ -95,5 +96,21 @@ def test_a_time_of_issue_that_makes_no_sense_counts_for_nothing(
     fleet.meta["timestamp.json"] = timestamp.to_bytes()
     device = Updated(tmp_path / "models", fleet.root, fleet.files())
     device.run()
-    [online] = [floor for name, floor in device.floors.items() if name.startswith("tuf/clock/")]
-    assert online == BUILT
+    assert min(floor for name, floor in device.floors.items() if name.startswith("tuf/clock/")) == BUILT
+
+
+def test_new_keys_of_a_role_heal_a_clock_that_a_thief_has_driven_far_ahead(
+    fleet: TufFleet, device: Updated
+) -> None:
+    device.run("det@1.0.0")
+    honest, fleet.now = fleet.now, fleet.now + timedelta(seconds=10**9)
+    fleet.publish("models")
+    fleet.now = honest
+    fleet.sign()
+    see(device, fleet)
+    device.run("det@1.0.0")
+    assert "clock runs behind" in device.failure.problem
+    fleet.rotate("models")
+    see(device, fleet)
+    device.run("det@1.0.0")
+    assert device.fetched.digest

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import itertools
+import socket
+import threading
 from contextlib import closing
 from typing import TYPE_CHECKING
 
@@ -18,6 +22,35 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 FILES = {"fleet/meta/timestamp.json": b"{}", **{f"fleet/blob/aa/{n}": bytes([n]) * 100 for n in range(5)}}
+
+
+class Dripping:
+    """Sends the same again and again to whoever connects; entered, it gives its port."""
+
+    def __init__(self, data: bytes) -> None:
+        self._data, self._over = data, threading.Event()
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self._thread = threading.Thread(target=self._drip)
+
+    def __enter__(self) -> int:
+        self._thread.start()
+        return int(self._listener.getsockname()[1])
+
+    def __exit__(self, *_: object) -> None:
+        self._over.set()
+        self._thread.join()
+        self._listener.close()
+
+    def _drip(self) -> None:
+        client, _ = self._listener.accept()
+        with client:
+            for byte in itertools.chain(self._data, itertools.repeat(0)):
+                if self._over.wait(0.005):
+                    return
+                try:
+                    client.sendall(bytes([byte]))
+                except OSError:
+                    return
 
 
 @pytest.fixture
@@ -73,10 +106,41 @@ def test_what_is_packed_stays_packed(web: WebShelf, mirror: Mirror) -> None:
     assert mirror.get("x", 100) == b"abc"
 
 
-def test_a_server_that_drips_is_left(web: WebShelf, mirror: Mirror, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(https, "_GRACE_S", -1.0)
+@pytest.mark.parametrize(
+    "drips",
+    [
+        (b"", b"H"),
+        (b"", b"HTTP/1.1 100 Continue\r\n\r\n"),
+        (b"HTTP/1.1 200 ok\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n", b"X: y\r\n"),
+        (b"HTTP/1.1 200 ok\r\nContent-Length: 90\r\nX: ", b"y"),
+    ],
+    ids=["status", "continue", "trailer", "header"],
+)
+def test_a_server_that_drips_is_left_wherever_it_does(
+    drips: tuple[bytes, bytes], web: WebShelf, mirror: Mirror, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(https, "_GRACE_S", 0.2)
+    web.drips["fleet/blob/aa/0"] = drips
     with pytest.raises(FetchFailed, match="too slowly"):
         mirror.get("blob/aa/0", 100)
+    assert mirror.get("blob/aa/1", 100) == b"\1" * 100
+
+
+def test_a_handshake_that_drips_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(https, "_GRACE_S", 0.2)
+    with Dripping(b"\x16\x03\x03\x40\x00") as port:
+        mirror = Mirror(f"https://127.0.0.1:{port}")
+        with closing(mirror), pytest.raises(FetchFailed, match="too slowly"):
+            mirror.get("hint", 100)
+
+
+def test_a_servers_words_are_not_in_the_log(
+    web: WebShelf, mirror: Mirror, capfd: pytest.CaptureFixture[str]
+) -> None:
+    web.answers["fleet/x"] = b"HTTP/1.1 200 ok\r\nforged \x1b[31m line\r\nContent-Length: 1\r\n\r\na"
+    with contextlib.suppress(AgentError):
+        mirror.get("x", 100)
+    assert "forged" not in "".join(capfd.readouterr())
 
 
 def test_a_server_that_is_silent_or_away_is_left(web: WebShelf, monkeypatch: pytest.MonkeyPatch) -> None:

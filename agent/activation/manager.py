@@ -22,6 +22,7 @@ from agent.errors import MessageInvalid, Rejected
 from agent.events import Event, emit
 from agent.link import topics
 from agent.link.settings import LinkMessage, LinkUp
+from agent.message import error_of
 from agent.metrics import number
 from agent.slots import Change
 from agent.store.reports import Changed
@@ -261,7 +262,7 @@ class Activation:
                     course.fetched(message.name, message.version, message.digest, now)
             case messages.Failed() if message.name:
                 for course in self.courses:
-                    course.unfetched(message.name, message.version, messages.error_of(message))
+                    course.unfetched(message.name, message.version, error_of(message))
 
     def _refreshed(self, message: messages.Refreshed) -> None:
         self._metadata = Metadata(root=message.root, timestamp=message.timestamp, expires=message.expires)

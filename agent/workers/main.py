@@ -8,10 +8,8 @@ Exit codes: 0 done, 1 failed (start me again), 78 the configuration, the model o
 
 from __future__ import annotations
 
-import ctypes
 import faulthandler
 import os
-import signal
 import sys
 import threading
 from typing import TYPE_CHECKING, NoReturn
@@ -19,24 +17,23 @@ from typing import TYPE_CHECKING, NoReturn
 import orjson
 from pydantic import ValidationError
 
-from agent import plugins
+from agent import plugins, program
 from agent.errors import (
     EXIT_CONFIG,
     EXIT_FAILED,
     EXIT_OK,
     AgentError,
-    BundleRefused,
     ConfigInvalid,
     Fatal,
     Rejected,
     Retryable,
 )
-from agent.ipc import Channel
+from agent.message import flattened
 from agent.types import Phase
-from agent.workers.confinement import close_descriptors, confine
+from agent.workers.confinement import confine
 from agent.workers.heartbeat import Page, Slot
 from agent.workers.spec import LaneSpec
-from agent.workers.swapping import Swapper, flattened
+from agent.workers.swapping import Swapper
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -44,12 +41,11 @@ if TYPE_CHECKING:
     from pydantic import BaseModel
 
     from agent.histogram import Histogram
+    from agent.ipc import Channel
     from agent.ledger import Ledger
     from agent.pipeline.engine import Engine
     from agent.types import Needs
     from agent.workers.confinement import Confinement
-
-_PR_SET_PDEATHSIG = 1
 
 
 class SocketOutlet:
@@ -186,7 +182,6 @@ def _fault(error: AgentError) -> dict[str, object]:
         "type": "fault",
         **flattened(error),
         "loc": [part if isinstance(part, int) else part[:200] for part in loc[:32]],
-        "rule": error.rule if isinstance(error, BundleRefused) else "",
     }
 
 
@@ -203,37 +198,17 @@ def _follow(channel: Channel, stop: threading.Event, swapper: Swapper) -> None:
     os._exit(EXIT_FAILED)
 
 
-def _tie_to_parent(parent: int) -> None:
-    ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-    if os.getppid() != parent:  # it died before the tie was made
-        os._exit(EXIT_FAILED)
-
-
-def _hush() -> None:
-    """Keep native libraries off the terminal: there, a user gets our one line. Our own words still pass."""
-    words = os.dup(2)
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, 2)
-    os.close(nowhere)
-    sys.stderr = os.fdopen(words, "w")
-
-
 def main() -> NoReturn:
     """Run the program; never returns."""
-    socket_fd, page_fd, spec_fd, parent = map(int, sys.argv[1:5])
-    _tie_to_parent(parent)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    close_descriptors((socket_fd, page_fd, spec_fd))
+    channel, [page_fd], spec_json = program.begin()
     page = Page(page_fd)
-    with os.fdopen(spec_fd, "rb") as file:
-        spec = LaneSpec.model_validate_json(file.read())
+    spec = LaneSpec.model_validate_json(spec_json)
     if spec.folder:  # relative paths start where the configuration stands
         os.chdir(spec.folder)
     if spec.once:
-        _hush()
+        program.hush()
     else:
         faulthandler.enable()
-    channel = Channel.from_fd(socket_fd)
     outlet = SocketOutlet(channel, page)
     stop = threading.Event()
     swapper = Swapper(outlet, lambda phase: page.enter(Slot.LOAD, phase))

@@ -13,6 +13,7 @@ from agent.child import Child
 from agent.errors import AgentError, BundleRefused
 from agent.link.bulk import Bulk
 from agent.link.settings import LinkSettings
+from agent.message import error_of
 from agent.updater import session
 from agent.updater.messages import (
     Ask,
@@ -23,7 +24,6 @@ from agent.updater.messages import (
     FromUpdater,
     Refreshed,
     UpdaterSpec,
-    error_of,
     parse,
 )
 

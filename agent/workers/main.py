@@ -15,7 +15,6 @@ import threading
 from typing import TYPE_CHECKING, NoReturn
 
 import orjson
-from pydantic import ValidationError
 
 from agent import plugins, program
 from agent.errors import (
@@ -30,6 +29,7 @@ from agent.errors import (
 )
 from agent.message import flattened
 from agent.types import Phase
+from agent.validation import options
 from agent.workers.confinement import confine
 from agent.workers.heartbeat import Page, Slot
 from agent.workers.spec import LaneSpec
@@ -37,8 +37,6 @@ from agent.workers.swapping import Swapper
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
-
-    from pydantic import BaseModel
 
     from agent.histogram import Histogram
     from agent.ipc import Channel
@@ -92,20 +90,6 @@ def _counts(ledger: Ledger) -> dict[str, object]:
     return counts
 
 
-def validated(model: type[BaseModel], options: Mapping[str, object], *where: str) -> BaseModel:
-    """Check a plugin's options.
-
-    Raises:
-        ConfigInvalid: ``loc`` is the key's path inside the pipeline's table.
-    """
-    try:
-        return model.model_validate(options)
-    except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        loc = (*where, *first["loc"])
-        raise ConfigInvalid("read", ".".join(map(str, loc)), first["msg"], loc=loc) from error
-
-
 def confined(spec: LaneSpec) -> Confinement:
     """Give up what this pipeline does not need. Only plugins' options are loaded by now, no native code.
 
@@ -116,10 +100,10 @@ def confined(spec: LaneSpec) -> Confinement:
     wanted = [("backends", spec.backend, "backend", spec.backend_options)]
     if not spec.prove:
         wanted.append(("sources", spec.source, "source", spec.source_options))
-    for room, name, key, options in wanted:
+    for room, name, key, given in wanted:
         module = plugins.load(room, name, key, "kind")
         if hasattr(module, "needs"):
-            needs.append(module.needs(validated(module.Options, options, key)))
+            needs.append(module.needs(options(module.Options, given, key)))
     return confine(spec, needs)
 
 
@@ -143,13 +127,12 @@ def run(
         reporter=outlet,
         outlet=outlet,
         stop=stop,
-        validated=validated,
         beats=(lambda phase: page.enter(Slot.CAPTURE, phase), lambda phase: page.enter(Slot.INFER, phase)),
         turned=swapper.turned,
     )
 
     def make(model: str, digest: str, pause: Callable[[], object]) -> Engine:
-        return engines.make(spec.model_copy(update={"model": model, "digest": digest}), validated, pause)
+        return engines.make(spec.model_copy(update={"model": model, "digest": digest}), pause)
 
     swapper.begin(pipeline.slot, make, (spec.model, spec.digest))
     held = {"landlock": confinement.landlock, "seccomp": confinement.seccomp}
@@ -167,7 +150,7 @@ def prove(spec: LaneSpec, outlet: SocketOutlet, page: Page) -> None:
     from agent.workers.proving import prove as proved
 
     page.enter(Slot.INFER, Phase.LOAD)
-    outlet.say({"type": "proved", **proved(spec, validated, lambda phase: page.enter(Slot.INFER, phase))})
+    outlet.say({"type": "proved", **proved(spec, lambda phase: page.enter(Slot.INFER, phase))})
 
 
 def _exit_code(error: AgentError, *, once: bool) -> int:

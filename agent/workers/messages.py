@@ -14,6 +14,7 @@ from agent.errors import MessageInvalid
 from agent.histogram import LONGEST_US, MOST_BUCKETS, Histogram
 from agent.ledger import Ledger
 from agent.message import Count, Flat, Message, Text, Word
+from agent.validation import first_problem
 
 
 def _not_reserved(kind: str) -> str:
@@ -217,7 +218,4 @@ def parse(packet: bytes) -> _Packet:
     try:
         return _from_worker.validate_json(packet)
     except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False)[0]
-        where = ".".join(map(str, first["loc"]))
-        where, problem = (text.encode("unicode_escape").decode()[:200] for text in (where, first["msg"]))
-        raise MessageInvalid("read packet", f"from worker ({where})", problem) from error
+        raise MessageInvalid("read packet", "from worker", first_problem(error)) from error

@@ -39,8 +39,8 @@ class TrialAsk(Message):
     pre: Pre = Pre()
     post: dict[str, Any] = Field(default={})
     goldens: tuple[GoldenInput, ...] = ()
-    runs: int = 0
-    """How many inferences are timed; 0 measures nothing."""
+    measure: bool = False
+    """Whether to find out what it costs."""
 
 
 class Sample(Message):

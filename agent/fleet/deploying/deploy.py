@@ -10,9 +10,9 @@ from agent.documents import reported as reports
 from agent.errors import ConfigInvalid, MessageInvalid
 from agent.fleet.deploying import released, wishes
 from agent.fleet.deploying.standing import Progress, Watch, progress
-from agent.fleet.deploying.talk import Talk
 from agent.fleet.keys import DEVICES
 from agent.fleet.repository.keystore import signer
+from agent.fleet.talk import Talk
 from agent.link import topics
 from agent.signing import Verifier
 from agent.trust import read_verifier
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from agent.link.settings import LinkSettings
 
 _OP = "deploy"
-_ANSWER_S = 20.0
 _LOOK_S = 0.5
 
 
@@ -84,7 +83,7 @@ def deploy(options: Options, show: Callable[[Progress], None] = lambda _: None) 
     down, up = topics.down_desired(fleet, device), topics.up_reported(fleet, device)
     with Talk(options.settings, (down, up), topics.echo(fleet, device)) as talk:
         with wishes.alone(options.folder):
-            kept = talk.kept(_ANSWER_S)
+            kept = talk.kept()
             theirs, problem = wishes.theirs(kept.get(down), verifiers, fleet, device)
             notes = [f"the broker's desired state does not count: {problem}"] if problem else []
             before, problem = _read(kept.get(up), verifier, options)
@@ -97,7 +96,7 @@ def deploy(options: Options, show: Callable[[Progress], None] = lambda _: None) 
                 floor=before.generation if before else 0,
                 issued=int(time.time()),
             )
-            talk.publish(down, wishes.keep(options.folder, wish, own), _ANSWER_S)
+            talk.publish(down, wishes.keep(options.folder, wish, own))
         found = progress(before, wish, options.change.pipeline)
         if options.wait:
             found = _waited(talk, options, wish, verifier, found, show)

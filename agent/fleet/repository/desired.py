@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import queue
-import time
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from agent import dsse
@@ -16,9 +13,8 @@ from agent.fleet.keys import DEVICES
 from agent.fleet.repository.keystore import NEXT
 from agent.fleet.repository.roles import KEYS
 from agent.fleet.repository.signers import CONTROL
+from agent.fleet.talk import kept_of
 from agent.link import topics
-from agent.link.mqtt import Link
-from agent.link.settings import LinkMessage, LinkUp
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -31,9 +27,6 @@ if TYPE_CHECKING:
     from agent.signing import Verifier
 
 ENDING = ".desired.json"
-_CONNECT_S = 10.0
-_QUIET_S = 1.0
-"""A broker that has sent nothing retained for so long has no more of it."""
 
 
 def seal_again(repository: Repository) -> list[str]:
@@ -91,10 +84,10 @@ def heal(wire: Wire, settings: LinkSettings, repository: Repository, fleet: str)
             ours[device] = (document.generation, content)
     if not ours:
         return []
-    there = _retained(settings, [topics.down_desired(fleet, device) for device in ours])
+    there = kept_of(settings, fleet, list(ours), topics.down_desired)
     lost = []
     for device, (generation, content) in ours.items():
-        found = there.get(topics.down_desired(fleet, device), b"")
+        found = there.get(device, b"")
         theirs = _read(found, verifiers, fleet, device)
         if found != content and (theirs is None or theirs.generation <= generation):
             lost.append(device)
@@ -113,29 +106,6 @@ def _read(content: bytes, verifiers: Sequence[Verifier], fleet: str, device: str
         return documents.decode(content, verifiers, fleet=fleet, device=device)
     except MessageInvalid:
         return None
-
-
-def _retained(settings: LinkSettings, wanted: Sequence[str]) -> dict[str, bytes]:
-    """Read what the broker retains on topics; those that it does not send within a second are left out."""
-    events: queue.SimpleQueue[object] = queue.SimpleQueue()
-    own = replace(settings, client_id=f"{settings.client_id}-look-{time.monotonic_ns():x}")
-    link = Link(own, post=events.put, subscriptions=[(topic, 1) for topic in wanted])
-    found: dict[str, bytes] = {}
-    give_up = time.monotonic() + _CONNECT_S
-    link.start()
-    try:
-        while len(found) < len(wanted) and (left := give_up - time.monotonic()) > 0:
-            try:
-                event = events.get(timeout=left)
-            except queue.Empty:
-                return found
-            if isinstance(event, LinkUp | LinkMessage):
-                give_up = time.monotonic() + _QUIET_S
-            if isinstance(event, LinkMessage):
-                found[event.topic] = event.payload
-    finally:
-        link.close(1.0)
-    return found
 
 
 def _verifiers(pem: str) -> list[Verifier]:

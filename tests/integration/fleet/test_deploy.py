@@ -14,8 +14,8 @@ from agent.documents.desired import Desired, Probation, Wanted
 from agent.documents.policy import Policy
 from agent.errors import AgentError, BundleRefused, ConfigInvalid, LinkLost, MetadataRefused
 from agent.fleet.deploying.deploy import Deployed, Options, deploy
-from agent.fleet.deploying.talk import Talk
 from agent.fleet.deploying.wishes import Change, path_of
+from agent.fleet.talk import Talk
 from agent.link import topics
 from agent.link.settings import LinkSettings
 from agent.signing import Verifier

@@ -24,9 +24,55 @@ if TYPE_CHECKING:
     from agent.fleet.repository.repository import Repository
     from agent.fleet.repository.wire import Wire
     from agent.link.settings import LinkSettings
-    from agent.signing import Verifier
+    from agent.signing import Signer, Verifier
 
 ENDING = ".desired.json"
+_MODE = 0o644
+
+
+def path_of(folder: Path, device: str) -> Path:
+    """Where the last desired state lies that was sent to a device."""
+    return folder / DEVICES / f"{device}{ENDING}"
+
+
+def sent(folder: Path, fleet: str, device: str) -> Desired | None:
+    """Give the last one that was sent from this folder; its own file needs no proof.
+
+    Raises:
+        MessageInvalid: the file is damaged, or another fleet's.
+        OSError: it cannot be read.
+    """
+    path = path_of(folder, device)
+    try:
+        return documents.decode(path.read_bytes(), None, fleet=fleet, device=device)
+    except FileNotFoundError:
+        return None
+    except MessageInvalid as error:
+        hint = "Delete it if it is not the last word: the broker's is taken then"
+        raise MessageInvalid("read", str(path), error.problem, hint) from error
+
+
+def keep(folder: Path, wish: Desired, signer: Signer) -> bytes:
+    """Sign a desired state and write it into the folder, before anybody hears of it; give the message.
+
+    Raises:
+        OSError: the disk refuses.
+    """
+    payload = documents.encode(wish, signer)
+    write_durably(path_of(folder, wish.device), payload, _MODE)
+    return payload
+
+
+def read(
+    payload: bytes | None, verifiers: Sequence[Verifier], fleet: str, device: str
+) -> tuple[Desired | None, str]:
+    """Read one that the broker keeps, or that lies here; give also why it does not count."""
+    if not payload:
+        return None, ""
+    try:
+        return documents.decode(payload, verifiers, fleet=fleet, device=device), ""
+    except MessageInvalid as error:
+        return None, error.problem
 
 
 def seal_again(repository: Repository) -> list[str]:
@@ -51,7 +97,7 @@ def seal_again(repository: Repository) -> list[str]:
         except MessageInvalid as error:
             hint = f"Deploy to it again, or delete {path.name}"
             raise MessageInvalid("sign again", str(path), error.problem, hint) from error
-        write_durably(path, dsse.seal(documents.KIND, document, *sealers), 0o644)
+        write_durably(path, dsse.seal(documents.KIND, document, *sealers), _MODE)
         done.append(path.name.removesuffix(ENDING))
     return done
 
@@ -64,7 +110,7 @@ def send(wire: Wire, fleet: str, folder: Path, devices: Sequence[str]) -> None:
         AgentError: the broker does not take it over.
     """
     for device in devices:
-        wire.retain(topics.down_desired(fleet, device), (folder / DEVICES / f"{device}{ENDING}").read_bytes())
+        wire.retain(topics.down_desired(fleet, device), path_of(folder, device).read_bytes())
 
 
 def heal(wire: Wire, settings: LinkSettings, repository: Repository, fleet: str) -> list[str]:
@@ -80,7 +126,7 @@ def heal(wire: Wire, settings: LinkSettings, repository: Repository, fleet: str)
     ours = {}
     for path in _files(repository.tree.folder):
         device, content = path.name.removesuffix(ENDING), path.read_bytes()
-        if (document := _read(content, verifiers, fleet, device)) is not None:
+        if (document := read(content, verifiers, fleet, device)[0]) is not None:
             ours[device] = (document.generation, content)
     if not ours:
         return []
@@ -88,7 +134,7 @@ def heal(wire: Wire, settings: LinkSettings, repository: Repository, fleet: str)
     lost = []
     for device, (generation, content) in ours.items():
         found = there.get(device, b"")
-        theirs = _read(found, verifiers, fleet, device)
+        theirs, _ = read(found, verifiers, fleet, device)
         if found != content and (theirs is None or theirs.generation <= generation):
             lost.append(device)
     send(wire, fleet, repository.tree.folder, lost)
@@ -98,14 +144,6 @@ def heal(wire: Wire, settings: LinkSettings, repository: Repository, fleet: str)
 def _files(folder: Path) -> list[Path]:
     found = (folder / DEVICES).glob(f"*{ENDING}")
     return sorted(path for path in found if topics.is_name(path.name.removesuffix(ENDING)))
-
-
-def _read(content: bytes, verifiers: Sequence[Verifier], fleet: str, device: str) -> Desired | None:
-    """Read a desired state; None where it is none that counts for this device."""
-    try:
-        return documents.decode(content, verifiers, fleet=fleet, device=device)
-    except MessageInvalid:
-        return None
 
 
 def _verifiers(pem: str) -> list[Verifier]:

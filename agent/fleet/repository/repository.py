@@ -92,6 +92,25 @@ class Repository:
             found[name, version] = target
         return found
 
+    def bundle(self, name: str, version: str, op: str) -> TargetFile:
+        """Give a bundle's target.
+
+        Args:
+            name: the model's.
+            version: the model's.
+            op: what is to be done with it, for errors.
+
+        Raises:
+            ConfigInvalid: it is not published; those that are, are named.
+        """
+        there = self.bundles()
+        if (name, version) in there:
+            return there[name, version]
+        some = [one for one in there if one[0] == name] or list(there)
+        known = ", ".join(f"{one}@{version}" for one, version in some[-20:])
+        hint = f"Published are: {known}" if known else "Nothing is: edgectl publish BUNDLE"
+        raise ConfigInvalid(op, f"{name}@{version}", "it is not published", hint)
+
     def manifest(self, target: TargetFile) -> Manifest:
         """Read the manifest that a target is.
 
@@ -141,11 +160,7 @@ class Repository:
         Raises:
             ConfigInvalid: it is not published.
         """
-        if (name, version) not in (there := self.bundles()):
-            known = ", ".join(sorted(v for n, v in there if n == name))
-            hint = f"Published are: {known}" if known else "edgectl verify lists what is published"
-            raise ConfigInvalid("revoke", f"{name}@{version}", "it is not published", hint)
-        del self.roles.targets("models").targets[target_path(name, version)]
+        del self.roles.targets("models").targets[self.bundle(name, version, "revoke").path]
         self._changed.add("models")
 
     def set_document(self, path: str, content: bytes | None) -> None:

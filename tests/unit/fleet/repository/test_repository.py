@@ -173,7 +173,7 @@ def test_a_revoked_bundle_is_vouched_for_no_longer(folder: Path, tmp_path: Path)
     with opened(folder, ask) as repository:
         repository.remove_bundle("shapes", "1.0.0")
         repository.commit()
-        with pytest.raises(ConfigInvalid, match=r"it is not published. Published are: 2.0.0"):
+        with pytest.raises(ConfigInvalid, match=r"it is not published. Published are: shapes@2.0.0"):
             repository.remove_bundle("shapes", "1.0.0")
     assert seen(folder).bundles.keys() == {"shapes@2.0.0"}
 

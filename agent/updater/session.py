@@ -12,6 +12,7 @@ from agent.documents import policy as policy_documents
 from agent.errors import Absent, AgentError, MessageInvalid
 from agent.ipc import MAX_PACKET
 from agent.message import flattened
+from agent.published import target_path
 from agent.updater import bundle, disk, fitness, targets
 from agent.updater.messages import Ask, Brought, Done, Failed, Fetched, Progress
 from agent.updater.metadata import Trusted
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     Say = Callable[[FromUpdater], None]
 
 _PROGRESS_S = 1.0
-_ANY_MODEL = "models/-/-/manifest.json"
+_ANY_MODEL = target_path("-", "-")
 """A path that only shows who vouches for models."""
 
 
@@ -127,8 +128,7 @@ class _Session:
             raise self._broken
         if self._policy:
             self._policy.check_name(ask.name, ask.version)
-        path = f"models/{ask.name}/{ask.version}/manifest.json"
-        target = self._trusted.target(path)
+        target = self._trusted.target(target_path(ask.name, ask.version))
         if target is None:
             problem = "the fleet's metadata does not name it: it is not published, or was revoked"
             hint = "Publish it with: edgectl publish; or deploy another model"

@@ -17,10 +17,11 @@ from agent import manifest as manifests
 from agent.errors import AgentError, ConfigInvalid
 from agent.fleet.repository.keystore import Keystore
 from agent.fleet.repository.metadata import Roles
-from agent.fleet.repository.roles import DELEGATED, KEYS, SIGNED_TARGETS, file_name, key_names, target_path
+from agent.fleet.repository.roles import DELEGATED, KEYS, SIGNED_TARGETS, key_names
 from agent.fleet.repository.signers import CONTROL, Signers
 from agent.fleet.repository.tree import Tree
 from agent.manifest import CHUNK_BYTES
+from agent.published import file_name, target_path
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -8,12 +8,12 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Self
 
 from agent.errors import MessageInvalid
-from agent.fleet.repository.roles import PACKET_MOST
 from agent.fleet.talk import Talk
 from agent.link import topics
 from agent.link.bulk import Bulk
 from agent.link.outgoing import packet_size
 from agent.link.settings import Message
+from agent.published import MOST_PACKET
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -44,7 +44,7 @@ class Wire:
 
     def __init__(self, settings: LinkSettings, fleet: str) -> None:
         own = replace(settings, confirm_timeout_s=_CONFIRM_S, backoff_cap_s=_RECONNECT_S)
-        self._top = topics.tuf_hint(fleet).removesuffix("hint")
+        self._top = topics.tuf(fleet)
         self._talk = Talk(own, comfort="nothing is lost: edgectl heal sends the rest")
         self.shelf = Bulk(settings, fleet, f"{_NAME}-{secrets.token_hex(4)}", window=_READ_WINDOW)
 
@@ -72,12 +72,12 @@ class Wire:
         Raises:
             MessageInvalid: a piece is too large.
         """
-        broker = self._talk.up.max_packet if self._talk.up else PACKET_MOST
+        broker = self._talk.up.max_packet if self._talk.up else MOST_PACKET
         for piece in pieces:
             size = packet_size(Message(self._top + piece.path, b"")) + piece.size
-            if size > min(broker, PACKET_MOST):
-                who = "the broker takes" if broker <= PACKET_MOST else "devices take"
-                problem = f"it makes a packet of {size} bytes, and {who} {min(broker, PACKET_MOST)}"
+            if size > min(broker, MOST_PACKET):
+                who = "the broker takes" if broker <= MOST_PACKET else "devices take"
+                problem = f"it makes a packet of {size} bytes, and {who} {min(broker, MOST_PACKET)}"
                 hint = "Pack it with a smaller --chunk, or raise the broker's limit"
                 raise MessageInvalid("publish", piece.path, problem, hint)
 

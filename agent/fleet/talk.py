@@ -71,13 +71,13 @@ class Talk:
     def __exit__(self, *_: object) -> None:
         self._link.close(_GOODBYE_S)
 
-    def connected(self) -> LinkUp:
-        """Wait until the broker has accepted us; give what it takes.
+    def connected(self, timeout_s: float | None = None) -> LinkUp:
+        """Wait until the broker has accepted us, for 8 s where no time is given; give what it takes.
 
         Raises:
             LinkLost: it does not answer in time, or refuses us.
         """
-        give_up = time.monotonic() + _CONNECT_S
+        give_up = time.monotonic() + (_CONNECT_S if timeout_s is None else timeout_s)
         while self.up is None:
             self._event(give_up)
         return self.up
@@ -94,7 +94,7 @@ class Talk:
         sent = False
         heard = time.monotonic()
         while True:
-            self.connected()
+            self.connected(min(_CONNECT_S, silence_s))
             sent = sent or self._sent(self._echo, b"echo", retain=False) is not None
             event = self._event(heard + silence_s)
             if isinstance(event, LinkMessage):

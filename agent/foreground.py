@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from agent.errors import AgentError, LaneCrashed
+from agent.message import error_of
 from agent.workers.lane import Lane
-from agent.workers.messages import error_of
 from agent.workers.policy import State
 from agent.workers.proof import Proof
 

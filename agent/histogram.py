@@ -7,12 +7,13 @@ by half of that at most. Microseconds are whole. Only buckets that hold somethin
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 from agent.errors import MessageInvalid
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
 _BITS = 5
 _PARTS = 1 << _BITS
@@ -39,6 +40,16 @@ def middle_of(bucket: int) -> float:
     shift = max(0, (bucket >> _BITS) - 1)
     lowest = (bucket - (shift << _BITS)) << shift
     return lowest + ((1 << shift) - 1) / 2
+
+
+def percentile(values: Iterable[float], share: float) -> float:
+    """Give the smallest of some values that ``share`` (0 to 1) of them do not exceed: the nearest rank.
+
+    Raises:
+        IndexError: there are none.
+    """
+    ordered = sorted(values)
+    return ordered[max(0, math.ceil(share * len(ordered)) - 1)]
 
 
 class Histogram:

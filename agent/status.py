@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from agent import __version__
 from agent.errors import MessageInvalid
 from agent.events import counters
-from agent.workers.messages import error_of
+from agent.message import error_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -1,13 +1,18 @@
-"""What is wrong with a peer's document, in one line that is safe to log."""
+"""What is wrong with a document or with options, in one line that is safe to log."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from agent.errors import ConfigInvalid
 
 if TYPE_CHECKING:
-    from pydantic import ValidationError
+    from collections.abc import Mapping
 
 _MOST = 200
+M = TypeVar("M", bound=BaseModel)
 
 
 def first_problem(error: ValidationError) -> str:
@@ -16,3 +21,22 @@ def first_problem(error: ValidationError) -> str:
     where = ".".join(map(str, first["loc"]))
     line = f"{where}: {first['msg']}" if where else first["msg"]
     return line.encode("unicode_escape").decode("ascii")[:_MOST]
+
+
+def options(model: type[M], given: Mapping[str, object], *where: str) -> M:
+    """Check a plugin's options.
+
+    Args:
+        model: what they must be.
+        given: what the configuration or a manifest says.
+        where: the keys that lead to them.
+
+    Raises:
+        ConfigInvalid: one is wrong; ``loc`` is the key's path, ``where`` included.
+    """
+    try:
+        return model.model_validate(given)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        loc = (*where, *first["loc"])
+        raise ConfigInvalid("read", ".".join(map(str, loc)), first["msg"], loc=loc) from error

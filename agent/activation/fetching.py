@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from agent.child import Child, ending
 from agent.errors import BundleRefused, FetchFailed, MessageInvalid
 from agent.events import Event, emit
+from agent.message import error_of
 from agent.updater import messages
 
 if TYPE_CHECKING:
@@ -124,7 +125,7 @@ class Fetching:
             case messages.Done():
                 self._ended = True
             case messages.Failed():
-                error = messages.error_of(message)
+                error = error_of(message)
                 self._failed = self._failed or not isinstance(error, BundleRefused)
                 self.problem = str(error)
                 emit(Event.UPDATER_FAILED, message.name or "metadata", problem=error)

@@ -23,6 +23,7 @@ from agent.errors import BundleRefused, Rejected
 from agent.events import Event, emit
 from agent.link import topics
 from agent.link.settings import LinkMessage, LinkUp
+from agent.message import error_of
 from agent.metrics import number
 from agent.slots import Change, Note
 from agent.store.reports import Changed
@@ -249,7 +250,7 @@ class Activation:
                 for course in self.courses:
                     course.fetched(message.name, message.version, message.digest, now)
             case messages.Failed():
-                self._failed(message.name, message.version, messages.error_of(message))
+                self._failed(message.name, message.version, error_of(message))
 
     def _refreshed(self, message: messages.Refreshed) -> None:
         self._metadata = Metadata(root=message.root, timestamp=message.timestamp, expires=message.expires)

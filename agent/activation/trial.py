@@ -6,6 +6,8 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from agent.histogram import percentile
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -68,10 +70,7 @@ class Trial:
     @property
     def p95_ms(self) -> float:
         """The 95th percentile of the recent inferences, milliseconds; 0 before the first."""
-        if not self._infer_us:
-            return 0.0
-        ordered = sorted(self._infer_us)
-        return ordered[min(len(ordered) - 1, int(0.95 * len(ordered)))] / 1000
+        return percentile(self._infer_us, 0.95) / 1000 if self._infer_us else 0.0
 
     def problem(self) -> str:
         """Why it has failed; "" when it has not."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import sys
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from agent import trust
@@ -38,14 +37,7 @@ exit codes: 0 all is well, 1 something failed, 78 the configuration must be chan
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
-    parser.add_argument(
-        "--config",
-        "-c",
-        type=Path,
-        default=service.CONFIG,
-        metavar="FILE",
-        help=f"default {service.CONFIG}",
-    )
+    service.add_config(parser)
     parser.add_argument("--schema", action="store_true", help="print the JSON Schema of the configuration")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
 

@@ -59,14 +59,7 @@ def main(arguments: argparse.Namespace) -> int:
 
 def _part(parts: Any, name: str, words: str, do: Callable[[argparse.Namespace, Plan], int]) -> Any:
     part = parts.add_parser(name, help=words, description=f"{words[0].upper()}{words[1:]}.")
-    part.add_argument(
-        "--config",
-        "-c",
-        type=Path,
-        default=service.CONFIG,
-        metavar="FILE",
-        help=f"default {service.CONFIG}",
-    )
+    service.add_config(part)
     part.add_argument("--json", action="store_true", help="print one JSON object")
     part.set_defaults(do=do)
     return part

@@ -6,7 +6,6 @@ import logging
 import os
 import sys
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from agent.cli import service
@@ -16,6 +15,7 @@ from agent.errors import EXIT_FAILED, StoreBusy
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Callable, Sequence
+    from pathlib import Path
 
     from agent.slots import Kept
     from agent.workers.lane import Lane
@@ -41,14 +41,7 @@ exit codes: 0 stopped, 1 failed, 2 usage, 78 the configuration must be changed f
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
-    parser.add_argument(
-        "--config",
-        "-c",
-        type=Path,
-        default=service.CONFIG,
-        metavar="FILE",
-        help=f"default {service.CONFIG}",
-    )
+    service.add_config(parser)
     parser.add_argument("--exit-when-ended", action="store_true", help="stop when every source is over")
 
 

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import argparse
 
 CONFIG = Path("/etc/edge-agent/agent.toml")
 SOCKET = Path("/run/edge-agent/agent.sock")
@@ -23,3 +27,8 @@ def look_as(config: Path) -> None:
     for name, place in PLACES.items():
         if os.path.lexists(place) and (name == "STATE_DIRECTORY" or os.access(place, os.X_OK)):
             os.environ.setdefault(name, str(place))
+
+
+def add_config(parser: argparse.ArgumentParser) -> None:
+    """Declare the option that names the configuration."""
+    parser.add_argument("--config", "-c", type=Path, default=CONFIG, metavar="FILE", help=f"default {CONFIG}")

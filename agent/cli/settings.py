@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 from agent import config, profiles, resources, trust
 from agent.config_errors import problem
 from agent.errors import ConfigInvalid
+from agent.message import error_of
 from agent.plan import Plan, lane_spec, secrets
-from agent.workers.messages import error_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable

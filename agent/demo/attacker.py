@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, cast
 
 from agent.cli.guarded import guarded
 from agent.errors import EXIT_OK, Absent
-from agent.fleet.deploying.talk import Talk
+from agent.fleet.talk import Talk
 from agent.link import topics
 from agent.link.settings import LinkSettings
 
@@ -35,7 +35,7 @@ def tamper(port: int, protocol: Choice, fleet: str, sha256: str, chunk: int) -> 
         LinkLost: the broker does not answer.
         Absent: it does not have the chunk.
     """
-    topic = f"{topics.tuf_blob(fleet)}/{sha256}/{chunk}"
+    topic = f"{topics.tuf(fleet)}blob/{sha256}/{chunk}"
     settings = LinkSettings("127.0.0.1", port, NAME, protocol)
     with Talk(settings, [topic], topics.echo(fleet, NAME)) as talk:
         found = talk.kept(_ANSWER_S)

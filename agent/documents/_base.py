@@ -11,7 +11,6 @@ from agent.validation import first_problem
 
 Place = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,62}$")]
 """A fleet, a device or a pipeline."""
-Count = Annotated[int, Field(ge=0, lt=1 << 53)]
 Words = Annotated[str, Field(max_length=500)]
 
 

@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from pydantic import Field
 
 from agent import dsse
-from agent.documents._base import Count, Document, Place, read
+from agent.documents._base import Document, Place, read
 from agent.errors import WrongSender
 from agent.manifest import Name, Version
+from agent.message import Count
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

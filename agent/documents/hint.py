@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Literal
 
-from agent.documents._base import Count, Document, read
+from agent.documents._base import Document, read
 from agent.errors import MessageInvalid
+from agent.message import Count
 
 MAX_BYTES = 1 << 10
 

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from pydantic import Field
 
 from agent import dsse
-from agent.documents._base import Count, Document, Place, Words, read
+from agent.documents._base import Document, Place, Words, read
 from agent.documents.desired import Wanted
 from agent.errors import WrongSender
 from agent.manifest import Sha256
+from agent.message import Count
 
 if TYPE_CHECKING:
     from agent.signing import Signer, Verifier

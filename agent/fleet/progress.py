@@ -1,4 +1,4 @@
-"""A bar on the terminal for what takes its time: bytes, rate, and how long it will still take."""
+"""Bars on the terminal for what takes its time."""
 
 from __future__ import annotations
 
@@ -9,10 +9,14 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from agent.fleet.packing.words import Step
+
 
 @contextmanager
 def bar(title: str, total: int, *, shown: bool = True) -> Iterator[Callable[[int], object]]:
-    """Show a bar on standard error, where that is a terminal; give what is told of each piece's bytes.
+    """Show bytes, rate, and how long it will still take, on standard error where that is a terminal.
+
+    Gives what is told of each piece's bytes.
 
     Args:
         title: what is done.
@@ -46,3 +50,18 @@ def bar(title: str, total: int, *, shown: bool = True) -> Iterator[Callable[[int
             progress.advance(task, size)
 
         yield step
+
+
+@contextmanager
+def steps(title: str) -> Iterator[Callable[[Step], None]]:
+    """Show how many steps are done, on standard error where that is a terminal; give what is told of them."""
+    if not sys.stderr.isatty():
+        yield lambda _: None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+
+    columns = (TextColumn(title), BarColumn(), MofNCompleteColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+        task = progress.add_task(title, total=None)
+        yield lambda step: progress.update(task, completed=step.done, total=step.of)

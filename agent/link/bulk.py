@@ -21,6 +21,7 @@ from agent.link.reasons import Reason
 from agent.link.session import Ended, Received
 from agent.link.settings import Message
 from agent.link.turns import turn, wait
+from agent.published import BLOB, MOST_PACKET
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -29,8 +30,6 @@ if TYPE_CHECKING:
     from agent.link.session import Session
     from agent.link.settings import LinkSettings
 
-MOST_PACKET = (1 << 20) + (4 << 10)
-"""Bytes of the largest packet that is taken: a chunk of 1 MiB, and what MQTT puts around it."""
 _QOS = 0
 """What gets lost is missed and asked for again; confirmations would only wait in one more queue."""
 _KEEPALIVE_S = 180
@@ -65,8 +64,8 @@ class Bulk:
             max_packet_in=MOST_PACKET,
             manual_ack=False,
         )
-        self._top = top or topics.tuf_hint(fleet).removesuffix("hint")
-        self._blob = f"{self._top}blob"
+        self._top = top or topics.tuf(fleet)
+        self._blob = f"{self._top}{BLOB}"
         self._echo = f"{topics.echo(fleet, device)}/{secrets.randbits(32)}"
         self._window = window
         self._session: Session | None = None

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections import deque
 from typing import TYPE_CHECKING
 
+from agent.histogram import percentile
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -46,13 +48,7 @@ class Delays:
         What has waited longer than that counts, too: a result that never arrives has no delay yet.
         """
         acked = [delay for at, delay in self._acked if now - at <= _LAST_S]
-        worst = _p95(acked)
-        late = [age for _, _, since in self._marks if (age := now - since) > (worst or 0.0)]
-        worst = _p95(acked + late)
-        return None if worst is None else round(1000 * worst, 1)
-
-
-def _p95(seconds: Sequence[float]) -> float | None:
-    if not seconds:
-        return None
-    return sorted(seconds)[min(len(seconds) - 1, int(0.95 * len(seconds)))]
+        worst = percentile(acked, 0.95) if acked else 0.0
+        late = [age for _, _, since in self._marks if (age := now - since) > worst]
+        every = acked + late
+        return round(1000 * percentile(every, 0.95), 1) if every else None

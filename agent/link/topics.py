@@ -88,19 +88,14 @@ def echo(fleet: str, device: str) -> str:
     return f"{_device(fleet, device)}/echo"
 
 
-def tuf_meta(fleet: str) -> str:
-    """Where update metadata lies; the files' names follow. Retained, as all below ``tuf``."""
-    return f"{_root(fleet)}/tuf/meta"
+def tuf(fleet: str) -> str:
+    """What the topics of update metadata and of models begin with: the files' paths follow. All retained."""
+    return f"{_root(fleet)}/tuf/"
 
 
 def tuf_hint(fleet: str) -> str:
     """Where the newest versions of the metadata are told, unsigned: it only saves asking."""
     return f"{_root(fleet)}/tuf/hint"
-
-
-def tuf_blob(fleet: str) -> str:
-    """Where files lie in chunks: ``<sha256 of the file>/<number of the chunk>`` follows."""
-    return f"{_root(fleet)}/tuf/blob"
 
 
 def all_batches(fleet: str) -> tuple[str, str]:

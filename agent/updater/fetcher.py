@@ -9,14 +9,10 @@ from tuf.api.exceptions import DownloadHTTPError
 from tuf.ngclient import FetcherInterface
 
 from agent.errors import Absent
+from agent.published import MOST_BYTES, MOST_TARGETS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-
-LIMITS = {"root": 64 << 10, "timestamp": 16 << 10, "snapshot": 64 << 10}
-"""Bytes of the largest metadata that is taken, by role."""
-MOST_TARGETS = 256 << 10
-"""The same for targets and the roles below it."""
 
 _NAME = re.compile(r"(?:(\d+)\.)?(.+)\.json")
 _NOT_FOUND = 404
@@ -28,7 +24,7 @@ class ShelfFetcher(FetcherInterface):
     Args:
         get: gives a file of at most so many bytes; raises ``Absent`` when there is none.
         newest_root: the newest root there is, if somebody has told: later ones are not asked for.
-        limited: keep to the limits above; else python-tuf's own hold.
+        limited: keep to ``MOST_BYTES``; else python-tuf's own hold.
 
     Attributes:
         asked: the file that was asked for last.
@@ -58,7 +54,7 @@ class ShelfFetcher(FetcherInterface):
         self.asked = name
         if role == "root" and self._newest_root is not None and int(version or 0) > self._newest_root:
             raise DownloadHTTPError("there is none yet, as was told", _NOT_FOUND)
-        most = min(max_length, LIMITS.get(role, MOST_TARGETS)) if self._limited else max_length
+        most = min(max_length, MOST_BYTES.get(role, MOST_TARGETS)) if self._limited else max_length
         try:
             return self._get(name, most)
         except Absent as error:

@@ -14,6 +14,7 @@ import urllib3
 from urllib3.connection import HTTPConnection, HTTPSConnection
 
 from agent.errors import Absent, ConfigInvalid, FetchFailed, LinkLost
+from agent.published import BLOB
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -76,7 +77,7 @@ class Mirror:
         absent = []
         for number in numbers:
             try:
-                data = self.get(f"blob/{sha256}/{number}", most)
+                data = self.get(f"{BLOB}/{sha256}/{number}", most)
             except Absent:
                 absent.append(number)
             else:
@@ -84,7 +85,7 @@ class Mirror:
         if absent:
             named = ", ".join(map(str, absent[:8])) + (f" and {len(absent) - 8} more" if absent[8:] else "")
             hint = "Copy the files to the mirror again: edgectl mirror"
-            raise Absent("fetch", f"{self._address}/blob/{sha256}", f"chunks {named} are not there", hint)
+            raise Absent("fetch", f"{self._address}/{BLOB}/{sha256}", f"chunks {named} are not there", hint)
 
     def close(self) -> None:
         """Close the connection."""

@@ -7,27 +7,26 @@ has said all that came of it, failures too; 1 anything else.
 
 from __future__ import annotations
 
-import ctypes
 import faulthandler
 import os
-import signal
 import ssl
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
-from agent.errors import EXIT_FAILED, EXIT_OK, AgentError, ConfigInvalid
-from agent.ipc import Channel
+from agent import program
+from agent.errors import EXIT_OK, AgentError, ConfigInvalid
+from agent.message import flattened
 from agent.updater import disk
 from agent.updater.lean import let_go
-from agent.updater.messages import Done, Refreshed, UpdaterSpec, failed
-from agent.workers.confinement import close_descriptors, confine_updater
+from agent.updater.messages import Done, Failed, Refreshed, UpdaterSpec
+from agent.workers.confinement import confine_updater
 
 if TYPE_CHECKING:
+    from agent.ipc import Channel
     from agent.updater.messages import FromUpdater
     from agent.updater.seams import Shelf
 
-_PR_SET_PDEATHSIG = 1
 _TLS_FILES = ("ca_file", "cert_file", "key_file")
 
 
@@ -65,12 +64,6 @@ def open_shelf(spec: UpdaterSpec) -> Shelf:
     return bulk if mirror is None else Mirrored(bulk, mirror)
 
 
-def _tie_to_parent(parent: int) -> None:
-    ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-    if os.getppid() != parent:  # it died before the tie was made
-        os._exit(EXIT_FAILED)
-
-
 def _confine(spec: UpdaterSpec) -> None:
     """Give up what this process does not need, before it hears anything from outside."""
     folder = Path(spec.folder)
@@ -99,19 +92,15 @@ def _work(spec: UpdaterSpec, outlet: _Outlet) -> None:
 
 def main() -> NoReturn:
     """Run the program; never returns."""
-    socket_fd, spec_fd, parent = map(int, sys.argv[1:4])
-    _tie_to_parent(parent)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    close_descriptors((socket_fd, spec_fd))
+    channel, _, spec_json = program.begin()
     faulthandler.enable()
     os.umask(0o077)
-    with os.fdopen(spec_fd, "rb") as file:
-        spec = UpdaterSpec.model_validate_json(file.read())
-    outlet = _Outlet(Channel.from_fd(socket_fd))
+    spec = UpdaterSpec.model_validate_json(spec_json)
+    outlet = _Outlet(channel)
     try:
         _work(spec, outlet)
     except AgentError as error:
-        outlet.say(failed(error))
+        outlet.say(Failed(**flattened(error)))
         outlet.say(Done())
     sys.exit(EXIT_OK)
 

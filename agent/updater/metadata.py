@@ -20,8 +20,9 @@ from tuf.ngclient import Updater, UpdaterConfig
 from agent import BUILT
 from agent.errors import Absent, FetchFailed, MetadataRefused
 from agent.manifest import CHUNK_BYTES
+from agent.published import HINT, ISSUED, META, MOST_BYTES, MOST_CHUNK, MOST_TARGETS
 from agent.updater import disk, refusals
-from agent.updater.fetcher import LIMITS, MOST_TARGETS, ShelfFetcher
+from agent.updater.fetcher import ShelfFetcher
 from agent.updater.messages import Refreshed
 
 if TYPE_CHECKING:
@@ -34,13 +35,13 @@ if TYPE_CHECKING:
     from agent.updater.seams import Shelf
 
 _HINT_BYTES = 1 << 10
-_MOST_CHUNK, _LEAST_CHUNK = 1 << 20, 1 << 10
+_LEAST_CHUNK = 1 << 10
 _LONGEST = (1 << 53) - 1
-_CONFIG = UpdaterConfig(
+CONFIG = UpdaterConfig(
     max_delegations=1,  # roles that targets delegates to, and none below: each has its floor
-    root_max_length=LIMITS["root"],
-    timestamp_max_length=LIMITS["timestamp"],
-    snapshot_max_length=LIMITS["snapshot"],
+    root_max_length=MOST_BYTES["root"],
+    timestamp_max_length=MOST_BYTES["timestamp"],
+    snapshot_max_length=MOST_BYTES["snapshot"],
     targets_max_length=MOST_TARGETS,
 )
 
@@ -136,18 +137,18 @@ class Trusted:
     def _hinted(self) -> int | None:
         """The newest root's version as the publisher hints, if it can be true; else None."""
         try:
-            hint = orjson.loads(self._shelf.get("hint", _HINT_BYTES))
+            hint = orjson.loads(self._shelf.get(HINT, _HINT_BYTES))
         except (FetchFailed, orjson.JSONDecodeError):
             return None
         newest = hint.get("root") if isinstance(hint, dict) and hint.get("v") == 1 else None
         return newest if type(newest) is int and newest >= self._known.get("tuf/root", 1) else None
 
     def _climb(self, newest_root: int | None) -> None:
-        fetcher = ShelfFetcher(lambda name, most: self._shelf.get(f"meta/{name}", most), newest_root)
+        fetcher = ShelfFetcher(lambda name, most: self._shelf.get(f"{META}/{name}", most), newest_root)
         with disk.refusing("keep metadata", self._folder), refusals.explained(fetcher):
             disk.make_folder(self._folder)
             self._updater = Updater(
-                str(self._folder), "", fetcher=fetcher, config=_CONFIG, bootstrap=self._root
+                str(self._folder), "", fetcher=fetcher, config=CONFIG, bootstrap=self._root
             )
             self._fetcher = fetcher
             self._updater.refresh()
@@ -183,7 +184,7 @@ class Trusted:
             raise MetadataRefused("prove metadata", role, problem, refusals.REPLAYED)
         self._floors[key] = signed.version
         clock = f"tuf/clock/{keys}" if keys else "clock"
-        issued = signed.unrecognized_fields.get("x_issued", 0)
+        issued = signed.unrecognized_fields.get(ISSUED, 0)
         lowest = max(BUILT, self._known.get(clock, 0), self._floors.get(clock, 0))
         valid = type(issued) is int and 0 <= issued <= _LONGEST
         self._floors[clock] = max(lowest, issued if valid else 0)
@@ -212,7 +213,7 @@ def as_target(found: TargetFile) -> Target:
         raise MetadataRefused("prove metadata", found.path, "it has no sha256", refusals.PUBLISH)
     custom = found.custom if isinstance(found.custom, dict) else {}
     chunk = custom.get("chunk", CHUNK_BYTES)
-    if type(chunk) is not int or not _LEAST_CHUNK <= chunk <= _MOST_CHUNK:
+    if type(chunk) is not int or not _LEAST_CHUNK <= chunk <= MOST_CHUNK:
         raise MetadataRefused("prove metadata", found.path, "its chunks have no size", refusals.PUBLISH)
     return Target(found.path, sha256, found.length, chunk)
 

@@ -11,8 +11,10 @@ from agent.documents import keys as key_documents
 from agent.documents import policy as policy_documents
 from agent.errors import Absent, AgentError, MessageInvalid
 from agent.ipc import MAX_PACKET
+from agent.message import flattened
+from agent.published import target_path
 from agent.updater import bundle, disk, fitness, targets
-from agent.updater.messages import Ask, Brought, Done, Fetched, Progress, failed
+from agent.updater.messages import Ask, Brought, Done, Failed, Fetched, Progress
 from agent.updater.metadata import Trusted
 from agent.updater.room import Room
 
@@ -28,7 +30,7 @@ if TYPE_CHECKING:
     Say = Callable[[FromUpdater], None]
 
 _PROGRESS_S = 1.0
-_ANY_MODEL = "models/-/-/manifest.json"
+_ANY_MODEL = target_path("-", "-")
 """A path that only shows who vouches for models."""
 
 
@@ -42,7 +44,7 @@ def run(spec: UpdaterSpec, shelf: Shelf, say: Say) -> None:
     try:
         session.prepare()
     except AgentError as error:
-        say(failed(error))
+        say(Failed(**flattened(error)))
     else:
         session.fetch(spec.ask)
     say(Done())
@@ -88,7 +90,7 @@ class _Session:
             try:
                 found[ask] = self._find(ask)
             except AgentError as error:
-                self._say(failed(error, ask.name, ask.version))
+                self._say(Failed(**flattened(error), name=ask.name, version=ask.version))
         wanted = [target.sha256 for target in found.values()]
         for ask, target in found.items():
             try:
@@ -96,7 +98,7 @@ class _Session:
                     self._room.clean(wanted)
                 self._say(self._fetch(ask, target))
             except AgentError as error:
-                self._say(failed(error, ask.name, ask.version))
+                self._say(Failed(**flattened(error), name=ask.name, version=ask.version))
 
     def _bring(self, documents: dict[str, Target | None]) -> None:
         """Fetch the documents and say them; the policy holds from here on."""
@@ -126,8 +128,7 @@ class _Session:
             raise self._broken
         if self._policy:
             self._policy.check_name(ask.name, ask.version)
-        path = f"models/{ask.name}/{ask.version}/manifest.json"
-        target = self._trusted.target(path)
+        target = self._trusted.target(target_path(ask.name, ask.version))
         if target is None:
             problem = "the fleet's metadata does not name it: it is not published, or was revoked"
             hint = "Publish it with: edgectl publish; or deploy another model"

@@ -13,6 +13,7 @@ from agent.errors import ConfigInvalid, InputRejected, LaneCrashed, SourceLost
 from agent.pipeline.capture import Capture
 from agent.pipeline.runner import Runner
 from agent.pipeline.slot import Slot
+from agent.validation import options
 from agent.workers import engines
 
 if TYPE_CHECKING:
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
     from agent.pipeline.engine import Engine
     from agent.pipeline.runner import Drawing, Outlet
     from agent.types import Phase, Source
-    from agent.workers.engines import Validated
     from agent.workers.spec import LaneSpec
 
 
@@ -41,7 +41,6 @@ def assemble(
     reporter: Reporter,
     outlet: Outlet,
     stop: threading.Event,
-    validated: Validated,
     stranger: Callable[[], str],
     beats: tuple[Callable[[Phase], None], Callable[[Phase], None]],
     turned: Callable[[Engine], None],
@@ -55,9 +54,9 @@ def assemble(
         AgentError: what ``engines.make`` raises.
     """
     cv2.setNumThreads(1)  # a pipeline's parallelism is its threads; cv2's pool only adds switches
-    slot = Slot(engines.make(spec, validated))
+    slot = Slot(engines.make(spec))
     capture = Capture(
-        open_source=_opener(spec, validated, stranger),
+        open_source=_opener(spec, stranger),
         slot=slot,
         reporter=reporter,
         beat=beats[0],
@@ -78,13 +77,13 @@ def assemble(
     return Pipeline(runner, slot)
 
 
-def _opener(spec: LaneSpec, validated: Validated, stranger: Callable[[], str]) -> Callable[[int], Source]:
+def _opener(spec: LaneSpec, stranger: Callable[[], str]) -> Callable[[int], Source]:
     module = plugins.load("sources", spec.source, "source", "kind")
-    options = validated(module.Options, spec.source_options, "source")
+    given = options(module.Options, spec.source_options, "source")
 
     def open_source(start: int) -> Source:
         try:
-            source: Source = module.build(options, start=start)
+            source: Source = module.build(given, start=start)
         except InputRejected as error:
             raise ConfigInvalid(error.op, error.subject, error.problem, error.hint) from error
         except SourceLost as error:

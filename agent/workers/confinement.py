@@ -65,12 +65,6 @@ def close_memory() -> None:
     _prctl(_PR_SET_DUMPABLE, 0)
 
 
-def close_descriptors(kept: Iterable[int]) -> None:
-    """Close all descriptors but the standard ones and ``kept``, whoever has passed them on."""
-    for one in {int(entry.name) for entry in Path("/proc/self/fd").iterdir()} - {0, 1, 2, *kept}:
-        os.closerange(one, one + 1)  # says nothing of the listing's own, which is closed by now
-
-
 def confine(spec: LaneSpec, needs: Iterable[Needs]) -> Confinement:
     """Confine this thread and those that it starts; there must be no other yet.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -15,29 +15,20 @@ from agent.pipeline.engine import Engine
 from agent.pipeline.preprocess import Preprocessor
 from agent.pipeline.slot import BUFFERS
 from agent.types import Signature
+from agent.validation import options
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
-
-    from pydantic import BaseModel
 
     from agent.types import Backend, Decoder, TensorSpec
     from agent.workers.spec import LaneSpec
 
 
-class Validated(Protocol):
-    """Checks a plugin's options, or raises ConfigInvalid with the keys' path below ``where``."""
-
-    def __call__(self, model: type[BaseModel], options: Mapping[str, object], *where: str) -> BaseModel:
-        """Give the validated options."""
-
-
-def make(spec: LaneSpec, validated: Validated, pause: Callable[[], object] = lambda: None) -> Engine:
+def make(spec: LaneSpec, pause: Callable[[], object] = lambda: None) -> Engine:
     """Load the model that ``spec`` names, and run it once.
 
     Args:
         spec: of the pipeline.
-        validated: checks the plugins' options.
         pause: is called before the runtime loads the model, which may keep all threads waiting meanwhile.
 
     Raises:
@@ -48,16 +39,15 @@ def make(spec: LaneSpec, validated: Validated, pause: Callable[[], object] = lam
     """
     model = model_of(spec)
     pause()
-    backend = backend_of(spec, model, validated)
-    return engine(spec, model, backend, validated)
+    return engine(spec, model, backend_of(spec, model))
 
 
-def engine(spec: LaneSpec, model: LoadedModel, backend: Backend, validated: Validated) -> Engine:
+def engine(spec: LaneSpec, model: LoadedModel, backend: Backend) -> Engine:
     """Put an engine together, and run it once: the first inference is slow, as kernels are packed."""
     task = task_of(spec, model)
     # The manifest's options are for the manifest's decoder only.
-    options = {**(model.post if task == model.task else {}), **spec.decoder}
-    decoder = decoder_of(task, options, labelled(spec, model), backend, validated)
+    given = {**(model.post if task == model.task else {}), **spec.decoder}
+    decoder = decoder_of(task, given, labelled(spec, model), backend)
     tensor = only_input(backend, model)
     prepare = Preprocessor(tensor, model.pre)
     buffers = [np.zeros(tensor.shape, tensor.dtype) for _ in range(BUFFERS)]
@@ -88,11 +78,11 @@ def labelled(spec: LaneSpec, model: LoadedModel) -> LoadedModel:
     return replace(model, labels=read_labels(Path(spec.labels))) if spec.labels else model
 
 
-def backend_of(spec: LaneSpec, model: LoadedModel, validated: Validated) -> Backend:
+def backend_of(spec: LaneSpec, model: LoadedModel) -> Backend:
     """Load the model into the pipeline's backend."""
     module = plugins.load("backends", spec.backend, "backend", "kind")
-    options = validated(module.Options, spec.backend_options, "backend")
-    backend: Backend = module.build(options, model.data, model.name)
+    given = options(module.Options, spec.backend_options, "backend")
+    backend: Backend = module.build(given, model.data, model.name)
     return backend
 
 
@@ -115,11 +105,9 @@ def task_of(spec: LaneSpec, model: LoadedModel) -> str:
     )  # fmt: skip
 
 
-def decoder_of(
-    task: str, options: Mapping[str, Any], model: LoadedModel, backend: Backend, validated: Validated
-) -> Decoder:
+def decoder_of(task: str, given: Mapping[str, Any], model: LoadedModel, backend: Backend) -> Decoder:
     """Make a decoder for the model's outputs."""
     module = plugins.load("decoders", task, "task")
     signature = Signature(backend.inputs, backend.outputs)
-    decoder: Decoder = module.build(validated(module.Options, options, "decoder"), signature, model.labels)
+    decoder: Decoder = module.build(options(module.Options, given, "decoder"), signature, model.labels)
     return decoder

@@ -16,8 +16,8 @@ from agent.errors import EXIT_CONFIG, AgentError, MessageInvalid
 from agent.events import Event, emit
 from agent.fsm import Machine
 from agent.ledger import Ledger
+from agent.message import error_of
 from agent.types import Phase
-from agent.workers import messages
 from agent.workers.hearing import Hearing
 from agent.workers.heartbeat import Slot
 from agent.workers.policy import TABLE, Happening, RestartDelay, State, limit_s
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from agent.tables import Deadlines
+    from agent.workers import messages
     from agent.workers.spec import LaneSpec
 
 _TICK_S, _STOP_S, _TERM_S, _KILL_S = 0.25, 5.0, 0.5, 5.0
@@ -47,12 +48,10 @@ class Lane:
         deadlines: Deadlines,
         *,
         spawn: Callable[[bytes], WorkerProcess] = WorkerProcess,
-        explain: Callable[[messages.Fault], AgentError] | None = None,
+        explain: Callable[[messages.Fault], AgentError] = error_of,
     ) -> None:
-        self._spec = spec
-        self._deadlines = deadlines
-        self._spawn = spawn
-        self._explain = explain or messages.error_of
+        self._spec, self._deadlines = spec, deadlines
+        self._spawn, self._explain = spawn, explain
         self._machine = Machine(TABLE, State.STOPPED)
         self._delay = RestartDelay()
         self._restart_at = 0.0

@@ -8,48 +8,42 @@ Exit codes: 0 done, 1 failed (start me again), 78 the configuration, the model o
 
 from __future__ import annotations
 
-import ctypes
 import faulthandler
 import os
-import signal
 import sys
 import threading
 from typing import TYPE_CHECKING, NoReturn
 
 import orjson
-from pydantic import ValidationError
 
-from agent import plugins
+from agent import plugins, program
 from agent.errors import (
     EXIT_CONFIG,
     EXIT_FAILED,
     EXIT_OK,
     AgentError,
-    BundleRefused,
     ConfigInvalid,
     Fatal,
     Rejected,
     Retryable,
 )
-from agent.ipc import Channel
+from agent.message import flattened
 from agent.types import Phase
-from agent.workers.confinement import close_descriptors, confine
+from agent.validation import options
+from agent.workers.confinement import confine
 from agent.workers.heartbeat import Page, Slot
 from agent.workers.spec import LaneSpec
-from agent.workers.swapping import Swapper, flattened
+from agent.workers.swapping import Swapper
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from pydantic import BaseModel
-
     from agent.histogram import Histogram
+    from agent.ipc import Channel
     from agent.ledger import Ledger
     from agent.pipeline.engine import Engine
     from agent.types import Needs
     from agent.workers.confinement import Confinement
-
-_PR_SET_PDEATHSIG = 1
 
 
 class SocketOutlet:
@@ -96,20 +90,6 @@ def _counts(ledger: Ledger) -> dict[str, object]:
     return counts
 
 
-def validated(model: type[BaseModel], options: Mapping[str, object], *where: str) -> BaseModel:
-    """Check a plugin's options.
-
-    Raises:
-        ConfigInvalid: ``loc`` is the key's path inside the pipeline's table.
-    """
-    try:
-        return model.model_validate(options)
-    except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        loc = (*where, *first["loc"])
-        raise ConfigInvalid("read", ".".join(map(str, loc)), first["msg"], loc=loc) from error
-
-
 def confined(spec: LaneSpec) -> Confinement:
     """Give up what this pipeline does not need. Only plugins' options are loaded by now, no native code.
 
@@ -120,10 +100,10 @@ def confined(spec: LaneSpec) -> Confinement:
     wanted = [("backends", spec.backend, "backend", spec.backend_options)]
     if not spec.prove:
         wanted.append(("sources", spec.source, "source", spec.source_options))
-    for room, name, key, options in wanted:
+    for room, name, key, given in wanted:
         module = plugins.load(room, name, key, "kind")
         if hasattr(module, "needs"):
-            needs.append(module.needs(validated(module.Options, options, key)))
+            needs.append(module.needs(options(module.Options, given, key)))
     return confine(spec, needs)
 
 
@@ -147,13 +127,12 @@ def run(
         reporter=outlet,
         outlet=outlet,
         stop=stop,
-        validated=validated,
         beats=(lambda phase: page.enter(Slot.CAPTURE, phase), lambda phase: page.enter(Slot.INFER, phase)),
         turned=swapper.turned,
     )
 
     def make(model: str, digest: str, pause: Callable[[], object]) -> Engine:
-        return engines.make(spec.model_copy(update={"model": model, "digest": digest}), validated, pause)
+        return engines.make(spec.model_copy(update={"model": model, "digest": digest}), pause)
 
     swapper.begin(pipeline.slot, make, (spec.model, spec.digest))
     held = {"landlock": confinement.landlock, "seccomp": confinement.seccomp}
@@ -171,7 +150,7 @@ def prove(spec: LaneSpec, outlet: SocketOutlet, page: Page) -> None:
     from agent.workers.proving import prove as proved
 
     page.enter(Slot.INFER, Phase.LOAD)
-    outlet.say({"type": "proved", **proved(spec, validated, lambda phase: page.enter(Slot.INFER, phase))})
+    outlet.say({"type": "proved", **proved(spec, lambda phase: page.enter(Slot.INFER, phase))})
 
 
 def _exit_code(error: AgentError, *, once: bool) -> int:
@@ -186,7 +165,6 @@ def _fault(error: AgentError) -> dict[str, object]:
         "type": "fault",
         **flattened(error),
         "loc": [part if isinstance(part, int) else part[:200] for part in loc[:32]],
-        "rule": error.rule if isinstance(error, BundleRefused) else "",
     }
 
 
@@ -203,37 +181,17 @@ def _follow(channel: Channel, stop: threading.Event, swapper: Swapper) -> None:
     os._exit(EXIT_FAILED)
 
 
-def _tie_to_parent(parent: int) -> None:
-    ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-    if os.getppid() != parent:  # it died before the tie was made
-        os._exit(EXIT_FAILED)
-
-
-def _hush() -> None:
-    """Keep native libraries off the terminal: there, a user gets our one line. Our own words still pass."""
-    words = os.dup(2)
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, 2)
-    os.close(nowhere)
-    sys.stderr = os.fdopen(words, "w")
-
-
 def main() -> NoReturn:
     """Run the program; never returns."""
-    socket_fd, page_fd, spec_fd, parent = map(int, sys.argv[1:5])
-    _tie_to_parent(parent)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    close_descriptors((socket_fd, page_fd, spec_fd))
+    channel, [page_fd], spec_json = program.begin()
     page = Page(page_fd)
-    with os.fdopen(spec_fd, "rb") as file:
-        spec = LaneSpec.model_validate_json(file.read())
+    spec = LaneSpec.model_validate_json(spec_json)
     if spec.folder:  # relative paths start where the configuration stands
         os.chdir(spec.folder)
     if spec.once:
-        _hush()
+        program.hush()
     else:
         faulthandler.enable()
-    channel = Channel.from_fd(socket_fd)
     outlet = SocketOutlet(channel, page)
     stop = threading.Event()
     swapper = Swapper(outlet, lambda phase: page.enter(Slot.LOAD, phase))

@@ -8,22 +8,13 @@ from __future__ import annotations
 from typing import Annotated, Any, Literal
 
 import orjson
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    ConfigDict,
-    Field,
-    TypeAdapter,
-    ValidationError,
-    field_validator,
-)
+from pydantic import AfterValidator, Field, TypeAdapter, ValidationError, field_validator
 
-from agent import errors
-from agent.errors import AgentError, BundleRefused, MessageInvalid
+from agent.errors import MessageInvalid
 from agent.histogram import LONGEST_US, MOST_BUCKETS, Histogram
 from agent.ledger import Ledger
-
-Count = Annotated[int, Field(ge=0, lt=1 << 53)]
+from agent.message import Count, Flat, Message, Text, Word
+from agent.validation import first_problem
 
 
 def _not_reserved(kind: str) -> str:
@@ -34,15 +25,9 @@ def _not_reserved(kind: str) -> str:
 
 Stamp = Annotated[int, Field(ge=0, lt=1 << 62)]
 """Nanoseconds of CLOCK_MONOTONIC; the wall time worked out from one still fits 63 bits."""
-Word = Annotated[str, Field(max_length=200)]
-Text = Annotated[str, Field(max_length=4000)]
 
 
-class _Message(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class Counts(_Message):
+class Counts(Message):
     """A ledger, on the wire."""
 
     captured: Count = 0
@@ -64,7 +49,7 @@ class Counts(_Message):
         )
 
 
-class Record(_Message):
+class Record(Message):
     """The result of one frame, or why it failed (`kind` "failed")."""
 
     frame: Count
@@ -98,7 +83,7 @@ class Record(_Message):
         return body
 
 
-class Confined(_Message):
+class Confined(Message):
     """What the kernel holds a worker to."""
 
     landlock: Annotated[int, Field(ge=0, le=1000)] = 0
@@ -106,10 +91,9 @@ class Confined(_Message):
     seccomp: bool = False
 
 
-class Ready(_Message):
-    """The model is loaded and has run once."""
+class _Facts(Message):
+    """Which model runs on what."""
 
-    type: Literal["ready"] = "ready"
     model: Word
     sha256: Word
     bundle: Word = ""
@@ -119,64 +103,51 @@ class Ready(_Message):
     delegate: Word
     delegated: tuple[Count, Count]
     """Nodes that the delegate runs, and nodes in all."""
+
+
+class Ready(_Facts):
+    """The model is loaded and has run once."""
+
+    type: Literal["ready"] = "ready"
     confined: Confined = Confined()
 
 
-class Opened(_Message):
+class Opened(Message):
     """The source is open; `live` says whether unread frames are lost."""
 
     type: Literal["opened"] = "opened"
     live: bool
 
 
-class Lost(_Message):
+class Lost(Message):
     """The source is gone; the worker tries to open it again."""
 
     type: Literal["lost"] = "lost"
     problem: Text
 
 
-class Swapped(_Message):
+class Swapped(_Facts):
     """Frames captured from now on go to the other model; what follows this message is its work."""
 
     type: Literal["swapped"] = "swapped"
     token: Count
     """Of the request that asked for it."""
-    model: Word
-    sha256: Word
-    bundle: Word = ""
-    task: Word
-    runtime: Word
-    delegate: Word
-    delegated: tuple[Count, Count]
 
 
-class Unswapped(_Message):
+class Unswapped(Flat):
     """A request to swap could not be met; the model that served goes on serving."""
 
     type: Literal["unswapped"] = "unswapped"
     token: Count
-    error: Word
-    op: Text
-    subject: Text
-    problem: Text
-    hint: Text = ""
 
 
-class Proved(_Message):
+class Proved(_Facts):
     """What a worker in proving mode found: the model has met its golden answers and its budget.
 
     Times are milliseconds of one inference, after warming up; memory is 2^20 bytes.
     """
 
     type: Literal["proved"] = "proved"
-    model: Word
-    sha256: Word
-    bundle: Word
-    task: Word
-    runtime: Word
-    delegate: Word
-    delegated: tuple[Count, Count]
     goldens: Count
     runs: Count
     p50_ms: Annotated[float, Field(ge=0, allow_inf_nan=False)]
@@ -184,7 +155,7 @@ class Proved(_Message):
     rss_mb: Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
 
-class Results(_Message):
+class Results(Message):
     """Records since the last message, and the worker's ledger as of the last of them."""
 
     type: Literal["results"] = "results"
@@ -198,7 +169,7 @@ _Few = Annotated[int, Field(ge=0, lt=1 << 32)]
 _Bucket = Annotated[int, Field(ge=0, lt=MOST_BUCKETS)]
 
 
-class Timing(_Message):
+class Timing(Message):
     """A histogram, on the wire."""
 
     buckets: list[tuple[_Bucket, _Few]] = Field(max_length=MOST_BUCKETS)
@@ -210,14 +181,14 @@ class Timing(_Message):
         return Histogram({bucket: count for bucket, count in self.buckets if count}, self.sum_us, self.max_us)
 
 
-class Timings(_Message):
+class Timings(Message):
     """How long the stages took, of the frames since the last such message; about once a second."""
 
     type: Literal["timings"] = "timings"
     stages: dict[Stage, Timing]
 
 
-class Ended(_Message):
+class Ended(Message):
     """The source is over or a stop was asked for; every frame is settled."""
 
     type: Literal["ended"] = "ended"
@@ -225,30 +196,12 @@ class Ended(_Message):
     remark: Text = ""
 
 
-class Fault(_Message):
-    """Why the worker is about to exit: one of our errors, flattened to text."""
+class Fault(Flat):
+    """Why the worker is about to exit."""
 
     type: Literal["fault"] = "fault"
-    error: Word
-    op: Text
-    subject: Text
-    problem: Text
-    hint: Text = ""
     loc: list[Word | Count] = Field(default=[], max_length=32)
     """For ConfigInvalid: the path of the key inside the pipeline's table."""
-    rule: Word = ""
-    """For BundleRefused: the rule."""
-
-
-def error_of(said: Fault | Unswapped) -> AgentError:
-    """Make what a worker says of an error one again, of its own class where that is one of ours."""
-    if said.error == BundleRefused.__name__:
-        rule = said.rule if isinstance(said, Fault) else "load"
-        return BundleRefused(said.op, said.subject, said.problem, said.hint, rule=rule)
-    kind = getattr(errors, said.error, AgentError)
-    if not (isinstance(kind, type) and issubclass(kind, AgentError)):
-        kind = AgentError
-    return kind(said.op, said.subject, said.problem, said.hint)
 
 
 _Packet = Ready | Opened | Lost | Results | Timings | Swapped | Unswapped | Proved | Ended | Fault
@@ -265,7 +218,4 @@ def parse(packet: bytes) -> _Packet:
     try:
         return _from_worker.validate_json(packet)
     except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False)[0]
-        where = ".".join(map(str, first["loc"]))
-        where, problem = (text.encode("unicode_escape").decode()[:200] for text in (where, first["msg"]))
-        raise MessageInvalid("read packet", f"from worker ({where})", problem) from error
+        raise MessageInvalid("read packet", "from worker", first_problem(error)) from error

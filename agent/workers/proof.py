@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from agent.child import ending
 from agent.errors import AgentError, Fatal, LaneCrashed, MessageInvalid, Rejected, Retryable
+from agent.message import error_of
 from agent.types import Phase
 from agent.workers import messages
 from agent.workers.heartbeat import Slot
@@ -125,7 +126,7 @@ class Proof:
         if self._why:
             return self._crashed(self._why)
         if self._fault is not None:
-            error = messages.error_of(self._fault)
+            error = error_of(self._fault)
             return self._crashed(str(error)) if _is_no_answer(error) else error
         return self._found if self._found and code == 0 else self._crashed(ending(code))
 

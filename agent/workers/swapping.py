@@ -15,6 +15,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
 from agent.errors import AgentError
+from agent.message import flattened
 from agent.types import Phase
 
 if TYPE_CHECKING:
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
 _LULL_S = 0.2
 _CALM_S = 1.0
 """What has piled up meanwhile is worked off in this time, with whichever model serves."""
-_MOST_TEXT = 2000
 _SWITCH_S = 0.0005
 """How long a thread that computes in Python keeps the others waiting while a model is loaded; else 5 ms."""
 
@@ -149,14 +149,3 @@ class Swapper:
 def _complain(future: Future[None]) -> None:
     if error := future.exception():
         sys.excepthook(type(error), error, error.__traceback__)
-
-
-def flattened(error: AgentError) -> dict[str, str]:
-    """Give an error as texts, for a message to the supervisor."""
-    return {
-        "error": type(error).__name__,
-        "op": error.op[:_MOST_TEXT],
-        "subject": error.subject[:_MOST_TEXT],
-        "problem": error.problem[:_MOST_TEXT],
-        "hint": error.hint[:_MOST_TEXT],
-    }

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from agent.message import error_of
 from agent.workers import messages
 from agent.workers.policy import State
 from agent.workers.spec import LaneSpec
@@ -97,7 +98,7 @@ def test_a_model_that_cannot_be_loaded_changes_nothing_and_says_why(data: Path, 
         "missing": ("ModelInvalid", "there is no such"),
     }[damage]
     assert reply.error == kind
-    assert words in str(messages.error_of(reply))
+    assert words in str(error_of(reply))
     assert set(live.values) == {(OLD, 1)}
     assert live.lane.restarts == 0
 

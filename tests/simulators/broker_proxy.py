@@ -5,18 +5,24 @@ from __future__ import annotations
 import selectors
 import socket
 import threading
+import time
 from typing import Self
 
 
 class BrokerProxy:
     """Passes bytes between clients and ``127.0.0.1:target`` until it is closed.
 
+    Args:
+        target: the broker's port.
+        bytes_per_s: how fast, in all; None for no limit.
+
     Attributes:
         silent: swallow everything instead, in both directions; new connections are accepted, and starve.
     """
 
-    def __init__(self, target: int) -> None:
+    def __init__(self, target: int, bytes_per_s: int | None = None) -> None:
         self.silent = False
+        self._bytes_per_s = bytes_per_s
         self._target = target
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port: int = self._listener.getsockname()[1]
@@ -73,9 +79,11 @@ class BrokerProxy:
         if source.fileno() < 0:
             return
         try:
-            data = source.recv(65536)
+            data = source.recv(65536 if self._bytes_per_s is None else self._bytes_per_s // 20)
             if data and not self.silent and source not in self._stranded:
                 sink.sendall(data)
+                if self._bytes_per_s is not None:
+                    time.sleep(len(data) / self._bytes_per_s)
         except OSError:
             data = b""
         if not data:

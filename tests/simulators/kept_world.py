@@ -6,7 +6,9 @@ from dataclasses import replace
 
 from agent.activation.course import Course
 from agent.activation.goal import Goal, Setting
+from agent.activation.standing import standing
 from agent.documents.desired import Probation
+from agent.errors import BundleRefused
 from agent.slots import Change, Kept, SlotRow, Verdict
 from agent.workers.messages import Record
 
@@ -115,3 +117,14 @@ class KeptWorld:
         self.course.saw(records(20))
         self.wait(6)
         self.write_all()
+
+
+def said(course: Course) -> tuple[str, str]:
+    """Give the state and the reason that are reported."""
+    told = standing(course, None)
+    return told.state, told.reason
+
+
+def refused(rule: str) -> BundleRefused:
+    """Give what a proof says that refuses ``two@1``."""
+    return BundleRefused("prove", "two@1", "no", rule=rule)

@@ -1,4 +1,4 @@
-"""A device that updates itself from a shelf, and keeps what a supervisor keeps for it."""
+"""A device that updates itself from a shelf that may lie."""
 
 from __future__ import annotations
 
@@ -7,31 +7,39 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from agent.updater import session
 from agent.updater.messages import Ask, Brought, Done, Failed, Fetched, Progress, Refreshed, UpdaterSpec
 from tests.simulators.lying_shelf import LyingShelf
+from tests.simulators.updating import Device
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
     from agent.updater.messages import FromUpdater
+    from tests.simulators.tuf_fleet import TufFleet
 
 M = TypeVar("M", Refreshed, Brought, Progress, Fetched, Failed, Done)
 
 
-class Updated:
+class Updated(Device):
     """The device.
+
+    Args:
+        folder: its part of the data folder.
+        root: the metadata that trust starts from.
+        files: what is published.
 
     Attributes:
         said: what the last run said.
-        floors: what is kept of all runs.
         shelf: whom the last run asked.
     """
 
     def __init__(self, folder: Path, root: bytes, files: Mapping[str, bytes]) -> None:
-        self.folder = folder
-        self.root = root
-        self.floors: dict[str, int] = {}
+        super().__init__(folder, root)
         self.said: list[FromUpdater] = []
         self.shelf = LyingShelf(files)
+
+    def see(self, fleet: TufFleet) -> None:
+        """Have what a fleet has published by now on the shelf."""
+        self.shelf.files = fleet.files()
 
     def run(self, *asks: str, **more: Any) -> None:
         """Let an updater do its work.
@@ -41,15 +49,10 @@ class Updated:
             more: fields of the spec.
         """
         self.said = []
-        wanted = tuple(Ask(name=one.split("@")[0], version=one.split("@")[1]) for one in asks)
         try:
-            session.run(
-                spec_of(self.folder, self.root, wanted, self.floors, **more), self.shelf, self.said.append
-            )
+            session.run(self.spec(*asks).model_copy(update=more), self.shelf, self.said.append)
         finally:
-            for refreshed in self.of(Refreshed):
-                for name, floor in refreshed.floors.items():
-                    self.floors[name] = max(floor, self.floors.get(name, 0))
+            self.remember(self.said)
 
     def of(self, kind: type[M]) -> list[M]:
         """Give what was said of this kind."""
@@ -67,17 +70,6 @@ class Updated:
         assert not self.of(Failed), self.of(Failed)
         [one] = self.of(Fetched)
         return one
-
-    def bundles(self) -> dict[str, dict[str, bytes]]:
-        """Read all bundles: by digest, the files by their paths."""
-        return {
-            folder.name: {
-                path.relative_to(folder).as_posix(): path.read_bytes()
-                for path in folder.rglob("*")
-                if path.is_file()
-            }
-            for folder in (self.folder / "bundles").iterdir()
-        }
 
 
 def spec_of(

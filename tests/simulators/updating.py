@@ -13,6 +13,7 @@ from agent.child import Child
 from agent.errors import AgentError, BundleRefused
 from agent.link.bulk import Bulk
 from agent.link.settings import LinkSettings
+from agent.message import error_of
 from agent.updater import session
 from agent.updater.messages import (
     Ask,
@@ -23,7 +24,6 @@ from agent.updater.messages import (
     FromUpdater,
     Refreshed,
     UpdaterSpec,
-    error_of,
     parse,
 )
 
@@ -79,6 +79,7 @@ class Device:
         fleet: whose device it is.
 
     Attributes:
+        root: the metadata that trust starts from.
         floors: as its store keeps them: they only rise.
     """
 
@@ -86,7 +87,7 @@ class Device:
         self.folder = folder
         self.floors: dict[str, int] = {}
         self.settings = LinkSettings("127.0.0.1", port, "", answer_timeout_s=1.0)
-        self._root = root
+        self.root = root
         self._fleet = fleet
 
     def update(self, *models: str, shelf: Shelf | None = None) -> Outcome:
@@ -99,7 +100,7 @@ class Device:
         said: list[FromUpdater] = []
         with closing(shelf or Bulk(self.settings, self._fleet, "cam-1")) as source:
             session.run(self.spec(*models), source, said.append)
-        return self._remember(said)
+        return self._outcome(said)
 
     def update_in_a_process(
         self, *models: str, environment: Mapping[str, str] | None = None
@@ -121,7 +122,7 @@ class Device:
                     said.append(parse(packet))
             assert select.select([child.pidfd], [], [], 10)[0]
             assert child.exit_code() == 0
-        return self._remember(said), peak
+        return self._outcome(said), peak
 
     def spec(self, *models: str) -> UpdaterSpec:
         """What the updater is to do."""
@@ -131,7 +132,7 @@ class Device:
             device="cam-1",
             broker=None,
             folder=str(self.folder),
-            root=self._root.decode(),
+            root=self.root.decode(),
             floors=self.floors,
             ask=tuple(Ask(name=name, version=version) for name, _, version in asked),
         )
@@ -139,16 +140,24 @@ class Device:
     def bundles(self) -> dict[str, dict[str, bytes]]:
         """The files of each bundle that is there, by its digest."""
         return {
-            one.name: {str(path.relative_to(one)): path.read_bytes() for path in one.rglob("*.*")}
+            one.name: {
+                path.relative_to(one).as_posix(): path.read_bytes()
+                for path in one.rglob("*")
+                if path.is_file()
+            }
             for one in sorted((self.folder / "bundles").glob("*"))
         }
 
-    def _remember(self, said: list[FromUpdater]) -> Outcome:
-        assert isinstance(said[-1], Done)
+    def remember(self, said: list[FromUpdater]) -> None:
+        """Keep the floors of what an updater has said."""
         for one in said:
             if isinstance(one, Refreshed):
                 for name, value in one.floors.items():
                     self.floors[name] = max(value, self.floors.get(name, 0))
+
+    def _outcome(self, said: list[FromUpdater]) -> Outcome:
+        assert isinstance(said[-1], Done)
+        self.remember(said)
         return Outcome(tuple(said))
 
 

@@ -59,6 +59,7 @@ PROGRAM_PARTS = {
     "agent.workers.assembly",
     "agent.workers.contract",
     "agent.workers.engines",
+    "agent.workers.measuring",
     "agent.workers.proving",
     "agent.workers.swapping",
 }

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import time
+from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from agent.documents import keys
+from agent.documents import policy as policies
 from agent.documents import reported as reports
 from agent.errors import ConfigInvalid, MessageInvalid
-from agent.fleet.deploying import released, wishes
+from agent.fleet.deploying import wishes
 from agent.fleet.deploying.standing import Progress, Watch, progress
-from agent.fleet.deploying.talk import Talk
 from agent.fleet.keys import DEVICES
-from agent.fleet.repository.keystore import signer
+from agent.fleet.repository import desired
+from agent.fleet.repository.repository import opened
+from agent.fleet.talk import Talk
 from agent.link import topics
-from agent.signing import Verifier
 from agent.trust import read_verifier
 
 if TYPE_CHECKING:
@@ -24,10 +27,11 @@ if TYPE_CHECKING:
     from agent.documents.desired import Desired
     from agent.documents.reported import Reported
     from agent.fleet.deploying.wishes import Change
+    from agent.fleet.repository.repository import Repository
     from agent.link.settings import LinkSettings
+    from agent.signing import Signer, Verifier
 
 _OP = "deploy"
-_ANSWER_S = 20.0
 _LOOK_S = 0.5
 
 
@@ -76,28 +80,28 @@ def deploy(options: Options, show: Callable[[Progress], None] = lambda _: None) 
         LinkLost: the broker does not answer, or refuses.
     """
     verifier = _device_key(options)
-    known = released.read(options.folder)
-    _allowed(known, options)
-    own = signer(options.folder, "control", options.passphrase())
-    verifiers = _believed(known, Verifier.from_pem(own.public_pem()))
     fleet, device = options.fleet, options.device
     down, up = topics.down_desired(fleet, device), topics.up_reported(fleet, device)
-    with Talk(options.settings, (down, up), topics.echo(fleet, device)) as talk:
-        with wishes.alone(options.folder):
-            kept = talk.kept(_ANSWER_S)
-            theirs, problem = wishes.theirs(kept.get(down), verifiers, fleet, device)
-            notes = [f"the broker's desired state does not count: {problem}"] if problem else []
-            before, problem = _read(kept.get(up), verifier, options)
-            notes += [f"what the device reports does not count: {problem}"] if problem else []
-            wish = wishes.following(
-                (wishes.ours(options.folder, fleet, device), theirs),
-                options.change,
-                fleet=fleet,
-                device=device,
-                floor=before.generation if before else 0,
-                issued=int(time.time()),
-            )
-            talk.publish(down, wishes.keep(options.folder, wish, own), _ANSWER_S)
+    with ExitStack() as alone, Talk(options.settings, (down, up), topics.echo(fleet, device)) as talk:
+        repository = alone.enter_context(opened(options.folder, options.passphrase))
+        _allowed(repository, options)
+        own = repository.keys.control()
+        verifiers = _believed(repository, own)
+        kept = talk.kept()
+        theirs, problem = desired.read(kept.get(down), verifiers, fleet, device)
+        notes = [f"the broker's desired state does not count: {problem}"] if problem else []
+        before, problem = _read(kept.get(up), verifier, options)
+        notes += [f"what the device reports does not count: {problem}"] if problem else []
+        wish = wishes.following(
+            (desired.sent(options.folder, fleet, device), theirs),
+            options.change,
+            fleet=fleet,
+            device=device,
+            floor=before.generation if before else 0,
+            issued=int(time.time()),
+        )
+        talk.publish(down, desired.keep(options.folder, wish, own))
+        alone.close()  # who waits keeps nobody from the folder
         found = progress(before, wish, options.change.pipeline)
         if options.wait:
             found = _waited(talk, options, wish, verifier, found, show)
@@ -168,19 +172,18 @@ def _device_key(options: Options) -> Verifier | None:
     return read_verifier(path, "--dir")
 
 
-def _allowed(known: released.Released, options: Options) -> None:
+def _allowed(repository: Repository, options: Options) -> None:
     """Refuse what the device would refuse, before anybody is asked for a passphrase."""
     wanted = options.change.wanted
-    manifest = known.manifest(wanted.name, wanted.version)
-    policy = known.policy
-    if policy is not None:
-        policy.check(manifest)
+    manifest = repository.manifest(repository.bundle(wanted.name, wanted.version, _OP))
+    if (policy := repository.document(policies.TARGET)) is not None:
+        policies.decode(policy).check(manifest)
 
 
-def _believed(known: released.Released, own: Verifier) -> list[Verifier]:
+def _believed(repository: Repository, own: Signer) -> list[Verifier]:
     """Give the keys whose desired state devices take; ours must be one."""
-    control = known.control
-    verifiers = control.verifiers("desired") if control else []
+    document = repository.document(keys.TARGET)
+    verifiers = keys.decode(document).verifiers("desired") if document else []
     if own.key_id not in [one.key_id for one in verifiers]:
         problem = "no device takes its word: fleet/keys.json does not name it"
         raise ConfigInvalid("sign with", "key control", problem, "Run: edgectl rotate fleet")

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from agent.documents import reported as reports
 from agent.errors import ConfigInvalid, MessageInvalid
-from agent.fleet.deploying.talk import Talk
 from agent.fleet.keys import DEVICES
+from agent.fleet.talk import kept_of
 from agent.link import topics
 from agent.trust import read_verifier
 from agent.wording import plain
@@ -21,10 +21,7 @@ if TYPE_CHECKING:
     from agent.documents.reported import Reported, Serving, Standing
     from agent.link.settings import LinkSettings
 
-_ANSWER_S = 20.0
 _CELL = 200
-_AT_ONCE = 250
-"""Devices that are asked for at a time: brokers queue about 1,000 messages for a client, and drop more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,17 +53,8 @@ def look(folder: Path, fleet: str, device: str, settings: LinkSettings, *, unsig
     if not names:
         hint = "Make its key with: edgectl init DIR --device ID"
         raise ConfigInvalid("look at", str(folder / DEVICES), "there is no device in it", hint)
-    found: list[Device] = []
-    for at in range(0, len(names), _AT_ONCE):
-        some = names[at : at + _AT_ONCE]
-        by_topic = {topics.up_reported(fleet, name): name for name in some}
-        with Talk(settings, list(by_topic), topics.echo(fleet, some[0])) as talk:
-            kept = talk.kept(_ANSWER_S)
-        found += [
-            _device(folder, fleet, name, kept.get(topic), unsigned=unsigned)
-            for topic, name in by_topic.items()
-        ]
-    return found
+    kept = kept_of(settings, fleet, names, topics.up_reported)
+    return [_device(folder, fleet, name, kept.get(name), unsigned=unsigned) for name in names]
 
 
 def _device(folder: Path, fleet: str, name: str, payload: bytes | None, *, unsigned: bool) -> Device:

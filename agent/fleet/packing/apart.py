@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 from agent.child import Child, ending
 from agent.errors import LaneCrashed
 from agent.fleet.packing import words
-from agent.workers.messages import Fault, error_of
+from agent.message import error_of
+from agent.workers.messages import Fault
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Mapping

@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 _OP = "pack"
 _PROGRAM = "agent.fleet.packing.trial"
 _LIMIT_S = 600.0
-_RUNS = 200
 _MAX_INPUT = 64 << 20
 
 
@@ -137,7 +136,7 @@ def _tried(stage: Staging, parts: Parts, told: Recipe, on_step: Callable[[words.
             words.GoldenInput(path=str(folder / path), tol=one.tol)
             for path, one in zip(parts.goldens, told.golden, strict=True)
         ),
-        runs=_RUNS if told.budget.measure else 0,
+        measure=told.budget.measure,
     )
     contract, cost, answers = None, None, {}
     with closing(apart.tried(_PROGRAM, ask, parts.model, _LIMIT_S, parts.names)) as words_said:

@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 
     from pydantic import BaseModel
 
-    from agent.fleet.packing.line import Inputs
     from agent.types import Array
+    from agent.workers.measuring import Tryout
 
 OUT = "out.tflite"
 _OP = "quantize"
@@ -49,13 +49,13 @@ def quantized(ask: words.QuantizeAsk, say: Callable[[BaseModel], None]) -> None:
         ConfigInvalid: folders are named as no class is.
     """
     reads = tuple(one.path for one in (*ask.calibration, *ask.held_out))
-    spec = LaneSpec(pipeline=_OP, model=ask.model, labels=ask.labels, source="images", draw=ask.folder)
+    spec = LaneSpec(
+        pipeline=_OP, model=ask.model, labels=ask.labels, source="images", task="tensor", draw=ask.folder
+    )
     confine(spec, [Needs(reads)])
-    from agent.fleet.packing.line import Inputs
-
-    model = load(ask.model)
-    before = Inputs(model, ask.pre)
-    if getattr(before.backend, "quantized", False):
+    model = replace(load(ask.model), pre=ask.pre)
+    before = _tryout(spec, model)
+    if getattr(before.engine.backend, "quantized", False):
         raise ModelInvalid(_OP, model.name, "it is quantized already", "Pack it with: edgectl pack")
     classes = _classes(before)
     index = _indices(model, ask, classes) if classes else {}
@@ -63,11 +63,18 @@ def quantized(ask: words.QuantizeAsk, say: Callable[[BaseModel], None]) -> None:
         content = _converted(model, before, ask, say)
     (Path(ask.folder) / OUT).write_bytes(content)
     found = replace(model, data=content, sha256=hashlib.sha256(content).hexdigest())
-    say(_compared(before, Inputs(found, ask.pre), ask, index, say))
+    say(_compared(before, _tryout(spec, found), ask, index, say))
+
+
+def _tryout(spec: LaneSpec, model: LoadedModel) -> Tryout:
+    from agent.workers import engines
+    from agent.workers.measuring import Tryout
+
+    return Tryout(engines.engine(spec, model, engines.backend_of(spec, model)))
 
 
 def _converted(
-    model: LoadedModel, inputs: Inputs, ask: words.QuantizeAsk, say: Callable[[BaseModel], None]
+    model: LoadedModel, tryout: Tryout, ask: words.QuantizeAsk, say: Callable[[BaseModel], None]
 ) -> bytes:
     """Make the int8 model: weights and activations, the borders, too, where that is possible.
 
@@ -85,7 +92,7 @@ def _converted(
         manager.load_quantization_recipe(wanted)
         ranges = Calibrator(bytearray(model.data), num_threads=1, qsv_update_func=min_max_update)
         for at in range(0, len(ask.calibration), _AT_ONCE):
-            some = [{name: tensor.copy()} for tensor in _tensors(inputs, ask.calibration[at : at + _AT_ONCE])]
+            some = [{name: tensor.copy()} for tensor in _tensors(tryout, ask.calibration[at : at + _AT_ONCE])]
             ranges.calibrate({signature: some}, manager)
             say(words.Step(done=at + len(some), of=len(ask.calibration) + len(ask.held_out)))
         worker = quantizer.Quantizer(bytearray(model.data), wanted)
@@ -108,16 +115,16 @@ def _entry(model: LoadedModel) -> tuple[str, str]:
     return signature, ends["inputs"][0]
 
 
-def _tensors(inputs: Inputs, samples: Sequence[words.Sample]) -> Iterator[Array]:
+def _tensors(tryout: Tryout, samples: Sequence[words.Sample]) -> Iterator[Array]:
     from agent.sources._picture import read_picture
 
     for one in samples:
-        yield inputs.tensor(read_picture(one.path))
+        yield tryout.tensor(read_picture(one.path))
 
 
 def _compared(
-    before: Inputs,
-    after: Inputs,
+    before: Tryout,
+    after: Tryout,
     ask: words.QuantizeAsk,
     index: dict[str, int],
     say: Callable[[BaseModel], None],
@@ -130,7 +137,7 @@ def _compared(
     gap = norm = 0.0
     whole = len(ask.calibration) + len(ask.held_out)
     for number, one in enumerate(ask.held_out, 1):
-        olds, news = (_outputs(inputs, one) for inputs in (before, after))
+        olds, news = (_outputs(tryout, one) for tryout in (before, after))
         gap += sum(float(np.sum((old - new) ** 2)) for old, new in zip(olds, news, strict=True))
         norm += sum(float(np.sum(old**2)) for old in olds)
         if classes:
@@ -148,24 +155,24 @@ def _compared(
         scored=scored,
         right_before=right_before,
         right_after=right_after,
-        quantized=bool(getattr(after.backend, "quantized", False)),
+        quantized=bool(getattr(after.engine.backend, "quantized", False)),
     )
 
 
-def _classes(inputs: Inputs) -> int:
+def _classes(tryout: Tryout) -> int:
     """Give how many classes the only output tells apart; 0 where the outputs are something else."""
-    outputs = inputs.backend.outputs
+    outputs = tryout.engine.backend.outputs
     wide = [size for size in outputs[0].shape if size != 1]
     return wide[0] if len(outputs) == 1 and len(wide) == 1 else 0
 
 
-def _outputs(inputs: Inputs, one: words.Sample) -> list[Array]:
+def _outputs(tryout: Tryout, one: words.Sample) -> list[Array]:
     """Give the real numbers that a model makes of an input."""
     from agent.tensors import dequantize
 
-    [tensor] = _tensors(inputs, [one])
-    raw = inputs.backend.infer([tensor])
-    return [dequantize(array, spec) for array, spec in zip(raw, inputs.backend.outputs, strict=True)]
+    [tensor] = _tensors(tryout, [one])
+    raw = tryout.engine.backend.infer([tensor])
+    return [dequantize(array, spec) for array, spec in zip(raw, tryout.engine.backend.outputs, strict=True)]
 
 
 def _indices(model: LoadedModel, ask: words.QuantizeAsk, classes: int) -> dict[str, int]:

@@ -1,34 +1,14 @@
-"""What ``edgectl pack`` shows: its progress, and what is in the bundle."""
+"""What ``edgectl pack`` and ``quantize`` show at the end: what is in the bundle, what came of it."""
 
 from __future__ import annotations
 
-import sys
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import orjson
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
     from agent.fleet.packing.pack import Packed
     from agent.fleet.packing.quantize import Made
-    from agent.fleet.packing.words import Step
-
-
-@contextmanager
-def progress(title: str) -> Iterator[Callable[[Step], None]]:
-    """Show a bar on a terminal; give what moves it."""
-    if not sys.stderr.isatty():
-        yield lambda _: None
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
-
-    columns = (TextColumn(title), BarColumn(), MofNCompleteColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task(title, total=None)
-        yield lambda step: bar.update(task, completed=step.done, total=step.of)
 
 
 def as_json(packed: Packed) -> str:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import Field, TypeAdapter, ValidationError
 
 from agent.errors import MessageInvalid
 from agent.manifest import Pre, Tensor
+from agent.message import Message
 from agent.validation import first_problem
 from agent.workers.messages import Fault
 
@@ -22,38 +23,34 @@ KEPT: dict[str, tuple[int, tuple[str, ...]]] = {
 _Ms = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
 
-class _Message(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class GoldenInput(_Message):
+class GoldenInput(Message):
     """A file that the ``images`` source reads, and how far its answer's numbers may be off."""
 
     path: str
     tol: float
 
 
-class TrialAsk(_Message):
+class TrialAsk(Message):
     """A model to try. ``labels`` is a file of names, or "" for what is packed in the model."""
 
     model: str
     labels: str = ""
     task: str
     pre: Pre = Pre()
-    post: dict[str, Any] = {}
+    post: dict[str, Any] = Field(default={})
     goldens: tuple[GoldenInput, ...] = ()
-    runs: int = 0
-    """How many inferences are timed; 0 measures nothing."""
+    measure: bool = False
+    """Whether to find out what it costs."""
 
 
-class Sample(_Message):
+class Sample(Message):
     """A file that the ``images`` source reads; ``folder`` is the class that its folder names, or ""."""
 
     path: str
     folder: str = ""
 
 
-class QuantizeAsk(_Message):
+class QuantizeAsk(Message):
     """A model to quantize, and what to calibrate and to measure with; the result goes to ``folder``/out."""
 
     model: str
@@ -64,7 +61,7 @@ class QuantizeAsk(_Message):
     held_out: tuple[Sample, ...]
 
 
-class Step(_Message):
+class Step(Message):
     """So much is done."""
 
     type: Literal["step"] = "step"
@@ -72,7 +69,7 @@ class Step(_Message):
     of: int
 
 
-class Contract(_Message):
+class Contract(Message):
     """The model's tensors and what runs it; ``sha256`` is of the bytes that were loaded."""
 
     type: Literal["contract"] = "contract"
@@ -85,7 +82,7 @@ class Contract(_Message):
     delegated: tuple[int, int]
 
 
-class Answer(_Message):
+class Answer(Message):
     """What the model makes of a golden input."""
 
     type: Literal["answer"] = "answer"
@@ -93,7 +90,7 @@ class Answer(_Message):
     items: list[dict[str, Any]]
 
 
-class Cost(_Message):
+class Cost(Message):
     """What an inference takes, milliseconds, and the loaded model's memory, 2^20 bytes."""
 
     type: Literal["cost"] = "cost"
@@ -103,7 +100,7 @@ class Cost(_Message):
     rss_mb: _Ms
 
 
-class Quantized(_Message):
+class Quantized(Message):
     """What came of a quantization, on the inputs that were held out.
 
     ``measure`` "top-1": ``agreement`` is the share of inputs for which both models give the same class.
@@ -120,7 +117,7 @@ class Quantized(_Message):
     quantized: bool
 
 
-class Done(_Message):
+class Done(Message):
     """That was all."""
 
     type: Literal["done"] = "done"

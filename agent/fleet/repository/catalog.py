@@ -8,17 +8,15 @@ from typing import TYPE_CHECKING
 import orjson
 
 from agent.errors import Absent, FetchFailed
-from agent.fleet.repository.roles import SIGNED_TARGETS, file_name
-from agent.fleet.repository.tree import BLOB, META
+from agent.fleet.repository.roles import SIGNED_TARGETS
 from agent.manifest import CHUNK_BYTES, MANIFEST
+from agent.published import BLOB, HINT, META, file_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     from agent.fleet.repository.repository import Repository
-
-HINT = "hint"
 
 
 @dataclass(frozen=True, slots=True)

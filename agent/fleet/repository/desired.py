@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import queue
-import time
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from agent import dsse
@@ -16,9 +13,8 @@ from agent.fleet.keys import DEVICES
 from agent.fleet.repository.keystore import NEXT
 from agent.fleet.repository.roles import KEYS
 from agent.fleet.repository.signers import CONTROL
+from agent.fleet.talk import kept_of
 from agent.link import topics
-from agent.link.mqtt import Link
-from agent.link.settings import LinkMessage, LinkUp
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -28,12 +24,55 @@ if TYPE_CHECKING:
     from agent.fleet.repository.repository import Repository
     from agent.fleet.repository.wire import Wire
     from agent.link.settings import LinkSettings
-    from agent.signing import Verifier
+    from agent.signing import Signer, Verifier
 
 ENDING = ".desired.json"
-_CONNECT_S = 10.0
-_QUIET_S = 1.0
-"""A broker that has sent nothing retained for so long has no more of it."""
+_MODE = 0o644
+
+
+def path_of(folder: Path, device: str) -> Path:
+    """Where the last desired state lies that was sent to a device."""
+    return folder / DEVICES / f"{device}{ENDING}"
+
+
+def sent(folder: Path, fleet: str, device: str) -> Desired | None:
+    """Give the last one that was sent from this folder; its own file needs no proof.
+
+    Raises:
+        MessageInvalid: the file is damaged, or another fleet's.
+        OSError: it cannot be read.
+    """
+    path = path_of(folder, device)
+    try:
+        return documents.decode(path.read_bytes(), None, fleet=fleet, device=device)
+    except FileNotFoundError:
+        return None
+    except MessageInvalid as error:
+        hint = "Delete it if it is not the last word: the broker's is taken then"
+        raise MessageInvalid("read", str(path), error.problem, hint) from error
+
+
+def keep(folder: Path, wish: Desired, signer: Signer) -> bytes:
+    """Sign a desired state and write it into the folder, before anybody hears of it; give the message.
+
+    Raises:
+        OSError: the disk refuses.
+    """
+    payload = documents.encode(wish, signer)
+    write_durably(path_of(folder, wish.device), payload, _MODE)
+    return payload
+
+
+def read(
+    payload: bytes | None, verifiers: Sequence[Verifier], fleet: str, device: str
+) -> tuple[Desired | None, str]:
+    """Read one that the broker keeps, or that lies here; give also why it does not count."""
+    if not payload:
+        return None, ""
+    try:
+        return documents.decode(payload, verifiers, fleet=fleet, device=device), ""
+    except MessageInvalid as error:
+        return None, error.problem
 
 
 def seal_again(repository: Repository) -> list[str]:
@@ -58,7 +97,7 @@ def seal_again(repository: Repository) -> list[str]:
         except MessageInvalid as error:
             hint = f"Deploy to it again, or delete {path.name}"
             raise MessageInvalid("sign again", str(path), error.problem, hint) from error
-        write_durably(path, dsse.seal(documents.KIND, document, *sealers), 0o644)
+        write_durably(path, dsse.seal(documents.KIND, document, *sealers), _MODE)
         done.append(path.name.removesuffix(ENDING))
     return done
 
@@ -71,7 +110,7 @@ def send(wire: Wire, fleet: str, folder: Path, devices: Sequence[str]) -> None:
         AgentError: the broker does not take it over.
     """
     for device in devices:
-        wire.retain(topics.down_desired(fleet, device), (folder / DEVICES / f"{device}{ENDING}").read_bytes())
+        wire.retain(topics.down_desired(fleet, device), path_of(folder, device).read_bytes())
 
 
 def heal(wire: Wire, settings: LinkSettings, repository: Repository, fleet: str) -> list[str]:
@@ -87,15 +126,15 @@ def heal(wire: Wire, settings: LinkSettings, repository: Repository, fleet: str)
     ours = {}
     for path in _files(repository.tree.folder):
         device, content = path.name.removesuffix(ENDING), path.read_bytes()
-        if (document := _read(content, verifiers, fleet, device)) is not None:
+        if (document := read(content, verifiers, fleet, device)[0]) is not None:
             ours[device] = (document.generation, content)
     if not ours:
         return []
-    there = _retained(settings, [topics.down_desired(fleet, device) for device in ours])
+    there = kept_of(settings, fleet, list(ours), topics.down_desired)
     lost = []
     for device, (generation, content) in ours.items():
-        found = there.get(topics.down_desired(fleet, device), b"")
-        theirs = _read(found, verifiers, fleet, device)
+        found = there.get(device, b"")
+        theirs, _ = read(found, verifiers, fleet, device)
         if found != content and (theirs is None or theirs.generation <= generation):
             lost.append(device)
     send(wire, fleet, repository.tree.folder, lost)
@@ -105,37 +144,6 @@ def heal(wire: Wire, settings: LinkSettings, repository: Repository, fleet: str)
 def _files(folder: Path) -> list[Path]:
     found = (folder / DEVICES).glob(f"*{ENDING}")
     return sorted(path for path in found if topics.is_name(path.name.removesuffix(ENDING)))
-
-
-def _read(content: bytes, verifiers: Sequence[Verifier], fleet: str, device: str) -> Desired | None:
-    """Read a desired state; None where it is none that counts for this device."""
-    try:
-        return documents.decode(content, verifiers, fleet=fleet, device=device)
-    except MessageInvalid:
-        return None
-
-
-def _retained(settings: LinkSettings, wanted: Sequence[str]) -> dict[str, bytes]:
-    """Read what the broker retains on topics; those that it does not send within a second are left out."""
-    events: queue.SimpleQueue[object] = queue.SimpleQueue()
-    own = replace(settings, client_id=f"{settings.client_id}-look-{time.monotonic_ns():x}")
-    link = Link(own, post=events.put, subscriptions=[(topic, 1) for topic in wanted])
-    found: dict[str, bytes] = {}
-    give_up = time.monotonic() + _CONNECT_S
-    link.start()
-    try:
-        while len(found) < len(wanted) and (left := give_up - time.monotonic()) > 0:
-            try:
-                event = events.get(timeout=left)
-            except queue.Empty:
-                return found
-            if isinstance(event, LinkUp | LinkMessage):
-                give_up = time.monotonic() + _QUIET_S
-            if isinstance(event, LinkMessage):
-                found[event.topic] = event.payload
-    finally:
-        link.close(1.0)
-    return found
 
 
 def _verifiers(pem: str) -> list[Verifier]:

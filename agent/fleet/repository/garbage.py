@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from agent.fleet.repository.roles import SIGNED_TARGETS, file_name
+from agent.fleet.repository.roles import SIGNED_TARGETS
+from agent.published import file_name
 
 if TYPE_CHECKING:
     from agent.fleet.repository.repository import Repository

@@ -25,16 +25,8 @@ from tuf.api.serialization import DeserializationError
 from tuf.api.serialization.json import JSONSerializer
 
 from agent.errors import AgentError, MetadataRefused
-from agent.fleet.repository.roles import (
-    DAYS,
-    DELEGATED,
-    ISSUED,
-    MOST_BYTES,
-    SIGNED_TARGETS,
-    THRESHOLD,
-    file_name,
-    key_names,
-)
+from agent.fleet.repository.roles import DAYS, DELEGATED, SIGNED_TARGETS, THRESHOLD, key_names
+from agent.published import ISSUED, MOST_BYTES, file_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

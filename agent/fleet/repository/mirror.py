@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from agent.errors import AgentError
 from agent.files import NEW, write_durably
 from agent.fleet.repository.catalog import blobs, metadata
-from agent.fleet.repository.tree import BLOB, META
+from agent.published import BLOB, META
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -10,9 +10,8 @@ from typing import TYPE_CHECKING
 from agent.errors import Absent, AgentError, FetchFailed
 from agent.fleet.progress import bar
 from agent.fleet.repository import standing
-from agent.fleet.repository.catalog import HINT, blobs, cut, metadata
-from agent.fleet.repository.roles import CHUNK_MOST
-from agent.fleet.repository.tree import BLOB, META
+from agent.fleet.repository.catalog import blobs, cut, metadata
+from agent.published import BLOB, HINT, META, MOST_CHUNK
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -188,7 +187,7 @@ class Publisher:
         """Give those of these chunks that the broker has as they are."""
         sound: set[int] = set()
         try:
-            for number, found in self._wire.shelf.chunks(sha256, numbers, CHUNK_MOST):
+            for number, found in self._wire.shelf.chunks(sha256, numbers, MOST_CHUNK):
                 step(pieces[number].size)
                 if found == pieces[number].read():
                     sound.add(number)

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 from agent.errors import AgentError, LinkLost
 from agent.fleet.progress import bar
 from agent.fleet.repository.catalog import Local, blobs
-from agent.fleet.repository.roles import file_name
 from agent.fleet.repository.stranger import Seen
 from agent.fleet.repository.stranger import look as prove
 from agent.fleet.repository.work import at_work
+from agent.published import file_name
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -17,10 +17,11 @@ from agent import manifest as manifests
 from agent.errors import AgentError, ConfigInvalid
 from agent.fleet.repository.keystore import Keystore
 from agent.fleet.repository.metadata import Roles
-from agent.fleet.repository.roles import DELEGATED, KEYS, SIGNED_TARGETS, file_name, key_names, target_path
+from agent.fleet.repository.roles import DELEGATED, KEYS, SIGNED_TARGETS, key_names
 from agent.fleet.repository.signers import CONTROL, Signers
 from agent.fleet.repository.tree import Tree
 from agent.manifest import CHUNK_BYTES
+from agent.published import file_name, target_path
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -92,6 +93,25 @@ class Repository:
             found[name, version] = target
         return found
 
+    def bundle(self, name: str, version: str, op: str) -> TargetFile:
+        """Give a bundle's target.
+
+        Args:
+            name: the model's.
+            version: the model's.
+            op: what is to be done with it, for errors.
+
+        Raises:
+            ConfigInvalid: it is not published; those that are, are named.
+        """
+        there = self.bundles()
+        if (name, version) in there:
+            return there[name, version]
+        some = [one for one in there if one[0] == name] or list(there)
+        known = ", ".join(f"{one}@{version}" for one, version in some[-20:])
+        hint = f"Published are: {known}" if known else "Nothing is: edgectl publish BUNDLE"
+        raise ConfigInvalid(op, f"{name}@{version}", "it is not published", hint)
+
     def manifest(self, target: TargetFile) -> Manifest:
         """Read the manifest that a target is.
 
@@ -141,11 +161,7 @@ class Repository:
         Raises:
             ConfigInvalid: it is not published.
         """
-        if (name, version) not in (there := self.bundles()):
-            known = ", ".join(sorted(v for n, v in there if n == name))
-            hint = f"Published are: {known}" if known else "edgectl verify lists what is published"
-            raise ConfigInvalid("revoke", f"{name}@{version}", "it is not published", hint)
-        del self.roles.targets("models").targets[target_path(name, version)]
+        del self.roles.targets("models").targets[self.bundle(name, version, "revoke").path]
         self._changed.add("models")
 
     def set_document(self, path: str, content: bytes | None) -> None:

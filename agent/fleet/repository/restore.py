@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING
 from agent.errors import AgentError, MetadataRefused
 from agent.files import write_durably
 from agent.fleet.repository import stranger
-from agent.fleet.repository.roles import MOST_BYTES, file_name
-from agent.fleet.repository.tree import META
+from agent.published import META, MOST_BYTES, file_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence

@@ -1,4 +1,4 @@
-"""The roles of the update metadata (TUF): who vouches for what, for how long, and how large it may be."""
+"""The roles of the update metadata (TUF): who vouches for what, and for how long."""
 
 from __future__ import annotations
 
@@ -29,20 +29,6 @@ WARN_DAYS = 30
 """So long before an offline role expires it is told."""
 RENEW_DAYS = 15
 """So long before it expires the snapshot is signed anew."""
-MOST_BYTES: dict[str, int] = {
-    "root": 64 << 10,
-    "targets": 256 << 10,
-    "models": 256 << 10,
-    "fleet": 256 << 10,
-    "snapshot": 64 << 10,
-    "timestamp": 16 << 10,
-}
-"""What a device takes."""
-CHUNK_MOST = 1 << 20
-PACKET_MOST = CHUNK_MOST + (4 << 10)
-"""What a device takes in one chunk, and in one packet."""
-ISSUED = "x_issued"
-"""The signed field that says when it was signed, seconds since 1970: no device's clock may be before it."""
 KEYS, POLICY = keys.TARGET, policy.TARGET
 
 
@@ -51,13 +37,3 @@ def key_names(role: str) -> tuple[str, ...]:
     if role == "root":
         return ROOTS
     return ("online",) if role in {"snapshot", "timestamp"} else (role,)
-
-
-def file_name(role: str, version: int) -> str:
-    """Give the name of a version's file below ``meta/``."""
-    return "timestamp.json" if role == "timestamp" else f"{version}.{role}.json"
-
-
-def target_path(name: str, version: str) -> str:
-    """Give the path of a bundle's target."""
-    return f"models/{name}/{version}/{MANIFEST}"

@@ -14,8 +14,7 @@ from tuf.api.metadata import Metadata, Root, Snapshot, Timestamp
 from tuf.api.serialization import DeserializationError
 
 from agent.errors import ConfigInvalid, FetchFailed
-from agent.fleet.repository.roles import MOST_BYTES, file_name
-from agent.fleet.repository.tree import META
+from agent.published import META, MOST_BYTES, file_name
 
 if TYPE_CHECKING:
     from agent.fleet.repository.repository import Repository

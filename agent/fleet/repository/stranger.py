@@ -1,4 +1,4 @@
-"""Looks at a repository as one who knows only the first root: by python-tuf's client, and file by file."""
+"""Looks at a repository as a device does that knows only the first root: with its own code, file by file."""
 
 from __future__ import annotations
 
@@ -8,15 +8,18 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tuf.api.exceptions import DownloadError, DownloadHTTPError, RepositoryError
 from tuf.api.metadata import Metadata, TargetFile, Targets
-from tuf.ngclient import FetcherInterface, Updater, UpdaterConfig
+from tuf.ngclient import Updater
 
-from agent import manifest as manifests
-from agent.errors import Absent, AgentError, FetchFailed, ManifestInvalid, MetadataRefused
-from agent.fleet.repository.roles import CHUNK_MOST, DELEGATED, KEYS, MOST_BYTES, SIGNED_TARGETS
-from agent.fleet.repository.tree import META
-from agent.manifest import CHUNK_BYTES, MANIFEST
+from agent.errors import BundleRefused, FetchFailed, MetadataRefused
+from agent.fleet.repository.roles import KEYS, SIGNED_TARGETS
+from agent.manifest import MANIFEST
+from agent.published import META, MOST_CHUNK, target_path
+from agent.updater import targets
+from agent.updater.bundle import read_manifest
+from agent.updater.fetcher import ShelfFetcher
+from agent.updater.metadata import CONFIG, as_target
+from agent.updater.refusals import explained
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -24,7 +27,6 @@ if TYPE_CHECKING:
     from agent.manifest import FileEntry, Manifest
     from agent.updater.seams import Shelf
 
-_BASE = "shelf:/"
 _AT_ONCE = 16
 """Chunks that are asked for at a time."""
 
@@ -50,26 +52,6 @@ class Seen:
     problems: list[str] = field(default_factory=list)
 
 
-class _Fetcher(FetcherInterface):
-    """Metadata from a shelf. ``lost`` keeps our own error, which python-tuf wraps."""
-
-    def __init__(self, shelf: Shelf) -> None:
-        self._shelf = shelf
-        self.lost: AgentError | None = None
-
-    def _fetch(self, url: str) -> Iterator[bytes]:
-        name = url.removeprefix(_BASE)
-        role = name.removesuffix(".json").rpartition(".")[2]
-        try:
-            return iter([self._shelf.get(f"{META}/{name}", MOST_BYTES[role])])
-        except Absent as error:
-            self.lost = error
-            raise DownloadHTTPError(f"{name} is not there", 404) from error
-        except AgentError as error:
-            self.lost = error
-            raise
-
-
 def look(shelf: Shelf, root: bytes, step: Callable[[int], object] = int) -> Seen:
     """Prove all metadata from the first root on, and each file that it vouches for.
 
@@ -79,39 +61,29 @@ def look(shelf: Shelf, root: bytes, step: Callable[[int], object] = int) -> Seen
         step: told of each piece's bytes.
 
     Raises:
-        MetadataRefused: the metadata does not hold together, has expired, or is not all there.
+        MetadataRefused: the metadata does not hold together, or has expired.
+        FetchFailed: some of it is not there, or is larger than what is signed.
         LinkLost: the other side is away.
     """
     seen = Seen()
     with tempfile.TemporaryDirectory(prefix="edgectl-verify-") as folder:
-        updater, targets = _metadata(shelf, root, Path(folder), seen)
-        for target in targets:
+        updater, found = _metadata(shelf, root, Path(folder), seen)
+        for target in found:
             try:
                 _target(shelf, updater, target, seen, step)
-            except (FetchFailed, ManifestInvalid, MetadataRefused) as error:
+            except (FetchFailed, BundleRefused, MetadataRefused) as error:
                 seen.problems.append(str(error))
     return seen
 
 
 def _metadata(shelf: Shelf, root: bytes, folder: Path, seen: Seen) -> tuple[Updater, list[TargetFile]]:
     """Have python-tuf prove everything; give all that it vouches for."""
-    config = UpdaterConfig(
-        root_max_length=MOST_BYTES["root"],
-        timestamp_max_length=MOST_BYTES["timestamp"],
-        snapshot_max_length=MOST_BYTES["snapshot"],
-        targets_max_length=MOST_BYTES["targets"],
-    )
-    fetcher = _Fetcher(shelf)
-    try:
-        updater = Updater(str(folder), _BASE, fetcher=fetcher, config=config, bootstrap=root)
+    fetcher = ShelfFetcher(lambda name, most: shelf.get(f"{META}/{name}", most))
+    with explained(fetcher):
+        updater = Updater(str(folder), "", fetcher=fetcher, config=CONFIG, bootstrap=root)
         updater.refresh()
-        for role in DELEGATED:
-            updater.get_targetinfo(KEYS if role == "fleet" else f"models/-/-/{MANIFEST}")
-    except (RepositoryError, DownloadError) as error:
-        if fetcher.lost is not None and not isinstance(fetcher.lost, Absent):
-            raise fetcher.lost from error
-        hint = "Run: edgectl resign; for what the broker lost: edgectl heal"
-        raise MetadataRefused("verify", "metadata", str(error), hint) from error
+        for path in (KEYS, target_path("-", "-")):  # of each delegated role
+            updater.get_targetinfo(path)
     found: list[TargetFile] = []
     for role in ("root", "timestamp", "snapshot", *SIGNED_TARGETS):
         signed = Metadata.from_file(str(folder / f"{role}.json")).signed
@@ -127,22 +99,17 @@ def _target(
     """Prove a target, and what it leads to."""
     if updater.get_targetinfo(target.path) != target:
         raise MetadataRefused("verify", target.path, "nobody who may vouches for it", "Publish it again")
-    sha256 = target.hashes["sha256"]
-    custom = target.custom if isinstance(target.custom, dict) else {}
-    chunk = int(custom.get("chunk", CHUNK_BYTES))
-    content = b"".join(_pieces(shelf, sha256, -(-target.length // chunk), step))
-    seen.cuts[sha256] = chunk
-    seen.bytes += len(content)
-    if len(content) != target.length or hashlib.sha256(content).hexdigest() != sha256:
-        raise FetchFailed("verify", target.path, "it is not what the metadata says", "Run: edgectl heal")
+    wanted = as_target(target)
+    seen.cuts[wanted.sha256] = wanted.chunk
+    seen.bytes += wanted.size
+    step(wanted.size)
     if not target.path.endswith(f"/{MANIFEST}"):
+        targets.read(shelf, wanted, wanted.size)
         return
-    manifest = manifests.parse(content, target.path)
     _, name, version, _ = target.path.split("/")
-    if (manifest.name, manifest.version) != (name, version):
-        raise ManifestInvalid("verify", target.path, f"it is that of {manifest.name}@{manifest.version}")
+    _, manifest = read_manifest(shelf, wanted, name, version)
     _files(shelf, manifest, seen, step)
-    seen.bundles[f"{name}@{version}"] = sha256
+    seen.bundles[f"{name}@{version}"] = wanted.sha256
 
 
 def _files(shelf: Shelf, manifest: Manifest, seen: Seen, step: Callable[[int], object]) -> None:
@@ -168,7 +135,7 @@ def _pieces(shelf: Shelf, sha256: str, count: int, step: Callable[[int], object]
     """Give all chunks of a file in order."""
     for first in range(0, count, _AT_ONCE):
         numbers = range(first, min(first + _AT_ONCE, count))
-        found = dict(shelf.chunks(sha256, numbers, CHUNK_MOST))
+        found = dict(shelf.chunks(sha256, numbers, MOST_CHUNK))
         for number in numbers:
             step(len(found[number]))
             yield found[number]

@@ -19,6 +19,7 @@ import orjson
 
 from agent.errors import AgentError, ManifestInvalid
 from agent.files import NEW, sync_folder, write_durably
+from agent.published import BLOB, META
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 
     from agent.manifest import FileEntry
 
-TUF, META, BLOB = "tuf", "meta", "blob"
+TUF = "tuf"
 _CUTS = "cuts.json"
 _WAIT_S = 10.0
 _TURN_S = 0.1

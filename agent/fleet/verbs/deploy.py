@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -77,7 +76,7 @@ def deploy(
         fleet=broker.fleet,
         device=device,
         change=change,
-        settings=broker.link(f"edgectl-deploy-{secrets.token_hex(6)}"),
+        settings=broker.link("edgectl-deploy"),
         passphrase=lambda: passphrase(passphrase_file),
         unsigned=unsigned,
         wait=wait,

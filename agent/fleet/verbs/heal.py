@@ -57,7 +57,7 @@ def heal(
         elif work.publisher and work.wire:
             work.repository.commit()  # what a kill has left unsigned
             sent = work.publisher.heal()
-            states = desired.heal(work.wire, broker.link("edgectl"), work.repository, broker.fleet)
+            states = desired.heal(work.wire, broker.link("edgectl-heal"), work.repository, broker.fleet)
             facts = {"looked": sent.looked, **told(sent), "paths": sent.paths, "desired": states}
             said = f"looked at {sent.looked} pieces, sent {len(sent.paths)} of them, {sent.size:,} bytes"
             said += f"; put back the desired state of {', '.join(states)}" if states else ""

@@ -42,13 +42,11 @@ def models(
     as_json: AsJson = False,
 ) -> None:
     """Show models."""
-    import secrets
-
     import orjson
 
     from agent.fleet.deploying import fleet_view
 
-    settings = broker.link(f"edgectl-models-{secrets.token_hex(6)}")
+    settings = broker.link("edgectl-models")
     devices = fleet_view.look(folder, broker.fleet, device, settings, unsigned=unsigned)
     now = fleet_view.now()
     if as_json:

@@ -59,8 +59,9 @@ def pack(
     """Make a bundle."""
     from agent.fleet.packing import shown
     from agent.fleet.packing.pack import Options, pack
+    from agent.fleet.progress import steps
 
     options = Options(model, manifest, out, tuple(variant or ()), chunk, allow_float, allow_unproven)
-    with shown.progress("trying the model") as on_step:
+    with steps("trying the model") as on_step:
         packed = pack(options, on_step)
     print(shown.as_json(packed) if as_json else shown.table(packed))

@@ -65,9 +65,10 @@ def quantize(
     """Quantize."""
     from agent.fleet.packing import shown
     from agent.fleet.packing.quantize import Options, quantize
+    from agent.fleet.progress import steps
 
     options = Options(model, calibration, out, labels, _pre(color, mean, std))
-    with shown.progress("quantizing") as on_step:
+    with steps("quantizing") as on_step:
         made = quantize(options, on_step)
     print(shown.quantized_json(made) if as_json else shown.quantized(made))
 

@@ -14,8 +14,10 @@ from agent.documents.desired import Desired, Probation, Wanted
 from agent.documents.policy import Policy
 from agent.errors import AgentError, BundleRefused, ConfigInvalid, LinkLost, MetadataRefused
 from agent.fleet.deploying.deploy import Deployed, Options, deploy
-from agent.fleet.deploying.talk import Talk
-from agent.fleet.deploying.wishes import Change, path_of
+from agent.fleet.deploying.wishes import Change
+from agent.fleet.repository.desired import path_of
+from agent.fleet.repository.repository import opened
+from agent.fleet.talk import Talk
 from agent.link import topics
 from agent.link.settings import LinkSettings
 from agent.signing import Verifier
@@ -204,7 +206,7 @@ def test_what_the_device_would_refuse_is_refused_before_anything_is_sent(  # noq
     broker: Broker, keys: Path, control: Signer, wanted: Wanted, error: type[AgentError], said: str
 ) -> None:
     policy = Policy(min_versions={"shapes": "1.1.0"})
-    operators_folder.publish(keys, "shapes@1.0.0", "shapes@1.1.0", control=control, policy=policy)
+    operators_folder.publish(keys, policy=policy)
     with pytest.raises(error, match=said):
         deploy(options(keys, broker, wanted))
     assert kept(broker) is None
@@ -215,7 +217,7 @@ def test_a_control_key_that_no_device_believes_is_refused(
     broker: Broker, keys: Path, control: Signer, tmp_path: Path
 ) -> None:
     other = operators_folder.make(tmp_path / "other")
-    operators_folder.publish(keys, "shapes@1.0.0", control=other)
+    operators_folder.publish(keys, control=other)
     with pytest.raises(ConfigInvalid, match="no device takes its word"):
         deploy(options(keys, broker, ONE))
 
@@ -223,12 +225,26 @@ def test_a_control_key_that_no_device_believes_is_refused(
 def test_a_folder_without_a_repository_or_with_a_damaged_one_is_told(
     broker: Broker, keys: Path, control: Signer
 ) -> None:
-    (keys / "tuf/meta/1.models.json").write_text('{"signed": {"targets": []}}')
-    with pytest.raises(MetadataRefused, match="models: it is damaged"):
+    [models] = (keys / "tuf/meta").glob("2.models.json")
+    models.write_text('{"signed": {"targets": []}}')
+    with pytest.raises(MetadataRefused, match="models"):
         deploy(options(keys, broker, ONE))
-    (keys / "tuf/meta/timestamp.json").unlink()
-    with pytest.raises(ConfigInvalid, match="there is no repository in it"):
+    for one in (keys / "tuf/meta").iterdir():
+        one.unlink()
+    with pytest.raises(ConfigInvalid, match=r"there is none\. Make one with: edgectl init"):
         deploy(options(keys, broker, ONE))
+
+
+def test_nobody_deploys_while_the_keys_are_replaced(
+    broker: Broker, keys: Path, control: Signer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("agent.fleet.repository.tree._WAIT_S", 0.3)
+    with (
+        opened(keys, lambda: PASSPHRASE),
+        pytest.raises(AgentError, match="another edgectl does so already"),
+    ):
+        deploy(options(keys, broker, ONE))
+    assert kept(broker) is None
 
 
 def test_a_broker_that_is_away_is_told_in_a_line_and_nothing_else_is_said(

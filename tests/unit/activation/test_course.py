@@ -2,32 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import pytest
 
 from agent.activation.standing import standing
 from agent.errors import (
-    BundleRefused,
     FetchFailed,
     ModelInvalid,
     SourceLost,
 )
-from tests.simulators.kept_world import DIGESTS, KeptWorld, goal, records
-
-if TYPE_CHECKING:
-    from agent.activation.course import Course
+from tests.simulators.kept_world import DIGESTS, KeptWorld, goal, records, refused, said
 
 ONE, TWO, THREE = DIGESTS.values()
-
-
-def said(course: Course) -> tuple[str, str]:
-    told = standing(course, None)
-    return told.state, told.reason
-
-
-def refused(rule: str) -> BundleRefused:
-    return BundleRefused("prove", "two@1", "no", rule=rule)
 
 
 def test_a_wanted_model_is_fetched_proved_tried_and_becomes_the_active_one() -> None:

@@ -2,34 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import pytest
 
 from agent.activation.standing import standing
 from agent.errors import (
     BackendFault,
-    BundleRefused,
     LaneCrashed,
     ModelInvalid,
     Rejected,
     StoreBusy,
 )
-from tests.simulators.kept_world import DIGESTS, KeptWorld, goal
-
-if TYPE_CHECKING:
-    from agent.activation.course import Course
+from tests.simulators.kept_world import DIGESTS, KeptWorld, goal, refused, said
 
 ONE, TWO, THREE = DIGESTS.values()
-
-
-def said(course: Course) -> tuple[str, str]:
-    told = standing(course, None)
-    return told.state, told.reason
-
-
-def refused(rule: str) -> BundleRefused:
-    return BundleRefused("prove", "two@1", "no", rule=rule)
 
 
 def test_a_risky_step_waits_until_it_is_written_that_it_is_on() -> None:

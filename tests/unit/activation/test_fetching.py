@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from agent.activation.fetching import Fetching
-from agent.errors import BundleRefused, FetchFailed
-from agent.updater.messages import Ask, Done, Fetched, Refreshed, UpdaterSpec, failed
+from agent.errors import AgentError, BundleRefused, FetchFailed
+from agent.message import flattened
+from agent.updater.messages import Ask, Done, Failed, Fetched, Refreshed, UpdaterSpec
 from tests.simulators.puppet_updater import PuppetUpdater
 
 if TYPE_CHECKING:
@@ -20,6 +21,10 @@ if TYPE_CHECKING:
 DAY = 86400.0
 ONE = Ask(name="one", version="1")
 FRESH = Refreshed(floors={"tuf/root": 1}, root=1, timestamp=2, expires=3)
+
+
+def failed(error: AgentError) -> Failed:
+    return Failed(**flattened(error), name=ONE.name, version=ONE.version)
 
 
 class Scene:
@@ -134,7 +139,7 @@ def test_a_hint_of_what_is_proved_already_starts_nothing(scene: Scene) -> None:
 
 def test_failures_are_tried_again_after_waits_that_grow_to_ten_minutes(scene: Scene) -> None:
     for count in range(1, 12):
-        scene.says(failed(FetchFailed("fetch", "one@1", "chunks do not come"), "one", "1"), Done())
+        scene.says(failed(FetchFailed("fetch", "one@1", "chunks do not come")), Done())
         assert "chunks do not come" in scene.fetching.problem
         wait = scene.fetching.next_tick(scene.now)
         assert wait is not None
@@ -145,7 +150,7 @@ def test_failures_are_tried_again_after_waits_that_grow_to_ten_minutes(scene: Sc
 
 def test_a_bundle_that_is_refused_for_good_is_no_reason_to_hurry(scene: Scene) -> None:
     error = BundleRefused("take", "one@1", "no", rule="policy.names")
-    scene.says(FRESH, failed(error, "one", "1"), Done())
+    scene.says(FRESH, failed(error), Done())
     assert scene.fetching.next_tick(scene.now) == DAY
 
 

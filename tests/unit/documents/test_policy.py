@@ -14,14 +14,15 @@ from agent import manifest as manifests
 from agent.documents import policy
 from agent.documents.policy import Policy, version_key
 from agent.errors import BundleRefused
-from tests.simulators import operators_folder
 
 VERSIONS = st.from_regex(r"[A-Za-z0-9][A-Za-z0-9.+_-]{0,20}", fullmatch=True)
 
 
 def manifest(**change: Any) -> manifests.Manifest:
-    body = orjson.loads(operators_folder.manifest("gate-1", "1.2"))
-    return manifests.parse(orjson.dumps({**body, **change}))
+    body: dict[str, Any] = {"schema": 2, "name": "gate-1", "version": "1.2", "task": "tensor"}
+    files = [manifests.entry("m.tflite", b"m").model_dump()]
+    body |= {"license": "Apache-2.0", "model": "m.tflite", "files": files, **change}
+    return manifests.parse(orjson.dumps(body))
 
 
 RISING = [

@@ -10,9 +10,10 @@ from hypothesis import strategies as st
 
 from agent.documents import desired
 from agent.documents.desired import Desired, Probation, Wanted
-from agent.errors import AgentError, MessageInvalid
+from agent.errors import MessageInvalid
 from agent.fleet.deploying import wishes
 from agent.fleet.deploying.wishes import Change
+from agent.fleet.repository import desired as sent
 from agent.signing import Signer, generate
 
 if TYPE_CHECKING:
@@ -61,17 +62,12 @@ def test_the_next_one_is_above_all_and_changes_what_was_asked_for_and_no_more(
 
 def test_what_is_kept_is_read_back_and_what_is_damaged_is_told(tmp_path: Path) -> None:
     (tmp_path / "devices").mkdir()
-    assert wishes.ours(tmp_path, "f", "d") is None
+    assert sent.sent(tmp_path, "f", "d") is None
     wish = Desired(fleet="f", device="d", generation=3, models={})
-    payload = wishes.keep(tmp_path, wish, Signer.from_pem(generate()[0]))
-    assert wishes.path_of(tmp_path, "d").read_bytes() == payload
-    assert wishes.ours(tmp_path, "f", "d") == wish
+    payload = sent.keep(tmp_path, wish, Signer.from_pem(generate()[0]))
+    assert sent.path_of(tmp_path, "d").read_bytes() == payload
+    assert sent.sent(tmp_path, "f", "d") == wish
     for fleet, content in (("other", payload), ("f", b"junk"), ("f", desired.encode(wish)[:-9])):
-        wishes.path_of(tmp_path, "d").write_bytes(content)
+        sent.path_of(tmp_path, "d").write_bytes(content)
         with pytest.raises(MessageInvalid, match=r"d\.desired\.json: .*Delete it if it is not the last word"):
-            wishes.ours(tmp_path, fleet, "d")
-
-
-def test_a_folder_that_edgectl_init_did_not_make_is_told(tmp_path: Path) -> None:
-    with pytest.raises(AgentError, match="Name the folder that edgectl init made"), wishes.alone(tmp_path):
-        pass
+            sent.sent(tmp_path, fleet, "d")

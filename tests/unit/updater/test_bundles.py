@@ -6,6 +6,7 @@ import os
 import stat
 import tempfile
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import given, settings
@@ -17,7 +18,9 @@ from agent.updater.messages import Progress
 from agent.updater.parts import Part, fill
 from tests.simulators.lying_shelf import LyingShelf
 from tests.simulators.tuf_fleet import TufFleet
-from tests.simulators.updated import Updated
+
+if TYPE_CHECKING:
+    from tests.simulators.updated import Updated
 
 CHUNK = 1 << 10
 MODEL = bytes(range(256)) * 30  # seven chunks and a half
@@ -29,11 +32,6 @@ def fleet() -> TufFleet:
     found = TufFleet()
     found.add_bundle("det", "1.0.0", FILES, chunk_size=CHUNK)
     return found
-
-
-@pytest.fixture
-def device(fleet: TufFleet, tmp_path: Path) -> Updated:
-    return Updated(tmp_path / "models", fleet.root, fleet.files())
 
 
 def model_chunk(number: int) -> str:

@@ -15,22 +15,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-@pytest.fixture
-def fleet() -> TufFleet:
-    found = TufFleet()
-    found.add_bundle("det", "1.0.0", {"model.tflite": b"one"})
-    return found
-
-
-@pytest.fixture
-def device(fleet: TufFleet, tmp_path: Path) -> Updated:
-    return Updated(tmp_path / "models", fleet.root, fleet.files())
-
-
-def see(device: Updated, fleet: TufFleet) -> None:
-    device.shelf.files = fleet.files()
-
-
 def test_expired_metadata_is_refused_by_a_right_clock(tmp_path: Path) -> None:
     fleet = TufFleet(datetime.now(UTC) - timedelta(days=15))
     device = Updated(tmp_path / "models", fleet.root, fleet.files())
@@ -59,13 +43,13 @@ def test_the_roles_that_vouch_for_bundles_and_documents_expire_by_the_floor_too(
 ) -> None:
     fleet.days["models"] = 3
     fleet.sign("models")
-    see(device, fleet)
+    device.see(fleet)
     device.floors = {"clock": int((fleet.now + timedelta(days=5)).timestamp())}
     device.run("det@1.0.0")
     assert (device.failure.error, device.failure.subject) == ("MetadataRefused", "models")
     fleet.days["fleet"] = 3
     fleet.sign("fleet")
-    see(device, fleet)
+    device.see(fleet)
     device.run("det@1.0.0")
     assert (device.failure.error, device.failure.subject) == ("MetadataRefused", "fleet")
 
@@ -107,10 +91,10 @@ def test_new_keys_of_a_role_heal_a_clock_that_a_thief_has_driven_far_ahead(
     fleet.publish("models")
     fleet.now = honest
     fleet.sign()
-    see(device, fleet)
+    device.see(fleet)
     device.run("det@1.0.0")
     assert "clock runs behind" in device.failure.problem
     fleet.rotate("models")
-    see(device, fleet)
+    device.see(fleet)
     device.run("det@1.0.0")
     assert device.fetched.digest

@@ -9,10 +9,9 @@ import pytest
 from agent.ipc import MAX_PACKET
 from agent.updater.messages import Brought
 from tests.simulators.tuf_fleet import TufFleet
-from tests.simulators.updated import Updated
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from tests.simulators.updated import Updated
 
 KEYS, POLICY = "fleet/keys.json", "fleet/policy.json"
 
@@ -20,11 +19,6 @@ KEYS, POLICY = "fleet/keys.json", "fleet/policy.json"
 @pytest.fixture
 def fleet() -> TufFleet:
     return TufFleet()
-
-
-@pytest.fixture
-def device(fleet: TufFleet, tmp_path: Path) -> Updated:
-    return Updated(tmp_path / "models", fleet.root, fleet.files())
 
 
 def told(device: Updated, fleet: TufFleet, policy: str = "") -> dict[str, str]:

@@ -17,22 +17,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-@pytest.fixture
-def fleet() -> TufFleet:
-    found = TufFleet()
-    found.add_bundle("det", "1.0.0", {"model.tflite": b"one"})
-    return found
-
-
-@pytest.fixture
-def device(fleet: TufFleet, tmp_path: Path) -> Updated:
-    return Updated(tmp_path / "models", fleet.root, fleet.files())
-
-
-def see(device: Updated, fleet: TufFleet) -> None:
-    device.shelf.files = fleet.files()
-
-
 def test_what_is_published_is_proved_and_its_versions_become_floors(fleet: TufFleet, device: Updated) -> None:
     device.run()
     [refreshed] = device.of(Refreshed)
@@ -53,7 +37,7 @@ def test_an_old_timestamp_is_refused_though_the_proved_files_are_lost(
 ) -> None:
     old = fleet.files()
     fleet.resign()
-    see(device, fleet)
+    device.see(fleet)
     device.run()
     device.shelf.files = old
     device.run()
@@ -72,11 +56,11 @@ def test_an_old_version_of_any_role_is_refused_after_its_files_are_lost(
 ) -> None:
     thief = fleet.stolen("online")
     fleet.sign(role)
-    see(device, fleet)
+    device.see(fleet)
     device.run()
     shutil.rmtree(device.folder / "tuf")
     thief.fast_forward(50)  # newer than all that was seen, with the old role in it
-    see(device, thief)
+    device.see(thief)
     device.run("det@1.0.0")
     assert device.failure.error == "MetadataRefused"
     assert device.failure.subject == role
@@ -89,15 +73,15 @@ def test_new_online_keys_heal_a_device_that_a_thief_has_driven_far_ahead(
     thief = fleet.stolen("online")
     thief.now += timedelta(days=300)  # as far as the offline keys' metadata lets the clock go
     thief.fast_forward(999_999)
-    see(device, thief)
+    device.see(thief)
     device.run("det@1.0.0")
     assert device.fetched.digest
     fleet.resign()
-    see(device, fleet)
+    device.see(fleet)
     device.run("det@1.0.0")
     assert device.failure.error == "MetadataRefused"
     fleet.rotate("online")
-    see(device, fleet)
+    device.see(fleet)
     device.run("det@1.0.0")
     assert device.fetched.digest
 
@@ -109,12 +93,12 @@ def test_a_device_follows_every_rotation_with_and_without_a_hint(
     device.run()
     fleet.rotate(what)
     fleet.rotate(what)
-    see(device, fleet)
+    device.see(fleet)
     del device.shelf.files["hint"]
     device.run("det@1.0.0")
     assert device.fetched.digest
     fleet.rotate(what)
-    see(device, fleet)
+    device.see(fleet)
     device.run("det@1.0.0")
     assert device.fetched.digest
     assert device.of(Refreshed)[0].root == fleet.version("root")
@@ -130,7 +114,7 @@ def test_a_hint_saves_asking_for_a_root_that_is_not_there(device: Updated) -> No
 )
 def test_a_hint_that_lies_does_not_hurt(hint: bytes, fleet: TufFleet, device: Updated) -> None:
     fleet.rotate("online")
-    see(device, fleet)
+    device.see(fleet)
     device.shelf.files["hint"] = hint
     device.run("det@1.0.0")
     assert device.fetched.digest
@@ -155,7 +139,7 @@ def test_metadata_larger_than_its_role_may_be_is_not_taken(
 ) -> None:
     if role == "root":
         fleet.rotate("root")
-        see(device, fleet)
+        device.see(fleet)
     device.shelf.files[fleet.name(role)] += b" " * (256 << 10)
     device.run("det@1.0.0")
     assert device.failure.error == "FetchFailed"
@@ -166,7 +150,7 @@ def test_wrong_keys_are_refused(role: str, fleet: TufFleet, device: Updated) -> 
     device.run()
     thief = fleet.stolen(*(["online"] if role in ("targets", "models", "fleet") else []))
     thief.sign(*([role] if role in ("targets", "models", "fleet") else []))
-    see(device, thief)
+    device.see(thief)
     if role == "snapshot":
         device.shelf.files["meta/timestamp.json"] = fleet.files()["meta/timestamp.json"]
     device.run("det@1.0.0")
@@ -179,7 +163,7 @@ def test_wrong_keys_are_refused(role: str, fleet: TufFleet, device: Updated) -> 
 
 def test_a_root_that_one_of_two_has_signed_is_refused(fleet: TufFleet, device: Updated) -> None:
     fleet.rotate("online")
-    see(device, fleet)
+    device.see(fleet)
     forged = orjson.loads(fleet.meta["2.root.json"])
     forged["signatures"] = forged["signatures"][:1]
     device.shelf.files["meta/2.root.json"] = orjson.dumps(forged)
@@ -202,7 +186,7 @@ def test_with_expired_models_documents_still_come_and_bundles_do_not(tmp_path: P
 
 def test_without_a_proved_policy_nothing_is_fetched(fleet: TufFleet, device: Updated) -> None:
     sha256 = fleet.add_document("fleet/policy.json", b'{"v":1,"names":["other"]}')
-    see(device, fleet)
+    device.see(fleet)
     del device.shelf.files[f"blob/{sha256}/0"]
     device.run("det@1.0.0", policy='{"v":1}')
     assert (device.failure.error, device.failure.name) == ("Absent", "")
@@ -212,7 +196,7 @@ def test_without_a_proved_policy_nothing_is_fetched(fleet: TufFleet, device: Upd
 
 def test_torn_files_of_a_power_cut_are_fetched_again(fleet: TufFleet, device: Updated) -> None:
     fleet.rotate("online")
-    see(device, fleet)
+    device.see(fleet)
     device.run("det@1.0.0")
     for path in (device.folder / "tuf").rglob("*.json"):
         if not path.is_symlink():

@@ -11,10 +11,9 @@ import pytest
 from agent.manifest import entry
 from agent.updater.messages import Failed, Fetched
 from tests.simulators.tuf_fleet import TufFleet
-from tests.simulators.updated import Updated
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from tests.simulators.updated import Updated
 
 CHUNK = 1 << 10
 MODEL = bytes(range(256)) * 30
@@ -26,11 +25,6 @@ def fleet() -> TufFleet:
     found = TufFleet()
     found.add_bundle("det", "1.0.0", {"model.tflite": MODEL, "labels.txt": b"a"}, chunk_size=CHUNK)
     return found
-
-
-@pytest.fixture
-def device(fleet: TufFleet, tmp_path: Path) -> Updated:
-    return Updated(tmp_path / "models", fleet.root, fleet.files())
 
 
 def publish(fleet: TufFleet, path: str, **fields: object) -> None:

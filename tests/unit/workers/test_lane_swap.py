@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from agent.errors import EXIT_CONFIG, ModelInvalid
 from agent.ledger import Ledger
+from agent.message import error_of
 from agent.recorder import Recorder
 from agent.types import Phase
 from agent.workers import messages
@@ -64,7 +65,7 @@ def test_a_swap_that_failed_says_why_and_changes_nothing(stage: Stage) -> None:
     stage.lane.receive()
     [reply] = stage.lane.take_replies()
     assert isinstance(reply, messages.Unswapped)
-    error = messages.error_of(reply)
+    error = error_of(reply)
     assert isinstance(error, ModelInvalid)
     assert str(error) == "load model m: torn. Copy it"
     assert model_of(stage) == "glyphs@1"

@@ -16,6 +16,7 @@ from agent.errors import (
     ModelInvalid,
     Retryable,
 )
+from agent.message import error_of
 from agent.types import Phase
 from agent.workers import messages
 from agent.workers.heartbeat import Slot
@@ -202,6 +203,6 @@ def test_a_message_of_a_refusal_keeps_its_rule() -> None:
         "problem": "p",
         "rule": "budget",
     }
-    error = messages.error_of(messages.Fault(**fault))
+    error = error_of(messages.Fault(**fault))
     assert isinstance(error, BundleRefused)
     assert error.rule == "budget"

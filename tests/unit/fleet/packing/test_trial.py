@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 
 from agent import manifest
-from agent.bundles.load import load
 from agent.errors import AgentError, ConfigInvalid, InputRejected, LaneCrashed, ManifestInvalid, ModelInvalid
 from agent.fleet.packing import apart, side, trial, words
-from agent.fleet.packing.line import Inputs, Line
 from agent.ipc import Channel
-from agent.labels import Labels
+from agent.workers import engines
+from agent.workers.measuring import Tryout
+from agent.workers.spec import LaneSpec
 from tests.simulators import tiny_models
 from tests.simulators.tiny_models import Tensor
 
@@ -47,22 +47,26 @@ def test_a_model_that_does_not_fit_what_is_said_of_it_fails_its_trial(
         trial.tried(ask, lambda _: None)
 
 
-def line(tmp_path: Path, model: bytes, *, xnnpack: bool) -> Line:
+def tryout(tmp_path: Path, model: bytes, *, xnnpack: bool) -> Tryout:
     (tmp_path / "m.tflite").write_bytes(model)
-    return Line(Inputs(load(tmp_path / "m.tflite"), manifest.Pre(), xnnpack=xnnpack), "tensor", {}, Labels())
+    options = {"xnnpack": xnnpack}
+    path = str(tmp_path / "m.tflite")
+    return Tryout(
+        engines.make(
+            LaneSpec(pipeline="p", model=path, source="images", task="tensor", backend_options=options)
+        )
+    )
 
 
 def test_an_answer_that_other_kernels_do_not_give_is_refused(tmp_path: Path) -> None:
-    usual = line(tmp_path, tiny_models.echo("float32", (1, 2)), xnnpack=True)
+    usual = tryout(tmp_path, tiny_models.echo("float32", (1, 2)), xnnpack=True)
     x, y = Tensor("x", "float32", (1, 2)), Tensor("values", "float32", (1, 2))
-    other = line(tmp_path, tiny_models.build([x], [y], "ABS"), xnnpack=False)
+    other = tryout(tmp_path, tiny_models.build([x], [y], "ABS"), xnnpack=False)
     one = words.GoldenInput(path="a.npy", tol=0.1)
     data = np.array([[0.5, 0.05]], np.float32)
     same = trial.answer(one, data, usual, usual)
     assert same[0]["max"] == 0.5
-    with pytest.raises(
-        InputRejected, match=r"a\.npy: its answer on the plain kernels is another one: item 0"
-    ):
+    with pytest.raises(InputRejected, match=r"a\.npy: its answer on cpu is another one: item 0"):
         trial.answer(one, -data, usual, other)
 
 

@@ -8,13 +8,13 @@ from pathlib import Path
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
-from tuf.ngclient import FetcherInterface, Updater
+from tuf.ngclient import Updater
 
 from agent.documents.keys import decode
 from agent.fleet.repository import garbage, stranger
 from agent.fleet.repository.catalog import Local
 from agent.fleet.repository.repository import opened
-from agent.fleet.repository.stranger import _Fetcher
+from agent.updater.fetcher import ShelfFetcher
 from tests.simulators.operating import add, ask, cheap_keys, make_bundle, operator
 
 VERSIONS = st.sampled_from(["1.0", "2.0", "3.0"])
@@ -92,8 +92,9 @@ class Operator(RuleBasedStateMachine):
         place = Path(self.place.name) / f"device-{device}"
         place.mkdir(exist_ok=True)
         with opened(self.folder, ask) as repository:
-            shelf: FetcherInterface = _Fetcher(Local(repository))
-            updater = Updater(str(place), "shelf:/", fetcher=shelf, bootstrap=self.first)
+            shelf = Local(repository)
+            fetcher = ShelfFetcher(lambda name, most: shelf.get(f"meta/{name}", most))
+            updater = Updater(str(place), "", fetcher=fetcher, bootstrap=self.first)
             updater.refresh()
             for version in ("1.0", "2.0", "3.0"):
                 found = updater.get_targetinfo(f"models/shapes/{version}/manifest.json")

@@ -1,0 +1,244 @@
+"""The operator's talk with a broker: what it keeps, what we have it keep, and what comes meanwhile."""
+
+from __future__ import annotations
+
+import logging
+import queue
+import secrets
+import time
+from collections import deque
+from collections.abc import Callable
+from dataclasses import replace
+from typing import TYPE_CHECKING, Self
+
+from agent.errors import LinkLost
+from agent.link import topics
+from agent.link.mqtt import Link
+from agent.link.settings import LinkDown, LinkMessage, LinkPublished, LinkUp
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from agent.link.settings import LinkSettings
+
+_HINT = "Check --host, --port and the credentials"
+_GOODBYE_S = 2.0
+_CONNECT_S = 8.0
+"""A broker that is away is told by then: somebody sits there and waits."""
+_TURN_S = 0.5
+_WINDOW = 32
+_WINDOW_BYTES = 4 << 20
+_AT_ONCE = 250
+"""Devices that are asked for at a time: brokers queue about 1,000 messages for a client, and drop more."""
+_SILENCE_S = 20.0
+
+Source = tuple[str, Callable[[], bytes]]
+"""A topic, and what gives what is to be retained there."""
+Out = tuple[str, bytes]
+"""A topic, and what is to be retained there; nothing takes away what was."""
+
+
+class Talk:
+    """A connection that comes back by itself, for one thread that waits for what it needs.
+
+    Args:
+        settings: of the link. A random end is put behind the client id: two operators may work at once.
+        listen: topics to listen to.
+        echo: a topic that we may write to and read, below which the broker proves what it does not have; only
+            ``kept`` needs it.
+        comfort: what else is to be said when the broker is away.
+    """
+
+    def __init__(
+        self, settings: LinkSettings, listen: Sequence[str] = (), echo: str = "", comfort: str = ""
+    ) -> None:
+        end = secrets.token_hex(6)
+        self._events: queue.SimpleQueue[object] = queue.SimpleQueue()
+        self._echo = f"{echo}/edgectl-{end}" if echo else ""
+        self._broker, self._comfort = settings.broker, comfort
+        self._reason = "it does not answer"
+        self._unread: deque[LinkMessage] = deque()
+        filters = [(topic, 1) for topic in (*listen, self._echo) if topic]
+        own = replace(settings, client_id=f"{settings.client_id}-{end}")
+        self._link = Link(own, post=self._events.put, subscriptions=filters)
+        self.up: LinkUp | None = None
+
+    def __enter__(self) -> Self:
+        logging.getLogger("edge-agent").addHandler(logging.NullHandler())  # errors and progress say it
+        self._link.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._link.close(_GOODBYE_S)
+
+    def connected(self, timeout_s: float | None = None) -> LinkUp:
+        """Wait until the broker has accepted us, for 8 s where no time is given; give what it takes.
+
+        Raises:
+            LinkLost: it does not answer in time, or refuses us.
+        """
+        give_up = time.monotonic() + (_CONNECT_S if timeout_s is None else timeout_s)
+        while self.up is None:
+            self._event(give_up)
+        return self.up
+
+    def kept(self, silence_s: float = _SILENCE_S) -> dict[str, bytes]:
+        """Give what the broker keeps on our topics, by topic.
+
+        What it has not sent before our own echo, it does not have.
+
+        Raises:
+            LinkLost: nothing comes of it for so long, or it refuses us.
+        """
+        found: dict[str, bytes] = {}
+        sent = False
+        heard = time.monotonic()
+        while True:
+            self.connected(min(_CONNECT_S, silence_s))
+            sent = sent or self._sent(self._echo, b"echo", retain=False) is not None
+            event = self._event(heard + silence_s)
+            if isinstance(event, LinkMessage):
+                if event.topic == self._echo:
+                    return found
+                heard = time.monotonic()
+                found[event.topic] = event.payload
+            sent = sent and self.up is not None
+
+    def send(self, messages: Iterable[Source], silence_s: float, step: Callable[[int], object] = int) -> None:
+        """Have the broker keep messages, in this order; all are confirmed when this returns.
+
+        A window of them is under way at a time; what a lost link leaves unconfirmed goes again, in order.
+
+        Args:
+            messages: what to send.
+            silence_s: so long the broker may be away, or confirm nothing.
+            step: told of each confirmed message's bytes.
+
+        Raises:
+            LinkLost: the broker is away for too long, or refuses a message.
+            MessageInvalid: one is larger than the broker takes.
+        """
+        rest = iter(messages)
+        again: deque[Out] = deque()
+        under_way: dict[int, Out] = {}
+        give_up = time.monotonic() + silence_s
+        while True:
+            self._fill(rest, again, under_way)
+            if not under_way and not again:
+                return
+            match self._event(give_up):
+                case LinkPublished(token, refused) if token in under_way:
+                    topic, payload = under_way.pop(token)
+                    if refused:
+                        hint = "Let this user write there: docs/fleet.md has the topics"
+                        raise LinkLost("publish", topic, f"the broker refuses it: {refused}", hint)
+                    step(len(payload))
+                    give_up = time.monotonic() + silence_s
+                case LinkDown():
+                    again.extendleft(reversed(under_way.values()))
+                    under_way.clear()
+                case LinkMessage() as message:
+                    self._unread.append(message)
+
+    def publish(self, topic: str, payload: bytes, silence_s: float = _SILENCE_S) -> None:
+        """Have the broker keep one message; see ``send``."""
+        self.send([(topic, lambda: payload)], silence_s)
+
+    def next(self, timeout_s: float) -> LinkMessage | None:
+        """Give the next message; None when none comes in time, whether the link is up or not.
+
+        Raises:
+            LinkLost: the broker refuses us.
+        """
+        if self._unread:
+            return self._unread.popleft()
+        give_up = time.monotonic() + timeout_s
+        while (left := give_up - time.monotonic()) > 0:
+            try:
+                event = self._events.get(timeout=left)
+            except queue.Empty:
+                break
+            self._note(event)
+            if isinstance(event, LinkMessage) and event.topic != self._echo:
+                return event
+        return None
+
+    def _fill(self, rest: Iterator[Source], again: deque[Out], under_way: dict[int, Out]) -> None:
+        """Hand messages to the link until the window is full."""
+        size = sum(len(payload) for _, payload in under_way.values())
+        while True:
+            if not again:
+                if (following := next(rest, None)) is None:
+                    return
+                again.append((following[0], following[1]()))
+            full = size >= _WINDOW_BYTES and under_way
+            if self.up is None or len(under_way) >= min(_WINDOW, self.up.receive_max) or full:
+                return
+            topic, payload = again[0]
+            if (token := self._sent(topic, payload, retain=True)) is None:
+                return
+            under_way[token] = again.popleft()
+            size += len(payload)
+
+    def _sent(self, topic: str, payload: bytes, *, retain: bool) -> int | None:
+        """Publish; give the token, or None when the link was lost just now, which an event will tell."""
+        try:
+            return self._link.publish(topic, payload, retain=retain)
+        except LinkLost:
+            self.up = None
+            return None
+
+    def _event(self, give_up: float) -> object:
+        """Give the next event, and take note of it.
+
+        Raises:
+            LinkLost: none comes until ``give_up``, monotonic, or it says that the broker refuses us.
+        """
+        while True:
+            if not self._link.alive:
+                raise RuntimeError("the link's thread died")
+            left = give_up - time.monotonic()
+            try:
+                event = self._events.get(timeout=max(0.0, min(_TURN_S, left)))
+            except queue.Empty:
+                if left <= _TURN_S:
+                    raise self._lost() from None
+            else:
+                self._note(event)
+                return event
+
+    def _note(self, event: object) -> None:
+        match event:
+            case LinkUp():
+                self.up, self._reason = event, "it does not answer"
+            case LinkDown(reason, refused):
+                self.up, self._reason = None, reason
+                if refused:
+                    raise self._lost()
+
+    def _lost(self) -> LinkLost:
+        problem, _, hint = self._reason.partition(". ")  # some reasons say what to do
+        hint = "; ".join(filter(None, (hint or _HINT, self._comfort)))
+        return LinkLost("reach", f"broker {self._broker}", problem, hint)
+
+
+def kept_of(
+    settings: LinkSettings, fleet: str, devices: Sequence[str], topic: Callable[[str, str], str]
+) -> dict[str, bytes]:
+    """Give what a broker keeps for each of many devices, by the device's name.
+
+    Args:
+        settings: of the link.
+        fleet: whose devices.
+        devices: their names.
+        topic: gives the topic for fleet and device.
+
+    Raises:
+        LinkLost: the broker does not answer in time, or refuses us.
+    """
+    found: dict[str, bytes] = {}
+    for at in range(0, len(devices), _AT_ONCE):
+        names = {topic(fleet, name): name for name in devices[at : at + _AT_ONCE]}
+        with Talk(settings, list(names), topics.echo(fleet, devices[at])) as talk:
+            found |= {names[one]: payload for one, payload in talk.kept().items() if one in names}
+    return found

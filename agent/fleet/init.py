@@ -118,7 +118,7 @@ def _words(folder: Path, devices: Sequence[str], fleet: str, made: Sequence[Path
     ]
     if root.exists():
         lines += [
-            f"Move root-1.key, root-2.key and root-3.key from {folder}/keys to three media, away from here:",
+            f"Move root-1.key, root-2.key and root-3.key from {folder} to three media, away from here:",
             "two of the three replace every other key. docs/fleet.md says more.",
         ]
     return lines

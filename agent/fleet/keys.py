@@ -89,7 +89,8 @@ def make_keys(folder: Path, devices: Sequence[str] = (), *, from_key: bool = Fal
     check_names(devices)
     made: list[Path] = []
     try:
-        (folder / DEVICES).mkdir(mode=0o700, parents=True, exist_ok=True)
+        for one in (folder, folder / DEVICES):
+            one.mkdir(mode=0o700, parents=True, exist_ok=True)
         with _alone(folder):
             if not from_key:
                 _refuse_halves(folder / DEVICES, devices)
@@ -118,8 +119,10 @@ def _alone(folder: Path) -> Iterator[None]:
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX)
-        for left in (*folder.glob(f".*{NEW}"), *(folder / DEVICES).glob(f".*{NEW}")):
-            left.unlink()
+        for place, stem in ((folder, COLLECTOR), (folder / DEVICES, "*")):
+            for ending in ("key", "pub"):  # others write other files here
+                for left in place.glob(f".{stem}.{ending}{NEW}"):
+                    left.unlink()
         yield
     finally:
         os.close(descriptor)

@@ -82,7 +82,7 @@ def test_a_copy_takes_over_what_a_timer_has_signed_elsewhere(
     edgectl("publish", shapes)
     timer = Edgectl(shutil.copytree(edgectl.folder, tmp_path / "timer"), broker.port)
     for name in ("models", "fleet", "targets", "root-1", "root-2", "root-3", "control"):
-        (timer.folder / f"keys/{name}.key").unlink()
+        (timer.folder / f"{name}.key").unlink()
     with opened(timer.folder, ask) as repository:
         repository.renew("snapshot")
         repository.commit()

@@ -118,7 +118,7 @@ def test_after_a_rotation_a_stranger_who_knows_the_first_root_still_follows(
     changed = {name for name in NAMES if before[name] != after[name]}
     wanted = {"root": {"root-1", "root-2", "root-3"}, "fleet": {"fleet", "control"}}
     assert changed == wanted.get(what, {what})
-    assert not list((folder / "keys").glob("*.next.key"))
+    assert not list(folder.glob("*.next.key"))
     assert seen(folder).bundles.keys() == {"shapes@1.0.0"}
     publish(folder, make_bundle(tmp_path / "c", "2.0.0"))
     assert seen(folder).bundles.keys() == {"shapes@1.0.0", "shapes@2.0.0"}
@@ -140,19 +140,19 @@ def test_what_an_old_online_key_signs_counts_no_longer_after_its_rotation(folder
 
 
 def test_one_root_key_may_be_lost_and_two_may_not(folder: Path) -> None:
-    (folder / "keys/root-2.key").unlink()
+    (folder / "root-2.key").unlink()
     with cheap_keys(), opened(folder, ask) as repository:
         repository.rotate("root")
         repository.commit()
     assert seen(folder).versions["root"] == 2
     for number in (1, 3):
-        (folder / f"keys/root-{number}.key").unlink()
+        (folder / f"root-{number}.key").unlink()
     with opened(folder, ask) as repository:
         with pytest.raises(
             ConfigInvalid, match="2 of root-1, root-2, root-3 must be here, and 1 of them are"
         ):
             repository.rotate("online")
-        assert not list((folder / "keys").glob("*.next.key"))
+        assert not list(folder.glob("*.next.key"))
 
 
 def test_a_version_never_changes_and_publishing_it_again_changes_nothing(

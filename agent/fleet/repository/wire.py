@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Self
 
 from agent.errors import AgentError, LinkLost, MessageInvalid
 from agent.fleet.repository.roles import PACKET_MOST
+from agent.fleet.repository.tree import BLOB
 from agent.link import topics
 from agent.link.bulk import Bulk
 from agent.link.mqtt import Link
@@ -99,7 +100,8 @@ class Wire:
             if size > min(broker, PACKET_MOST):
                 who = "the broker takes" if broker <= PACKET_MOST else "devices take"
                 problem = f"it makes a packet of {size} bytes, and {who} {min(broker, PACKET_MOST)}"
-                hint = "Pack it with a smaller --chunk, or raise the broker's limit"
+                less = "Pack it with a smaller --chunk" if BLOB in piece.path else "Revoke what nobody runs"
+                hint = f"{less}, or raise the broker's limit"
                 raise MessageInvalid("publish", piece.path, problem, hint)
 
     def send(self, pieces: Sequence[Piece], step: Callable[[int], object] = int) -> None:

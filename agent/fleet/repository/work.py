@@ -37,9 +37,11 @@ class Work:
         Raises:
             AgentError: as ``Repository.commit`` and ``Publisher.send`` do.
         """
-        if self.publisher is not None:
+        if self.publisher is None:
+            self.repository.commit()
+        else:
             self.publisher.check()
-        self.repository.commit()
+            self.repository.commit(self.publisher.check_meta)
         for line in expiring(self.repository):
             print(f"edgectl: WARNING: {line}", file=sys.stderr)
         return None if self.publisher is None else self.publisher.send()

@@ -139,6 +139,23 @@ def test_a_chunk_that_the_broker_would_not_take_is_refused_before_anything_is_si
         broker.stop()
 
 
+def test_metadata_that_the_broker_would_not_take_never_counts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(brokers, "_CONFIG", brokers._CONFIG + "max_packet_size 4000\n")
+    broker = Broker(tmp_path / "small", kind="mosquitto")
+    broker.start()
+    try:
+        edgectl = Edgectl(operator(tmp_path / "plant"), broker.port, "5")
+        many = [make_bundle(tmp_path / f"b{number}", f"1.{number}") for number in range(30)]
+        with pytest.raises(MessageInvalid, match=r"2.models.json: .* the broker takes 4000. Revoke what"):
+            edgectl("publish", *many)
+        assert not (edgectl.folder / "tuf/meta/2.models.json").exists()
+        assert edgectl("publish", many[0])["sent"]["pieces"] > 0
+    finally:
+        broker.stop()
+
+
 def test_a_broker_that_confirms_and_drops_what_is_not_allowed_is_seen_through(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

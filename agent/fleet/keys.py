@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from agent.errors import AgentError, ConfigInvalid
 from agent.events import Event, emit
-from agent.files import NEW, write_durably
+from agent.files import NEW, advice, write_durably
 from agent.link.topics import NAME_HINT, is_name
 from agent.signing import generate
 from agent.trust import read_signer, read_verifier
@@ -98,7 +98,7 @@ def make_keys(folder: Path, devices: Sequence[str] = (), *, from_key: bool = Fal
                 made += _make_pair(stem)
     except OSError as error:
         problem = error.strerror or str(error)
-        raise AgentError("make keys in", str(folder), problem, "Name a folder that you may write") from error
+        raise AgentError("make keys in", str(folder), problem, advice(error)) from error
     return made
 
 

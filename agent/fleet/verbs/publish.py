@@ -66,5 +66,5 @@ def publish(
         state = "published" if one in new else "was published already:"
         print(f"{state} {one.title}  {one.digest[:12]}  {one.manifest.size:,} bytes in {one.chunks} chunks")
         if one.left_out:
-            print(f"  not in its manifest, and left out: {', '.join(one.left_out)}")
+            print(f"  {bundle.left_out_in_words(one)}")
     print(words(sent))

@@ -174,6 +174,13 @@ def test_a_passphrase_that_will_not_do_is_refused(tmp_path: Path, content: bytes
         passphrase(tmp_path / "missing")
 
 
+def test_a_passphrase_that_is_no_utf_8_is_refused_and_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("EDGECTL_PASSPHRASE", os.fsdecode(b"secret words \xff"))
+    with pytest.raises(ConfigInvalid, match="no UTF-8") as caught:
+        passphrase()
+    assert (caught.value.__cause__, "secret" in str(caught.value)) == (None, False)
+
+
 def test_without_a_terminal_and_without_a_source_it_says_where_to_put_it(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import time
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import pytest
 from tuf.api.metadata import Metadata
 
+from agent import BUILT
 from agent.documents import keys as control_keys
 from agent.errors import AgentError, ConfigInvalid, ManifestInvalid, MetadataRefused
 from agent.fleet.repository import begin, stranger
@@ -16,6 +18,7 @@ from agent.fleet.repository.catalog import Local, blobs
 from agent.fleet.repository.keystore import NAMES, Keystore
 from agent.fleet.repository.repository import opened
 from agent.fleet.repository.roles import DAYS
+from agent.fleet.repository.work import expiring
 from tests.simulators.operating import PASSPHRASE, ask, cheap_keys, make_bundle, meta, operator, publish, seen
 
 if TYPE_CHECKING:
@@ -201,6 +204,21 @@ def test_nothing_is_signed_on_a_machine_whose_clock_is_behind(folder: Path) -> N
         repository.renew()
         with pytest.raises(AgentError, match=r"its clock is behind what was signed last. Set the clock"):
             repository.commit()
+
+
+def test_nothing_is_signed_on_a_machine_whose_clock_is_years_ahead(folder: Path) -> None:
+    later = max(time.time(), BUILT) + 2.1 * 365 * 86400
+    with opened(folder, ask, clock=lambda: later) as repository:
+        repository.renew("root")
+        with pytest.raises(AgentError, match=r"years ahead of what was signed last. Set the clock; if it is"):
+            repository.commit()
+
+
+def test_what_has_expired_is_said_to_have(folder: Path) -> None:
+    with opened(folder, ask, clock=lambda: time.time() + 1.5 * 365 * 86400) as repository:
+        assert expiring(repository)[0] == (
+            "targets has expired: sign it anew with: edgectl resign --role targets"
+        )
 
 
 def test_two_operators_do_not_work_in_one_folder_at_once(

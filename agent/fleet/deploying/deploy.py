@@ -84,6 +84,7 @@ def deploy(options: Options, show: Callable[[Progress], None] = lambda _: None) 
     down, up = topics.down_desired(fleet, device), topics.up_reported(fleet, device)
     with Talk(options.settings, (down, up), topics.echo(fleet, device)) as talk:
         with wishes.alone(options.folder):
+            _believed(released.read(options.folder), Verifier.from_pem(own.public_pem()))
             kept = talk.kept(_ANSWER_S)
             theirs, problem = wishes.theirs(kept.get(down), verifiers, fleet, device)
             notes = [f"the broker's desired state does not count: {problem}"] if problem else []
@@ -183,5 +184,6 @@ def _believed(known: released.Released, own: Verifier) -> list[Verifier]:
     verifiers = control.verifiers("desired") if control else []
     if own.key_id not in [one.key_id for one in verifiers]:
         problem = "no device takes its word: fleet/keys.json does not name it"
-        raise ConfigInvalid("sign with", "key control", problem, "Run: edgectl rotate fleet")
+        hint = "If it was replaced just now, run this again; else put the right file there"
+        raise ConfigInvalid("sign with", "key control", problem, hint)
     return verifiers

@@ -42,7 +42,7 @@ def path_of(folder: Path, device: str) -> Path:
 
 @contextmanager
 def alone(folder: Path) -> Iterator[None]:
-    """Wait until nobody else changes a desired state in this folder.
+    """Wait until nobody else changes a desired state in this folder, or the key that signs them.
 
     Raises:
         AgentError: there is no such folder.

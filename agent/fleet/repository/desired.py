@@ -7,6 +7,8 @@ import time
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from pydantic import ValidationError
+
 from agent import dsse
 from agent.documents import desired as documents
 from agent.documents import keys
@@ -61,6 +63,23 @@ def seal_again(repository: Repository) -> list[str]:
         write_durably(path, dsse.seal(documents.KIND, document, *sealers), 0o644)
         done.append(path.name.removesuffix(ENDING))
     return done
+
+
+def wanting(folder: Path, model: str) -> list[str]:
+    """Give the devices whose last desired state, as it was sent from here, names ``name@version``."""
+    found = []
+    for path in _files(folder):
+        try:
+            content = path.read_bytes()
+            document = dsse.unseal(
+                content, documents.KIND, None, what="desired state", most=documents.MAX_BYTES
+            )
+            wish = documents.Desired.model_validate_json(document)
+        except (MessageInvalid, ValidationError):
+            continue  # who deploys to this device is told of it
+        if model in map(str, wish.models.values()):
+            found.append(path.name.removesuffix(ENDING))
+    return found
 
 
 def send(wire: Wire, fleet: str, folder: Path, devices: Sequence[str]) -> None:

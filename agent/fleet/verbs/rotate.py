@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from enum import StrEnum
 from typing import Annotated
 
@@ -55,10 +56,12 @@ def rotate(
     """Replace keys."""
     import orjson
 
+    from agent.fleet.deploying import wishes
     from agent.fleet.repository import desired
     from agent.fleet.repository.work import at_work, told, words
 
-    with at_work(folder, passphrase_file, None if local else broker, shown=not as_json) as work:
+    states = wishes.alone(folder) if what is What.FLEET else nullcontext()
+    with at_work(folder, passphrase_file, None if local else broker, shown=not as_json) as work, states:
         work.repository.rotate(what.value)
         again = desired.seal_again(work.repository) if what is What.FLEET else []
         sent = work.finish()

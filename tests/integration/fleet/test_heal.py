@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import re
+import threading
 from typing import TYPE_CHECKING
 
 import pytest
 
+from agent.documents.desired import Desired, Wanted
 from agent.errors import AgentError
+from agent.fleet.deploying import wishes
 from agent.fleet.keys import make_keys
 from agent.fleet.repository.repository import opened
 from tests.simulators.operating import ask, make_bundle
@@ -119,3 +122,29 @@ def test_desired_states_are_signed_anew_with_the_control_key_and_put_back_when_t
         newer = desired.encode(state.model_copy(update={"generation": 4}), repository.keys.control())
     put(broker.port, topic, newer)
     assert edgectl("heal")["desired"] == []
+
+
+def test_a_new_control_key_waits_for_who_deploys_with_the_old_one(edgectl: Edgectl) -> None:
+    make_keys(edgectl.folder, ["gate"])
+    rotation = threading.Thread(target=edgectl.local, args=("rotate", "fleet", "--local"))
+    with wishes.alone(edgectl.folder):
+        rotation.start()
+        rotation.join(0.3)
+        assert rotation.is_alive()
+        assert not list(edgectl.folder.glob("*.next.key"))
+    rotation.join(10)
+    assert not rotation.is_alive()
+
+
+def test_revoking_tells_which_devices_shall_run_it(edgectl: Edgectl, shapes: Path) -> None:
+    make_keys(edgectl.folder, ["gate", "door"])
+    edgectl.local("publish", shapes, "--local")
+    with opened(edgectl.folder, ask) as repository:
+        control = repository.keys.control()
+    for device, version in (("gate", "1.0.0"), ("door", "2.0.0")):
+        models = {"camera": Wanted(name="shapes", version=version)}
+        wish = Desired(fleet="default", device=device, generation=1, models=models)
+        wishes.keep(edgectl.folder, wish, control)
+    (edgectl.folder / "devices/lost.desired.json").write_text("{")
+    told = edgectl.local("revoke", "shapes@1.0.0", "--local")
+    assert told["wanted_by"] == {"shapes@1.0.0": ["gate"]}

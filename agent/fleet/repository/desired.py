@@ -67,19 +67,8 @@ def seal_again(repository: Repository) -> list[str]:
 
 def wanting(folder: Path, model: str) -> list[str]:
     """Give the devices whose last desired state, as it was sent from here, names ``name@version``."""
-    found = []
-    for path in _files(folder):
-        try:
-            content = path.read_bytes()
-            document = dsse.unseal(
-                content, documents.KIND, None, what="desired state", most=documents.MAX_BYTES
-            )
-            wish = documents.Desired.model_validate_json(document)
-        except (MessageInvalid, ValidationError):
-            continue  # who deploys to this device is told of it
-        if model in map(str, wish.models.values()):
-            found.append(path.name.removesuffix(ENDING))
-    return found
+    found = {path.name.removesuffix(ENDING): _models(path.read_bytes()) for path in _files(folder)}
+    return [device for device, models in found.items() if model in models]
 
 
 def send(wire: Wire, fleet: str, folder: Path, devices: Sequence[str]) -> None:
@@ -124,6 +113,15 @@ def heal(wire: Wire, settings: LinkSettings, repository: Repository, fleet: str)
 def _files(folder: Path) -> list[Path]:
     found = (folder / DEVICES).glob(f"*{ENDING}")
     return sorted(path for path in found if topics.is_name(path.name.removesuffix(ENDING)))
+
+
+def _models(content: bytes) -> set[str]:
+    """Read which models a desired state names; none where it is damaged: who deploys next is told."""
+    try:
+        document = dsse.unseal(content, documents.KIND, None, what="desired state", most=documents.MAX_BYTES)
+        return {str(one) for one in documents.Desired.model_validate_json(document).models.values()}
+    except (MessageInvalid, ValidationError):
+        return set()
 
 
 def _read(content: bytes, verifiers: Sequence[Verifier], fleet: str, device: str) -> Desired | None:

@@ -13,7 +13,7 @@ from tuf.api.metadata import Metadata
 from agent import BUILT
 from agent.documents import keys as control_keys
 from agent.errors import AgentError, ConfigInvalid, ManifestInvalid, MetadataRefused
-from agent.fleet.repository import begin, stranger
+from agent.fleet.repository import begin, report, stranger
 from agent.fleet.repository.catalog import Local, blobs
 from agent.fleet.repository.keystore import NAMES, Keystore
 from agent.fleet.repository.repository import opened
@@ -219,6 +219,11 @@ def test_what_has_expired_is_said_to_have(folder: Path) -> None:
         assert expiring(repository)[0] == (
             "targets has expired: sign it anew with: edgectl resign --role targets"
         )
+
+
+def test_what_a_hostile_broker_is_said_to_have_moves_no_cursor() -> None:
+    found = {"broker": stranger.Seen(problems=["Expected timestamp, got '\x1b[2J\n'"])}
+    assert not any("\x1b" in line or "\n" in line for line in report.lines(found))
 
 
 def test_two_operators_do_not_work_in_one_folder_at_once(

@@ -57,10 +57,12 @@ def rotate(
     import orjson
 
     from agent.fleet.deploying import wishes
+    from agent.fleet.keys import DEVICES
     from agent.fleet.repository import desired
     from agent.fleet.repository.work import at_work, told, words
 
-    states = wishes.alone(folder) if what is What.FLEET else nullcontext()
+    deployed = what is What.FLEET and (folder / DEVICES).is_dir()
+    states = wishes.alone(folder) if deployed else nullcontext()
     with at_work(folder, passphrase_file, None if local else broker, shown=not as_json) as work, states:
         work.repository.rotate(what.value)
         again = desired.seal_again(work.repository) if what is What.FLEET else []

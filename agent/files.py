@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from typing import TYPE_CHECKING
 
@@ -26,6 +27,13 @@ def write_durably(path: Path, content: bytes, mode: int = 0o600) -> None:
         os.fsync(file.fileno())
     new.rename(path)
     sync_folder(path.parent)
+
+
+def advice(error: OSError) -> str:
+    """Say what to do where a folder refuses what is to be written."""
+    if error.errno in {errno.ENOSPC, errno.EDQUOT}:
+        return "Make room on its disk, and run it again"
+    return "Name a folder that you may write"
 
 
 def sync_folder(path: Path) -> None:

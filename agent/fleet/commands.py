@@ -45,7 +45,7 @@ _VERBS = (
 )
 
 app = typer.Typer(
-    help="Runs the fleet side of edge-agent: makes its keys, and collects what the devices send.",
+    help="Runs the fleet side of edge-agent: its keys, what devices send, and the models they run.",
     epilog="Start with: edgectl init keys --device gate-1",
     add_completion=False,
     no_args_is_help=True,

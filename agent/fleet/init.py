@@ -81,6 +81,9 @@ def _words(folder: Path, devices: Sequence[str], fleet: str, made: Sequence[Path
             f" {COLLECTOR}.pub and run this again; every device needs the new one"
         )
     lines += ["", f"Collect with:  edgectl collect --keys {folder} --fleet {fleet} --host BROKER"]
+    if root.exists():
+        where = f"--dir {folder} --fleet {fleet} --host BROKER"
+        lines += [f"Publish with:  edgectl publish BUNDLE {where}"]
     if not devices:
         lines += [f"Add a device:  edgectl init {folder} --fleet {fleet} --device gate-1"]
         return lines
@@ -118,7 +121,7 @@ def _words(folder: Path, devices: Sequence[str], fleet: str, made: Sequence[Path
     ]
     if root.exists():
         lines += [
-            f"Move root-1.key, root-2.key and root-3.key from {folder}/keys to three media, away from here:",
+            f"Move root-1.key, root-2.key and root-3.key from {folder} to three media, away from here:",
             "two of the three replace every other key. docs/fleet.md says more.",
         ]
     return lines

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from agent.errors import AgentError, ConfigInvalid
 from agent.events import Event, emit
-from agent.files import NEW, write_durably
+from agent.files import NEW, advice, write_durably
 from agent.link.topics import NAME_HINT, is_name
 from agent.signing import generate
 from agent.trust import read_signer, read_verifier
@@ -89,7 +89,8 @@ def make_keys(folder: Path, devices: Sequence[str] = (), *, from_key: bool = Fal
     check_names(devices)
     made: list[Path] = []
     try:
-        (folder / DEVICES).mkdir(mode=0o700, parents=True, exist_ok=True)
+        for one in (folder, folder / DEVICES):
+            one.mkdir(mode=0o700, parents=True, exist_ok=True)
         with _alone(folder):
             if not from_key:
                 _refuse_halves(folder / DEVICES, devices)
@@ -97,7 +98,7 @@ def make_keys(folder: Path, devices: Sequence[str] = (), *, from_key: bool = Fal
                 made += _make_pair(stem)
     except OSError as error:
         problem = error.strerror or str(error)
-        raise AgentError("make keys in", str(folder), problem, "Name a folder that you may write") from error
+        raise AgentError("make keys in", str(folder), problem, advice(error)) from error
     return made
 
 
@@ -118,8 +119,10 @@ def _alone(folder: Path) -> Iterator[None]:
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX)
-        for left in (*folder.glob(f".*{NEW}"), *(folder / DEVICES).glob(f".*{NEW}")):
-            left.unlink()
+        for place, stem in ((folder, COLLECTOR), (folder / DEVICES, "*")):
+            for ending in ("key", "pub"):  # others write other files here
+                for left in place.glob(f".{stem}.{ending}{NEW}"):
+                    left.unlink()
         yield
     finally:
         os.close(descriptor)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import resource
 import sys
 from typing import NoReturn
 
@@ -25,9 +26,19 @@ def _run() -> int:
     return EXIT_OK
 
 
+def _keep_no_core() -> None:
+    """Leave no image of our memory, which may hold keys.
+
+    0 keeps Linux from writing a file, 1 also from handing it to a program (fs/coredump.c).
+    """
+    _, hard = resource.getrlimit(resource.RLIMIT_CORE)
+    resource.setrlimit(resource.RLIMIT_CORE, (hard if hard in {0, 1} else 1, hard))
+
+
 def main() -> NoReturn:
     """Run as a program."""
     open_missing_streams()
+    _keep_no_core()
     sys.exit(guarded("edgectl", _run))
 
 

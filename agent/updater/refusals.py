@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from agent.updater.fetcher import ShelfFetcher
 
-HEAL = "Put it back with: edgectl heal"
+HEAL = "Have the operator put it there with: edgectl heal"
 PUBLISH = "Publish it again with: edgectl publish"
 REPLAYED = (
     "Somebody replays old files, or the publisher has lost its newest: put them back with: edgectl heal"

@@ -92,6 +92,7 @@ def deploy(options: Options, show: Callable[[Progress], None] = lambda _: None) 
         notes = [f"the broker's desired state does not count: {problem}"] if problem else []
         before, problem = _read(kept.get(up), verifier, options)
         notes += [f"what the device reports does not count: {problem}"] if problem else []
+        notes += _unknown_there(before, options.change.pipeline)
         wish = wishes.following(
             (desired.sent(options.folder, fleet, device), theirs),
             options.change,
@@ -106,6 +107,12 @@ def deploy(options: Options, show: Callable[[Progress], None] = lambda _: None) 
         if options.wait:
             found = _waited(talk, options, wish, verifier, found, show)
         return Deployed(wish, found, tuple(notes))
+
+
+def _unknown_there(before: Reported | None, pipeline: str) -> list[str]:
+    if before is None or not before.pipelines or pipeline in before.pipelines:
+        return []
+    return [f"the device has no pipeline {pipeline}, but: {', '.join(sorted(before.pipelines))}"]
 
 
 def _waited(  # noqa: PLR0917 - what deploy has found so far
@@ -186,5 +193,6 @@ def _believed(repository: Repository, own: Signer) -> list[Verifier]:
     verifiers = keys.decode(document).verifiers("desired") if document else []
     if own.key_id not in [one.key_id for one in verifiers]:
         problem = "no device takes its word: fleet/keys.json does not name it"
-        raise ConfigInvalid("sign with", "key control", problem, "Run: edgectl rotate fleet")
+        hint = "If it was replaced just now, run this again; else put the right file there"
+        raise ConfigInvalid("sign with", "key control", problem, hint)
     return verifiers

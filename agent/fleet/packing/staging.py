@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from agent.errors import AgentError
-from agent.files import sync_folder
+from agent.files import advice, sync_folder
 from agent.manifest import entry
 
 if TYPE_CHECKING:
@@ -89,4 +89,4 @@ def staging(out: Path, chunk_size: int) -> Iterator[Staging]:
 
 def _refused(out: Path, error: OSError) -> AgentError:
     problem = (error.strerror or str(error)).lower()
-    return AgentError(_OP, str(out), problem, "Name a folder that you may write, with --out")
+    return AgentError(_OP, str(out), problem, advice(error))

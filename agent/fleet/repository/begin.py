@@ -6,6 +6,7 @@ import time
 from typing import TYPE_CHECKING
 
 from agent.errors import AgentError, MetadataRefused
+from agent.files import advice
 from agent.fleet.repository.keystore import NAMES
 from agent.fleet.repository.repository import Repository
 
@@ -44,7 +45,7 @@ def begin(folder: Path, ask: Callable[[], str], clock: Callable[[], float] = tim
             repository.commit()
             return [*made, *(tree.meta(name) for name in sorted(tree.names()))]
     except OSError as error:
-        problem, hint = error.strerror or str(error), "Name a folder that you may write"
+        problem, hint = error.strerror or str(error), advice(error)
         raise AgentError("make repository in", str(folder), problem, hint) from error
 
 

@@ -12,6 +12,7 @@ from agent.errors import ConfigInvalid, ManifestInvalid
 from agent.fleet.repository.roles import POLICY
 from agent.fleet.repository.tree import checked
 from agent.manifest import MANIFEST
+from agent.wording import plain
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     from agent.manifest import Manifest
 
 _OP = "publish"
+_NAMED = 4
+"""So many of the files that are left out are told by their names."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,9 +129,11 @@ def add(repository: Repository, bundle: Bundle) -> bool:
     return True
 
 
-def largest(bundle: Bundle) -> int:
-    """Give the bytes of the largest chunk that it travels in."""
-    return max(min(entry.size, entry.chunk_size) for entry in bundle.manifest.files)
+def left_out_in_words(bundle: Bundle) -> str:
+    """Say which files of the folder are not published; their names may hold anything."""
+    names, more = bundle.left_out[:_NAMED], len(bundle.left_out) - _NAMED
+    told = ", ".join(plain(one, 60) for one in names) + (f" and {more} more" if more > 0 else "")
+    return f"left out, since its manifest does not list them: {told}"
 
 
 def split(title: str) -> tuple[str, str]:

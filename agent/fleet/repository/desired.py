@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from pydantic import ValidationError
+
 from agent import dsse
 from agent.documents import desired as documents
 from agent.documents import keys
@@ -102,6 +104,12 @@ def seal_again(repository: Repository) -> list[str]:
     return done
 
 
+def wanting(folder: Path, model: str) -> list[str]:
+    """Give the devices whose last desired state, as it was sent from here, names ``name@version``."""
+    found = {path.name.removesuffix(ENDING): _models(path.read_bytes()) for path in _files(folder)}
+    return [device for device, models in found.items() if model in models]
+
+
 def send(wire: Wire, fleet: str, folder: Path, devices: Sequence[str]) -> None:
     """Have the broker retain what was sent to devices last.
 
@@ -144,6 +152,15 @@ def heal(wire: Wire, settings: LinkSettings, repository: Repository, fleet: str)
 def _files(folder: Path) -> list[Path]:
     found = (folder / DEVICES).glob(f"*{ENDING}")
     return sorted(path for path in found if topics.is_name(path.name.removesuffix(ENDING)))
+
+
+def _models(content: bytes) -> set[str]:
+    """Read which models a desired state names; none where it is damaged: who deploys next is told."""
+    try:
+        document = dsse.unseal(content, documents.KIND, None, what="desired state", most=documents.MAX_BYTES)
+        return {str(one) for one in documents.Desired.model_validate_json(document).models.values()}
+    except (MessageInvalid, ValidationError):
+        return set()
 
 
 def _verifiers(pem: str) -> list[Verifier]:

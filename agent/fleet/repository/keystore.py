@@ -1,4 +1,4 @@
-"""The operator's signing keys: DIR/keys/<name>.key, encrypted, each with its public half in clear above it.
+"""The operator's signing keys: DIR/<name>.key, encrypted, each with its public half in clear above it.
 
 root-1, root-2, root-3     two of them vouch for all the others; they belong on three media, away from here
 targets                    vouches for those of models and fleet
@@ -31,7 +31,6 @@ __all__ = ["NAMES", "ROOTS", "Keystore", "passphrase", "signer"]
 
 ROOTS = ("root-1", "root-2", "root-3")
 NAMES = (*ROOTS, "targets", "models", "fleet", "online", "control")
-KEYS = "keys"
 NEXT = ".next"
 _FIRST = re.compile(rb"\Apublic ([0-9a-f]{64})\r?\n")
 
@@ -45,7 +44,7 @@ class Keystore:
     """
 
     def __init__(self, folder: Path, ask: Callable[[], str]) -> None:
-        self._folder = folder / KEYS
+        self._folder = folder
         self._ask = ask
         self._passphrase: str | None = None
         self._open: dict[bytes, Ed25519PrivateKey] = {}
@@ -153,8 +152,9 @@ class Keystore:
         Raises:
             OSError: the disk refuses.
         """
-        for left in self._folder.glob(f".*{NEW}"):
-            left.unlink()
+        for name in NAMES:  # others make other keys in this folder
+            for one in (name, name + NEXT):
+                (self._folder / f".{one}.key{NEW}").unlink(missing_ok=True)
 
     def _secret(self) -> str:
         if self._passphrase is None:

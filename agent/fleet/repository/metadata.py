@@ -24,6 +24,7 @@ from tuf.api.metadata import (
 from tuf.api.serialization import DeserializationError
 from tuf.api.serialization.json import JSONSerializer
 
+from agent import BUILT
 from agent.errors import AgentError, MetadataRefused
 from agent.fleet.repository.roles import DAYS, DELEGATED, SIGNED_TARGETS, THRESHOLD, key_names
 from agent.published import ISSUED, MOST_BYTES, file_name
@@ -159,12 +160,9 @@ class Roles:
 
         Raises:
             MetadataRefused: devices would not take so much.
-            AgentError: this machine's clock is behind the last signature.
+            AgentError: this machine's clock is behind the last signature, or far ahead of it.
         """
-        now = int(self._clock())
-        if now < self.issued() - _BACK_S:
-            problem = "its clock is behind what was signed last"
-            raise AgentError("sign on", "this machine", problem, "Set the clock")
+        now = self._now()
         metadata = self._of[role]
         metadata.signed.version += 1
         metadata.signed.expires = datetime.fromtimestamp(now, UTC) + timedelta(days=DAYS[role])
@@ -197,6 +195,18 @@ class Roles:
             OSError: the disk refuses.
         """
         self._tree.write_meta(self.name(role), content)
+
+    def _now(self) -> int:
+        """Give the time, seconds since 1970; no device believes an earlier one, once it has seen it."""
+        now, last = int(self._clock()), self.issued()
+        if now < last - _BACK_S:
+            problem = "its clock is behind what was signed last"
+            raise AgentError("sign on", "this machine", problem, "Set the clock")
+        if last and now > max(last, BUILT) + DAYS["root"] * 86400:
+            problem = "its clock is years ahead of what was signed last"
+            hint = "Set the clock; if it is right, install the newest edgectl"
+            raise AgentError("sign on", "this machine", problem, hint)
+        return now
 
     def _proved(self, role: str) -> bool:
         above = self._of["targets"].signed if role in DELEGATED else self.root

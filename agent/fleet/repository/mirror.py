@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from agent.errors import AgentError
-from agent.files import NEW, write_durably
+from agent.files import NEW, advice, write_durably
 from agent.fleet.repository.catalog import blobs, metadata
 from agent.published import BLOB, META
 
@@ -44,7 +44,7 @@ def refresh(repository: Repository, folder: Path, step: Callable[[int], object] 
             step(piece.size)
         return written, _clean(folder, {piece.path for piece in pieces})
     except OSError as error:
-        problem, hint = error.strerror or str(error), "Name a folder that you may write"
+        problem, hint = error.strerror or str(error), advice(error)
         raise AgentError("mirror to", str(folder), problem, hint) from error
 
 

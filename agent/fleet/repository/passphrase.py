@@ -40,6 +40,8 @@ def passphrase(file: Path | None = None, *, new: bool = False) -> str:
     else:
         problem = "the operator's keys are encrypted, and nobody is there to type it"
         raise ConfigInvalid("get", "passphrase", problem, _HINT)
+    if not found.isascii() and any("\ud800" <= one <= "\udfff" for one in found):
+        raise ConfigInvalid("use", "passphrase", "it is no UTF-8", "Write it as UTF-8, or in plain letters")
     if not found or (new and len(found) < LEAST):
         problem = f"it is shorter than {LEAST} characters" if found else "it is empty"
         raise ConfigInvalid("use", "passphrase", problem, "Take several words")

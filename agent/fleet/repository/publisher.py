@@ -10,13 +10,12 @@ from typing import TYPE_CHECKING
 from agent.errors import Absent, AgentError, FetchFailed
 from agent.fleet.progress import bar
 from agent.fleet.repository import standing
-from agent.fleet.repository.catalog import blobs, cut, metadata
+from agent.fleet.repository.catalog import Piece, blobs, cut, metadata
 from agent.published import BLOB, HINT, META, MOST_CHUNK
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
-    from agent.fleet.repository.catalog import Piece
     from agent.fleet.repository.repository import Repository
     from agent.fleet.repository.wire import Wire
 
@@ -95,6 +94,14 @@ class Publisher:
             MessageInvalid: one is.
         """
         self._wire.check(piece for piece in blobs(self._repository) if piece.path not in self._known)
+
+    def check_meta(self, name: str, content: bytes) -> None:
+        """Refuse metadata that is too large for the broker, before it counts.
+
+        Raises:
+            MessageInvalid: it is.
+        """
+        self._wire.check([Piece(f"{META}/{name}", len(content), content=content)])
 
     def heal(self) -> Sent:
         """Compare all that is published with what the broker has, and send what is missing or different.

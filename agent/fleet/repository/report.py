@@ -12,12 +12,16 @@ from agent.fleet.repository.stranger import Seen
 from agent.fleet.repository.stranger import look as prove
 from agent.fleet.repository.work import at_work
 from agent.published import file_name
+from agent.wording import plain
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from agent.fleet.verbs._broker import Broker
     from agent.updater.seams import Shelf
+
+
+_LONGEST = 1000
 
 
 def look(folder: Path, broker: Broker | None, *, shown: bool) -> dict[str, Seen]:
@@ -58,7 +62,7 @@ def lines(found: dict[str, Seen]) -> list[str]:
             for role, version in seen.versions.items()
         ]
         text += [f"  {title}  {digest[:12]}" for title, digest in sorted(seen.bundles.items())]
-        text += [f"  PROBLEM: {one}" for one in seen.problems]
+        text += [f"  PROBLEM: {plain(one, _LONGEST)}" for one in seen.problems]
     return text
 
 

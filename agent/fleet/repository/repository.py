@@ -15,6 +15,7 @@ from tuf.api.metadata import TargetFile
 
 from agent import manifest as manifests
 from agent.errors import AgentError, ConfigInvalid
+from agent.files import advice
 from agent.fleet.repository.keystore import Keystore
 from agent.fleet.repository.metadata import Roles
 from agent.fleet.repository.roles import DELEGATED, KEYS, SIGNED_TARGETS, key_names
@@ -198,8 +199,11 @@ class Repository:
         if what == "fleet":
             self.set_document(KEYS, self._signers.control_keys())
 
-    def commit(self) -> None:
+    def commit(self, check: Callable[[str, bytes], object] = lambda _name, _content: None) -> None:
         """Sign what has changed, and write it durably, the timestamp last.
+
+        Args:
+            check: told of each file that would be written, before any is; it may refuse.
 
         Raises:
             ConfigInvalid: a key is missing, or the passphrase does not open it.
@@ -209,6 +213,21 @@ class Repository:
         """
         if not self._changed:
             return
+        contents = self._signed()
+        if wrong := self.roles.unproved():
+            problem = f"the keys here are not those that the metadata names for {', '.join(sorted(wrong))}"
+            hint = "Put the right files there: keys may have been rotated in another copy"
+            raise ConfigInvalid("sign with", str(self.keys.path("*").parent), problem, hint)
+        for role, content in contents.items():
+            check(self.roles.name(role), content)
+        self.tree.write_cuts(self._cuts)
+        for role, content in contents.items():
+            self.roles.write(role, content)
+        self._signers.settle()
+        self._changed.clear()
+
+    def _signed(self) -> dict[str, bytes]:
+        """Sign what has changed, in memory; give the files by role, in the order of writing."""
         contents: dict[str, bytes] = {}
         for role in _ORDER:
             if role == "snapshot":
@@ -221,15 +240,7 @@ class Repository:
             elif role not in self._changed:
                 continue
             contents[role] = self.roles.sign(role, self._signers.of(role))
-        if wrong := self.roles.unproved():
-            problem = f"the keys here are not those that the metadata names for {', '.join(sorted(wrong))}"
-            hint = "Put the right files there: keys may have been rotated in another copy"
-            raise ConfigInvalid("sign with", str(self.keys.path("*").parent), problem, hint)
-        self.tree.write_cuts(self._cuts)
-        for name, content in contents.items():
-            self.roles.write(name, content)
-        self._signers.settle()
-        self._changed.clear()
+        return contents
 
     def take_over(self, version: int, snapshot: bytes, timestamp: bytes) -> None:
         """Let a newer timestamp count, which another copy has signed for what is published here, too.
@@ -289,6 +300,4 @@ def opened(
             yield found
     except OSError as error:
         problem = error.strerror or str(error)
-        raise AgentError(
-            "write repository in", str(folder), problem, "Name a folder that you may write"
-        ) from error
+        raise AgentError("write repository in", str(folder), problem, advice(error)) from error

@@ -13,7 +13,7 @@ from agent.link import topics
 from agent.link.bulk import Bulk
 from agent.link.outgoing import packet_size
 from agent.link.settings import Message
-from agent.published import MOST_PACKET
+from agent.published import BLOB, MOST_PACKET
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -78,7 +78,8 @@ class Wire:
             if size > min(broker, MOST_PACKET):
                 who = "the broker takes" if broker <= MOST_PACKET else "devices take"
                 problem = f"it makes a packet of {size} bytes, and {who} {min(broker, MOST_PACKET)}"
-                hint = "Pack it with a smaller --chunk, or raise the broker's limit"
+                less = "Pack it with a smaller --chunk" if BLOB in piece.path else "Revoke what nobody runs"
+                hint = f"{less}, or raise the broker's limit"
                 raise MessageInvalid("publish", piece.path, problem, hint)
 
     def send(self, pieces: Sequence[Piece], step: Callable[[int], object] = int) -> None:

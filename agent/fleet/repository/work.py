@@ -37,9 +37,11 @@ class Work:
         Raises:
             AgentError: as ``Repository.commit`` and ``Publisher.send`` do.
         """
-        if self.publisher is not None:
+        if self.publisher is None:
+            self.repository.commit()
+        else:
             self.publisher.check()
-        self.repository.commit()
+            self.repository.commit(self.publisher.check_meta)
         for line in expiring(self.repository):
             print(f"edgectl: WARNING: {line}", file=sys.stderr)
         return None if self.publisher is None else self.publisher.send()
@@ -103,9 +105,10 @@ def words(sent: Sent | None) -> str:
 
 def expiring(repository: Repository) -> list[str]:
     """Say which offline roles expire soon, and what to do."""
+    left = {role: repository.roles.left_days(role) for role in OFFLINE}
     return [
-        f"{role} expires in {max(0.0, repository.roles.left_days(role)):.0f} days:"
+        f"{role} {'has expired' if days <= 0 else f'expires in {days:.0f} days'}:"
         f" sign it anew with: edgectl resign --role {role}"
-        for role in OFFLINE
-        if repository.roles.left_days(role) < WARN_DAYS
+        for role, days in left.items()
+        if days < WARN_DAYS
     ]

@@ -64,7 +64,9 @@ def collect(
     ca_file: Annotated[str, typer.Option(help="The broker's certificate authority; switches TLS on.")] = "",
     cert_file: Annotated[str, typer.Option(help="Our certificate, for mutual TLS.")] = "",
     key_file: Annotated[str, typer.Option(help="Our private key, for mutual TLS.")] = "",
-    keys: Annotated[Path | None, typer.Option(help="The keys that edgectl init made.", metavar="DIR")] = None,
+    keys: Annotated[
+        Path | None, typer.Option("--keys", "--dir", help="The keys that edgectl init made.", metavar="DIR")
+    ] = None,
     unsigned: Annotated[
         bool, typer.Option("--unsigned", help="Take and send everything without signatures.")
     ] = False,

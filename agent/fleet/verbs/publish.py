@@ -19,8 +19,8 @@ fetch a bundle when it is deployed to them.
 
 \b
 examples:
-  edgectl publish bundles/shapes-1.2.0 --host broker.example
-  edgectl publish bundles/* --local
+  edgectl publish shapes-1.2.0 --host broker.example
+  edgectl publish shapes-1.2.0 doors-2.0 --local
 
 \b
 exit codes: 0 done, 1 failed or refused, 2 usage, 78 an option, a key or the
@@ -66,5 +66,5 @@ def publish(
         state = "published" if one in new else "was published already:"
         print(f"{state} {one.title}  {one.digest[:12]}  {one.manifest.size:,} bytes in {one.chunks} chunks")
         if one.left_out:
-            print(f"  not in its manifest, and left out: {', '.join(one.left_out)}")
+            print(f"  {bundle.left_out_in_words(one)}")
     print(words(sent))

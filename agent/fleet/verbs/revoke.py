@@ -12,8 +12,8 @@ from agent.fleet.verbs._options import FOLDER, AsJson, Folder, Local, Passphrase
 _HELP = """\
 Vouch for bundles no longer: no device takes them any more.
 
-Devices that run one go on with it until another is deployed to them. Its files stay where they are until
-edgectl gc.
+A device that runs one goes on with it until another is deployed to it, and cannot fetch it again: which were
+told to run it is printed. The files stay where they are until edgectl gc.
 
 \b
 examples:
@@ -42,6 +42,7 @@ def revoke(
     """Revoke bundles."""
     import orjson
 
+    from agent.fleet.repository import desired
     from agent.fleet.repository.bundle import split
     from agent.fleet.repository.work import at_work, told, words
 
@@ -50,7 +51,11 @@ def revoke(
         for name, version in titles:
             work.repository.remove_bundle(name, version)
         sent = work.finish()
+    wanted_by = {one: desired.wanting(folder, one) for one in bundles}
     if as_json:
-        print(orjson.dumps({"revoked": bundles, **told(sent)}).decode())
-    else:
-        print(f"revoked {', '.join(bundles)}; {words(sent)}")
+        print(orjson.dumps({"revoked": bundles, "wanted_by": wanted_by, **told(sent)}).decode())
+        return
+    print(f"revoked {', '.join(bundles)}; {words(sent)}")
+    for one, devices in wanted_by.items():
+        if devices:
+            print(f"  {', '.join(devices)} shall run {one}: deploy another with edgectl deploy")

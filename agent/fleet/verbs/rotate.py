@@ -13,7 +13,7 @@ from agent.fleet.verbs._options import FOLDER, AsJson, Folder, Local, Passphrase
 _HELP = """\
 Replace keys, and have all devices learn of it by themselves.
 
-root, online and targets need two of the three root keys in DIR/keys; models and fleet need the key of
+root, online and targets need two of the three root keys in DIR; models and fleet need the key of
 targets. fleet replaces the control key, too: desired states that were sent are signed anew, with both keys.
 The old keys are deleted here: delete their copies as well.
 
@@ -72,4 +72,4 @@ def rotate(
     if again:
         print(f"signed anew the desired state of {', '.join(again)}")
     if what is What.ROOT:
-        print(f"Move {folder}/keys/root-1.key, root-2.key and root-3.key to three media, away from here")
+        print(f"Move {folder}/root-1.key, root-2.key and root-3.key to three media, away from here")

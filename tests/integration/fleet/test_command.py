@@ -43,6 +43,12 @@ def test_output_that_cannot_be_written_is_told_in_a_line(
     assert done.stderr == b"edgectl: write output: No space left on device\n"
 
 
+def test_no_core_file_holds_its_keys() -> None:
+    look = "import resource as r; from agent.fleet import main as m; m._keep_no_core()"
+    command = [sys.executable, "-c", f"{look}; print(r.getrlimit(r.RLIMIT_CORE)[0])"]
+    assert subprocess.run(command, capture_output=True, check=True).stdout.strip() in {b"0", b"1"}
+
+
 def test_a_stop_while_it_starts_leaves_no_traceback() -> None:
     program = LOOK_IN.format(what=f"os.kill(os.getpid(), {int(signal.SIGINT)})")
     command = [sys.executable, "-c", program, "version"]

@@ -104,6 +104,17 @@ def test_the_higher_generation_of_folder_and_broker_wins_and_the_devices_word_is
     assert deploy(options(keys, broker, ONE)).wish.generation == 91
 
 
+def test_a_pipeline_that_the_device_does_not_have_is_told_at_once(
+    broker: Broker, keys: Path, control: Signer
+) -> None:
+    first = deploy(options(keys, broker, ONE))
+    with puppet(broker.port, "gate-1", keys) as device:
+        device.report(1, door=standing(first.wish, "door", "active"))
+    assert deploy(options(keys, broker, ONE)).notes == ()
+    done = deploy(options(keys, broker, ONE, "dor"))
+    assert done.notes == ("the device has no pipeline dor, but: door",)
+
+
 def test_a_desired_state_that_nobody_signed_is_told_and_not_taken_up(
     broker: Broker, keys: Path, control: Signer
 ) -> None:

@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from agent.documents.desired import Desired, Wanted
 from agent.errors import AgentError
 from agent.fleet.keys import make_keys
+from agent.fleet.repository import desired as desired_states
 from agent.fleet.repository.repository import opened
 from tests.simulators.operating import ask, make_bundle
 from tests.simulators.tuf_topics import put, retained
@@ -119,3 +121,17 @@ def test_desired_states_are_signed_anew_with_the_control_key_and_put_back_when_t
         newer = desired.encode(state.model_copy(update={"generation": 4}), repository.keys.control())
     put(broker.port, topic, newer)
     assert edgectl("heal")["desired"] == []
+
+
+def test_revoking_tells_which_devices_shall_run_it(edgectl: Edgectl, shapes: Path) -> None:
+    make_keys(edgectl.folder, ["gate", "door"])
+    edgectl.local("publish", shapes, "--local")
+    with opened(edgectl.folder, ask) as repository:
+        control = repository.keys.control()
+    for device, version in (("gate", "1.0.0"), ("door", "2.0.0")):
+        models = {"camera": Wanted(name="shapes", version=version)}
+        wish = Desired(fleet="default", device=device, generation=1, models=models)
+        desired_states.keep(edgectl.folder, wish, control)
+    (edgectl.folder / "devices/lost.desired.json").write_text("{")
+    told = edgectl.local("revoke", "shapes@1.0.0", "--local")
+    assert told["wanted_by"] == {"shapes@1.0.0": ["gate"]}

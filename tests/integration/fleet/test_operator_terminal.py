@@ -64,6 +64,7 @@ def test_the_passphrase_is_asked_for_twice_and_once_later_and_is_never_shown(tmp
     assert (code, "shorter than 8 characters" in shown, folder.exists()) == (78, True, False)
     code, more = at_terminal("init", folder, "--device", "gate", answers=(PASSPHRASE, PASSPHRASE))
     assert (code, "1.root.json  ->  root.json of each device" in more) == (0, True)
+    assert f"Publish with:  edgectl publish BUNDLE --dir {folder}" in more
     code, last = at_terminal("resign", "--dir", folder, "--local", answers=(PASSPHRASE,))
     assert (code, last.count("Passphrase")) == (0, 1)
     assert not any(word in shown + more + last for word in (PASSPHRASE, "one two three", "short\r"))

@@ -82,7 +82,7 @@ def test_a_copy_takes_over_what_a_timer_has_signed_elsewhere(
     edgectl("publish", shapes)
     timer = Edgectl(shutil.copytree(edgectl.folder, tmp_path / "timer"), broker.port)
     for name in ("models", "fleet", "targets", "root-1", "root-2", "root-3", "control"):
-        (timer.folder / f"keys/{name}.key").unlink()
+        (timer.folder / f"{name}.key").unlink()
     with opened(timer.folder, ask) as repository:
         repository.renew("snapshot")
         repository.commit()
@@ -135,6 +135,23 @@ def test_a_chunk_that_the_broker_would_not_take_is_refused_before_anything_is_si
             assert repository.bundles() == {}
         small = make_bundle(tmp_path / "c", files={"m.tflite": b"m" * 60_000, "g.npy": b"y"}, chunk=40_000)
         edgectl("publish", small)
+    finally:
+        broker.stop()
+
+
+def test_metadata_that_the_broker_would_not_take_never_counts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(brokers, "_CONFIG", brokers._CONFIG + "max_packet_size 4000\n")
+    broker = Broker(tmp_path / "small", kind="mosquitto")
+    broker.start()
+    try:
+        edgectl = Edgectl(operator(tmp_path / "plant"), broker.port, "5")
+        many = [make_bundle(tmp_path / f"b{number}", f"1.{number}") for number in range(30)]
+        with pytest.raises(MessageInvalid, match=r"2.models.json: .* the broker takes 4000. Revoke what"):
+            edgectl("publish", *many)
+        assert not (edgectl.folder / "tuf/meta/2.models.json").exists()
+        assert edgectl("publish", many[0])["sent"]["pieces"] > 0
     finally:
         broker.stop()
 

@@ -16,6 +16,7 @@ from agent.events import Event, counters
 from agent.fleet import init
 from agent.fleet import keys as module
 from agent.fleet.keys import Keyring, make_keys
+from agent.fleet.repository.keystore import Keystore
 from agent.signing import Signer, Verifier, generate
 
 if TYPE_CHECKING:
@@ -204,3 +205,15 @@ def test_init_tells_what_goes_where_and_shows_no_private_key(
     assert "collector.key is not in" in capsys.readouterr().out
     with pytest.raises(ConfigInvalid, match="a fleet cannot be called so"):
         init.run(tmp_path, [], "a/b", from_key=False, as_json=False)
+
+
+def test_who_makes_keys_leaves_alone_what_others_are_writing_there(tmp_path: Path) -> None:
+    make_keys(tmp_path, ["gate"])
+    others = [tmp_path / ".models.next.key.new", tmp_path / "devices/.gate.desired.json.new"]
+    own = [tmp_path / ".collector.pub.new", tmp_path / "devices/.gate.key.new"]
+    for path in (*others, *own):
+        path.write_text("half")
+    make_keys(tmp_path, ["door"])
+    assert [path.exists() for path in (*others, *own)] == [True, True, False, False]
+    Keystore(tmp_path, str).sweep()
+    assert [path.exists() for path in others] == [False, True]

@@ -160,3 +160,11 @@ def test_a_title_is_a_name_and_a_version(title: str) -> None:
     assert bundle.split("shapes@1.0.0") == ("shapes", "1.0.0")
     with pytest.raises(ConfigInvalid, match="no NAME@VERSION"):
         bundle.split(title)
+
+
+def test_of_what_is_left_out_a_few_are_named_and_nothing_moves_the_cursor(tmp_path: Path) -> None:
+    folder = make_bundle(tmp_path / "b")
+    for name in ("a\x1b[31m\n", *"bcdef"):
+        (folder / name).write_text("x")
+    told = bundle.left_out_in_words(bundle.read(folder, allow_float=False, allow_unproven=False))
+    assert told.endswith(": a\N{REPLACEMENT CHARACTER}[31m\N{REPLACEMENT CHARACTER}, b, c, d and 2 more")

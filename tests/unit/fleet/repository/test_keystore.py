@@ -35,7 +35,7 @@ def store(folder: Path, secret: str = SECRET) -> Keystore:
 
 def test_a_key_is_what_openssl_reads_with_the_passphrase_and_with_no_other(tmp_path: Path) -> None:
     store(tmp_path).make(["online"])
-    path = tmp_path / "keys/online.key"
+    path = tmp_path / "online.key"
     for secret, code in ((SECRET, 0), ("another", 1)):
         command = ["openssl", "pkey", "-in", str(path), "-passin", "env:P", "-noout"]
         done = subprocess.run(command, env={**os.environ, "P": secret}, capture_output=True, check=False)
@@ -61,12 +61,13 @@ def test_what_is_sealed_is_opened_again(secret: str, size: str) -> None:
 
 @pytest.mark.usefixtures("quick")
 def test_keys_are_made_once_and_for_their_owner_alone(tmp_path: Path) -> None:
-    made = store(tmp_path).make(keystore.NAMES)
+    folder = tmp_path / "plant"
+    made = store(folder).make(keystore.NAMES)
     assert sorted(path.stem for path in made) == sorted(keystore.NAMES)
     assert {stat.S_IMODE(path.stat().st_mode) for path in made} == {0o600}
-    assert stat.S_IMODE((tmp_path / "keys").stat().st_mode) == 0o700
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o700
     before = {path: path.read_bytes() for path in made}
-    assert store(tmp_path).make(keystore.NAMES) == []
+    assert store(folder).make(keystore.NAMES) == []
     assert {path: path.read_bytes() for path in made} == before
     assert len(set(before.values())) == len(made)
 
@@ -171,6 +172,13 @@ def test_a_passphrase_that_will_not_do_is_refused(tmp_path: Path, content: bytes
         passphrase(tmp_path / "file", new=True)
     with pytest.raises(ConfigInvalid, match="No such file"):
         passphrase(tmp_path / "missing")
+
+
+def test_a_passphrase_that_is_no_utf_8_is_refused_and_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("EDGECTL_PASSPHRASE", os.fsdecode(b"secret words \xff"))
+    with pytest.raises(ConfigInvalid, match="no UTF-8") as caught:
+        passphrase()
+    assert (caught.value.__cause__, "secret" in str(caught.value)) == (None, False)
 
 
 def test_without_a_terminal_and_without_a_source_it_says_where_to_put_it(

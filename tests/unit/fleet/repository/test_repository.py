@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import json
+import time
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import pytest
 from tuf.api.metadata import Metadata
 
+from agent import BUILT
 from agent.documents import keys as control_keys
 from agent.errors import AgentError, ConfigInvalid, FetchFailed, ManifestInvalid, MetadataRefused
-from agent.fleet.repository import begin, stranger
+from agent.fleet.repository import begin, report, stranger
 from agent.fleet.repository.catalog import Local, blobs
 from agent.fleet.repository.keystore import NAMES, Keystore
 from agent.fleet.repository.repository import opened
 from agent.fleet.repository.roles import DAYS
+from agent.fleet.repository.work import expiring
 from tests.simulators.operating import PASSPHRASE, ask, cheap_keys, make_bundle, meta, operator, publish, seen
 
 if TYPE_CHECKING:
@@ -118,7 +121,7 @@ def test_after_a_rotation_a_stranger_who_knows_the_first_root_still_follows(
     changed = {name for name in NAMES if before[name] != after[name]}
     wanted = {"root": {"root-1", "root-2", "root-3"}, "fleet": {"fleet", "control"}}
     assert changed == wanted.get(what, {what})
-    assert not list((folder / "keys").glob("*.next.key"))
+    assert not list(folder.glob("*.next.key"))
     assert seen(folder).bundles.keys() == {"shapes@1.0.0"}
     publish(folder, make_bundle(tmp_path / "c", "2.0.0"))
     assert seen(folder).bundles.keys() == {"shapes@1.0.0", "shapes@2.0.0"}
@@ -140,19 +143,19 @@ def test_what_an_old_online_key_signs_counts_no_longer_after_its_rotation(folder
 
 
 def test_one_root_key_may_be_lost_and_two_may_not(folder: Path) -> None:
-    (folder / "keys/root-2.key").unlink()
+    (folder / "root-2.key").unlink()
     with cheap_keys(), opened(folder, ask) as repository:
         repository.rotate("root")
         repository.commit()
     assert seen(folder).versions["root"] == 2
     for number in (1, 3):
-        (folder / f"keys/root-{number}.key").unlink()
+        (folder / f"root-{number}.key").unlink()
     with opened(folder, ask) as repository:
         with pytest.raises(
             ConfigInvalid, match="2 of root-1, root-2, root-3 must be here, and 1 of them are"
         ):
             repository.rotate("online")
-        assert not list((folder / "keys").glob("*.next.key"))
+        assert not list(folder.glob("*.next.key"))
 
 
 def test_a_version_never_changes_and_publishing_it_again_changes_nothing(
@@ -201,6 +204,26 @@ def test_nothing_is_signed_on_a_machine_whose_clock_is_behind(folder: Path) -> N
         repository.renew()
         with pytest.raises(AgentError, match=r"its clock is behind what was signed last. Set the clock"):
             repository.commit()
+
+
+def test_nothing_is_signed_on_a_machine_whose_clock_is_years_ahead(folder: Path) -> None:
+    later = max(time.time(), BUILT) + 2.1 * 365 * 86400
+    with opened(folder, ask, clock=lambda: later) as repository:
+        repository.renew("root")
+        with pytest.raises(AgentError, match=r"years ahead of what was signed last. Set the clock; if it is"):
+            repository.commit()
+
+
+def test_what_has_expired_is_said_to_have(folder: Path) -> None:
+    with opened(folder, ask, clock=lambda: time.time() + 1.5 * 365 * 86400) as repository:
+        assert expiring(repository)[0] == (
+            "targets has expired: sign it anew with: edgectl resign --role targets"
+        )
+
+
+def test_what_a_hostile_broker_is_said_to_have_moves_no_cursor() -> None:
+    found = {"broker": stranger.Seen(problems=["Expected timestamp, got '\x1b[2J\n'"])}
+    assert not any("\x1b" in line or "\n" in line for line in report.lines(found))
 
 
 def test_two_operators_do_not_work_in_one_folder_at_once(

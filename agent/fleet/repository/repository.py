@@ -42,6 +42,7 @@ class Repository:
         keys: the operator's keys.
         tree: the files.
         roles: the metadata.
+        cuts: the size of the chunks, bytes, in which each file is published or ever was.
     """
 
     def __init__(self, folder: Path, ask: Callable[[], str], clock: Callable[[], float] = time.time) -> None:
@@ -50,7 +51,7 @@ class Repository:
         self.roles = Roles(self.tree, clock)
         self._signers = Signers(self.keys, self.roles)
         self._changed: set[str] = set()
-        self._cuts: dict[str, int] = {}
+        self.cuts: dict[str, int] = {}
 
     @property
     def pending(self) -> bool:
@@ -65,7 +66,7 @@ class Repository:
             OSError: the disk refuses.
         """
         self.roles.load()
-        self._cuts = self.tree.cuts()
+        self.cuts = self.tree.cuts()
         self._signers.know_root()
         self._signers.repair(self.document(KEYS))
         self._changed = self.roles.unproved()
@@ -80,11 +81,6 @@ class Repository:
         self._signers.know_root()
         self._changed = {"root", *SIGNED_TARGETS}
         self.set_document(KEYS, self._signers.control_keys())
-
-    @property
-    def cuts(self) -> dict[str, int]:
-        """The size of the chunks, bytes, in which each file is published or ever was."""
-        return self._cuts
 
     def bundles(self) -> dict[tuple[str, str], TargetFile]:
         """Give the targets of all bundles, by name and version."""
@@ -154,7 +150,7 @@ class Repository:
         """
         chunk = min(CHUNK_BYTES, max(cuts.values(), default=CHUNK_BYTES))
         self._add("models", target_path(name, version), content, chunk)
-        self._cuts |= cuts
+        self.cuts |= cuts
 
     def remove_bundle(self, name: str, version: str) -> None:
         """Vouch for a bundle no longer.
@@ -220,7 +216,7 @@ class Repository:
             raise ConfigInvalid("sign with", str(self.keys.path("*").parent), problem, hint)
         for role, content in contents.items():
             check(self.roles.name(role), content)
-        self.tree.write_cuts(self._cuts)
+        self.tree.write_cuts(self.cuts)
         for role, content in contents.items():
             self.roles.write(role, content)
         self._signers.settle()
@@ -259,7 +255,7 @@ class Repository:
         custom = {"custom": {"chunk": chunk}} if chunk < min(CHUNK_BYTES, len(content)) else None
         target = TargetFile(len(content), {"sha256": sha256}, path, custom)
         self.roles.targets(role).targets[path] = target
-        self._cuts[sha256] = chunk if custom else CHUNK_BYTES
+        self.cuts[sha256] = chunk if custom else CHUNK_BYTES
         self._changed.add(role)
 
     def _name_in_root(self, what: str) -> None:

@@ -118,7 +118,8 @@ class ManifestInvalid(Rejected):
 class BundleRefused(Rejected):
     """A bundle that a rule, its proof or its probation does not let serve; ``rule`` names which.
 
-    ``rule`` is "policy.<key>", "contract", "requires", "load", "golden", "budget", "probation" or "strikes".
+    ``rule`` is "policy.<key>", "revoked", "manifest", "contract", "requires", "load", "golden", "budget",
+    "probation" or "strikes".
     """
 
     def __init__(self, op: str, subject: str, problem: str, hint: str = "", *, rule: str) -> None:

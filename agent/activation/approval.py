@@ -10,7 +10,7 @@ from agent.errors import BundleRefused, ManifestInvalid
 from agent.metrics import number
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
     from pathlib import Path
 
     from agent.documents.policy import Policy
@@ -30,6 +30,7 @@ class Approval:
         self._bundles = bundles
         self._policy: Policy | None = None
         self._known: dict[str, BundleRefused | None] = {}
+        self._withdrawn: frozenset[str] = frozenset()
         self._counts = {one.name: Alignment(one) for one in pipelines}
 
     @property
@@ -42,11 +43,18 @@ class Approval:
         self._policy = policy
         self._known.clear()
 
+    def withdraw(self, bundles: Iterable[str]) -> None:
+        """Take in which of the bundles that serve the update metadata no longer vouches for."""
+        self._withdrawn = frozenset(bundles)
+
     def judge(self, row: SlotRow) -> BundleRefused | None:
-        """Say why a bundle may not serve by today's policy; None when it may."""
+        """Say why a bundle may not serve as of today; None when it may."""
         return self._judged(row.bundle)
 
     def _judged(self, bundle: str) -> BundleRefused | None:
+        if bundle in self._withdrawn:
+            problem = "revoked: the fleet's metadata no longer vouches for it"
+            return BundleRefused("run bundle", bundle[:12], problem, "Deploy another model", rule="revoked")
         if bundle not in self._known:
             refusal = None
             try:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from agent.updater.messages import Ask, UpdaterSpec
+from agent.updater.messages import Ask, Held, UpdaterSpec
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -39,6 +39,11 @@ def errand(site: Site, courses: Iterable[Course], floors: Mapping[str, int], pol
         root=site.root,
         floors={name: n for name, n in floors.items() if name == "clock" or name.startswith("tuf/")},
         ask=asked(known),
+        serving=tuple(
+            Held(name=row.name, version=row.version, digest=row.bundle)
+            for course in known
+            if (row := course.held.active)
+        ),
         keep=tuple(sorted({row.bundle for row in rows if row.bundle})),
         policy=policy,
         max_bytes=site.table.max_bytes,

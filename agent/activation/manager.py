@@ -243,6 +243,9 @@ class Activation:
                 self._refreshed(message)
             case messages.Brought(name=name, body=body):
                 self._mail.brought(name, body)
+            case messages.Withdrawn(digests=digests):
+                self._approval.withdraw(digests)
+                self._align()
             case messages.Progress():
                 for course in self.courses:
                     course.came(message.name, message.version, message.done, message.total)
@@ -271,6 +274,10 @@ class Activation:
         """Something else is in force: compare all with it."""
         self._want(self._clock.monotonic())
         self._approval.policy = self._desk.policy
+        self._align()
+
+    def _align(self) -> None:
+        """Tell of models that serve and may not, as of today; they go on."""
         for course in self.courses:
             if course.held.active and (refusal := self._approval.judge(course.held.active)):
                 emit(Event.MODEL_MISALIGNED, course.pipeline, problem=refusal)

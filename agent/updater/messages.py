@@ -22,6 +22,12 @@ class Ask(Message):
     version: Version
 
 
+class Held(Ask):
+    """A bundle that serves."""
+
+    digest: Sha256
+
+
 class UpdaterSpec(Message):
     """What an updater is to do; it arrives in a memfd, since it holds the broker's password.
 
@@ -40,6 +46,8 @@ class UpdaterSpec(Message):
     floors: dict[str, Count] = Field(default={})
     """The lowest versions of the metadata that are taken, by name; and `clock`, seconds since 1970."""
     ask: tuple[Ask, ...] = ()
+    serving: tuple[Held, ...] = ()
+    """Bundles that serve: whether the metadata still vouches for them is told."""
     keep: tuple[Sha256, ...] = ()
     """Digests of bundles that must stay; all others may be deleted to make room."""
     policy: str = ""
@@ -65,6 +73,13 @@ class Brought(Message):
     type: Literal["document"] = "document"
     name: Word
     body: Annotated[str, Field(max_length=40 << 10)]
+
+
+class Withdrawn(Message):
+    """Of the bundles that serve, those that the metadata no longer vouches for."""
+
+    type: Literal["withdrawn"] = "withdrawn"
+    digests: Annotated[tuple[Sha256, ...], Field(max_length=256)]
 
 
 class Progress(Message):
@@ -107,7 +122,7 @@ class Done(Message):
     type: Literal["done"] = "done"
 
 
-FromUpdater = Refreshed | Brought | Progress | Fetched | Failed | Done
+FromUpdater = Refreshed | Brought | Withdrawn | Progress | Fetched | Failed | Done
 _from_updater: TypeAdapter[FromUpdater] = TypeAdapter(Annotated[FromUpdater, Field(discriminator="type")])
 
 

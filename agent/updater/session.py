@@ -14,7 +14,7 @@ from agent.ipc import MAX_PACKET
 from agent.message import flattened
 from agent.published import target_path
 from agent.updater import bundle, disk, fitness, targets
-from agent.updater.messages import Ask, Brought, Done, Failed, Fetched, Progress
+from agent.updater.messages import Ask, Brought, Done, Failed, Fetched, Progress, Withdrawn
 from agent.updater.metadata import Trusted
 from agent.updater.room import Room
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from agent.documents.policy import Policy
     from agent.manifest import Manifest
-    from agent.updater.messages import FromUpdater, UpdaterSpec
+    from agent.updater.messages import FromUpdater, Held, UpdaterSpec
     from agent.updater.metadata import Target
     from agent.updater.seams import Shelf
 
@@ -80,8 +80,15 @@ class _Session:
         if isinstance(documents, AgentError):
             raise documents
         self._bring(documents)
+        if not self._broken:
+            self._say(Withdrawn(digests=tuple(one.digest for one in self._spec.serving if self._gone(one))))
         if self._broken and not self._spec.ask:
             raise self._broken
+
+    def _gone(self, held: Held) -> bool:
+        """Whether nobody vouches for a bundle that serves any more."""
+        target = self._trusted.target(target_path(held.name, held.version))
+        return target is None or target.sha256 != held.digest
 
     def fetch(self, asks: tuple[Ask, ...]) -> None:
         """Fetch bundles, one after the other."""

@@ -160,6 +160,19 @@ def test_a_policy_refuses_by_name_and_a_model_that_it_forbids_later_goes_on(worl
         device.until_inferred()
 
 
+def test_a_bundle_that_serves_and_is_revoked_is_told_and_goes_on(world: World) -> None:
+    with world.device() as device:
+        world.operator.deploy(door="one")
+        world.operator.until_state("active")
+        assert "model.misaligned" not in device.log
+        world.operator.repository.revoke("models/one/1/manifest.json")
+        world.operator.publish()
+        world.operator.deploy(door="nowhere")
+        device.until(lambda _: "revoked: the fleet's metadata no longer vouches for it" in device.log)
+        assert name(world.operator.until_state("downloading").serving) == "one"
+        device.until_inferred()
+
+
 def test_a_proof_that_is_killed_is_a_strike_and_the_old_model_serves(world: World) -> None:
     world.operator.add("slow", value=3, seconds=0.5)
     world.operator.publish()

@@ -5,7 +5,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from agent.updater import session
-from agent.updater.messages import Ask, Brought, Done, Failed, Fetched, Progress, Refreshed, UpdaterSpec
+from agent.updater.messages import (
+    Ask,
+    Brought,
+    Done,
+    Failed,
+    Fetched,
+    Progress,
+    Refreshed,
+    UpdaterSpec,
+    Withdrawn,
+)
 from tests.simulators.lying_shelf import LyingShelf
 from tests.simulators.updating import Device
 
@@ -16,7 +26,7 @@ if TYPE_CHECKING:
     from agent.updater.messages import FromUpdater
     from tests.simulators.tuf_fleet import TufFleet
 
-M = TypeVar("M", Refreshed, Brought, Progress, Fetched, Failed, Done)
+M = TypeVar("M", Refreshed, Brought, Withdrawn, Progress, Fetched, Failed, Done)
 
 
 class Updated(Device):

@@ -38,6 +38,19 @@ def test_a_bundle_is_judged_anew_when_the_policy_changes(tmp_path: Path) -> None
     assert approval.judge(row("0" * 64)) is None
 
 
+def test_a_bundle_that_nobody_vouches_for_any_more_is_refused_until_somebody_does(tmp_path: Path) -> None:
+    _, digest = bundle(tmp_path, "one", None, value=1)
+    approval = Approval(tmp_path, [DOOR])
+    approval.withdraw([digest])
+    refusal = approval.judge(row(digest))
+    assert refusal is not None
+    assert refusal.rule == "revoked"
+    approval.count("door", 1, digest, "cpu")
+    assert told(approval)["policy_alignment"] == 0
+    approval.withdraw([])
+    assert approval.judge(row(digest)) is None
+
+
 def test_results_are_counted_by_their_bundle(tmp_path: Path) -> None:
     _, digest = bundle(tmp_path, "one", None, value=1)
     approval = Approval(tmp_path, [DOOR])

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from agent.ipc import MAX_PACKET
-from agent.updater.messages import Brought
+from agent.updater.messages import Brought, Held, Withdrawn
 from tests.simulators.tuf_fleet import TufFleet
 
 if TYPE_CHECKING:
@@ -34,6 +34,21 @@ def test_documents_are_told_as_they_are_and_when_they_are_withdrawn(fleet: TufFl
     assert told(device, fleet) == {KEYS: '{"v": 1, "keys": []}', POLICY: '{"v": 1,\n "names": ["det*"]}'}
     fleet.revoke(POLICY)
     assert told(device, fleet)[POLICY] == ""
+
+
+def test_bundles_that_serve_and_that_nobody_vouches_for_are_told(fleet: TufFleet, device: Updated) -> None:
+    digest = fleet.add_bundle("det", "1.0.0", {"m.tflite": b"model"})
+    held = Held(name="det", version="1.0.0", digest=digest)
+    device.see(fleet)
+    device.run(serving=(held,))
+    assert [one.digests for one in device.of(Withdrawn)] == [()]
+    other = held.model_copy(update={"digest": "0" * 64})
+    device.run(serving=(held, other))
+    assert [one.digests for one in device.of(Withdrawn)] == [("0" * 64,)]
+    fleet.revoke("models/det/1.0.0/manifest.json")
+    device.see(fleet)
+    device.run(serving=(held,))
+    assert [one.digests for one in device.of(Withdrawn)] == [(digest,)]
 
 
 def test_a_policy_that_is_known_already_is_not_fetched_again(fleet: TufFleet, device: Updated) -> None:

@@ -52,7 +52,7 @@ def test_a_model_is_packed_published_deployed_and_seen_to_serve(broker: Broker, 
     packed = json.loads(edgectl(tmp_path, "pack", "glyphs/glyphs.tflite", "--json"))
     words = ["deploy", "gate-1", "glyphs@2.0.0", "--pipeline", "door", *where]
     told = edgectl(tmp_path, *words, code=78)
-    assert told == "edgectl: look up glyphs@2.0.0: it is not published. Nothing is: edgectl publish BUNDLE\n"
+    assert told == "edgectl: deploy glyphs@2.0.0: it is not published. Nothing is: edgectl publish BUNDLE\n"
     edgectl(tmp_path, "publish", packed["folder"], *where)
     with puppet(broker.port, "gate-1", tmp_path / "keys") as device:
         edgectl(tmp_path, *words)

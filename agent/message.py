@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from agent import errors
-from agent.errors import AgentError, BundleRefused
+from agent.errors import AgentError, BundleRefused, MessageInvalid
+from agent.validation import first_problem
+
+if TYPE_CHECKING:
+    from pydantic import TypeAdapter
 
 Count = Annotated[int, Field(ge=0, lt=1 << 53)]
 """What every reader of JSON can hold."""
 Word = Annotated[str, Field(max_length=200)]
 Text = Annotated[str, Field(max_length=4000)]
+T = TypeVar("T")
 _MOST = 2000
 """Characters of each text of an error: all of them fit a packet, however they are escaped."""
 
@@ -34,6 +39,23 @@ class Flat(Message):
     hint: Text = ""
     rule: Word = ""
     """For BundleRefused: the rule."""
+
+
+def read(kinds: TypeAdapter[T], packet: bytes, whose: str) -> T:
+    """Read a packet.
+
+    Args:
+        kinds: the messages that it may hold.
+        packet: its bytes.
+        whose: what an error calls it.
+
+    Raises:
+        MessageInvalid: it is none of these.
+    """
+    try:
+        return kinds.validate_json(packet)
+    except ValidationError as error:
+        raise MessageInvalid("read packet", whose, first_problem(error)) from error
 
 
 def flattened(error: AgentError) -> dict[str, str]:

@@ -13,6 +13,7 @@ import orjson
 
 from agent.cli.folders import add_folder, data_folder
 from agent.cli.numbers import number
+from agent.cli.parts import Parts, add_json
 from agent.cli.printing import print_json, print_table
 from agent.errors import EXIT_FAILED, EXIT_OK
 from agent.moments import written
@@ -20,8 +21,6 @@ from agent.store.audit import newest_entries, proved
 from agent.wording import plain
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from agent.slots import AuditEntry
 
 HELP = "show the audit log, or prove that it is whole"
@@ -46,8 +45,8 @@ _COLUMNS = ("seq", "time", "synced", "kind", "subject", "detail", "hash")
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the two parts and their options."""
-    parts = parser.add_subparsers(dest="part", metavar="PART", required=True)
-    shower = _part(parts, "show", "show the newest entries, oldest first", _show)
+    parts = Parts(parser, add_folder)
+    shower = parts.add("show", "show the newest entries, oldest first", _show)
     shower.add_argument(
         "--last",
         type=number(int, 1, 1_000_000),
@@ -56,32 +55,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help=f"so many entries; {_SHOWN} when left out",
     )
     shower.add_argument("--json", action="store_true", help="JSON lines, also on a terminal")
-    verifier = _part(parts, "verify", "follow the chain from the first entry to the last", _verify)
+    verifier = parts.add("verify", "follow the chain from the first entry to the last", _verify)
     verifier.add_argument(
         "--head",
         type=_head,
         metavar="SEQ:HASH",
         help="number and hash of an entry as the device once reported them: it must still be in the chain",
     )
-    verifier.add_argument("--json", action="store_true", help="print one JSON object")
+    add_json(verifier)
 
 
 def main(arguments: argparse.Namespace) -> int:
     """Do the part that was chosen; give the exit code."""
     code: int = arguments.do(arguments)
     return code
-
-
-def _part(
-    parts: argparse._SubParsersAction[argparse.ArgumentParser],
-    name: str,
-    words: str,
-    do: Callable[[argparse.Namespace], int],
-) -> argparse.ArgumentParser:
-    parser = parts.add_parser(name, help=words, description=f"{words[0].upper()}{words[1:]}.")
-    add_folder(parser)
-    parser.set_defaults(do=do)
-    return parser
 
 
 def _show(arguments: argparse.Namespace) -> int:

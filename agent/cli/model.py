@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from agent.cli import model_card, service
+from agent.cli.parts import Parts, add_json
 from agent.cli.printing import print_table
 from agent.cli.settings import Loaded
 from agent.control import ask, deserted
@@ -16,7 +17,6 @@ from agent.wording import plain
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Callable
 
     from agent.plan import Plan
 
@@ -39,14 +39,14 @@ _COLUMNS = ("pipeline", "state", "serving", "previous", "wanted", "generation", 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the four parts and their options."""
-    parts = parser.add_subparsers(dest="part", metavar="PART", required=True)
-    _part(parts, "list", "what serves, what is on its way, and why", _list)
-    shower = _part(parts, "show", "a model's card", _show)
+    parts = Parts(parser, service.add_config, add_json)
+    parts.add("list", "what serves, what is on its way, and why", _list)
+    shower = parts.add("show", "a model's card", _show)
     shower.add_argument("model", metavar="MODEL", help="a pipeline, whose active model it is, or a bundle")
-    prover = _part(parts, "prove", "prove a bundle here as the agent does; nothing is changed", _prove)
+    prover = parts.add("prove", "prove a bundle here as the agent does; nothing is changed", _prove)
     prover.add_argument("model", metavar="BUNDLE", type=Path, help="a bundle's folder")
     prover.add_argument("--pipeline", metavar="NAME", help="in which pipeline; needed when there are several")
-    roller = _part(parts, "rollback", "go back to the model before", _rollback)
+    roller = parts.add("rollback", "go back to the model before", _rollback)
     roller.add_argument("pipeline", metavar="PIPELINE", help="of which pipeline")
 
 
@@ -55,14 +55,6 @@ def main(arguments: argparse.Namespace) -> int:
     service.look_as(arguments.config)
     code: int = arguments.do(arguments, Loaded(arguments.config).plan())
     return code
-
-
-def _part(parts: Any, name: str, words: str, do: Callable[[argparse.Namespace, Plan], int]) -> Any:
-    part = parts.add_parser(name, help=words, description=f"{words[0].upper()}{words[1:]}.")
-    service.add_config(part)
-    part.add_argument("--json", action="store_true", help="print one JSON object")
-    part.set_defaults(do=do)
-    return part
 
 
 def _list(arguments: argparse.Namespace, plan: Plan) -> int:

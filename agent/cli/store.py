@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from agent.cli.folders import add_folder, data_folder
 from agent.cli.numbers import number
 from agent.cli.owner import as_owner
+from agent.cli.parts import Parts, add_json
 from agent.errors import EXIT_FAILED, EXIT_OK, AgentError, FolderHeld, FolderUnusable
 from agent.moments import written
 from agent.store.folder import DataFolder
@@ -22,7 +23,7 @@ from agent.wording import plain
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
     from pathlib import Path
 
     from agent.store.stats import FolderStats, StreamStats
@@ -43,19 +44,17 @@ exit codes: 0 done, 1 damage was found or it could not be done, 2 usage"""
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the four parts and their options."""
-    parts = parser.add_subparsers(dest="part", metavar="PART", required=True)
-    verifier = _part(parts, "verify", "read every block; with --repair, mend what is damaged", _verify)
+    parts = Parts(parser, add_folder, add_json)
+    verifier = parts.add("verify", "read every block; with --repair, mend what is damaged", _verify)
     verifier.add_argument(
         "--repair",
         action="store_true",
         help="set damaged files aside and go on with what is sound; the agent must be stopped",
     )
-    _part(parts, "stats", "count what is in the store", _stats)
-    purger = _part(parts, "purge", "delete all results for good; the agent must be stopped", _purge)
+    parts.add("stats", "count what is in the store", _stats)
+    purger = parts.add("purge", "delete all results for good; the agent must be stopped", _purge)
     purger.add_argument("--yes", action="store_true", help="don't ask")
-    migrator = _part(
-        parts, "migrate", "bring the files to another format; the agent must be stopped", _migrate
-    )
+    migrator = parts.add("migrate", "bring the files to another format; the agent must be stopped", _migrate)
     migrator.add_argument(
         "--to",
         type=number(int, 1, 1000),
@@ -68,19 +67,6 @@ def main(arguments: argparse.Namespace) -> int:
     """Do the part that was chosen; give the exit code."""
     code: int = arguments.do(arguments)
     return code
-
-
-def _part(
-    parts: argparse._SubParsersAction[argparse.ArgumentParser],
-    name: str,
-    words: str,
-    do: Callable[[argparse.Namespace], int],
-) -> argparse.ArgumentParser:
-    parser = parts.add_parser(name, help=words, description=f"{words[0].upper()}{words[1:]}.")
-    add_folder(parser)
-    parser.add_argument("--json", action="store_true", help="print one JSON object")
-    parser.set_defaults(do=do)
-    return parser
 
 
 def _verify(arguments: argparse.Namespace) -> int:

@@ -78,11 +78,6 @@ def up_reported(fleet: str, device: str) -> str:
     return f"{_device(fleet, device)}/up/reported"
 
 
-def all_reported(fleet: str) -> str:
-    """The filter that matches ``up_reported`` of every device in ``fleet``."""
-    return f"{_root(fleet)}/d/+/up/reported"
-
-
 def echo(fleet: str, device: str) -> str:
     """Where a device writes to itself; numbers follow."""
     return f"{_device(fleet, device)}/echo"

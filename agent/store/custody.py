@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import astuple, fields, replace
 from typing import TYPE_CHECKING, Any
 
-from agent.slots import AuditEntry, Note, SlotRow, Verdict, entry_after
+from agent.slots import Note, SlotRow, Verdict, entry_after
 from agent.store.seals import read_sealed, sealed
 
 if TYPE_CHECKING:
@@ -167,11 +167,6 @@ def fitted(change: Change) -> Change:
         verdicts=tuple(replace(one, reason=_cut(one.reason)) for one in change.verdicts),
         notes=notes,
     )
-
-
-def entry_of(row: Row) -> AuditEntry:
-    """Make the entry of a row of the audit log that has a body."""
-    return AuditEntry(*row)
 
 
 def _fitted(note: Note) -> Note:

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, TypeAdapter, ValidationError
+from pydantic import Field, TypeAdapter
 
-from agent.errors import MessageInvalid
 from agent.manifest import Name, Sha256, Version
-from agent.message import Count, Flat, Message, Word
-from agent.validation import first_problem
+from agent.message import Count, Flat, Message, Word, read
 
 Floor = Annotated[str, Field(pattern=r"^(clock$|tuf/)", max_length=200)]
 """No other floor is an updater's business."""
@@ -132,7 +130,4 @@ def parse(packet: bytes) -> FromUpdater:
     Raises:
         MessageInvalid: it is not one of the messages above.
     """
-    try:
-        return _from_updater.validate_json(packet)
-    except ValidationError as error:
-        raise MessageInvalid("read packet", "from updater", first_problem(error)) from error
+    return read(_from_updater, packet, "from updater")

@@ -8,13 +8,11 @@ from __future__ import annotations
 from typing import Annotated, Any, Literal
 
 import orjson
-from pydantic import AfterValidator, Field, TypeAdapter, ValidationError, field_validator
+from pydantic import AfterValidator, Field, TypeAdapter, field_validator
 
-from agent.errors import MessageInvalid
 from agent.histogram import LONGEST_US, MOST_BUCKETS, Histogram
 from agent.ledger import Ledger
-from agent.message import Count, Flat, Message, Text, Word
-from agent.validation import first_problem
+from agent.message import Count, Flat, Message, Text, Word, read
 
 
 def _not_reserved(kind: str) -> str:
@@ -215,7 +213,4 @@ def parse(packet: bytes) -> _Packet:
     Raises:
         MessageInvalid: it is not one of the messages above.
     """
-    try:
-        return _from_worker.validate_json(packet)
-    except ValidationError as error:
-        raise MessageInvalid("read packet", "from worker", first_problem(error)) from error
+    return read(_from_worker, packet, "from worker")

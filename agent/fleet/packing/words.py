@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, TypeAdapter, ValidationError
+from pydantic import Field, TypeAdapter
 
-from agent.errors import MessageInvalid
 from agent.manifest import Pre, Tensor
-from agent.message import Message
-from agent.validation import first_problem
+from agent.message import Message, read
 from agent.workers.messages import Fault
 
 KEPT: dict[str, tuple[int, tuple[str, ...]]] = {
@@ -133,7 +131,4 @@ def parse(packet: bytes) -> Said:
     Raises:
         MessageInvalid: it is none of these.
     """
-    try:
-        return _said.validate_json(packet)
-    except ValidationError as error:
-        raise MessageInvalid("read packet", "of the trial", first_problem(error)) from error
+    return read(_said, packet, "of the trial")

@@ -35,6 +35,16 @@ def path(tmp_path: Path) -> Path:
     return path
 
 
+def flipped(whole: bytes, folder: Path, noise: random.Random) -> int:
+    """Write state.db into a new folder, with one bit flipped; give which."""
+    folder.mkdir()
+    data = bytearray(whole)
+    place = noise.randrange(len(data) * 8)
+    data[place // 8] ^= 1 << place % 8
+    (folder / "state.db").write_bytes(data)
+    return place
+
+
 def after(path: Path) -> State:
     """Open it; make it anew when it is damaged."""
     try:
@@ -81,11 +91,7 @@ def test_no_flipped_bit_lowers_a_floor_in_silence(path: Path, tmp_path: Path) ->
     fates = []
     for n in range(150):
         folder = tmp_path / str(n)
-        folder.mkdir()
-        data = bytearray(whole)
-        place = noise.randrange(len(data) * 8)
-        data[place // 8] ^= 1 << place % 8
-        (folder / "state.db").write_bytes(data)
+        place = flipped(whole, folder, noise)
         with closing(after(folder / "state.db")) as state:
             floors = {name: state.floor(name) for name in FLOORS}
             counters = state.counters()
@@ -104,11 +110,7 @@ def test_no_flipped_bit_changes_what_is_kept_of_models_in_silence(tmp_path: Path
     fates = []
     for n in range(150):
         folder = tmp_path / str(n)
-        folder.mkdir()
-        data = bytearray(whole)
-        place = noise.randrange(len(data) * 8)
-        data[place // 8] ^= 1 << place % 8
-        (folder / "state.db").write_bytes(data)
+        place = flipped(whole, folder, noise)
         before = read_kept(folder)
         with closing(after(folder / "state.db")) as state:
             counters = state.counters()

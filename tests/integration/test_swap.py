@@ -68,11 +68,7 @@ def test_a_swap_and_a_swap_back_lose_nothing_and_name_each_record_by_its_model(d
     models = [model for model, _ in live.values]
     assert [m for n, m in enumerate(models) if n == 0 or models[n - 1] != m] == [OLD, NEW, OLD, NEW]
     ledger = live.lane.ledger
-    assert (ledger.captured, ledger.failed, ledger.lost) == (
-        ledger.inferred + ledger.settled - ledger.inferred,
-        {},
-        0,
-    )
+    assert (ledger.captured, ledger.failed, ledger.lost) == (ledger.settled, {}, 0)
     numbers = [record.frame for _, record in live.kept]
     assert numbers == sorted(set(numbers))
     assert len(numbers) + ledger.dropped.get("overwritten", 0) == ledger.captured
@@ -122,7 +118,9 @@ def test_a_new_model_that_ends_its_worker_leaves_the_one_that_serves(data: Path,
 
 
 def test_a_restart_serves_the_other_model_and_loses_no_frame_of_a_recording(data: Path) -> None:
-    old, new = bundles(data)
+    _, new = bundles(data)
+    # So slow that it is not through with all of it before the restart.
+    old = bundle(data / "models" / "bundles", "old", value=1, seconds=0.01)
     live = lane(data, old)
     live.lane._spec = live.lane._spec.model_copy(
         update={"source_options": {"width": 64, "height": 64, "fps": 0, "frames": 400}}

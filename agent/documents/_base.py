@@ -23,8 +23,8 @@ class Document(BaseModel):
 D = TypeVar("D", bound=Document)
 
 
-def read(kind: type[D], data: bytes, what: str) -> D:
-    """Read a document of this kind.
+def parse(kind: type[D], data: bytes, what: str) -> D:
+    """Read a document of this kind as a person may write it, without its version, ``v``.
 
     Raises:
         MessageInvalid: it is none.
@@ -33,3 +33,15 @@ def read(kind: type[D], data: bytes, what: str) -> D:
         return kind.model_validate_json(data)
     except ValidationError as error:
         raise MessageInvalid("read", what, first_problem(error)) from error
+
+
+def read(kind: type[D], data: bytes, what: str) -> D:
+    """Read a document of this kind as one of our programs sends it.
+
+    Raises:
+        MessageInvalid: it is none, or does not say its version.
+    """
+    document = parse(kind, data, what)
+    if "v" not in document.model_fields_set:
+        raise MessageInvalid("read", what, "v: it does not say which version of the document it is")
+    return document

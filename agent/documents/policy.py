@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field
 
-from agent.documents._base import Document, read
+from agent.documents._base import Document, parse, read
 from agent.errors import BundleRefused
 from agent.manifest import Name, Version
 
@@ -88,6 +88,15 @@ def decode(document: bytes) -> Policy:
         MessageInvalid: it is none.
     """
     return read(Policy, document, "policy")
+
+
+def written(text: bytes) -> Policy:
+    """Read a policy as an operator writes it.
+
+    Raises:
+        MessageInvalid: it is none.
+    """
+    return parse(Policy, text, "policy")
 
 
 def _refused(rule: str, subject: str, problem: str) -> BundleRefused:

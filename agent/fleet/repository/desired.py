@@ -130,12 +130,14 @@ def heal(wire: Wire, settings: LinkSettings, repository: Repository, fleet: str)
         LinkLost: the broker is away for too long.
         AgentError: the broker does not take it over.
     """
-    verifiers = keys.decode(repository.document(KEYS) or b"{}").verifiers("desired")
+    document = repository.document(KEYS)
+    verifiers = keys.decode(document).verifiers("desired") if document else []
     ours = {}
     for path in _files(repository.tree.folder):
         device, content = path.name.removesuffix(ENDING), path.read_bytes()
-        if (document := read(content, verifiers, fleet, device)[0]) is not None:
-            ours[device] = (document.generation, content)
+        own, _ = read(content, verifiers, fleet, device)
+        if own is not None:
+            ours[device] = (own.generation, content)
     if not ours:
         return []
     there = kept_of(settings, fleet, list(ours), topics.down_desired)

@@ -22,7 +22,7 @@ def read_policy(path: Path) -> bytes:
     """
     content = read_file(path, policy.MAX_BYTES, MessageInvalid, "read policy")
     try:
-        return policy.decode(content).model_dump_json().encode()
+        return policy.written(content).model_dump_json().encode()
     except MessageInvalid as error:
         raise MessageInvalid("read policy", str(path), error.problem, "See edgectl policy --help") from error
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from agent import dsse
@@ -16,6 +16,9 @@ from agent.documents.keys import ControlKey, ControlKeys
 from agent.documents.reported import AuditHead, Metadata, Reported, Serving, Standing
 from agent.errors import MessageInvalid, NotSigned, WrongSender
 from agent.signing import Signer, Verifier, generate
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 PRIVATE, PUBLIC = generate()
 SIGNER, VERIFIER = Signer.from_pem(PRIVATE), Verifier.from_pem(PUBLIC)
@@ -172,7 +175,15 @@ def test_a_signed_desired_state_that_is_not_sound_is_refused_in_a_line(change: d
     assert str(caught.value).isprintable()
 
 
+@pytest.mark.parametrize("decode", [keys.decode, policy.decode])
+def test_a_document_that_does_not_say_its_version_is_refused(decode: Callable[[bytes], object]) -> None:
+    decode(b'{"v":1}')
+    with pytest.raises(MessageInvalid, match="version"):
+        decode(b"{}")
+
+
 @given(st.binary(max_size=400))
+@example(b"{}")
 def test_signed_bytes_that_are_no_document_are_refused(junk: bytes) -> None:
     with pytest.raises(MessageInvalid):
         desired.decode(dsse.seal(desired.KIND, junk, SIGNER), [VERIFIER], fleet="f", device="d")

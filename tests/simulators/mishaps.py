@@ -200,13 +200,16 @@ class Misfortune:
     def note(self, state: str, fault: str, model: str, at: float, why: Callable[[Standing], bool]) -> int:
         """Wait until the device says what has happened and serves this model; give the worker's pid."""
         pid = self.serving(model)
-        standing = self.operator.until(lambda one: bool(one.serving) and why(one))
-        assert standing.serving
+        since = int(time.time() - (time.monotonic() - at))  # what was said before does not count
+
+        def fits(one: Standing) -> bool:
+            new = self.operator.reports[-1].at >= since
+            return new and one.serving is not None and f"{one.serving.name}@1" == model and why(one)
+
+        standing = self.operator.until(fits)
         problem = self.operator.reports[-1].metadata.problem if standing.state == "downloading" else ""
         said = f"{standing.state}: {standing.reason or problem}".rstrip(": ")
-        serves = f"{standing.serving.name}@{standing.serving.version}"
-        self.mishaps.append(Mishap(state, fault, serves, said, at))
-        assert serves == model
+        self.mishaps.append(Mishap(state, fault, model, said, at))
         return pid
 
     def says(self, why: str) -> bool:

@@ -139,7 +139,7 @@ class Course:
         row = self.held.candidate
         if row and self.on_trial and self._step.trial is None and bundle == row.bundle:
             self.begun(now)
-            self._step.trial = Trial(self.goal.probation if self.goal else Probation(), self._limit_ms, now)
+            self._step.trial = Trial(self._limit_ms, now)
             emit(Event.MODEL_ON_TRIAL, self.pipeline, model=titled(row))
 
     def unswapped(self, error: AgentError, now: float) -> None:
@@ -245,9 +245,10 @@ class Course:
             held.mark(generation=goal.generation)
 
     def _weigh(self, trial: Trial, row: SlotRow, now: float) -> None:
-        if problem := trial.problem():
+        terms = self.goal.probation if self.goal else Probation()
+        if problem := trial.problem(terms):
             self._end(Moment.FAILED, f"probation: {problem}")
-        elif trial.passed(now):
+        elif trial.passed(terms, now):
             told = {**self._before.told("before"), **trial.answers.told("after"), "p95_ms": trial.p95_ms}
             self._step.passing = self.held.activate({**told, "frames": trial.good, "failed": trial.failed})
         elif row.risky and now >= self._step.risky_until:
@@ -261,9 +262,9 @@ class Course:
             self._strike(str(error), now)
 
     def _strike(self, reason: str, now: float, moment: Moment = Moment.DIED) -> None:
-        row = self.held.candidate
-        strikes = row.strikes + 1 if row else 0
-        if row:
+        strikes = 0
+        if row := self.held.candidate:
+            strikes = row.strikes + 1
             emit(Event.MODEL_STRUCK, self.pipeline, model=titled(row), strikes=strikes, problem=reason)
         if strikes >= MOST_STRIKES:
             self._end(Moment.REFUSED, f"strikes: {strikes}, the last because {reason}")
@@ -273,8 +274,7 @@ class Course:
 
     def _arm(self, moment: Moment, note: Note | None = None) -> None:
         """Begin a risky step once it is written that it is on."""
-        token = self._move(moment, note, risky=self._setting.boot)
-        self._step.awaited = token
+        self._step.awaited = self._move(moment, note, risky=self._setting.boot)
 
     def _move(self, moment: Moment, note: Note | None = None, **changes: str | int) -> int:
         self._rest()

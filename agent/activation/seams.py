@@ -8,6 +8,7 @@ if TYPE_CHECKING:
     from agent.slots import Change
     from agent.workers.messages import Fault, Ready, Swapped, Unswapped
     from agent.workers.policy import State
+    from agent.workers.run import Run
 
 
 class Lane(Protocol):
@@ -30,12 +31,16 @@ class Lane(Protocol):
         """The last fault of a worker."""
 
     @property
-    def run(self) -> object | None:
+    def run(self) -> Run | None:
         """The life of the worker that there is now."""
 
     @property
     def restarts(self) -> int:
         """How often a worker died."""
+
+    @property
+    def problem(self) -> str:
+        """Why the last one of these died."""
 
     def serve(self, model: str, digest: str) -> None:
         """Say what later starts run; "" for nothing."""

@@ -35,11 +35,12 @@ def standing(course: Course, now_serving: Serving | None) -> Standing:
 
 
 def serving_now(lane: Lane) -> Serving | None:
-    """Say what a lane runs, in its own words; None while it runs nothing."""
-    if lane.ready is None or lane.run is None:
+    """Say what a lane runs, in its own words; None while it runs nothing, or has not loaded it yet."""
+    ready = lane.run.ready if lane.run else None
+    if ready is None:
         return None
-    name, _, version = lane.ready.model.partition("@")
-    return Serving(name=name, version=version, bundle=lane.ready.bundle)
+    name, _, version = ready.model.partition("@")
+    return Serving(name=name, version=version, bundle=ready.bundle)
 
 
 def _said(course: Course) -> tuple[ModelState, str, int]:

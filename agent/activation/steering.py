@@ -138,7 +138,8 @@ class Steering:
             self._served if self._run is None else self._runs
         )  # it may have come and gone since the last tick
         self._asked, self._coming, self._fault = None, None, self.lane.fault
-        error = error_of(fault) if fault else LaneCrashed("run", self.lane.name, "its process died")
+        problem = self.lane.problem if self.lane.restarts != self._deaths else "its process has ended"
+        error = error_of(fault) if fault else LaneCrashed("run", self.lane.name, problem)
         if isinstance(error, Rejected) and self.course.on_trial and served == self.course.target:
             self.course.unswapped(error, now)
         else:

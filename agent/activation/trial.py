@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -41,17 +42,15 @@ class Answers:
 
 
 class Trial:
-    """The frames of one probation.
+    """The frames of one probation. Its terms are asked for each time: a newer desired state may change them.
 
     Args:
-        terms: when it is passed, and when it has failed.
         limit_ms: the p95 that the model has promised, by its budget or its proof; None for no promise.
         began: when it served first, seconds of the monotonic clock.
     """
 
-    def __init__(self, terms: Probation, limit_ms: float | None, began: float) -> None:
-        self._terms = terms
-        self._limit_ms = None if limit_ms is None else limit_ms * terms.slower
+    def __init__(self, limit_ms: float | None, began: float) -> None:
+        self._limit_ms = limit_ms
         self._infer_us: deque[int] = deque(maxlen=_RECENT)
         self.began = began
         self.good = self.failed = 0
@@ -72,20 +71,20 @@ class Trial:
         """The 95th percentile of the recent inferences, milliseconds; 0 before the first."""
         return percentile(self._infer_us, 0.95) / 1000 if self._infer_us else 0.0
 
-    def problem(self) -> str:
+    def problem(self, terms: Probation) -> str:
         """Why it has failed; "" when it has not."""
-        terms = self._terms
         frames = max(self.good, terms.frames) + self.failed
         if self.failed > terms.failed * frames:
             return f"{self.failed} of {self.good + self.failed} frames failed, and {terms.failed:.1%} may"
         enough = min(_FEW, terms.frames)
-        if self._limit_ms is not None and self.good >= enough and (p95 := self.p95_ms) > self._limit_ms:
-            return f"the p95 of an inference is {p95:.1f} ms, and may be {self._limit_ms:.1f}"
+        limit_ms = math.inf if self._limit_ms is None else self._limit_ms * terms.slower
+        if self.good >= enough and (p95 := self.p95_ms) > limit_ms:
+            return f"the p95 of an inference is {p95:.1f} ms, and may be {limit_ms:.1f}"
         return ""
 
-    def passed(self, now: float) -> bool:
+    def passed(self, terms: Probation, now: float) -> bool:
         """Whether there were frames enough, and time enough; only to be asked without a ``problem``."""
-        return self.good >= self._terms.frames and now - self.began >= self._terms.seconds
+        return self.good >= terms.frames and now - self.began >= terms.seconds
 
 
 def _score(item: dict[str, object]) -> float:

@@ -11,7 +11,6 @@ import signal
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from agent.child import ending
 from agent.errors import EXIT_CONFIG, AgentError, MessageInvalid
 from agent.events import Event, emit
 from agent.fsm import Machine
@@ -61,6 +60,7 @@ class Lane:
         self.run: Run | None = None
         self._hearing = Hearing(spec.pipeline)
         self.restarts = 0
+        self.problem = "its process died"
         self.refused = False
 
     @property
@@ -134,8 +134,7 @@ class Lane:
         run = self.run
         if run is None or run.closed or self.state is not State.RUNNING:
             return False
-        asked = run.tell({"type": "swap", "model": model, "digest": digest, "token": token})
-        if asked:
+        if asked := run.tell({"type": "swap", "model": model, "digest": digest, "token": token}):
             run.asked.add(token)
         return asked
 
@@ -192,12 +191,11 @@ class Lane:
             return None
         self._hearing.turn(run)
         closed = self._settled(run)
-        lost = closed.lost
         self._closed = self._closed + closed
         self.run = None
         run.process.close()
-        if lost:
-            emit(Event.FRAME_LOST, self.name, count=lost, frames=lost)
+        if closed.lost:
+            emit(Event.FRAME_LOST, self.name, count=closed.lost, frames=closed.lost)
         if run.renewed and not self._unwanted:
             self._machine.fire(Happening.DIED)
             self._restart_at = now
@@ -211,7 +209,7 @@ class Lane:
             self._died(run, code, now)
         if self._unwanted and self._machine.accepts(Happening.STOP):
             self._machine.fire(Happening.STOP)  # the stop came while it was stuck
-        return lost
+        return closed.lost
 
     def _settled(self, run: Run) -> Ledger:
         if run.live is False:  # the next run reads again what this one had not settled
@@ -229,7 +227,8 @@ class Lane:
         if self._unwanted:
             self._machine.fire(Happening.DIED)
             return
-        emit(Event.LANE_DIED, self.name, problem=self._reason(run, code))
+        self.problem = self._reason(run, code)
+        emit(Event.LANE_DIED, self.name, problem=self.problem)
         self.restarts += 1
         self._back_off(now, now - run.started)
 
@@ -238,7 +237,7 @@ class Lane:
         self._restart_at = now + self._delay.after(ran_s)
 
     def _reason(self, run: Run, code: int) -> str:
-        return str(self._explain(run.fault)) if run.fault else ending(code)
+        return str(self._explain(run.fault)) if run.fault else run.ending(code)
 
     def tick(self, now: float) -> None:
         """Do what time calls for: start again, notice an overrun, climb from SIGTERM to SIGKILL."""
@@ -270,6 +269,7 @@ class Lane:
             if limit is not None and now - since > limit:
                 doing = f"{slot.name.lower()} thread in {phase.name.lower()}"
                 emit(Event.LANE_HUNG, self.name, doing=doing, seconds=round(now - since, 1))
+                run.hung = doing
                 self._escalate(run, now)
                 return
 

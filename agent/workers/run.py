@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import orjson
 
+from agent.child import ending
 from agent.ledger import Ledger
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ class Run:
         dismissed: whether it was asked to end.
         renewed: whether a new one is to follow at once, however it ends.
         held: an answer that is taken in after the records before it.
+        hung: what it was doing for too long, if it is killed for that.
     """
 
     process: WorkerProcess
@@ -45,6 +47,7 @@ class Run:
     asked: set[int] = field(default_factory=set)
     held: messages.Swapped | None = None
     timings: list[messages.Timings] = field(default_factory=list)
+    hung: str = ""
 
     def tell(self, message: Mapping[str, object]) -> bool:
         """Send the worker a message; give whether it is there and has room for it."""
@@ -53,3 +56,7 @@ class Run:
         except OSError:
             return False
         return True
+
+    def ending(self, code: int) -> str:
+        """Say in words how it ended."""
+        return f"{ending(code)}: it hung, {self.hung}" if self.hung else ending(code)

@@ -1,7 +1,9 @@
 """A backend whose models say how they behave, as an installed distribution that real workers find.
 
 A model's file ends with JSON: ``value`` is what it answers, and ``load`` or ``run`` may be "crash", "hang",
-"fail" or "bug": that happens when it is loaded, or on the first frame after its warm-up.
+"fail" or "bug": that happens when it is loaded, or on the first frame after its warm-up. ``live_load_s`` is
+how long it takes to load where it is to serve, ``proof_s`` how long an inference takes in a proof. A process
+that loads or runs one does the same when it is told to, by ``order``.
 """
 
 from __future__ import annotations
@@ -13,6 +15,7 @@ import shutil
 import signal
 import sys
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -23,7 +26,6 @@ from agent.types import TensorSpec
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from pathlib import Path
 
     from agent.types import Array
 
@@ -57,7 +59,8 @@ class MoodyBackend:
         self._runs += 1
         if self._runs > 1:
             _behave(self._model.get("run", ""))
-        time.sleep(self._model.get("seconds", 0.0))
+        _obey("run")
+        time.sleep(self._model.get("proof_s" if _proves() else "seconds", 0.0))
         assert tensors[0].shape == self.inputs[0].shape
         return (np.full((1, 1), self._model["value"], np.float32),)
 
@@ -68,6 +71,10 @@ def build(options: Options, model: bytes, name: str = "model") -> MoodyBackend:
     del options, name
     body = json.loads(model.rpartition(MARK)[2])
     _behave(body.get("load", ""))
+    until = time.monotonic() + (0.0 if _proves() else body.get("live_load_s", 0.0))
+    while time.monotonic() < until:
+        _obey("load")
+        time.sleep(0.01)
     return MoodyBackend(body)
 
 
@@ -85,14 +92,37 @@ def _behave(how: str) -> None:
         raise KeyError("a bug of the backend")
 
 
-def installed(folder: Path) -> str:
-    """Install it for the workers that are started with the Python whose path is given."""
+def _proves() -> bool:
+    """Whether this process proves a model, and serves nobody."""
+    return "agent.workers.proving" in sys.modules
+
+
+def _obey(when: str) -> None:
+    path = Path(__file__).with_name(f"{when}-{os.getpid()}")
+    if path.exists():
+        _behave(path.read_text())
+
+
+def order(folder: Path, pid: int, how: str, when: str = "run") -> None:
+    """Have a process misbehave where it loads or runs; ``folder`` is where this was ``installed``."""
+    path = folder / f"{when}-{pid}"
+    path.with_suffix(".new").write_text(how)
+    path.with_suffix(".new").rename(path)
+
+
+def installed(folder: Path, prelude: str = "") -> str:
+    """Install it for the workers that are started with the Python whose path is given.
+
+    Args:
+        folder: to be made.
+        prelude: Python that each program runs first, on one line.
+    """
     info = folder / "moody-1.dist-info"
     info.mkdir(parents=True)
     shutil.copy(__file__, folder / "moody_backend.py")
     (info / "METADATA").write_text(METADATA)
     (info / "entry_points.txt").write_text(ENTRY_POINTS)
-    prelude = f"import sys, runpy; sys.path.insert(0, {str(folder)!r}); sys.argv[0] = 'worker'; "
+    prelude = f"import sys, runpy; sys.path.insert(0, {str(folder)!r}); sys.argv[0] = 'worker'; {prelude}"
     run = "runpy.run_module('$module', run_name='__main__')"
     python = folder / "python"
     # It is called as: python -I -m agent.workers.main ...

@@ -32,7 +32,19 @@ if TYPE_CHECKING:
     from agent.slots import Slot
 
 FLEET, DEVICE = "default", "device"
-QUICK = Probation(frames=20, seconds=0.5, failed=0.1, slower=100.0)
+QUICK = Probation(frames=10, seconds=0.1, failed=0.1, slower=100.0)
+HASTE = """\
+import functools
+from agent import profiles
+from agent.activation import fetching, manager, reporting
+reporting._PAUSE_S = 0.05
+fetching._FIRST_S = fetching._TICK_S = 0.2
+fetching._SILENT_S = 4.0
+manager.Setting = functools.partial(manager.Setting, retry_s={retry_s})
+choose = profiles.choose
+profiles.choose = lambda *those: choose(*those).model_copy(update=dict(swap={swap!r}))
+"""
+"""What an agent runs first that is to lose no time: its waits are for networks and machines in trouble."""
 
 
 class Operator:
@@ -142,11 +154,20 @@ class Operator:
         )
 
 
-def moody_program(folder: Path) -> list[str]:
-    """Give the command line of an agent whose workers have the moody backend."""
-    python = moody_backend.installed(folder / "plugins")
+def moody_program(
+    folder: Path, prelude: str = "", *, retry_s: float = 0.3, swap: str = "resident"
+) -> list[str]:
+    """Give the command line of an agent in haste, whose workers have the moody backend.
+
+    Args:
+        folder: where the backend is installed, in "plugins".
+        prelude: what its children run first.
+        retry_s: how long it waits after a first strike.
+        swap: how its profile changes models.
+    """
+    python = moody_backend.installed(folder / "plugins", prelude)
     start = f"import sys; sys.executable = {python!r}; from agent.cli.main import main; sys.exit(main())"
-    return [sys.executable, "-c", start]
+    return [sys.executable, "-c", HASTE.format(retry_s=retry_s, swap=swap) + start]
 
 
 def settle(data: Path, pipeline: str = "door", **slots: int) -> dict[str, str]:

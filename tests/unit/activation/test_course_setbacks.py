@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from agent.activation.standing import standing
+from agent.documents.desired import Probation
 from agent.errors import (
     BackendFault,
     LaneCrashed,
@@ -12,7 +15,7 @@ from agent.errors import (
     Rejected,
     StoreBusy,
 )
-from tests.simulators.kept_world import DIGESTS, KeptWorld, goal, refused, said
+from tests.simulators.kept_world import DIGESTS, KeptWorld, goal, records, refused, said
 
 ONE, TWO, THREE = DIGESTS.values()
 
@@ -165,6 +168,24 @@ def test_a_rollback_by_hand_without_a_previous_model_goes_to_the_configured_one_
         world.course.rollback(world.now)
     with pytest.raises(Rejected, match="no model to go back to"):
         KeptWorld(active="one", configured=False).course.rollback(0)
+
+
+def test_a_newer_desired_state_changes_the_terms_of_a_trial_that_is_on() -> None:
+    world = KeptWorld(active="one")
+    world.course.want(replace(goal("two", 2), probation=Probation(seconds=600)), world.now)
+    world.course.fetched("two", "1", TWO, world.now)
+    world.write_all()
+    world.course.proved(TWO, 2.0)
+    world.write_all()
+    world.course.running(TWO, world.now)
+    world.course.saw(records(20))
+    world.wait(6)
+    world.write_all()
+    assert world.course.boots == ONE
+    world.course.want(goal("two", 3), world.now)
+    world.wait(0)
+    world.write_all()
+    assert world.course.boots == TWO
 
 
 def test_a_rollback_by_hand_ends_a_trial() -> None:

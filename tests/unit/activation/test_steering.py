@@ -5,7 +5,8 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from agent.activation.standing import standing
+from agent.activation.standing import serving_now, standing
+from agent.documents.reported import Serving
 from agent.workers.policy import State
 from tests.simulators.helm import Helm
 from tests.simulators.kept_world import DIGESTS, goal, records
@@ -82,10 +83,15 @@ def test_a_death_on_trial_starts_the_old_model() -> None:
         one.ready()
         one.to_proved()
         one.swapped(one.asked())
+        assert serving_now(one.lane) == Serving(name="glyphs", version="1", bundle=TWO)
         one.died()
         one.turn(1)
         assert one.serves == ONE
-        assert standing(one.world.course, None).strikes == 1
+        assert serving_now(one.lane) is None  # the new worker has not loaded it yet
+        one.ready()
+        assert serving_now(one.lane) is not None
+        found = standing(one.world.course, None)
+        assert (found.strikes, found.reason) == (1, "the worker died: run gate: ended by SIGKILL")
 
 
 def test_a_worker_that_never_answers_a_swap_is_replaced_by_one_with_the_old_model() -> None:

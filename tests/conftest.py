@@ -34,8 +34,16 @@ REQUIRE = "EDGE_AGENT_TESTS_REQUIRE"
 """Needs that must be met: a test that would skip for one of them fails. Comma-separated."""
 NEEDS = ("mosquitto", "shared", "cameras", "system", "landlock", "postgresql")
 
+REPRODUCIBLE = "EDGE_AGENT_TESTS_REPRODUCIBLE"
+"""Set, property tests try the same examples each time: a commit's verdict depends on the commit alone."""
+
 # A loaded machine is no failure; pytest-timeout bounds a test as a whole.
-settings.register_profile("house", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile(
+    "house",
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],
+    derandomize=bool(os.environ.get(REPRODUCIBLE)),
+)
 settings.load_profile("house")
 
 

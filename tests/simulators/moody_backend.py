@@ -1,9 +1,10 @@
 """A backend whose models say how they behave, as an installed distribution that real workers find.
 
 A model's file ends with JSON: ``value`` is what it answers, and ``load`` or ``run`` may be "crash", "hang",
-"fail" or "bug": that happens when it is loaded, or on the first frame after its warm-up. ``live_load_s`` is
-how long it takes to load where it is to serve, ``proof_s`` how long an inference takes in a proof. A process
-that loads or runs one does the same when it is told to, by ``order``.
+"fail" or "bug": that happens when it is loaded, or on the first frame after its warm-up. ``seconds``
+is how long an inference takes, ``proof_s`` how long in a proof where that is not the same, and
+``live_load_s`` how long it takes to load where it is to serve. A process that loads or runs one does the
+same when it is told to, by ``order``.
 """
 
 from __future__ import annotations
@@ -60,7 +61,8 @@ class MoodyBackend:
         if self._runs > 1:
             _behave(self._model.get("run", ""))
         _obey("run")
-        time.sleep(self._model.get("proof_s" if _proves() else "seconds", 0.0))
+        seconds = self._model.get("seconds", 0.0)
+        time.sleep(self._model.get("proof_s", seconds) if _proves() else seconds)
         assert tensors[0].shape == self.inputs[0].shape
         return (np.full((1, 1), self._model["value"], np.float32),)
 

@@ -12,6 +12,7 @@ import stat
 import struct
 import sys
 from dataclasses import dataclass
+from pathlib import Path
 
 _MAGIC = b"\x7fELF"
 _SHARED = 3
@@ -115,15 +116,16 @@ def _length(file: int, header: _Header, size: int) -> int:
 @functools.cache
 def _here() -> tuple[int, int, int] | None:
     """What this process is: Python's own program tells, also where the kernel has longer words."""
-    for path in ("/proc/self/exe", sys.executable):
-        try:
-            with open(path, "rb") as file:  # noqa: PTH123 - Path would resolve it
-                header = _header(file.read(64))
-        except OSError:
-            continue
-        if isinstance(header, _Header):
-            return header.kind
-    return None
+    headers = (_header(_start(path)) for path in ("/proc/self/exe", sys.executable))
+    return next((one.kind for one in headers if isinstance(one, _Header)), None)
+
+
+def _start(path: str) -> bytes:
+    try:
+        with Path(path).open("rb") as file:
+            return file.read(64)
+    except OSError:  # hidden from this process
+        return b""
 
 
 def _machine(kind: tuple[int, int, int]) -> str:

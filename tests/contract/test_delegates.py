@@ -52,7 +52,7 @@ class Example:
 EXAMPLES = {
     "armnn": Example("libarmnnDelegate.so.29.1", "/dev/mali0", passed={"backends": "GpuAcc,CpuAcc"}),
     "cpu": Example(),
-    "edgetpu": Example("libedgetpu.so.1", "/dev/apex_0", demanded=True),
+    "edgetpu": Example("libedgetpu.so.1", "/dev/apex_0", demanded=True, passed={"Performance": "Max"}),
     "ethosu": Example(
         "libethosu_delegate.so", "/dev/ethosu0", demanded=True, passed={"device_name": "/dev/ethosu0"}
     ),

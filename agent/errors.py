@@ -6,6 +6,7 @@
     |   |-- FetchFailed        what is to be fetched is damaged, or does not come
     |   |   `-- Absent         ... or is not there
     |   |-- SourceLost         a camera or sensor is away
+    |   |-- DelegateLost       an accelerator's library or device cannot be used for now
     |   `-- StoreBusy          the disk is read-only or locked for now
     |       `-- DiskFull       it has no room
     |-- Rejected               this one input is bad; the next may be fine
@@ -89,6 +90,10 @@ class Absent(FetchFailed):
 
 class SourceLost(Retryable):
     """A camera or sensor is away."""
+
+
+class DelegateLost(Retryable):
+    """An accelerator's library or device cannot be used for now."""
 
 
 class StoreBusy(Retryable):

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from agent.accelerators import Accelerator
 from agent.errors import ConfigInvalid
 from agent.tables import Deadlines
 
@@ -39,6 +40,8 @@ class Profile(BaseModel):
     swap: Literal["resident", "restart"] = "resident"
     """How a pipeline changes its model: `resident` loads the new one beside the one that serves, and swaps
     between two frames; `restart`, where there is room for one only, starts another worker."""
+    delegates: tuple[Accelerator, ...] = ()
+    """Accelerators in order of preference; the plain CPU comes last, whether it is named or not."""
     devices: tuple[str, ...] = ()
     """Device nodes of accelerators, such as `/dev/apex_0`, or a folder of them: workers may open them."""
 

@@ -10,7 +10,7 @@ from enum import IntEnum
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     import numpy as np
 
@@ -43,11 +43,13 @@ class Needs:
         read: files, and folders with all that is below them.
         devices: device nodes that are read, written and controlled; one that is not there yet counts, too.
         network: whether it connects to anything.
+        hotplug: whether it listens to the kernel for devices that come and go, as libusb does.
     """
 
     read: tuple[str, ...] = ()
     devices: tuple[str, ...] = ()
     network: bool = False
+    hotplug: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,6 +170,53 @@ class Backend(Protocol):
 
     def close(self) -> None:
         """Free the model. Idempotent."""
+
+
+@dataclass(frozen=True, slots=True)
+class Presence:
+    """What a look at an accelerator found, without any native code.
+
+    Attributes:
+        there: whether its library and a device of it are there.
+        why: the reason, in a few words, either way.
+        library: the library's path as it would be loaded; "" for none.
+        devices: its device nodes or USB addresses.
+    """
+
+    there: bool
+    why: str
+    library: str = ""
+    devices: tuple[str, ...] = ()
+
+
+class Delegate(Protocol):
+    """A way to run models on an accelerator. ``build(options)`` of its module makes it, and opens nothing."""
+
+    @property
+    def variant(self) -> str:
+        """Which of a bundle's variants it runs, such as "edgetpu"; "" for the model that any CPU runs."""
+
+    def probe(self) -> Presence:
+        """Look whether it is there: files and devices only, nothing is loaded. Never raises."""
+
+    def needs(self) -> Needs:
+        """Give what the process that opens it must reach."""
+
+    def open(self, load: Callable[[str, Mapping[str, str]], object]) -> object | None:
+        """Open the library with the runtime's own ``load_delegate(path, options)``.
+
+        Returns:
+            What the runtime's interpreter takes as a delegate; None for what needs none.
+
+        Raises:
+            DelegateLost: missing, no delegate, refused, or no device: in one line, with the next step.
+        """
+
+    def describe(self) -> str:
+        """Say in a few words which device and which version; after ``open``."""
+
+    def reset(self) -> bool:
+        """Reset the device from outside of the process that hangs on it; give whether that could be done."""
 
 
 class Decoder(Protocol):

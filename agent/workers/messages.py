@@ -139,6 +139,44 @@ class Unswapped(Flat):
     token: Count
 
 
+class Accelerated(Message):
+    """The model is loaded on an accelerator and met its golden answers there; frames go there now."""
+
+    type: Literal["accelerated"] = "accelerated"
+    accelerator: Word
+    generation: Count
+    """Of the connection, as the supervisor counts them."""
+    delegate: Word
+    delegated: tuple[Count, Count]
+    goldens: Count
+    """How many golden answers it has met."""
+
+
+class Incident(Message):
+    """An accelerator failed this pipeline; its CPU twin serves from this frame on, where it has one."""
+
+    type: Literal["incident"] = "incident"
+    accelerator: Word
+    generation: Count
+    kind: Literal["overrun", "died", "refused", "garbage", "load"]
+    """No answer in time; its process ended; it said no; wrong golden answers; the model does not load."""
+    problem: Text
+    twin: bool
+    """Whether a CPU twin serves now."""
+    good_ns: Stamp = 0
+    """When its answers were last known to be right, CLOCK_MONOTONIC; after garbage the rest is suspect."""
+
+
+class Regained(Message):
+    """The first correct result after an incident: ``blind_us`` after the inference began that failed."""
+
+    type: Literal["regained"] = "regained"
+    accelerator: Word
+    generation: Count
+    kind: Word
+    blind_us: Count
+
+
 class Proved(_Facts):
     """What a worker in proving mode found: the model has met its golden answers and its budget.
 
@@ -202,7 +240,21 @@ class Fault(Flat):
     """For ConfigInvalid: the path of the key inside the pipeline's table."""
 
 
-_Packet = Ready | Opened | Lost | Results | Timings | Swapped | Unswapped | Proved | Ended | Fault
+_Packet = (
+    Ready
+    | Opened
+    | Lost
+    | Results
+    | Timings
+    | Swapped
+    | Unswapped
+    | Accelerated
+    | Incident
+    | Regained
+    | Proved
+    | Ended
+    | Fault
+)
 FromWorker = Annotated[_Packet, Field(discriminator="type")]
 _from_worker: TypeAdapter[_Packet] = TypeAdapter(FromWorker)
 

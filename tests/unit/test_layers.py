@@ -18,6 +18,8 @@ PACKAGE = Path(agent.__file__).parent
 
 WORDS = {"types", "errors", "events", "fsm", "clock", "plugins"}
 ROOMS = {
+    "accelerator",
+    "delegates",
     "link",
     "store",
     "bundles",
@@ -32,6 +34,8 @@ ROOMS = {
 PROGRAMS = {"cli", "fleet", "demo"}
 # What joins rooms, or serves the supervisor's loop.
 JOINTS = {
+    "recovery",
+    "governor",
     "activation",
     "alerts",
     "commands",

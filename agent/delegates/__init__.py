@@ -1,0 +1,1 @@
+"""Delegates: ways to run models on accelerators, one module each; loaded by name."""

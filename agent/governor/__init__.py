@@ -1,0 +1,1 @@
+"""Keeps the board within its limits: heat, throttling, memory."""

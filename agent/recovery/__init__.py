@@ -1,0 +1,1 @@
+"""What the supervisor does about accelerators: their processes, the ladder, incidents."""

@@ -1,11 +1,12 @@
 """An accelerator that tests have in place of hardware: it knows its answers by heart, and fails on demand.
 
-``lying_delegate.c`` is its library, an external delegate of the TFLite runtimes. It is a stand-in: it shows what the
-agent does with an accelerator, and nothing of what one computes or how fast it is.
+``lying_delegate.c`` is its library, an external delegate of the TFLite runtimes. It is a stand-in: it shows
+what the agent does with an accelerator, and nothing of what one computes or how fast it is.
 """
 
 from __future__ import annotations
 
+import atexit
 import functools
 import os
 import shutil
@@ -48,7 +49,9 @@ def compile_delegate(folder: Path) -> Path:
 @functools.cache
 def library() -> Path:
     """Give the library, which is compiled once in a process of tests."""
-    return compile_delegate(Path(tempfile.mkdtemp(prefix="lying_delegate-")))
+    folder = Path(tempfile.mkdtemp(prefix="lying_delegate-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return compile_delegate(folder)
 
 
 @dataclass(frozen=True)
@@ -131,7 +134,7 @@ class LyingDelegate:
         self.tables.append(Table.of(model, inputs).write(self.folder / f"table-{len(self.tables)}"))
 
     def set(self, mode: str, number: int = 0) -> None:
-        """Have it lie from now on, as `slow` with a number of milliseconds; lying_delegate.c has the modes."""
+        """Have it lie from now on, as `slow` with its milliseconds; lying_delegate.c has the modes."""
         text = f"{mode} {number}\n".ljust(_WIDTH).encode()
         with self.control.open("r+b" if self.control.exists() else "wb", buffering=0) as control:
             control.write(text)

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from concurrent.futures import Future
 
     from agent.accelerator.protocol import Hello
-    from agent.accelerator.spec import Lend
+    from agent.accelerators import Lend
     from agent.accelerator.use import Case
     from agent.bundles.load import LoadedModel
     from agent.types import Backend, TensorSpec

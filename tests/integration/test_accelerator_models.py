@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import signal
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -91,7 +92,7 @@ def test_two_pipelines_share_an_accelerator_and_one_that_dies_costs_the_other_no
         second.lend(one)
         second.frames(TITLE)
         first.frames(TITLE)
-        second.process.signal(9)
+        second.process.signal(signal.SIGKILL)
         second.until(lambda: second.process.exit_code() is not None)
         first.frames(TITLE, 50)
     for station in (first, second):

@@ -61,6 +61,7 @@ JOINTS = {
 SUPERVISOR = {"supervisor", "health"}
 # Parts of a program that stand beside its main.py.
 PROGRAM_PARTS = {
+    "agent.probing.trying",
     "agent.workers.assembly",
     "agent.workers.contract",
     "agent.workers.engines",

@@ -79,7 +79,7 @@ def confine(spec: LaneSpec, needs: Iterable[Needs]) -> Confinement:
     if not spec.confine:
         return Confinement()
     wanted = list(needs)
-    network = any(one.network for one in wanted)
+    network, hotplug = any(one.network for one in wanted), any(one.hotplug for one in wanted)
     devices = (*spec.devices, *(path for one in wanted for path in one.devices))
     grants = list(_grants(spec, [path for one in wanted for path in one.read], devices, network=network))
     granted = frozenset(it for path in devices if (it := _identity(path)) is not None)
@@ -87,7 +87,8 @@ def confine(spec: LaneSpec, needs: Iterable[Needs]) -> Confinement:
     _drop_capabilities()
     _prctl(_PR_SET_NO_NEW_PRIVS, 1)
     landlock = _landlock.restrict(grants, network=network)
-    return Confinement(landlock, _seccomp.install(network=network), devices, granted)
+    filtered = _seccomp.install(network=network, hotplug=hotplug)
+    return Confinement(landlock, filtered, devices, granted)
 
 
 def confine_updater(folder: str, read: Iterable[str]) -> Confinement:

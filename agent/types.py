@@ -166,6 +166,7 @@ class Backend(Protocol):
 
         Raises:
             BackendFault: the runtime or the delegate refused.
+            DelegateLost: its accelerator is away, and this frame has no answer; a later one may have.
         """
 
     def close(self) -> None:

@@ -112,6 +112,28 @@ def confine_updater(folder: str, read: Iterable[str]) -> Confinement:
     return Confinement(landlock, _seccomp.install(network=True))
 
 
+def confine_accelerator(hidden: Iterable[str], needs: Needs) -> Confinement:
+    """Confine a process that owns an accelerator, and gets all else handed over; it has no other thread yet.
+
+    Args:
+        hidden: paths that stay closed wherever they stand.
+        needs: of the delegate: its library, its device.
+
+    Raises:
+        OSError: the kernel can do it, and refuses.
+    """
+    closed = [os.path.realpath(path) for path in hidden]
+    paths = (*_python(), *needs.read)
+    grants = [grant for path in paths for grant in _carved(os.path.realpath(path), closed)]
+    grants += [Grant(path, READ) for path in (*_LIBRARIES, *_KERNEL)]
+    grants += [Grant("/dev", READ_DIR), *(Grant(path, DEVICE) for path in (*_PLAIN_DEVICES, *needs.devices))]
+    close_memory()
+    _drop_capabilities()
+    _prctl(_PR_SET_NO_NEW_PRIVS, 1)
+    landlock = _landlock.restrict(grants, network=needs.network)
+    return Confinement(landlock, _seccomp.install(network=needs.network), needs.devices)
+
+
 def _grants(spec: LaneSpec, read: list[str], devices: Iterable[str], *, network: bool) -> Iterator[Grant]:
     hidden = [os.path.realpath(path) for path in spec.hidden]
     mine = [*_python(), *_model(spec), *read, *([spec.labels] if spec.labels else [])]

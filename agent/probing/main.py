@@ -7,19 +7,18 @@ Exit codes: 0 it went through, 1 it did not.
 
 from __future__ import annotations
 
-import sys
+import os
+from dataclasses import replace
 from typing import TYPE_CHECKING, NoReturn
 
 import orjson
 
-from agent import program
+from agent import program, resources
 from agent.errors import EXIT_FAILED, EXIT_OK, AgentError
 from agent.message import flattened
 from agent.probing.inspection import build
 from agent.probing.trial import TrialSpec
-from agent.types import Needs
-from agent.workers.confinement import confine
-from agent.workers.spec import LaneSpec
+from agent.workers.confinement import confine_accelerator
 
 if TYPE_CHECKING:
     from agent.ipc import Channel
@@ -37,10 +36,10 @@ def tried(spec: TrialSpec, channel: Channel) -> Tried:
         channel.send(orjson.dumps({"type": "at", "stage": stage}))
 
     delegate = build(spec.accelerator)
-    model = spec.models[0] if spec.models else ""
-    lane = LaneSpec(pipeline="probe", model=model, source="", confine=spec.confine, hidden=spec.hidden)
-    others = Needs(read=spec.models)
-    confine(lane, (delegate.needs(), others))
+    if spec.confine:
+        needs = delegate.needs()
+        models = (*spec.models, *map(str, resources.bundled_models().values()))
+        confine_accelerator(spec.hidden, replace(needs, read=(*needs.read, *models)))
     from agent.probing.trying import try_out
 
     return try_out(spec, delegate, at)
@@ -54,9 +53,9 @@ def main() -> NoReturn:
         found = tried(TrialSpec.model_validate_json(orders), channel)
     except AgentError as error:
         channel.send(orjson.dumps({"type": "fault", **flattened(error)}))
-        sys.exit(EXIT_FAILED)
+        os._exit(EXIT_FAILED)
     channel.send(orjson.dumps({"type": "found", "tried": found.model_dump()}))
-    sys.exit(EXIT_OK)
+    os._exit(EXIT_OK)  # a library's own threads and destructors may hang
 
 
 if __name__ == "__main__":

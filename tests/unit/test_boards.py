@@ -120,7 +120,7 @@ def test_two_profiles_that_fit_equally_well_are_an_error_that_names_both() -> No
 
 def test_a_name_wins_over_what_the_machine_is() -> None:
     found = choose([ARM, profile("other", Match(machine=("x86_64",)))], "other", PI)
-    assert (found.profile.name, found.why) == ("other", "asked for by name")
+    assert (found.profile.name, found.why) == ("other", "it was asked for by name")
 
 
 def test_an_unknown_machine_gets_cautious_values_and_says_what_it_showed() -> None:
@@ -182,7 +182,7 @@ def test_overlays_come_in_front_of_the_boards_own_delegates_and_add_their_device
 def test_an_overlay_that_is_asked_for_by_name_is_added_to_the_board_that_is_recognised() -> None:
     stick = profile("stick", Match(usb=("18d1:9302",)), overlay=True, delegates=("edgetpu",))
     found = choose([ARM, stick], "stick", PI)
-    assert (found.title, found.overlays) == ("arm + stick", (("stick", "asked for by name"),))
+    assert (found.title, found.overlays) == ("arm + stick", (("stick", "it was asked for by name"),))
     assert [one.kind for one in found.profile.delegates] == ["edgetpu"]
 
 

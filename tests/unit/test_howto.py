@@ -12,9 +12,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
+from agent.boards import choose
 from agent.errors import InputRejected, ModelInvalid, SourceLost
 from agent.labels import Labels
+from agent.probing.inspection import inspect
+from agent.probing.recognition import recognise
 from agent.types import FrameInfo, Signature, TensorSpec
+from tests.simulators.machines import Board
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -85,3 +89,17 @@ def test_the_decoder_names_the_band_and_refuses_other_models(example: ModuleType
     assert bands == ["low", "fine", "high"]
     with pytest.raises(ModelInvalid):
         example.build(options, Signature((), (TensorSpec("y", "float32", (1, 2)),)), Labels())
+
+
+def test_the_board_is_a_valid_profile_and_recognised(tmp_path: Path) -> None:
+    found = re.search(
+        r"^```toml\n(.*?)^```", (HOWTO / "add-a-board.md").read_text(), re.MULTILINE | re.DOTALL
+    )
+    assert found
+    (tmp_path / "acme-gate-3.toml").write_text(found[1])
+    board = Board(("acme,gate-3", "acme,soc")).build(tmp_path / "machine")
+    named = recognise("acme-gate-3.toml", tmp_path, board)
+    assert (named.profile.name, named.profile.delegates[0].title) == ("acme-gate-3", "npu")
+    again = choose([named.profile], "auto", board.facts())
+    assert again.why == "the device tree says acme,gate-3"
+    assert inspect(named.profile.delegates[0]).wrong == ""

@@ -9,7 +9,7 @@ import sys
 
 import pytest
 
-from agent import backends, decoders, pipeline, sources
+from agent import backends, decoders, delegates, pipeline, sources
 
 NOT_IN_SUPERVISOR = ["numpy", "cv2", "ai_edge_litert", "tflite_runtime", "sqlite_utils"]
 NOT_IN_WORKER = ["sqlite3", "ssl", "cryptography", "paho"]
@@ -55,6 +55,12 @@ def plugins_of_a_worker() -> list[str]:
 )
 def test_the_supervisor_loads_no_arrays_pictures_or_models(module: str) -> None:
     assert loaded([module], NOT_IN_SUPERVISOR) == {}
+
+
+def test_a_delegates_options_can_be_read_and_its_devices_looked_for_without_arrays_or_models() -> None:
+    modules = [m.name for m in pkgutil.iter_modules(delegates.__path__, "agent.delegates.")]
+    assert len(modules) > 8
+    assert loaded(modules, [*NOT_IN_SUPERVISOR, *NOT_IN_WORKER]) == {}
 
 
 @pytest.mark.parametrize(

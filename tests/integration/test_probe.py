@@ -18,6 +18,7 @@ from agent.probing.verdicts import judge
 from tests import runtimes
 from tests.simulators.glyphs_answers import glyphs, inputs
 from tests.simulators.lying_delegate import ANY, EDGE_TPU, LyingDelegate
+from tests.simulators.namespaces import NAMESPACE, namespaces_needed
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -82,6 +83,20 @@ def test_a_passport_says_what_this_machine_is_and_computes_and_goes_round_as_jso
     assert kernels["cpu"].goldens == (5, 5)
     assert kernels["xnnpack"].floats == (1, 1)
     assert kernels["cpu"].first_ms is not None
+
+
+def test_xnnpack_that_cannot_see_the_processor_is_told_to_have_switched_itself_off(tmp_path: Path) -> None:
+    """As under systemd's ProcSubset=pid."""
+    namespaces_needed(tmp_path)
+    command = [
+        *NAMESPACE, "--pid", "--fork", "sh", "-c",
+        'mount -t proc -o subset=pid proc /proc && exec "$0" -m agent.cli.main probe --json', sys.executable,
+    ]  # fmt: skip
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    [xnnpack] = [one for one in Passport.model_validate_json(done.stdout).delegates if one.kind == "xnnpack"]
+    assert (xnnpack.verdict, xnnpack.floats) == ("idle", (0, 1))
+    assert xnnpack.reason.startswith("it has switched itself off")
 
 
 def test_the_page_for_people_fits_80_columns_and_says_why(tmp_path: Path) -> None:

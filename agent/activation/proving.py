@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from agent.bundles.load import read_manifest
 from agent.errors import AgentError, ManifestInvalid
-from agent.workers.proof import Proof
+from agent.workers.proof import Proof, borrow_nothing
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from agent.activation.course import Course
     from agent.tables import Deadlines
     from agent.workers.messages import Proved
+    from agent.workers.proof import Lend
     from agent.workers.spec import LaneSpec
 
 _MOST_MISSES = 3
@@ -30,6 +31,10 @@ class Proving:
         bundles: the folder of bundles.
         deadlines: of the worker's phases.
         proof: makes a proof.
+
+    Attributes:
+        proof: the one that runs; None when none does.
+        lend: gives a proof a connection to the accelerator that serves its pipeline.
     """
 
     def __init__(
@@ -49,6 +54,7 @@ class Proving:
         self._misses: dict[str, int] = {}
         self._ending = False
         self.proof: Proof | None = None
+        self.lend: Lend = borrow_nothing
 
     def tick(self, courses: Iterable[Course], now: float) -> None:
         """End what nobody asks for any more, pass on what is settled, and begin what is asked for."""
@@ -70,7 +76,7 @@ class Proving:
         }
         self._for = course, bundle
         self.proof = self._make(self._specs[course.pipeline].model_copy(update=changes), self._deadlines)
-        self.proof.start(now)
+        self.proof.start(now, self.lend)
 
     def _look_after(self, proof: Proof, now: float) -> None:
         if self._for is not None:

@@ -7,7 +7,10 @@ Like the lane it is told the time and never sleeps: ``tick`` and ``next_tick`` a
 from __future__ import annotations
 
 import signal
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
+
+import orjson
 
 from agent.child import ending
 from agent.errors import AgentError, Fatal, LaneCrashed, MessageInvalid, Rejected, Retryable
@@ -19,8 +22,6 @@ from agent.workers.policy import limit_s
 from agent.workers.process import WorkerProcess
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from agent.tables import Deadlines
     from agent.workers.spec import LaneSpec
 
@@ -28,7 +29,16 @@ _LIMIT_S = 120.0
 _TICK_S = 0.25
 _TERM_S, _KILL_S = 0.5, 5.0
 _MOST_PACKETS = 64
+Tell = Callable[[Mapping[str, object], Sequence[int]], bool]
+"""Sends a process a message with descriptors; gives whether it could be told."""
+Lend = Callable[[str, Tell], bool]
+"""Gives the process that proves a pipeline's model a connection to its accelerator, by the former."""
 _HINT = "Look at the log of the worker; prove it again with edge-agent model prove"
+
+
+def borrow_nothing(pipeline: str, tell: Tell) -> bool:  # noqa: ARG001 - as one that lends
+    """Prove on the CPU."""
+    return False
 
 
 class Proof:
@@ -70,8 +80,11 @@ class Proof:
         self.process: WorkerProcess | None = None
         self.outcome: messages.Proved | AgentError | None = None
 
-    def start(self, now: float) -> None:
-        """Start the process; on a machine that cannot start one now the outcome stands at once."""
+    def start(self, now: float, lend: Lend = borrow_nothing) -> None:
+        """Start the process; on a machine that cannot start one now the outcome stands at once.
+
+        What it is lent waits in its socket before it looks.
+        """
         try:
             self.process = self._spawn(self._spec.model_dump_json().encode())
         except OSError as error:
@@ -79,6 +92,15 @@ class Proof:
             return
         self.process.page.enter(Slot.INFER, Phase.START)
         self._over_at = now + self._limit_s
+        lend(self._spec.pipeline, self._tell)
+
+    def _tell(self, message: Mapping[str, object], descriptors: Sequence[int]) -> bool:
+        try:
+            if self.process is not None:
+                self.process.channel.send_with(orjson.dumps(message), descriptors)
+        except OSError:
+            return False
+        return self.process is not None
 
     def receive(self) -> None:
         """Take in what the process has sent."""

@@ -9,13 +9,42 @@ import orjson
 
 from agent.child import ending
 from agent.ledger import Ledger
+from agent.workers.judging import Learned
 
 if TYPE_CHECKING:
     import signal
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
+    from agent.accelerators import Accelerator
     from agent.workers import messages
     from agent.workers.process import WorkerProcess
+
+_MOST_LENT = 16
+"""Connections to accelerators that a worker may still speak of."""
+
+
+@dataclass(frozen=True, slots=True)
+class Loan:
+    """A connection to an accelerator, as a worker is told of it."""
+
+    accelerator: Accelerator
+    generation: int
+
+    def as_json(self) -> dict[str, object]:
+        """The message that the connection's descriptor goes with."""
+        return {
+            "type": "accelerate",
+            "accelerator": self.accelerator.title,
+            "generation": self.generation,
+            "kind": self.accelerator.kind,
+            "limits": self.accelerator.limits.model_dump(),
+            "recheck_s": self.accelerator.recheck_s,
+        }
+
+    @property
+    def waits_s(self) -> float:
+        """How long a frame may wait there until its twin has to infer it: the retry of a refusal included."""
+        return 2 * self.accelerator.limits.invoke_s
 
 
 @dataclass(slots=True)
@@ -29,6 +58,10 @@ class Run:
         renewed: whether a new one is to follow at once, however it ends.
         held: an answer that is taken in after the records before it.
         hung: what it was doing for too long, if it is killed for that.
+        twin: what the CPU twin of the model that serves runs on, as it said last.
+        lent: the connections that it was given, by generation; the last few.
+        waits_s: how long it may wait for the accelerator that it has now; 0 while it has none.
+        learned: how long its model takes on the CPU.
     """
 
     process: WorkerProcess
@@ -45,17 +78,33 @@ class Run:
     dismissed: bool = False
     renewed: bool = False
     asked: set[int] = field(default_factory=set)
-    held: messages.Swapped | None = None
+    held: messages.Swapped | messages.Accelerated | messages.Incident | messages.Relieved | None = None
     timings: list[messages.Timings] = field(default_factory=list)
     hung: str = ""
+    twin: tuple[str, tuple[int, int]] = ("", (0, 0))
+    lent: dict[int, Loan] = field(default_factory=dict)
+    waits_s: float = 0.0
+    learned: Learned = field(default_factory=Learned)
 
-    def tell(self, message: Mapping[str, object]) -> bool:
+    def tell(self, message: Mapping[str, object], descriptors: Sequence[int] = ()) -> bool:
         """Send the worker a message; give whether it is there and has room for it."""
         try:
-            self.process.channel.send(orjson.dumps(message))
+            self.process.channel.send_with(orjson.dumps(message), descriptors)
         except OSError:
             return False
         return True
+
+    def lend(self, loan: Loan) -> None:
+        """It was given a connection."""
+        self.lent[loan.generation] = loan
+        self.waits_s = loan.waits_s
+        while len(self.lent) > _MOST_LENT:
+            del self.lent[min(self.lent)]
+
+    def loses(self, generation: int) -> None:
+        """It has let go of a connection; an older one than it has now does not matter."""
+        if generation == max(self.lent):
+            self.waits_s = 0.0
 
     def ending(self, code: int) -> str:
         """Say in words how it ended."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import array
 import os
 import socket
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -83,6 +84,11 @@ class Channel:
             if (level, kind) == (socket.SOL_SOCKET, socket.SCM_RIGHTS):
                 found.frombytes(data[: len(data) - len(data) % found.itemsize])
         return packet, list(found)
+
+    def hang_up(self) -> None:
+        """Have both ends find it closed, whoever waits at them included; ``close`` is still to be called."""
+        with suppress(OSError):  # the other end is closed already
+            self._sock.shutdown(socket.SHUT_RDWR)
 
     def close(self) -> None:
         """Close this end. Idempotent."""

@@ -24,6 +24,7 @@ from agent.workers.run import Loan
 if TYPE_CHECKING:
     import selectors
     from collections.abc import Callable, Iterable, Iterator, Sequence
+    from socket import socket
 
     from agent.accelerators import Accelerator
     from agent.clock import Clock
@@ -167,28 +168,19 @@ class Accelerators:
                 while len(self._held) > _GENERATIONS:
                     del self._held[min(self._held)]
 
-    def _connect(self, owner: Owner, pipeline: str) -> tuple[Loan, Any] | None:
+    def _connect(self, owner: Owner, pipeline: str) -> tuple[Loan, socket] | None:
         end = owner.connect(pipeline)
         if end is None:
             return None
         self._generation += 1
         return Loan(owner.spec.accelerator, self._generation), end
 
-    def lend(self, pipeline: str, tell: Callable[[dict[str, object], Sequence[int]], bool]) -> bool:
-        """Give a process that proves a model a connection to what serves its pipeline; whether it has one.
-
-        Args:
-            pipeline: whose model is proved.
-            tell: sends the process a message with descriptors.
-        """
+    def lend(self, pipeline: str) -> tuple[Loan, socket] | None:
+        """Give a proof a connection to what serves its pipeline, the caller's to pass on and close."""
         borrower = self.borrowers[pipeline]
         if borrower.held is None or not borrower.accelerated:
-            return False
-        if (made := self._connect(borrower.held.owner, pipeline)) is None:
-            return False
-        loan, end = made
-        with end:
-            return tell(loan.as_json(), [end.fileno()])
+            return None
+        return self._connect(borrower.held.owner, pipeline)
 
     def saw(self, pipeline: str, records: Iterable[Record]) -> None:
         """Take in what a pipeline's model has answered: what an accelerator is cured by."""

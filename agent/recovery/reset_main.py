@@ -23,7 +23,7 @@ def main() -> NoReturn:
     channel, _, spec = program.begin()
     accelerator = Accelerator.model_validate_json(spec)
     code = EXIT_FAILED
-    problem = "there is nothing that could reset it"
+    problem = "no device of it can be reset; may this user write to its node? See docs/accelerators.md"
     try:
         module = plugins.load("delegates", accelerator.kind)
         if module.build(options(module.Options, accelerator.options, "delegates")).reset():

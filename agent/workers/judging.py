@@ -68,23 +68,21 @@ class Judge:
 
     def __init__(self, deadlines: Deadlines) -> None:
         self._deadlines = deadlines
-        self._suspect: tuple[Slot, float, float] | None = None
+        self._suspect: tuple[float, float] | None = None
 
-    def invoke_s(self, learned: Learned) -> float:
+    def invoke_s(self, learned: Learned | None) -> float:
         """How long one inference may take, as far as is known of this model."""
         most_s = self._deadlines.invoke_s
-        if not self._deadlines.learn or learned.usual_s is None:
+        if learned is None or learned.usual_s is None or not self._deadlines.learn:
             return most_s
         return min(most_s, max(self._deadlines.invoke_floor_s, _FACTOR * learned.usual_s))
 
-    def overrun(self, page: Page, learned: Learned, more_s: float, now: float) -> tuple[str, float] | None:
+    def overrun(self, page: Page, learned: Learned | None, now: float) -> tuple[str, float] | None:
         """Say which thread is in one phase for too long, and for how long; None for none.
 
         Args:
             page: the worker's.
-            learned: how long its model takes.
-            more_s: how long it may wait for an accelerator, before its twin has to infer the frame; then
-                nothing is learned.
+            learned: how long its model takes; None where that says nothing of the next frame.
             now: seconds of the monotonic clock.
 
         Raises:
@@ -96,11 +94,13 @@ class Judge:
             limit = limit_s(phase, self._deadlines)
             if limit is None:
                 continue
-            if now - since > limit + more_s * (phase is Phase.INVOKE):
-                return f"{slot.name.lower()} thread in {phase.name.lower()}", now - since
-            if phase is Phase.INVOKE and not more_s and now - since > self.invoke_s(learned):
-                if suspect and suspect[:2] == (slot, since) and now - suspect[2] >= _AGAIN_S:
-                    return f"{slot.name.lower()} thread in {phase.name.lower()}", now - since
-                first = suspect[2] if suspect and suspect[:2] == (slot, since) else now
-                self._suspect = (slot, since, first)
+            overrun = f"{slot.name.lower()} thread in {phase.name.lower()}", now - since
+            if now - since > limit:
+                return overrun
+            if phase is Phase.INVOKE and now - since > self.invoke_s(learned):
+                if suspect is None or suspect[0] != since:
+                    suspect = since, now
+                elif now - suspect[1] >= _AGAIN_S:
+                    return overrun
+                self._suspect = suspect
         return None

@@ -89,7 +89,7 @@ class Lane:
         return closed + self.run.ledger if self.run else closed
 
     def start(self, now: float) -> None:
-        """Start the worker; a machine that cannot even start one is tried again after a while."""
+        """Start the worker; on a machine that cannot even start one, try again after a while."""
         self._machine.fire(Happening.START)
         spec = self._spec.model_copy(update={"start": self._spec.start + self._accounts.closed.captured})
         try:
@@ -265,7 +265,7 @@ class Lane:
 
     def _look(self, run: Run, now: float) -> None:
         try:
-            overrun = self._judge.overrun(run.process.page, run.learned, run.waits_s, now)
+            overrun = self._judge.overrun(run.process.page, run.usual, now)
         except MessageInvalid as error:
             self._hearing.distrust(run, error)
             return

@@ -7,7 +7,6 @@ Like the lane it is told the time and never sleeps: ``tick`` and ``next_tick`` a
 from __future__ import annotations
 
 import signal
-from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import orjson
@@ -22,23 +21,18 @@ from agent.workers.policy import limit_s
 from agent.workers.process import WorkerProcess
 
 if TYPE_CHECKING:
+    import socket
+    from collections.abc import Callable
+
     from agent.tables import Deadlines
+    from agent.workers.run import Loan
     from agent.workers.spec import LaneSpec
 
 _LIMIT_S = 120.0
 _TICK_S = 0.25
 _TERM_S, _KILL_S = 0.5, 5.0
 _MOST_PACKETS = 64
-Tell = Callable[[Mapping[str, object], Sequence[int]], bool]
-"""Sends a process a message with descriptors; gives whether it could be told."""
-Lend = Callable[[str, Tell], bool]
-"""Gives the process that proves a pipeline's model a connection to its accelerator, by the former."""
 _HINT = "Look at the log of the worker; prove it again with edge-agent model prove"
-
-
-def borrow_nothing(pipeline: str, tell: Tell) -> bool:  # noqa: ARG001 - as one that lends
-    """Prove on the CPU."""
-    return False
 
 
 class Proof:
@@ -80,27 +74,26 @@ class Proof:
         self.process: WorkerProcess | None = None
         self.outcome: messages.Proved | AgentError | None = None
 
-    def start(self, now: float, lend: Lend = borrow_nothing) -> None:
+    def start(self, now: float, loan: Loan | None = None, end: socket.socket | None = None) -> None:
         """Start the process; on a machine that cannot start one now the outcome stands at once.
 
-        What it is lent waits in its socket before it looks.
+        Args:
+            now: seconds of the monotonic clock.
+            loan: the accelerator that the model is to be proved on; None for the CPU.
+            end: the connection to it, the caller's to close.
         """
+        spec = self._spec.model_copy(update={"lent": loan is not None})
         try:
-            self.process = self._spawn(self._spec.model_dump_json().encode())
+            self.process = self._spawn(spec.model_dump_json().encode())
+            if loan is not None and end is not None:
+                self.process.channel.send_with(orjson.dumps(loan.as_json()), [end.fileno()])
         except OSError as error:
-            self.outcome = self._retryable(f"cannot start a process: {error}")
-            return
+            if self.process is None:
+                self.outcome = self._retryable(f"cannot start a process: {error}")
+                return
+            self.stop()  # it fell at once
         self.process.page.enter(Slot.INFER, Phase.START)
         self._over_at = now + self._limit_s
-        lend(self._spec.pipeline, self._tell)
-
-    def _tell(self, message: Mapping[str, object], descriptors: Sequence[int]) -> bool:
-        try:
-            if self.process is not None:
-                self.process.channel.send_with(orjson.dumps(message), descriptors)
-        except OSError:
-            return False
-        return self.process is not None
 
     def receive(self) -> None:
         """Take in what the process has sent."""

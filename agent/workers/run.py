@@ -41,11 +41,6 @@ class Loan:
             "recheck_s": self.accelerator.recheck_s,
         }
 
-    @property
-    def waits_s(self) -> float:
-        """How long a frame may wait there until its twin has to infer it: the retry of a refusal included."""
-        return 2 * self.accelerator.limits.invoke_s
-
 
 @dataclass(slots=True)
 class Run:
@@ -60,7 +55,7 @@ class Run:
         hung: what it was doing for too long, if it is killed for that.
         twin: what the CPU twin of the model that serves runs on, as it said last.
         lent: the connections that it was given, by generation; the last few.
-        waits_s: how long it may wait for the accelerator that it has now; 0 while it has none.
+        borrows: whether it has an accelerator now, or may have: then it is not known how long its twin takes.
         learned: how long its model takes on the CPU.
     """
 
@@ -83,7 +78,7 @@ class Run:
     hung: str = ""
     twin: tuple[str, tuple[int, int]] = ("", (0, 0))
     lent: dict[int, Loan] = field(default_factory=dict)
-    waits_s: float = 0.0
+    borrows: bool = False
     learned: Learned = field(default_factory=Learned)
 
     def tell(self, message: Mapping[str, object], descriptors: Sequence[int] = ()) -> bool:
@@ -94,17 +89,22 @@ class Run:
             return False
         return True
 
+    @property
+    def usual(self) -> Learned | None:
+        """How long its model takes; None while it may be an accelerator that ran it."""
+        return None if self.borrows else self.learned
+
     def lend(self, loan: Loan) -> None:
         """It was given a connection."""
         self.lent[loan.generation] = loan
-        self.waits_s = loan.waits_s
+        self.borrows = True
         while len(self.lent) > _MOST_LENT:
             del self.lent[min(self.lent)]
 
     def loses(self, generation: int) -> None:
         """It has let go of a connection; an older one than it has now does not matter."""
         if generation == max(self.lent):
-            self.waits_s = 0.0
+            self.borrows = False
 
     def ending(self, code: int) -> str:
         """Say in words how it ended."""

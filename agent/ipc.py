@@ -5,7 +5,6 @@ from __future__ import annotations
 import array
 import os
 import socket
-from contextlib import suppress
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -87,8 +86,10 @@ class Channel:
 
     def hang_up(self) -> None:
         """Have both ends find it closed, whoever waits at them included; ``close`` is still to be called."""
-        with suppress(OSError):  # the other end is closed already
+        try:
             self._sock.shutdown(socket.SHUT_RDWR)
+        except OSError:
+            return  # the other end is closed already
 
     def close(self) -> None:
         """Close this end. Idempotent."""

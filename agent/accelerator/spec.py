@@ -1,13 +1,12 @@
-"""What an accelerator process is to do, and on what terms a worker is lent a connection to it."""
+"""What an accelerator process is to do; it arrives in a memfd, as a worker's does."""
 
 from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict
 
-from agent.accelerators import Accelerator, Limits
-from agent.message import Count, Message, Word
+from agent.accelerators import Accelerator
 
 
 class AcceleratorSpec(BaseModel):
@@ -22,16 +21,3 @@ class AcceleratorSpec(BaseModel):
     """Whether the process gives up what it does not need, before it loads the library."""
     hidden: tuple[str, ...] = ()
     """Paths that stay closed wherever they stand: the data folder, keys, the configuration."""
-
-
-class Lend(Message):
-    """The supervisor's word to a worker: the descriptor with it is a connection to an accelerator process."""
-
-    type: Literal["accelerate"] = "accelerate"
-    accelerator: Word
-    """Its title."""
-    generation: Count
-    """Of the connection; a newer one takes the place of all before it."""
-    limits: Limits = Limits()
-    recheck_s: float = Field(default=600, ge=0, le=86400)
-    kind: Word = ""

@@ -51,6 +51,7 @@ class AcceleratedBackend:
         self._occupied = False
         self._news: list[News] = []
         self._blind: tuple[News, int] | None = None
+        self._settled_ns = time.monotonic_ns()  # no frame of this model was captured before
         self._guard = threading.Lock()
         self._offer: Use | None = use
         self._recalled = -1
@@ -123,17 +124,19 @@ class AcceleratedBackend:
             self._blind = None
         return outputs
 
-    def tend(self, *, idle: bool) -> Sequence[News]:
+    def tend(self, *, idle: bool, settled_ns: int) -> Sequence[News]:
         """Between two frames: take over what was offered, check a golden answer when it is due; give news.
 
         Args:
             idle: whether no frame waits.
+            settled_ns: when the last frame that was inferred was captured, CLOCK_MONOTONIC; 0 for none yet.
         """
+        self._settled_ns = settled_ns or self._settled_ns
         self._turn()
         use = self._use
         if use is None or self._is_occupied(use) or not (use.cases and use.recheck_s):
             return self.news()
-        due_ns = use.good_ns + int(use.recheck_s * 1e9 * (1 if idle else 1 + 1 / _LATE))
+        due_ns = use.checked_ns + int(use.recheck_s * 1e9 * (1 if idle else 1 + 1 / _LATE))
         began_ns = time.monotonic_ns()
         if began_ns >= due_ns:
             self._beat(Phase.WAIT)
@@ -143,6 +146,8 @@ class AcceleratedBackend:
                 self._stand_in(use)
             except AcceleratorFault as fault:
                 self._fail(use, fault, began_ns)
+            else:
+                use.good_ns = self._settled_ns
         return self.news()
 
     def news(self) -> Sequence[News]:
@@ -206,6 +211,7 @@ class AcceleratedBackend:
 
     def _adopt(self, use: Use) -> None:
         self._use, self._occupied = use, False
+        use.good_ns = self._settled_ns
         for handle in use.leave:
             use.remote.connection.drop(handle)
         self._tell_of(use)

@@ -42,7 +42,8 @@ class Use:
         goldens: how many of them are the bundle's own.
         recheck_s: seconds between two looks at one of the cases; 0 for never.
         leave: models that it takes the place of over there, to be let go of.
-        good_ns: when its answers were last known to be right, CLOCK_MONOTONIC; 0 for never.
+        checked_ns: when its answers were last looked at, CLOCK_MONOTONIC.
+        good_ns: frames that were captured until then were inferred while its answers were right.
     """
 
     remote: RemoteBackend
@@ -52,6 +53,7 @@ class Use:
     goldens: int = 0
     recheck_s: float = 0
     leave: Sequence[int] = ()
+    checked_ns: int = 0
     good_ns: int = 0
     turns: deque[Case] = field(default_factory=deque)
 
@@ -70,4 +72,4 @@ class Use:
         case = self.turns.popleft()
         if difference := case.differs(self.remote.infer(case.tensors)):
             raise Garbage("check", self.accelerator, f"a golden answer differs: {difference}")
-        self.good_ns = time.monotonic_ns()
+        self.checked_ns = time.monotonic_ns()

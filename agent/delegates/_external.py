@@ -28,7 +28,7 @@ class Options(BaseModel):
 
     library: str = Field(
         default="",
-        pattern=r"^(/[^\0]*|[^/\0]*)$",
+        pattern=r"^(/[^\x00]*|[^/\x00]*)$",
         description="an absolute path, or a file name that is looked for; empty: the vendor's usual name",
     )
     options: dict[str, Option] = Field(

@@ -29,7 +29,9 @@ class Options(_external.Options):
     """Which NPU, and which of a bundle's files it runs."""
 
     device: str = Field(
-        default="/dev/ethosu0", pattern=r"^/dev/[^\0]+$", description="the device node that the library opens"
+        default="/dev/ethosu0",
+        pattern=r"^/dev/[^\x00]+$",
+        description="the device node that the library opens",
     )
     variant: str = Field(
         default="",

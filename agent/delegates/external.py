@@ -24,7 +24,7 @@ class Options(_external.Options):
     """Which library."""
 
     library: str = Field(
-        pattern=r"^(/[^\0]+|[^/\0]+)$",
+        pattern=r"^(/[^\x00]+|[^/\x00]+)$",
         description="an absolute path, or a file name that is looked for where libraries are",
     )
     variant: str = Field(

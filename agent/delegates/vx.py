@@ -31,7 +31,7 @@ class Options(_external.Options):
 
     cache: str = Field(
         default="",
-        pattern=r"^(/[^\0]*)?$",
+        pattern=r"^(/[^\x00]*)?$",
         description="a compiled graph of this one model, made beforehand; it is only read; empty: none",
     )
 

@@ -14,8 +14,11 @@ if TYPE_CHECKING:
 class Tending(Protocol):
     """What a backend does between two frames that may move from one delegate to another."""
 
-    def tend(self, *, idle: bool) -> Sequence[Mapping[str, Any]]:
-        """Do what is due, if need be only when ``idle``; give what has changed since the last call."""
+    def tend(self, *, idle: bool, settled_ns: int) -> Sequence[Mapping[str, Any]]:
+        """Do what is due, and what can wait for it when ``idle``; give what has changed since the last call.
+
+        ``settled_ns`` is when the last frame that was inferred was captured, CLOCK_MONOTONIC; 0 for none yet.
+        """
 
     def news(self) -> Sequence[Mapping[str, Any]]:
         """Give what has changed: messages that go before the result of the last inference."""

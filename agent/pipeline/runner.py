@@ -87,6 +87,7 @@ class Runner:
         self._timings = Timings()
         self._told = time.monotonic()
         self._sent: Ledger | None = None
+        self._settled_ns = 0
 
     def run(self) -> str:
         """Run until the source is over and every frame is settled; give the capture thread's remark.
@@ -105,13 +106,14 @@ class Runner:
             if item is not None:
                 self._turn_to(item.engine)
                 self._process(item)
+                self._settled_ns = item.info.captured_ns
             else:
                 over = self._slot.over
                 self._turn_to(self._slot.next_engine)
                 if over:
                     break
             if (tending := self._engine.tending) is not None:
-                self._pass_on(tending.tend(idle=self._slot.idle))
+                self._pass_on(tending.tend(idle=self._slot.idle, settled_ns=self._settled_ns))
             now = time.monotonic()
             if now - self._flushed >= (_FLUSH_S if self._records else _IDLE_S):
                 self._flush(now)

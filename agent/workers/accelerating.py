@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from concurrent.futures import Future
 
     from agent.accelerator.protocol import Hello
-    from agent.accelerator.spec import Lend
+    from agent.accelerators import Lend
     from agent.accelerator.use import Case
     from agent.bundles.load import LoadedModel
     from agent.types import Backend, TensorSpec
@@ -272,7 +272,7 @@ def warm(use: Use) -> None:
     for case in use.cases:
         if difference := case.differs(use.remote.infer_patiently(case.tensors)):
             raise Garbage("check", use.accelerator, f"a golden answer differs: {difference}")
-    use.good_ns = time.monotonic_ns()
+    use.checked_ns = time.monotonic_ns()
 
 
 def _same(there: TensorSpec, here: TensorSpec) -> bool:

@@ -7,7 +7,7 @@ import threading
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from agent.accelerator.spec import Lend
+    from agent.accelerators import Lend
 
 
 class Taker(Protocol):

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, NoReturn
 import orjson
 
 from agent import plugins, program
-from agent.accelerator.spec import Lend
+from agent.accelerators import Lend
 from agent.errors import (
     EXIT_CONFIG,
     EXIT_FAILED,

@@ -60,9 +60,11 @@ JOINTS = {
 SUPERVISOR = {"supervisor", "health"}
 # Parts of a program that stand beside its main.py.
 PROGRAM_PARTS = {
+    "agent.workers.accelerating",
     "agent.workers.assembly",
     "agent.workers.contract",
     "agent.workers.engines",
+    "agent.workers.goldens",
     "agent.workers.measuring",
     "agent.workers.proving",
     "agent.workers.swapping",

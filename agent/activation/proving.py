@@ -14,13 +14,13 @@ if TYPE_CHECKING:
     from pathlib import Path
     from socket import socket
 
+    from agent.accelerators import Lend
     from agent.activation.course import Course
     from agent.tables import Deadlines
     from agent.workers.messages import Proved
-    from agent.workers.run import Loan
     from agent.workers.spec import LaneSpec
 
-Lend = Callable[[str], "tuple[Loan, socket] | None"]
+Lending = Callable[[str], "tuple[Lend, socket] | None"]
 """Gives a proof of a pipeline's model a connection to the accelerator that serves there, if one does."""
 _MOST_MISSES = 3
 """How often files that were whole when they were fetched may turn out damaged, until that is the verdict."""
@@ -58,7 +58,7 @@ class Proving:
         self._misses: dict[str, int] = {}
         self._ending = False
         self.proof: Proof | None = None
-        self.lend: Lend = lambda _pipeline: None
+        self.lend: Lending = lambda _pipeline: None
 
     def tick(self, courses: Iterable[Course], now: float) -> None:
         """End what nobody asks for any more, pass on what is settled, and begin what is asked for."""

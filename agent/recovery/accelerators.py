@@ -10,6 +10,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from agent.accelerator.spec import AcceleratorSpec
+from agent.accelerators import Accelerator, Lend
 from agent.events import Event, emit
 from agent.metrics import number
 from agent.recovery.borrower import Borrower, Held, order
@@ -19,14 +20,12 @@ from agent.recovery.owner import Owner
 from agent.recovery.standing import of_accelerator, of_pipeline
 from agent.watch import Watch
 from agent.workers import messages
-from agent.workers.run import Loan
 
 if TYPE_CHECKING:
     import selectors
     from collections.abc import Callable, Iterable, Iterator, Sequence
     from socket import socket
 
-    from agent.accelerators import Accelerator
     from agent.clock import Clock
     from agent.workers.hearing import News
     from agent.workers.lane import Lane
@@ -168,14 +167,19 @@ class Accelerators:
                 while len(self._held) > _GENERATIONS:
                     del self._held[min(self._held)]
 
-    def _connect(self, owner: Owner, pipeline: str) -> tuple[Loan, socket] | None:
+    def _connect(self, owner: Owner, pipeline: str) -> tuple[Lend, socket] | None:
         end = owner.connect(pipeline)
         if end is None:
             return None
         self._generation += 1
-        return Loan(owner.spec.accelerator, self._generation), end
+        one = owner.spec.accelerator
+        loan = Lend(
+            accelerator=one.title, generation=self._generation, limits=one.limits,
+            recheck_s=one.recheck_s, kind=one.kind,
+        )  # fmt: skip
+        return loan, end
 
-    def lend(self, pipeline: str) -> tuple[Loan, socket] | None:
+    def lend(self, pipeline: str) -> tuple[Lend, socket] | None:
         """Give a proof a connection to what serves its pipeline, the caller's to pass on and close."""
         borrower = self.borrowers[pipeline]
         if borrower.held is None or not borrower.accelerated:

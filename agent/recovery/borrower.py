@@ -11,10 +11,10 @@ from agent.workers.policy import State
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from agent.accelerators import Accelerator
+    from agent.accelerators import Accelerator, Lend
     from agent.recovery.owner import Owner
     from agent.workers.lane import Lane
-    from agent.workers.run import Loan, Run
+    from agent.workers.run import Run
     from agent.workers.spec import LaneSpec
 
 _FIRST_S, _LONGEST_S = 30.0, 3600.0
@@ -50,7 +50,7 @@ class Held:
         since: since when, seconds of the monotonic clock.
     """
 
-    loan: Loan
+    loan: Lend
     owner: Owner
     life: int
     run: Run

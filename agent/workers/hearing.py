@@ -157,7 +157,7 @@ class Hearing:
 
     def _hear_of_accelerator(self, run: Run, message: News) -> None:
         loan = run.lent.get(message.generation)
-        if loan is None or loan.accelerator.title != message.accelerator:
+        if loan is None or loan.accelerator != message.accelerator:
             raise MessageInvalid("read packet", message.type, "it was given no such accelerator")
         if isinstance(message, messages.Regained | messages.Retried):
             self.news.append(message)

@@ -26,11 +26,11 @@ from agent.workers.run import Run
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from agent.accelerators import Lend
     from agent.ledger import Ledger
     from agent.tables import Deadlines
     from agent.workers import messages
     from agent.workers.hearing import News
-    from agent.workers.run import Loan
     from agent.workers.spec import LaneSpec
 
 _TICK_S, _STOP_S, _TERM_S, _KILL_S = 0.25, 5.0, 0.5, 5.0
@@ -143,7 +143,7 @@ class Lane:
         if self.run is not None and self.state is State.RUNNING:
             self.run.tell({"type": "settle"})  # if there is no room, the next swap lets go of it
 
-    def lend(self, loan: Loan, descriptor: int) -> bool:
+    def lend(self, loan: Lend, descriptor: int) -> bool:
         """Give the worker a connection to an accelerator; ``take_news`` has what it says of it.
 
         Returns:
@@ -152,7 +152,7 @@ class Lane:
         run = self.run
         if run is None or run.closed or self.state is not State.RUNNING:
             return False
-        if told := run.tell(loan.as_json(), (descriptor,)):
+        if told := run.tell(loan.model_dump(), (descriptor,)):
             run.lend(loan)
         return told
 

@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     import socket
     from collections.abc import Callable
 
+    from agent.accelerators import Lend
     from agent.tables import Deadlines
-    from agent.workers.run import Loan
     from agent.workers.spec import LaneSpec
 
 _LIMIT_S = 120.0
@@ -74,7 +74,7 @@ class Proof:
         self.process: WorkerProcess | None = None
         self.outcome: messages.Proved | AgentError | None = None
 
-    def start(self, now: float, loan: Loan | None = None, end: socket.socket | None = None) -> None:
+    def start(self, now: float, loan: Lend | None = None, end: socket.socket | None = None) -> None:
         """Start the process; on a machine that cannot start one now the outcome stands at once.
 
         Args:
@@ -86,7 +86,7 @@ class Proof:
         try:
             self.process = self._spawn(spec.model_dump_json().encode())
             if loan is not None and end is not None:
-                self.process.channel.send_with(orjson.dumps(loan.as_json()), [end.fileno()])
+                self.process.channel.send_with(orjson.dumps(loan.model_dump()), [end.fileno()])
         except OSError as error:
             if self.process is None:
                 self.outcome = self._retryable(f"cannot start a process: {error}")

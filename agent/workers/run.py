@@ -15,31 +15,12 @@ if TYPE_CHECKING:
     import signal
     from collections.abc import Mapping, Sequence
 
-    from agent.accelerators import Accelerator
+    from agent.accelerators import Lend
     from agent.workers import messages
     from agent.workers.process import WorkerProcess
 
 _MOST_LENT = 16
 """Connections to accelerators that a worker may still speak of."""
-
-
-@dataclass(frozen=True, slots=True)
-class Loan:
-    """A connection to an accelerator, as a worker is told of it."""
-
-    accelerator: Accelerator
-    generation: int
-
-    def as_json(self) -> dict[str, object]:
-        """The message that the connection's descriptor goes with."""
-        return {
-            "type": "accelerate",
-            "accelerator": self.accelerator.title,
-            "generation": self.generation,
-            "kind": self.accelerator.kind,
-            "limits": self.accelerator.limits.model_dump(),
-            "recheck_s": self.accelerator.recheck_s,
-        }
 
 
 @dataclass(slots=True)
@@ -77,7 +58,7 @@ class Run:
     timings: list[messages.Timings] = field(default_factory=list)
     hung: str = ""
     twin: tuple[str, tuple[int, int]] = ("", (0, 0))
-    lent: dict[int, Loan] = field(default_factory=dict)
+    lent: dict[int, Lend] = field(default_factory=dict)
     borrows: bool = False
     learned: Learned = field(default_factory=Learned)
 
@@ -94,7 +75,7 @@ class Run:
         """How long its model takes; None while it may be an accelerator that ran it."""
         return None if self.borrows else self.learned
 
-    def lend(self, loan: Loan) -> None:
+    def lend(self, loan: Lend) -> None:
         """It was given a connection."""
         self.lent[loan.generation] = loan
         self.borrows = True

@@ -24,6 +24,10 @@ def ladder(*, resets: bool = True) -> Ladder:
     return Ladder(resets=resets, jitter=lambda: 0.5)
 
 
+def state(one: Ladder) -> State:
+    return one.state
+
+
 def opened(one: Ladder, now: float) -> None:
     one.start(now)
     one.opened(now)
@@ -37,10 +41,10 @@ def fail(one: Ladder, now: float) -> Happening:
 def test_the_first_incident_reopens_at_once_the_second_resets_and_the_third_rests() -> None:
     one = ladder()
     opened(one, 0)
-    assert one.state is State.SERVING
+    assert state(one) is State.SERVING
     assert fail(one, 10) is Happening.OPEN
     opened(one, 10)
-    assert one.state is State.PROBATION
+    assert state(one) is State.PROBATION
     assert fail(one, 11) is Happening.RESET
     assert one.state is State.RESETTING
     assert one.gone(12) is Happening.OPEN
@@ -128,9 +132,9 @@ def test_nobody_wants_it_and_nothing_follows() -> None:
     one = ladder()
     opened(one, 0)
     one.leave(1)
-    assert one.state is State.CLOSING
+    assert state(one) is State.CLOSING
     assert one.gone(2) is Happening.LEFT
-    assert one.state is State.OFF
+    assert state(one) is State.OFF
 
 
 def test_an_incident_at_the_end_is_followed_by_nothing() -> None:
@@ -139,6 +143,34 @@ def test_an_incident_at_the_end_is_followed_by_nothing() -> None:
     one.failed(0)
     one.leave(1)
     assert one.gone(2) is Happening.LEFT
+
+
+def test_one_that_is_cured_each_time_and_fails_again_is_opened_20_times_an_hour_at_most() -> None:
+    one = ladder()
+    opened(one, now := 0.0)
+    starts = [now]
+    while now < 7200:
+        happening = fail(one, now)
+        assert happening is not Happening.RESET
+        now = now if happening is Happening.OPEN else one.due
+        opened(one, now)
+        starts.append(now)
+        one.saw(CURED_FRAMES)
+        now += CURED_S
+        assert one.tick(now)
+    assert len(starts) > MOST_STARTS
+    assert all(later - first >= 3600 for first, later in zip(starts, starts[MOST_STARTS:], strict=False))
+
+
+def test_one_that_is_wanted_now_and_then_is_opened_20_times_an_hour_at_most() -> None:
+    one = ladder()
+    for now in range(MOST_STARTS):
+        assert one.startable(now)
+        one.start(now)
+        one.leave(now)
+        one.gone(now)
+    assert not one.startable(3599)
+    assert one.startable(3600)
 
 
 @given(st.floats(0, 1))
@@ -151,7 +183,7 @@ def test_jitter_moves_the_end_of_a_rest_by_a_fifth_at_most(chance: float) -> Non
 
 
 class Whatever(RuleBasedStateMachine):
-    """An accelerator that anything happens to, in any order, and a supervisor that does what the ladder says."""
+    """An accelerator that anything happens to, in any order; the supervisor does what the ladder says."""
 
     @initialize(resets=st.booleans(), chance=st.floats(0, 1))
     def begin(self, resets: bool, chance: float) -> None:
@@ -181,7 +213,9 @@ class Whatever(RuleBasedStateMachine):
             self.start()
         self.resetting = happening is Happening.RESET
 
-    @rule(seconds=st.sampled_from([0.0, 0.3, 5.0, 61.0, 400.0, 4000.0]), frames=st.sampled_from([0, 10, 1000]))
+    @rule(
+        seconds=st.sampled_from([0.0, 0.3, 5.0, 61.0, 400.0, 4000.0]), frames=st.sampled_from([0, 10, 1000])
+    )
     def time_goes_by(self, seconds: float, frames: int) -> None:
         if self.one.state in OPEN:
             self.one.saw(frames)

@@ -29,8 +29,8 @@ if TYPE_CHECKING:
     from concurrent.futures import Future
 
     from agent.accelerator.protocol import Hello
-    from agent.accelerators import Lend
     from agent.accelerator.use import Case
+    from agent.accelerators import Lend
     from agent.bundles.load import LoadedModel
     from agent.types import Backend, TensorSpec
     from agent.workers.spec import LaneSpec

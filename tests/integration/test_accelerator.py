@@ -1,7 +1,7 @@
-"""Real workers on a real accelerator process, whose library lies: whatever it does, each frame has its answer.
+"""Real workers on a real accelerator process, whose library lies: each frame has its answer all the same.
 
-The library is the stand-in of `tests/simulators/lying_delegate.c`: it shows what the agent does, and nothing of
-what real accelerators do.
+The library is the stand-in of `tests/simulators/lying_delegate.c`: it shows what the agent does, and nothing
+of what real accelerators do.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ SPEC = LaneSpec(
 
 def desk(liar: LyingDelegate, **entry: Any) -> Desk:
     entry = {"name": TITLE, "limits": LIMITS, "recheck_s": 0, **entry}
-    return Desk(liar.entry("external", **entry), hidden=("/root",))
+    return Desk(liar.entry("external", **entry))
 
 
 def right(record: messages.Record) -> bool:

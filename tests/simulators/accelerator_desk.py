@@ -13,7 +13,6 @@ from agent.accelerator.client import Connection
 from agent.accelerator.spec import AcceleratorSpec
 from agent.accelerators import Accelerator
 from agent.child import Child
-from agent.ipc import Channel
 from agent.types import Phase
 from agent.workers import messages
 from agent.workers.heartbeat import Page, Slot
@@ -23,6 +22,7 @@ from tests import runtimes
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from agent.ipc import Channel
     from agent.workers.spec import LaneSpec
 
 SOON_S = 20.0

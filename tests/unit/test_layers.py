@@ -26,6 +26,7 @@ ROOMS = {
     "updater",
     "workers",
     "pipeline",
+    "probing",
     "sources",
     "backends",
     "decoders",
@@ -60,6 +61,7 @@ JOINTS = {
 SUPERVISOR = {"supervisor", "health"}
 # Parts of a program that stand beside its main.py.
 PROGRAM_PARTS = {
+    "agent.probing.trying",
     "agent.workers.accelerating",
     "agent.workers.assembly",
     "agent.workers.contract",

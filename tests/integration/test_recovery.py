@@ -6,7 +6,11 @@ of what real accelerators do.
 
 from __future__ import annotations
 
+import json
+import os
+import subprocess
 import time
+from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 import cv2
@@ -14,17 +18,20 @@ import pytest
 
 from agent import resources
 from agent.accelerators import Accelerator
+from agent.blocks import unpack
 from agent.errors import SourceEnded
 from agent.events import counters
 from agent.recovery.ladder import State
 from agent.sources import video
 from agent.sources._picture import read_picture
+from agent.store.segment import Segment
 from agent.types import Frame, FrameInfo
 from agent.workers import engines
 from agent.workers.spec import LaneSpec
 from tests import runtimes
 from tests.simulators.live_accelerators import Line, Work
 from tests.simulators.lying_delegate import ANY, LyingDelegate
+from tests.simulators.running_agent import RunningAgent
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -236,3 +243,68 @@ def test_two_pipelines_share_an_accelerator_and_both_get_over_its_fall(scene: Sc
     assert line.all.owners["liar"].incidents == {"died": 1}
     assert all(scene.right(one) for works in line.work.values() for one in works)
     ledgers_balance(line)
+
+
+def profile(scene: Scene, path: Path) -> str:
+    """Write a board's profile with the accelerator; give its path."""
+    entry = scene.liar.entry("external", name="liar", limits=LIMITS, recheck_s=0)
+    path.write_text(
+        f'name = "bench"\ndescription = "a test"\ntested = false\n[[delegates]]\n{_toml(entry)}\n'
+    )
+    return str(path)
+
+
+def _toml(table: dict[str, Any]) -> str:
+    return "\n".join(f"{key} = {_value(one)}" for key, one in table.items())
+
+
+def _value(one: Any) -> str:
+    if isinstance(one, dict):
+        return "{" + ", ".join(f"{key} = {_value(each)}" for key, each in one.items()) + "}"
+    return json.dumps(one)
+
+
+def test_the_agent_tells_of_an_incident_in_its_status_and_upstream(scene: Scene, tmp_path: Path) -> None:
+    agent = RunningAgent(
+        tmp_path, f'source = {{ kind = "video", path = "{scene.path}", loop = true, realtime = true }}'
+    )
+    agent.environment = {**os.environ, "EDGE_AGENT__PROFILE": profile(scene, tmp_path / "bench.toml")}
+    with agent:
+        agent.until(lambda door: door["delegate"] == "liar" and door["accelerator"] == "liar")
+        agent.until_inferred(30)
+        scene.liar.set("crash")
+        agent.until(lambda _: bool(agent.status()["accelerators"][0]["incidents"]))
+        scene.liar.heal()
+        agent.until(lambda door: door["delegate"] == "liar" and not door["twin"])
+        [status] = agent.status()["accelerators"]
+        lines = subprocess.run(
+            [*agent.program, "status", "--config", str(agent.config)],
+            env=agent.environment, capture_output=True, text=True, check=True,
+        ).stdout  # fmt: skip
+        agent.until_inferred(5)
+        assert agent.end() == 0
+    assert (status["state"], status["incidents"], status["rung"]) == ("probation", {"died": 1}, 1)
+    assert status["problem"] == "ended by SIGSEGV"
+    assert 0 < status["blind_ms"] < SOON_S * 1000
+    assert "    incidents: died 1\n    rung 1  restarts 1  blind " in lines
+    records, ledger = agent.stored()
+    works = [record for record in records if record["kind"] == "classification"]
+    assert {record["delegate"] for record in works} == {"liar", "xnnpack"}
+    assert all(one["items"][0]["label"] == scene.labels[one["frame"] % len(scene.labels)] for one in works)
+    assert ledger["captured"] == ledger["inferred"] + sum(ledger["dropped"].values())
+    failed = [one for one in alerts(agent.data) if one["event"] == "accelerator.failed"]
+    [alert] = [one for one in failed if "pipeline" in one["items"][0]]
+    assert alert["subject"] == "liar"
+    [told] = alert["items"]
+    assert (told["pipeline"], told["kind"], told["then"]) == ("door", "died", "open")
+    assert float(told["blind_ms"]) == status["blind_ms"]
+
+
+def alerts(data: Path) -> list[dict[str, Any]]:
+    """Give the events that a data folder holds for the collector."""
+    found: list[dict[str, Any]] = []
+    for path in (data / "segments").glob("*.db"):
+        with closing(Segment.create(path)) as segment:
+            for block in segment.read(1, 1 << 30):
+                found += [record for record in unpack(block)[0] if record["kind"] == "event"]
+    return found

@@ -67,6 +67,10 @@ AGENT = {
     "batches_resent_total": _COUNTER,
     "batches_in_flight": _GAUGE,
     "events_total": _COUNTER,
+    "accelerator_up": _GAUGE,
+    "accelerator_restarts_total": _COUNTER,
+    "accelerator_blind_seconds_total": _COUNTER,
+    "accelerator_incidents_total": _COUNTER,
 }
 """Metrics of the agent itself."""
 

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from agent.metering import Meter
     from agent.plan import Plan
+    from agent.recovery.accelerators import Accelerators
     from agent.store.flash import FlashStatus
     from agent.store.queue import StreamStatus
     from agent.store.status import StoreStatus
@@ -34,6 +35,7 @@ def report(
     flash: FlashStatus,
     uplink: Uplink | None,
     standings: Mapping[str, Mapping[str, Any]],
+    accelerators: Accelerators,
 ) -> dict[str, Any]:
     """Answer ``{"op": "status"}``.
 
@@ -48,8 +50,12 @@ def report(
         "profile": plan.profile.name,
         "uptime_s": round(uptime_s, 1),
         "pipelines": [
-            _pipeline(lane, meter, now) | {"wants": standings.get(lane.name)} for lane, meter in pipelines
+            _pipeline(lane, meter, now)
+            | accelerators.standing(lane.name)
+            | {"wants": standings.get(lane.name)}
+            for lane, meter in pipelines
         ],
+        "accelerators": accelerators.status(now),
         "store": {
             "path": str(plan.data),
             "epoch": store.epoch,

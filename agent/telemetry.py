@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from agent.activation.manager import Activation
     from agent.clock import Clock
+    from agent.recovery.accelerators import Accelerators
     from agent.seat import Seat
     from agent.store.thread import Store
     from agent.uplink import Uplink
@@ -59,14 +60,20 @@ class Telemetry:
                 self.passage.take(event, now)
 
     def tick(
-        self, now: float, seats: Sequence[Seat], uplink: Uplink | None, models: Activation | None = None
+        self,
+        now: float,
+        seats: Sequence[Seat],
+        uplink: Uplink | None,
+        models: Activation | None = None,
+        accelerators: Accelerators | None = None,
     ) -> None:
         """Record metrics when it is time to."""
         if not self._interval_s or now < self._next:
             return
         self._next = now + self._interval_s
         records = [record(seat.lane.name, now, _of_pipeline(seat, now, models)) for seat in seats]
-        records.append(record(None, now, self._of_agent(now, uplink)))
+        of_accelerators = accelerators.numbers() if accelerators else ()
+        records.append(record(None, now, [*self._of_agent(now, uplink), *of_accelerators]))
         self.passage.put(records, {}, "metric")
 
     def latency(self, now: float) -> dict[str, Any]:

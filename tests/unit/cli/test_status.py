@@ -25,11 +25,25 @@ def status(**link: Any) -> dict[str, Any]:
         "state": "running",
         "model": "shapes@1.0.0",
         "delegate": "xnnpack",
+        "twin": True,
         "fps": 29.9,
         "ledger": ledger,
         "restarts": 2,
         "latency": dict.fromkeys(STAGES, percentiles),
         "problem": "",
+    }
+    accelerator = {
+        "name": "edgetpu",
+        "state": "resting",
+        "since_s": 4.2,
+        "next_try_s": 26.0,
+        "device": "USB 2-1, runtime 14",
+        "incidents": {"died": 1, "garbage": 1, "load": 2, "overrun": 12, "refused": 1},
+        "rung": 3,
+        "restarts": 14,
+        "blind_ms": 263.2,
+        "blind_sum_ms": 81_263.0,
+        "problem": "ended by SIGSEGV",
     }
     store = {"committed": 123_456, "acked": 0, "backlog": 123_456, "bytes": 7 << 20, "problem": ""}
     return {
@@ -38,6 +52,7 @@ def status(**link: Any) -> dict[str, Any]:
         "uptime_s": 86_400.0,
         "profile": "raspberry-pi-zero-2w",
         "pipelines": [pipeline],
+        "accelerators": [accelerator],
         "store": {**store, "path": "/var/lib/edge-agent"},
         "link": {"state": "online", "broker": "broker.example:1883", "signed": True, **link},
         "events": {},
@@ -60,3 +75,16 @@ def test_no_line_is_wider_than_a_terminal() -> None:
 def test_what_stands_in_the_way_of_delivery_is_told(link: dict[str, Any], said: str) -> None:
     assert [line for line in _lines(status(**link)) if said in line]
     assert not [line for line in _lines(status(unheard_s=3.0, silent=False)) if said in line]
+
+
+def test_a_pipeline_on_its_twin_and_the_accelerator_that_it_waits_for_are_told() -> None:
+    lines = _lines(status())
+    assert [line for line in lines if line.endswith("fps  (twin)")]
+    at = next(n for n, line in enumerate(lines) if "edgetpu" in line)
+    assert [line.strip() for line in lines[at : at + 5]] == [
+        "edgetpu          resting for 4 s  next try in 26 s",
+        "USB 2-1, runtime 14",
+        "incidents: died 1, garbage 1, load 2, overrun 12, refused 1",
+        "rung 3  restarts 14  blind 263 ms, 81263 ms in all",
+        "last problem: ended by SIGSEGV",
+    ]

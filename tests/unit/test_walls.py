@@ -57,6 +57,12 @@ def test_the_supervisor_loads_no_arrays_pictures_or_models(module: str) -> None:
     assert loaded([module], NOT_IN_SUPERVISOR) == {}
 
 
+def test_a_delegates_options_can_be_read_and_its_devices_looked_for_without_arrays_or_models() -> None:
+    modules = [m.name for m in pkgutil.iter_modules(delegates.__path__, "agent.delegates.")]
+    assert len(modules) > 8
+    assert loaded(modules, [*NOT_IN_SUPERVISOR, *NOT_IN_WORKER]) == {}
+
+
 @pytest.mark.parametrize(
     "module", ["agent.fleet.packing.pack", "agent.fleet.packing.quantize", "agent.fleet.deploying.deploy"]
 )

@@ -55,6 +55,11 @@ class Connection:
         self._dead = self._closed = False
         self._closing = threading.Lock()
 
+    @property
+    def over(self) -> bool:
+        """Whether it is known to be dead."""
+        return self._dead
+
     def hello(self, timeout_s: float) -> protocol.Hello:
         """Wait for the accelerator's first word.
 

@@ -4,8 +4,9 @@
 
 Both run the model on the CPU with the same kernels, so that the difference is the way: into shared memory, a
 packet there and back, out of it. They take turns by blocks of inferences, and each value is the median of
-a block. The way is set against half a millisecond, and the wrapper that every pipeline has, which asks before
-each frame whether an accelerator was lent, against the model without it.
+a block. The way is what an inference takes less what the runtime took over there, set against half a
+millisecond; the wrapper that every pipeline has, which asks before each frame whether an accelerator was
+lent, is set against the model without it.
 """
 
 from __future__ import annotations
@@ -72,15 +73,16 @@ def connect(child: Child) -> Connection:
     return connection
 
 
-def block(backend: Backend, count: int) -> float:
-    """Give the median of so many inferences, seconds."""
+def block(backend: Backend, count: int) -> tuple[float, float]:
+    """Give the medians of so many inferences, and of the way to where they are made, microseconds."""
     tensors = [np.zeros(one.shape, one.dtype) for one in backend.inputs]
-    times = []
+    times, ways = [], []
     for _ in range(count):
         began = time.perf_counter()
         backend.infer(tensors)
-        times.append(time.perf_counter() - began)
-    return statistics.median(times)
+        times.append((time.perf_counter() - began) * _US)
+        ways.append(times[-1] - backend.connection.took_us if isinstance(backend, RemoteBackend) else 0)
+    return statistics.median(times), statistics.median(ways)
 
 
 def measure(child: Child, name: str, path: Path, rounds: int) -> list[Figure]:
@@ -90,19 +92,19 @@ def measure(child: Child, name: str, path: Path, rounds: int) -> list[Figure]:
     here = tflite.build(tflite.Options(), model, name)
     there = RemoteBackend(connection, model, name, Limits())
     wrapped = AcceleratedBackend(tflite.build(tflite.Options(), model, name))
-    count = max(20, min(500, int(0.3 / block(here, 10))))
+    count = max(20, min(500, int(0.3 * _US / block(here, 10)[0])))
     sides = (here, there, wrapped)
     for side in sides:
         block(side, count)
-    found: list[list[float]] = [[], [], []]
+    found: list[list[tuple[float, float]]] = [[], [], []]
     for number in range(rounds):
         for at in (0, 1, 2) if number % 2 else (2, 1, 0):
-            found[at].append(block(sides[at], count) * _US)
+            found[at].append(block(sides[at], count))
     connection.close()
     for side in (here, wrapped):
         side.close()
-    plain, host, twin = (tuple(one) for one in found)
-    way = tuple(a - b for a, b in zip(host, plain, strict=True))
+    plain, host, twin = (tuple(time for time, _ in one) for one in found)
+    way = tuple(way for _, way in found[1])
     short = name[:24]
     _say(f"{short}: {statistics.median(plain):.0f} us here, {statistics.median(host):.0f} us there")
     return [

@@ -140,7 +140,7 @@ class Accelerating:
             lent, serving = self._lent, self._serving
         if lent is None or not isinstance(backend := serving.engine.backend, AcceleratedBackend):
             return
-        if lent.tried is serving:
+        if lent.tried is serving or lent.connection.over:  # its incident has been told
             return
         lent.tried = serving
         try:

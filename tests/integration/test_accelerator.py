@@ -144,3 +144,12 @@ def test_a_process_ends_when_it_is_asked_to(liar: LyingDelegate) -> None:
     with desk(liar) as one:
         assert one.opened()["delegate"] == TITLE
         assert one.stop() == 0
+
+
+def test_what_is_hidden_stays_closed_to_the_process_even_if_the_profile_names_it(liar: LyingDelegate) -> None:
+    with Desk(liar.entry("external"), hidden=(str(liar.folder),)) as one:
+        said = one.said()
+        assert (said["type"], said["error"]) == ("fault", "DelegateLost")
+        assert one.ended() == 1
+    with Desk(liar.entry("external"), hidden=(str(liar.folder / "other"),)) as other:
+        other.opened()

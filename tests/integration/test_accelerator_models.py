@@ -82,6 +82,23 @@ def test_a_swap_and_a_swap_back_on_an_accelerator_lose_nothing(tmp_path: Path) -
     assert len(station.work) == ledger.inferred
 
 
+def test_a_swap_after_an_incident_goes_to_the_twin_and_tells_no_other_incident(tmp_path: Path) -> None:
+    bundles = tmp_path / "data" / "models" / "bundles"
+    other = changed(bundles / "other", version="2.0.0")
+    spec = camera(bundles=str(bundles), hidden=(str(tmp_path / "data"),))
+    with Desk(CPU) as one, Station(spec) as station:
+        one.opened()
+        station.lend(one)
+        station.frames("cpu")
+        one.kill()
+        station.until(lambda: station.of(messages.Regained))
+        station.tell(type="swap", model=str(other), digest="", token=1)
+        station.until(lambda: station.of(messages.Swapped))
+        station.frames(station.of(messages.Swapped)[0].delegate, 50)
+    assert [said.kind for said in station.of(messages.Incident)] == ["died"]
+    assert len(station.of(messages.Accelerated)) == 1
+
+
 def test_two_pipelines_share_an_accelerator_and_one_that_dies_costs_the_other_nothing(
     liar: LyingDelegate,
 ) -> None:

@@ -109,3 +109,9 @@ def test_a_long_reason_is_cut_and_fits() -> None:
 def test_a_tensor_that_holds_no_numbers_is_not_described(dtype: str) -> None:
     with pytest.raises(ValueError, match="dtype"):
         protocol.loaded(1, (TensorSpec("x", dtype, (1,)),), (ONE,), FACTS)
+
+
+@pytest.mark.parametrize("kind", [Kind.INFER, Kind.DONE])
+def test_a_turn_with_something_behind_it_is_refused(kind: Kind) -> None:
+    with pytest.raises(MessageInvalid, match="25 bytes"):
+        (asked if kind is Kind.INFER else answered)(Turn(kind, 1, 2, 3).packet() + b"\0")

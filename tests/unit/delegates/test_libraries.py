@@ -241,6 +241,9 @@ def test_a_library_is_found_where_loaders_look_and_the_newest_of_a_short_name(
     whole: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("LD_LIBRARY_PATH", f":relative:{tmp_path / 'chosen'}")
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "relative").mkdir()
+    (tmp_path / "relative/libfirst.so").write_bytes(whole)  # where one stands must not matter
     names = ("libfirst.so", "libsecond.so")
     assert _find.find(names, root=tmp_path) == ("", "libfirst.so or libsecond.so is not installed")
     usual = tmp_path / "usr/lib"

@@ -148,3 +148,17 @@ def test_a_proof_is_lent_what_serves_its_pipeline(bench: Bench) -> None:
     assert lent is not None
     with lent[1]:
         assert (lent[0].accelerator, lent[0].generation) == ("usb", 2)
+
+
+def test_what_serves_goes_on_serving_while_a_better_one_is_opened(make: Callable[..., Bench]) -> None:
+    bench = make("usb", "pci", door="auto")
+    bench.begin()
+    bench.tpu().fault("DelegateLost", "no device")
+    bench.turn()
+    bench.tpu("pci").opened()
+    bench.turn()
+    bench.accelerated(on="pci")
+    bench.turn(30.1)
+    bench.turn(1)
+    assert (bench.state("usb"), bench.state("pci")) == (State.REOPENING, State.SERVING)
+    assert bench.delegate() == "pci"

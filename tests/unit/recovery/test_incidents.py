@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from agent.accelerators import Lend
 from agent.events import counters
 from agent.ledger import Ledger
 from agent.recovery.ladder import CURED_FRAMES, CURED_S, State
@@ -161,3 +162,92 @@ def test_after_garbage_the_results_since_the_last_good_check_are_suspect(
     bench.incident("garbage", 1, good_ns=1_010_000_000_000)
     [line] = [one.getMessage() for one in caplog.records if "suspect" in one.getMessage()]
     assert "usb pipeline=door from_ns=1010000000000 to_ns=1030000000000" in line
+
+
+def test_a_late_word_of_a_former_process_does_not_end_the_next_one(make: Callable[..., Bench]) -> None:
+    bench = make("usb", door="auto", yard="auto")
+    bench.serve("door", "yard")
+    bench.incident("died", 1)
+    bench.tpu().die(-11)
+    bench.turn()
+    bench.tpu().opened()
+    bench.turn()
+    bench.incident("died", 2, "yard")
+    assert bench.state() is State.PROBATION
+    assert bench.all.owners["usb"].incidents == {"died": 1}
+
+
+def test_what_is_wrong_with_a_model_that_has_worked_there_is_the_accelerators(bench: Bench) -> None:
+    bench.serve()
+    bench.incident("died", 1)
+    bench.tpu().die(-11)
+    bench.turn()
+    bench.tpu().opened()
+    bench.turn()
+    suspect = counters["accelerator.suspect"]
+    bench.incident("garbage", 2)  # at its golden answers, before a frame went there
+    assert (bench.state(), bench.all.owners["usb"].ladder.climbed) == (State.CLOSING, 2)
+    assert counters["accelerator.suspect"] == suspect
+
+
+def test_a_model_that_goes_on_failing_there_is_tried_less_and_less_often(bench: Bench) -> None:
+    bench.begin()
+    waits = []
+    for generation in range(1, 5):
+        bench.tpu().opened()
+        bench.turn()
+        bench.incident("load", generation)
+        bench.tpu().die(0)
+        bench.turn()
+        began = bench.clock.now
+        while bench.state() is State.OFF:
+            bench.turn(1)
+        waits.append(bench.clock.now - began)
+    assert waits == [30, 60, 120, 240]
+    bench.tpu().opened()
+    bench.turn()
+    bench.says("door", "accelerated", 5, delegate="usb", delegated=[7, 7], goldens=3)
+    assert bench.delegate() == "usb"
+
+
+def test_while_a_worker_may_have_an_accelerator_nothing_is_learned_of_its_twin(bench: Bench) -> None:
+    bench.begin()
+    run = bench.lanes["door"].run
+    assert run is not None
+    assert run.usual is run.learned
+    bench.tpu().opened()
+    bench.turn()
+    assert run.usual is None
+    bench.accelerated()
+    bench.says("door", "relieved", 1, reason="busy")
+    assert run.usual is None
+    bench.says("door", "accelerated", 1, delegate="usb", delegated=[7, 7], goldens=3)
+    bench.incident("died", 1)
+    assert run.usual is run.learned
+
+
+def test_the_loss_of_an_older_connection_says_nothing_of_the_newer_one(bench: Bench) -> None:
+    bench.serve()
+    run = bench.lanes["door"].run
+    assert run is not None
+    bench.all.borrowers["door"].held = None
+    bench.turn()
+    assert max(run.lent) == 2
+    bench.incident("died", 1)
+    assert run.usual is None
+
+
+def test_a_worker_that_names_another_accelerator_than_it_was_lent_is_killed(bench: Bench) -> None:
+    bench.serve()
+    bench.incident("overrun", 1, on="pci")
+    assert bench.worker().signals == [signal.SIGKILL]
+
+
+def test_only_the_last_connections_are_remembered(bench: Bench) -> None:
+    bench.serve()
+    run = bench.lanes["door"].run
+    assert run is not None
+    for generation in range(2, 60):
+        run.lend(Lend(accelerator="usb", generation=generation))
+    assert len(run.lent) == 16
+    assert min(run.lent) == 44

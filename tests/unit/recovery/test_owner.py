@@ -146,3 +146,24 @@ def test_a_reset_that_hangs_is_killed_and_then_given_up(bench: Bench) -> None:
     bench.resets[-1].die(-KILL)
     bench.turn()
     assert bench.state() is State.RESTING
+
+
+def test_a_process_that_opens_twice_is_ended(bench: Bench) -> None:
+    bench.serve()
+    bench.tpu().opened()
+    bench.turn()
+    assert (bench.state(), bench.tpu().signals) == (State.CLOSING, [TERM])
+
+
+def test_what_opens_when_it_is_not_wanted_any_more_is_not_used(bench: Bench) -> None:
+    bench.begin()
+    bench.lanes["door"].stop(bench.clock.now)
+    bench.worker().die(0)
+    bench.lanes["door"].reap(bench.clock.now)
+    bench.turn()
+    bench.tpu().opened()
+    bench.turn()
+    assert bench.state() is State.CLOSING
+    bench.tpu().die(0)
+    bench.turn()
+    assert bench.state() is State.OFF

@@ -35,6 +35,9 @@ class Connection:
     Args:
         fd: a connected SEQPACKET socket, which it takes over.
         title: the accelerator's, for errors.
+
+    Attributes:
+        took_us: how long the runtime took over there for the last answer, microseconds.
     """
 
     def __init__(self, fd: int, title: str) -> None:
@@ -46,6 +49,7 @@ class Connection:
         self._areas: dict[int, memory.Area] = {}
         self._handle = 0
         self._seq = 0
+        self.took_us = 0
         self._owed = 0  # the number of a request whose answer nobody waits for any more
         self._busy = False
         self._dead = self._closed = False
@@ -135,6 +139,7 @@ class Connection:
                 raise Occupied("infer on", self._title, "it loads another model")
         if message.kind is Kind.FAILED:
             raise Refused("infer on", self._title, message.problem, _HINT)
+        self.took_us = message.us
         return tuple(view.copy() for view in area.outputs)
 
     def free(self) -> bool:

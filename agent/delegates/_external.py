@@ -127,8 +127,7 @@ class External:
         kind = self._traits.kind
         path, fault = self._find()
         if fault:
-            hint = self._traits.install if fault.endswith("not installed") else "Install it again"
-            raise _reasons.lost(kind, fault, hint)
+            raise _reasons.not_found(kind, fault, self._traits.install)
         # The runtimes leave a broken object behind where this fails, whose finalizer prints a traceback.
         try:
             library = ctypes.CDLL(path)
@@ -163,16 +162,19 @@ class External:
         return self._nodes(self._options.devices or self._traits.devices)
 
     def _nodes(self, known: tuple[str, ...]) -> tuple[tuple[str, ...], str]:
-        there = tuple(one for one in known if self._below(one).exists())
+        there = tuple(one for one in known if self._there(one))
         if not there and (self._traits.demanded or self._options.devices):
             return (), f"{' or '.join(known)} is not there"
         return there, self._closed(there)
 
     def _closed(self, paths: tuple[str, ...]) -> str:
         """Say which of these this user may not open, when that holds for all."""
-        nodes = [one for one in paths if not self._below(one).is_dir()]
+        nodes = [one for one in paths if not os.path.isdir(self._below(one))]  # noqa: PTH112 - as below
         closed = [one for one in nodes if not os.access(self._below(one), os.R_OK | os.W_OK)]
         return f"{closed[0]} is there, and this user may not open it" if closed and closed == nodes else ""
+
+    def _there(self, path: str) -> bool:
+        return os.path.exists(self._below(path))  # noqa: PTH110 - Path raises where a folder is closed to us
 
     def _below(self, path: str) -> Path:
         return self._root / path.lstrip("/")

@@ -33,6 +33,15 @@ def lost(kind: str, problem: str, hint: str) -> DelegateLost:
     return DelegateLost("open delegate", kind, problem, hint)
 
 
+def not_found(kind: str, fault: str, install: str) -> DelegateLost:
+    """Word that no library can be loaded; ``install`` is the hint when there is none at all."""
+    if fault.endswith(" is not there"):
+        return lost(kind, fault, "Correct the path, or install it there")
+    if " cannot be read: " in fault:
+        return lost(kind, fault, "Let the agent's user read it")
+    return lost(kind, fault, install if fault.endswith(" is not installed") else "Install it again")
+
+
 def not_loaded(kind: str, path: str, error: OSError) -> DelegateLost:
     """Word what the system's loader said of the library ``path``."""
     text = str(error)

@@ -99,12 +99,12 @@ class EdgeTpu(_external.External):
         if self._options.devices:
             return super()._look()
         sticks = self._sticks()
-        cards = tuple(one for one in _CARDS if self._bus != "usb" and self._below(one).exists())
+        cards = tuple(one for one in _CARDS if self._bus != "usb" and self._there(one))
         there = (*cards, *(_place(one) for one in sticks))
         if len(there) <= self._number:
             return there, self._absent(there)
         nodes = (*cards, *(one.node for one in sticks))
-        missing = [one for one in nodes if not self._below(one).exists()]
+        missing = [one for one in nodes if not self._there(one)]
         if missing == list(nodes):
             return there, f"{there[0]} is plugged in, and its node {missing[0]} is not there"
         return there, self._closed(tuple(one for one in nodes if one not in missing))

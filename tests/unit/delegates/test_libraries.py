@@ -180,7 +180,7 @@ def test_what_is_no_library_is_told_by_what_it_is(tmp_path: Path) -> None:
     text.write_text("version https://git-lfs.github.com/spec/v1\n" * 10)
     assert "libtext.so is no shared library" in opened(text)
     assert f"{tmp_path} is a folder" in opened(tmp_path)
-    assert "libgone.so is not there" in opened(tmp_path / "libgone.so")
+    assert "libgone.so is not there. Correct the path" in opened(tmp_path / "libgone.so")
     assert "is not there" in opened(text / "below.so")
     (tmp_path / "loop").symlink_to("loop")
     assert "cannot be read: Too many levels of symbolic links" in opened(tmp_path / "loop")
@@ -196,7 +196,9 @@ def test_one_that_this_user_may_not_read_is_told(tmp_path: Path) -> None:
     path.chmod(0)
     os.seteuid(65534)
     try:
-        assert "libclosed.so cannot be read: Permission denied" in opened(path)
+        assert "libclosed.so cannot be read: Permission denied. Let the agent's user read" in opened(path)
+        found = external.build(external.Options(library="libc.so.6", devices=(f"{path}/x", "\0")), Path("/"))
+        assert not found.probe().there  # and it has not raised
     finally:
         os.seteuid(0)
 
@@ -241,6 +243,9 @@ def test_a_library_is_found_where_loaders_look_and_the_newest_of_a_short_name(
     whole: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("LD_LIBRARY_PATH", f":relative:{tmp_path / 'chosen'}")
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "relative").mkdir()
+    (tmp_path / "relative/libfirst.so").write_bytes(whole)  # where one stands must not matter
     names = ("libfirst.so", "libsecond.so")
     assert _find.find(names, root=tmp_path) == ("", "libfirst.so or libsecond.so is not installed")
     usual = tmp_path / "usr/lib"

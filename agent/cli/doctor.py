@@ -132,10 +132,8 @@ def _board(plan: Plan | None) -> Iterator[dict[str, str]]:
         told += "; nobody has run the agent on such a board yet: edge-agent probe makes a page to tell of it"
     yield _verdict("board", "ok" if found.profile.tested else "warn", told)
     native = [inspect(one) for one in found.profile.delegates if one.native]
-    looks = [f"{one.accelerator.title} {'there' if one.presence.there else 'missing'}" for one in native]
-    whys = [f"{look} ({one.presence.why})" for look, one in zip(looks, native, strict=True)]
     missing = not all(one.presence.there for one in native)
-    detail = "; ".join(whys) or "none that the profile names; models run on the CPU"
+    detail = "; ".join(one.told for one in native) or "none that the profile names; models run on the CPU"
     yield _verdict("accelerators", "warn" if missing else "ok", detail)
 
 

@@ -30,12 +30,20 @@ class Inspected:
         named: whether the profile names it.
         variant: which of a bundle's variants it runs.
         presence: what the look found.
+        wrong: what is wrong with the profile's entry, in one line; "" for nothing.
     """
 
     accelerator: Accelerator
     named: bool
     variant: str
     presence: Presence
+    wrong: str = ""
+
+    @property
+    def told(self) -> str:
+        """Say in a few words how it stands, without opening it."""
+        how = "wrong" if self.wrong else "there" if self.presence.there else "missing"
+        return f"{self.accelerator.title} {how} ({self.wrong or self.presence.why})"
 
 
 def build(accelerator: Accelerator) -> Delegate:
@@ -55,11 +63,11 @@ def build(accelerator: Accelerator) -> Delegate:
 
 
 def inspect(accelerator: Accelerator, *, named: bool = True) -> Inspected:
-    """Look whether an accelerator is there; an entry that means nothing is not, and says why."""
+    """Look whether an accelerator is there; an entry that means nothing is wrong, and says why."""
     try:
         delegate = build(accelerator)
     except AgentError as error:
-        return Inspected(accelerator, named, "", Presence(there=False, why=str(error)))
+        return Inspected(accelerator, named, "", Presence(there=False, why="unknown"), wrong=str(error))
     return Inspected(accelerator, named, delegate.variant, delegate.probe())
 
 

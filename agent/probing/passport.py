@@ -15,7 +15,7 @@ Stage = Literal["start", "open", "load", "run"]
 """How far a try has come: its process starts, opens the accelerator, loads a model on it, runs that once."""
 Verdict = Literal["works", "opens", "idle", "wrong", "fails", "missing"]
 """It computes right answers; it opens, and there is no model for it here; it takes no operator of the model;
-its answers are wrong; it fails; it is not there."""
+its answers are wrong; it fails, or its entry is wrong; its library or device is not there, or of no use."""
 Line = Annotated[str, Field(max_length=4000)]
 
 

@@ -34,6 +34,8 @@ def judge(looked: Inspected, outcome: Outcome | None) -> DelegatePart:
 
 
 def _judge(looked: Inspected, outcome: Outcome | None) -> tuple[Verdict, str]:
+    if looked.wrong:
+        return "fails", looked.wrong
     if not looked.presence.there or outcome is None:
         return "missing", looked.presence.why
     tried = outcome.tried

@@ -131,8 +131,9 @@ def confine_accelerator(hidden: Iterable[str], needs: Needs) -> Confinement:
     _drop_capabilities()
     _prctl(_PR_SET_NO_NEW_PRIVS, 1)
     landlock = _landlock.restrict(grants, network=needs.network)
-    filtered = _seccomp.install(network=needs.network, hotplug=needs.hotplug)
-    return Confinement(landlock, filtered, needs.devices)
+    return Confinement(
+        landlock, _seccomp.install(network=needs.network, hotplug=needs.hotplug), needs.devices
+    )
 
 
 def _grants(spec: LaneSpec, read: list[str], devices: Iterable[str], *, network: bool) -> Iterator[Grant]:

@@ -85,7 +85,6 @@ class Hearing:
         self, run: Run, news: messages.Accelerated | messages.Incident | messages.Relieved
     ) -> dict[str, Any]:
         if isinstance(news, messages.Accelerated):
-            run.borrows = True
             nodes = "{} of {}".format(*news.delegated)
             emit(
                 Event.LANE_ACCELERATED, self._name, delegate=news.delegate, nodes=nodes, goldens=news.goldens

@@ -6,103 +6,34 @@ of what real accelerators do.
 
 from __future__ import annotations
 
-import json
 import os
 import subprocess
 import time
 from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
-import cv2
 import pytest
 
-from agent import resources
 from agent.accelerators import Accelerator
 from agent.blocks import unpack
-from agent.errors import SourceEnded
+from agent.cli.settings import Loaded
+from agent.errors import ConfigInvalid
 from agent.events import counters
 from agent.recovery.ladder import State
-from agent.sources import video
-from agent.sources._picture import read_picture
 from agent.store.segment import Segment
-from agent.types import Frame, FrameInfo
-from agent.workers import engines
-from agent.workers.spec import LaneSpec
-from tests import runtimes
-from tests.simulators.live_accelerators import Line, Work
-from tests.simulators.lying_delegate import ANY, LyingDelegate
+from agent.tables import Deadlines
+from agent.workers.messages import Proved
+from agent.workers.proof import Proof
+from tests.simulators.glyph_camera import LIMITS, Scene
+from tests.simulators.live_accelerators import Line
 from tests.simulators.running_agent import RunningAgent
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from agent.pipeline.engine import Engine
-
-FPS = 30
-LIMITS = {"open_s": 10, "load_s": 10, "invoke_s": 0.5, "floor_s": 0.25}
 SOON_S = 5.0
 """By when a correct result must be there; on a machine that does nothing else it takes half a second."""
-
-
-class Scene:
-    """A camera that shows the golden pictures of the glyphs, and an accelerator that knows them by heart."""
-
-    def __init__(self, folder: Path) -> None:
-        self.path = folder / "camera.avi"
-        pictures = sorted((resources.bundled_models()["glyphs"] / "golden").iterdir())
-        frames = [cv2.resize(read_picture(str(one)), (96, 96)) for one in pictures]
-        writer = cv2.VideoWriter(str(self.path), cv2.VideoWriter.fourcc(*"MJPG"), FPS, (96, 96))
-        for _ in range(6):
-            for frame in frames:
-                writer.write(frame)
-        writer.release()
-        self.liar = LyingDelegate(folder / "liar", claims=ANY)
-        self.labels: list[str] = []
-        model = engines.model_of(self.spec("door"))
-        engine = engines.engine(self.spec("door"), model, engines.backend_of(self.spec("door"), model))
-        self.liar.learn(model.data, self._inputs(engine, [read_picture(str(one)) for one in pictures]))
-        engine.backend.close()
-
-    def _inputs(self, engine: Engine, golden: list[Any]) -> list[tuple[Any]]:
-        """Prepare each frame, and note what it shows."""
-        source = video.build(video.Options(path=str(self.path)), start=0)
-        seen = []
-        try:
-            while (frame := source.read(1.0)) is not None:
-                engine.prepare(frame, engine.buffers[0])
-                seen.append((engine.buffers[0].copy(),))
-                info = FrameInfo(frame.seq, 0, 96, 96)
-                said = engine.decoder.decode(engine.backend.infer(seen[-1]), info, seen[-1])
-                self.labels.append(said.items[0]["label"])
-        except SourceEnded:
-            pass
-        finally:
-            source.close()
-        for picture in golden:
-            engine.prepare(Frame(0, 0, picture), engine.buffers[0])
-            seen.append((engine.buffers[0].copy(),))
-        return seen
-
-    def spec(self, name: str, delegate: str = "auto") -> LaneSpec:
-        options = {"path": str(self.path), "loop": True, "realtime": True}
-        return LaneSpec(
-            pipeline=name,
-            model="glyphs",
-            backend_options={"runtime": runtimes.CHOSEN, "delegate": delegate},
-            source="video",
-            source_options=options,
-        )
-
-    def accelerator(self, **more: Any) -> Accelerator:
-        entry = self.liar.entry("external", **{"name": "liar", "limits": LIMITS, "recheck_s": 0, **more})
-        return Accelerator.model_validate(entry)
-
-    def right(self, work: Work) -> bool:
-        """Whether a result says what its frame shows."""
-        record = work.record
-        expected = self.labels[record.frame % len(self.labels)]
-        return record.kind == "classification" and record.items[0]["label"] == expected
 
 
 @pytest.fixture(scope="module")
@@ -245,30 +176,48 @@ def test_two_pipelines_share_an_accelerator_and_both_get_over_its_fall(scene: Sc
     ledgers_balance(line)
 
 
-def profile(scene: Scene, path: Path) -> str:
-    """Write a board's profile with the accelerator; give its path."""
-    entry = scene.liar.entry("external", name="liar", limits=LIMITS, recheck_s=0)
-    path.write_text(
-        f'name = "bench"\ndescription = "a test"\ntested = false\n[[delegates]]\n{_toml(entry)}\n'
+def test_a_new_model_is_proved_on_the_accelerator_that_serves_its_pipeline(scene: Scene) -> None:
+    with Line([scene.accelerator()], scene.spec("door")) as line:
+        assert line.all.lend("door") is None
+        line.until_on("door", "liar")
+        lent = line.all.lend("door")
+        assert lent is not None
+        proof = Proof(scene.spec("door"), Deadlines())
+        with lent[1]:
+            proof.start(time.monotonic(), *lent)
+
+        def over() -> bool:
+            proof.receive()
+            proof.reap(time.monotonic())
+            proof.tick(time.monotonic())
+            return proof.outcome is not None
+
+        line.until(over)
+    assert isinstance(proof.outcome, Proved), proof.outcome
+    assert (proof.outcome.delegate, proof.outcome.goldens) == ("liar", 5)
+    ledgers_balance(line)
+
+
+def test_a_delegate_that_the_board_does_not_have_is_told_with_its_line(scene: Scene, tmp_path: Path) -> None:
+    config = tmp_path / "agent.toml"
+    config.write_text(
+        f'profile = "{scene.profile(tmp_path / "bench.toml")}"\n[[pipelines]]\nname = "door"\n'
+        'model = "glyphs"\nsource = { kind = "synthetic" }\nbackend = { delegate = "edgetpu" }\n'
     )
-    return str(path)
-
-
-def _toml(table: dict[str, Any]) -> str:
-    return "\n".join(f"{key} = {_value(one)}" for key, one in table.items())
-
-
-def _value(one: Any) -> str:
-    if isinstance(one, dict):
-        return "{" + ", ".join(f"{key} = {_value(each)}" for key, each in one.items()) + "}"
-    return json.dumps(one)
+    with pytest.raises(ConfigInvalid) as caught:
+        Loaded(config).plan()
+    line = str(caught.value)
+    assert "agent.toml:6: pipelines.0.backend.delegate: profile bench has no delegate 'edgetpu'" in line
+    assert "Use one of: auto, cpu, xnnpack, liar" in line
+    config.write_text(config.read_text().replace("edgetpu", "liar"))
+    assert Loaded(config).plan().lanes[0].backend_options["delegate"] == "liar"
 
 
 def test_the_agent_tells_of_an_incident_in_its_status_and_upstream(scene: Scene, tmp_path: Path) -> None:
     agent = RunningAgent(
         tmp_path, f'source = {{ kind = "video", path = "{scene.path}", loop = true, realtime = true }}'
     )
-    agent.environment = {**os.environ, "EDGE_AGENT__PROFILE": profile(scene, tmp_path / "bench.toml")}
+    agent.environment = {**os.environ, "EDGE_AGENT__PROFILE": scene.profile(tmp_path / "bench.toml")}
     with agent:
         agent.until(lambda door: door["delegate"] == "liar" and door["accelerator"] == "liar")
         agent.until_inferred(30)

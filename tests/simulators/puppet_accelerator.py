@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     import signal
     from collections.abc import Sequence
 
+    from agent.recovery.ladder import State
+
 LIMITS = {"open_s": 5, "load_s": 8, "invoke_s": 2, "floor_s": 0.25}
 
 
@@ -169,6 +171,20 @@ class Bench:
     def tpu(self, name: str = "usb") -> PuppetAccelerator:
         """Give an accelerator's newest process."""
         return self.born[name][-1]
+
+    def state(self, name: str = "usb") -> State:
+        """Where an accelerator stands."""
+        return self.all.owners[name].state
+
+    def delegate(self, name: str = "door") -> str:
+        """What a pipeline's results are said to be the work of."""
+        ready = self.lanes[name].ready
+        assert ready is not None
+        return ready.delegate
+
+    def told(self, name: str = "door") -> list[dict[str, Any]]:
+        """Give what a worker was told since the last call."""
+        return self.worker(name).heard()
 
     def begin(self, name: str = "door") -> None:
         """Have a pipeline run on its CPU twin."""

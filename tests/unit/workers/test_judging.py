@@ -112,6 +112,26 @@ def test_a_machine_that_stood_still_is_no_hang(stage: Stage) -> None:
     assert stage.state() is State.RUNNING
 
 
+def test_two_looks_that_come_close_together_count_as_one(stage: Stage) -> None:
+    stage.start(live=True)
+    teach(stage)
+    stage.hang(Phase.WAIT, Phase.INVOKE)
+    stage.wait(0.6)
+    stage.wait(0.1)
+    assert stage.state() is State.RUNNING
+    stage.wait(0.11)
+    assert stage.state() is State.KILLING
+
+
+def test_two_slow_frames_one_after_the_other_are_no_hang(stage: Stage) -> None:
+    stage.start(live=True)
+    teach(stage)
+    for _ in range(4):
+        stage.hang(Phase.WAIT, Phase.INVOKE)
+        stage.wait(0.6)
+    assert stage.state() is State.RUNNING
+
+
 @pytest.mark.parametrize("capture", [Phase.PREPROCESS, Phase.CAPTURE])
 def test_what_is_learned_of_inference_holds_for_nothing_else(stage: Stage, capture: Phase) -> None:
     stage.start(live=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import tomllib
 from typing import TYPE_CHECKING, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from agent.accelerators import Accelerator
 from agent.errors import ConfigInvalid
@@ -22,6 +22,38 @@ class Match(BaseModel):
 
     machine: tuple[str, ...] = ()
     """Names that `uname -m` gives on such boards."""
+
+
+class Thermal(BaseModel):
+    """Which temperatures count on a board, and how hot it may become; degrees Celsius."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    zones: tuple[str, ...] = ("*cpu*", "*soc*", "*package*", "*x86_pkg_temp*", "*k10temp*", "*acpitz*")
+    """Patterns (fnmatch, any case) of the types of `/sys/class/thermal/thermal_zone*` that count."""
+    soft_c: float = Field(default=75, ge=0, le=150)
+    """From here on the agent asks less of the board."""
+    hard_c: float = Field(default=85, ge=0, le=150)
+    """Here the board's own protection sets in, or damage begins."""
+    hysteresis_c: float = Field(default=5, ge=0, le=50)
+    """How far below `soft_c` it must have cooled before more is asked of it again."""
+    throttled: str = ""
+    """A file whose number is not 0 while the board throttles itself; "" where it has none."""
+
+    @model_validator(mode="after")
+    def _soft_before_hard(self) -> Thermal:
+        if self.soft_c >= self.hard_c:
+            raise ValueError("soft_c must be below hard_c")
+        return self
+
+
+class Power(BaseModel):
+    """Where a board measures what it draws."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    hwmon: tuple[str, ...] = ()
+    """Patterns of the names in `/sys/class/hwmon/hwmon*/name` whose power or energy inputs are the board's."""
 
 
 class Profile(BaseModel):
@@ -42,6 +74,8 @@ class Profile(BaseModel):
     between two frames; `restart`, where there is room for one only, starts another worker."""
     delegates: tuple[Accelerator, ...] = ()
     """Accelerators in order of preference; the plain CPU comes last, whether it is named or not."""
+    thermal: Thermal = Thermal()
+    power: Power = Power()
     devices: tuple[str, ...] = ()
     """Device nodes of accelerators, such as `/dev/apex_0`, or a folder of them: workers may open them."""
 

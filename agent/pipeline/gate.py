@@ -48,7 +48,7 @@ class Gate:
     def shuts(self) -> bool:
         """Say whether the live frame that has just come is to be left out.
 
-        Frames come at a rate of their own: of those around the moment at which one is due, the nearest passes.
+        Of the frames around the moment at which one is due, the nearest passes.
         """
         now = self._clock()
         with self._changed:

@@ -28,20 +28,20 @@ from agent.errors import (
     Retryable,
 )
 from agent.message import flattened
+from agent.pipeline.gate import Gate
 from agent.types import Phase
 from agent.validation import options
 from agent.workers.confinement import confine
 from agent.workers.heartbeat import Page, Slot
-from agent.workers.spec import LaneSpec
+from agent.workers.spec import Eased, LaneSpec
 from agent.workers.swapping import Swapper
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from agent.histogram import Histogram
     from agent.ipc import Channel
     from agent.ledger import Ledger
-    from agent.pipeline.engine import Engine
     from agent.types import Needs
     from agent.workers.confinement import Confinement
 
@@ -115,9 +115,10 @@ def run(
     *,
     confinement: Confinement,
     swapper: Swapper,
+    gate: Gate,
 ) -> str:
     """Build the pipeline that ``spec`` describes and run it to its end; give a remark on the end, or ""."""
-    from agent.workers import engines
+    from agent.workers import easing
     from agent.workers.assembly import assemble
 
     page.enter(Slot.INFER, Phase.LOAD)
@@ -129,12 +130,9 @@ def run(
         stop=stop,
         beats=(lambda phase: page.enter(Slot.CAPTURE, phase), lambda phase: page.enter(Slot.INFER, phase)),
         turned=swapper.turned,
+        gate=gate,
     )
-
-    def make(model: str, digest: str, pause: Callable[[], object]) -> Engine:
-        return engines.make(spec.model_copy(update={"model": model, "digest": digest}), pause)
-
-    swapper.begin(pipeline.slot, make, (spec.model, spec.digest))
+    swapper.begin(pipeline.slot, easing.make, spec, easing.resolved)
     held = {"landlock": confinement.landlock, "seccomp": confinement.seccomp}
     outlet.say({"type": "ready", **pipeline.slot.engine.facts, "confined": held})
     try:
@@ -168,7 +166,7 @@ def _fault(error: AgentError) -> dict[str, object]:
     }
 
 
-def _follow(channel: Channel, stop: threading.Event, swapper: Swapper) -> None:
+def _follow(channel: Channel, stop: threading.Event, swapper: Swapper, gate: Gate) -> None:
     """Obey the supervisor, and leave at once when it is gone."""
     while packet := channel.receive():
         match orjson.loads(packet):
@@ -178,6 +176,10 @@ def _follow(channel: Channel, stop: threading.Event, swapper: Swapper) -> None:
                 swapper.ask(model, digest, token)
             case {"type": "settle"}:
                 swapper.settle()
+            case {"type": "ease", "threads": threads, "variant": variant, "token": token}:
+                swapper.ease(Eased(threads=threads, variant=variant), token)
+            case {"type": "pace", "fps": fps, "paused": paused}:
+                gate.set(fps, paused=paused)
     os._exit(EXIT_FAILED)
 
 
@@ -193,16 +195,17 @@ def main() -> NoReturn:
     else:
         faulthandler.enable()
     outlet = SocketOutlet(channel, page)
-    stop = threading.Event()
+    stop, gate = threading.Event(), Gate()
     swapper = Swapper(outlet, lambda phase: page.enter(Slot.LOAD, phase))
     code = EXIT_OK
     try:
         confinement = confined(spec)  # before there is a second thread: rules are one thread's
-        threading.Thread(target=_follow, args=(channel, stop, swapper), name="control", daemon=True).start()
+        control = channel, stop, swapper, gate
+        threading.Thread(target=_follow, args=control, name="control", daemon=True).start()
         if spec.prove:
             prove(spec, outlet, page)
         else:
-            run(spec, outlet, page, stop, confinement=confinement, swapper=swapper)
+            run(spec, outlet, page, stop, confinement=confinement, swapper=swapper, gate=gate)
     except AgentError as error:
         code = _exit_code(error, once=spec.once)
         outlet.say(_fault(error))

@@ -45,19 +45,23 @@ def prove(spec: LaneSpec, beat: Callable[[Phase], None]) -> dict[str, Any]:
     with _refusing("contract", spec.model):
         contract.check(spec, model, backend)
         engine = engines.engine(spec, model, backend)
-        decoder = _own_decoder(model, backend) if model.manifest else None
+        decoder = own_decoder(model, backend) if model.manifest else None
     tryout = Tryout(engine, decoder, beat)
-    met = _meets(tryout, model)
+    met = meets(tryout, model)
     with _refusing("load", engine.facts["model"]):
         cost = tryout.cost(before)
-    _meets(tryout, model)  # a runtime that is right once may be wrong later
+    meets(tryout, model)  # a runtime that is right once may be wrong later
     if model.manifest:
         _within(spec.model, model.manifest, cost)
     return {**engine.facts, "goldens": met, **asdict(cost)}
 
 
-def _meets(tryout: Tryout, model: LoadedModel) -> int:
-    """Compare what the model makes of its golden inputs with what it must; give how many there are."""
+def meets(tryout: Tryout, model: LoadedModel) -> int:
+    """Compare what the model makes of its golden inputs with what it must; give how many there are.
+
+    Raises:
+        BundleRefused: it makes something else of one, or nothing.
+    """
     if model.manifest is None or model.folder is None:
         return 0
     subject = tryout.engine.facts["model"]
@@ -85,7 +89,7 @@ def _within(subject: str, manifest: Manifest, cost: Cost) -> None:
             raise BundleRefused("prove", subject, problem, hint, rule="budget")
 
 
-def _own_decoder(model: LoadedModel, backend: Backend) -> Decoder:
+def own_decoder(model: LoadedModel, backend: Backend) -> Decoder:
     """Make the decoder that the golden answers were recorded with: the manifest's, not the pipeline's."""
     return engines.decoder_of(model.task or "", model.post, model, backend)
 

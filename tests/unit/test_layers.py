@@ -62,6 +62,7 @@ SUPERVISOR = {"supervisor", "health"}
 PROGRAM_PARTS = {
     "agent.workers.assembly",
     "agent.workers.contract",
+    "agent.workers.easing",
     "agent.workers.engines",
     "agent.workers.measuring",
     "agent.workers.proving",

@@ -75,13 +75,14 @@ def lane_spec(
 
     Args:
         pipeline: the configured pipeline.
-        profile: gives the number of threads where the pipeline does not.
+        profile: gives what the pipeline does not: the number of threads, what a camera is asked for.
         folder: where the configuration file stands: relative model paths start there.
         hidden: what its worker may not read, even where it stands among what it may.
         once: fail when the source isn't there.
         limit: stop after so many frames; 0 for no limit.
         bundles: the folder of proved bundles; None where none are taken.
     """
+    options = pipeline.source.options
     return LaneSpec(
         pipeline=pipeline.name,
         model=pipeline.model,
@@ -92,7 +93,7 @@ def lane_spec(
         backend=pipeline.backend.kind,
         backend_options={"threads": profile.threads, **pipeline.backend.options},
         source=pipeline.source.kind,
-        source_options=pipeline.source.options,
+        source_options=profile.camera.under(options) if pipeline.source.kind == "camera" else options,
         once=once,
         limit=limit,
         hidden=tuple(map(str, hidden)),

@@ -1,36 +1,50 @@
-"""Device profiles: one TOML file a board. Parsing and choosing are pure; the caller reads the files."""
+"""Device profiles: one TOML file a board. Parsing is pure; ``agent.boards`` says which is this machine's."""
 
 from __future__ import annotations
 
 import tomllib
-from typing import TYPE_CHECKING, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from agent.accelerators import Accelerator
 from agent.errors import ConfigInvalid
 from agent.tables import Deadlines
 
-if TYPE_CHECKING:
-    from collections.abc import Iterable
+UsbId = Annotated[str, Field(pattern=r"^[0-9a-f]{4}:([0-9a-f]{4}|\*)$")]
+"""Vendor and product, as `lsusb` prints them; `*` for any product."""
+Path = Annotated[str, Field(pattern=r"^/")]
 
 
-class Match(BaseModel):
-    """How a board is recognised."""
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+
+class Match(_Part):
+    """How a board is recognised: each key that is given must fit, by any of its values.
+
+    Values are patterns (`*`, `?` and `[...]`, as in a shell); a match that says nothing fits nothing.
+    """
 
     machine: tuple[str, ...] = ()
-    """Names that `uname -m` gives on such boards."""
+    """Names that `uname -m` gives."""
+    compatible: tuple[str, ...] = ()
+    """What stands in the device tree's `compatible`: the board's own name first, its chip's last."""
+    model: tuple[str, ...] = ()
+    """The device tree's `model`."""
+    usb: tuple[UsbId, ...] = ()
+    """What is plugged in, `vendor:product`."""
+    files: tuple[Path, ...] = ()
+    """Files that are there."""
+    cpuinfo: tuple[str, ...] = ()
+    """Lines of `/proc/cpuinfo`, written `key: value`."""
 
 
-class Thermal(BaseModel):
+class Thermal(_Part):
     """Which temperatures count on a board, and how hot it may become; degrees Celsius."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
     zones: tuple[str, ...] = ("*cpu*", "*soc*", "*package*", "*x86_pkg_temp*", "*k10temp*", "*acpitz*")
-    """Patterns (fnmatch, any case) of the types of `/sys/class/thermal/thermal_zone*` that count."""
+    """Patterns, in any case, of the types of `/sys/class/thermal/thermal_zone*` that count."""
     soft_c: float = Field(default=75, ge=0, le=150)
     """From here on the agent asks less of the board."""
     hard_c: float = Field(default=85, ge=0, le=150)
@@ -38,7 +52,9 @@ class Thermal(BaseModel):
     hysteresis_c: float = Field(default=5, ge=0, le=50)
     """How far below `soft_c` it must have cooled before more is asked of it again."""
     throttled: str = ""
-    """A file whose number is not 0 while the board throttles itself; "" where it has none."""
+    """A file with one hexadecimal number, which is not 0 while the board throttles itself; "" for none."""
+    throttled_mask: int = Field(default=0xFFFFFFFF, ge=1, le=0xFFFFFFFF)
+    """Which bits of that number count: the others tell of the past."""
 
     @model_validator(mode="after")
     def _soft_before_hard(self) -> Thermal:
@@ -47,25 +63,66 @@ class Thermal(BaseModel):
         return self
 
 
-class Power(BaseModel):
+class Power(_Part):
     """Where a board measures what it draws."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
     hwmon: tuple[str, ...] = ()
-    """Patterns of the names in `/sys/class/hwmon/hwmon*/name` whose power or energy inputs are the board's."""
+    """Patterns of the names in `/sys/class/hwmon/hwmon*/name` whose inputs are the whole board's."""
 
 
-class Profile(BaseModel):
-    """What is known of a board."""
+class Memory(_Part):
+    """How much of the memory models may have, all together."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    budget_mb: int = Field(default=0, ge=0, le=1 << 20)
+    """In units of 2^20 bytes; 0 for a share."""
+    share: float = Field(default=0.5, gt=0, le=1)
+    """Of what the machine has, where `budget_mb` is 0."""
+
+    def budget(self, total_mb: int) -> int:
+        """Give the budget on a machine with so much memory; both in units of 2^20 bytes."""
+        return self.budget_mb or int(total_mb * self.share)
+
+
+class Camera(_Part):
+    """What a pipeline's camera is asked for where the pipeline does not say."""
+
+    format: str = Field(default="", pattern=r"^([A-Z0-9]{4})?$")
+    """A pixel format, as the source's own `format`; "" leaves the choice to it."""
+    width: int | None = Field(default=None, ge=16, le=16384)
+    """With `height`; pixels."""
+    height: int | None = Field(default=None, ge=16, le=16384)
+    fps: int | None = Field(default=None, ge=1, le=1000)
+
+    @model_validator(mode="after")
+    def _size_is_whole(self) -> Camera:
+        if (self.width is None) != (self.height is None):
+            raise ValueError("width and height go together")
+        return self
+
+    def under(self, options: dict[str, Any]) -> dict[str, Any]:
+        """Give a camera's options, with these where they say nothing; a size goes as a whole."""
+        own: dict[str, Any] = {"format": self.format or None, "fps": self.fps}
+        if not options.keys() & {"width", "height"}:
+            own |= {"width": self.width, "height": self.height}
+        return {key: value for key, value in own.items() if value is not None} | options
+
+
+def _alternatives(value: object) -> object:
+    """One table, or several of which one must fit."""
+    return (value,) if isinstance(value, dict) else value
+
+
+class Profile(_Part):
+    """What is known of a board, or of an accelerator that can be added to any."""
 
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9_-]*$")
     description: str
     tested: bool
     """Whether somebody has run the agent on such a board."""
-    match: Match = Match()
+    overlay: bool = False
+    """It is no board: where it matches, its delegates go in front of the board's."""
+    match: Annotated[tuple[Match, ...], BeforeValidator(_alternatives)] = ()
+    """How it is recognised: a table, or several (`[[match]]`) of which one must fit."""
     threads: int = Field(default=1, ge=1, le=16)
     """Threads of the runtime where a pipeline does not say."""
     deadlines: Deadlines = Deadlines()
@@ -74,10 +131,21 @@ class Profile(BaseModel):
     between two frames; `restart`, where there is room for one only, starts another worker."""
     delegates: tuple[Accelerator, ...] = ()
     """Accelerators in order of preference; the plain CPU comes last, whether it is named or not."""
-    thermal: Thermal = Thermal()
-    power: Power = Power()
     devices: tuple[str, ...] = ()
     """Device nodes of accelerators, such as `/dev/apex_0`, or a folder of them: workers may open them."""
+    thermal: Thermal = Thermal()
+    power: Power = Power()
+    memory: Memory = Memory()
+    camera: Camera = Camera()
+    sources: tuple[str, ...] = ()
+    """Where these facts come from."""
+
+    @model_validator(mode="after")
+    def _titles_differ(self) -> Profile:
+        titles = [one.title for one in self.delegates]
+        if len(set(titles)) != len(titles):
+            raise ValueError("delegates: two have one name; give them a `name`")
+        return self
 
 
 def parse(text: str, filename: str) -> Profile:
@@ -92,27 +160,5 @@ def parse(text: str, filename: str) -> Profile:
         raise ConfigInvalid("read profile", filename, f"no valid TOML: {error}") from error
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
-        raise ConfigInvalid(
-            "read profile", f"{filename}: {'.'.join(map(str, first['loc']))}", first["msg"]
-        ) from error
-
-
-def choose(profiles: Iterable[Profile], wanted: str, machine: str) -> Profile:
-    """Give the profile named ``wanted``, or for "auto" the one that matches the machine.
-
-    Raises:
-        ConfigInvalid: there is none of that name.
-    """
-    known = list(profiles)
-    for profile in known:
-        if profile.name == wanted or (wanted == "auto" and machine in profile.match.machine):
-            return profile
-    if wanted == "auto":
-        return Profile(name="unknown", description=f"an unknown machine ({machine})", tested=False)
-    raise ConfigInvalid(
-        "choose profile",
-        wanted,
-        "there is no such device profile",
-        f"Use auto or one of: {', '.join(p.name for p in known)}",
-        loc=("profile",),
-    )
+        subject = f"{filename}: {'.'.join(map(str, first['loc']))}".removesuffix(": ")
+        raise ConfigInvalid("read profile", subject, first["msg"]) from error

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import json
 import os
-import platform
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from agent import config, profiles, resources
+from agent import config, resources
 from agent.cli.schema import schema
 from agent.cli.settings import host_name
 from agent.cli.starter import Found, compose
 from agent.cli.version import versions
 from agent.errors import EXIT_OK, AgentError
+from agent.probing.recognition import recognise
 from agent.sources._devices import cameras, told
 
 if TYPE_CHECKING:
@@ -91,13 +91,11 @@ def look(model: str, broker: str, schema_file: Path, device: str = "") -> Found:
     """Find out what there is; ``device`` is its name, this machine's where it is empty."""
     device = device or host_name()
     has_keys = _has_keys(schema_file.with_name(_KEYS), device)
-    files = resources.device_profiles().values()
-    known = [profiles.parse(file.read_text(encoding="utf-8"), str(file)) for file in files]
     installed = versions()
     runtimes = [name for name in ("ai-edge-litert", "tflite-runtime") if name in installed]
     return Found(
         device=device,
-        profile=profiles.choose(known, "auto", platform.machine()),
+        board=recognise(),
         runtime=f"{runtimes[0]} {installed[runtimes[0]]}" if runtimes else "",
         cameras=tuple(cameras()),
         model=model,
@@ -178,6 +176,8 @@ def _facts(found: Found) -> dict[str, object]:
     return {
         "device": found.device,
         "profile": found.profile.name,
+        "why": found.board.why,
+        "overlays": [name for name, _ in found.board.overlays],
         "tested": found.profile.tested,
         "runtime": found.runtime,
         "models": list(resources.bundled_models()),
@@ -203,7 +203,7 @@ def _facts(found: Found) -> dict[str, object]:
 def _print(found: Found, output: Path, beside: Path, following: list[str]) -> None:
     tested = "tested" if found.profile.tested else "not tested yet"
     rows = [
-        ("board", f"{found.profile.name} ({tested})"),
+        ("board", f"{found.board.title} ({tested}): {found.board.why}"),
         ("runtime", found.runtime or "none: see edge-agent doctor"),
         ("model", found.model),
         *(("camera", f"{c.name}, {c.best_id}: {c.problem or told(c.formats, 80)}") for c in found.cameras),

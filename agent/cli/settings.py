@@ -8,15 +8,17 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from agent import config, profiles, resources, trust
+from agent import config, trust
 from agent.config_errors import problem
 from agent.errors import ConfigInvalid
 from agent.message import error_of
 from agent.plan import Plan, lane_spec, secrets
+from agent.probing.recognition import recognise
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from agent.boards import Recognised
     from agent.config import Settings
     from agent.errors import AgentError
     from agent.workers.messages import Fault
@@ -37,18 +39,22 @@ class Loaded:
         """Where the agent keeps its data: store.path, else what ``default_data_folder`` says."""
         return self.path.resolve().parent / (self.settings.store.path or default_data_folder())
 
+    def board(self) -> Recognised:
+        """Recognise the board, or take the profile that the file names."""
+        try:
+            return recognise(self.settings.profile, self.path.resolve().parent)
+        except ConfigInvalid as error:
+            if not error.loc:  # the profile's own file says where it is wrong
+                raise
+            message = f"{error.problem}. {error.hint}"
+            raise problem(self.text, str(self.path), error.loc, message) from error
+
     def plan(self, *, once: bool = False, limit: int = 0) -> Plan:
         """Resolve what the file leaves open: profile, device, folders."""
         settings = self.settings
         folder = self.path.resolve().parent  # relative paths in the file start beside it
         data = self.data_folder
-        files = resources.device_profiles().values()
-        known = [profiles.parse(file.read_text(encoding="utf-8"), str(file)) for file in files]
-        try:
-            profile = profiles.choose(known, settings.profile, platform.machine())
-        except ConfigInvalid as error:
-            message = f"{error.problem}. {error.hint}"
-            raise problem(self.text, str(self.path), error.loc, message) from error
+        profile = self.board().profile
         managed = trust.root_file(settings.models, folder) is not None
         for n, pipeline in enumerate(settings.pipelines):
             if not (pipeline.model or managed):

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from agent.sources._devices import told
 
 if TYPE_CHECKING:
+    from agent.boards import Recognised
     from agent.profiles import Profile
     from agent.sources._devices import Camera
 
@@ -19,7 +20,7 @@ class Found:
 
     Attributes:
         device: the name that this device gets.
-        profile: of the board.
+        board: the device profile, and why it is that one.
         runtime: name and version of what runs models, or "".
         cameras: all that are plugged in, those that cannot be used with their problem.
         model: what the pipelines run.
@@ -30,7 +31,7 @@ class Found:
     """
 
     device: str
-    profile: Profile
+    board: Recognised
     runtime: str
     cameras: tuple[Camera, ...]
     model: str
@@ -38,6 +39,11 @@ class Found:
     keys: str
     schema: str
     root: str = ""
+
+    @property
+    def profile(self) -> Profile:
+        """The board's profile."""
+        return self.board.profile
 
     @property
     def usable(self) -> tuple[Camera, ...]:
@@ -147,7 +153,7 @@ def compose(found: Found) -> str:
     tested = "tested" if found.profile.tested else "not tested yet"
     parts = [
         _HEAD.format(
-            schema=found.schema, profile=f"{found.profile.name} ({tested})", device=_quoted(found.device)
+            schema=found.schema, profile=f"{found.board.title} ({tested})", device=_quoted(found.device)
         ),
         *(_link(found) if found.broker else (_NO_BROKER,)),
         _MODELS.format(root=_quoted(found.root)) if found.broker and found.root else "",

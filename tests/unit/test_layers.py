@@ -26,6 +26,7 @@ ROOMS = {
     "updater",
     "workers",
     "pipeline",
+    "probing",
     "sources",
     "backends",
     "decoders",

@@ -1,19 +1,21 @@
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import pytest
 
 from agent import resources
 from agent.config import parse
 from agent.errors import EXIT_CONFIG, ConfigInvalid
 from agent.plan import Plan, lane_spec
-from agent.profiles import Match, Profile, choose
+from agent.profiles import Camera, Memory, Profile
 from agent.profiles import parse as parse_profile
 from agent.tables import Deadlines
 
-BOARD = Profile(
-    name="board", description="A board", tested=True, match=Match(machine=("aarch64", "arm64")), threads=2
-)
-OTHER = Profile(name="other", description="Another", tested=False, match=Match(machine=("aarch64",)))
+DOCS = Path(__file__).resolve().parents[2] / "docs"
+BOARD = Profile(name="board", description="A board", tested=True, threads=2)
+HEAD = "name = 'x'\ndescription = ''\ntested = true\n"
 PIPELINE = '[[pipelines]]\nname = "door"\nmodel = "m"\nsource = { kind = "synthetic" }\n'
 
 
@@ -23,38 +25,20 @@ def test_every_profile_that_comes_with_the_agent_is_valid_and_named_as_its_file(
     profile = parse_profile(path.read_text(), str(path))
     assert profile.name == name
     assert profile.description
-    assert profile.match.machine
+    assert profile.match
 
 
-def test_no_machine_is_claimed_by_two_profiles_that_come_with_the_agent() -> None:
-    files = resources.device_profiles().values()
-    machines = [m for file in files for m in parse_profile(file.read_text(), str(file)).match.machine]
-    assert sorted(set(machines)) == sorted(machines)
-    assert {"x86_64", "aarch64"} <= set(machines)
+@pytest.mark.parametrize("name", resources.device_profiles())
+def test_a_profile_of_one_board_says_where_its_facts_come_from(name: str) -> None:
+    path = resources.device_profiles()[name]
+    profile = parse_profile(path.read_text(), str(path))
+    assert name.startswith("generic-") or profile.sources
+    assert profile.tested == (name == "generic-x86_64")
 
 
-def test_auto_takes_the_first_profile_that_matches_the_machine() -> None:
-    assert choose([BOARD, OTHER], "auto", "aarch64") is BOARD
-    assert choose([OTHER, BOARD], "auto", "aarch64") is OTHER
-
-
-def test_a_name_wins_over_what_the_machine_is() -> None:
-    assert choose([BOARD, OTHER], "other", "x86_64") is OTHER
-
-
-def test_an_unknown_machine_gets_cautious_values() -> None:
-    profile = choose([BOARD], "auto", "riscv64")
-    assert (profile.name, profile.tested, profile.threads) == ("unknown", False, 1)
-    assert "riscv64" in profile.description
-    assert profile.deadlines == Deadlines()
-
-
-def test_an_unknown_name_lists_the_known_ones() -> None:
-    with pytest.raises(
-        ConfigInvalid, match=r"no such device profile. Use auto or one of: board, other"
-    ) as caught:
-        choose([BOARD, OTHER], "bord", "aarch64")
-    assert caught.value.loc == ("profile",)
+def test_the_profiles_cover_the_boards_that_the_documentation_names() -> None:
+    named = re.findall(r"^\| `([a-z0-9_-]+)` \|", (DOCS / "devices.md").read_text(), re.MULTILINE)
+    assert resources.device_profiles().keys() <= set(named)
 
 
 @pytest.mark.parametrize(
@@ -65,6 +49,19 @@ def test_an_unknown_name_lists_the_known_ones() -> None:
         ("name = 'x'\ndescription = ''\ntested = true\ncolour = 1", "p.toml: colour: Extra inputs"),
         ("name = 'x'\ndescription = ''\ntested = true\nthreads = 0", "p.toml: threads: Input should be"),
         ("name = 'X'\ndescription = ''\ntested = true", "p.toml: name: String should match"),
+        (f"{HEAD}[match]\nmodell = ['x']", "p.toml: match.0.modell: Extra inputs"),
+        (f"{HEAD}[[match]]\nusb = ['18D1:9302']", "p.toml: match.0.usb.0: String should match"),
+        (f"{HEAD}[match]\nfiles = ['dev/apex_0']", "p.toml: match.0.files.0: String should match"),
+        (f"{HEAD}[thermal]\nsoft_c = 90\nhard_c = 80", "p.toml: thermal: Value error, soft_c must be below"),
+        (f"{HEAD}[thermal]\nsoft = 90", "p.toml: thermal.soft: Extra inputs"),
+        (f"{HEAD}[power]\nrail = 1", "p.toml: power.rail: Extra inputs"),
+        (f"{HEAD}[memory]\nshare = 2", "p.toml: memory.share: Input should be"),
+        (f"{HEAD}[camera]\nwidth = 640", "p.toml: camera: Value error, width and height go together"),
+        (f"{HEAD}[[delegates]]\nkind = 'x'\nlimit = 1", "p.toml: delegates.0.limit: Extra inputs"),
+        (
+            f"{HEAD}[[delegates]]\nkind = 'x'\n[[delegates]]\nkind = 'x'",
+            "p.toml: Value error, delegates: two",
+        ),
     ],
 )
 def test_a_wrong_profile_is_refused_with_file_and_key(text: str, said: str) -> None:
@@ -107,3 +104,34 @@ def test_a_pipeline_gets_the_profiles_threads_unless_it_says_its_own(
         True,
         0,
     )
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        ({}, {"format": "MJPG", "fps": 15, "width": 640, "height": 480}),
+        ({"fps": 5}, {"format": "MJPG", "fps": 5, "width": 640, "height": 480}),
+        ({"width": 320, "height": 240}, {"format": "MJPG", "fps": 15, "width": 320, "height": 240}),
+        ({"height": 240}, {"format": "MJPG", "fps": 15, "height": 240}),
+    ],
+)
+def test_a_camera_is_asked_for_what_the_profile_says_where_the_pipeline_does_not(
+    options: dict[str, object], expected: dict[str, object]
+) -> None:
+    assert Camera(format="MJPG", width=640, height=480, fps=15).under(options) == expected
+    assert Camera().under(options) == options
+
+
+@pytest.mark.parametrize(("kind", "expected"), [("camera", {"fps": 15}), ("synthetic", {})])
+def test_no_other_source_is_told_what_a_camera_is_asked_for(
+    kind: str, expected: dict[str, object], tmp_path: Path
+) -> None:
+    board = BOARD.model_copy(update={"camera": Camera(fps=15)})
+    [pipeline] = parse(PIPELINE.replace("synthetic", kind), "agent.toml").pipelines
+    assert lane_spec(pipeline, board, tmp_path).source_options == expected
+
+
+def test_models_have_a_fixed_budget_of_memory_or_a_share() -> None:
+    assert Memory().budget(1000) == 500
+    assert Memory(share=0.25).budget(1000) == 250
+    assert Memory(budget_mb=128).budget(1000) == 128

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -41,12 +42,11 @@ def make(spec: LaneSpec, pause: Callable[[], object] = lambda: None) -> Engine:
     """
     engine = engines.make(spec, pause)
     if spec.eased.variant:
-        model = engines.model_of(spec)
-        try:
+        with ExitStack() as unless_it_fails:
+            unless_it_fails.callback(engine.backend.close)
+            model = engines.model_of(spec)
             meets(Tryout(engine, own_decoder(model, engine.backend)), model)
-        except BaseException:
-            engine.backend.close()
-            raise
+            unless_it_fails.pop_all()
     return engine
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from agent.errors import MessageInvalid
 from agent.events import Event, emit
 from agent.workers import messages
+from agent.workers.run import FIRST_EASE
 
 if TYPE_CHECKING:
     from agent.ledger import Ledger
@@ -46,6 +47,7 @@ class Hearing:
             if not packet:
                 run.closed = packet is not None
                 break
+            run.received += len(packet)
             try:
                 message = messages.parse(packet)
                 self._take(run, message)
@@ -66,7 +68,7 @@ class Hearing:
         run.held = None
         facts = swapped.model_dump(exclude={"type", "token"})
         self.ready = run.ready = run.ready.model_copy(update=facts)
-        self.replies.append(swapped)
+        self._reply(run, swapped)
         emit(Event.LANE_SWAPPED, self._name, model=swapped.model, delegate=swapped.delegate)
 
     def distrust(self, run: Run, error: MessageInvalid) -> None:
@@ -117,7 +119,10 @@ class Hearing:
         if isinstance(message, messages.Swapped):
             run.held = message
         else:
-            self.replies.append(message)
+            self._reply(run, message)
+
+    def _reply(self, run: Run, answer: messages.Swapped | messages.Unswapped) -> None:
+        (run.eases if answer.token >= FIRST_EASE else self.replies).append(answer)
 
     def _account(self, run: Run, ledger: Ledger) -> None:
         for reason, count in ledger.failed.items():

@@ -18,6 +18,10 @@ if TYPE_CHECKING:
     from agent.workers.process import WorkerProcess
 
 
+FIRST_EASE = 1 << 32
+"""Tokens from here on are those of requests to do with less."""
+
+
 @dataclass(slots=True)
 class Run:
     """One life of the worker.
@@ -27,6 +31,8 @@ class Run:
         asked: tokens of swaps that it has not answered.
         dismissed: whether it was asked to end.
         renewed: whether a new one is to follow at once, however it ends.
+        eases: answers to requests to do with less; whoever asked takes them.
+        received: bytes of its packets.
         held: an answer that is taken in after the records before it.
         hung: what it was doing for too long, if it is killed for that.
     """
@@ -45,6 +51,8 @@ class Run:
     dismissed: bool = False
     renewed: bool = False
     asked: set[int] = field(default_factory=set)
+    eases: list[messages.Swapped | messages.Unswapped] = field(default_factory=list)
+    received: int = 0
     held: messages.Swapped | None = None
     timings: list[messages.Timings] = field(default_factory=list)
     hung: str = ""

@@ -117,9 +117,8 @@ class Swapper:
         self._turned.set()
 
     def _another(self, model: str, digest: str) -> LaneSpec:
-        """Another model begins as what was proved: the model itself, though with as few threads."""
-        eased = Eased(threads=self._spec.eased.threads)
-        return self._spec.model_copy(update={"model": model, "digest": digest, "eased": eased})
+        """Another model begins as it was proved."""
+        return self._spec.model_copy(update={"model": model, "digest": digest, "eased": Eased()})
 
     def _swap(self, wanted: Callable[[], LaneSpec], token: int) -> None:
         self._ready.wait()

@@ -176,7 +176,7 @@ def test_a_model_that_can_do_with_less_is_swapped_and_one_that_cannot_is_left_al
     assert desk.made == ["b", "bsmall"]
 
 
-def test_a_new_model_begins_whole_and_keeps_the_number_of_threads() -> None:
+def test_a_new_model_begins_as_it_was_proved() -> None:
     desk = Desk()
     desk.begin()
     desk.swapper.ask("b", "", 1)
@@ -184,5 +184,5 @@ def test_a_new_model_begins_whole_and_keeps_the_number_of_threads() -> None:
     desk.swapper.ask("a", "", 3)
     desk.swapper.ask("b", "", 4)
     assert [model for _, _, model in desk.heard(4)] == ["b", "bsmall", "a", "b"]
-    assert desk.swapper._spec.eased == Eased(threads=1)
+    assert desk.swapper._spec.eased == Eased()
     desk.end()

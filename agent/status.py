@@ -12,6 +12,7 @@ from agent.message import error_of
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from agent.governor.governor import Governor
     from agent.metering import Meter
     from agent.plan import Plan
     from agent.store.flash import FlashStatus
@@ -34,6 +35,7 @@ def report(
     flash: FlashStatus,
     uplink: Uplink | None,
     standings: Mapping[str, Mapping[str, Any]],
+    governor: Governor,
 ) -> dict[str, Any]:
     """Answer ``{"op": "status"}``.
 
@@ -48,8 +50,12 @@ def report(
         "profile": plan.profile.name,
         "uptime_s": round(uptime_s, 1),
         "pipelines": [
-            _pipeline(lane, meter, now) | {"wants": standings.get(lane.name)} for lane, meter in pipelines
+            _pipeline(lane, meter, now)
+            | {"wants": standings.get(lane.name)}
+            | governor.of_pipeline(lane.name)
+            for lane, meter in pipelines
         ],
+        "governor": governor.status(now),
         "store": {
             "path": str(plan.data),
             "epoch": store.epoch,

@@ -106,7 +106,7 @@ class PowerMeter:
         for sensor in self._sensors():
             if not some(sensor, f"power{_CHANNELS}_*"):
                 for path in some(sensor, f"energy{_CHANNELS}_input"):
-                    if (energy := whole(path)) is not None:
+                    if (energy := whole(path) or 0) > 0:
                         yield path, energy, 0
 
     def _packages(self) -> Iterator[tuple[Path, int, int]]:
@@ -116,7 +116,7 @@ class PowerMeter:
         whole_platform = [zone for zone, name in zones.items() if name == "psys"]
         packages = [zone for zone, name in zones.items() if name.startswith("package-")]
         for zone in whole_platform or packages:
-            if (energy := whole(zone / "energy_uj")) is not None:
+            if (energy := whole(zone / "energy_uj") or 0) > 0:
                 yield zone, energy, whole(zone / "max_energy_range_uj") or 0
 
 

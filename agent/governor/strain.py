@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from itertools import takewhile
 from typing import TYPE_CHECKING
 
 from agent.governor.ladder import Strain
@@ -60,7 +61,8 @@ class Warmth:
 
     def rise(self, now: float) -> float:
         """Degrees a second by which it has risen lately: the slope of the line of least squares."""
-        points = [(at - now, degrees) for at, degrees in self._seen if now - at <= self._horizon_s / 2]
+        lately = takewhile(lambda one: now - one[0] <= self._horizon_s / 2, reversed(self._seen))
+        points = [(at - now, degrees) for at, degrees in lately]
         if len(points) < _LEAST_READINGS:
             return 0.0
         mean_t = sum(t for t, _ in points) / len(points)

@@ -9,8 +9,6 @@ from typing import TYPE_CHECKING
 from agent.bundles.load import read_manifest
 from agent.manifest import MANIFEST
 from agent.workers import engines
-from agent.workers.measuring import Tryout
-from agent.workers.proving import meets, own_decoder
 from agent.workers.spec import Eased
 
 if TYPE_CHECKING:
@@ -42,6 +40,9 @@ def make(spec: LaneSpec, pause: Callable[[], object] = lambda: None) -> Engine:
     """
     engine = engines.make(spec, pause)
     if spec.eased.variant:
+        from agent.workers.measuring import Tryout  # what proves is seldom needed by what serves
+        from agent.workers.proving import meets, own_decoder
+
         with ExitStack() as unless_it_fails:
             unless_it_fails.callback(engine.backend.close)
             model = engines.model_of(spec)

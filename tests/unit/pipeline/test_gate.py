@@ -7,7 +7,7 @@ import threading
 import time
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agent.ledger import Ledger
@@ -50,6 +50,7 @@ def test_frames_that_pass_are_evenly_spaced() -> None:
     assert max(gaps) - min(gaps) < 1e-6
 
 
+@settings(deadline=None)
 @given(
     st.lists(st.floats(0.001, 2.0), max_size=200), st.floats(0.5, 60), st.floats(0.5, 60), st.integers(0, 200)
 )

@@ -126,7 +126,7 @@ def test_a_ladder_without_rungs_never_moves() -> None:
 
 
 def simulate(ambient_c: float, full_c: float, seconds: float, noise_c: float = 0.0) -> list[Told]:
-    """Run a board whose temperature follows the share of frames that it takes; each 4 s: time, degrees, rung, strain.
+    """Run a board whose temperature follows its frames; each 4 s: time, degrees, rung, strain.
 
     Args:
         ambient_c: without any frame.

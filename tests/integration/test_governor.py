@@ -7,6 +7,7 @@ import sys
 import time
 from typing import TYPE_CHECKING, Any
 
+from tests.integration.test_telemetry import stored
 from tests.simulators.boarded_agent import FOLDER
 from tests.simulators.fake_board import FakeBoard
 from tests.simulators.running_agent import RunningAgent
@@ -97,7 +98,14 @@ def test_the_rate_falls_before_the_limit_without_oscillation_and_comes_back_when
         ledger = agent.last["pipelines"][0]["ledger"]
         assert agent.last["pipelines"][0]["balanced"]
         assert ledger["gated"] > 20
+        cost = agent.last["pipelines"][0]["cost"]
+        assert cost["cpu_seconds_per_1000_inferences"] > 0
+        assert cost["upstream_bytes_per_1000_results"] == 0  # there is no broker
+        assert cost["joules_per_1000_inferences"] is None  # nor a sensor
         assert agent.end() == 0
+    alerts = [(one["event"], one["level"], one["subject"]) for one in stored(agent.data, "alert")]
+    assert alerts.count(("governor.eased", "warning", "heat")) == eased
+    assert alerts.count(("governor.restored", "info", "heat")) == eased
 
 
 def test_when_memory_is_scarce_pipelines_of_low_priority_are_paused_and_others_go_on(tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 AUTO = "auto"
 _OP = "choose profile"
+_ASKED = "it was asked for by name"
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,14 +92,14 @@ def choose(profiles: Iterable[Profile], wanted: str, facts: Facts) -> Recognised
         hint = f"Use auto or one of: {names}"
         raise ConfigInvalid(_OP, wanted, "there is no such device profile", hint, loc=("profile",))
     if asked is not None and not asked.overlay:
-        board, why = asked, "asked for by name"
+        board, why = asked, _ASKED
     else:
         board, why = _best([one for one in known if not one.overlay], facts)
     overlays = []
     for one in sorted((one for one in known if one.overlay), key=lambda one: one.name):
         fit = _fit(one, facts)
         if one is asked or fit is not None:
-            overlays.append((one, "asked for by name" if fit is None else fit.why))
+            overlays.append((one, _ASKED if fit is None else fit.why))
     merged = _merged(board, [one for one, _ in overlays])
     return Recognised(merged, why, tuple((one.name, told) for one, told in overlays))
 

@@ -47,7 +47,7 @@ class Settings(BaseSettings):
     )
 
     profile: str = "auto"
-    """The device profile; `auto` recognises the board."""
+    """The device profile: `auto` recognises the board; else a name, or a file of one's own."""
     device: Device = Device()
     mqtt: Mqtt | None = None
     trust: Trust = Trust()

@@ -81,6 +81,10 @@ AGENT = {
     "batches_in_flight": _GAUGE,
     "sent_bytes_total": _COUNTER,
     "events_total": _COUNTER,
+    "accelerator_up": _GAUGE,
+    "accelerator_restarts_total": _COUNTER,
+    "accelerator_blind_seconds_total": _COUNTER,
+    "accelerator_incidents_total": _COUNTER,
 }
 """Metrics of the agent itself."""
 

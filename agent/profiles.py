@@ -52,7 +52,7 @@ class Thermal(_Part):
     hysteresis_c: float = Field(default=5, ge=0, le=50)
     """How far below `soft_c` it must have cooled before more is asked of it again."""
     throttled: str = ""
-    """A file with one hexadecimal number, which is not 0 while the board throttles itself; "" for none."""
+    """A file, or a pattern that fits it: its hexadecimal number is not 0 while the board throttles itself."""
     throttled_mask: int = Field(default=0xFFFFFFFF, ge=1, le=0xFFFFFFFF)
     """Which bits of that number count: the others tell of the past."""
 

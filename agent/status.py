@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from agent.governor.governor import Governor
     from agent.metering import Meter
     from agent.plan import Plan
+    from agent.recovery.accelerators import Accelerators
     from agent.store.flash import FlashStatus
     from agent.store.queue import StreamStatus
     from agent.store.status import StoreStatus
@@ -36,6 +37,7 @@ def report(
     uplink: Uplink | None,
     standings: Mapping[str, Mapping[str, Any]],
     governor: Governor,
+    accelerators: Accelerators,
 ) -> dict[str, Any]:
     """Answer ``{"op": "status"}``.
 
@@ -51,11 +53,13 @@ def report(
         "uptime_s": round(uptime_s, 1),
         "pipelines": [
             _pipeline(lane, meter, now)
+            | accelerators.standing(lane.name)
             | {"wants": standings.get(lane.name)}
             | governor.of_pipeline(lane.name)
             for lane, meter in pipelines
         ],
         "governor": governor.status(now),
+        "accelerators": accelerators.status(now),
         "store": {
             "path": str(plan.data),
             "epoch": store.epoch,

@@ -23,6 +23,7 @@ from agent.events import Event, emit
 from agent.governor.governor import Governor
 from agent.health import Notifier, earned, in_words
 from agent.recorder import Recorder
+from agent.recovery.accelerators import Accelerators
 from agent.signals import StopAsked, signals_to
 from agent.status import report
 from agent.store.reports import Buffered, Committed
@@ -97,7 +98,11 @@ class Supervisor:
         lanes = [Lane(spec, plan.deadlines, explain=partial(explain, spec.pipeline)) for spec in plan.lanes]
         self._telemetry = Telemetry(store, self._clock, plan.settings.metrics.interval_s)
         self._recorder = Recorder(self._telemetry.passage, lanes, self._clock, plan.urgent)
+        known = plan.profile.delegates
+        self._accelerators = Accelerators(known, plan.lanes, lanes, self._selector, clock=self._clock)
         self._models = models(lanes, self._report)
+        if self._models:
+            self._models.proving.lend = self._accelerators.lend
         self._processes = Watch(self._selector)
         self._crew = Crew(lanes, self._selector, store, self._recorder, clock=self._clock, saw=self._saw)
         self._seats = self._crew.seats
@@ -162,11 +167,12 @@ class Supervisor:
         self._crew.tick(now)
         if self._models:
             self._models.tick(now)
+        self._accelerators.tick(now)
         self._watch()
         self._recorder.tick(now)
         if self._stage is Stage.RUNNING:
             self._governor.tick(now)
-            self._telemetry.tick(now, self._seats, self._uplink, self._models)
+            self._telemetry.tick(now, self._seats, self._uplink, self._models, self._accelerators)
         if self._uplink:
             self._uplink.tick(now)
         self._control.tick(now)
@@ -215,6 +221,7 @@ class Supervisor:
             elif self._exit_when_ended and states <= {State.ENDED, State.FATAL}:
                 self._stop(now, "every source has ended")
         ended = all(seat.lane.state in _OVER for seat in self._seats)
+        ended = ended and (self._accelerators.idle or now >= self._give_up_at)
         if self._stage is Stage.STOPPING_LANES and ended and (self._models is None or self._models.idle):
             self._stage = Stage.DELIVERING
             self._give_up_at = min(self._give_up_at, now + self._plan.settings.shutdown_drain_s)
@@ -230,6 +237,7 @@ class Supervisor:
         self._processes.keep(self._models.watched() if self._models else {})
 
     def _saw(self, pipeline: str, records: list[Record]) -> None:
+        self._accelerators.saw(pipeline, records)
         if self._models:
             self._models.saw(pipeline, records)
 
@@ -239,11 +247,13 @@ class Supervisor:
 
     def _pids(self) -> set[int]:
         """Those whose word on the local socket is refused."""
-        return self._crew.pids() | (self._models.pids() if self._models else set())
+        others = self._models.pids() if self._models else set()
+        return self._crew.pids() | self._accelerators.pids() | others
 
     def _wait_s(self) -> float:
         now = self._clock.monotonic()
         waits = [w for seat in self._seats if (w := seat.lane.next_tick(now)) is not None]
+        waits += self._accelerators.next_tick(now)
         if self._uplink:
             waits.append(self._uplink.due(now))
         if self._models:
@@ -267,6 +277,7 @@ class Supervisor:
             uplink=self._uplink,
             standings=answers.standings(self._models),
             governor=self._governor,
+            accelerators=self._accelerators,
         )
 
     def _close(self) -> None:
@@ -275,6 +286,7 @@ class Supervisor:
         if self._uplink:
             self._uplink.close()
         self._crew.close()
+        self._accelerators.close()
         self._processes.keep({})
         if self._models:
             self._models.close()

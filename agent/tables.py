@@ -234,6 +234,10 @@ class Deadlines(_Table):
     """One read of the source."""
     invoke_s: float = Field(default=10, gt=0)
     """Preprocessing, inference or decoding of one frame."""
+    learn: bool = True
+    """Let an inference take only 10 times the 99th percentile of those before it, where that is less."""
+    invoke_floor_s: float = Field(default=0.5, gt=0)
+    """What an inference may always take, whatever was learned: a busy machine is no hang."""
 
 
 class Log(_Table):

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from agent.activation.manager import Activation
     from agent.clock import Clock
+    from agent.recovery.accelerators import Accelerators
     from agent.seat import Seat
     from agent.store.thread import Store
     from agent.uplink import Uplink
@@ -61,7 +62,12 @@ class Telemetry:
                 self.passage.take(event, now)
 
     def tick(
-        self, now: float, seats: Sequence[Seat], uplink: Uplink | None, models: Activation | None = None
+        self,
+        now: float,
+        seats: Sequence[Seat],
+        uplink: Uplink | None,
+        models: Activation | None = None,
+        accelerators: Accelerators | None = None,
     ) -> None:
         """Record metrics when it is time to."""
         if not self._interval_s or now < self._next:
@@ -71,7 +77,9 @@ class Telemetry:
         for seat in seats:
             name = seat.lane.name
             records.append(record(name, now, [*_of_pipeline(seat, now, models), *self._of_others(name)]))
-        records.append(record(None, now, [*self._of_agent(now, uplink), *self._of_others(None)]))
+        of_accelerators = accelerators.numbers() if accelerators else ()
+        of_agent = [*self._of_agent(now, uplink), *of_accelerators, *self._of_others(None)]
+        records.append(record(None, now, of_agent))
         self.passage.put(records, {}, "metric")
 
     def _of_others(self, pipeline: str | None) -> Iterator[dict[str, Any]]:

@@ -88,7 +88,7 @@ class Activation:
             self.steerings[spec.pipeline] = Steering(
                 lane, course, spec.model, site.bundles, resident=site.resident
             )
-        self._proving = Proving(site.specs, self._task, site.bundles, site.deadlines)
+        self.proving = Proving(site.specs, self._task, site.bundles, site.deadlines)
         self._fetching = Fetching(self._errand, self._hear, site.table.refresh_h * 3600)
         self._reporter = Reporter(site.fleet, site.device, site.signer, clock, publish)
         self._asks: tuple[messages.Ask, ...] = ()
@@ -117,7 +117,7 @@ class Activation:
     def tick(self, now: float) -> None:
         """Do what time calls for, and what has become possible."""
         self._clerk.tick(now)
-        self._proving.tick(self.courses, now)
+        self.proving.tick(self.courses, now)
         if self._site.broker or self._site.table.mirror:  # else nothing can ever come
             self._fetching.tick(now)
         if self._stopping:
@@ -138,12 +138,12 @@ class Activation:
 
     def pids(self) -> set[int]:
         """The process ids of those that fetch and prove."""
-        proof, child = self._proving.proof, self._fetching.child
+        proof, child = self.proving.proof, self._fetching.child
         return {one.pid for one in (proof.process if proof else None, child) if one}
 
     def next_tick(self, now: float) -> float:
         """Seconds until ``tick`` wants to be called."""
-        waits = (self._proving.next_tick(now), self._fetching.next_tick(now))
+        waits = (self.proving.next_tick(now), self._fetching.next_tick(now))
         return min([one for one in waits if one is not None], default=1.0)
 
     def on_trial(self, pipeline: str) -> bool:
@@ -162,11 +162,11 @@ class Activation:
     def watched(self) -> dict[int, Callable[[], None]]:
         """Give the handlers of the descriptors of processes."""
         found: dict[int, Callable[[], None]] = {}
-        proof, child = self._proving.proof, self._fetching.child
+        proof, child = self.proving.proof, self._fetching.child
         if proof and proof.process:
-            found[proof.process.pidfd] = lambda: self._proving.reap(self._clock.monotonic())
+            found[proof.process.pidfd] = lambda: self.proving.reap(self._clock.monotonic())
             if not proof.silent:
-                found[proof.process.channel.fileno()] = self._proving.receive
+                found[proof.process.channel.fileno()] = self.proving.receive
         if child:
             found[child.pidfd] = lambda: self._fetching.reap(self._clock.monotonic())
             if self._fetching.watched:
@@ -211,7 +211,7 @@ class Activation:
         self._stopping, self._leave_by = True, self._clock.monotonic() + _LEAVE_S
         for course in self.courses:
             course.leave()
-        self._proving.stop()
+        self.proving.stop()
         self._fetching.stop()
 
     @property
@@ -219,11 +219,11 @@ class Activation:
         """Whether no process is left, or one that is stuck is waited for no longer."""
         if self._clock.monotonic() >= self._leave_by:
             return True
-        return self._proving.proof is None and self._fetching.child is None
+        return self.proving.proof is None and self._fetching.child is None
 
     def close(self) -> None:
         """The agent ends now."""
-        self._proving.abandon()
+        self.proving.abandon()
         self._fetching.abandon()
 
     def _mend(self, course: Course, now: float) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from agent.bundles.load import read_manifest
@@ -9,14 +10,18 @@ from agent.errors import AgentError, ManifestInvalid
 from agent.workers.proof import Proof
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Iterable, Sequence
     from pathlib import Path
+    from socket import socket
 
+    from agent.accelerators import Lend
     from agent.activation.course import Course
     from agent.tables import Deadlines
     from agent.workers.messages import Proved
     from agent.workers.spec import LaneSpec
 
+Lending = Callable[[str], "tuple[Lend, socket] | None"]
+"""Gives a proof of a pipeline's model a connection to the accelerator that serves there, if one does."""
 _MOST_MISSES = 3
 """How often files that were whole when they were fetched may turn out damaged, until that is the verdict."""
 
@@ -30,6 +35,10 @@ class Proving:
         bundles: the folder of bundles.
         deadlines: of the worker's phases.
         proof: makes a proof.
+
+    Attributes:
+        proof: the one that runs; None when none does.
+        lend: gives a proof a connection to the accelerator that serves its pipeline.
     """
 
     def __init__(
@@ -49,6 +58,7 @@ class Proving:
         self._misses: dict[str, int] = {}
         self._ending = False
         self.proof: Proof | None = None
+        self.lend: Lending = lambda _pipeline: None
 
     def tick(self, courses: Iterable[Course], now: float) -> None:
         """End what nobody asks for any more, pass on what is settled, and begin what is asked for."""
@@ -70,7 +80,12 @@ class Proving:
         }
         self._for = course, bundle
         self.proof = self._make(self._specs[course.pipeline].model_copy(update=changes), self._deadlines)
-        self.proof.start(now)
+        if (lent := self.lend(course.pipeline)) is None:
+            self.proof.start(now)
+            return
+        loan, end = lent
+        with end:
+            self.proof.start(now, loan, end)
 
     def _look_after(self, proof: Proof, now: float) -> None:
         if self._for is not None:

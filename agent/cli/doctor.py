@@ -13,12 +13,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from agent import resources, trust
+from agent.boards import AUTO
 from agent.cli import models_check, service
 from agent.cli.runtime import runtime_in_use
 from agent.cli.settings import Loaded, default_data_folder
 from agent.cli.version import versions
 from agent.errors import EXIT_FAILED, EXIT_OK, AgentError, ConfigInvalid
 from agent.foreground import prove
+from agent.probing.inspection import inspect
+from agent.probing.recognition import recognise
 from agent.sources._devices import cameras
 from agent.tables import Deadlines
 from agent.workers import _landlock, _seccomp
@@ -76,6 +79,7 @@ def examine(plan: Plan | None = None) -> Iterator[dict[str, str]]:
     if runtime["verdict"] == "ok":  # without one each model would say the same again
         for name in resources.bundled_models():
             yield _attempt(f"model {name}", partial(_infer, name))
+    yield from _board(plan)
     yield _cameras()
     if plan is not None and plan.mqtt is not None:
         yield _keys(plan)
@@ -114,6 +118,23 @@ def _infer(name: str) -> str:
     answers = f"{found.goldens} golden answers right"
     cost = f"p50 {found.p50_ms:.2f} ms, {found.rss_mb:.1f} MB"
     return f"{answers}, {took:.1f} s, {cost}, {found.runtime}, {nodes}"
+
+
+def _board(plan: Plan | None) -> Iterator[dict[str, str]]:
+    """Say which board this is and why, and which of its accelerators are there; `probe` opens them, too."""
+    try:
+        found = recognise(plan.settings.profile if plan else AUTO, plan.folder if plan else None)
+    except ConfigInvalid as error:
+        yield _verdict("board", "FAIL", str(error))
+        return
+    told = f"{found.title}: {found.why}"
+    if not found.profile.tested:
+        told += "; nobody has run the agent on such a board yet: edge-agent probe makes a page to tell of it"
+    yield _verdict("board", "ok" if found.profile.tested else "warn", told)
+    native = [inspect(one) for one in found.profile.delegates if one.native]
+    missing = not all(one.presence.there for one in native)
+    detail = "; ".join(one.told for one in native) or "none that the profile names; models run on the CPU"
+    yield _verdict("accelerators", "warn" if missing else "ok", detail)
 
 
 def _cameras() -> dict[str, str]:

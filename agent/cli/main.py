@@ -20,6 +20,7 @@ VERBS = (
     "doctor",
     "status",
     "infer",
+    "probe",
     "results",
     "store",
     "model",

@@ -162,11 +162,11 @@ def compose(found: Found) -> str:
     ]
     usable = found.usable
     for number, camera in enumerate(usable, start=1):
-        parts.append(_camera("camera" if len(usable) == 1 else f"camera{number}", camera, found.model))
+        parts.append(_camera("camera" if len(usable) == 1 else f"camera{number}", camera, found))
     if not usable:
         scene = "glyph" if found.model == "glyphs" else "shapes"
         parts.append(_SYNTHETIC.format(model=_quoted(found.model), scene=_quoted(scene)))
-    parts += [_commented(_camera("other", camera, found.model)) for camera in found.cameras if camera.problem]
+    parts += [_commented(_camera("other", camera, found)) for camera in found.cameras if camera.problem]
     if not found.cameras:
         parts.append(_commented(_CAMERA.format(
             name="door", model=_quoted(found.model), device='"/dev/video0"',
@@ -184,7 +184,7 @@ def _link(found: Found) -> tuple[str, str]:
     return broker, _KEYS.format(device_key=device_key, collector_key=_quoted(f"{found.keys}/collector.pub"))
 
 
-def _camera(name: str, camera: Camera, model: str) -> str:
+def _camera(name: str, camera: Camera, found: Found) -> str:
     about = [f"# {camera.name}, {camera.path}"]
     if camera.problem:
         about.append(f"# It cannot be used: {camera.problem}.")
@@ -193,8 +193,11 @@ def _camera(name: str, camera: Camera, model: str) -> str:
         about.insert(1, "# It can do:")
     if not camera.ids:
         about.append("# It has no stable name in /dev/v4l: with a second camera the number may change.")
+    if asked := found.profile.camera.under({}):
+        words = ", ".join(f"{key} {value}" for key, value in asked.items())
+        about.append(f"# Where nothing is said here the board's profile asks for: {words}.")
     return _CAMERA.format(
-        name=name, model=_quoted(model), about="\n".join(about), device=_quoted(camera.best_id)
+        name=name, model=_quoted(found.model), about="\n".join(about), device=_quoted(camera.best_id)
     )
 
 

@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 HELP = "ask the running agent how it is"
 DESCRIPTION = """\
 Asks the agent that runs with the same configuration, over its local socket: each pipeline's state, rate,
-latency and frame ledger, what the store holds, and how the link to the broker is."""
+latency and frame ledger, each accelerator's state and incidents, what the store holds, and how the link to
+the broker is. "(twin)" means that the CPU stands in for an accelerator."""
 EPILOG = """\
 examples:
   edge-agent status
@@ -78,19 +79,9 @@ def _lines(status: dict[str, Any]) -> list[str]:
         )
     ]
     for one in status["pipelines"]:
-        ledger = one["ledger"]
-        dropped, failed = sum(ledger["dropped"].values()), sum(ledger["failed"].values())
-        name, model = f"{one['name']:<16} {one['state']:<9}", f"{one['model'] or '-':<20}"
-        lines.append(f"  {name} {model} {one['delegate'] or '-':<8} {one['fps']:6.1f} fps")
-        ends = f"dropped {dropped}  failed {failed}  lost {ledger['lost']}  restarts {one['restarts']}"
-        lines.append(f"    captured {ledger['captured']}  inferred {ledger['inferred']}  {ends}")
-        lines += _latency(one.get("latency", {}))
-        if last := one.get("last"):  # an older agent says nothing of it
-            lines.append(f"    {in_words(last['items'], more=last['more'])}  ({last['age_s']:.1f} s ago)")
-        lines += governed.of_pipeline(one)
-        lines += _wants(one.get("wants"))  # nothing where no operator's models are taken
-        if one["problem"]:
-            lines.append(f"    last problem: {one['problem']}")
+        lines += _pipeline(one)
+    for one in status.get("accelerators", ()):
+        lines += _accelerator(one)
     lines += governed.of_board(status.get("governor"))
     lines += [
         f"  store  committed {store['committed']}  acknowledged {store['acked']}  waiting {store['backlog']}",
@@ -113,6 +104,41 @@ def _lines(status: dict[str, Any]) -> list[str]:
         lines.append(
             f"    another client has used this device's id, {count} times: is there a second device?"
         )
+    return lines
+
+
+def _pipeline(one: dict[str, Any]) -> list[str]:
+    """How a pipeline is, its accounts, how long its frames take, and its newest result."""
+    ledger = one["ledger"]
+    dropped, failed = sum(ledger["dropped"].values()), sum(ledger["failed"].values())
+    name, model = f"{one['name']:<16} {one['state']:<9}", f"{one['model'] or '-':<20}"
+    stands_in = "  (twin)" if one.get("twin") else ""
+    lines = [f"  {name} {model} {one['delegate'] or '-':<8} {one['fps']:6.1f} fps{stands_in}"]
+    ends = f"dropped {dropped}  failed {failed}  lost {ledger['lost']}  restarts {one['restarts']}"
+    lines.append(f"    captured {ledger['captured']}  inferred {ledger['inferred']}  {ends}")
+    lines += _latency(one.get("latency", {}))
+    if last := one.get("last"):  # an older agent says nothing of it
+        lines.append(f"    {in_words(last['items'], more=last['more'])}  ({last['age_s']:.1f} s ago)")
+    lines += governed.of_pipeline(one)
+    lines += _wants(one.get("wants"))  # nothing where no operator's models are taken
+    if one["problem"]:
+        lines.append(f"    last problem: {one['problem']}")
+    return lines
+
+
+def _accelerator(one: dict[str, Any]) -> list[str]:
+    """How an accelerator is, and what has befallen it; in a word where nothing has."""
+    again = "" if one["next_try_s"] is None else f"  next try in {one['next_try_s']:.0f} s"
+    lines = [f"  {one['name']:<16} {one['state']} for {one['since_s']:.0f} s{again}"]
+    if one["device"]:
+        lines.append(f"    {one['device']}")
+    if one["incidents"]:
+        kinds = ", ".join(f"{kind} {count}" for kind, count in one["incidents"].items())
+        blind = f"blind {one['blind_ms']:.0f} ms, {one['blind_sum_ms']:.0f} ms in all"
+        lines.append(f"    incidents: {kinds}")
+        lines.append(f"    rung {one['rung']}  restarts {one['restarts']}  {blind}")
+    if one["problem"]:
+        lines.append(f"    last problem: {one['problem']}")
     return lines
 
 

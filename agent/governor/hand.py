@@ -109,11 +109,13 @@ class Hand:
     def _ease(self, now: float, run: Run, relief: Relief) -> None:
         """Ask for threads and variant, where they are not what serves."""
         ready = run.ready
-        if self._asked or ready is None or ready.delegate not in _OWN:
+        if self._asked or ready is None:
             return
         if self._served and self._served != ready.sha256:  # another model came meanwhile, as it was proved
             self._eased, self._served = Relief(), ""
-        wanted, has = (relief.threads, relief.variant), (self._eased.threads, self._eased.variant)
+        own = ready.delegate in _OWN
+        wanted = (relief.threads, relief.variant) if own else (0, "")
+        has = (self._eased.threads, self._eased.variant)
         if wanted == has or now < self._again_at:
             return
         self._tokens += 1

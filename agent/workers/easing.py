@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from agent.pipeline.engine import Engine
+    from agent.types import Phase
     from agent.workers.spec import LaneSpec
 
 
@@ -31,14 +32,18 @@ def resolved(spec: LaneSpec) -> LaneSpec:
     return spec.model_copy(update={"backend_options": options, "eased": Eased(variant=variant)})
 
 
-def make(spec: LaneSpec, pause: Callable[[], object] = lambda: None) -> Engine:
+def make(
+    spec: LaneSpec,
+    pause: Callable[[], object] = lambda: None,
+    beat: Callable[[Phase], None] = lambda _: None,
+) -> Engine:
     """Make the engine that a resolved spec names; a variant must give the bundle's golden answers.
 
     Raises:
         AgentError: what ``engines.make`` raises.
         BundleRefused: the variant answers otherwise.
     """
-    engine = engines.make(spec, pause)
+    engine = engines.make(spec, pause, beat)
     if spec.eased.variant:
         from agent.workers.measuring import Tryout  # what proves is seldom needed by what serves
         from agent.workers.proving import meets, own_decoder

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from agent import plugins
+from agent.accelerator.twin import AcceleratedBackend
 from agent.bundles.load import LoadedModel, load, read_labels
 from agent.errors import ConfigInvalid, ModelInvalid
 from agent.pipeline.engine import Engine
@@ -20,16 +21,21 @@ from agent.validation import options
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from agent.types import Backend, Decoder, TensorSpec
+    from agent.types import Backend, Decoder, Phase, TensorSpec
     from agent.workers.spec import LaneSpec
 
 
-def make(spec: LaneSpec, pause: Callable[[], object] = lambda: None) -> Engine:
-    """Load the model that ``spec`` names, and run it once.
+def make(
+    spec: LaneSpec,
+    pause: Callable[[], object] = lambda: None,
+    beat: Callable[[Phase], None] = lambda _: None,
+) -> Engine:
+    """Load the model that ``spec`` names, and run it once on the CPU.
 
     Args:
         spec: of the pipeline.
         pause: is called before the runtime loads the model, which may keep all threads waiting meanwhile.
+        beat: notes the phase of the infer thread, which may find an accelerator to be waited for.
 
     Raises:
         ConfigInvalid: an option of a plugin is wrong, or no decoder is named.
@@ -39,7 +45,18 @@ def make(spec: LaneSpec, pause: Callable[[], object] = lambda: None) -> Engine:
     """
     model = model_of(spec)
     pause()
-    return engine(spec, model, backend_of(spec, model))
+    made = engine(spec, model, backend_of(spec, model))
+    if not may_accelerate(spec):
+        return made
+    backend = AcceleratedBackend(made.backend, beat)
+    return replace(made, backend=backend, tending=backend)
+
+
+def may_accelerate(spec: LaneSpec) -> bool:
+    """Whether the pipeline takes an accelerator that is lent to it."""
+    module = plugins.load("backends", spec.backend, "backend", "kind")
+    given = options(module.Options, spec.backend_options, "backend")
+    return getattr(given, "delegate", "cpu") not in {"cpu", "xnnpack"}
 
 
 def engine(spec: LaneSpec, model: LoadedModel, backend: Backend) -> Engine:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import signal
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from agent.errors import MessageInvalid
 from agent.events import Event, emit
@@ -13,6 +13,9 @@ from agent.workers.run import FIRST_EASE
 if TYPE_CHECKING:
     from agent.ledger import Ledger
     from agent.workers.run import Run
+
+News = messages.Accelerated | messages.Incident | messages.Regained | messages.Relieved | messages.Retried
+"""What a worker says of the accelerator that it was given."""
 
 
 class Hearing:
@@ -25,6 +28,7 @@ class Hearing:
         ready: what the newest worker said of the model that serves, as of its last swap.
         fault: the last fault of a worker.
         replies: answers to swaps.
+        news: what was said of accelerators.
     """
 
     def __init__(self, name: str) -> None:
@@ -32,11 +36,13 @@ class Hearing:
         self.ready: messages.Ready | None = None
         self.fault: messages.Fault | None = None
         self.replies: list[messages.Swapped | messages.Unswapped] = []
+        self.news: list[News] = []
 
     def receive(self, run: Run, packets: int) -> list[messages.Record]:
-        """Take in so many packets at most; give the records among them, all of one model.
+        """Take in so many packets at most; give the records among them, all of one model on one delegate.
 
-        A swap after some records ends it: ``turn`` takes it in when these have been kept as the old model's.
+        A change of either after some records ends it: ``turn`` takes it in when these have been kept as the
+        work of what was there before.
         """
         records: list[messages.Record] = []
         self.turn(run)
@@ -62,14 +68,36 @@ class Hearing:
         return records
 
     def turn(self, run: Run) -> None:
-        """Take in a swap that was held back: what comes from now on is the new model's."""
-        if (swapped := run.held) is None or run.ready is None:
+        """Take in a change that was held back: what comes from now on is the new model's, or delegate's."""
+        if (held := run.held) is None or run.ready is None:
             return
         run.held = None
-        facts = swapped.model_dump(exclude={"type", "token"})
+        run.learned.forget()
+        if isinstance(held, messages.Swapped):
+            facts = held.model_dump(exclude={"type", "token"})
+            run.twin = held.delegate, held.delegated
+            self._reply(run, held)
+            emit(Event.LANE_SWAPPED, self._name, model=held.model, delegate=held.delegate)
+        else:
+            facts = self._changed_delegate(run, held)
+            self.news.append(held)
         self.ready = run.ready = run.ready.model_copy(update=facts)
-        self._reply(run, swapped)
-        emit(Event.LANE_SWAPPED, self._name, model=swapped.model, delegate=swapped.delegate)
+
+    def _changed_delegate(
+        self, run: Run, news: messages.Accelerated | messages.Incident | messages.Relieved
+    ) -> dict[str, Any]:
+        if isinstance(news, messages.Accelerated):
+            nodes = "{} of {}".format(*news.delegated)
+            emit(
+                Event.LANE_ACCELERATED, self._name, delegate=news.delegate, nodes=nodes, goldens=news.goldens
+            )
+            return {"delegate": news.delegate, "delegated": news.delegated}
+        if isinstance(news, messages.Incident) or news.reason != "busy":
+            run.loses(news.generation)
+        if isinstance(news, messages.Relieved):
+            why = news.problem or news.reason
+            emit(Event.LANE_RELIEVED, self._name, delegate=run.twin[0], why=why)
+        return {"delegate": run.twin[0], "delegated": run.twin[1]}
 
     def distrust(self, run: Run, error: MessageInvalid) -> None:
         """End a worker that breaks the protocol; nothing more of it is read."""
@@ -87,22 +115,29 @@ class Hearing:
                 self._answered(run, message)
             case messages.Timings():
                 run.timings.append(message)  # whoever calls receive takes them
+                run.learned.take((message,))
             case messages.Results(ledger=counts) | messages.Ended(ledger=counts):
                 self._account(run, counts.ledger())
                 if isinstance(message, messages.Ended):
-                    run.ended = True
-                    if not run.dismissed:
-                        emit(Event.SOURCE_ENDED, self._name, remark=message.remark)
+                    self._end(run, message)
             case messages.Fault():
                 self.fault = run.fault = message
             case messages.Proved():
                 raise MessageInvalid("read packet", message.type, "it was to serve, not to prove")
+            case _:
+                self._hear_of_accelerator(run, message)
 
     def _begin(self, run: Run, ready: messages.Ready) -> None:
         self.ready = run.ready = ready
+        run.twin = ready.delegate, ready.delegated
         emit(Event.LANE_READY, self._name, model=ready.model, delegate=ready.delegate)
         if not (ready.confined.landlock and ready.confined.seccomp):
             emit(Event.LANE_EXPOSED, self._name, **ready.confined.model_dump())
+
+    def _end(self, run: Run, message: messages.Ended) -> None:
+        run.ended = True
+        if not run.dismissed:
+            emit(Event.SOURCE_ENDED, self._name, remark=message.remark)
 
     def _look_at_source(self, run: Run, message: messages.Opened | messages.Lost) -> None:
         if isinstance(message, messages.Opened):
@@ -123,6 +158,15 @@ class Hearing:
 
     def _reply(self, run: Run, answer: messages.Swapped | messages.Unswapped) -> None:
         (run.eases if answer.token >= FIRST_EASE else self.replies).append(answer)
+
+    def _hear_of_accelerator(self, run: Run, message: News) -> None:
+        loan = run.lent.get(message.generation)
+        if loan is None or loan.accelerator != message.accelerator:
+            raise MessageInvalid("read packet", message.type, "it was given no such accelerator")
+        if isinstance(message, messages.Regained | messages.Retried):
+            self.news.append(message)
+        else:
+            run.held = message
 
     def _account(self, run: Run, ledger: Ledger) -> None:
         for reason, count in ledger.failed.items():

@@ -8,34 +8,33 @@ process's side.
 from __future__ import annotations
 
 import signal
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from agent.errors import EXIT_CONFIG, AgentError, MessageInvalid
 from agent.events import Event, emit
 from agent.fsm import Machine
-from agent.ledger import Ledger
 from agent.message import error_of
 from agent.types import Phase
+from agent.workers.accounts import Accounts
 from agent.workers.hearing import Hearing
 from agent.workers.heartbeat import Slot
-from agent.workers.policy import TABLE, Happening, RestartDelay, State, limit_s
+from agent.workers.judging import Judge
+from agent.workers.policy import TABLE, Happening, RestartDelay, State
 from agent.workers.process import WorkerProcess
 from agent.workers.run import Run
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from agent.accelerators import Lend
+    from agent.ledger import Ledger
     from agent.tables import Deadlines
     from agent.workers import messages
+    from agent.workers.hearing import News
     from agent.workers.spec import LaneSpec
 
 _TICK_S, _STOP_S, _TERM_S, _KILL_S = 0.25, 5.0, 0.5, 5.0
 _PACKETS_A_TURN = 64
-_POISON_RUNS = 2
-"""A frame of a recording is given up when so many runs in a row died before they settled it."""
-_MOST_UNTOLD = 1 << 32
-"""Frames that a worker can have captured since its last message; a page that says more is written over."""
 
 
 class Lane:
@@ -49,16 +48,16 @@ class Lane:
         spawn: Callable[[bytes], WorkerProcess] = WorkerProcess,
         explain: Callable[[messages.Fault], AgentError] = error_of,
     ) -> None:
-        self._spec, self._deadlines = spec, deadlines
+        self._spec = spec
         self._spawn, self._explain = spawn, explain
         self._machine = Machine(TABLE, State.STOPPED)
         self._delay = RestartDelay()
         self._restart_at = 0.0
-        self._closed = Ledger()
-        self._idle_deaths = 0
+        self._accounts = Accounts()
         self._unwanted = False
         self.run: Run | None = None
         self._hearing = Hearing(spec.pipeline)
+        self._judge = Judge(deadlines)
         self.restarts = 0
         self.problem = "its process died"
         self.refused = False
@@ -86,12 +85,13 @@ class Lane:
     @property
     def ledger(self) -> Ledger:
         """The pipeline's accounts over all runs, as of the last message."""
-        return self._closed + self.run.ledger if self.run else self._closed
+        closed = self._accounts.closed
+        return closed + self.run.ledger if self.run else closed
 
     def start(self, now: float) -> None:
-        """Start the worker; a machine that cannot even start one is tried again after a while."""
+        """Start the worker; on a machine that cannot even start one, try again after a while."""
         self._machine.fire(Happening.START)
-        spec = self._spec.model_copy(update={"start": self._spec.start + self._closed.captured})
+        spec = self._spec.model_copy(update={"start": self._spec.start + self._accounts.closed.captured})
         try:
             process = self._spawn(spec.model_dump_json().encode())
         except OSError as error:
@@ -143,6 +143,24 @@ class Lane:
         if self.run is not None and self.state is State.RUNNING:
             self.run.tell({"type": "settle"})  # if there is no room, the next swap lets go of it
 
+    def lend(self, loan: Lend, descriptor: int) -> bool:
+        """Give the worker a connection to an accelerator; ``take_news`` has what it says of it.
+
+        Returns:
+            Whether there is a running worker that could be told.
+        """
+        run = self.run
+        if run is None or run.closed or self.state is not State.RUNNING:
+            return False
+        if told := run.tell(loan.model_dump(), (descriptor,)):
+            run.lend(loan)
+        return told
+
+    def take_news(self) -> list[News]:
+        """Give what workers have said of accelerators since the last call."""
+        taken, self._hearing.news = self._hearing.news, []
+        return taken
+
     def restart(self, now: float) -> None:
         """Have a new worker with the model that ``serve`` has named; the old one finishes what is in flight.
 
@@ -190,8 +208,7 @@ class Lane:
         if run is None or (code := run.process.exit_code()) is None:
             return None
         self._hearing.turn(run)
-        closed = self._settled(run)
-        self._closed = self._closed + closed
+        closed = self._accounts.close(run)
         self.run = None
         run.process.close()
         if closed.lost:
@@ -210,18 +227,6 @@ class Lane:
         if self._unwanted and self._machine.accepts(Happening.STOP):
             self._machine.fire(Happening.STOP)  # the stop came while it was stuck
         return closed.lost
-
-    def _settled(self, run: Run) -> Ledger:
-        if run.live is False:  # the next run reads again what this one had not settled
-            closed = replace(run.ledger, captured=run.ledger.settled, in_flight=0)
-            idle = not (closed.captured or run.ended or run.dismissed)
-            self._idle_deaths = self._idle_deaths + 1 if idle else 0
-            if self._idle_deaths >= _POISON_RUNS:
-                self._idle_deaths = 0
-                closed += Ledger(captured=1, lost=1)
-            return closed
-        captured = run.process.page.captured
-        return run.ledger.closed_by_crash(captured if captured - run.ledger.captured < _MOST_UNTOLD else 0)
 
     def _died(self, run: Run, code: int, now: float) -> None:
         if self._unwanted:
@@ -256,22 +261,18 @@ class Lane:
             if run.closed:
                 run.escalate_at = now + _TERM_S  # it can say no more: it should be gone any moment
             else:
-                self._judge(run, now)
+                self._look(run, now)
 
-    def _judge(self, run: Run, now: float) -> None:
-        for slot in (Slot.CAPTURE, Slot.INFER, Slot.LOAD):
-            try:
-                phase, since = run.process.page.read(slot)
-            except MessageInvalid as error:
-                self._hearing.distrust(run, error)
-                return
-            limit = limit_s(phase, self._deadlines)
-            if limit is not None and now - since > limit:
-                doing = f"{slot.name.lower()} thread in {phase.name.lower()}"
-                emit(Event.LANE_HUNG, self.name, doing=doing, seconds=round(now - since, 1))
-                run.hung = doing
-                self._escalate(run, now)
-                return
+    def _look(self, run: Run, now: float) -> None:
+        try:
+            overrun = self._judge.overrun(run.process.page, run.usual, now)
+        except MessageInvalid as error:
+            self._hearing.distrust(run, error)
+            return
+        if overrun is not None:
+            run.hung, seconds = overrun
+            emit(Event.LANE_HUNG, self.name, doing=run.hung, seconds=round(seconds, 1))
+            self._escalate(run, now)
 
     def _escalate(self, run: Run, now: float) -> None:
         """SIGTERM, then SIGKILL, then call it stuck."""

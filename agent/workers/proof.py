@@ -9,6 +9,8 @@ from __future__ import annotations
 import signal
 from typing import TYPE_CHECKING
 
+import orjson
+
 from agent.child import ending
 from agent.errors import AgentError, Fatal, LaneCrashed, MessageInvalid, Rejected, Retryable
 from agent.message import error_of
@@ -19,8 +21,10 @@ from agent.workers.policy import limit_s
 from agent.workers.process import WorkerProcess
 
 if TYPE_CHECKING:
+    import socket
     from collections.abc import Callable
 
+    from agent.accelerators import Lend
     from agent.tables import Deadlines
     from agent.workers.spec import LaneSpec
 
@@ -70,13 +74,24 @@ class Proof:
         self.process: WorkerProcess | None = None
         self.outcome: messages.Proved | AgentError | None = None
 
-    def start(self, now: float) -> None:
-        """Start the process; on a machine that cannot start one now the outcome stands at once."""
+    def start(self, now: float, loan: Lend | None = None, end: socket.socket | None = None) -> None:
+        """Start the process; on a machine that cannot start one now the outcome stands at once.
+
+        Args:
+            now: seconds of the monotonic clock.
+            loan: the accelerator that the model is to be proved on; None for the CPU.
+            end: the connection to it, the caller's to close.
+        """
+        spec = self._spec.model_copy(update={"lent": loan is not None})
         try:
-            self.process = self._spawn(self._spec.model_dump_json().encode())
+            self.process = self._spawn(spec.model_dump_json().encode())
+            if loan is not None and end is not None:
+                self.process.channel.send_with(orjson.dumps(loan.model_dump()), [end.fileno()])
         except OSError as error:
-            self.outcome = self._retryable(f"cannot start a process: {error}")
-            return
+            if self.process is None:
+                self.outcome = self._retryable(f"cannot start a process: {error}")
+                return
+            self.stop()  # it fell at once
         self.process.page.enter(Slot.INFER, Phase.START)
         self._over_at = now + self._limit_s
 

@@ -9,13 +9,18 @@ import orjson
 
 from agent.child import ending
 from agent.ledger import Ledger
+from agent.workers.judging import Learned
 
 if TYPE_CHECKING:
     import signal
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
+    from agent.accelerators import Lend
     from agent.workers import messages
     from agent.workers.process import WorkerProcess
+
+_MOST_LENT = 16
+"""Connections to accelerators that a worker may still speak of."""
 
 
 FIRST_EASE = 1 << 32
@@ -35,6 +40,10 @@ class Run:
         received: bytes of its packets.
         held: an answer that is taken in after the records before it.
         hung: what it was doing for too long, if it is killed for that.
+        twin: what the CPU twin of the model that serves runs on, as it said last.
+        lent: the connections that it was given, by generation; the last few.
+        borrows: whether it has an accelerator now, or may have: then it is not known how long its twin takes.
+        learned: how long its model takes on the CPU.
     """
 
     process: WorkerProcess
@@ -53,17 +62,38 @@ class Run:
     asked: set[int] = field(default_factory=set)
     eases: list[messages.Swapped | messages.Unswapped] = field(default_factory=list)
     received: int = 0
-    held: messages.Swapped | None = None
+    held: messages.Swapped | messages.Accelerated | messages.Incident | messages.Relieved | None = None
     timings: list[messages.Timings] = field(default_factory=list)
     hung: str = ""
+    twin: tuple[str, tuple[int, int]] = ("", (0, 0))
+    lent: dict[int, Lend] = field(default_factory=dict)
+    borrows: bool = False
+    learned: Learned = field(default_factory=Learned)
 
-    def tell(self, message: Mapping[str, object]) -> bool:
+    def tell(self, message: Mapping[str, object], descriptors: Sequence[int] = ()) -> bool:
         """Send the worker a message; give whether it is there and has room for it."""
         try:
-            self.process.channel.send(orjson.dumps(message))
+            self.process.channel.send_with(orjson.dumps(message), descriptors)
         except OSError:
             return False
         return True
+
+    @property
+    def usual(self) -> Learned | None:
+        """How long its model takes; None while it may be an accelerator that ran it."""
+        return None if self.borrows else self.learned
+
+    def lend(self, loan: Lend) -> None:
+        """It was given a connection."""
+        self.lent[loan.generation] = loan
+        self.borrows = True
+        while len(self.lent) > _MOST_LENT:
+            del self.lent[min(self.lent)]
+
+    def loses(self, generation: int) -> None:
+        """It has let go of a connection; an older one than it has now does not matter."""
+        if generation == max(self.lent):
+            self.borrows = False
 
     def ending(self, code: int) -> str:
         """Say in words how it ended."""

@@ -48,8 +48,18 @@ class Outlet(Protocol):
         """Send one message."""
 
 
+class Follower(Protocol):
+    """Who goes along with a swap."""
+
+    def turning(self, new: Resident) -> None:
+        """Frames are about to go to ``new``."""
+
+    def turned(self, old: Resident, new: Resident) -> None:
+        """Frames go to ``new``, and none goes to ``old`` any more."""
+
+
 @dataclass(frozen=True, slots=True)
-class _Resident:
+class Resident:
     """An engine, and what it was made of."""
 
     spec: LaneSpec
@@ -71,13 +81,16 @@ class Swapper:
         self._ready = threading.Event()
         self._turned = threading.Event()
         self._token = 0
-        self._other: _Resident | None = None
+        self._follower: Follower | None = None
+        self._other: Resident | None = None
 
     def begin(
         self,
         slot: Slot,
         make: Make,
         spec: LaneSpec,
+        follower: Follower | None = None,
+        *,
         resolved: Callable[[LaneSpec], LaneSpec] = lambda spec: spec,
     ) -> None:
         """Begin to serve requests; those that came before have waited.
@@ -86,13 +99,15 @@ class Swapper:
             slot: where frames get their engine.
             make: makes engines.
             spec: of the engine that serves.
+            follower: is told of each swap, in the thread that loads.
             resolved: gives equal specs for what makes equal engines.
         """
         self._slot = slot
         self._make = make
         self._spec = spec
         self._resolved = resolved
-        self._serving = _Resident(resolved(spec), slot.engine)
+        self._serving = Resident(resolved(spec), slot.engine)
+        self._follower = follower
         self._ready.set()
 
     def ask(self, model: str, digest: str, token: int) -> None:
@@ -134,12 +149,16 @@ class Swapper:
             self._token = token
             self._turned.clear()
             self._other, self._serving, self._spec = self._serving, new, spec
+            if self._follower is not None:
+                self._follower.turning(new)
             self._slot.swap(new.engine)
             self._turned.wait()
+            if self._follower is not None:
+                self._follower.turned(self._other, new)
         finally:
             self._slot.be_patient(_CALM_S)
 
-    def _resident(self, spec: LaneSpec) -> _Resident:
+    def _resident(self, spec: LaneSpec) -> Resident:
         if self._other and spec == self._other.spec:
             return self._other
         self._let_go()  # never three at a time
@@ -147,7 +166,7 @@ class Swapper:
         usual_s = sys.getswitchinterval()
         sys.setswitchinterval(_SWITCH_S)
         try:
-            return _Resident(spec, self._make(spec, partial(self._slot.lull, _LULL_S)))
+            return Resident(spec, self._make(spec, partial(self._slot.lull, _LULL_S)))
         finally:
             sys.setswitchinterval(usual_s)
             self._beat(Phase.NONE)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import re
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -10,14 +11,13 @@ from agent import boards, resources
 from agent.accelerators import Accelerator
 from agent.boards import Facts, Usb, choose
 from agent.errors import ConfigInvalid
+from agent.probing.inspection import inspect
 from agent.probing.recognition import read, recognise
 from agent.profiles import Match, Profile
 from agent.tables import Deadlines
 from tests.simulators.machines import BARE_STICK, BOARDS, CORAL_STICK, Board, plug, put
 
-if TYPE_CHECKING:
-    from pathlib import Path
-
+ROOT = Path(__file__).resolve().parents[2]
 PROFILES = [read(path) for path in resources.device_profiles().values()]
 PI = Facts("aarch64", ("raspberrypi,4-model-b", "brcm,bcm2711"), "Raspberry Pi 4 Model B Rev 1.4")
 
@@ -120,7 +120,7 @@ def test_two_profiles_that_fit_equally_well_are_an_error_that_names_both() -> No
 
 def test_a_name_wins_over_what_the_machine_is() -> None:
     found = choose([ARM, profile("other", Match(machine=("x86_64",)))], "other", PI)
-    assert (found.profile.name, found.why) == ("other", "asked for by name")
+    assert (found.profile.name, found.why) == ("other", "it was asked for by name")
 
 
 def test_an_unknown_machine_gets_cautious_values_and_says_what_it_showed() -> None:
@@ -182,7 +182,7 @@ def test_overlays_come_in_front_of_the_boards_own_delegates_and_add_their_device
 def test_an_overlay_that_is_asked_for_by_name_is_added_to_the_board_that_is_recognised() -> None:
     stick = profile("stick", Match(usb=("18d1:9302",)), overlay=True, delegates=("edgetpu",))
     found = choose([ARM, stick], "stick", PI)
-    assert (found.title, found.overlays) == ("arm + stick", (("stick", "asked for by name"),))
+    assert (found.title, found.overlays) == ("arm + stick", (("stick", "it was asked for by name"),))
     assert [one.kind for one in found.profile.delegates] == ["edgetpu"]
 
 
@@ -223,3 +223,16 @@ def test_auto_is_what_the_configuration_calls_it() -> None:
     from agent.config import Settings
 
     assert Settings.model_fields["profile"].default == boards.AUTO
+
+
+def test_the_board_of_the_page_on_adding_one_is_a_valid_profile_and_recognised(tmp_path: Path) -> None:
+    page = (ROOT / "docs/howto/add-a-board.md").read_text()
+    found = re.search(r"^```toml\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
+    assert found
+    (tmp_path / "acme-gate-3.toml").write_text(found[1])
+    machine = Board(("acme,gate-3", "acme,soc")).build(tmp_path / "machine")
+    named = recognise("acme-gate-3.toml", tmp_path, machine)
+    assert (named.profile.name, named.profile.delegates[0].title) == ("acme-gate-3", "npu")
+    again = choose([named.profile], "auto", machine.facts())
+    assert again.why == "the device tree says acme,gate-3"
+    assert inspect(named.profile.delegates[0]).wrong == ""

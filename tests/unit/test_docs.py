@@ -19,6 +19,8 @@ from agent.config import Settings
 from agent.events import Event
 from agent.fleet import commands as fleet
 from agent.link import topics
+from agent.probing.passport import Passport, Verdict
+from agent.profiles import Profile
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -112,6 +114,16 @@ def test_every_verb_has_a_section_that_names_its_options(program: str, verbs: di
 def test_every_configuration_key_is_explained() -> None:
     known = code(page("configuration.md"))
     missing = [key for key in keys(Settings) if key not in known]
+    assert not missing, "undocumented: " + ", ".join(missing)
+
+
+@pytest.mark.parametrize("document", [Profile, Passport])
+def test_every_key_of_a_device_profile_and_every_field_of_a_passport_is_explained(
+    document: type[BaseModel],
+) -> None:
+    known = code(page("devices.md"))
+    missing = [key for key in keys(document) if key not in known]
+    missing += [verdict for verdict in get_args(Verdict) if f"\n| `{verdict}` | " not in page("devices.md")]
     assert not missing, "undocumented: " + ", ".join(missing)
 
 

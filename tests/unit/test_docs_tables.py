@@ -16,6 +16,7 @@ from agent import config, plugins
 from agent.cli.schema import schema
 from agent.lifecycle import TABLE as MODEL_TABLE
 from agent.link.connection import LINK_TABLE
+from agent.recovery.ladder import TABLE as LADDER
 from agent.workers.policy import TABLE
 
 if TYPE_CHECKING:
@@ -49,7 +50,13 @@ def drawn(text: str) -> set[tuple[str, str, str]]:
 
 
 @pytest.mark.parametrize(
-    ("heading", "table"), [("The lane", TABLE), ("The link", LINK_TABLE), ("The model", MODEL_TABLE)]
+    ("heading", "table"),
+    [
+        ("The lane", TABLE),
+        ("The accelerator", LADDER),
+        ("The link", LINK_TABLE),
+        ("The model", MODEL_TABLE),
+    ],
 )
 def test_the_diagrams_show_every_transition_and_no_other(heading: str, table: Any) -> None:
     text = below((DOCS / "states.md").read_text(), heading)
@@ -57,7 +64,7 @@ def test_the_diagrams_show_every_transition_and_no_other(heading: str, table: An
     named = {cell for row in rows(text) for cell in re.findall(r"^`(\w+)`$", row[0])}
     assert named == {one.value for pair, new in table.items() for one in (*pair, new)}
     [first] = re.findall(r"\[\*\] --> (\w+)", text)
-    assert first in {"stopped", "offline", "downloading"}
+    assert first in {"stopped", "off", "offline", "downloading"}
 
 
 def tables_of_keys() -> Iterator[tuple[str, dict[str, Any], bool]]:

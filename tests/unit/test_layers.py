@@ -61,10 +61,13 @@ JOINTS = {
 SUPERVISOR = {"supervisor", "health"}
 # Parts of a program that stand beside its main.py.
 PROGRAM_PARTS = {
+    "agent.probing.trying",
+    "agent.workers.accelerating",
     "agent.workers.assembly",
     "agent.workers.contract",
     "agent.workers.easing",
     "agent.workers.engines",
+    "agent.workers.goldens",
     "agent.workers.measuring",
     "agent.workers.proving",
     "agent.workers.swapping",

@@ -25,6 +25,7 @@ def status(**link: Any) -> dict[str, Any]:
         "state": "running",
         "model": "shapes@1.0.0",
         "delegate": "xnnpack",
+        "twin": True,
         "fps": 29.9,
         "ledger": ledger,
         "restarts": 2,
@@ -38,6 +39,19 @@ def status(**link: Any) -> dict[str, Any]:
             "joules_per_1000_inferences": 1234.5,
         },
     }
+    accelerator = {
+        "name": "edgetpu",
+        "state": "resting",
+        "since_s": 4.2,
+        "next_try_s": 26.0,
+        "device": "USB 2-1, runtime 14",
+        "incidents": {"died": 1, "garbage": 1, "load": 2, "overrun": 12, "refused": 1},
+        "rung": 3,
+        "restarts": 14,
+        "blind_ms": 263.2,
+        "blind_sum_ms": 81_263.0,
+        "problem": "ended by SIGSEGV",
+    }
     store = {"committed": 123_456, "acked": 0, "backlog": 123_456, "bytes": 7 << 20, "problem": ""}
     return {
         "device": "gate-1",
@@ -45,6 +59,7 @@ def status(**link: Any) -> dict[str, Any]:
         "uptime_s": 86_400.0,
         "profile": "raspberry-pi-zero-2w",
         "pipelines": [pipeline],
+        "accelerators": [accelerator],
         "store": {**store, "path": "/var/lib/edge-agent"},
         "link": {"state": "online", "broker": "broker.example:1883", "signed": True, **link},
         "governor": {
@@ -93,3 +108,16 @@ def test_a_pipeline_that_is_paused_says_so_and_an_older_agent_says_nothing() -> 
     assert "    paused: the board does with less" in _lines(whole)
     del whole["governor"], whole["pipelines"][0]["pace"], whole["pipelines"][0]["cost"]
     assert not [line for line in _lines(whole) if "with less" in line or "cost" in line or "heat" in line]
+
+
+def test_a_pipeline_on_its_twin_and_the_accelerator_that_it_waits_for_are_told() -> None:
+    lines = _lines(status())
+    assert [line for line in lines if line.endswith("fps  (twin)")]
+    at = next(n for n, line in enumerate(lines) if "edgetpu" in line)
+    assert [line.strip() for line in lines[at : at + 5]] == [
+        "edgetpu          resting for 4 s  next try in 26 s",
+        "USB 2-1, runtime 14",
+        "incidents: died 1, garbage 1, load 2, overrun 12, refused 1",
+        "rung 3  restarts 14  blind 263 ms, 81263 ms in all",
+        "last problem: ended by SIGSEGV",
+    ]

@@ -51,7 +51,7 @@ class Desk:
         self._thread = threading.Thread(target=self._infer)
 
     def begin(self) -> None:
-        self.swapper.begin(self.slot, self.make, self.spec("a"), self.resolved)
+        self.swapper.begin(self.slot, self.make, self.spec("a"), resolved=self.resolved)
         self._thread.start()
 
     def end(self) -> None:

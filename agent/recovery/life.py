@@ -1,0 +1,100 @@
+"""One life of an accelerator's process, as the supervisor knows it."""
+
+from __future__ import annotations
+
+import signal
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import orjson
+
+from agent.types import Phase
+from agent.workers.heartbeat import Slot
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from agent.accelerators import Limits
+    from agent.recovery.process import AcceleratorProcess
+    from agent.workers.messages import Fault
+
+_STOP_S, _TERM_S, _KILL_S = 2.0, 0.25, 5.0
+_BEGIN_S = 30.0
+"""From the start of its process to the first library that it loads."""
+_SLACK_S = 1.0
+"""The worker that waits for an answer notices first that there is none."""
+
+
+@dataclass(slots=True)
+class Life:
+    """One life of the process.
+
+    Attributes:
+        number: of this life, from 1.
+        opened: what it has opened, in words; "" before it has.
+        failed: whether an incident has befallen it: it is being ended.
+        dismissed: whether it was asked to end.
+        closed: whether it can say no more.
+        fault: why it is about to end, if it said so.
+        escalate_at: when the next signal is due.
+        signals: what it was sent.
+    """
+
+    process: AcceleratorProcess
+    number: int
+    opened: str = ""
+    failed: bool = False
+    dismissed: bool = False
+    closed: bool = False
+    fault: Fault | None = None
+    escalate_at: float | None = None
+    signals: list[signal.Signals] = field(default_factory=list)
+
+    @property
+    def doomed(self) -> bool:
+        """Whether it is to end."""
+        return self.failed or self.dismissed
+
+    def tell(self, message: Mapping[str, object], descriptors: Sequence[int] = ()) -> bool:
+        """Send it a message; give whether it is there and has room for it."""
+        try:
+            self.process.channel.send_with(orjson.dumps(message), descriptors)
+        except OSError:
+            return False
+        return True
+
+    def overrun(self, limits: Limits, now: float) -> str:
+        """Say what has taken it too long; "" for nothing.
+
+        Raises:
+            MessageInvalid: it has written over its heartbeat page.
+        """
+        phase, since = self.process.page.read(Slot.INFER)
+        allowed = {
+            Phase.START: _BEGIN_S,
+            Phase.LOAD: limits.load_s if self.opened else limits.open_s,
+            Phase.INVOKE: limits.invoke_s + _SLACK_S,
+        }
+        if phase not in allowed or now - since <= allowed[phase]:
+            return ""
+        return f"it hung in {phase.name.lower()} for {now - since:.1f} s"
+
+    def dismiss(self, now: float) -> None:
+        """Ask it to end; one that cannot be asked is signalled at the next tick."""
+        self.dismissed = True
+        self.escalate_at = now + (_STOP_S if self.tell({"type": "stop"}) else 0.0)
+
+    def await_end(self, now: float) -> None:
+        """It can say no more, and should be gone any moment."""
+        self.escalate_at = now + _TERM_S
+
+    def escalate(self, now: float) -> bool:
+        """Send SIGTERM, and the next time SIGKILL; give whether nothing is left to send."""
+        if len(self.signals) == 2:
+            self.escalate_at = None
+            return True
+        number, wait_s = (signal.SIGKILL, _KILL_S) if self.signals else (signal.SIGTERM, _TERM_S)
+        self.signals.append(number)
+        self.escalate_at = now + wait_s
+        self.process.signal(number)
+        return False

@@ -1,0 +1,39 @@
+"""The program that resets an accelerator's device, and ends. It loads no native code.
+
+``python -m agent.recovery.reset_main SOCKET_FD SPEC_FD PARENT_PID``; what it resets is the profile's entry.
+Exit codes: 0 the device was reset; 1 it was not, and why is said on the socket.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from agent import plugins, program
+from agent.accelerators import Accelerator
+from agent.errors import EXIT_FAILED, EXIT_OK, AgentError
+from agent.validation import options
+
+if TYPE_CHECKING:
+    from typing import NoReturn
+
+
+def main() -> NoReturn:
+    """Run the program; never returns."""
+    channel, _, spec = program.begin()
+    accelerator = Accelerator.model_validate_json(spec)
+    code = EXIT_FAILED
+    problem = "no device of it can be reset; may this user write to its node? See docs/accelerators.md"
+    try:
+        module = plugins.load("delegates", accelerator.kind)
+        if module.build(options(module.Options, accelerator.options, "delegates")).reset():
+            code = EXIT_OK
+    except (AgentError, OSError) as error:
+        problem = str(error)
+    if code != EXIT_OK:
+        channel.send(problem[:2000].encode())
+    os._exit(code)
+
+
+if __name__ == "__main__":
+    main()

@@ -16,7 +16,19 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 from agent.config_errors import ENV_PREFIX, HINT, UNKNOWN, Loc, problem
 from agent.errors import ConfigInvalid
-from agent.tables import Control, Deadlines, Device, Log, Metrics, Models, Mqtt, Pipeline, Store, Trust
+from agent.tables import (
+    Control,
+    Deadlines,
+    Device,
+    Governor,
+    Log,
+    Metrics,
+    Models,
+    Mqtt,
+    Pipeline,
+    Store,
+    Trust,
+)
 
 _LINE = re.compile(r"line (\d+)")
 _FIELD = re.compile(r'field "(\w+)"')
@@ -42,6 +54,7 @@ class Settings(BaseSettings):
     models: Models = Models()
     store: Store = Store()
     metrics: Metrics = Metrics()
+    governor: Governor = Governor()
     control: Control = Control()
     deadlines: Deadlines | None = None
     """Over those of the device profile."""

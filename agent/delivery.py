@@ -118,6 +118,7 @@ class Delivery:
         return StreamStatus(
             sent=self._sender.sent[stream],
             resent=self._sender.resent[stream],
+            sent_bytes=self._sender.sent_bytes[stream],
             in_flight=sum(len(lane.window) for lane in self._lanes if lane.stream == stream),
             acked=next((upto for (one, _), upto in reversed(self._acked.items()) if one == stream), 0),
         )

@@ -150,7 +150,8 @@ class Manifest(_Part):
     """A bundle, schema 2.
 
     ``files`` lists every file of the bundle but the manifest itself; the others name them by path. ``model``
-    is what any CPU can run; ``variants`` holds, by the delegate's name, files for accelerators. ``quantized``
+    is what any CPU can run; ``variants`` holds files for accelerators, by the delegate's name, and as "small"
+    one with the same golden answers for a CPU that is to do less. ``quantized``
     says that the model computes in integers of 8 or 16 bits. ``runtime`` is what the golden answers were
     recorded with; it is kept as it stands.
     """

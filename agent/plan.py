@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from agent.config import Settings
-    from agent.profiles import Profile
+    from agent.profiles import Profile, Thermal
     from agent.tables import Deadlines, Mqtt, Pipeline
 
 
@@ -44,6 +44,16 @@ class Plan:
         configured = self.settings.deadlines
         given = configured.model_dump(exclude_unset=True) if configured else {}
         return self.profile.deadlines.model_copy(update=given)
+
+    @property
+    def thermal(self) -> Thermal:
+        """The profile's limits of heat, and over them those that are configured; hard is above soft."""
+        ours, theirs = self.settings.governor, self.profile.thermal
+        hard_c = theirs.hard_c if ours.hard_c is None else ours.hard_c
+        soft_c = theirs.soft_c if ours.soft_c is None else ours.soft_c
+        if soft_c >= hard_c:
+            soft_c, hard_c = (soft_c, soft_c + 1) if ours.hard_c is None else (hard_c - 1, hard_c)
+        return theirs.model_copy(update={"soft_c": soft_c, "hard_c": hard_c})
 
     @property
     def models(self) -> Path:

@@ -12,6 +12,7 @@ from agent.message import error_of
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from agent.governor.governor import Governor
     from agent.metering import Meter
     from agent.plan import Plan
     from agent.recovery.accelerators import Accelerators
@@ -35,6 +36,7 @@ def report(
     flash: FlashStatus,
     uplink: Uplink | None,
     standings: Mapping[str, Mapping[str, Any]],
+    governor: Governor,
     accelerators: Accelerators,
 ) -> dict[str, Any]:
     """Answer ``{"op": "status"}``.
@@ -53,8 +55,10 @@ def report(
             _pipeline(lane, meter, now)
             | accelerators.standing(lane.name)
             | {"wants": standings.get(lane.name)}
+            | governor.of_pipeline(lane.name)
             for lane, meter in pipelines
         ],
+        "governor": governor.status(now),
         "accelerators": accelerators.status(now),
         "store": {
             "path": str(plan.data),

@@ -20,6 +20,7 @@ from agent.control import ControlServer
 from agent.crew import Crew
 from agent.errors import EXIT_CONFIG, EXIT_OK, AgentError, FolderUnusable
 from agent.events import Event, emit
+from agent.governor.governor import Governor
 from agent.health import Notifier, earned, in_words
 from agent.recorder import Recorder
 from agent.recovery.accelerators import Accelerators
@@ -105,6 +106,14 @@ class Supervisor:
         self._processes = Watch(self._selector)
         self._crew = Crew(lanes, self._selector, store, self._recorder, clock=self._clock, saw=self._saw)
         self._seats = self._crew.seats
+        self._governor = Governor(
+            plan,
+            self._seats,
+            record=lambda alert: self._telemetry.passage.put([alert], {}, "alert"),
+            totals=lambda: (self._uplink.sent_bytes if self._uplink else 0, store.flash().written),
+            on_trial=lambda name: self._models is not None and self._models.on_trial(name),
+        )
+        self._telemetry.others.append(self._governor.numbers)
         self._intact = intact
         self._next_look = 0.0
         self._stage = Stage.RUNNING
@@ -163,6 +172,7 @@ class Supervisor:
         self._watch()
         self._recorder.tick(now)
         if self._stage is Stage.RUNNING:
+            self._governor.tick(now)
             self._telemetry.tick(now, self._seats, self._uplink, self._models, self._accelerators)
         if self._uplink:
             self._uplink.tick(now)
@@ -267,6 +277,7 @@ class Supervisor:
             flash=self._store.flash(),
             uplink=self._uplink,
             standings=answers.standings(self._models),
+            governor=self._governor,
             accelerators=self._accelerators,
         )
 

@@ -64,8 +64,9 @@ class Pipeline(_Table):
     """A file with one class name a line, over those of the model."""
     backend: Backend = Backend()
     """What runs the model: `kind` and that backend's options."""
-    priority: Literal["normal", "high"] = "normal"
-    """`high` makes its results alerts: stored at once, sent first, the last to go when the disk fills up."""
+    priority: Literal["low", "normal", "high"] = "normal"
+    """`high` makes its results alerts: stored at once, sent first, the last to go when the disk fills up.
+    `low` is paused when the board is too hot or short of memory, after everything else was tried."""
     confine: Literal["full", "off"] = "full"
     """`off` lets the worker reach whatever the agent's user may: for a vendor's library that needs more."""
 
@@ -172,6 +173,45 @@ class Metrics(_Table):
 
     interval_s: float = Field(default=60.0, ge=0, le=86400)
     """Seconds between two records of metrics; 0 records none."""
+
+
+Measure = Literal["rate", "threads", "variant", "pause"]
+"""What a pipeline can do without, by name."""
+
+
+class Governor(_Table):
+    """How the agent does with less before the board's own limit: when it is hot, or short of memory."""
+
+    heat: tuple[Measure, ...] = Field(default=("rate", "threads", "variant", "pause"), max_length=8)
+    """What is done about heat, in this order; empty for nothing."""
+    memory: tuple[Measure, ...] = Field(default=("variant", "pause"), max_length=8)
+    """What is done about a shortage of memory, in this order; empty for nothing."""
+    rates: tuple[Annotated[float, Field(gt=0, lt=1)], ...] = Field(
+        default=(0.5, 0.25), min_length=1, max_length=8
+    )
+    """The shares of a pipeline's own frame rate that `rate` goes through, a rung each."""
+    soft_c: float | None = Field(default=None, ge=0, le=150)
+    """From here on less is done, degrees Celsius; the device profile's when left out."""
+    hard_c: float | None = Field(default=None, ge=0, le=150)
+    """Here everything is done at once; the device profile's when left out."""
+    memory_free: float = Field(default=0.1, ge=0, le=0.9)
+    """The share of the memory that should be free; with a quarter of it everything is done at once."""
+    memory_pressure: float = Field(default=20, gt=0, le=100)
+    """Per cent of the time in which some process may wait for memory."""
+    look_s: float = Field(default=2, ge=0.05, le=60)
+    """Seconds between two looks at the board."""
+    dwell_s: float = Field(default=10, ge=0.05, le=3600)
+    """The least time between two steps; a quarter of it when the limit is near."""
+    cool_s: float = Field(default=60, ge=0.1, le=86400)
+    """How long the board must have been calm before a step is taken back."""
+    horizon_s: float = Field(default=30, ge=0.1, le=3600)
+    """A limit that would be reached within this time, as fast as it warms up now, is near."""
+
+    @model_validator(mode="after")
+    def _soft_before_hard(self) -> Governor:
+        if self.soft_c is not None and self.hard_c is not None and self.soft_c >= self.hard_c:
+            raise ValueError("soft_c must be below hard_c")
+        return self
 
 
 class Control(_Table):

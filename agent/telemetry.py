@@ -15,7 +15,7 @@ from agent.store.reports import StoreFault, StoreRecovered
 from agent.workers.usage import Usage
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from agent.activation.manager import Activation
     from agent.clock import Clock
@@ -36,6 +36,7 @@ class Telemetry:
     Attributes:
         passage: the door to the store, for whoever else has records.
         store_problem: why the disk refuses now, or "".
+        others: who else has metrics: of a pipeline by its name, of the agent for None.
     """
 
     def __init__(self, store: Store, clock: Clock, interval_s: float) -> None:
@@ -46,6 +47,7 @@ class Telemetry:
         self._next = self._began + interval_s
         self.passage = Passage(store, clock)
         self.store_problem = ""
+        self.others: list[Callable[[str | None], Iterator[dict[str, Any]]]] = []
 
     def take(self, event: object, now: float) -> None:
         """Take in an alert or a report of the store; others are ignored."""
@@ -71,10 +73,18 @@ class Telemetry:
         if not self._interval_s or now < self._next:
             return
         self._next = now + self._interval_s
-        records = [record(seat.lane.name, now, _of_pipeline(seat, now, models)) for seat in seats]
+        records = []
+        for seat in seats:
+            name = seat.lane.name
+            records.append(record(name, now, [*_of_pipeline(seat, now, models), *self._of_others(name)]))
         of_accelerators = accelerators.numbers() if accelerators else ()
-        records.append(record(None, now, [*self._of_agent(now, uplink), *of_accelerators]))
+        of_agent = [*self._of_agent(now, uplink), *of_accelerators, *self._of_others(None)]
+        records.append(record(None, now, of_agent))
         self.passage.put(records, {}, "metric")
+
+    def _of_others(self, pipeline: str | None) -> Iterator[dict[str, Any]]:
+        for other in self.others:
+            yield from other(pipeline)
 
     def latency(self, now: float) -> dict[str, Any]:
         """Percentiles of the last minute, milliseconds, by stream and by what was waited for."""
@@ -102,6 +112,8 @@ class Telemetry:
             yield number("batches_sent_total", link["batches_sent"])
             yield number("batches_resent_total", link["batches_resent"])
             yield number("batches_in_flight", link["batches_in_flight"])
+            for stream, one in link["streams"].items():
+                yield number("sent_bytes_total", one["sent_bytes"], stream=stream)
         for event, count in sorted(counters.items()):
             yield number("events_total", count, event=event)
 

@@ -157,6 +157,11 @@ class Uplink:
             "streams": {stream: asdict(one) for stream, one in delivery.streams.items()},
         }
 
+    @property
+    def sent_bytes(self) -> int:
+        """Bytes of results and alerts that were published since the start."""
+        return sum(one.sent_bytes for name, one in self._delivery.status.streams.items() if name != "metric")
+
     def close(self) -> None:
         """Say goodbye, if anybody listens, and end the thread."""
         farewell = self._state(online=False)

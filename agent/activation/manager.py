@@ -146,6 +146,10 @@ class Activation:
         waits = (self.proving.next_tick(now), self._fetching.next_tick(now))
         return min([one for one in waits if one is not None], default=1.0)
 
+    def on_trial(self, pipeline: str) -> bool:
+        """Whether a pipeline tries a new model."""
+        return self.steerings[pipeline].course.on_trial
+
     def saw(self, pipeline: str, records: Sequence[Record]) -> None:
         """Take in what a pipeline's model has answered."""
         steering = self.steerings[pipeline]

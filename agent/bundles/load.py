@@ -54,7 +54,7 @@ class LoadedModel:
     manifest: Manifest | None = field(default=None, repr=False)
 
 
-def load(path: str | Path, digest: str = "") -> LoadedModel:
+def load(path: str | Path, digest: str = "", variant: str = "") -> LoadedModel:
     """Load a bundle folder, a bare .tflite file, or a bundled model by its bare name.
 
     A bare file's labels are those in the zip archive that model makers append to it, if there is one.
@@ -62,6 +62,7 @@ def load(path: str | Path, digest: str = "") -> LoadedModel:
     Args:
         path: what to load.
         digest: what the bundle's digest must be, where somebody has vouched for one; else "".
+        variant: which of the bundle's variants; its model where it has none of that name.
 
     Raises:
         ModelInvalid: missing, unreadable, empty, too large, truncated, or not a TFLite model.
@@ -70,7 +71,7 @@ def load(path: str | Path, digest: str = "") -> LoadedModel:
     found = _resolve(path)
     if digest and not found.is_dir():
         raise ManifestInvalid("load model", str(found), "it is no bundle, and one was vouched for")
-    return _load_bundle(found, digest) if found.is_dir() else _load_file(found)
+    return _load_bundle(found, digest, variant) if found.is_dir() else _load_file(found)
 
 
 def variant(model: LoadedModel, name: str) -> bytes:
@@ -138,9 +139,9 @@ def _load_file(path: Path) -> LoadedModel:
     )
 
 
-def _load_bundle(folder: Path, digest: str) -> LoadedModel:
+def _load_bundle(folder: Path, digest: str, variant: str) -> LoadedModel:
     manifest, found = _proven_manifest(folder, digest)
-    entry = manifest.file(manifest.model)
+    entry = manifest.file(manifest.variants.get(variant, manifest.model))
     path = inside(folder, entry.path)
     data = _read(path, MAX_MODEL_BYTES)
     _check(path, data, entry)  # before anything looks into it

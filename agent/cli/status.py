@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from agent.cli import service
+from agent.cli import governed, service
 from agent.cli.settings import Loaded, default_control, default_data_folder
 from agent.control import ask
 from agent.errors import AgentError
@@ -82,6 +82,7 @@ def _lines(status: dict[str, Any]) -> list[str]:
         lines += _pipeline(one)
     for one in status.get("accelerators", ()):
         lines += _accelerator(one)
+    lines += governed.of_board(status.get("governor"))
     lines += [
         f"  store  committed {store['committed']}  acknowledged {store['acked']}  waiting {store['backlog']}",
         f"         {store['bytes'] / 1e6:.1f} MB in {store['path']}",
@@ -118,6 +119,7 @@ def _pipeline(one: dict[str, Any]) -> list[str]:
     lines += _latency(one.get("latency", {}))
     if last := one.get("last"):  # an older agent says nothing of it
         lines.append(f"    {in_words(last['items'], more=last['more'])}  ({last['age_s']:.1f} s ago)")
+    lines += governed.of_pipeline(one)
     lines += _wants(one.get("wants"))  # nothing where no operator's models are taken
     if one["problem"]:
         lines.append(f"    last problem: {one['problem']}")

@@ -46,6 +46,7 @@ class StreamStatus:
 
     sent: int
     resent: int
+    sent_bytes: int
     in_flight: int
     acked: int
 

@@ -53,6 +53,7 @@ class Sender:
 
     Attributes:
         sent, resent: batches published, and those of them that went out before, by stream.
+        sent_bytes: their size, by stream.
         unconfirmed: tokens of messages that the broker has not answered yet, and the streams they are of.
         throttle: says whether the cap leaves room.
     """
@@ -82,6 +83,7 @@ class Sender:
         self._refused: dict[Stream, str] = {}
         self.sent: Counter[Stream] = Counter()
         self.resent: Counter[Stream] = Counter()
+        self.sent_bytes: Counter[Stream] = Counter()
 
     def begin(self, max_packet: int) -> None:
         """A new connection: what was on its way is forgotten, and the broker's limit may be another."""
@@ -198,6 +200,7 @@ class Sender:
         self.throttle.sent(len(payload), now)
         lane.window.sent(lease, now)
         self.sent[lease.stream] += 1
+        self.sent_bytes[lease.stream] += len(payload)
         if lease.blocks:
             place = (lease.stream, lease.epoch)
             ranges = self._ranges.get(place, [])

@@ -8,6 +8,7 @@ from contextlib import closing
 from typing import TYPE_CHECKING, Protocol
 
 from agent.errors import InputRejected, SourceEnded, SourceLost
+from agent.pipeline.gate import Gate
 from agent.pipeline.slot import Item, Slot
 from agent.types import FrameInfo, Phase
 
@@ -48,6 +49,7 @@ class Capture:
         once: raise SourceLost in place of trying again, and drop no frame of a live source.
         limit: stop after so many frames; 0 for no limit.
         keep_pixels: hand over a copy of each frame, for drawing.
+        gate: holds frames back while the board is to do less.
     """
 
     def __init__(
@@ -62,6 +64,7 @@ class Capture:
         once: bool = False,
         limit: int = 0,
         keep_pixels: bool = False,
+        gate: Gate | None = None,
     ) -> None:
         self._open_source = open_source
         self._slot = slot
@@ -72,6 +75,7 @@ class Capture:
         self._once = once
         self._left = limit or -1
         self._keep_pixels = keep_pixels
+        self._gate = gate or Gate()
 
     def run(self) -> str:
         """Capture until the source ends or a stop is asked for; give a remark on the end, or ""."""
@@ -111,6 +115,8 @@ class Capture:
         while not self._stop.is_set() and self._left != 0:
             if index is None:
                 self._beat(Phase.WAIT)
+                if not (self._gate.open or self._slot.live or self._gate.hold(self._stop)):
+                    continue
                 index = self._slot.acquire()
             self._beat(Phase.CAPTURE)
             try:
@@ -127,6 +133,9 @@ class Capture:
             if frame is not None:
                 engine = self._begin()
                 self._next = frame.seq + 1
+                if not self._gate.open and self._slot.live and self._gate.shuts():
+                    self._slot.gate()
+                    continue
                 self._hand_over(frame, index, engine)
                 index = None
         if index is not None:

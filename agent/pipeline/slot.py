@@ -64,6 +64,7 @@ class Slot:
         self._patient_until = 0.0
         self._captured = 0
         self._inferred = 0
+        self._gated = 0
         self._dropped: Counter[str] = Counter()
         self._failed: Counter[str] = Counter()
         self.live = True
@@ -127,6 +128,13 @@ class Slot:
             self._preparing = 0
             self._failed[reason] += 1
             self._free.append(index)
+
+    def gate(self) -> None:
+        """Count the frame that was begun as gated; its buffer is still the capture thread's."""
+        with self._changed:
+            self._preparing = 0
+            self._gated += 1
+            self._changed.notify_all()
 
     def end(self) -> None:
         """Say that no frame will follow."""
@@ -193,6 +201,7 @@ class Slot:
             return Ledger(
                 captured=self._captured,
                 inferred=self._inferred,
+                gated=self._gated,
                 dropped=dict(self._dropped),
                 failed=dict(self._failed),
                 in_flight=self._preparing + len(self._waiting) + self._inferring,

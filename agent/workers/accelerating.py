@@ -74,13 +74,11 @@ class Accelerating:
     """Serves ``lend`` and ``relieve`` of the supervisor, and follows the swaps of the model.
 
     Args:
-        spec: of the pipeline.
         outlet: where incidents before the first frame go.
         resident: the model that serves.
     """
 
-    def __init__(self, spec: LaneSpec, outlet: Outlet, resident: Resident) -> None:
-        self._spec = spec
+    def __init__(self, outlet: Outlet, resident: Resident) -> None:
         self._outlet = outlet
         self._serving = resident
         self._lent: Lent | None = None
@@ -175,7 +173,7 @@ class Accelerating:
 
     def _prepared(self, lent: Lent, serving: Resident, twin: AcceleratedBackend) -> Use:
         """Load the model that serves on the accelerator, and see that it computes the same there."""
-        spec = self._spec.model_copy(update={"model": serving.model, "digest": serving.digest})
+        spec = serving.spec
         model = engines.model_of(spec)
         if model.sha256 != serving.engine.facts["sha256"]:
             raise ModelInvalid("load model", model.name, "its file has changed since", "Start the agent anew")

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from agent.pipeline.capture import Reporter
     from agent.pipeline.engine import Engine
+    from agent.pipeline.gate import Gate
     from agent.pipeline.runner import Drawing, Outlet
     from agent.types import Phase, Source
     from agent.workers.spec import LaneSpec
@@ -44,11 +45,12 @@ def assemble(
     stranger: Callable[[], str],
     beats: tuple[Callable[[Phase], None], Callable[[Phase], None]],
     turned: Callable[[Engine], None],
+    gate: Gate | None = None,
 ) -> Pipeline:
     """Load the model, run it once, and wire the threads; the source is opened by the capture thread.
 
     ``stranger`` names a device that is there now and was not when this process confined itself, or gives "".
-    ``turned`` is told of the engine whose results begin, after a swap.
+    ``turned`` is told of the engine whose results begin, after a swap. ``gate`` holds frames back.
 
     Raises:
         AgentError: what ``engines.make`` raises.
@@ -65,6 +67,7 @@ def assemble(
         once=spec.once,
         limit=spec.limit,
         keep_pixels=bool(spec.draw),
+        gate=gate,
     )
     runner = Runner(
         capture=capture,

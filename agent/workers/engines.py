@@ -87,7 +87,7 @@ def facts_of(model: LoadedModel, backend: Backend, task: str) -> dict[str, Any]:
 
 def model_of(spec: LaneSpec) -> LoadedModel:
     """Load the model's bytes, each file with its hash checked."""
-    return load(spec.model, spec.digest)
+    return load(spec.model, spec.digest, spec.eased.variant)
 
 
 def labelled(spec: LaneSpec, model: LoadedModel) -> LoadedModel:

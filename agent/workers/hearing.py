@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from agent.errors import MessageInvalid
 from agent.events import Event, emit
 from agent.workers import messages
+from agent.workers.run import FIRST_EASE
 
 if TYPE_CHECKING:
     from agent.ledger import Ledger
@@ -52,6 +53,7 @@ class Hearing:
             if not packet:
                 run.closed = packet is not None
                 break
+            run.received += len(packet)
             try:
                 message = messages.parse(packet)
                 self._take(run, message)
@@ -74,7 +76,7 @@ class Hearing:
         if isinstance(held, messages.Swapped):
             facts = held.model_dump(exclude={"type", "token"})
             run.twin = held.delegate, held.delegated
-            self.replies.append(held)
+            self._reply(run, held)
             emit(Event.LANE_SWAPPED, self._name, model=held.model, delegate=held.delegate)
         else:
             facts = self._changed_delegate(run, held)
@@ -152,7 +154,10 @@ class Hearing:
         if isinstance(message, messages.Swapped):
             run.held = message
         else:
-            self.replies.append(message)
+            self._reply(run, message)
+
+    def _reply(self, run: Run, answer: messages.Swapped | messages.Unswapped) -> None:
+        (run.eases if answer.token >= FIRST_EASE else self.replies).append(answer)
 
     def _hear_of_accelerator(self, run: Run, message: News) -> None:
         loan = run.lent.get(message.generation)

@@ -12,6 +12,7 @@ import faulthandler
 import os
 import sys
 import threading
+from functools import partial
 from typing import TYPE_CHECKING, NoReturn
 
 import orjson
@@ -30,21 +31,21 @@ from agent.errors import (
 )
 from agent.ipc import close_all
 from agent.message import flattened
+from agent.pipeline.gate import Gate
 from agent.types import Phase
 from agent.validation import options
 from agent.workers.confinement import confine
 from agent.workers.heartbeat import Page, Slot
 from agent.workers.lending import Lending
-from agent.workers.spec import LaneSpec
+from agent.workers.spec import Eased, LaneSpec
 from agent.workers.swapping import Resident, Swapper
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from agent.histogram import Histogram
     from agent.ipc import Channel
     from agent.ledger import Ledger
-    from agent.pipeline.engine import Engine
     from agent.types import Needs
     from agent.workers.confinement import Confinement
 
@@ -118,10 +119,11 @@ def run(
     *,
     confinement: Confinement,
     swapper: Swapper,
+    gate: Gate,
     lending: Lending,
 ) -> str:
     """Build the pipeline that ``spec`` describes and run it to its end; give a remark on the end, or ""."""
-    from agent.workers import engines
+    from agent.workers import easing
     from agent.workers.accelerating import Accelerating
     from agent.workers.assembly import assemble
 
@@ -137,13 +139,11 @@ def run(
         stop=stop,
         beats=(lambda phase: page.enter(Slot.CAPTURE, phase), inferring),
         turned=swapper.turned,
+        gate=gate,
     )
-
-    def make(model: str, digest: str, pause: Callable[[], object]) -> Engine:
-        return engines.make(spec.model_copy(update={"model": model, "digest": digest}), pause, inferring)
-
-    accelerating = Accelerating(spec, outlet, Resident(spec.model, spec.digest, pipeline.slot.engine))
-    swapper.begin(pipeline.slot, make, (spec.model, spec.digest), accelerating)
+    make = partial(easing.make, beat=inferring)
+    accelerating = Accelerating(outlet, Resident(easing.resolved(spec), pipeline.slot.engine))
+    swapper.begin(pipeline.slot, make, spec, accelerating, resolved=easing.resolved)
     held = {"landlock": confinement.landlock, "seccomp": confinement.seccomp}
     outlet.say({"type": "ready", **pipeline.slot.engine.facts, "confined": held})
     lending.begin(accelerating)
@@ -178,7 +178,7 @@ def _fault(error: AgentError) -> dict[str, object]:
     }
 
 
-def _follow(channel: Channel, stop: threading.Event, swapper: Swapper, lending: Lending) -> None:
+def _follow(channel: Channel, stop: threading.Event, swapper: Swapper, lending: Lending, gate: Gate) -> None:
     """Obey the supervisor, and leave at once when it is gone."""
     while (got := channel.receive_with())[0]:
         packet, descriptors = got
@@ -193,6 +193,10 @@ def _follow(channel: Channel, stop: threading.Event, swapper: Swapper, lending: 
                 swapper.ask(model, digest, token)
             case {"type": "settle"}:
                 swapper.settle()
+            case {"type": "ease", "threads": threads, "variant": variant, "token": token}:
+                swapper.ease(Eased(threads=threads, variant=variant), token)
+            case {"type": "pace", "fps": fps, "paused": paused}:
+                gate.set(fps, paused=paused)
         close_all(descriptors)
     os._exit(EXIT_FAILED)
 
@@ -209,18 +213,21 @@ def main() -> NoReturn:
     else:
         faulthandler.enable()
     outlet = SocketOutlet(channel, page)
-    stop = threading.Event()
+    stop, gate = threading.Event(), Gate()
     swapper = Swapper(outlet, lambda phase: page.enter(Slot.LOAD, phase))
     lending = Lending()
     code = EXIT_OK
     try:
         confinement = confined(spec)  # before there is a second thread: rules are one thread's
-        control = (channel, stop, swapper, lending)
+        control = channel, stop, swapper, lending, gate
         threading.Thread(target=_follow, args=control, name="control", daemon=True).start()
         if spec.prove:
             prove(spec, outlet, page, lending)
         else:
-            run(spec, outlet, page, stop, confinement=confinement, swapper=swapper, lending=lending)
+            run(
+                spec, outlet, page, stop,
+                confinement=confinement, swapper=swapper, lending=lending, gate=gate,
+            )  # fmt: skip
     except AgentError as error:
         code = _exit_code(error, once=spec.once)
         outlet.say(_fault(error))

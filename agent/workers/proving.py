@@ -59,17 +59,17 @@ def prove(spec: LaneSpec, beat: Callable[[Phase], None], lending: Lending) -> di
     with _refusing("contract", spec.model):
         contract.check(spec, model, backend)
         engine = engines.engine(spec, model, backend)
-        decoder = _own_decoder(model, backend) if model.manifest else None
+        decoder = own_decoder(model, backend) if model.manifest else None
     tryout = Tryout(engine, decoder, beat)
-    met = _meets(tryout, model)
+    met = meets(tryout, model)
     if spec.lent:
         with _refusing("load", spec.model):
             engine = _moved(engine, model, lending, beat)
         tryout = Tryout(engine, decoder, beat)
-        _meets(tryout, model)
+        meets(tryout, model)
     with _refusing("load", tryout.engine.facts["model"]):
         cost = tryout.cost(before)
-    _meets(tryout, model)  # a runtime that is right once may be wrong later
+    meets(tryout, model)  # a runtime that is right once may be wrong later
     if model.manifest:
         _within(spec.model, model.manifest, cost)
     return {**engine.facts, "goldens": met, **asdict(cost)}
@@ -128,8 +128,12 @@ def _lost() -> Iterator[None]:
         raise DelegateLost(fault.op, fault.subject, fault.problem, fault.hint) from fault
 
 
-def _meets(tryout: Tryout, model: LoadedModel) -> int:
-    """Compare what the model makes of its golden inputs with what it must; give how many there are."""
+def meets(tryout: Tryout, model: LoadedModel) -> int:
+    """Compare what the model makes of its golden inputs with what it must; give how many there are.
+
+    Raises:
+        BundleRefused: it makes something else of one, or nothing.
+    """
     if model.manifest is None or model.folder is None:
         return 0
     subject = tryout.engine.facts["model"]
@@ -157,7 +161,7 @@ def _within(subject: str, manifest: Manifest, cost: Cost) -> None:
             raise BundleRefused("prove", subject, problem, hint, rule="budget")
 
 
-def _own_decoder(model: LoadedModel, backend: Backend) -> Decoder:
+def own_decoder(model: LoadedModel, backend: Backend) -> Decoder:
     """Make the decoder that the golden answers were recorded with: the manifest's, not the pipeline's."""
     return engines.decoder_of(model.task or "", model.post, model, backend)
 

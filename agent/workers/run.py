@@ -23,6 +23,10 @@ _MOST_LENT = 16
 """Connections to accelerators that a worker may still speak of."""
 
 
+FIRST_EASE = 1 << 32
+"""Tokens from here on are those of requests to do with less."""
+
+
 @dataclass(slots=True)
 class Run:
     """One life of the worker.
@@ -32,6 +36,8 @@ class Run:
         asked: tokens of swaps that it has not answered.
         dismissed: whether it was asked to end.
         renewed: whether a new one is to follow at once, however it ends.
+        eases: answers to requests to do with less; whoever asked takes them.
+        received: bytes of its packets.
         held: an answer that is taken in after the records before it.
         hung: what it was doing for too long, if it is killed for that.
         twin: what the CPU twin of the model that serves runs on, as it said last.
@@ -54,6 +60,8 @@ class Run:
     dismissed: bool = False
     renewed: bool = False
     asked: set[int] = field(default_factory=set)
+    eases: list[messages.Swapped | messages.Unswapped] = field(default_factory=list)
+    received: int = 0
     held: messages.Swapped | messages.Accelerated | messages.Incident | messages.Relieved | None = None
     timings: list[messages.Timings] = field(default_factory=list)
     hung: str = ""

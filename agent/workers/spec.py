@@ -4,7 +4,18 @@ from __future__ import annotations
 
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class Eased(BaseModel):
+    """How a pipeline does with less, while the board is hot or short of memory."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    threads: int = Field(default=0, ge=0, le=64)
+    """The most threads of an inference; 0 for as many as are configured."""
+    variant: str = ""
+    """The bundle's variant that serves, of a bundle that has it; "" for its model."""
 
 
 class LaneSpec(BaseModel):
@@ -41,6 +52,8 @@ class LaneSpec(BaseModel):
     """The digest that the model's bundle must have; "" where nobody has vouched for one."""
     bundles: str = ""
     """The folder of proved bundles, which the worker may read although the data folder is hidden; or ""."""
+    eased: Eased = Eased()
+    """How it does with less."""
     prove: bool = False
     """Prove the model in place of serving: golden answers, budget, contract; then say `proved` and end."""
     serving_task: str = ""

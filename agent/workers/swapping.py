@@ -1,4 +1,4 @@
-"""Swaps a running worker's model: loads the new one beside the one that serves, then gives frames to it.
+"""Swaps a running worker's model, or how it runs: loads the new beside what serves, then gives frames to it.
 
 A thread of its own loads, one request after the other. The model that served stays resident until it is let
 go, or until the next one is loaded, so a swap back to it takes no time.
@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Protocol
 from agent.errors import AgentError
 from agent.message import flattened
 from agent.types import Phase
+from agent.workers.spec import Eased
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
     from agent.pipeline.engine import Engine
     from agent.pipeline.slot import Slot
+    from agent.workers.spec import LaneSpec
 
 _LULL_S = 0.2
 _CALM_S = 1.0
@@ -35,8 +37,8 @@ _SWITCH_S = 0.0005
 class Make(Protocol):
     """Makes engines."""
 
-    def __call__(self, model: str, digest: str, pause: Callable[[], object]) -> Engine:
-        """Make that of a model by path and digest; call ``pause`` before all threads may be kept waiting."""
+    def __call__(self, spec: LaneSpec, pause: Callable[[], object]) -> Engine:
+        """Make what ``spec`` names; call ``pause`` before all threads may be kept waiting."""
 
 
 class Outlet(Protocol):
@@ -58,10 +60,9 @@ class Follower(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Resident:
-    """An engine, and which model it was asked for as, by path and digest."""
+    """An engine, and what it was made of."""
 
-    model: str
-    digest: str
+    spec: LaneSpec
     engine: Engine
 
 
@@ -83,24 +84,42 @@ class Swapper:
         self._follower: Follower | None = None
         self._other: Resident | None = None
 
-    def begin(self, slot: Slot, make: Make, key: tuple[str, str], follower: Follower | None = None) -> None:
+    def begin(
+        self,
+        slot: Slot,
+        make: Make,
+        spec: LaneSpec,
+        follower: Follower | None = None,
+        *,
+        resolved: Callable[[LaneSpec], LaneSpec] = lambda spec: spec,
+    ) -> None:
         """Begin to serve requests; those that came before have waited.
 
         Args:
             slot: where frames get their engine.
             make: makes engines.
-            key: path and digest of the model that serves.
+            spec: of the engine that serves.
             follower: is told of each swap, in the thread that loads.
+            resolved: gives equal specs for what makes equal engines.
         """
         self._slot = slot
         self._make = make
-        self._serving = Resident(key[0], key[1], slot.engine)
+        self._spec = spec
+        self._resolved = resolved
+        self._serving = Resident(resolved(spec), slot.engine)
         self._follower = follower
         self._ready.set()
 
     def ask(self, model: str, digest: str, token: int) -> None:
         """Swap to a model; what comes of it is told as an answer to ``token``."""
-        future = self._executor.submit(self._swap, model, digest, token)
+        self._submit(lambda: self._another(model, digest), token)
+
+    def ease(self, eased: Eased, token: int) -> None:
+        """Have the model that serves do with less, or as configured again; answered as a swap is."""
+        self._submit(lambda: self._spec.model_copy(update={"eased": eased}), token)
+
+    def _submit(self, wanted: Callable[[], LaneSpec], token: int) -> None:
+        future = self._executor.submit(self._swap, wanted, token)
         future.add_done_callback(partial(self._answer, token))
 
     def settle(self) -> None:
@@ -112,17 +131,24 @@ class Swapper:
         self._outlet.say({"type": "swapped", "token": self._token, **engine.facts})
         self._turned.set()
 
-    def _swap(self, model: str, digest: str, token: int) -> None:
+    def _another(self, model: str, digest: str) -> LaneSpec:
+        """Another model begins as it was proved."""
+        return self._spec.model_copy(update={"model": model, "digest": digest, "eased": Eased()})
+
+    def _swap(self, wanted: Callable[[], LaneSpec], token: int) -> None:
         self._ready.wait()
-        if (model, digest) == (self._serving.model, self._serving.digest):
+        spec = wanted()
+        resolved = self._resolved(spec)
+        if resolved == self._serving.spec:
+            self._spec = spec
             self._outlet.say({"type": "swapped", "token": token, **self._serving.engine.facts})
             return
         self._slot.be_patient(math.inf)
         try:
-            new = self._resident(model, digest)
+            new = self._resident(resolved)
             self._token = token
             self._turned.clear()
-            self._other, self._serving = self._serving, new
+            self._other, self._serving, self._spec = self._serving, new, spec
             if self._follower is not None:
                 self._follower.turning(new)
             self._slot.swap(new.engine)
@@ -132,15 +158,15 @@ class Swapper:
         finally:
             self._slot.be_patient(_CALM_S)
 
-    def _resident(self, model: str, digest: str) -> Resident:
-        if self._other and (model, digest) == (self._other.model, self._other.digest):
+    def _resident(self, spec: LaneSpec) -> Resident:
+        if self._other and spec == self._other.spec:
             return self._other
         self._let_go()  # never three at a time
         self._beat(Phase.LOAD)
         usual_s = sys.getswitchinterval()
         sys.setswitchinterval(_SWITCH_S)
         try:
-            return Resident(model, digest, self._make(model, digest, partial(self._slot.lull, _LULL_S)))
+            return Resident(spec, self._make(spec, partial(self._slot.lull, _LULL_S)))
         finally:
             sys.setswitchinterval(usual_s)
             self._beat(Phase.NONE)

@@ -30,6 +30,12 @@ ONLY_SOMETIMES = {
     "batches_sent_total",
     "batches_resent_total",
     "batches_in_flight",
+    "sent_bytes_total",
+    "frames_per_second_limit",
+    "joules_per_1000_inferences",
+    "memory_available_bytes",
+    "memory_pressure_ratio",
+    "power_watts",
 }
 ONLY_SOMETIMES |= {name for name in PIPELINE if name.startswith(("model_", "results_", "policy_"))}
 """Those that this machine, or an agent without a broker, may not have."""

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -9,6 +10,8 @@ from hypothesis import strategies as st
 from agent.config import Settings, parse
 from agent.config_errors import ENV_PREFIX, problem
 from agent.errors import EXIT_CONFIG, ConfigInvalid
+from agent.plan import Plan
+from agent.profiles import Profile, Thermal
 from agent.tables import Deadlines
 
 PIPELINE = """\
@@ -233,3 +236,24 @@ def test_any_lines_give_settings_or_lines_that_name_the_file(lines: list[str]) -
     for complaint in complaints("\n".join(lines)):
         assert complaint.startswith("agent.toml")
         assert "\n" not in complaint
+
+
+def test_limits_of_heat_go_over_the_profiles_and_stay_in_order() -> None:
+    profile = Profile(name="b", description="b", tested=False, thermal=Thermal(soft_c=75, hard_c=85))
+
+    def limits(table: str) -> tuple[float, float]:
+        settings = parse(f"[governor]\n{table}\n{PIPELINE}", "agent.toml")
+        plan = Plan(settings, Path(), profile, "d", Path(), Path(), ())
+        return plan.thermal.soft_c, plan.thermal.hard_c
+
+    assert limits("") == (75, 85)
+    assert limits("soft_c = 60") == (60, 85)
+    assert limits("soft_c = 90") == (90, 91)
+    assert limits("hard_c = 70") == (69, 70)
+    assert limits("soft_c = 40\nhard_c = 50") == (40, 50)
+    assert "soft_c must be below hard_c" in str(refused("[governor]\nsoft_c = 50\nhard_c = 50\n" + PIPELINE))
+
+
+@pytest.mark.parametrize("table", ['heat = ["sleep"]', "rates = []", "rates = [1.0]", "rates = [0.0]"])
+def test_what_the_governor_cannot_do_is_refused(table: str) -> None:
+    assert "governor" in str(refused(f"[governor]\n{table}\n{PIPELINE}"))

@@ -65,6 +65,7 @@ PROGRAM_PARTS = {
     "agent.workers.accelerating",
     "agent.workers.assembly",
     "agent.workers.contract",
+    "agent.workers.easing",
     "agent.workers.engines",
     "agent.workers.goldens",
     "agent.workers.measuring",

@@ -31,6 +31,13 @@ def status(**link: Any) -> dict[str, Any]:
         "restarts": 2,
         "latency": dict.fromkeys(STAGES, percentiles),
         "problem": "",
+        "pace": {"fps": 7.5, "paused": False, "problem": ""},
+        "cost": {
+            "cpu_seconds_per_1000_inferences": 1234.5678,
+            "upstream_bytes_per_1000_results": 123_456.0,
+            "flash_bytes_per_1000_results": 1_234_567.0,
+            "joules_per_1000_inferences": 1234.5,
+        },
     }
     accelerator = {
         "name": "edgetpu",
@@ -55,6 +62,16 @@ def status(**link: Any) -> dict[str, Any]:
         "accelerators": [accelerator],
         "store": {**store, "path": "/var/lib/edge-agent"},
         "link": {"state": "online", "broker": "broker.example:1883", "signed": True, **link},
+        "governor": {
+            "heat": {
+                "rung": 5,
+                "rungs": 5,
+                "does": "rate 25 %, 1 thread, small variant, low priority paused",
+                "why": "83.9 C in 0:cpu-thermal, above 75; policy0 is capped at 1000 of 1800 MHz",
+                "since_s": 86_400.0,
+            },
+            "memory": {"rung": 0, "rungs": 2, "does": "nothing held back", "why": "", "since_s": None},
+        },
         "events": {},
     }
 
@@ -75,6 +92,22 @@ def test_no_line_is_wider_than_a_terminal() -> None:
 def test_what_stands_in_the_way_of_delivery_is_told(link: dict[str, Any], said: str) -> None:
     assert [line for line in _lines(status(**link)) if said in line]
     assert not [line for line in _lines(status(unheard_s=3.0, silent=False)) if said in line]
+
+
+def test_what_is_held_back_and_what_requests_cost_is_told() -> None:
+    told = "\n".join(_lines(status()))
+    assert "    held to 7.5 fps: the board does with less\n" in told
+    assert "    1,000 inferences cost 1235 CPU s, 123 kB sent, 1235 kB to flash, 1234 J\n" in told
+    assert "  heat: rate 25 %, 1 thread, small variant, low priority paused (rung 5 of 5)" in told
+    assert "memory:" not in told
+
+
+def test_a_pipeline_that_is_paused_says_so_and_an_older_agent_says_nothing() -> None:
+    whole = status()
+    whole["pipelines"][0] |= {"pace": {"fps": None, "paused": True}, "cost": {}}
+    assert "    paused: the board does with less" in _lines(whole)
+    del whole["governor"], whole["pipelines"][0]["pace"], whole["pipelines"][0]["cost"]
+    assert not [line for line in _lines(whole) if "with less" in line or "cost" in line or "heat" in line]
 
 
 def test_a_pipeline_on_its_twin_and_the_accelerator_that_it_waits_for_are_told() -> None:

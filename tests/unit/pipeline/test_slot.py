@@ -61,7 +61,7 @@ class SlotMachine(RuleBasedStateMachine):
         self.next = 0
         self.engine = ENGINE
         self.engines: dict[int, Engine] = {}
-        self.expected = {"inferred": 0, "overwritten": 0, "decode": 0, "input": 0}
+        self.expected = {"inferred": 0, "gated": 0, "overwritten": 0, "decode": 0, "input": 0}
 
     def room(self) -> bool:
         return self.held is None and (self.slot.live or len(self.waiting) < 2)
@@ -104,6 +104,14 @@ class SlotMachine(RuleBasedStateMachine):
         self.held, self.begun = None, False
         self.next += 1
 
+    @precondition(lambda self: self.begun and self.slot.live)
+    @rule()
+    def gate(self) -> None:
+        self.expected["gated"] += 1
+        self.slot.gate()
+        self.begun = False
+        self.next += 1
+
     @precondition(lambda self: self.taken is None)
     @rule()
     def take(self) -> None:
@@ -139,6 +147,7 @@ class SlotMachine(RuleBasedStateMachine):
         assert ledger.captured == self.next + self.begun
         assert ledger.in_flight == self.begun + len(self.waiting) + (self.taken is not None)
         assert ledger.inferred == self.expected["inferred"]
+        assert ledger.gated == self.expected["gated"]
         assert ledger.dropped.get("overwritten", 0) == self.expected["overwritten"]
         assert sum(ledger.failed.values()) == self.expected["decode"] + self.expected["input"]
 

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from agent.errors import ModelInvalid
 from agent.pipeline.slot import Slot
 from agent.types import Phase
+from agent.workers.spec import Eased, LaneSpec
 from agent.workers.swapping import Swapper
 from tests.simulators.small_engine import AddOne, engine
 
@@ -50,7 +51,7 @@ class Desk:
         self._thread = threading.Thread(target=self._infer)
 
     def begin(self) -> None:
-        self.swapper.begin(self.slot, self.make, ("a", ""))
+        self.swapper.begin(self.slot, self.make, self.spec("a"), resolved=self.resolved)
         self._thread.start()
 
     def end(self) -> None:
@@ -68,8 +69,16 @@ class Desk:
     def engine(self, name: str) -> Engine:
         return engine(Counted(name, self.loaded), model=name)
 
-    def make(self, model: str, digest: str, pause: Callable[[], object]) -> Engine:
-        del digest
+    def spec(self, model: str) -> LaneSpec:
+        return LaneSpec(pipeline="door", model=model, source="x", backend_options={"threads": 2})
+
+    def resolved(self, spec: LaneSpec) -> LaneSpec:
+        """Of these models only "b" has a variant, and one thread is all there is."""
+        variant = spec.eased.variant if spec.model == "b" else ""
+        return spec.model_copy(update={"eased": Eased(variant=variant)})
+
+    def make(self, spec: LaneSpec, pause: Callable[[], object]) -> Engine:
+        model = f"{spec.model}{spec.eased.variant}"
         assert len(self.loaded) == 1  # never three at a time
         pause()
         self.made.append(model)
@@ -150,3 +159,30 @@ def test_at_most_two_models_are_in_memory_and_the_one_that_serves_is_one_of_them
     assert desk.made == made
     assert sorted(desk.loaded) == sorted(filter(None, (serving, other)))
     assert desk.slot.engine.facts["model"] == serving
+
+
+def test_a_model_that_can_do_with_less_is_swapped_and_one_that_cannot_is_left_alone() -> None:
+    desk = Desk()
+    desk.begin()
+    desk.swapper.ease(Eased(threads=1, variant="small"), 1)
+    desk.swapper.ask("b", "", 2)
+    desk.swapper.ease(Eased(variant="small"), 3)
+    desk.swapper.ease(Eased(), 4)
+    assert desk.heard(4) == [
+        ("swapped", token, model)
+        for token, model in zip((1, 2, 3, 4), ("a", "b", "bsmall", "b"), strict=True)
+    ]
+    desk.end()
+    assert desk.made == ["b", "bsmall"]
+
+
+def test_a_new_model_begins_as_it_was_proved() -> None:
+    desk = Desk()
+    desk.begin()
+    desk.swapper.ask("b", "", 1)
+    desk.swapper.ease(Eased(threads=1, variant="small"), 2)
+    desk.swapper.ask("a", "", 3)
+    desk.swapper.ask("b", "", 4)
+    assert [model for _, _, model in desk.heard(4)] == ["b", "bsmall", "a", "b"]
+    assert desk.swapper._spec.eased == Eased()
+    desk.end()

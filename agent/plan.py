@@ -13,7 +13,12 @@ if TYPE_CHECKING:
 
     from agent.config import Settings
     from agent.profiles import Profile
+    from agent.slots import Tuning
     from agent.tables import Deadlines, Mqtt, Pipeline
+
+
+TUNABLE = frozenset({"threads", "xnnpack"})
+"""The backend's options that the tuner chooses, all together or not at all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +32,7 @@ class Plan:
         control: the local socket.
         lanes: one worker each.
         managed: whether the operator's models are taken.
+        tuned: what the tuner has chosen, here and elsewhere; see ``agent.tunings``.
     """
 
     settings: Settings
@@ -37,6 +43,7 @@ class Plan:
     control: Path
     lanes: tuple[LaneSpec, ...]
     managed: bool = False
+    tuned: tuple[Tuning, ...] = ()
 
     @property
     def deadlines(self) -> Deadlines:
@@ -91,6 +98,7 @@ def lane_spec(
         labels=pipeline.labels,
         backend=pipeline.backend.kind,
         backend_options={"threads": profile.threads, **pipeline.backend.options},
+        tunable=pipeline.backend.kind == "tflite" and not TUNABLE & pipeline.backend.options.keys(),
         source=pipeline.source.kind,
         source_options=pipeline.source.options,
         once=once,

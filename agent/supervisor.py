@@ -26,6 +26,7 @@ from agent.signals import StopAsked, signals_to
 from agent.status import report
 from agent.store.reports import Buffered, Committed
 from agent.telemetry import Telemetry
+from agent.tunings import OPS, Tunings
 from agent.uplink import Uplink
 from agent.watch import Watch
 from agent.workers.lane import Lane
@@ -97,6 +98,7 @@ class Supervisor:
         self._telemetry = Telemetry(store, self._clock, plan.settings.metrics.interval_s)
         self._recorder = Recorder(self._telemetry.passage, lanes, self._clock, plan.urgent)
         self._models = models(lanes, self._report)
+        self._tunings = Tunings(plan, store, lanes)
         self._processes = Watch(self._selector)
         self._crew = Crew(lanes, self._selector, store, self._recorder, clock=self._clock, saw=self._saw)
         self._seats = self._crew.seats
@@ -244,6 +246,8 @@ class Supervisor:
         """Reply to a request on the control socket."""
         if request.get("op") in answers.OPS:
             return answers.answer(request, self._models)
+        if request.get("op") in OPS:
+            return self._tunings.answer(request)
         return report(
             request,
             plan=self._plan,

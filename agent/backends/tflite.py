@@ -45,6 +45,15 @@ def preload(options: Options) -> None:
     choose(options.runtime)
 
 
+def runtime(options: Options) -> str:
+    """Give the name and version of the runtime that ``build`` takes.
+
+    Raises:
+        ExtraMissing: as ``build`` does.
+    """
+    return str(choose(options.runtime))
+
+
 def build(options: Options, model: bytes, name: str = "model") -> TfliteBackend:
     """Load ``model``, the bytes of a .tflite file; ``name`` is what errors call it.
 

@@ -20,6 +20,7 @@ VERBS = (
     "doctor",
     "status",
     "infer",
+    "bench",
     "results",
     "store",
     "model",

@@ -81,7 +81,7 @@ def _lines(status: dict[str, Any]) -> list[str]:
         ledger = one["ledger"]
         dropped, failed = sum(ledger["dropped"].values()), sum(ledger["failed"].values())
         name, model = f"{one['name']:<16} {one['state']:<9}", f"{one['model'] or '-':<20}"
-        lines.append(f"  {name} {model} {one['delegate'] or '-':<8} {one['fps']:6.1f} fps")
+        lines.append(f"  {name} {model} {one['delegate'] or '-':<8} {one['fps']:6.1f} fps{_tuned(one)}")
         ends = f"dropped {dropped}  failed {failed}  lost {ledger['lost']}  restarts {one['restarts']}"
         lines.append(f"    captured {ledger['captured']}  inferred {ledger['inferred']}  {ends}")
         lines += _latency(one.get("latency", {}))
@@ -112,6 +112,11 @@ def _lines(status: dict[str, Any]) -> list[str]:
             f"    another client has used this device's id, {count} times: is there a second device?"
         )
     return lines
+
+
+def _tuned(pipeline: dict[str, Any]) -> str:
+    """Say that threads and kernels are the tuner's choice; an older agent knows none."""
+    return "  tuned" if pipeline.get("tuned") else ""
 
 
 def _wants(wants: dict[str, Any] | None) -> list[str]:

@@ -142,7 +142,8 @@ class Custody:
         key = "sha256 = ? AND runtime = ? AND board = ? AND machine = ?"
         self._db.executemany(f"DELETE FROM tuned WHERE {key}", change.untuned)  # noqa: S608
         for one in change.tuned:
-            self.insert("tuned", astuple(replace(one, xnnpack=int(one.xnnpack))), replacing=True)
+            row = tuple(int(value) if isinstance(value, bool) else value for value in astuple(one))
+            self.insert("tuned", row, replacing=True)
         newest = "SELECT n FROM tuned ORDER BY n DESC LIMIT ?"
         self._db.execute(f"DELETE FROM tuned WHERE n NOT IN ({newest})", (MOST_TUNED,))  # noqa: S608
 

@@ -73,5 +73,5 @@ def _merged(found: list[Rescued]) -> Kept:
         floors=floors,
         documents=dict(documents),
         audit=(seq, head),
-        tuned=tuple(Tuning(*row[:6], bool(row[6]), *row[7:]) for row in tuned),
+        tuned=tuple(replace(one, xnnpack=bool(one.xnnpack)) for one in (Tuning(*row) for row in tuned)),
     )

@@ -5,7 +5,7 @@ only migrations need. Whoever starts it holds the folder. A mark stands in the f
 file changes in one transaction, and state.db last of all: whatever interrupts it, the next run goes on.
 
 On the way down, what the earlier release does not know is put into the folder ``release-N``, with the state
-as it was; the way up takes it back. Release 1 knew one stream, release 2 neither models nor the audit log, and
+as it was; the way up takes it back. Release 1 knew one stream, release 2 neither models nor the audit log,
 release 3 no choices of the tuner.
 On the way up damage holds up nothing: the store sets it aside later. On the way down it is refused, and what
 was begun is undone.

@@ -6,6 +6,8 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
+from agent.picks import Pick
+
 
 class LaneSpec(BaseModel):
     """A pipeline, as its worker is told of it."""
@@ -21,6 +23,10 @@ class LaneSpec(BaseModel):
     labels: str = ""
     backend: str = "tflite"
     backend_options: dict[str, Any] = {}
+    tunable: bool = False
+    """Whether the tuner's choices may go over the backend's options: where nobody has set any of them."""
+    tuned: tuple[Pick, ...] = ()
+    """What the tuner has chosen on this board, for models that may come."""
     source: str
     source_options: dict[str, Any] = {}
     start: int = 0

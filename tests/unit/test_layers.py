@@ -24,6 +24,7 @@ ROOMS = {
     "store",
     "bundles",
     "updater",
+    "tuning",
     "workers",
     "pipeline",
     "sources",
@@ -54,12 +55,14 @@ JOINTS = {
     "status",
     "telemetry",
     "trust",
+    "tunings",
     "uplink",
     "watch",
 }
 SUPERVISOR = {"supervisor", "health"}
 # Parts of a program that stand beside its main.py.
 PROGRAM_PARTS = {
+    "agent.tuning.trial",
     "agent.workers.assembly",
     "agent.workers.contract",
     "agent.workers.engines",

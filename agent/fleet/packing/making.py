@@ -7,7 +7,6 @@ import math
 import os
 import platform
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
@@ -21,6 +20,7 @@ from agent.validation import first_problem
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
     from agent.fleet.packing.recipe import BudgetRecipe, GoldenRecipe, Recipe
     from agent.manifest import FileEntry

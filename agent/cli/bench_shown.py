@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from agent.tuning.measured import Measured
 
 _WIDTH = 80
-_HEAD = "kernels     threads      p50      p95      p99     fps     MB   load  first  nodes"
+_HEAD = "kernels  threads      p50      p95      p99    fps    MB   load  first  nodes"
 _SHARES = {"p50_ms": 0.5, "p95_ms": 0.95, "p99_ms": 0.99}
 
 
@@ -99,8 +99,8 @@ def _row(one: Measured, *, default: bool) -> str:
     mark = "*" if default else "!" if one.problem else " "
     times = " ".join(_number(one.share(share), 8) for share in _SHARES.values())
     taken, nodes = loaded.delegated
-    rest = f"{loaded.rss_mb:6.1f} {_number(loaded.load_ms, 6)} {_number(loaded.first_ms, 6)}"
-    what = f"{mark}{plain(one.setting.kernels, 12):<12}{one.setting.threads:>6}"
+    rest = f"{loaded.rss_mb:5.1f} {_number(loaded.load_ms, 6)} {_number(loaded.first_ms, 6)}"
+    what = f"{mark}{plain(one.setting.kernels, 11):<11}{one.setting.threads:>4}"
     return f"{what} {times} {_fps(one.fps)} {rest} {taken:>3}/{nodes}"
 
 
@@ -111,7 +111,7 @@ def _number(value: float, width: int) -> str:
 
 
 def _fps(value: float) -> str:
-    return f"{value:7.1f}" if value < 10_000 else f"{value:7.0f}"
+    return f"{value:6.1f}" if value < 1000 else f"{value:6.0f}"
 
 
 def chosen(choice: Choice) -> list[str]:

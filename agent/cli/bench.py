@@ -43,11 +43,11 @@ this board, machine, runtime and model. It serves from the next start of a pipel
 threads or xnnpack are set in its configuration. docs/tuning.md tells the rules."""
 EPILOG = """\
 examples:
-  edge-agent bench glyphs shapes                    two bundled models
+  edge-agent bench glyphs shapes             two bundled models
   edge-agent bench mobilenet.tflite --threads 1,2,4 --json
-  sudo edge-agent bench door --tune                 the model that the pipeline "door" runs
-  edge-agent bench --tuned                          what was chosen, and when
-  sudo edge-agent bench glyphs --forget             let the default serve again
+  sudo edge-agent bench door --tune          what the pipeline "door" runs
+  edge-agent bench --tuned                   what was chosen, and when
+  sudo edge-agent bench glyphs --forget      let the default serve again
 
 exit codes: 0 done, 1 failed or ended by ^C while tuning, 2 usage, 78 the configuration must be changed
 first"""

@@ -9,6 +9,8 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from agent.message import Count, Message, Word
+
 
 class Limits(BaseModel):
     """How long an accelerator may take, seconds; what is longer is an incident.
@@ -60,3 +62,16 @@ class Accelerator(BaseModel):
     def native(self) -> bool:
         """Whether it is a library of its own, which runs in a process of its own; a CPU's kernels are not."""
         return self.kind not in {"xnnpack", "cpu"}
+
+
+class Lend(Message):
+    """The supervisor's word to a worker: the descriptor with it is a connection to an accelerator process."""
+
+    type: Literal["accelerate"] = "accelerate"
+    accelerator: Word
+    """Its title."""
+    generation: Count
+    """Of the connection; a newer one takes the place of all before it."""
+    limits: Limits = Limits()
+    recheck_s: float = Field(default=600, ge=0, le=86400)
+    kind: Word = ""

@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+import array
+import os
 import socket
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 MAX_PACKET = 64 << 10
 """Bytes of the largest packet; the kernel itself refuses more than about 208 KiB."""
+MAX_DESCRIPTORS = 4
+"""Descriptors that may ride on one packet; the kernel drops those beyond."""
 
 
 class Channel:
@@ -41,6 +49,17 @@ class Channel:
             raise ValueError(f"packet of {len(packet)} bytes")
         self._sock.send(packet)
 
+    def send_with(self, packet: bytes, descriptors: Sequence[int]) -> None:
+        """Send one packet with descriptors, which the other end gets copies of; ours stay open.
+
+        Raises:
+            ValueError: it is too large, or they are too many: a bug of the caller.
+            OSError: as ``send``.
+        """
+        if len(packet) > MAX_PACKET or len(descriptors) > MAX_DESCRIPTORS:
+            raise ValueError(f"packet of {len(packet)} bytes with {len(descriptors)} descriptors")
+        socket.send_fds(self._sock, [packet], list(descriptors))
+
     def receive(self) -> bytes | None:
         """Give the next packet; b"" when the other end is closed, None when none is there (not blocking)."""
         try:
@@ -50,6 +69,34 @@ class Channel:
         except ConnectionResetError:  # it left a packet of ours unread: said once, before what it sent
             return self.receive()
 
+    def receive_with(self) -> tuple[bytes | None, list[int]]:
+        """Give the next packet as ``receive`` does, and the descriptors that came with it: the caller's."""
+        room = socket.CMSG_SPACE(MAX_DESCRIPTORS * array.array("i").itemsize)
+        try:
+            packet, ancillary, _, _ = self._sock.recvmsg(MAX_PACKET + 1, room, socket.MSG_CMSG_CLOEXEC)
+        except BlockingIOError:
+            return None, []
+        except ConnectionResetError:
+            return self.receive_with()
+        found = array.array("i")
+        for level, kind, data in ancillary:
+            if (level, kind) == (socket.SOL_SOCKET, socket.SCM_RIGHTS):
+                found.frombytes(data[: len(data) - len(data) % found.itemsize])
+        return packet, list(found)
+
+    def hang_up(self) -> None:
+        """Have both ends find it closed, whoever waits at them included; ``close`` is still to be called."""
+        try:
+            self._sock.shutdown(socket.SHUT_RDWR)
+        except OSError:
+            return  # the other end is closed already
+
     def close(self) -> None:
         """Close this end. Idempotent."""
         self._sock.close()
+
+
+def close_all(descriptors: Sequence[int]) -> None:
+    """Close descriptors that nobody wants."""
+    for one in descriptors:
+        os.close(one)

@@ -98,7 +98,7 @@ def lane_spec(
         labels=pipeline.labels,
         backend=pipeline.backend.kind,
         backend_options={"threads": profile.threads, **pipeline.backend.options},
-        tunable=pipeline.backend.kind == "tflite" and not TUNABLE & pipeline.backend.options.keys(),
+        tunable=_tunable(pipeline),
         source=pipeline.source.kind,
         source_options=pipeline.source.options,
         once=once,
@@ -116,3 +116,9 @@ def secrets(settings: Settings, folder: Path) -> list[Path]:
     if settings.mqtt:
         names.append(settings.mqtt.key_file)
     return [folder / name for name in names if name]
+
+
+def _tunable(pipeline: Pipeline) -> bool:
+    """Whether the tuner may choose: the configuration leaves threads and kernels open."""
+    given = pipeline.backend.options
+    return pipeline.backend.kind == "tflite" and not TUNABLE & given.keys() and given.get("delegate") != "cpu"

@@ -43,11 +43,13 @@ class Needs:
         read: files, and folders with all that is below them.
         devices: device nodes that are read, written and controlled; one that is not there yet counts, too.
         network: whether it connects to anything.
+        hotplug: whether it listens to the kernel for devices that come and go, as libusb does.
     """
 
     read: tuple[str, ...] = ()
     devices: tuple[str, ...] = ()
     network: bool = False
+    hotplug: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,6 +166,7 @@ class Backend(Protocol):
 
         Raises:
             BackendFault: the runtime or the delegate refused.
+            DelegateLost: its accelerator is away, and this frame has no answer; a later one may have.
         """
 
     def close(self) -> None:

@@ -17,7 +17,7 @@ from agent.errors import BackendFault, InputRejected, ModelInvalid
 from agent.types import TensorSpec
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from ai_edge_litert.interpreter import Interpreter, TensorDetails
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 class Options(BaseModel):
-    """What runs the model on the CPU, and how."""
+    """What runs the model, and how."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -34,6 +34,17 @@ class Options(BaseModel):
     )
     threads: int = Field(default=1, ge=1, le=16, description="CPU threads for one inference")
     xnnpack: bool = Field(default=True, description="use the XNNPACK kernels where the runtime has them")
+    delegate: str = Field(
+        default="auto",
+        pattern=r"^[a-z0-9][a-z0-9_-]{0,31}$",
+        description="auto: the first accelerator of the device profile that works; cpu, xnnpack: none; "
+        "else the name of one, and no other",
+    )
+
+    @property
+    def kernels(self) -> bool:
+        """Whether the CPU computes with XNNPACK."""
+        return self.xnnpack and self.delegate != "cpu"
 
 
 def preload(options: Options) -> None:
@@ -54,8 +65,28 @@ def runtime(options: Options) -> str:
     return str(choose(options.runtime))
 
 
-def build(options: Options, model: bytes, name: str = "model") -> TfliteBackend:
+def loader(options: Options) -> Callable[[str, Mapping[str, str]], object]:
+    """Give the runtime's own ``load_delegate``, for ``Delegate.open``.
+
+    Raises:
+        ExtraMissing: as ``build`` does.
+    """
+    load: Callable[[str, Mapping[str, str]], object] = choose(options.runtime).module.load_delegate
+    return load
+
+
+def build(
+    options: Options, model: bytes, name: str = "model", delegate: object | None = None, title: str = ""
+) -> TfliteBackend:
     """Load ``model``, the bytes of a .tflite file; ``name`` is what errors call it.
+
+    Args:
+        options: of the backend; whether they want an accelerator does not matter here.
+        model: the file's bytes.
+        name: what errors call the model.
+        delegate: what ``Delegate.open`` gave, to run operators on; None for the CPU alone. What it leaves
+            runs on the CPU without XNNPACK, so that each operator that is delegated is this delegate's.
+        title: what the delegate is called in results.
 
     Raises:
         ModelInvalid: the runtime refuses the model, or lacks something that it needs.
@@ -69,13 +100,16 @@ def build(options: Options, model: bytes, name: str = "model") -> TfliteBackend:
             model_content=model,
             num_threads=options.threads,
             experimental_op_resolver_type=(
-                resolvers.BUILTIN if options.xnnpack else resolvers.BUILTIN_WITHOUT_DEFAULT_DELEGATES
+                resolvers.BUILTIN
+                if options.kernels and delegate is None
+                else resolvers.BUILTIN_WITHOUT_DEFAULT_DELEGATES
             ),
+            experimental_delegates=None if delegate is None else [delegate],
         )
         interpreter.allocate_tensors()
     except (RuntimeError, ValueError, MemoryError, outline.Broken) as error:
         raise _load_errors.explain(error, name) from error
-    return TfliteBackend(interpreter, name, str(runtime))
+    return TfliteBackend(interpreter, name, str(runtime), "xnnpack" if delegate is None else title)
 
 
 class TfliteBackend:
@@ -86,10 +120,10 @@ class TfliteBackend:
         outputs: the output tensors, in the model's order.
         runtime: the runtime's name and version.
         delegated: how many operators the delegate has taken, and how many the model has.
-        delegate: "xnnpack", or "cpu" when it has taken none.
+        delegate: "xnnpack" or the accelerator's name, or "cpu" when it has taken none.
     """
 
-    def __init__(self, interpreter: Interpreter, name: str, runtime: str) -> None:
+    def __init__(self, interpreter: Interpreter, name: str, runtime: str, delegate: str = "xnnpack") -> None:
         self._interpreter: Interpreter | None = interpreter
         self._name = name
         sources, sinks = interpreter.get_input_details(), interpreter.get_output_details()
@@ -97,7 +131,7 @@ class TfliteBackend:
         self.outputs = tuple(_spec(details, name) for details in sinks)
         self.runtime = runtime
         self.delegated = count_delegated(interpreter._get_ops_details())  # noqa: SLF001 - nothing public tells
-        self.delegate = "xnnpack" if self.delegated[0] else "cpu"
+        self.delegate = delegate if self.delegated[0] else "cpu"
         self._slots = [(details["index"], np.dtype(details["dtype"])) for details in sources]
         self._results = [details["index"] for details in sinks]
 

@@ -73,6 +73,30 @@ def load(path: str | Path, digest: str = "") -> LoadedModel:
     return _load_bundle(found, digest) if found.is_dir() else _load_file(found)
 
 
+def variant(model: LoadedModel, name: str) -> bytes:
+    """Give the bytes of a bundle's file for an accelerator, hashed as they are read.
+
+    Args:
+        model: the loaded model.
+        name: of the variant; "" for the model that any CPU runs.
+
+    Raises:
+        ModelInvalid: it has no such variant, or the file cannot be read.
+        ManifestInvalid: the file is not the one that the manifest describes.
+    """
+    if not name:
+        return model.data
+    if model.manifest is None or model.folder is None or name not in model.manifest.variants:
+        hint = f"Pack it with a file for {name}"
+        raise ModelInvalid("load model", model.name, f"it has no variant for {name}", hint)
+    entry = model.manifest.file(model.manifest.variants[name])
+    path = inside(model.folder, entry.path)
+    data = _read(path, MAX_MODEL_BYTES)
+    _check(path, data, entry)
+    _check_outline(path, data)
+    return data
+
+
 def read_labels(path: Path) -> Labels:
     """Read class names from a file of one's own.
 

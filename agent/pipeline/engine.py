@@ -3,12 +3,25 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from agent.types import Array, Backend, Decoder, Frame
+
+
+class Tending(Protocol):
+    """What a backend does between two frames that may move from one delegate to another."""
+
+    def tend(self, *, idle: bool, settled_ns: int) -> Sequence[Mapping[str, Any]]:
+        """Do what is due, and what can wait for it when ``idle``; give what has changed since the last call.
+
+        ``settled_ns`` is when the last frame that was inferred was captured, CLOCK_MONOTONIC; 0 for none yet.
+        """
+
+    def news(self) -> Sequence[Mapping[str, Any]]:
+        """Give what has changed: messages that go before the result of the last inference."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -21,6 +34,7 @@ class Engine:
         prepare: writes a frame into an input array; raises InputRejected when it does not fit.
         buffers: input arrays of the model's shape and type, one for each buffer of the slot.
         facts: what the worker says of the model: name, hash, runtime, delegate.
+        tending: the backend, where it is to be tended.
     """
 
     backend: Backend
@@ -28,3 +42,4 @@ class Engine:
     prepare: Callable[[Frame, Array], None]
     buffers: Sequence[Array]
     facts: Mapping[str, Any]
+    tending: Tending | None = None

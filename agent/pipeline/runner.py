@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import orjson
 
-from agent.errors import BackendFault, InputRejected
+from agent.errors import BackendFault, DelegateLost, InputRejected
 from agent.pipeline.timings import Timings
 from agent.types import Phase
 
@@ -40,6 +40,9 @@ class Outlet(Protocol):
 
     def timings(self, stages: Mapping[str, Histogram]) -> None:
         """Send how long each stage took, of the frames since the last call."""
+
+    def say(self, message: Mapping[str, Any]) -> None:
+        """Send what has changed about the delegate that serves."""
 
 
 class Drawing(Protocol):
@@ -84,6 +87,7 @@ class Runner:
         self._timings = Timings()
         self._told = time.monotonic()
         self._sent: Ledger | None = None
+        self._settled_ns = 0
 
     def run(self) -> str:
         """Run until the source is over and every frame is settled; give the capture thread's remark.
@@ -102,11 +106,14 @@ class Runner:
             if item is not None:
                 self._turn_to(item.engine)
                 self._process(item)
+                self._settled_ns = item.info.captured_ns
             else:
                 over = self._slot.over
                 self._turn_to(self._slot.next_engine)
                 if over:
                     break
+            if (tending := self._engine.tending) is not None:
+                self._pass_on(tending.tend(idle=self._slot.idle, settled_ns=self._settled_ns))
             now = time.monotonic()
             if now - self._flushed >= (_FLUSH_S if self._records else _IDLE_S):
                 self._flush(now)
@@ -126,6 +133,21 @@ class Runner:
         self._beat(Phase.SEND)
         self._turned(engine)
 
+    def _pass_on(self, news: Sequence[Mapping[str, Any]]) -> None:
+        """Say what has changed, after the records of what served until then."""
+        if news and self._records:
+            self._flush(time.monotonic())
+        for one in news:
+            self._beat(Phase.SEND)
+            self._outlet.say(one)
+
+    def _infer(self, engine: Engine, inputs: tuple[Array, ...]) -> Sequence[Array]:
+        try:
+            return engine.backend.infer(inputs)
+        finally:
+            if engine.tending is not None:
+                self._pass_on(engine.tending.news())
+
     def _process(self, item: Item) -> None:
         if item.error is not None:
             self._fail(item, item.error, item.reason)
@@ -135,7 +157,10 @@ class Runner:
         inputs = (engine.buffers[item.index],)
         began = time.monotonic_ns()
         try:
-            outputs = engine.backend.infer(inputs)
+            outputs = self._infer(engine, inputs)
+        except DelegateLost as error:
+            self._fail(item, error, "accelerator")
+            return
         except BackendFault as error:
             self._fail(item, error, "backend")
             self._flush(time.monotonic())

@@ -176,6 +176,12 @@ class Slot:
             self._changed.notify_all()
 
     @property
+    def idle(self) -> bool:
+        """Whether no frame waits for the model."""
+        with self._changed:
+            return not self._waiting
+
+    @property
     def over(self) -> bool:
         """Whether nothing waits and nothing will come."""
         with self._changed:

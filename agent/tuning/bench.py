@@ -109,7 +109,7 @@ class _Contender:
             self.loaded,
             tuple(self.rounds),
             self.checked.goldens if self.checked else 0,
-            self.checked is not None,
+            self.checked is not None and self.checked.compared,
             self.problem or (f"wrong: {difference}" if difference else ""),
         )
 

@@ -50,11 +50,12 @@ def _serve(spec: TrialSpec, channel: Channel) -> None:
     if delegate is not None:
         needs.append(delegate.needs())
     confine(lane, needs)  # before native code is loaded
-    from agent.tuning.trial import Trial
+    from agent.tuning.trial import Opened, Trial
 
     opened = None
-    if delegate is not None:
-        opened = delegate.open(module.loader(options(module.Options, lane.backend_options, "backend")))
+    if delegate is not None and spec.accelerator is not None:
+        handle = delegate.open(module.loader(options(module.Options, lane.backend_options, "backend")))
+        opened = Opened(handle, spec.accelerator.title, delegate.variant)
     trial = Trial(spec, opened)
     channel.send(orjson.dumps({"type": "loaded", **trial.facts}))
     while packet := channel.receive():
@@ -62,9 +63,7 @@ def _serve(spec: TrialSpec, channel: Channel) -> None:
             case {"type": "turn", "seconds": seconds, "least": least}:
                 channel.send(orjson.dumps({"type": "times", "ns": trial.times(seconds, least)}))
             case {"type": "check"}:
-                goldens, difference = trial.check()
-                said = {"type": "checked", "goldens": goldens, "difference": difference[:1000]}
-                channel.send(orjson.dumps(said))
+                channel.send(orjson.dumps({"type": "checked", **trial.check()}))
             case _:
                 return
 

@@ -55,7 +55,9 @@ class Checked(Message):
 
     type: Literal["checked"] = "checked"
     goldens: Count
-    """Golden answers that were compared; 0: the outputs were compared with the reference's, if any."""
+    """Golden answers that were compared; 0: the outputs were compared with the reference's."""
+    compared: bool
+    """Whether there was anything to compare with."""
     difference: Text = ""
 
 

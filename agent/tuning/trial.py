@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import cv2
@@ -10,6 +11,8 @@ import numpy as np
 
 from agent import plugins
 from agent.bundles import golden
+from agent.bundles.load import variant
+from agent.errors import ModelInvalid
 from agent.sources._picture import parse_picture
 from agent.tuning import outputs
 from agent.tuning.messages import MOST_TIMES
@@ -27,6 +30,22 @@ if TYPE_CHECKING:
 _KEPT = 3
 """Golden inputs that are timed, in turn."""
 _MB = 1 << 20
+_MOST_WORDS = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """An accelerator that is open in this process.
+
+    Attributes:
+        handle: what the runtime's interpreter takes.
+        title: what it is called.
+        variant: which of a bundle's variants it runs.
+    """
+
+    handle: object
+    title: str
+    variant: str
 
 
 class Trial:
@@ -40,7 +59,7 @@ class Trial:
         AgentError: it does not load or run, or an option is wrong.
     """
 
-    def __init__(self, spec: TrialSpec, delegate: object | None = None) -> None:
+    def __init__(self, spec: TrialSpec, delegate: Opened | None = None) -> None:
         cv2.setNumThreads(1)
         self._spec = spec
         self._lane = LaneSpec.model_validate(spec.lane)
@@ -79,34 +98,38 @@ class Trial:
             found.append(time.monotonic_ns() - began)
         return found
 
-    def check(self) -> tuple[int, str]:
+    def check(self) -> dict[str, Any]:
         """Compare with the golden answers, or with what the reference makes of the same inputs.
 
         Returns:
-            How many golden answers were compared, and what differs.
+            The fields of ``messages.Checked``.
 
         Raises:
             AgentError: a golden input cannot be read, or the runtime failed.
         """
         if self._tryout is None:
-            return 0, self._against_reference()
+            return self._against_reference()
         count = 0
         for count, (case, data) in enumerate(self._cases(), 1):
             if difference := case.differs(self._tryout.items(data, count, str(case.path))):
-                return count, f"{case.path.name}: {difference}"
-        return count, ""
+                return _checked(count, f"{case.path.name}: {difference}")
+        return _checked(count)
 
-    def _built(self, given: dict[str, Any], delegate: object | None = None) -> Backend:
+    def _built(self, given: dict[str, Any], delegate: Opened | None = None) -> Backend:
         module = plugins.load("backends", self._lane.backend, "backend", "kind")
-        more = {} if delegate is None else {"delegate": delegate}
+        data, more = self._model.data, {}
+        if delegate is not None:
+            more = {"delegate": delegate.handle, "title": delegate.title}
+            if self._model.manifest is not None:  # a bare file is taken at its word
+                data = variant(self._model, delegate.variant)
         made: Backend = module.build(
-            options(module.Options, given, "backend"), self._model.data, self._model.name, **more
+            options(module.Options, given, "backend"), data, self._model.name, **more
         )
         return made
 
     def _facts(self, load_ns: int, first_ns: int) -> dict[str, Any]:
         model = self._model
-        facts = engines.facts_of(self._lane, model, self._backend, "")
+        facts = engines.facts_of(model, self._backend, "")
         kept = {key: facts[key] for key in ("model", "sha256", "runtime", "delegate", "delegated")}
         times = {"load_ms": round(load_ns / 1e6, 3), "first_ms": round(first_ns / 1e6, 3)}
         return {**kept, **times, "size": len(model.data)}
@@ -134,15 +157,22 @@ class Trial:
                 return
             yield (self._tryout.tensor(data, count, str(case.path)).copy(),)
 
-    def _against_reference(self) -> str:
+    def _against_reference(self) -> dict[str, Any]:
         if not self._spec.reference:
-            return ""
-        reference = self._built(self._spec.reference)
+            return {"goldens": 0, "compared": False}
+        try:
+            reference = self._built(self._spec.reference)
+        except ModelInvalid:  # compiled for an accelerator alone: there is nothing to compare with
+            return {"goldens": 0, "compared": False}
         try:
             for tensors in outputs.inputs(self._backend.inputs):
                 found, wanted = self._backend.infer(tensors), reference.infer(tensors)
                 if difference := outputs.differs(found, wanted, reference.outputs):
-                    return difference
+                    return _checked(0, difference)
         finally:
             reference.close()
-        return ""
+        return _checked(0)
+
+
+def _checked(goldens: int, difference: str = "") -> dict[str, Any]:
+    return {"goldens": goldens, "compared": True, "difference": difference[:_MOST_WORDS]}

@@ -118,6 +118,8 @@ _PRCTL_NEVER = (1, 4, 35, 0x59616D61)
 _SOCKET = (41, 198, 281)
 _FAMILIES = (1, 2, 10, 16)
 """AF_UNIX, AF_INET, AF_INET6, and AF_NETLINK, which resolving a name needs."""
+_NETLINK, _UEVENT = 16, 15
+"""AF_NETLINK, and NETLINK_KOBJECT_UEVENT: how the kernel tells of devices that come and go."""
 
 _ARCHES = {"x86_64": (0, 0xC000003E), "aarch64": (1, 0xC00000B7), "arm": (2, 0x40000028)}
 """Which column, and the kernel's name of the architecture (AUDIT_ARCH)."""
@@ -148,13 +150,14 @@ def available() -> bool:
     return machine() is not None and Path("/proc/sys/kernel/seccomp").is_dir()
 
 
-def program(here: Machine, pid: int, *, network: bool) -> Code:
+def program(here: Machine, pid: int, *, network: bool, hotplug: bool = False) -> Code:
     """Give the filter for a process.
 
     Args:
         here: its architecture.
         pid: its id: to itself it may send signals.
         network: allow the sockets of a network.
+        hotplug: allow the socket on which the kernel tells of devices: libusb does not start without.
     """
     refuse = (_RETURN, 0, 0, _ERRNO | errno.EPERM)
     code: Code = [(_LOAD, 0, 0, _ARCH), (_EQUAL, 1, 0, here.audit), refuse, (_LOAD, 0, 0, _NR)]
@@ -172,7 +175,9 @@ def program(here: Machine, pid: int, *, network: bool) -> Code:
     code += _on(
         _PRCTL[here.column], 0, [part for one in _PRCTL_NEVER for part in ((_EQUAL, 0, 1, one), refuse)]
     )
-    code += _on(_SOCKET[here.column], 0, _only(_FAMILIES) if network else [refuse])
+    told = [*_only((_NETLINK,)), (_LOAD, 0, 0, _ARGS + 8 * 2), *_only((_UEVENT,))]
+    sockets = _only(_FAMILIES) if network else told if hotplug else [refuse]
+    code += _on(_SOCKET[here.column], 0, sockets)
     return [*code, (_RETURN, 0, 0, _ALLOW)]
 
 
@@ -192,7 +197,7 @@ class _Program(ctypes.Structure):
     _fields_ = (("count", ctypes.c_ushort), ("code", ctypes.c_char_p))
 
 
-def install(*, network: bool) -> bool:
+def install(*, network: bool, hotplug: bool = False) -> bool:
     """Put the filter on this thread and what it starts. PR_SET_NO_NEW_PRIVS must be set.
 
     Returns:
@@ -204,7 +209,7 @@ def install(*, network: bool) -> bool:
     here = machine()
     if here is None:
         return False
-    code = program(here, os.getpid(), network=network)
+    code = program(here, os.getpid(), network=network, hotplug=hotplug)
     packed = b"".join(struct.pack("=HBBI", *one) for one in code)
     libc = ctypes.CDLL(None, use_errno=True)
     filled = _Program(len(code), packed)

@@ -54,7 +54,7 @@ def assemble(
         AgentError: what ``engines.make`` raises.
     """
     cv2.setNumThreads(1)  # a pipeline's parallelism is its threads; cv2's pool only adds switches
-    slot = Slot(engines.make(spec))
+    slot = Slot(engines.make(spec, beat=beats[1]))
     capture = Capture(
         open_source=_opener(spec, stranger),
         slot=slot,

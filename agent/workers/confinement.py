@@ -79,7 +79,7 @@ def confine(spec: LaneSpec, needs: Iterable[Needs]) -> Confinement:
     if not spec.confine:
         return Confinement()
     wanted = list(needs)
-    network = any(one.network for one in wanted)
+    network, hotplug = any(one.network for one in wanted), any(one.hotplug for one in wanted)
     devices = (*spec.devices, *(path for one in wanted for path in one.devices))
     grants = list(_grants(spec, [path for one in wanted for path in one.read], devices, network=network))
     granted = frozenset(it for path in devices if (it := _identity(path)) is not None)
@@ -87,7 +87,8 @@ def confine(spec: LaneSpec, needs: Iterable[Needs]) -> Confinement:
     _drop_capabilities()
     _prctl(_PR_SET_NO_NEW_PRIVS, 1)
     landlock = _landlock.restrict(grants, network=network)
-    return Confinement(landlock, _seccomp.install(network=network), devices, granted)
+    filtered = _seccomp.install(network=network, hotplug=hotplug)
+    return Confinement(landlock, filtered, devices, granted)
 
 
 def confine_updater(folder: str, read: Iterable[str]) -> Confinement:
@@ -109,6 +110,30 @@ def confine_updater(folder: str, read: Iterable[str]) -> Confinement:
     moves = _landlock.abi() != 1  # the first one lets nobody move a bundle from one folder into another
     landlock = _landlock.restrict(grants, network=True) if moves else 0
     return Confinement(landlock, _seccomp.install(network=True))
+
+
+def confine_accelerator(hidden: Iterable[str], needs: Needs) -> Confinement:
+    """Confine a process that owns an accelerator, and gets all else handed over; it has no other thread yet.
+
+    Args:
+        hidden: paths that stay closed wherever they stand.
+        needs: of the delegate: its library, its device.
+
+    Raises:
+        OSError: the kernel can do it, and refuses.
+    """
+    closed = [os.path.realpath(path) for path in hidden]
+    paths = (*_python(), *needs.read)
+    grants = [grant for path in paths for grant in _carved(os.path.realpath(path), closed)]
+    grants += [Grant(path, READ) for path in (*_LIBRARIES, *_KERNEL)]
+    grants += [Grant("/dev", READ_DIR), *(Grant(path, DEVICE) for path in (*_PLAIN_DEVICES, *needs.devices))]
+    close_memory()
+    _drop_capabilities()
+    _prctl(_PR_SET_NO_NEW_PRIVS, 1)
+    landlock = _landlock.restrict(grants, network=needs.network)
+    return Confinement(
+        landlock, _seccomp.install(network=needs.network, hotplug=needs.hotplug), needs.devices
+    )
 
 
 def _grants(spec: LaneSpec, read: list[str], devices: Iterable[str], *, network: bool) -> Iterator[Grant]:

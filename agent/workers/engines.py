@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from agent import plugins
+from agent.accelerator.twin import AcceleratedBackend
 from agent.bundles.load import LoadedModel, load, read_labels
 from agent.errors import ConfigInvalid, ModelInvalid
 from agent.picks import picked
@@ -21,16 +22,21 @@ from agent.validation import options
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from agent.types import Backend, Decoder, TensorSpec
+    from agent.types import Backend, Decoder, Phase, TensorSpec
     from agent.workers.spec import LaneSpec
 
 
-def make(spec: LaneSpec, pause: Callable[[], object] = lambda: None) -> Engine:
-    """Load the model that ``spec`` names, and run it once.
+def make(
+    spec: LaneSpec,
+    pause: Callable[[], object] = lambda: None,
+    beat: Callable[[Phase], None] = lambda _: None,
+) -> Engine:
+    """Load the model that ``spec`` names, and run it once on the CPU.
 
     Args:
         spec: of the pipeline.
         pause: is called before the runtime loads the model, which may keep all threads waiting meanwhile.
+        beat: notes the phase of the infer thread, which may find an accelerator to be waited for.
 
     Raises:
         ConfigInvalid: an option of a plugin is wrong, or no decoder is named.
@@ -40,7 +46,18 @@ def make(spec: LaneSpec, pause: Callable[[], object] = lambda: None) -> Engine:
     """
     model = model_of(spec)
     pause()
-    return engine(spec, model, backend_of(spec, model))
+    made = engine(spec, model, backend_of(spec, model))
+    if not may_accelerate(spec):
+        return made
+    backend = AcceleratedBackend(made.backend, beat)
+    return replace(made, backend=backend, tending=backend)
+
+
+def may_accelerate(spec: LaneSpec) -> bool:
+    """Whether the pipeline takes an accelerator that is lent to it."""
+    module = plugins.load("backends", spec.backend, "backend", "kind")
+    given = options(module.Options, spec.backend_options, "backend")
+    return getattr(given, "delegate", "cpu") not in {"cpu", "xnnpack"}
 
 
 def engine(spec: LaneSpec, model: LoadedModel, backend: Backend) -> Engine:
@@ -53,10 +70,12 @@ def engine(spec: LaneSpec, model: LoadedModel, backend: Backend) -> Engine:
     prepare = Preprocessor(tensor, model.pre)
     buffers = [np.zeros(tensor.shape, tensor.dtype) for _ in range(BUFFERS)]
     backend.infer((buffers[0],))
-    return Engine(backend, decoder, prepare, buffers, facts_of(spec, model, backend, task))
+    tuned = picked(spec.tuned, model.sha256, backend.runtime) is not None
+    facts = {**facts_of(model, backend, task), "tuned": tuned}
+    return Engine(backend, decoder, prepare, buffers, facts)
 
 
-def facts_of(spec: LaneSpec, model: LoadedModel, backend: Backend, task: str) -> dict[str, Any]:
+def facts_of(model: LoadedModel, backend: Backend, task: str) -> dict[str, Any]:
     """Say which model runs on what, as messages tell it."""
     return {
         "model": f"{model.name}@{model.version}"[:200],
@@ -66,7 +85,6 @@ def facts_of(spec: LaneSpec, model: LoadedModel, backend: Backend, task: str) ->
         "runtime": backend.runtime,
         "delegate": backend.delegate,
         "delegated": backend.delegated,
-        "tuned": picked(spec.tuned, model.sha256, backend.runtime) is not None,
     }
 
 

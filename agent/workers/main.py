@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, NoReturn
 import orjson
 
 from agent import plugins, program
+from agent.accelerators import Lend
 from agent.errors import (
     EXIT_CONFIG,
     EXIT_FAILED,
@@ -27,13 +28,15 @@ from agent.errors import (
     Rejected,
     Retryable,
 )
+from agent.ipc import close_all
 from agent.message import flattened
 from agent.types import Phase
 from agent.validation import options
 from agent.workers.confinement import confine
 from agent.workers.heartbeat import Page, Slot
+from agent.workers.lending import Lending
 from agent.workers.spec import LaneSpec
-from agent.workers.swapping import Swapper
+from agent.workers.swapping import Resident, Swapper
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -115,28 +118,35 @@ def run(
     *,
     confinement: Confinement,
     swapper: Swapper,
+    lending: Lending,
 ) -> str:
     """Build the pipeline that ``spec`` describes and run it to its end; give a remark on the end, or ""."""
     from agent.workers import engines
+    from agent.workers.accelerating import Accelerating
     from agent.workers.assembly import assemble
 
-    page.enter(Slot.INFER, Phase.LOAD)
+    def inferring(phase: Phase) -> None:
+        page.enter(Slot.INFER, phase)
+
+    inferring(Phase.LOAD)
     pipeline = assemble(
         spec,
         stranger=confinement.stranger,
         reporter=outlet,
         outlet=outlet,
         stop=stop,
-        beats=(lambda phase: page.enter(Slot.CAPTURE, phase), lambda phase: page.enter(Slot.INFER, phase)),
+        beats=(lambda phase: page.enter(Slot.CAPTURE, phase), inferring),
         turned=swapper.turned,
     )
 
     def make(model: str, digest: str, pause: Callable[[], object]) -> Engine:
-        return engines.make(spec.model_copy(update={"model": model, "digest": digest}), pause)
+        return engines.make(spec.model_copy(update={"model": model, "digest": digest}), pause, inferring)
 
-    swapper.begin(pipeline.slot, make, (spec.model, spec.digest))
+    accelerating = Accelerating(spec, outlet, Resident(spec.model, spec.digest, pipeline.slot.engine))
+    swapper.begin(pipeline.slot, make, (spec.model, spec.digest), accelerating)
     held = {"landlock": confinement.landlock, "seccomp": confinement.seccomp}
     outlet.say({"type": "ready", **pipeline.slot.engine.facts, "confined": held})
+    lending.begin(accelerating)
     try:
         remark = pipeline.runner.run()
     finally:
@@ -145,12 +155,12 @@ def run(
     return remark
 
 
-def prove(spec: LaneSpec, outlet: SocketOutlet, page: Page) -> None:
+def prove(spec: LaneSpec, outlet: SocketOutlet, page: Page, lending: Lending) -> None:
     """Prove the model that ``spec`` names, and say what was found."""
     from agent.workers.proving import prove as proved
 
     page.enter(Slot.INFER, Phase.LOAD)
-    outlet.say({"type": "proved", **proved(spec, lambda phase: page.enter(Slot.INFER, phase))})
+    outlet.say({"type": "proved", **proved(spec, lambda phase: page.enter(Slot.INFER, phase), lending)})
 
 
 def _exit_code(error: AgentError, *, once: bool) -> int:
@@ -168,16 +178,22 @@ def _fault(error: AgentError) -> dict[str, object]:
     }
 
 
-def _follow(channel: Channel, stop: threading.Event, swapper: Swapper) -> None:
+def _follow(channel: Channel, stop: threading.Event, swapper: Swapper, lending: Lending) -> None:
     """Obey the supervisor, and leave at once when it is gone."""
-    while packet := channel.receive():
-        match orjson.loads(packet):
+    while (got := channel.receive_with())[0]:
+        packet, descriptors = got
+        match orjson.loads(packet or b"{}"):
+            case {"type": "accelerate"} as terms if descriptors:
+                lending.lend(Lend.model_validate(terms), descriptors.pop())
+            case {"type": "relieve", "generation": generation}:
+                lending.relieve(generation)
             case {"type": "stop"}:
                 stop.set()
             case {"type": "swap", "model": model, "digest": digest, "token": token}:
                 swapper.ask(model, digest, token)
             case {"type": "settle"}:
                 swapper.settle()
+        close_all(descriptors)
     os._exit(EXIT_FAILED)
 
 
@@ -195,14 +211,16 @@ def main() -> NoReturn:
     outlet = SocketOutlet(channel, page)
     stop = threading.Event()
     swapper = Swapper(outlet, lambda phase: page.enter(Slot.LOAD, phase))
+    lending = Lending()
     code = EXIT_OK
     try:
         confinement = confined(spec)  # before there is a second thread: rules are one thread's
-        threading.Thread(target=_follow, args=(channel, stop, swapper), name="control", daemon=True).start()
+        control = (channel, stop, swapper, lending)
+        threading.Thread(target=_follow, args=control, name="control", daemon=True).start()
         if spec.prove:
-            prove(spec, outlet, page)
+            prove(spec, outlet, page, lending)
         else:
-            run(spec, outlet, page, stop, confinement=confinement, swapper=swapper)
+            run(spec, outlet, page, stop, confinement=confinement, swapper=swapper, lending=lending)
     except AgentError as error:
         code = _exit_code(error, once=spec.once)
         outlet.say(_fault(error))

@@ -179,6 +179,26 @@ class Regained(Message):
     blind_us: Count
 
 
+class Relieved(Message):
+    """The CPU twin serves from here on, without any incident."""
+
+    type: Literal["relieved"] = "relieved"
+    accelerator: Word
+    generation: Count
+    reason: Literal["asked", "busy", "unfit"]
+    """The supervisor took it back; it loads another pipeline's model; this model does not run on it."""
+    problem: Text = ""
+
+
+class Retried(Message):
+    """An accelerator refused an inference, and met the same frame at the second try."""
+
+    type: Literal["retried"] = "retried"
+    accelerator: Word
+    generation: Count
+    problem: Text
+
+
 class Proved(_Facts):
     """What a worker in proving mode found: the model has met its golden answers and its budget.
 
@@ -253,6 +273,8 @@ _Packet = (
     | Accelerated
     | Incident
     | Regained
+    | Relieved
+    | Retried
     | Proved
     | Ended
     | Fault

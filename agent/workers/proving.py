@@ -7,31 +7,45 @@ the runs that are timed, and must stay within its budget of time and memory.
 from __future__ import annotations
 
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
 
 import cv2
 
+from agent.accelerator.client import Connection
+from agent.accelerator.faults import AcceleratorFault, NotLoaded
 from agent.bundles import golden
-from agent.errors import BackendFault, BundleRefused, Rejected
+from agent.errors import BackendFault, BundleRefused, DelegateLost, Rejected
 from agent.sources._picture import parse_picture
+from agent.types import Phase
 from agent.workers import contract, engines
+from agent.workers.accelerating import Lent, fits, remote_of
 from agent.workers.measuring import Memory, Tryout, preload
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
+    from agent.accelerator.remote import RemoteBackend
     from agent.bundles.load import LoadedModel
     from agent.manifest import Manifest
-    from agent.types import Backend, Decoder, Phase
+    from agent.pipeline.engine import Engine
+    from agent.types import Array, Backend, Decoder
+    from agent.workers.lending import Lending
     from agent.workers.measuring import Cost
     from agent.workers.spec import LaneSpec
 
+_LENT_S = 10.0
+"""The connection comes right after the start."""
 
-def prove(spec: LaneSpec, beat: Callable[[Phase], None]) -> dict[str, Any]:
+
+def prove(spec: LaneSpec, beat: Callable[[Phase], None], lending: Lending) -> dict[str, Any]:
     """Prove the model that ``spec`` names; give the fields of a ``proved`` message.
 
+    With an accelerator it is proved there, after the twin, which may have to stand in, has met its golden
+    answers on the CPU. The memory that counts is this process's: the accelerator has its own.
+
     Raises:
+        DelegateLost: the accelerator failed, which says nothing of the model.
         BundleRefused: it does not load, does not fit the pipeline, answers otherwise or costs too much.
         ConfigInvalid: an option of the pipeline is wrong.
         ExtraMissing: the runtime is not installed.
@@ -48,12 +62,70 @@ def prove(spec: LaneSpec, beat: Callable[[Phase], None]) -> dict[str, Any]:
         decoder = _own_decoder(model, backend) if model.manifest else None
     tryout = Tryout(engine, decoder, beat)
     met = _meets(tryout, model)
-    with _refusing("load", engine.facts["model"]):
+    if spec.lent:
+        with _refusing("load", spec.model):
+            engine = _moved(engine, model, lending, beat)
+        tryout = Tryout(engine, decoder, beat)
+        _meets(tryout, model)
+    with _refusing("load", tryout.engine.facts["model"]):
         cost = tryout.cost(before)
     _meets(tryout, model)  # a runtime that is right once may be wrong later
     if model.manifest:
         _within(spec.model, model.manifest, cost)
     return {**engine.facts, "goldens": met, **asdict(cost)}
+
+
+def _moved(engine: Engine, model: LoadedModel, lending: Lending, beat: Callable[[Phase], None]) -> Engine:
+    """Give the engine with its model on the accelerator that is lent for the proof.
+
+    Raises:
+        DelegateLost: none was lent, or it failed.
+        ModelInvalid: the bundle has no variant for it, or one that does not fit.
+        NotLoaded: the accelerator does not take the model.
+    """
+    beat(Phase.WAIT)
+    if (lent := lending.wait(_LENT_S)) is None:
+        raise DelegateLost("prove on", "accelerator", "none was lent in time")
+    terms, fd = lent
+    held = Lent(terms, Connection(fd, terms.accelerator))
+    with _lost():
+        remote = remote_of(held, model)
+    fits(held, remote, engine.backend)
+    facts = engines.facts_of(model, remote, engine.facts["task"])
+    return replace(engine, backend=Patient(remote), facts=facts)
+
+
+class Patient:
+    """A model on an accelerator that others use, too: it waits while that loads for them."""
+
+    def __init__(self, remote: RemoteBackend) -> None:
+        self._remote = remote
+        self.inputs, self.outputs = remote.inputs, remote.outputs
+        self.runtime, self.delegate, self.delegated = remote.runtime, remote.delegate, remote.delegated
+
+    def infer(self, tensors: Sequence[Array]) -> Sequence[Array]:
+        """Run the model once.
+
+        Raises:
+            DelegateLost: the accelerator failed.
+        """
+        with _lost():
+            return self._remote.infer_patiently(tensors)
+
+    def close(self) -> None:
+        """Let go of the model."""
+        self._remote.close()
+
+
+@contextmanager
+def _lost() -> Iterator[None]:
+    """An accelerator that fails says nothing of the model; one that does not take it does."""
+    try:
+        yield
+    except NotLoaded:
+        raise
+    except AcceleratorFault as fault:
+        raise DelegateLost(fault.op, fault.subject, fault.problem, fault.hint) from fault
 
 
 def _meets(tryout: Tryout, model: LoadedModel) -> int:

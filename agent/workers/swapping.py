@@ -46,9 +46,19 @@ class Outlet(Protocol):
         """Send one message."""
 
 
+class Follower(Protocol):
+    """Who goes along with a swap."""
+
+    def turning(self, new: Resident) -> None:
+        """Frames are about to go to ``new``."""
+
+    def turned(self, old: Resident, new: Resident) -> None:
+        """Frames go to ``new``, and none goes to ``old`` any more."""
+
+
 @dataclass(frozen=True, slots=True)
-class _Resident:
-    """An engine, and which model it was asked for as."""
+class Resident:
+    """An engine, and which model it was asked for as, by path and digest."""
 
     model: str
     digest: str
@@ -70,19 +80,22 @@ class Swapper:
         self._ready = threading.Event()
         self._turned = threading.Event()
         self._token = 0
-        self._other: _Resident | None = None
+        self._follower: Follower | None = None
+        self._other: Resident | None = None
 
-    def begin(self, slot: Slot, make: Make, key: tuple[str, str]) -> None:
+    def begin(self, slot: Slot, make: Make, key: tuple[str, str], follower: Follower | None = None) -> None:
         """Begin to serve requests; those that came before have waited.
 
         Args:
             slot: where frames get their engine.
             make: makes engines.
             key: path and digest of the model that serves.
+            follower: is told of each swap, in the thread that loads.
         """
         self._slot = slot
         self._make = make
-        self._serving = _Resident(key[0], key[1], slot.engine)
+        self._serving = Resident(key[0], key[1], slot.engine)
+        self._follower = follower
         self._ready.set()
 
     def ask(self, model: str, digest: str, token: int) -> None:
@@ -110,12 +123,16 @@ class Swapper:
             self._token = token
             self._turned.clear()
             self._other, self._serving = self._serving, new
+            if self._follower is not None:
+                self._follower.turning(new)
             self._slot.swap(new.engine)
             self._turned.wait()
+            if self._follower is not None:
+                self._follower.turned(self._other, new)
         finally:
             self._slot.be_patient(_CALM_S)
 
-    def _resident(self, model: str, digest: str) -> _Resident:
+    def _resident(self, model: str, digest: str) -> Resident:
         if self._other and (model, digest) == (self._other.model, self._other.digest):
             return self._other
         self._let_go()  # never three at a time
@@ -123,7 +140,7 @@ class Swapper:
         usual_s = sys.getswitchinterval()
         sys.setswitchinterval(_SWITCH_S)
         try:
-            return _Resident(model, digest, self._make(model, digest, partial(self._slot.lull, _LULL_S)))
+            return Resident(model, digest, self._make(model, digest, partial(self._slot.lull, _LULL_S)))
         finally:
             sys.setswitchinterval(usual_s)
             self._beat(Phase.NONE)

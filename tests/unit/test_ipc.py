@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import socket
 import threading
 from typing import TYPE_CHECKING
 
@@ -8,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.ipc import MAX_PACKET, Channel
+from agent.ipc import MAX_DESCRIPTORS, MAX_PACKET, Channel, close_all
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -113,3 +114,51 @@ def test_closing_twice_is_closing_once(pair: Pair) -> None:
     pair[0].close()
     pair[0].close()
     assert pair[0].fileno() == -1
+
+
+def test_descriptors_ride_on_a_packet_and_are_the_receivers(pair: Pair) -> None:
+    ours, theirs = pair
+    reading, writing = os.pipe()
+    ours.send_with(b"here", [writing])
+    os.close(writing)
+    packet, got = theirs.receive_with()
+    assert (packet, len(got)) == (b"here", 1)
+    os.write(got[0], b"x")
+    assert not os.get_inheritable(got[0])
+    close_all(got)
+    assert os.read(reading, 2) == b"x"
+    assert os.read(reading, 2) == b""
+    os.close(reading)
+
+
+def test_packets_without_descriptors_are_received_beside_those_with(pair: Pair) -> None:
+    ours, theirs = pair
+    assert ours.receive_with() == (None, [])
+    theirs.send(b"plain")
+    assert ours.receive_with() == (b"plain", [])
+    theirs.close()
+    assert ours.receive_with() == (b"", [])
+
+
+def test_descriptors_beyond_the_most_are_dropped_and_stay_open_nowhere(pair: Pair) -> None:
+    ours, theirs = pair
+    reading, writing = os.pipe()
+    socket.send_fds(theirs._sock, [b"many"], [writing] * 9)
+    os.close(writing)
+    packet, got = ours.receive_with()
+    assert (packet, len(got)) == (b"many", MAX_DESCRIPTORS)
+    close_all(got)
+    assert os.read(reading, 1) == b""
+    os.close(reading)
+    with pytest.raises(ValueError, match="9 descriptors"):
+        ours.send_with(b"many", [0] * 9)
+
+
+def test_a_receiver_that_wants_no_descriptors_keeps_none(pair: Pair) -> None:
+    ours, theirs = pair
+    reading, writing = os.pipe()
+    theirs.send_with(b"x", [writing])
+    os.close(writing)
+    assert ours.receive() == b"x"
+    assert os.read(reading, 1) == b""
+    os.close(reading)

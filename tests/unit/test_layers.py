@@ -63,9 +63,11 @@ SUPERVISOR = {"supervisor", "health"}
 # Parts of a program that stand beside its main.py.
 PROGRAM_PARTS = {
     "agent.tuning.trial",
+    "agent.workers.accelerating",
     "agent.workers.assembly",
     "agent.workers.contract",
     "agent.workers.engines",
+    "agent.workers.goldens",
     "agent.workers.measuring",
     "agent.workers.proving",
     "agent.workers.swapping",

@@ -26,6 +26,7 @@ COUNTS = {
     "in_flight": 1,
 }
 COSTS = ("p50_ms", "p95_ms", "rss_mb")
+LENT = {"accelerator": "edgetpu", "generation": 3}
 GOOD: list[dict[str, Any]] = [
     READY,
     {"type": "opened", "live": True},
@@ -56,6 +57,11 @@ GOOD: list[dict[str, Any]] = [
         "p95_ms": 2.5,
         "rss_mb": 7.0,
     },
+    {**LENT, "type": "accelerated", "delegate": "edgetpu", "delegated": [9, 12], "goldens": 4},
+    {**LENT, "type": "incident", "kind": "overrun", "problem": "no answer", "twin": True, "good_ns": 5},
+    {**LENT, "type": "regained", "kind": "overrun", "blind_us": 260_000},
+    {**LENT, "type": "relieved", "reason": "unfit", "problem": "no variant"},
+    {**LENT, "type": "retried", "problem": "device lost"},
 ]
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),

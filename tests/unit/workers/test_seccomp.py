@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import re
+import socket
 from pathlib import Path
 
 import pytest
@@ -53,9 +54,9 @@ def judged(code: Code, audit: int, number: int, *arguments: int) -> int:
     raise AssertionError("it does not end")
 
 
-def filtered(here: Machine, name: str, *arguments: int, network: bool = False) -> int:
+def filtered(here: Machine, name: str, *arguments: int, network: bool = False, hotplug: bool = False) -> int:
     table = _seccomp._NEVER | {one: it[0] for one, it in _seccomp._ONLY_ONESELF.items()} | ALSO | HARMLESS
-    code = _seccomp.program(here, PID, network=network)
+    code = _seccomp.program(here, PID, network=network, hotplug=hotplug)
     return judged(code, here.audit, table[name][here.column], *arguments)
 
 
@@ -97,6 +98,13 @@ def test_a_socket_is_for_those_with_a_network_and_then_of_few_kinds(here: Machin
     assert {filtered(here, "socket", family) for family in range(50)} == {errno.EPERM}
     allowed = {family for family in range(50) if not filtered(here, "socket", family, network=True)}
     assert allowed == {1, 2, 10, 16}
+
+
+@EACH
+def test_who_listens_for_devices_gets_the_kernels_socket_for_that_and_no_other(here: Machine) -> None:
+    every = [(family, protocol) for family in range(50) for protocol in range(25)]
+    allowed = [one for one in every if not filtered(here, "socket", one[0], 3, one[1], hotplug=True)]
+    assert allowed == [(socket.AF_NETLINK, 15)]
 
 
 @EACH

@@ -1,0 +1,205 @@
+"""Real workers on a real accelerator process, whose library lies: each frame has its answer all the same.
+
+The library is the stand-in of `tests/simulators/lying_delegate.c`: it shows what the agent does, and nothing
+of what real accelerators do.
+"""
+
+from __future__ import annotations
+
+import json
+import signal
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+
+from agent import resources
+from agent.bundles.load import load
+from agent.workers import engines, goldens, messages
+from agent.workers.spec import LaneSpec
+from tests import runtimes
+from tests.simulators.accelerator_desk import Desk, Station
+from tests.simulators.lying_delegate import ANY, LyingDelegate
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+LIMITS = {"open_s": 10, "load_s": 10, "invoke_s": 0.5, "floor_s": 0.25}
+TITLE = "liar"
+
+
+@pytest.fixture(scope="module")
+def learned(tmp_path_factory: pytest.TempPathFactory) -> LyingDelegate:
+    """An accelerator that has learned the golden pictures of the glyphs."""
+    liar = LyingDelegate(tmp_path_factory.mktemp("liar"), claims=ANY)
+    model = load("glyphs")
+    twin = engines.backend_of(SPEC, model)
+    cases = goldens.golden_cases(model, twin)
+    twin.close()
+    liar.learn(model.data, [case.tensors for case in cases])
+    return liar
+
+
+@pytest.fixture
+def liar(learned: LyingDelegate) -> Iterator[LyingDelegate]:
+    learned.heal()
+    yield learned
+    learned.heal()
+
+
+SPEC = LaneSpec(
+    pipeline="door",
+    model="glyphs",
+    backend_options={"runtime": runtimes.CHOSEN},
+    source="images",
+    source_options={"paths": [str(resources.bundled_models()["glyphs"] / "golden")], "loop": True},
+)
+
+
+def desk(liar: LyingDelegate, **entry: Any) -> Desk:
+    entry = {"name": TITLE, "limits": LIMITS, "recheck_s": 0, **entry}
+    return Desk(liar.entry("external", **entry))
+
+
+def right(record: messages.Record) -> bool:
+    """Whether a result is what the bundle says of its picture."""
+    folder = resources.bundled_models()["glyphs"]
+    manifest = json.loads((folder / "manifest.json").read_text())
+    expect = {Path(one["input"]).name: one["expect"][0]["label"] for one in manifest["golden"]}
+    return bool(record.items[0]["label"] == expect[Path(record.origin).name])
+
+
+def every_frame_is_answered(station: Station) -> None:
+    numbers = [record.frame for _, record in station.work]
+    assert numbers == list(range(len(numbers)))
+    assert {record.kind for _, record in station.work} == {"classification"}
+
+
+NOTICED = {
+    "hang": "overrun",
+    "hang_gil": "overrun",
+    "crash": "died",
+    "refuse_invoke": "refused",
+    "vanish": "refused",
+    "garbage": "garbage",
+}
+
+
+@pytest.mark.parametrize("mode", NOTICED)
+def test_each_frame_is_answered_right_while_an_accelerator_fails_and_comes_back(
+    mode: str, liar: LyingDelegate
+) -> None:
+    recheck_s = 0.2 if mode == "garbage" else 0
+    with desk(liar) as first, Station(SPEC) as station:
+        first.opened()
+        station.lend(first, recheck_s=recheck_s)
+        station.frames(TITLE, 100)
+        liar.set(mode)
+        station.until(lambda: station.of(messages.Regained))
+        twin = station.of(messages.Ready)[0].delegate
+        station.frames(twin)
+        first.kill()
+        liar.heal()
+        with desk(liar) as second:
+            second.opened()
+            station.lend(second)
+            station.frames(TITLE)
+            station.tell(type="relieve", generation=2)
+            station.until(lambda: station.of(messages.Relieved))
+    [incident], [regained] = station.of(messages.Incident), station.of(messages.Regained)
+    assert (incident.kind, incident.twin, incident.generation) == (NOTICED[mode], True, 1)
+    assert regained.blind_us < 2_000_000
+    if mode in {"hang", "hang_gil"}:
+        assert regained.blind_us >= 240_000
+    assert [one.generation for one in station.of(messages.Accelerated)] == [1, 2]
+    assert {one.goldens for one in station.of(messages.Accelerated)} == {5}
+    assert [(one.generation, one.reason) for one in station.of(messages.Relieved)] == [(2, "asked")]
+    every_frame_is_answered(station)
+    wrong = [record for _, record in station.work if not right(record)]
+    if mode == "garbage":
+        assert wrong
+        assert all(record.captured_ns > incident.good_ns > 0 for record in wrong)
+    else:
+        assert not wrong
+
+
+def test_an_accelerator_that_computes_wrongly_from_the_start_gets_no_frame(liar: LyingDelegate) -> None:
+    liar.set("garbage")
+    with desk(liar) as one, Station(SPEC) as station:
+        one.opened()
+        station.lend(one)
+        station.until(lambda: station.of(messages.Incident))
+        station.frames(station.of(messages.Ready)[0].delegate)
+    assert station.of(messages.Incident)[0].kind == "garbage"
+    assert not station.of(messages.Accelerated)
+    assert all(right(record) for _, record in station.work)
+
+
+@pytest.mark.parametrize(("mode", "kind"), [("refuse_prepare", "load"), ("hang_prepare", "overrun")])
+def test_a_model_that_an_accelerator_does_not_load_stays_on_its_twin(
+    mode: str, kind: str, liar: LyingDelegate
+) -> None:
+    liar.set(mode)
+    with desk(liar, limits={**LIMITS, "load_s": 0.5}) as one, Station(SPEC) as station:
+        one.opened()
+        station.lend(one)
+        station.until(lambda: station.of(messages.Regained))
+    assert [(said.kind, said.twin) for said in station.of(messages.Incident)] == [(kind, True)]
+    assert station.of(messages.Regained)[0].blind_us == 0
+    every_frame_is_answered(station)
+
+
+def test_a_refusal_that_does_not_come_again_is_no_incident(liar: LyingDelegate) -> None:
+    with desk(liar) as one, Station(SPEC) as station:
+        one.opened()
+        station.lend(one)
+        station.frames(TITLE)
+        while not station.of(messages.Retried) and len(station.of(messages.Incident)) == 0:
+            liar.set("refuse_invoke")
+            liar.heal()
+            station.turn()
+    assert station.said
+    every_frame_is_answered(station)
+
+
+def test_a_bundle_without_a_variant_for_the_accelerator_stays_on_its_twin_without_an_incident(
+    liar: LyingDelegate,
+) -> None:
+    entry = liar.entry("external", name=TITLE, options={"variant": "edgetpu"})
+    with Desk(entry) as one, Station(SPEC) as station:
+        one.opened()
+        station.lend(one)
+        station.until(lambda: station.of(messages.Relieved))
+    [said] = station.of(messages.Relieved)
+    assert (said.reason, "no variant for edgetpu" in said.problem) == ("unfit", True)
+    assert not station.of(messages.Incident)
+
+
+def test_a_process_whose_library_is_missing_says_why_in_one_line_and_ends() -> None:
+    with Desk({"kind": "external", "options": {"library": "/nowhere/libnone.so"}}) as one:
+        said = one.said()
+        assert (said["type"], said["error"]) == ("fault", "DelegateLost")
+        assert "\n" not in said["problem"]
+        assert one.ended() == 1
+
+
+def test_a_process_with_a_wrong_option_is_not_to_be_started_again() -> None:
+    with Desk({"kind": "external", "options": {"libary": "x"}}) as one:
+        assert one.said()["error"] == "ConfigInvalid"
+        assert one.ended() == 78
+
+
+def test_a_process_ends_when_it_is_asked_to(liar: LyingDelegate) -> None:
+    with desk(liar) as one:
+        assert one.opened()["delegate"] == TITLE
+        assert one.stop() == 0
+
+
+def test_a_process_that_owns_an_accelerator_reads_nothing_that_is_hidden(
+    liar: LyingDelegate, tmp_path: Path
+) -> None:
+    assert np.iinfo("u1").max == 255
+    assert signal.SIGKILL
+    assert liar
+    assert tmp_path

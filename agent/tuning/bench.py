@@ -61,7 +61,7 @@ class _Contender:
             return self.answer(limit_s)
         return self.answer(limit_s)
 
-    def answer(self, limit_s: float = _ANSWER_S) -> Said | None:
+    def answer(self, limit_s: float) -> Said | None:
         """Wait for what its process says next."""
         if self.child is None:
             return None
@@ -157,7 +157,7 @@ def _start(one: _Contender, spec: TrialSpec) -> None:
     except OSError as error:
         one.problem = f"cannot start a process: {error}"
         return
-    said = one.answer()
+    said = one.answer(_ANSWER_S)
     one.loaded = said if isinstance(said, Loaded) else None
 
 

@@ -10,9 +10,12 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pytest
 
 from agent import resources
+from agent.accelerators import Accelerator
+from agent.bundles.load import load
 from agent.child import Child
 from agent.cli.main import run
 from agent.cli.settings import Loaded
@@ -23,15 +26,17 @@ from agent.tuning.bench import measure
 from agent.tuning.messages import TrialSpec
 from agent.tuning.setting import Setting
 from agent.tunings import Keep, keep
+from agent.workers import engines
+from agent.workers.goldens import golden_cases
 from agent.workers.spec import LaneSpec
 from tests import runtimes
+from tests.simulators.lying_delegate import ANY, LyingDelegate
 from tests.simulators.running_agent import CAMERA, PROGRAM, RunningAgent
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 GLYPHS = resources.bundled_models()["glyphs"]
-SHARED = Path(__file__).resolve().parents[3] / "shared" / "models"
 QUICK = ("--seconds", "0.2", "--threads", "1", "--runtime", runtimes.CHOSEN)
 
 
@@ -90,7 +95,8 @@ def test_every_way_is_measured_in_as_many_rounds_and_said_in_full(capsys: pytest
     ways = {(one["threads"], one["xnnpack"]): one for one in model["settings"]}
     assert ways.keys() == {(1, True), (1, False), (2, True), (2, False)}
     assert [one["default"] for one in model["settings"]] == [True, False, False, False]
-    assert {one["rounds"] for one in ways.values()} == {bench.ROUNDS}
+    [rounds] = {one["rounds"] for one in ways.values()}
+    assert 6 <= rounds <= bench.ROUNDS  # fewer on a busy machine
     for (_, xnnpack), one in ways.items():
         assert one["problem"] == ""
         assert 0 < one["p50_ms"] <= one["p95_ms"] <= one["p99_ms"]
@@ -99,7 +105,7 @@ def test_every_way_is_measured_in_as_many_rounds_and_said_in_full(capsys: pytest
         assert one["first_ms"] > 0
         assert one["process_mb"] > 10
         assert one["goldens"] == 5
-        assert len(one["p95_ms_by_round"]) == bench.ROUNDS
+        assert len(one["p95_ms_by_round"]) == rounds
         # tflite-runtime hands no quantized operator to XNNPACK
         assert (one["delegated"][0] > 0) is (xnnpack and not runtimes.SECOND)
 
@@ -207,13 +213,11 @@ def children(pid: int) -> list[str]:
     return Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
 
 
-def spec(model: Path, backend: str = "tflite", **more: object) -> Callable[[Setting], TrialSpec]:
+def spec(model: Path) -> Callable[[Setting], TrialSpec]:
     def made(setting: Setting) -> TrialSpec:
-        given = {"threads": setting.threads, "xnnpack": setting.xnnpack}
-        lane = LaneSpec(
-            pipeline="bench", model=str(model), source="synthetic", backend=backend, backend_options=given
-        )
-        return TrialSpec(lane=lane.model_dump(), reference=given if more else {})
+        given = {"runtime": runtimes.CHOSEN, "threads": setting.threads, "xnnpack": setting.xnnpack}
+        lane = LaneSpec(pipeline="bench", model=str(model), source="synthetic", backend_options=given)
+        return TrialSpec(lane=lane.model_dump(), reference={})
 
     return made
 
@@ -234,13 +238,64 @@ def test_a_process_that_dies_or_hangs_costs_its_own_setting_only(monkeypatch: py
     assert whole
     assert [one.usable for one in measured] == [True, False, True]
     assert measured[1].problem == "its process died: ended by SIGKILL"
-    assert {len(one.rounds) for one in measured if one.usable} == {bench.ROUNDS}
+    assert len({len(one.rounds) for one in measured if one.usable}) == 1
 
 
-@pytest.mark.skipif(not SHARED.is_dir(), reason="the folder of public models is not there")
-def test_a_bare_models_outputs_are_compared_with_the_defaults(capsys: pytest.CaptureFixture[str]) -> None:
-    [model] = as_json(capsys, str(SHARED / "kws_ref_model.tflite"), *QUICK)["models"]
+@pytest.mark.shared
+def test_a_bare_models_outputs_are_compared_with_the_defaults(
+    shared: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    [model] = as_json(capsys, str(shared / "models" / "kws_ref_model.tflite"), *QUICK)["models"]
     assert model["model"] == "kws_ref_model@0"
     assert [(one["goldens"], one["checked"], one["problem"]) for one in model["settings"]] == [
-        (0, True, "")
-    ] * 2
+        (0, False, ""),
+        (0, True, ""),
+    ]
+
+
+@pytest.fixture(scope="module")
+def learned(tmp_path_factory: pytest.TempPathFactory) -> LyingDelegate:
+    """A stand-in for an accelerator, that has learned the golden pictures of the glyphs."""
+    liar = LyingDelegate(tmp_path_factory.mktemp("liar"), claims=ANY)
+    model = load("glyphs")
+    twin = engines.backend_of(LaneSpec.model_validate(spec(GLYPHS)(Setting()).lane), model)
+    zeros = [np.zeros(one.shape, one.dtype) for one in twin.inputs]
+    liar.learn(model.data, [zeros, *(case.tensors for case in golden_cases(model, twin))])
+    twin.close()
+    return liar
+
+
+@pytest.mark.parametrize(
+    ("mode", "problem"),
+    [
+        ("ok", ""),
+        ("garbage", "wrong: "),
+        ("crash", "its process died: ended by SIG"),
+        ("refuse_invoke", "run model glyphs: "),
+        ("hang", "no answer in 2 s"),
+    ],
+)
+def test_an_accelerator_is_measured_beside_the_cpu_whatever_it_does(
+    learned: LyingDelegate, mode: str, problem: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bench, "_ANSWER_S", 2.0)
+    learned.set(mode)
+    accelerator = Accelerator(**learned.entry(name="liar"))
+
+    def made(setting: Setting) -> TrialSpec:
+        plain = spec(GLYPHS)(setting)
+        return plain.model_copy(update={"accelerator": accelerator}) if setting.delegate else plain
+
+    try:
+        measured, whole = measure([Setting(), Setting(delegate="liar")], made, 0.1)
+    finally:
+        learned.heal()
+    cpu, other = measured
+    assert whole
+    assert (cpu.problem, cpu.goldens) == ("", 5)
+    assert other.problem.startswith(problem)
+    if mode == "ok":
+        assert other.problem == ""
+        assert other.goldens == 5
+        assert other.loaded is not None
+        assert (other.loaded.delegate, other.loaded.delegated) == ("liar", (7, 7))

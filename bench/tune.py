@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 from agent import resources
 from agent.machine import cores
 from agent.tuning.bench import measure
-from agent.tuning.choosing import choose
+from agent.tuning.choosing import TIE, choose
 from agent.tuning.messages import TrialSpec
 from agent.tuning.setting import Setting, grid, usual_threads
 from agent.workers.spec import LaneSpec
@@ -90,7 +90,7 @@ def _threads(model: Path, seconds: float) -> list[Figure]:
         return []
     slower = statistics.median(b / a for a, b in zip(tuned[0].p95s, tuned[1].p95s, strict=True))
     _say(f"{model.stem}, builtin: two threads take {slower:.2f} times as long: {choice.setting} is chosen")
-    if slower <= 1:
+    if slower <= 1 + TIE:
         return []
     figure = f"{model.stem[:16]} (builtin): chosen, against 2"
     ours, other = _speed(choice.measured.p95s), _speed(tuned[1].p95s)

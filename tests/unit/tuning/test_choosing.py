@@ -125,6 +125,17 @@ def test_a_gain_that_noise_may_have_made_does_not_count() -> None:
     assert chosen(steady(DEFAULT, 10), by_turns) == DEFAULT
 
 
+def test_a_gain_in_half_of_the_rounds_only_is_not_certain() -> None:
+    default = measured(DEFAULT, *[5] * 9, *[10] * 11)
+    assert chosen(default, measured(Setting(2), *[6] * 9, *[9] * 11)) == DEFAULT
+
+
+def test_a_few_large_gains_do_not_make_up_for_a_small_one_as_a_rule() -> None:
+    default = measured(DEFAULT, *[100] * 2, *[10] * 9, *[1] * 9)
+    other = measured(Setting(2), *[50] * 2, *[9.7] * 4, *[5] * 5, *[0.97] * 9)
+    assert chosen(default, other) == DEFAULT
+
+
 def test_few_rounds_prove_nothing() -> None:
     few = LEAST_ROUNDS - 1
     default, fast = measured(DEFAULT, *[10.0] * few), measured(Setting(2), *[1.0] * few)

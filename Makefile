@@ -14,7 +14,7 @@ CANDIDATES := python3.13 python3.12 python3.11 python3
 # Environments beside it: one for each Python that we promise, and one for the second runtime.
 PYTHONS := 3.11 3.12 3.13
 TFLITE_VENV := .venv-tflite-runtime
-TFLITE_TESTS := tests/contract tests/unit/backends tests/integration/test_runtimes.py \
+TFLITE_TESTS := tests/contract tests/unit/backends tests/unit/delegates tests/integration/test_runtimes.py \
   tests/integration/test_real_models.py tests/integration/test_bench.py tests/unit/tuning
 # ARGS= goes to the program that a target runs; BENCH= names the benchmarks to run.
 ARGS ?=
@@ -45,7 +45,7 @@ test: $(VENV)/.installed-dev ## Run all tests, on several processes; with ARGS, 
 
 # The second runtime has an environment of its own: it ends at Python 3.11 and needs numpy 1.
 .PHONY: test-tflite-runtime
-test-tflite-runtime: $(TFLITE_VENV)/.installed ## Test sources, backends and decoders with tflite-runtime
+test-tflite-runtime: $(TFLITE_VENV)/.installed ## Test sources, backends, decoders and delegates with tflite-runtime
 	@EDGE_AGENT_TESTS_RUNTIME=tflite-runtime EDGE_AGENT_TESTS_NUMPY_2=$(TFLITE_VENV)/numpy-2 \
 	  $(TFLITE_VENV)/bin/python -m pytest $(or $(ARGS),$(TFLITE_TESTS))
 

@@ -12,6 +12,7 @@ import stat
 import struct
 import sys
 from dataclasses import dataclass
+from pathlib import Path
 
 _MAGIC = b"\x7fELF"
 _SHARED = 3
@@ -24,21 +25,28 @@ _SEGMENT = {1: "IIIIIIII", 2: "IIQQQQQQ"}
 _ORDER = {1: "<", 2: ">"}
 _IDENT = 16
 
+Kind = tuple[int, int, int]
+"""Word length (1: 32 bits, 2: 64 bits), byte order (1: little, 2: big), and machine."""
+
 
 @dataclass(frozen=True, slots=True)
 class _Header:
-    """What is needed of an ELF header; ``kind`` is the word length, the byte order and the machine."""
+    """What is needed of an ELF header."""
 
-    kind: tuple[int, int, int]
+    kind: Kind
     shared: bool
     segments: tuple[int, int, int]
     sections: tuple[int, int, int]
 
 
-def check(path: str) -> str:
+def check(path: str, here: Kind | None = None) -> str:
     """Say in a few words why ``path`` is no library that can be loaded here; "" when nothing is known.
 
     Never raises. What its headers do not tell is found when it is loaded.
+
+    Args:
+        path: of the file.
+        here: what it must be for; None for what this process is.
     """
     try:
         file = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
@@ -50,7 +58,7 @@ def check(path: str) -> str:
             return "is a folder"
         if not stat.S_ISREG(about.st_mode):
             return "is no file"
-        return _check(file, about.st_size)
+        return _check(file, about.st_size, here or _here())
     except OSError as error:
         return _unreadable(error)
     finally:
@@ -63,13 +71,12 @@ def _unreadable(error: OSError | ValueError) -> str:
     return f"cannot be read: {(error.strerror if isinstance(error, OSError) else None) or error}"
 
 
-def _check(file: int, size: int) -> str:
+def _check(file: int, size: int, here: Kind | None) -> str:
     if not size:
         return "is empty"
     header = _header(os.pread(file, 64, 0))
     if isinstance(header, str):
         return header
-    here = _here()
     if here is not None and header.kind != here:
         return f"is for {_machine(header.kind)}, and this is {_machine(here)}"
     if not header.shared:
@@ -113,18 +120,19 @@ def _length(file: int, header: _Header, size: int) -> int:
 
 
 @functools.cache
-def _here() -> tuple[int, int, int] | None:
+def _here() -> Kind | None:
     """What this process is: Python's own program tells, also where the kernel has longer words."""
-    for path in ("/proc/self/exe", sys.executable):
-        try:
-            with open(path, "rb") as file:  # noqa: PTH123 - Path would resolve it
-                header = _header(file.read(64))
-        except OSError:
-            continue
-        if isinstance(header, _Header):
-            return header.kind
-    return None
+    headers = (_header(_start(path)) for path in ("/proc/self/exe", sys.executable))
+    return next((one.kind for one in headers if isinstance(one, _Header)), None)
 
 
-def _machine(kind: tuple[int, int, int]) -> str:
+def _start(path: str) -> bytes:
+    try:
+        with Path(path).open("rb") as file:
+            return file.read(64)
+    except OSError:  # hidden from this process
+        return b""
+
+
+def _machine(kind: Kind) -> str:
     return _MACHINES.get(kind[2], f"another machine (ELF number {kind[2]})")

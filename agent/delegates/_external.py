@@ -140,7 +140,8 @@ class External:
         try:
             return load(path, self._passed)
         except (OSError, AttributeError, ValueError, RuntimeError) as error:
-            raise _reasons.refused(kind, path, error, self._traits.silent) from error
+            _, absent = self._look()
+            raise _reasons.refused(kind, path, error, absent, self._traits.silent) from error
 
     def describe(self) -> str:
         """Name the library's file, whose name mostly holds its version, and its devices."""

@@ -60,12 +60,16 @@ def no_delegate(kind: str, path: str, symbol: str) -> DelegateLost:
     return lost(kind, problem, "Give the vendor's library that is built as an external delegate")
 
 
-def refused(kind: str, path: str, error: Exception, silent: str) -> DelegateLost:
-    """Word what the delegate itself said when it was made; ``silent`` is the hint when it said nothing."""
+def refused(kind: str, path: str, error: Exception, absent: str, silent: str) -> DelegateLost:
+    """Word what the delegate itself said when it was made.
+
+    Where it said nothing it is told what is wrong with the device, ``absent``, and the hint is ``silent``.
+    """
     words = one_line(_FAILED.sub("", str(error)))
-    if not words:
-        return lost(kind, f"{path} gives no delegate, and no reason", silent)
-    return lost(kind, f"{path} gives no delegate: {words}", "Check its options, and the device")
+    if words:
+        return lost(kind, f"{path} gives no delegate: {words}", "Check its options, and the device")
+    problem = f"{path} gives no delegate: {absent}" if absent else f"{path} gives no delegate, and no reason"
+    return lost(kind, problem, silent)
 
 
 def one_line(text: str) -> str:

@@ -47,15 +47,15 @@ class Options(_external.Options):
         pattern=r"^(usb|pci)?(:\d{1,2})?$",
         description="empty: any; `usb`, `pci`: the first there; `:1`, `usb:1`, `pci:1`: by number, from 0",
     )
-    performance: Literal["", "Low", "Medium", "High", "Max"] = Field(
-        default="", description="its clock; less is cooler; empty: what the library does by itself, `Max`"
+    performance: Literal["Low", "Medium", "High", "Max"] = Field(
+        default="Max", description="its clock: less is cooler"
     )
 
 
 def build(options: Options, root: Path = _external.ROOT) -> EdgeTpu:
     """Make the delegate; ``root`` is where /dev and /sys begin."""
-    passed = {"device": options.device, "Performance": options.performance}
-    return EdgeTpu(TRAITS, options, {name: value for name, value in passed.items() if value}, root)
+    passed = {"Performance": options.performance} | ({"device": options.device} if options.device else {})
+    return EdgeTpu(TRAITS, options, passed, root)
 
 
 class EdgeTpu(_external.External):

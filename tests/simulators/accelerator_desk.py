@@ -84,7 +84,8 @@ class Desk:
 
     def ended(self) -> int:
         """Wait until it has ended; give how."""
-        return until(self.child.exit_code)
+        code: int = until(self.child.exit_code)
+        return code
 
     def kill(self) -> None:
         """End it at once."""

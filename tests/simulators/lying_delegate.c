@@ -9,6 +9,7 @@
  *          control=F   the file that says the mode: "ok", "slow 800", ...
  *          mode=M      the mode while there is no such file
  *          count=F     a file that gets a line for each open, prepare, invoke and close, with the process's id
+ *          device, device_name, Performance, backends: taken and ignored, as it stands in for those that know them
  *
  * Modes: ok · slow MS · hang · hang_gil (keeps Python's lock) · crash · garbage (wrong, but plausible) · refuse_prepare ·
  *        hang_prepare · refuse_invoke · vanish (the device is gone; what was open when it went stays useless) ·
@@ -385,8 +386,12 @@ Delegate *tflite_plugin_create_delegate(const char *const *keys, const char *con
       {"count", state->count, sizeof state->count},
       {"mode", state->mode, sizeof state->mode},
   };
+  const char *const ignored[] = {"device", "device_name", "Performance", "backends"};
   for (size_t at = 0; at < options; at++) {
     size_t n = 0;
+    while (n < sizeof ignored / sizeof *ignored && !is(ignored[n], keys[at])) n++;
+    if (n < sizeof ignored / sizeof *ignored) continue;
+    n = 0;
     while (n < sizeof known / sizeof *known && !is(known[n].key, keys[at])) n++;
     if (n == sizeof known / sizeof *known) return refuse(state, report, "lying delegate: unknown option %s", keys[at]);
     if (strlen(values[at]) >= known[n].size) return refuse(state, report, "lying delegate: option %s is too long", keys[at]);

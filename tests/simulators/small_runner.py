@@ -39,6 +39,7 @@ class Bench:
     ) -> None:
         self.slot = Slot(engine(backend or AddOne(seconds), sizes))
         self.turns: list[tuple[int, Engine]] = []
+        self.said: list[tuple[int, Mapping[str, Any]]] = []
         self.stop = threading.Event()
         self.packets: list[tuple[Ledger, list[dict[str, Any]]]] = []
         self.sizes: list[int] = []
@@ -96,6 +97,11 @@ class Bench:
         assert self.beats[-1] is Phase.SEND
         for name, one in stages.items():
             self.stages.setdefault(name, Histogram()).merge(one)
+
+    def say(self, message: Mapping[str, Any]) -> None:
+        """Note how many records were sent before it."""
+        assert self.beats[-1] is Phase.SEND
+        self.said.append((len(self.records), message))
 
     def draw(self, pixels: Array, item: Item, result: Result) -> None:
         self.drawn.append((item.info.seq, float(pixels[0])))

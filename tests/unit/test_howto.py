@@ -12,9 +12,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from agent.errors import InputRejected, ModelInvalid, SourceLost
+from agent.backends._runtimes import choose
+from agent.errors import DelegateLost, InputRejected, ModelInvalid, SourceLost
 from agent.labels import Labels
 from agent.types import FrameInfo, Signature, TensorSpec
+from tests.simulators import lying_delegate
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -85,3 +87,25 @@ def test_the_decoder_names_the_band_and_refuses_other_models(example: ModuleType
     assert bands == ["low", "fine", "high"]
     with pytest.raises(ModelInvalid):
         example.build(options, Signature((), (TensorSpec("y", "float32", (1, 2)),)), Labels())
+
+
+@pytest.mark.parametrize("example", ["add-a-delegate.md"], indirect=True)
+def test_the_delegate_is_found_opened_and_reset_and_says_what_is_missing(
+    example: ModuleType, tmp_path: Path
+) -> None:
+    delegate = example.build(example.Options(), tmp_path)
+    assert delegate.probe().why == "libacme_delegate.so is not installed"
+    with pytest.raises(DelegateLost, match="Install acme-npu"):
+        delegate.open(choose().module.load_delegate)
+    (tmp_path / "usr/lib").mkdir(parents=True)
+    (tmp_path / "usr/lib/libacme_delegate.so").write_bytes(lying_delegate.library().read_bytes())
+    assert delegate.probe().why == "/dev/acme0 is not there"
+    assert not delegate.reset()
+    (tmp_path / "dev").mkdir()
+    (tmp_path / "dev/acme0").touch()
+    assert delegate.probe().there
+    assert delegate.open(choose().module.load_delegate) is not None
+    assert delegate.describe() == "libacme_delegate.so, /dev/acme0"
+    assert delegate.variant == "acme"
+    (tmp_path / "sys/class/acme/acme0").mkdir(parents=True)
+    assert delegate.reset()

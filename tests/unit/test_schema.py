@@ -77,7 +77,7 @@ def test_a_wrong_key_is_not_valid(validator: Draft202012Validator, right: str, w
 
 def test_the_schema_knows_the_options_of_every_plugin() -> None:
     text = json.dumps(schema())
-    for room in plugins.ROOMS:
+    for room in set(plugins.ROOMS) - {"delegates"}:  # theirs stand in device profiles
         for name in plugins.names(room):
             for option in plugins.load(room, name).Options.model_fields:
                 assert f'"{option}"' in text

@@ -9,7 +9,7 @@ import sys
 
 import pytest
 
-from agent import backends, decoders, pipeline, sources
+from agent import accelerator, backends, decoders, delegates, pipeline, sources
 
 NOT_IN_SUPERVISOR = ["numpy", "cv2", "ai_edge_litert", "tflite_runtime", "sqlite_utils"]
 NOT_IN_WORKER = ["sqlite3", "ssl", "cryptography", "paho"]
@@ -45,7 +45,7 @@ def loaded(modules: list[str], unwanted: list[str]) -> dict[str, list[str]]:
 
 
 def plugins_of_a_worker() -> list[str]:
-    rooms = (sources, backends, decoders, pipeline)
+    rooms = (sources, backends, decoders, pipeline, accelerator, delegates)
     found = [m.name for room in rooms for m in pkgutil.iter_modules(room.__path__, f"{room.__name__}.")]
     return [name for name in found if name != "agent.sources.mqtt"]
 
@@ -57,6 +57,12 @@ def test_the_supervisor_loads_no_arrays_pictures_or_models(module: str) -> None:
     assert loaded([module], NOT_IN_SUPERVISOR) == {}
 
 
+def test_a_delegates_options_can_be_read_and_its_devices_looked_for_without_arrays_or_models() -> None:
+    modules = [m.name for m in pkgutil.iter_modules(delegates.__path__, "agent.delegates.")]
+    assert len(modules) > 8
+    assert loaded(modules, [*NOT_IN_SUPERVISOR, *NOT_IN_WORKER]) == {}
+
+
 @pytest.mark.parametrize(
     "module", ["agent.fleet.packing.pack", "agent.fleet.packing.quantize", "agent.fleet.deploying.deploy"]
 )
@@ -65,9 +71,21 @@ def test_where_the_operators_keys_are_no_model_is_run(module: str) -> None:
 
 
 def test_a_worker_loads_no_database_crypto_or_broker() -> None:
-    modules = ["agent.workers.main", "agent.workers.assembly", *plugins_of_a_worker()]
+    modules = [
+        "agent.workers.main",
+        "agent.workers.accelerating",
+        "agent.workers.assembly",
+        *plugins_of_a_worker(),
+    ]
     assert len(modules) > 8
     assert loaded(modules, NOT_IN_WORKER) == {}
+
+
+def test_an_accelerator_process_loads_a_runtime_and_nothing_else_that_is_heavy() -> None:
+    modules = ["agent.accelerator.main", "agent.accelerator.serving", "agent.backends.tflite"]
+    assert loaded(modules, [*NOT_IN_WORKER, "cv2"]) == {}
+    unwanted = [*NOT_IN_SUPERVISOR, *NOT_IN_WORKER]
+    assert loaded(["agent.accelerator.main", "agent.accelerator.spec"], unwanted) == {}
 
 
 def test_an_updater_loads_no_arrays_models_or_databases() -> None:

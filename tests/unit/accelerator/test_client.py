@@ -7,7 +7,7 @@ import socket
 import threading
 import time
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
@@ -98,7 +98,7 @@ def test_a_model_is_loaded_and_run_and_the_outputs_are_the_callers(peer: Peer) -
 
 
 @pytest.mark.parametrize("tensors", [[], GIVEN * 2, [GIVEN[0][:3]], [GIVEN[0].astype("i1")]])
-def test_tensors_that_do_not_fit_are_not_sent(peer: Peer, tensors: list[np.ndarray]) -> None:  # type: ignore[type-arg]
+def test_tensors_that_do_not_fit_are_not_sent(peer: Peer, tensors: list[Any]) -> None:
     with pytest.raises(InputRejected):
         peer.connection.infer(1, tensors, 5)
     assert not [one for one in peer.heard if isinstance(one, Turn)]

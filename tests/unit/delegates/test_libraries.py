@@ -140,6 +140,20 @@ def test_headers_may_hold_anything(data: st.DataObject, whole: bytes, folder: Pa
     assert "\n" not in _elf.check(str(path))
 
 
+@pytest.mark.parametrize("order", ["<", ">"])
+def test_a_library_of_a_32_bit_board_is_measured_as_well(tmp_path: Path, order: str) -> None:
+    ident = b"\x7fELF" + bytes([1, "<>".index(order) + 1, 1]) + bytes(9)
+    header = struct.pack(order + "HHIIIIIHHHHHH", 3, 40, 1, 0, 52, 0, 0, 52, 32, 2, 40, 0, 0)
+    segments = [(1, 0, 0, 0, 116, 116, 5, 4096), (1, 116, 8192, 8192, 84, 200, 6, 4096)]
+    whole = ident + header + b"".join(struct.pack(order + "IIIIIIII", *one) for one in segments) + bytes(84)
+    path = tmp_path / "libarm.so"
+    kind = (1, "<>".index(order) + 1, 40)
+    for length in range(1, len(whole) + 1):
+        path.write_bytes(whole[:length])
+        assert ("cut short" in _elf.check(str(path), kind)) is (length < len(whole)), length
+    assert "is for 32-bit ARM, and this is" in _elf.check(str(path))
+
+
 def test_after_all_that_a_sound_one_opens_in_the_same_process(opener: Opener) -> None:
     assert opener.open(lying_delegate.library()) == "opened"
 

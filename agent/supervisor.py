@@ -94,11 +94,15 @@ class Supervisor:
         self._selector.register(mailbox, selectors.EVENT_READ)
         self._notifier = Notifier()
         self._uplink = Uplink(plan, store, mailbox.post) if plan.mqtt else None
-        lanes = [Lane(spec, plan.deadlines, explain=partial(explain, spec.pipeline)) for spec in plan.lanes]
+        self._tunings = Tunings(plan, store)
+        started = self._tunings.started
+        lanes = [
+            Lane(spec, plan.deadlines, spawn=started, explain=partial(explain, spec.pipeline))
+            for spec in plan.lanes
+        ]
         self._telemetry = Telemetry(store, self._clock, plan.settings.metrics.interval_s)
         self._recorder = Recorder(self._telemetry.passage, lanes, self._clock, plan.urgent)
         self._models = models(lanes, self._report)
-        self._tunings = Tunings(plan, store, lanes)
         self._processes = Watch(self._selector)
         self._crew = Crew(lanes, self._selector, store, self._recorder, clock=self._clock, saw=self._saw)
         self._seats = self._crew.seats

@@ -24,13 +24,14 @@ from agent.store.folder import DataFolder
 from agent.store.kept import read_kept
 from agent.store.outbox import Outbox
 from agent.validation import first_problem
+from agent.workers.process import WorkerProcess
+from agent.workers.spec import LaneSpec
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from agent.plan import Plan
     from agent.store.thread import Store
-    from agent.workers.lane import Lane
 
 OPS = ("tuned", "tuned.keep", "tuned.forget")
 _TOKEN = 0
@@ -78,11 +79,10 @@ class Tunings:
     Args:
         plan: with what was kept at the start.
         store: writes changes; started.
-        lanes: whose workers are told of it when they start next.
     """
 
-    def __init__(self, plan: Plan, store: Store, lanes: Sequence[Lane]) -> None:
-        self._plan, self._store, self._lanes = plan, store, lanes
+    def __init__(self, plan: Plan, store: Store) -> None:
+        self._plan, self._store = plan, store
         self._rows = {one.key: one for one in plan.tuned}
         self._clock = SystemClock()
 
@@ -111,9 +111,18 @@ class Tunings:
         self._rows |= {one.key: one for one in change.tuned}
         for key in list(self._rows)[:-MOST_TUNED]:  # as the store does
             del self._rows[key]
-        picks = picks_of(self._rows.values(), self._plan.profile.name, machine())
-        for lane in self._lanes:
-            lane.tune(picks)
+
+    def started(self, spec_json: bytes) -> WorkerProcess:
+        """Start a worker, with what is chosen by now; a lane's ``spawn``.
+
+        Raises:
+            OSError: this machine cannot start one now.
+        """
+        spec = LaneSpec.model_validate_json(spec_json)
+        if spec.tunable:
+            picks = picks_of(self._rows.values(), self._plan.profile.name, machine())
+            spec = spec.model_copy(update={"tuned": picks})
+        return WorkerProcess(spec.model_dump_json().encode())
 
 
 def with_tunings(plan: Plan, tunings: tuple[Tuning, ...]) -> Plan:

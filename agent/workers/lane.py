@@ -26,7 +26,6 @@ from agent.workers.run import Run
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from agent.picks import Pick
     from agent.tables import Deadlines
     from agent.workers import messages
     from agent.workers.spec import LaneSpec
@@ -35,6 +34,8 @@ _TICK_S, _STOP_S, _TERM_S, _KILL_S = 0.25, 5.0, 0.5, 5.0
 _PACKETS_A_TURN = 64
 _POISON_RUNS = 2
 """A frame of a recording is given up when so many runs in a row died before they settled it."""
+_MOST_UNTOLD = 1 << 32
+"""Frames that a worker can have captured since its last message; a page that says more is written over."""
 
 
 class Lane:
@@ -95,6 +96,7 @@ class Lane:
             process = self._spawn(spec.model_dump_json().encode())
         except OSError as error:
             emit(Event.LANE_DIED, self.name, problem=f"cannot start: {error}")
+            self.restarts += 1
             self._back_off(now, 0.0)
             return
         process.page.enter(Slot.INFER, Phase.START)
@@ -122,10 +124,6 @@ class Lane:
     def serve(self, model: str, digest: str) -> None:
         """Say which model workers that are started from now on run; with "" none is started any more."""
         self._spec = self._spec.model_copy(update={"model": model, "digest": digest})
-
-    def tune(self, picks: tuple[Pick, ...]) -> None:
-        """Say how workers that are started from now on run models."""
-        self._spec = self._spec.model_copy(update={"tuned": picks if self._spec.tunable else ()})
 
     def swap(self, model: str, digest: str, token: int) -> bool:
         """Ask the worker to swap its model between two frames; ``take_replies`` has its answer.
@@ -222,7 +220,8 @@ class Lane:
                 self._idle_deaths = 0
                 closed += Ledger(captured=1, lost=1)
             return closed
-        return run.ledger.closed_by_crash(run.captured)
+        captured = run.process.page.captured
+        return run.ledger.closed_by_crash(captured if captured - run.ledger.captured < _MOST_UNTOLD else 0)
 
     def _died(self, run: Run, code: int, now: float) -> None:
         if self._unwanted:
@@ -230,10 +229,10 @@ class Lane:
             return
         self.problem = self._reason(run, code)
         emit(Event.LANE_DIED, self.name, problem=self.problem)
+        self.restarts += 1
         self._back_off(now, now - run.started)
 
     def _back_off(self, now: float, ran_s: float) -> None:
-        self.restarts += 1
         self._machine.fire(Happening.DIED)
         self._restart_at = now + self._delay.after(ran_s)
 

@@ -18,10 +18,6 @@ if TYPE_CHECKING:
     from agent.workers.process import WorkerProcess
 
 
-_MOST_UNTOLD = 1 << 32
-"""Frames that a worker can have captured since its last message; a page that says more is written over."""
-
-
 @dataclass(slots=True)
 class Run:
     """One life of the worker.
@@ -52,12 +48,6 @@ class Run:
     held: messages.Swapped | None = None
     timings: list[messages.Timings] = field(default_factory=list)
     hung: str = ""
-
-    @property
-    def captured(self) -> int:
-        """Frames that it has captured, as its page says; 0 where the page cannot be believed."""
-        captured = self.process.page.captured
-        return captured if captured - self.ledger.captured < _MOST_UNTOLD else 0
 
     def tell(self, message: Mapping[str, object]) -> bool:
         """Send the worker a message; give whether it is there and has room for it."""

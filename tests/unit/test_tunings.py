@@ -89,7 +89,7 @@ def running(plan: Plan) -> Iterator[tuple[Tunings, Callable[[int], None]]]:
     store = Store(plan.data, post, clock=SystemClock())
     store.start()
     try:
-        yield Tunings(plan, store, []), until
+        yield Tunings(plan, store), until
     finally:
         store.close(5.0)
 

@@ -10,7 +10,8 @@ from contextlib import closing
 from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import Field, TypeAdapter, ValidationError
+import orjson
+from pydantic import AfterValidator, Field, TypeAdapter, ValidationError
 
 from agent.clock import SystemClock
 from agent.control import ask, deserted
@@ -41,6 +42,16 @@ _AT_ONCE = 32
 _Hash = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
 
+def _an_object(text: str) -> str:
+    try:
+        found = orjson.loads(text)
+    except orjson.JSONDecodeError as error:
+        raise ValueError(f"no JSON: {error}") from error
+    if not isinstance(found, dict):
+        raise ValueError("no JSON object")  # noqa: TRY004 - what a validator raises
+    return text
+
+
 class Keep(Message):
     """A request to keep a choice; the fields are those of ``Tuning``, the agent dates it."""
 
@@ -52,7 +63,7 @@ class Keep(Message):
     model: Word
     threads: Annotated[int, Field(ge=1, le=16)]
     xnnpack: bool
-    figures: Annotated[str, Field(max_length=MAX_FIGURES)]
+    figures: Annotated[str, Field(max_length=MAX_FIGURES), AfterValidator(_an_object)]
 
 
 class Forget(Message):

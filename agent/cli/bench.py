@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from agent import plugins, profiles, resources
-from agent.cli import bench_kept, bench_shown, service
+from agent.cli import bench_shown, service
 from agent.cli.numbers import number
 from agent.cli.settings import Loaded
 from agent.errors import EXIT_FAILED, EXIT_OK, ConfigInvalid
@@ -115,13 +115,16 @@ class _Here:
 
 def main(arguments: argparse.Namespace) -> int:
     """Measure, or look after what was chosen; give the exit code."""
+    from agent.cli import bench_kept
+    from agent.tunings import kept
+
     plan = _plan(arguments)
     if arguments.tuned or arguments.forget:
         return bench_kept.look_after(_needed(plan), arguments)
     if not arguments.models:
         raise ConfigInvalid("bench", "model", "none is named", "Name one: edge-agent bench glyphs")
     if arguments.tune:
-        _needed(plan)
+        kept(_needed(plan))  # whoever may not ask the agent learns it now, not at the end
     profile = plan.profile if plan else _profile()
     here = _Here(profile, plan, _accelerators(profile, arguments.delegate))
     found = []
@@ -178,6 +181,8 @@ def _is_there(accelerator: Accelerator) -> bool:
 
 def _bench(name: str, here: _Here, arguments: argparse.Namespace) -> tuple[dict[str, Any], bool]:
     """Measure one model, print its table, keep what is chosen; give all of it, and whether it is whole."""
+    from agent.cli import bench_kept
+
     default = Setting(here.profile.threads)
     threads = arguments.threads or usual_threads(cores(), default.threads)
     settings = grid(threads, here.accelerators, default)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import time
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from agent.activation.offline import models
+from agent.cli.owner import as_owner
 from agent.cli.printing import print_table
 from agent.control import ask, deserted
 from agent.errors import EXIT_OK, AgentError, Rejected
@@ -18,7 +20,7 @@ from agent.tunings import keep as keep_choice
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from agent.plan import Plan
     from agent.slots import Tuning
@@ -56,19 +58,28 @@ def keep(plan: Plan, choice: Choice, measured: Sequence[Measured]) -> None:
     loaded = choice.measured.loaded
     if loaded is None:
         raise AgentError("keep", "choice", "nothing was measured")
-    keep_choice(
-        plan,
-        Keep(
-            sha256=loaded.sha256,
-            runtime=loaded.runtime,
-            board=plan.profile.name,
-            machine=machine(),
-            model=loaded.model,
-            threads=choice.setting.threads,
-            xnnpack=choice.setting.xnnpack,
-            figures=json.dumps(_figures(choice, measured), separators=(",", ":")),
-        ),
+    row = Keep(
+        sha256=loaded.sha256,
+        runtime=loaded.runtime,
+        board=plan.profile.name,
+        machine=machine(),
+        model=loaded.model,
+        threads=choice.setting.threads,
+        xnnpack=choice.setting.xnnpack,
+        figures=json.dumps(_figures(choice, measured), separators=(",", ":")),
     )
+    with _as_agent(plan):
+        keep_choice(plan, row)
+
+
+@contextmanager
+def _as_agent(plan: Plan) -> Iterator[None]:
+    """Write as whoever owns the data folder, where root asks."""
+    if not plan.data.is_dir():
+        yield
+        return
+    with as_owner(plan.data):
+        yield
 
 
 def _figures(choice: Choice, measured: Sequence[Measured]) -> dict[str, Any]:
@@ -111,7 +122,8 @@ def look_after(plan: Plan, arguments: argparse.Namespace) -> int:
             if not any(_is_meant(one, [name]) for one in found):
                 hint = "List what was chosen: edge-agent bench --tuned"
                 raise Rejected("forget", name, "nothing was chosen for it", hint)
-        forget(plan, gone)
+        with _as_agent(plan):
+            forget(plan, gone)
         words = [f"forgotten: {one.model} ({one.sha256[:_SHORT]})" for one in gone]
         print(
             json.dumps({"forgotten": [asdict(one) for one in gone]}) if arguments.json else "\n".join(words)
@@ -138,7 +150,7 @@ def _is_here(tuning: Tuning, plan: Plan) -> bool:
 
 def _row(told: dict[str, Any]) -> list[Any]:
     figures = told["figures"]
-    default = figures["default"]["p95_ms"] if figures.get("default") else None
+    default = (figures.get("default") or {}).get("p95_ms")
     return [
         told["model"],
         told["threads"],

@@ -13,7 +13,12 @@ if TYPE_CHECKING:
 
     from agent.config import Settings
     from agent.profiles import Profile, Thermal
+    from agent.slots import Tuning
     from agent.tables import Deadlines, Mqtt, Pipeline
+
+
+TUNABLE = frozenset({"threads", "xnnpack"})
+"""The backend's options that the tuner chooses, all together or not at all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +32,7 @@ class Plan:
         control: the local socket.
         lanes: one worker each.
         managed: whether the operator's models are taken.
+        tuned: what the tuner has chosen, here and elsewhere; see ``agent.tunings``.
     """
 
     settings: Settings
@@ -37,6 +43,7 @@ class Plan:
     control: Path
     lanes: tuple[LaneSpec, ...]
     managed: bool = False
+    tuned: tuple[Tuning, ...] = ()
 
     @property
     def deadlines(self) -> Deadlines:
@@ -102,6 +109,7 @@ def lane_spec(
         labels=pipeline.labels,
         backend=pipeline.backend.kind,
         backend_options={"threads": profile.threads, **pipeline.backend.options},
+        tunable=_tunable(pipeline),
         source=pipeline.source.kind,
         source_options=profile.camera.under(options) if pipeline.source.kind == "camera" else options,
         once=once,
@@ -129,3 +137,9 @@ def secrets(settings: Settings, folder: Path) -> list[Path]:
     if settings.mqtt:
         names.append(settings.mqtt.key_file)
     return [folder / name for name in names if name]
+
+
+def _tunable(pipeline: Pipeline) -> bool:
+    """Whether the tuner may choose: the configuration leaves threads and kernels open."""
+    given = pipeline.backend.options
+    return pipeline.backend.kind == "tflite" and not TUNABLE & given.keys() and given.get("delegate") != "cpu"

@@ -1,4 +1,4 @@
-"""What a device keeps of its models, as rows: slots, verdicts, proved documents, and the audit log.
+"""What a device keeps of its models, as rows: slots, verdicts, proved documents, the audit log, tunings.
 
 The store writes them (see ``agent.store.state``), and who decides about models reads them at the start.
 """
@@ -58,6 +58,41 @@ class Verdict:
     state: str
     reason: str
     generation: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Tuning:
+    """How a model runs best on the CPU of one machine, as it was measured there.
+
+    Attributes:
+        sha256: of the model file, 64 hex digits.
+        runtime: name and version.
+        board: the device profile's name.
+        machine: see ``agent.machine``.
+        model: its name, for people.
+        threads: CPU threads for one inference.
+        xnnpack: whether the XNNPACK kernels are used.
+        wall_ns: the wall clock when it was measured, nanoseconds since 1970.
+        figures: what was measured, as JSON.
+    """
+
+    sha256: str
+    runtime: str
+    board: str
+    machine: str
+    model: str
+    threads: int
+    xnnpack: bool
+    wall_ns: int
+    figures: str
+
+    @property
+    def key(self) -> TuningKey:
+        """What there is one choice for: model, runtime, board and machine."""
+        return self.sha256, self.runtime, self.board, self.machine
+
+
+TuningKey = tuple[str, str, str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +163,8 @@ class Change:
         floors: versions to raise, by name; they never fall.
         documents: proved documents by name, to keep.
         notes: for the audit log, in order.
+        tuned: choices to keep; one replaces that of the same key.
+        untuned: keys of choices to delete.
     """
 
     put: tuple[SlotRow, ...] = ()
@@ -137,6 +174,8 @@ class Change:
     floors: Mapping[str, int] = field(default_factory=dict)
     documents: Mapping[str, bytes] = field(default_factory=dict)
     notes: tuple[Note, ...] = ()
+    tuned: tuple[Tuning, ...] = ()
+    untuned: tuple[TuningKey, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,3 +191,4 @@ class Kept:
     floors: Mapping[str, int] = field(default_factory=dict)
     documents: Mapping[str, bytes] = field(default_factory=dict)
     audit: tuple[int, str] = (0, "")
+    tuned: tuple[Tuning, ...] = ()

@@ -28,6 +28,7 @@ from agent.signals import StopAsked, signals_to
 from agent.status import report
 from agent.store.reports import Buffered, Committed
 from agent.telemetry import Telemetry
+from agent.tunings import OPS, Tunings
 from agent.uplink import Uplink
 from agent.watch import Watch
 from agent.workers.lane import Lane
@@ -95,7 +96,12 @@ class Supervisor:
         self._selector.register(mailbox, selectors.EVENT_READ)
         self._notifier = Notifier()
         self._uplink = Uplink(plan, store, mailbox.post) if plan.mqtt else None
-        lanes = [Lane(spec, plan.deadlines, explain=partial(explain, spec.pipeline)) for spec in plan.lanes]
+        self._tunings = Tunings(plan, store)
+        started = self._tunings.started
+        lanes = [
+            Lane(spec, plan.deadlines, spawn=started, explain=partial(explain, spec.pipeline))
+            for spec in plan.lanes
+        ]
         self._telemetry = Telemetry(store, self._clock, plan.settings.metrics.interval_s)
         self._recorder = Recorder(self._telemetry.passage, lanes, self._clock, plan.urgent)
         known = plan.profile.delegates
@@ -265,6 +271,8 @@ class Supervisor:
         """Reply to a request on the control socket."""
         if request.get("op") in answers.OPS:
             return answers.answer(request, self._models)
+        if request.get("op") in OPS:
+            return self._tunings.answer(request)
         return report(
             request,
             plan=self._plan,

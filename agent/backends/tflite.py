@@ -56,6 +56,15 @@ def preload(options: Options) -> None:
     choose(options.runtime)
 
 
+def runtime(options: Options) -> str:
+    """Give the name and version of the runtime that ``build`` takes.
+
+    Raises:
+        ExtraMissing: as ``build`` does.
+    """
+    return str(choose(options.runtime))
+
+
 def loader(options: Options) -> Callable[[str, Mapping[str, str]], object]:
     """Give the runtime's own ``load_delegate``, for ``Delegate.open``.
 

@@ -21,6 +21,7 @@ VERBS = (
     "status",
     "infer",
     "probe",
+    "bench",
     "results",
     "store",
     "model",

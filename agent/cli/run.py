@@ -6,6 +6,7 @@ import logging
 import os
 import sys
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from agent.cli import service
@@ -17,7 +18,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
+    from agent.plan import Plan
     from agent.slots import Kept
+    from agent.store.settings import StoreSettings
     from agent.workers.lane import Lane
 
 _READ_S, _PAUSE_S = 10.0, 0.5
@@ -54,9 +57,9 @@ def main(arguments: argparse.Namespace) -> int:
     from agent.clock import SystemClock
     from agent.mailbox import Mailbox
     from agent.store.folder import DataFolder
-    from agent.store.settings import StoreSettings
     from agent.store.thread import Store
     from agent.supervisor import Supervisor
+    from agent.tunings import with_tunings
     from agent.workers.confinement import close_memory
 
     os.umask(0o077)  # what the agent writes is nobody else's business, also where the folder lets others in
@@ -67,20 +70,14 @@ def main(arguments: argparse.Namespace) -> int:
         level=plan.settings.log.level.upper(),
         format="%(asctime)s %(levelname)-7s %(message)s",
     )
-    limits = StoreSettings(
-        commit_interval_s=plan.settings.store.commit_interval_s,
-        block_results=plan.settings.store.block_results,
-        segment_bytes=plan.settings.store.segment_bytes,
-        max_bytes=plan.settings.store.max_bytes,
-        max_age_s=plan.settings.store.max_age_h * 3600,
-        memory_bytes=plan.settings.store.memory_bytes,
-        ballast_bytes=plan.settings.store.ballast_bytes,
-    )
     ours = site(plan)
     with DataFolder(plan.data, plan.device) as folder:
-        kept = _kept(plan.data, vital=not all(spec.model for spec in plan.lanes)) if ours else None
+        patience_s = _READ_S if ours else 0.0
+        kept = _kept(plan.data, patience_s, vital=not all(spec.model for spec in plan.lanes))
+        plan = with_tunings(plan, kept.tuned if kept else ())
+        ours = replace(ours, specs=plan.lanes) if ours else None
         mailbox, clock = Mailbox(), SystemClock()
-        store = Store(plan.data, mailbox.post, clock=clock, settings=limits, take=folder.take)
+        store = Store(plan.data, mailbox.post, clock=clock, settings=_limits(plan), take=folder.take)
 
         def models(lanes: Sequence[Lane], publish: Callable[[bytes], bool]) -> Activation | None:
             if ours is None or kept is None:
@@ -104,6 +101,21 @@ def main(arguments: argparse.Namespace) -> int:
             saved = store.close(_CLOSE_S)
             mailbox.close()
     return code if saved else code or EXIT_FAILED
+
+
+def _limits(plan: Plan) -> StoreSettings:
+    """Say how the store gathers records, and how much it may take."""
+    from agent.store.settings import StoreSettings
+
+    return StoreSettings(
+        commit_interval_s=plan.settings.store.commit_interval_s,
+        block_results=plan.settings.store.block_results,
+        segment_bytes=plan.settings.store.segment_bytes,
+        max_bytes=plan.settings.store.max_bytes,
+        max_age_s=plan.settings.store.max_age_h * 3600,
+        memory_bytes=plan.settings.store.memory_bytes,
+        ballast_bytes=plan.settings.store.ballast_bytes,
+    )
 
 
 def _kept(folder: Path, patience_s: float = _READ_S, *, vital: bool = False) -> Kept | None:

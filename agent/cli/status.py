@@ -113,7 +113,7 @@ def _pipeline(one: dict[str, Any]) -> list[str]:
     dropped, failed = sum(ledger["dropped"].values()), sum(ledger["failed"].values())
     name, model = f"{one['name']:<16} {one['state']:<9}", f"{one['model'] or '-':<20}"
     stands_in = "  (twin)" if one.get("twin") else ""
-    lines = [f"  {name} {model} {one['delegate'] or '-':<8} {one['fps']:6.1f} fps{stands_in}"]
+    lines = [f"  {name} {model} {one['delegate'] or '-':<8} {one['fps']:6.1f} fps{stands_in}{_tuned(one)}"]
     ends = f"dropped {dropped}  failed {failed}  lost {ledger['lost']}  restarts {one['restarts']}"
     lines.append(f"    captured {ledger['captured']}  inferred {ledger['inferred']}  {ends}")
     lines += _latency(one.get("latency", {}))
@@ -140,6 +140,11 @@ def _accelerator(one: dict[str, Any]) -> list[str]:
     if one["problem"]:
         lines.append(f"    last problem: {one['problem']}")
     return lines
+
+
+def _tuned(pipeline: dict[str, Any]) -> str:
+    """Say that threads and kernels are the tuner's choice; an older agent knows none."""
+    return "  tuned" if pipeline.get("tuned") else ""
 
 
 def _wants(wants: dict[str, Any] | None) -> list[str]:

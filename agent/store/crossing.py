@@ -27,6 +27,11 @@ def aside(folder: Path, version: int) -> Path:
     return folder / f"release-{version}"
 
 
+def version_of(path: Path) -> int:
+    """Give the version that such a folder is named for."""
+    return int(path.name.removeprefix("release-"))
+
+
 def asides(folder: Path) -> list[Path]:
     """Those that are there, the oldest version's first."""
     return [path for version in range(2, VERSION + 1) if (path := aside(folder, version)).is_dir()]

@@ -1,4 +1,4 @@
-"""What state.db keeps of the device's models: slots, verdicts, proved documents, and the audit log.
+"""What state.db keeps of the device's models: slots, verdicts, proved documents, the audit log, tunings.
 
 The audit log is bounded: beyond ``MOST_ENTRIES`` the oldest entry goes. The hash of the last one that went
 stays, in a row without a body, so that the first one that is there can still be proved to follow it.
@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import astuple, fields, replace
 from typing import TYPE_CHECKING, Any
 
-from agent.slots import Note, SlotRow, Verdict, entry_after
+from agent.slots import Note, SlotRow, Tuning, Verdict, entry_after
 from agent.store.seals import read_sealed, sealed
 
 if TYPE_CHECKING:
@@ -19,11 +19,11 @@ if TYPE_CHECKING:
     from agent.slots import Change
 
 
-def _named(kind: type[SlotRow | Verdict]) -> str:
+def _named(kind: type[SlotRow | Verdict | Tuning]) -> str:
     return ", ".join(field.name for field in fields(kind))
 
 
-SCHEMA = (
+SCHEMA_3 = (
     """
     CREATE TABLE slots (
         pipeline TEXT, slot TEXT, bundle TEXT NOT NULL, name TEXT NOT NULL, version TEXT NOT NULL,
@@ -49,19 +49,37 @@ SCHEMA = (
     ) STRICT
     """,
 )
+"""What release 3 knew."""
+SCHEMA_4 = (
+    """
+    CREATE TABLE tuned (
+        n INTEGER PRIMARY KEY, sha256 TEXT NOT NULL, runtime TEXT NOT NULL, board TEXT NOT NULL,
+        machine TEXT NOT NULL, model TEXT NOT NULL, threads INTEGER NOT NULL, xnnpack INTEGER NOT NULL,
+        wall_ns INTEGER NOT NULL, figures TEXT NOT NULL, crc INTEGER NOT NULL,
+        UNIQUE (sha256, runtime, board, machine)
+    ) STRICT
+    """,
+)
 _AUDIT = "SELECT seq, body, hash, crc FROM audit"
 SELECTS = {
     "slots": f"SELECT {_named(SlotRow)}, crc FROM slots ORDER BY pipeline, slot",  # noqa: S608
     "verdicts": f"SELECT {_named(Verdict)}, crc FROM verdicts ORDER BY n",  # noqa: S608
     "documents": "SELECT name, body, crc FROM documents ORDER BY name",
     "audit": f"{_AUDIT} ORDER BY seq",
+    "tuned": f"SELECT {_named(Tuning)}, crc FROM tuned ORDER BY n",  # noqa: S608
 }
 """What reads each of the tables; the checksum stands last."""
+SINCE = {"slots": 3, "verdicts": 3, "documents": 3, "audit": 3, "tuned": 4}
+"""The version of the folder that each table came with."""
 
 MOST_ENTRIES = 10_000
 """Entries of the audit log; the oldest goes first."""
 MOST_VERDICTS = 1000
 """Verdicts of all pipelines; the oldest goes first."""
+MOST_TUNED = 64
+"""Choices of the tuner; the oldest goes first."""
+MAX_FIGURES = 1500
+"""Characters of what was measured for one."""
 MAX_DOCUMENT = 256 << 10
 """Bytes of a document."""
 MOST_TEXT = 1000
@@ -117,7 +135,17 @@ class Custody:
         if change.verdicts:
             newest = "SELECT n FROM verdicts ORDER BY n DESC LIMIT ?"
             self._db.execute(f"DELETE FROM verdicts WHERE n NOT IN ({newest})", (MOST_VERDICTS,))  # noqa: S608
+        self._tune(change)
         return self._note(change.notes, wall_ns, synced=synced)
+
+    def _tune(self, change: Change) -> None:
+        key = "sha256 = ? AND runtime = ? AND board = ? AND machine = ?"
+        self._db.executemany(f"DELETE FROM tuned WHERE {key}", change.untuned)  # noqa: S608
+        for one in change.tuned:
+            row = tuple(int(value) if isinstance(value, bool) else value for value in astuple(one))
+            self.insert("tuned", row, replacing=True)
+        newest = "SELECT n FROM tuned ORDER BY n DESC LIMIT ?"
+        self._db.execute(f"DELETE FROM tuned WHERE n NOT IN ({newest})", (MOST_TUNED,))  # noqa: S608
 
     def insert(self, table: str, row: Row, *, replacing: bool = False) -> None:
         """Add a row, sealed; one that is there stays, unless it is to be replaced."""
@@ -154,8 +182,11 @@ def fitted(change: Change) -> Change:
     for name, body in change.documents.items():
         if len(body) > MAX_DOCUMENT:
             raise ValueError(f"the document {name!r} has {len(body)} bytes, {MAX_DOCUMENT} are the most")
+    for one in change.tuned:
+        if len(one.figures) > MAX_FIGURES:
+            raise ValueError(f"the figures of {one.model!r} are too long")
     numbers = [row.generation for row in change.put] + [one.generation for one in change.verdicts]
-    numbers += change.floors.values()
+    numbers += [*change.floors.values(), *(one.wall_ns for one in change.tuned)]
     if not all(0 <= number <= _MOST_NUMBER for number in numbers):
         raise ValueError("a version or a generation is out of range")
     notes = tuple(_fitted(note) for note in change.notes)
@@ -166,6 +197,7 @@ def fitted(change: Change) -> Change:
         put=tuple(replace(row, reason=_cut(row.reason)) for row in change.put),
         verdicts=tuple(replace(one, reason=_cut(one.reason)) for one in change.verdicts),
         notes=notes,
+        tuned=tuple(replace(one, model=_cut(one.model)) for one in change.tuned),
     )
 
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import sqlite3
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from agent.errors import FileDamaged
-from agent.slots import Kept, SlotRow, Verdict
+from agent.slots import Kept, SlotRow, Tuning, Verdict
 from agent.store import crossing
+from agent.store.custody import SINCE
 from agent.store.inspect import of_another_version, read_only
 from agent.store.rebuild import newest
 from agent.store.rescue import rescued
@@ -19,7 +21,7 @@ if TYPE_CHECKING:
     from agent.store.custody import Row
     from agent.store.rescue import Rescued
 
-_KEYS = {"slots": 2, "verdicts": 2, "documents": 1, "audit": 1}
+_KEYS = {"slots": 2, "verdicts": 2, "documents": 1, "audit": 1, "tuned": 4}
 """How many columns, the first ones, tell a table's rows apart."""
 
 
@@ -42,8 +44,15 @@ def read_kept(folder: Path) -> Kept:
         version = 0
     if version > FORMAT.version and not is_ours(path):
         raise of_another_version(path, version)
-    before = [aside / "state.db" for aside in crossing.asides(folder)]
-    return _merged([rescued(one) for one in (path, *before)])
+    before = [_brought(aside) for aside in crossing.asides(folder)]
+    return _merged([rescued(path), *before])
+
+
+def _brought(aside: Path) -> Rescued:
+    """Give what a folder that was set aside keeps of the version that it is named for, and its floors."""
+    found, version = rescued(aside / "state.db"), crossing.version_of(aside)
+    tables = {table: rows for table, rows in found.tables.items() if SINCE[table] == version}
+    return replace(found, tables=tables)
 
 
 def _merged(found: list[Rescued]) -> Kept:
@@ -56,7 +65,7 @@ def _merged(found: list[Rescued]) -> Kept:
         for table, rows in one.tables.items():
             for row in rows:
                 tables[table].setdefault(row[: _KEYS[table]], row)
-    slots, verdicts, documents, audit = (list(tables[table].values()) for table in _KEYS)
+    slots, verdicts, documents, audit, tuned = (list(tables[table].values()) for table in _KEYS)
     seq, _, head = max(audit, key=lambda row: int(row[0]), default=(0, None, ""))
     return Kept(
         slots=tuple(SlotRow(*row) for row in sorted(slots)),
@@ -64,4 +73,5 @@ def _merged(found: list[Rescued]) -> Kept:
         floors=floors,
         documents=dict(documents),
         audit=(seq, head),
+        tuned=tuple(replace(one, xnnpack=bool(one.xnnpack)) for one in (Tuning(*row) for row in tuned)),
     )

@@ -5,7 +5,8 @@ only migrations need. Whoever starts it holds the folder. A mark stands in the f
 file changes in one transaction, and state.db last of all: whatever interrupts it, the next run goes on.
 
 On the way down, what the earlier release does not know is put into the folder ``release-N``, with the state
-as it was; the way up takes it back. Release 1 knew one stream, release 2 neither models nor the audit log.
+as it was; the way up takes it back. Release 1 knew one stream, release 2 neither models nor the audit log,
+release 3 no choices of the tuner.
 On the way up damage holds up nothing: the store sets it aside later. On the way down it is refused, and what
 was begun is undone.
 """
@@ -24,10 +25,11 @@ from agent.errors import EXIT_FAILED, EXIT_OK, AgentError, FileDamaged, FolderUn
 from agent.files import sync_folder, write_durably
 from agent.sqlite import refusals, version_of
 from agent.store import crossing, state
+from agent.store.custody import SINCE
 from agent.store.disk import REFUSALS
 from agent.store.migrate_steps import SHARED, add_epoch, change, refused, version_in
 from agent.store.rebuild import MODELS_LOST, finish, rebuilt
-from agent.store.rescue import rescued
+from agent.store.rescue import MODELS, rescued
 from agent.store.state import State
 
 CURRENT = state.FORMAT.version
@@ -172,7 +174,7 @@ def _take_back(folder: Path, aside: Path) -> None:
             if aside == crossing.aside(folder, 2):
                 _take_back_streams(folder / "state.db", before)
             else:
-                _take_back_models(folder / "state.db", before)
+                _take_back_rows(folder / "state.db", before, crossing.version_of(aside))
             before.unlink()
             sync_folder(aside)  # if it came back, its rows would bring back what was delivered since
         shutil.rmtree(aside)
@@ -187,12 +189,16 @@ def _take_back_streams(path: Path, before: Path) -> None:
         _merge(db, before)
 
 
-def _take_back_models(path: Path, before: Path) -> None:
-    """Take back what release 2 did not know: models, verdicts, documents, the audit log."""
+def _take_back_rows(path: Path, before: Path, version: int) -> None:
+    """Take back what came with a version: the models and the audit log, or what the tuner chose.
+
+    Of the tables that the release before knew, its own rows count.
+    """
     found = rescued(before)
+    tables = {table: rows for table, rows in found.tables.items() if SINCE[table] == version}
     with closing(State(path)) as here:
-        here.restore(found.floors, found.tables)
-        if not found.models_certain:
+        here.restore(found.floors, tables)
+        if version == MODELS and not found.models_certain:
             here.add(MODELS_LOST, 1)
 
 

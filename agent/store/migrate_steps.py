@@ -147,23 +147,39 @@ def _state_2_to_1(db: Database) -> None:
 
 
 def _state_2_to_3(db: Database) -> None:
-    for statement in custody.SCHEMA:
+    for statement in custody.SCHEMA_3:
         db.conn.execute(statement)
     _mark(db, 3)
 
 
 def _state_3_to_2(db: Database) -> None:
     """Models and the audit log stay in the copy that was set aside."""
-    for table in custody.SELECTS:
-        db[table].drop()
+    _drop(db, 3)
     _mark(db, 2)
+
+
+def _state_3_to_4(db: Database) -> None:
+    for statement in custody.SCHEMA_4:
+        db.conn.execute(statement)
+    _mark(db, 4)
+
+
+def _state_4_to_3(db: Database) -> None:
+    """What the tuner chose stays in the copy that was set aside."""
+    _drop(db, 4)
+    _mark(db, 3)
+
+
+def _drop(db: Database, version: int) -> None:
+    for table in (table for table, since in custody.SINCE.items() if since == version):
+        db[table].drop()
 
 
 def _mark(db: Database, version: int) -> None:
     db.conn.execute("INSERT OR REPLACE INTO counters VALUES (?, ?, ?)", sealed(state.MARK, version))
 
 
-_STATE_UP: dict[int, Step] = {1: _state_1_to_2, 2: _state_2_to_3}
-_STATE_DOWN: dict[int, Step] = {2: _state_2_to_1, 3: _state_3_to_2}
+_STATE_UP: dict[int, Step] = {1: _state_1_to_2, 2: _state_2_to_3, 3: _state_3_to_4}
+_STATE_DOWN: dict[int, Step] = {2: _state_2_to_1, 3: _state_3_to_2, 4: _state_4_to_3}
 _SEGMENT_UP: dict[int, Step] = {1: _segment_1_to_2}
 _SEGMENT_DOWN: dict[int, Step] = {2: _segment_2_to_1}

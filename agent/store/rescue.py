@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from agent.errors import AgentError
-from agent.store.custody import SELECTS
+from agent.store.custody import SELECTS, SINCE
 from agent.store.inspect import read_only
 from agent.store.seals import is_sound
 
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 _FLOORS = "SELECT name, version, crc FROM floors"
 _COUNTERS = "SELECT name, value, crc FROM counters"
+MODELS = 3
+"""The version of the folder that came with models and the audit log."""
 _DAMAGE = (sqlite3.Error, UnicodeDecodeError)
 """What reading a damaged file may raise."""
 
@@ -32,7 +34,8 @@ class Rescued:
         counters: counts by name.
         tables: the rows of each of ``custody``'s tables, without their checksums.
         floors_certain: whether those are all the floors that there were.
-        models_certain: whether those are all the rows of ``tables`` that there were.
+        models_certain: whether those are all the rows of models and of the audit log that there were. What
+            the tuner chose is not asked for: it can be measured again.
     """
 
     floors: Mapping[str, int] = field(default_factory=dict)
@@ -57,7 +60,8 @@ def rescued(path: Path) -> Rescued:
         certain = dict.fromkeys(queries, False)
     floors = {name: int(version) for name, version in found.pop("floors")}
     counters = {name: int(value) for name, value in found.pop("counters")}
-    return Rescued(floors, counters, found, certain["floors"], all(certain[table] for table in SELECTS))
+    models = all(certain[table] for table, version in SINCE.items() if version == MODELS)
+    return Rescued(floors, counters, found, certain["floors"], models)
 
 
 def _intact(db: sqlite3.Connection) -> bool:

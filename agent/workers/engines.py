@@ -12,6 +12,7 @@ from agent import plugins
 from agent.accelerator.twin import AcceleratedBackend
 from agent.bundles.load import LoadedModel, load, read_labels
 from agent.errors import ConfigInvalid, ModelInvalid
+from agent.picks import picked
 from agent.pipeline.engine import Engine
 from agent.pipeline.preprocess import Preprocessor
 from agent.pipeline.slot import BUFFERS
@@ -69,7 +70,9 @@ def engine(spec: LaneSpec, model: LoadedModel, backend: Backend) -> Engine:
     prepare = Preprocessor(tensor, model.pre)
     buffers = [np.zeros(tensor.shape, tensor.dtype) for _ in range(BUFFERS)]
     backend.infer((buffers[0],))
-    return Engine(backend, decoder, prepare, buffers, facts_of(model, backend, task))
+    tuned = picked(spec.tuned, model.sha256, backend.runtime) is not None
+    facts = {**facts_of(model, backend, task), "tuned": tuned}
+    return Engine(backend, decoder, prepare, buffers, facts)
 
 
 def facts_of(model: LoadedModel, backend: Backend, task: str) -> dict[str, Any]:
@@ -96,9 +99,11 @@ def labelled(spec: LaneSpec, model: LoadedModel) -> LoadedModel:
 
 
 def backend_of(spec: LaneSpec, model: LoadedModel) -> Backend:
-    """Load the model into the pipeline's backend."""
+    """Load the model into the pipeline's backend, as the tuner has chosen for it, if it has."""
     module = plugins.load("backends", spec.backend, "backend", "kind")
     given = options(module.Options, spec.backend_options, "backend")
+    if spec.tuned and (pick := picked(spec.tuned, model.sha256, module.runtime(given))):
+        given = given.model_copy(update={"threads": pick.threads, "xnnpack": pick.xnnpack})
     backend: Backend = module.build(given, model.data, model.name)
     return backend
 

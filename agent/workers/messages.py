@@ -101,6 +101,8 @@ class _Facts(Message):
     delegate: Word
     delegated: tuple[Count, Count]
     """Nodes that the delegate runs, and nodes in all."""
+    tuned: bool = False
+    """Whether threads and kernels are the tuner's choice."""
 
 
 class Ready(_Facts):

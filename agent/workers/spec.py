@@ -6,6 +6,8 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from agent.picks import Pick
+
 
 class Eased(BaseModel):
     """How a pipeline does with less, while the board is hot or short of memory."""
@@ -32,6 +34,10 @@ class LaneSpec(BaseModel):
     labels: str = ""
     backend: str = "tflite"
     backend_options: dict[str, Any] = {}
+    tunable: bool = False
+    """Whether the tuner's choices may go over the backend's options: where nobody has set any of them."""
+    tuned: tuple[Pick, ...] = ()
+    """What the tuner has chosen on this board, for models that may come."""
     source: str
     source_options: dict[str, Any] = {}
     start: int = 0

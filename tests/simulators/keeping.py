@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from agent.slots import Change, Kept, Note, SlotRow, Verdict, entry_after
+from agent.slots import Change, Kept, Note, SlotRow, Tuning, Verdict, entry_after
 
 if TYPE_CHECKING:
     from agent.store.outbox import Outbox
@@ -16,19 +16,23 @@ CANDIDATE = SlotRow(
 )
 REJECTED = Verdict("door", "c" * 64, "digits", "1.1.0", "rejected", "it is too slow", 6)
 NOTES = (Note("model.activated", "door", {"version": "1.2.0"}), Note("model.rejected", "door", {"p95": 9.5}))
+TUNED = Tuning(
+    "d" * 64, "ai-edge-litert 2.3.0", "generic-arm64", "a board, 4 cores", "digits", 2, False, WALL, '{"n":1}'
+)
 CHANGE = Change(
     put=(ACTIVE, CANDIDATE),
     verdicts=(REJECTED,),
     floors={"tuf/root": 3, "clock": 1_790_000_000},
     documents={"desired": b"\x00signed", "keys": b""},
     notes=NOTES,
+    tuned=(TUNED,),
 )
 
 
 def _kept() -> Kept:
     first = entry_after(1, "", NOTES[0], WALL, synced=True)
     second = entry_after(2, first.hash, NOTES[1], WALL, synced=True)
-    return Kept(CHANGE.put, CHANGE.verdicts, CHANGE.floors, CHANGE.documents, (2, second.hash))
+    return Kept(CHANGE.put, CHANGE.verdicts, CHANGE.floors, CHANGE.documents, (2, second.hash), CHANGE.tuned)
 
 
 KEPT = _kept()

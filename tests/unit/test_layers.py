@@ -24,6 +24,7 @@ ROOMS = {
     "store",
     "bundles",
     "updater",
+    "tuning",
     "workers",
     "pipeline",
     "probing",
@@ -55,6 +56,7 @@ JOINTS = {
     "status",
     "telemetry",
     "trust",
+    "tunings",
     "uplink",
     "watch",
 }
@@ -62,6 +64,7 @@ SUPERVISOR = {"supervisor", "health"}
 # Parts of a program that stand beside its main.py.
 PROGRAM_PARTS = {
     "agent.probing.trying",
+    "agent.tuning.trial",
     "agent.workers.accelerating",
     "agent.workers.assembly",
     "agent.workers.contract",

@@ -7,7 +7,6 @@ import math
 import os
 import platform
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
@@ -15,11 +14,13 @@ from pydantic import ValidationError
 from agent import golden, manifest
 from agent.errors import ConfigInvalid, ManifestInvalid
 from agent.fleet.packing import words
+from agent.machine import processor
 from agent.manifest import MAX_BYTES, Budget, Contract, Golden, Manifest, Pre
 from agent.validation import first_problem
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
     from agent.fleet.packing.recipe import BudgetRecipe, GoldenRecipe, Recipe
     from agent.manifest import FileEntry
@@ -160,22 +161,8 @@ def _runtime(trial: Trial) -> dict[str, Any] | str:
     return {
         "name": trial.contract.runtime,
         "delegate": trial.contract.delegate,
-        "machine": f"{_processor()}, {os.cpu_count()} cores, {platform.machine()}",
+        "machine": f"{processor()}, {os.cpu_count()} cores, {platform.machine()}",
         "p50_ms": float(f"{cost.p50_ms:.4g}"),
         "p95_ms": float(f"{cost.p95_ms:.4g}"),
         "rss_mb": float(f"{cost.rss_mb:.4g}"),
     }
-
-
-def _processor() -> str:
-    """Name the processor as the kernel does; x86 calls it so, boards say what they are."""
-    for path, key in ((Path("/proc/cpuinfo"), "model name"), (Path("/proc/device-tree/model"), "")):
-        try:
-            text = path.read_text(errors="replace")
-        except OSError:
-            text = ""
-        for line in text.splitlines():
-            name, _, value = line.partition(":") if key else ("", "", line)
-            if name.strip() == key and value.strip(" \0"):
-                return value.strip(" \0")[:100]
-    return platform.machine()

@@ -16,12 +16,12 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from agent.errors import FileDamaged, StoreBusy
-from agent.slots import SLOTS, Change, Kept, Note, Slot, SlotRow, Verdict, entry_after
+from agent.slots import SLOTS, Change, Kept, Note, Slot, SlotRow, Tuning, TuningKey, Verdict, entry_after
 from agent.store import custody
-from agent.store.custody import MAX_DOCUMENT, MOST_TEXT, fitted
+from agent.store.custody import MAX_DOCUMENT, MAX_FIGURES, MOST_TEXT, fitted
 from agent.store.kept import read_kept
 from agent.store.state import State
-from tests.simulators.keeping import ACTIVE, CANDIDATE, CHANGE, KEPT, NOTES, REJECTED, WALL
+from tests.simulators.keeping import ACTIVE, CANDIDATE, CHANGE, KEPT, NOTES, REJECTED, TUNED, WALL
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -36,6 +36,16 @@ ROWS = st.builds(
 )
 VERDICTS = st.builds(Verdict, PIPELINES, BUNDLES, WORDS, WORDS, WORDS, WORDS, NUMBERS)
 DETAILS = st.dictionaries(WORDS, WORDS | NUMBERS | st.booleans() | st.none() | st.floats(), max_size=3)
+KEYS = st.tuples(BUNDLES, st.sampled_from(["litert 2", "tflite 2"]), st.just("pi"), st.just("a board"))
+TUNINGS = st.builds(
+    lambda key, *rest: Tuning(*key, *rest),
+    KEYS,
+    WORDS,
+    st.integers(1, 16),
+    st.booleans(),
+    NUMBERS,
+    WORDS,
+)
 CHANGES = st.builds(
     Change,
     st.lists(ROWS, max_size=3).map(tuple),
@@ -45,6 +55,8 @@ CHANGES = st.builds(
     st.dictionaries(st.sampled_from(["clock", "desired", "tuf/root"]), NUMBERS, max_size=3),
     st.dictionaries(st.sampled_from(["desired", "keys"]), st.binary(max_size=40), max_size=2),
     st.lists(st.builds(Note, WORDS, WORDS, DETAILS), max_size=3).map(tuple),
+    st.lists(TUNINGS, max_size=3).map(tuple),
+    st.lists(KEYS, max_size=2).map(tuple),
 )
 
 
@@ -57,6 +69,7 @@ class Plain:
         self.floors: dict[str, int] = {}
         self.documents: dict[str, bytes] = {}
         self.audit = (0, "")
+        self.tuned: dict[TuningKey, Tuning] = {}
 
     def change(self, change: Change, wall_ns: int, *, synced: bool | None) -> tuple[int, str]:
         for place in change.drop:
@@ -70,6 +83,11 @@ class Plain:
         for name, version in change.floors.items():
             self.floors[name] = max(version, self.floors.get(name, 0))
         self.documents |= change.documents
+        for choice in change.untuned:
+            self.tuned.pop(choice, None)
+        for tuning in change.tuned:
+            self.tuned.pop(tuning.key, None)
+            self.tuned[tuning.key] = tuning
         for note in change.notes:
             entry = entry_after(self.audit[0] + 1, self.audit[1], note, wall_ns, synced=synced)
             self.audit = entry.seq, entry.hash
@@ -83,6 +101,7 @@ class Plain:
             self.floors,
             self.documents,
             self.audit,
+            tuple(self.tuned.values()),
         )
 
 
@@ -188,6 +207,17 @@ def test_verdicts_are_bounded_and_the_oldest_goes(
     assert [one.bundle for one in read_kept(tmp_path).verdicts] == ["2", "3", "1"]
 
 
+def test_choices_of_the_tuner_are_bounded_and_the_oldest_goes(
+    state: State, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(custody, "MOST_TUNED", 3)
+    for n in (0, 1, 2, 3, 1, 1, 1):  # one that is measured again is new again, and costs no other
+        changed(state, Change(tuned=(replace(TUNED, sha256=str(n)),)))
+    assert [one.sha256 for one in read_kept(tmp_path).tuned] == ["2", "3", "1"]
+    changed(state, Change(untuned=(replace(TUNED, sha256="3").key,)))
+    assert [one.sha256 for one in read_kept(tmp_path).tuned] == ["2", "1"]
+
+
 def test_the_audit_log_is_bounded_and_goes_on_counting(
     state: State, path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -206,7 +236,7 @@ def test_the_audit_log_is_bounded_and_goes_on_counting(
 @pytest.mark.parametrize("table", custody.SELECTS)
 def test_a_row_with_a_flipped_bit_is_noticed(state: State, path: Path, table: str) -> None:
     changed(state, CHANGE)
-    column = {"audit": "body", "documents": "body"}.get(table, "reason")
+    column = {"audit": "body", "documents": "body", "tuned": "model"}.get(table, "reason")
     with closing(sqlite3.connect(path, isolation_level=None)) as db:
         kind = db.execute(f"SELECT typeof({column}) FROM {table} LIMIT 1").fetchone()[0]  # noqa: S608
         db.execute(f"UPDATE {table} SET {column} = CAST({column} || 'x' AS {kind})")  # noqa: S608
@@ -219,8 +249,10 @@ def test_a_change_that_nobody_could_write_is_refused_to_whoever_asks() -> None:
         Change(documents={"keys": bytes(MAX_DOCUMENT + 1)}),
         Change(floors={"root": -1}),
         Change(put=(replace(ACTIVE, generation=1 << 63),)),
+        Change(tuned=(replace(TUNED, wall_ns=-1),)),
+        Change(tuned=(replace(TUNED, figures="x" * (MAX_FIGURES + 1)),)),
     ):
-        with pytest.raises(ValueError, match=r"bytes|out of range"):
+        with pytest.raises(ValueError, match=r"bytes|out of range|too long"):
             fitted(wrong)
     with pytest.raises(TypeError):
         fitted(Change(notes=(Note("x", "y", {"n": object()}),)))  # type: ignore[dict-item]

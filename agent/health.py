@@ -6,6 +6,7 @@ import os
 import socket
 from typing import TYPE_CHECKING
 
+from agent.errors import AgentError
 from agent.events import Event, emit
 from agent.workers.policy import State
 
@@ -18,6 +19,20 @@ if TYPE_CHECKING:
 _TELL_S = 5.0
 _ENDING_S = 25.0
 """What an end may take besides the drain: a worker that hangs, the last commit, the broker's farewell."""
+
+START_AGAIN = "Start the agent again; if it happens again, report it with its log"
+
+
+def check_threads(store: Store, uplink: Uplink | None) -> None:
+    """Look whether the threads live that the loop cannot do without.
+
+    Raises:
+        AgentError: one has died.
+    """
+    if not store.alive:
+        raise AgentError("run", "store thread", "it has died", START_AGAIN)
+    if uplink and not uplink.running:
+        raise AgentError("run", "link thread", "it has died", START_AGAIN)
 
 
 def earned(store: Store, uplink: Uplink | None, now: float) -> bool:

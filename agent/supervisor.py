@@ -21,7 +21,7 @@ from agent.crew import Crew
 from agent.errors import EXIT_CONFIG, EXIT_OK, AgentError, FolderUnusable
 from agent.events import Event, emit
 from agent.governor.governor import Governor
-from agent.health import Notifier, earned, in_words
+from agent.health import START_AGAIN, Notifier, check_threads, earned, in_words
 from agent.recorder import Recorder
 from agent.recovery.accelerators import Accelerators
 from agent.signals import StopAsked, signals_to
@@ -97,9 +97,8 @@ class Supervisor:
         self._notifier = Notifier()
         self._uplink = Uplink(plan, store, mailbox.post) if plan.mqtt else None
         self._tunings = Tunings(plan, store)
-        started = self._tunings.started
         lanes = [
-            Lane(spec, plan.deadlines, spawn=started, explain=partial(explain, spec.pipeline))
+            Lane(spec, plan.deadlines, spawn=self._tunings.started, explain=partial(explain, spec.pipeline))
             for spec in plan.lanes
         ]
         self._telemetry = Telemetry(store, self._clock, plan.settings.metrics.interval_s)
@@ -193,16 +192,12 @@ class Supervisor:
 
     def _look_after_threads(self, now: float) -> None:
         """End rather than go on without a thread, or on a folder that is gone: a new start may do better."""
-        hint = "Start the agent again; if it happens again, report it with its log"
-        if not self._store.alive:
-            raise AgentError("run", "store thread", "it has died", hint)
-        if self._uplink and not self._uplink.running:
-            raise AgentError("run", "link thread", "it has died", hint)
+        check_threads(self._store, self._uplink)
         if now >= self._next_look:
             self._next_look = now + _LOOK_S
             if not self._intact():
                 problem = "it was removed or replaced while the agent ran"
-                raise FolderUnusable("use data folder", str(self._plan.data), problem, hint)
+                raise FolderUnusable("use data folder", str(self._plan.data), problem, START_AGAIN)
 
     def _stop(self, now: float, why: str) -> None:
         if self._stage is not Stage.RUNNING:  # asked twice: leave at once

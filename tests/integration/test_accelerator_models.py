@@ -63,6 +63,7 @@ def test_a_swap_and_a_swap_back_on_an_accelerator_lose_nothing(tmp_path: Path) -
     with Desk(CPU) as one, Station(spec) as station:
         one.opened()
         station.lend(one)
+        station.until(lambda: station.of(messages.Accelerated))
         station.frames("cpu")
         for token, model in enumerate((str(other), "glyphs", str(other)), 1):
             station.tell(type="swap", model=model, digest="", token=token)
@@ -89,6 +90,7 @@ def test_a_swap_after_an_incident_goes_to_the_twin_and_tells_no_other_incident(t
     with Desk(CPU) as one, Station(spec) as station:
         one.opened()
         station.lend(one)
+        station.until(lambda: station.of(messages.Accelerated))
         station.frames("cpu")
         one.kill()
         station.until(lambda: station.of(messages.Regained))
@@ -144,9 +146,8 @@ def test_what_is_taken_back_before_it_serves_is_not_used(when: str, liar: LyingD
         if when == "while it loads":
             station.until(lambda: liar.counted("prepare") > 0)
         station.tell(type="relieve", generation=station.generation)
-        station.frames(
-            station.of(messages.Ready)[0].delegate if station.of(messages.Ready) else "xnnpack", 50
-        )
+        station.until(lambda: station.of(messages.Ready))
+        station.frames(station.of(messages.Ready)[0].delegate, 50)
     assert not station.of(messages.Accelerated)
     assert not station.of(messages.Incident)
 

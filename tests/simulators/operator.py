@@ -35,14 +35,18 @@ FLEET, DEVICE = "default", "device"
 QUICK = Probation(frames=10, seconds=0.1, failed=0.1, slower=100.0)
 HASTE = """\
 import functools
-from agent import profiles
+from dataclasses import replace
+from agent import boards
 from agent.activation import fetching, manager, reporting
 reporting._PAUSE_S = 0.05
 fetching._FIRST_S = fetching._TICK_S = 0.2
 fetching._SILENT_S = 4.0
 manager.Setting = functools.partial(manager.Setting, retry_s={retry_s})
-choose = profiles.choose
-profiles.choose = lambda *those: choose(*those).model_copy(update=dict(swap={swap!r}))
+choose = boards.choose
+def chosen(*those):
+    found = choose(*those)
+    return replace(found, profile=found.profile.model_copy(update=dict(swap={swap!r})))
+boards.choose = chosen
 """
 """What an agent runs first that is to lose no time: its waits are for networks and machines in trouble."""
 

@@ -113,6 +113,16 @@ def lane_spec(
     )
 
 
+def unknown_delegate(pipeline: Pipeline, profile: Profile) -> str:
+    """Say what is wrong with the delegate that a pipeline names; "" for nothing."""
+    wanted = pipeline.backend.options.get("delegate", "auto")
+    known = ["auto", "cpu", "xnnpack", *(one.title for one in profile.delegates)]
+    if pipeline.backend.kind != "tflite" or wanted in known:
+        return ""
+    names = ", ".join(dict.fromkeys(known))
+    return f"profile {profile.name} has no delegate {wanted!r}. Use one of: {names}"
+
+
 def secrets(settings: Settings, folder: Path) -> list[Path]:
     """List the files that hold keys: no worker may read them."""
     names = [settings.trust.device_key, settings.trust.collector_key]

@@ -153,6 +153,7 @@ class Supervisor:
         """
         for handle in ready:
             handle()
+        self._watch()  # a descriptor that was closed by now may be another process's before this turn is over
         for event in posted:
             if isinstance(event, StopAsked):
                 self._stop(now, event.name)

@@ -22,7 +22,9 @@ if TYPE_CHECKING:
 GRACE_S = 2.0
 """How long what is on its way out may take."""
 
-_OURS = ("-m agent.workers.main ", "-m agent.updater.main ", "-m agent.accelerator.main ")
+_OURS = tuple(
+    f"-m agent.{one} " for one in ("workers.main", "updater.main", "accelerator.main", "recovery.reset_main")
+)
 _INODE = re.compile(r":\[\d+\]$")
 # Libraries open these once, at their first import or use, and keep them.
 _KEPT = ("/dev/null", "/dev/random", "/dev/urandom", "/proc/", "/sys/", "/usr/", sys.prefix, sys.base_prefix)

@@ -12,7 +12,7 @@ from agent import config, trust
 from agent.config_errors import problem
 from agent.errors import ConfigInvalid
 from agent.message import error_of
-from agent.plan import Plan, lane_spec, secrets
+from agent.plan import Plan, lane_spec, secrets, unknown_delegate
 from agent.probing.recognition import recognise
 
 if TYPE_CHECKING:
@@ -60,6 +60,8 @@ class Loaded:
             if not (pipeline.model or managed):
                 message = "a model is needed, or models.root for one from the operator"
                 raise problem(self.text, str(self.path), ("pipelines", n, "model"), message)
+            if message := unknown_delegate(pipeline, profile):
+                raise problem(self.text, str(self.path), ("pipelines", n, "backend", "delegate"), message)
         bundles = data / "models" / "bundles" if managed else None
         hidden = (data, self.path.resolve(), *secrets(settings, folder))
         return Plan(

@@ -7,7 +7,7 @@ gives workers connections to them. What serves meanwhile is the worker's own aff
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 from agent.accelerator.spec import AcceleratorSpec
 from agent.accelerators import Accelerator, Lend
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from agent.workers.messages import Record
     from agent.workers.spec import LaneSpec
 
+_RUNTIMES = get_args(AcceleratorSpec.model_fields["runtime"].annotation)
 _OVER = {State.OFF, State.RESETTING, State.STUCK}
 _GENERATIONS = 64
 """Connections that a worker's late word is still understood of."""
@@ -253,9 +254,10 @@ class Accelerators:
 
 def _spec(accelerator: Accelerator, users: Sequence[LaneSpec]) -> AcceleratorSpec:
     """Say what its process is to do, for the pipelines that may use it."""
+    runtime = users[0].backend_options.get("runtime")
     return AcceleratorSpec(
         accelerator=accelerator,
-        runtime=users[0].backend_options.get("runtime", "auto"),
+        runtime=runtime if runtime in _RUNTIMES else "auto",  # a wrong one is its worker's to refuse
         confine=all(spec.confine for spec in users),
         hidden=users[0].hidden,
     )

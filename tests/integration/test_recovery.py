@@ -16,6 +16,8 @@ import pytest
 
 from agent.accelerators import Accelerator
 from agent.blocks import unpack
+from agent.cli.settings import Loaded
+from agent.errors import ConfigInvalid
 from agent.events import counters
 from agent.recovery.ladder import State
 from agent.store.segment import Segment
@@ -194,6 +196,21 @@ def test_a_new_model_is_proved_on_the_accelerator_that_serves_its_pipeline(scene
     assert isinstance(proof.outcome, Proved), proof.outcome
     assert (proof.outcome.delegate, proof.outcome.goldens) == ("liar", 5)
     ledgers_balance(line)
+
+
+def test_a_delegate_that_the_board_does_not_have_is_told_with_its_line(scene: Scene, tmp_path: Path) -> None:
+    config = tmp_path / "agent.toml"
+    config.write_text(
+        f'profile = "{scene.profile(tmp_path / "bench.toml")}"\n[[pipelines]]\nname = "door"\n'
+        'model = "glyphs"\nsource = { kind = "synthetic" }\nbackend = { delegate = "edgetpu" }\n'
+    )
+    with pytest.raises(ConfigInvalid) as caught:
+        Loaded(config).plan()
+    line = str(caught.value)
+    assert "agent.toml:6: pipelines.0.backend.delegate: profile bench has no delegate 'edgetpu'" in line
+    assert "Use one of: auto, cpu, xnnpack, liar" in line
+    config.write_text(config.read_text().replace("edgetpu", "liar"))
+    assert Loaded(config).plan().lanes[0].backend_options["delegate"] == "liar"
 
 
 def test_the_agent_tells_of_an_incident_in_its_status_and_upstream(scene: Scene, tmp_path: Path) -> None:

@@ -38,6 +38,7 @@ ONLY_SOMETIMES = {
     "power_watts",
 }
 ONLY_SOMETIMES |= {name for name in PIPELINE if name.startswith(("model_", "results_", "policy_"))}
+ONLY_SOMETIMES |= {name for name in AGENT if name.startswith("accelerator_")}
 """Those that this machine, or an agent without a broker, may not have."""
 
 

@@ -51,7 +51,15 @@ def plugins_of_a_worker() -> list[str]:
 
 
 @pytest.mark.parametrize(
-    "module", ["agent.supervisor", "agent.cli.main", "agent.store.thread", "agent.link.mqtt", "agent.config"]
+    "module",
+    [
+        "agent.supervisor",
+        "agent.cli.main",
+        "agent.store.thread",
+        "agent.link.mqtt",
+        "agent.config",
+        "agent.recovery.reset_main",
+    ],
 )
 def test_the_supervisor_loads_no_arrays_pictures_or_models(module: str) -> None:
     assert loaded([module], NOT_IN_SUPERVISOR) == {}

@@ -5,7 +5,10 @@ from __future__ import annotations
 import signal
 from typing import TYPE_CHECKING
 
+from agent.accelerators import Accelerator
+from agent.recovery.accelerators import _spec
 from agent.recovery.ladder import State
+from agent.workers.spec import LaneSpec
 from tests.simulators.puppet_worker import READY
 
 if TYPE_CHECKING:
@@ -162,3 +165,10 @@ def test_what_serves_goes_on_serving_while_a_better_one_is_opened(make: Callable
     bench.turn(1)
     assert (bench.state("usb"), bench.state("pci")) == (State.REOPENING, State.SERVING)
     assert bench.delegate() == "pci"
+
+
+def test_a_pipeline_with_a_wrong_runtime_is_its_workers_to_refuse() -> None:
+    spec = LaneSpec(pipeline="door", model="m", source="video", backend_options={"runtime": "torch"})
+    assert _spec(Accelerator(kind="gpu"), [spec]).runtime == "auto"
+    spec = LaneSpec(pipeline="door", model="m", source="video", backend_options={"runtime": "tflite-runtime"})
+    assert _spec(Accelerator(kind="gpu"), [spec]).runtime == "tflite-runtime"

@@ -9,6 +9,20 @@ import pytest
 from agent.cli.status import _lines
 
 STAGES = ("capture_wait", "preprocess", "queue", "infer", "decode", "send", "total")
+COST = {
+    "cpu_seconds_per_1000_inferences": 1234.5678,
+    "upstream_bytes_per_1000_results": 123_456.0,
+    "flash_bytes_per_1000_results": 1_234_567.0,
+    "joules_per_1000_inferences": 1234.5,
+}
+HEAT = {
+    "rung": 5,
+    "rungs": 5,
+    "does": "rate 25 %, 1 thread, small variant, low priority paused",
+    "why": "83.9 C in 0:cpu-thermal, above 75; policy0 is capped at 1000 of 1800 MHz",
+    "since_s": 86_400.0,
+}
+CALM = {"rung": 0, "rungs": 2, "does": "nothing held back", "why": "", "since_s": None}
 
 
 def status(**link: Any) -> dict[str, Any]:
@@ -32,12 +46,7 @@ def status(**link: Any) -> dict[str, Any]:
         "latency": dict.fromkeys(STAGES, percentiles),
         "problem": "",
         "pace": {"fps": 7.5, "paused": False, "problem": ""},
-        "cost": {
-            "cpu_seconds_per_1000_inferences": 1234.5678,
-            "upstream_bytes_per_1000_results": 123_456.0,
-            "flash_bytes_per_1000_results": 1_234_567.0,
-            "joules_per_1000_inferences": 1234.5,
-        },
+        "cost": COST,
     }
     accelerator = {
         "name": "edgetpu",
@@ -62,16 +71,7 @@ def status(**link: Any) -> dict[str, Any]:
         "accelerators": [accelerator],
         "store": {**store, "path": "/var/lib/edge-agent"},
         "link": {"state": "online", "broker": "broker.example:1883", "signed": True, **link},
-        "governor": {
-            "heat": {
-                "rung": 5,
-                "rungs": 5,
-                "does": "rate 25 %, 1 thread, small variant, low priority paused",
-                "why": "83.9 C in 0:cpu-thermal, above 75; policy0 is capped at 1000 of 1800 MHz",
-                "since_s": 86_400.0,
-            },
-            "memory": {"rung": 0, "rungs": 2, "does": "nothing held back", "why": "", "since_s": None},
-        },
+        "governor": {"heat": HEAT, "memory": CALM},
         "events": {},
     }
 

@@ -147,6 +147,15 @@ def test_what_runs_on_an_accelerator_keeps_its_threads_and_variant(stage: Theatr
     assert stage.go(LESS) == [pace(15)]
 
 
+def test_a_pipeline_that_gets_an_accelerator_goes_back_to_the_model_that_was_proved(stage: Theatre) -> None:
+    [asked] = stage.go(Relief(variant="small"))
+    stage.worker.say({**SMALL, "token": asked["token"]})
+    assert stage.go(Relief(variant="small")) == []
+    stage.worker.say({**READY, "sha256": SMALL["sha256"], "delegate": "edgetpu"})
+    [back] = stage.go(Relief(variant="small"))
+    assert (back["type"], back["variant"]) == ("ease", "")
+
+
 def test_a_worker_that_takes_no_message_is_told_later(stage: Theatre) -> None:
     known(stage)
     assert stage.lane.run is not None

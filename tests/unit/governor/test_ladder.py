@@ -7,7 +7,7 @@ import random
 from itertools import pairwise
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from agent.governor.ladder import Ladder, Strain
@@ -38,6 +38,7 @@ def after(one: Ladder, strain: Strain, seconds: float, step_s: float = 2.0, now:
 
 
 @settings(deadline=None)
+@example([(1, Strain.STRAINED), (1, Strain.CALM), (60, Strain.CALM), (1, Strain.URGENT)])
 @given(strains)
 def test_opposite_moves_are_apart_but_for_a_limit_that_is_near(story: list[tuple[float, Strain]]) -> None:
     one, now, moves = ladder(), 0.0, [(-math.inf, 0, Strain.CALM)]
@@ -52,10 +53,10 @@ def test_opposite_moves_are_apart_but_for_a_limit_that_is_near(story: list[tuple
         if other < 0:
             assert (other, why) == (-1, Strain.CALM)
             assert later - earlier >= COOL_S
-        elif why is not Strain.EXTREME:
-            assert later - earlier >= (
-                DWELL_S / 4 if why is Strain.URGENT else DWELL_S if way > 0 else COOL_S
-            )
+        elif why is Strain.STRAINED:
+            assert later - earlier >= (DWELL_S if way > 0 else COOL_S)
+        elif why is Strain.URGENT and way > 0:
+            assert later - earlier >= DWELL_S / 4
 
 
 @settings(deadline=None)

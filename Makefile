@@ -15,7 +15,8 @@ CANDIDATES := python3.13 python3.12 python3.11 python3
 PYTHONS := 3.11 3.12 3.13
 TFLITE_VENV := .venv-tflite-runtime
 TFLITE_TESTS := tests/contract tests/unit/backends tests/unit/delegates tests/integration/test_runtimes.py \
-  tests/integration/test_real_models.py tests/integration/test_bench.py tests/unit/tuning
+  tests/integration/test_real_models.py tests/integration/test_bench.py \
+  tests/integration/test_bench_processes.py tests/unit/tuning
 # ARGS= goes to the program that a target runs; BENCH= names the benchmarks to run.
 ARGS ?=
 # How many processes share all tests: more than there are cores, since many tests wait.

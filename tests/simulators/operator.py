@@ -37,7 +37,8 @@ HASTE = """\
 import functools
 from dataclasses import replace
 from agent import boards
-from agent.activation import fetching, manager, reporting
+from agent.activation import fetching, mail, manager, reporting
+mail._TAKEN = 1
 reporting._PAUSE_S = 0.05
 fetching._FIRST_S = fetching._TICK_S = 0.2
 fetching._SILENT_S = 4.0

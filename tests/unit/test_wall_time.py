@@ -22,6 +22,7 @@ MAY_ASK = {
     "activation/reporting.py": "dates what is reported",
     "activation/offline.py": "dates the note of a roll back",
     "cli/models_check.py": "tells a person whether metadata has expired; nothing is decided by it",
+    "tunings.py": "dates a choice of the tuner",
     "fleet/deploying/deploy.py": "dates a desired state",
     "fleet/deploying/fleet_view.py": "shows how old a report is",
     "fleet/storage.py": "dates what a device was last seen",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -178,12 +179,20 @@ def test_a_proof_that_is_killed_is_a_strike_and_the_old_model_serves(world: Worl
         world.operator.deploy(door="slow")
         world.operator.until_state("proving")
         worker = device.pipeline()["pid"]
-        for pid in _children(device.process.pid) - {worker}:
-            os.kill(pid, signal.SIGKILL)
-            until_gone(pid)
+        proof = _proof(device.process.pid, worker)
+        os.kill(proof, signal.SIGKILL)
+        until_gone(proof)
         assert "SIGKILL" in world.operator.until(lambda one: one.strikes == 1).reason
         assert device.until_inferred()["pid"] == worker
 
 
-def _children(pid: int) -> set[int]:
-    return {int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()}
+def _proof(agent: int, worker: int) -> int:
+    """Wait for the process that proves, which may start only after the device has said that it does."""
+    deadline = time.monotonic() + 20
+    while time.monotonic() < deadline:
+        children = {int(child) for child in Path(f"/proc/{agent}/task/{agent}/children").read_text().split()}
+        for pid in children - {worker}:
+            if b"agent.workers.main" in Path(f"/proc/{pid}/cmdline").read_bytes():  # it is not the updater
+                return pid
+        time.sleep(0.005)
+    raise AssertionError("nothing proves")

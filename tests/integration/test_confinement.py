@@ -60,6 +60,7 @@ def burgle(folder: Path, *, confine: str = "full") -> tuple[dict[str, str], dict
     agent = RunningAgent(folder)
     rude = "true" if confine == "full" else "false"
     source = f'kind = "burglar", loot = {{ {table} }}, control = "{agent.control}", rude = {rude}'
+    source += f', scratch = "{folder / "scratch"}"'
     text = agent.config.read_text()
     lines = [line for line in text.splitlines() if not line.startswith("source")]
     agent.config.write_text("\n".join([*lines, f'confine = "{confine}"', f"source = {{ {source} }}", ""]))

@@ -38,6 +38,8 @@ class Options(BaseModel):
     loot: dict[str, str]
     """Files and folders by what they are."""
     control: str
+    scratch: str
+    """A file that is not there."""
     rude: bool = True
     """Whether to try what would leave nobody to tell where it works."""
 
@@ -70,7 +72,7 @@ def _tries(options: Options) -> dict[str, Callable[[], object]]:
         "limit the supervisor": lambda: _libc("prlimit", boss, 7, 0, 0),
         "connect to the agent": lambda: _connect(options.control),
         "open a network socket": lambda: socket.socket(socket.AF_INET).close(),
-        "write a file": lambda: Path("/tmp/burglar").write_text(""),
+        "write a file": lambda: Path(options.scratch).write_text(""),
         "write beside its module": lambda: (here / "more.py").write_text(""),
         "open its memory to others": lambda: _libc("prctl", 4, 1, 0, 0, 0),
         "outlive the supervisor": lambda: _libc("prctl", 1, 0, 0, 0, 0),

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
+
+from agent import addresses
 
 Name = Annotated[
     str,
@@ -139,6 +141,14 @@ class Models(_Table):
     """The fleet's root metadata, `1.root.json`: what all trust starts from; or the credential `tuf-root`."""
     mirror: str = ""
     """An HTTPS address where the same files lie, for brokers that cannot hold models."""
+
+    @field_validator("mirror")
+    @classmethod
+    def _mirror_is_an_address(cls, value: str) -> str:
+        if value:
+            addresses.web(value)
+        return value
+
     max_bytes: int = Field(default=1 << 30, ge=1 << 20)
     """The most bytes of bundles on disk, besides those that serve."""
     refresh_h: float = Field(default=24.0, ge=0.1, le=744)

@@ -6,9 +6,8 @@ import json
 import time
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
-from agent import trust
+from agent import addresses, trust
 from agent.errors import ConfigInvalid
 
 if TYPE_CHECKING:
@@ -21,21 +20,17 @@ def examine(plan: Plan) -> str:
     """Say in a line whose models are taken.
 
     Raises:
-        ConfigInvalid: the root metadata cannot be read or is none, or the mirror's address is no address.
+        ConfigInvalid: the root metadata cannot be read or is none.
     """
     text = trust.read_root(plan.settings.models, plan.folder)
     if text is None:
         return "no operator's models are taken"
     version, expires = _root(text, str(trust.root_file(plan.settings.models, plan.folder)))
     mirror = plan.settings.models.mirror
-    parts = urlsplit(mirror)
-    if mirror and (parts.scheme not in {"https", "http"} or not parts.hostname):
-        hint = "Give an address such as https://mirror.example/fleet"
-        raise ConfigInvalid("use", "models.mirror", f"{mirror!r} is no address of a web server", hint)
     said = f"root {version}, until {expires:%Y-%m-%d}"
     if expires.timestamp() < time.time():
         said += " (WARNING: it has expired; without a newer one nothing new is taken)"
-    if mirror and parts.scheme == "http":
+    if mirror and addresses.scheme(mirror) == "http":
         said += "; WARNING: whoever is on the way to the mirror sees which models are fetched: use https"
     if plan.mqtt is None and not mirror:
         said += "; WARNING: without [mqtt] or models.mirror nothing new can come"

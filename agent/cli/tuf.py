@@ -8,9 +8,10 @@ import sys
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
-from agent.errors import EXIT_FAILED, EXIT_OK, Absent, AgentError, FetchFailed, MetadataRefused
+from agent import addresses
+from agent.errors import EXIT_FAILED, EXIT_OK, Absent, AgentError, ConfigInvalid, FetchFailed, MetadataRefused
 from agent.files import write_durably
 from agent.wording import plain
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from tuf.api.metadata import TargetFile
     from tuf.ngclient import Updater
 
+    from agent.addresses import Address
     from agent.updater.seams import Shelf
 
 HELP = "prove update metadata, and fetch what it vouches for: for conformance suites"
@@ -71,10 +73,17 @@ def main(arguments: argparse.Namespace) -> int:
     """Do the step; give the exit code: 0, or 1 for whatever went wrong."""
     try:
         _step(arguments)
-    except (AgentError, OSError) as error:
-        print(f"edge-agent: {plain(str(error), 2000)}", file=sys.stderr)
-        return EXIT_FAILED
+    except AgentError as error:
+        return _failed(error)
+    except OSError as error:
+        problem, hint = error.strerror or str(error), "Check the path and its permissions"
+        return _failed(AgentError("use", str(error.filename or "files"), problem, hint))
     return EXIT_OK
+
+
+def _failed(error: AgentError) -> int:
+    print(f"edge-agent: {plain(str(error), 2000)}", file=sys.stderr)
+    return EXIT_FAILED
 
 
 def _step(arguments: argparse.Namespace) -> None:
@@ -91,7 +100,7 @@ def _step(arguments: argparse.Namespace) -> None:
     base = _given(arguments.target_base_url, "--target-base-url")
     into = Path(_given(arguments.target_dir, "--target-dir"))
     into.mkdir(parents=True, exist_ok=True)
-    with _client(folder, url) as updater, closing(_opened(base)) as source:
+    with _client(folder, url) as updater, closing(_opened(base, "--target-base-url")) as source:
         updater.refresh()
         read = _reader(folder, source, by_hash=_is_broker(base))
         for name in names:
@@ -100,8 +109,12 @@ def _step(arguments: argparse.Namespace) -> None:
 
 def _init(folder: Path, root: Path) -> None:
     """Keep the root as it is: the first refresh proves that it is signed."""
-    with root.open("rb") as file:
-        data = file.read(_MOST_ROOT + 1)
+    hint = "Give the fleet's first root metadata: tuf/meta/1.root.json of the operator's folder"
+    try:
+        with root.open("rb") as file:
+            data = file.read(_MOST_ROOT + 1)
+    except OSError as error:
+        raise FetchFailed("read root", str(root), error.strerror or str(error), hint) from error
     if len(data) > _MOST_ROOT:
         raise MetadataRefused(
             "read root", str(root), f"it has more than {_MOST_ROOT >> 10} KiB", "Give another"
@@ -119,43 +132,43 @@ def _client(folder: Path, url: str) -> Iterator[Updater]:
     from agent.updater.refusals import explained
 
     below = "meta/" if _is_broker(url) else ""
-    with closing(_opened(url)) as shelf:
+    with closing(_opened(url, "--metadata-url")) as shelf:
         fetcher = ShelfFetcher(lambda name, most: shelf.get(below + name, most), limited=False)
         with explained(fetcher):
             yield Updater(str(folder), "", fetcher=fetcher, bootstrap=None)
 
 
 def _is_broker(url: str) -> bool:
-    return urlsplit(url).scheme == "mqtt"
+    return addresses.scheme(url) == "mqtt"
 
 
-def _opened(url: str) -> Shelf:
-    """Open what lies at an address; a broker is called when something is asked for.
+def _opened(url: str, option: str) -> Shelf:
+    """Open what lies at the address that an option gives; a broker is called when something is asked for.
 
     Raises:
         AgentError: it is no address that we know.
     """
     from agent.updater.https import Mirror
 
-    return _broker(url) if _is_broker(url) else Mirror(url)
+    address = addresses.given(url, option, broker=True)
+    return _broker(address, option) if address.scheme == "mqtt" else Mirror(url, option)
 
 
-def _broker(url: str) -> Shelf:
+def _broker(address: Address, option: str) -> Shelf:
     from agent.link import topics
     from agent.link.bulk import Bulk
     from agent.link.settings import LinkSettings
 
-    parts = urlsplit(url)
-    top = parts.path.strip("/").removesuffix("/meta")
-    if not top or set("+#\0") & set(top):
+    top = address.path.strip("/").removesuffix("/meta")
+    if not top or "+" in top:
         hint = "Give mqtt://HOST:PORT/edge/v1/FLEET/tuf"
-        raise FetchFailed("use", url, "no update repository can lie under this prefix", hint)
+        raise ConfigInvalid("use", option, "no update repository can lie under this prefix", hint)
     match = _OURS.fullmatch(top)
     fleet = match[1] if match and topics.is_name(match[1]) else "tuf"
     if match and not match[2]:
         top += "/tuf"
     device = f"tuf-{secrets.token_hex(4)}"
-    settings = LinkSettings(parts.hostname or "localhost", parts.port or _MQTT_PORT, device)
+    settings = LinkSettings(address.host, address.port or _MQTT_PORT, device)
     return Bulk(settings, fleet, device, top=f"{top}/")
 
 

@@ -8,12 +8,12 @@ import ssl
 import threading
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
 import urllib3
 from urllib3.connection import HTTPConnection, HTTPSConnection
 
-from agent.errors import Absent, ConfigInvalid, FetchFailed, LinkLost
+from agent import addresses
+from agent.errors import Absent, FetchFailed, LinkLost
 from agent.published import BLOB
 
 if TYPE_CHECKING:
@@ -37,29 +37,25 @@ class Mirror:
 
     Args:
         address: ``https://...`` or ``http://...``; paths follow after it.
+        key: where it stands, for the error.
 
     Raises:
         ConfigInvalid: it is no such address.
     """
 
-    def __init__(self, address: str) -> None:
-        parts = urlsplit(address)
-        if parts.scheme not in {"https", "http"} or not parts.hostname or parts.query or parts.fragment:
-            hint = "Give an address such as https://mirror.example/fleet"
-            raise ConfigInvalid("use", "models.mirror", f"{address!r} is no address of a web server", hint)
+    def __init__(self, address: str, key: str = "models.mirror") -> None:
+        secure = addresses.given(address, key).scheme == "https"
         self._address = address.rstrip("/")
         self._pool = urllib3.PoolManager(
             num_pools=1,
             maxsize=1,
             retries=False,
             timeout=urllib3.Timeout(connect=_CONNECT_S, read=_SILENCE_S),
-            ssl_context=ssl.create_default_context() if parts.scheme == "https" else None,
+            ssl_context=ssl.create_default_context() if secure else None,
         )
         self._line: socket.socket | None = None
         self._host: Any = self._pool.connection_from_url(address)
-        self._host.ConnectionCls = self._watched(
-            HTTPSConnection if parts.scheme == "https" else HTTPConnection
-        )
+        self._host.ConnectionCls = self._watched(HTTPSConnection if secure else HTTPConnection)
 
     def get(self, path: str, most: int) -> bytes:
         """Give a file; see ``seams.Shelf``."""

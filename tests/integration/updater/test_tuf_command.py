@@ -100,12 +100,19 @@ def test_what_goes_wrong_is_one_and_one_line(
     show(web, thief)
     assert client.refresh() == 1
     assert Client(tmp_path, "ftp://x").refresh() == 1
+    assert Client(tmp_path, "http://[bad").refresh() == 1
+    assert Client(tmp_path, "mqtt://127.0.0.1:99999/edge/v1/demo/tuf").refresh() == 1
+    assert Client(tmp_path, f"{web.address}/m", "http://x:abc").download(DOCUMENT) == 1
+    assert client._run("init", str(tmp_path / "nosuch.json")) == 1
     assert Client(tmp_path, "mqtt://127.0.0.1:1/").refresh() == 1
     assert Client(tmp_path, "mqtt://127.0.0.1:1/edge/v1/demo/tuf").refresh() == 1
     assert Client(tmp_path, f"{web.address}/m").init(b"x" * (1 << 20)) == 1
     said = capsys.readouterr()
     assert said.out == ""
-    assert len(said.err.splitlines()) == 9
+    assert len(said.err.splitlines()) == 13
+    assert "use --target-base-url: no address of a web server: " in said.err
+    assert f"read root {tmp_path / 'nosuch.json'}: No such file or directory. Give the fleet's" in said.err
+    assert "models.mirror" not in said.err
     assert all(line.startswith("edge-agent: ") for line in said.err.splitlines())
     assert not [path for path in client.targets.iterdir() if path.is_file()]
 

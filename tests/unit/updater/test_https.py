@@ -10,11 +10,15 @@ from contextlib import closing
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import example, given
+from urllib3.util import parse_url
 
+from agent.addresses import web as web_address
 from agent.errors import Absent, AgentError, ConfigInvalid, FetchFailed, LinkLost
 from agent.updater import https
 from agent.updater.https import Mirror
 from agent.updater.mirrored import Mirrored
+from tests.simulators.addresses import odd_addresses, taken
 from tests.simulators.lying_shelf import LyingShelf
 from tests.simulators.web_shelf import WebShelf
 
@@ -153,11 +157,37 @@ def test_a_server_that_is_silent_or_away_is_left(web: WebShelf, monkeypatch: pyt
 
 
 @pytest.mark.parametrize(
-    "address", ["", "ftp://x/y", "http://", "http://x/?a", "https://x/#a", "mirror.example"]
+    "address",
+    [
+        "",
+        "ftp://x/y",
+        "http://",
+        "http://x/?",
+        "https://x/#a",
+        "mirror.example",
+        "http://[bad",
+        "http://x:99999",
+    ],
 )
 def test_what_is_no_address_is_refused(address: str) -> None:
     with pytest.raises(ConfigInvalid, match=r"models\.mirror"):
         Mirror(address)
+
+
+@given(odd_addresses())
+@example("http://[fe80::1%25eth0]:80/a")
+def test_an_odd_address_makes_a_mirror_or_is_refused_in_one_line(address: str) -> None:
+    mirror = taken(lambda: Mirror(address, "--metadata-url"))
+    if isinstance(mirror, ConfigInvalid):
+        assert str(mirror).startswith("use --metadata-url: no address of a web server: ")
+        assert str(mirror).isprintable()
+        return
+    mirror.close()
+    # To urllib3, which calls it, it means what it means to us.
+    theirs, ours = parse_url(f"{mirror._address}/meta/timestamp.json"), web_address(address)
+    assert (theirs.scheme, theirs.port) == (ours.scheme, ours.port)
+    assert (theirs.host or "").strip("[]").lower() == ours.host.lower()
+    assert str(theirs.path).endswith("/meta/timestamp.json")
 
 
 def test_broker_and_mirror_stand_in_for_each_other() -> None:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from agent.ipc import Channel
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
 _KEPT = ("LANG", "LC_ALL", "TZ", "LD_LIBRARY_PATH")
 
@@ -28,9 +28,14 @@ class Child:
         also: descriptors that it inherits, too.
         environment: variables over those few that every child gets.
 
+    Attributes:
+        on_close: called before the descriptors are freed: for a selector that has them.
+
     Raises:
         OSError: this machine cannot start one now; nothing is left behind.
     """
+
+    on_close: Callable[[], None] | None = None
 
     def __init__(
         self,
@@ -80,6 +85,8 @@ class Child:
 
     def close(self) -> None:
         """Free the descriptors. The process must have ended, or be stuck for good."""
+        if self.on_close is not None:
+            self.on_close()
         self.channel.close()
         if self.pidfd >= 0:
             os.close(self.pidfd)

@@ -7,11 +7,11 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from agent.seat import Seat
-from agent.watch import Watch
+from agent.watch import Watch, Watched
 
 if TYPE_CHECKING:
     import selectors
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from agent.clock import Clock
     from agent.recorder import Recorder
@@ -60,13 +60,13 @@ class Crew:
     def watch(self) -> None:
         """Keep the selector's descriptors in step with the lanes' processes."""
         for seat in self.seats:
-            run = seat.lane.run
-            wanted: dict[int, Callable[[], None]] = {}
-            if run is not None:
-                wanted[run.process.pidfd] = partial(self._reap, seat)
-                if not run.closed and not (self._paused and self._patient(run)):
-                    wanted[run.process.channel.fileno()] = partial(self._receive, seat)
-            seat.watch.keep(wanted)
+            seat.watch.keep(self._watched(seat))
+
+    def _watched(self, seat: Seat) -> Iterator[Watched]:
+        if (run := seat.lane.run) is not None:
+            heard = not run.closed and not (self._paused and self._patient(run))
+            receive = partial(self._receive, seat) if heard else None
+            yield Watched(run.process, partial(self._reap, seat), receive)
 
     def resume(self) -> None:
         """The store has taken something: read workers again that were kept waiting."""
@@ -80,7 +80,7 @@ class Crew:
     def close(self) -> None:
         """Let go of all processes: those that are left are stuck, or an error ended the loop."""
         for seat in self.seats:
-            seat.watch.keep({})
+            seat.watch.keep(())
             if seat.lane.run:
                 seat.lane.run.process.signal(signal.SIGKILL)
                 seat.lane.run.process.close()
@@ -99,7 +99,6 @@ class Crew:
         return run.live is False or not self._store.refusing or self._store.queued > _PENDING_HIGH
 
     def _reap(self, seat: Seat) -> None:
-        seat.watch.keep({})
         run = seat.lane.run
         for _ in range(_LAST_READS):  # a dead worker's packets can still be read
             if run is None or run.closed:

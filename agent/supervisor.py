@@ -158,7 +158,6 @@ class Supervisor:
         """
         for handle in ready:
             handle()
-        self._watch()  # a descriptor that was closed by now may be another process's before this turn is over
         for event in posted:
             if isinstance(event, StopAsked):
                 self._stop(now, event.name)
@@ -236,7 +235,7 @@ class Supervisor:
     def _watch(self) -> None:
         """Keep the selector in step with all processes."""
         self._crew.watch()
-        self._processes.keep(self._models.watched() if self._models else {})
+        self._processes.keep(self._models.watched() if self._models else ())
 
     def _saw(self, pipeline: str, records: list[Record]) -> None:
         self._accelerators.saw(pipeline, records)
@@ -291,7 +290,7 @@ class Supervisor:
             self._uplink.close()
         self._crew.close()
         self._accelerators.close()
-        self._processes.keep({})
+        self._processes.keep(())
         if self._models:
             self._models.close()
         self._selector.close()

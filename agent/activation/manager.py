@@ -28,6 +28,7 @@ from agent.metrics import number
 from agent.slots import Change, Note
 from agent.store.reports import Changed
 from agent.updater import messages
+from agent.watch import Watched
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -159,19 +160,18 @@ class Activation:
         if good and ready:
             self._approval.count(pipeline, good, steering.running, ready.delegate)
 
-    def watched(self) -> dict[int, Callable[[], None]]:
-        """Give the handlers of the descriptors of processes."""
-        found: dict[int, Callable[[], None]] = {}
+    def watched(self) -> Iterator[Watched]:
+        """Give the processes, and who hears of them."""
         proof, child = self.proving.proof, self._fetching.child
         if proof and proof.process:
-            found[proof.process.pidfd] = lambda: self.proving.reap(self._clock.monotonic())
-            if not proof.silent:
-                found[proof.process.channel.fileno()] = self.proving.receive
+            heard = None if proof.silent else self.proving.receive
+            yield Watched(proof.process, lambda: self.proving.reap(self._clock.monotonic()), heard)
         if child:
-            found[child.pidfd] = lambda: self._fetching.reap(self._clock.monotonic())
-            if self._fetching.watched:
-                found[child.channel.fileno()] = lambda: self._fetching.receive(self._clock.monotonic())
-        return found
+            receive = self._receive if self._fetching.watched else None
+            yield Watched(child, lambda: self._fetching.reap(self._clock.monotonic()), receive)
+
+    def _receive(self) -> None:
+        self._fetching.receive(self._clock.monotonic())
 
     def rollback(self, pipeline: str) -> None:
         """Go back to the model before, by hand.

@@ -18,7 +18,7 @@ from agent.recovery.incidents import Incidents
 from agent.recovery.ladder import OPEN, State
 from agent.recovery.owner import Owner
 from agent.recovery.standing import of_accelerator, of_pipeline
-from agent.watch import Watch
+from agent.watch import Watch, Watched
 from agent.workers import messages
 
 if TYPE_CHECKING:
@@ -195,19 +195,16 @@ class Accelerators:
 
     def _watch(self) -> None:
         for name, owner in self.owners.items():
-            life = owner.life
-            wanted: dict[int, Callable[[], None]] = {}
-            if life is not None:
-                wanted[life.process.pidfd] = partial(self._reap, owner)
-                if not life.closed:
-                    wanted[life.process.channel.fileno()] = partial(self._receive, owner)
-            self._watches[name].keep(wanted)
+            if (life := owner.life) is None:
+                self._watches[name].keep(())
+                continue
+            receive = None if life.closed else partial(self._receive, owner)
+            self._watches[name].keep([Watched(life.process, partial(self._reap, owner), receive)])
 
     def _receive(self, owner: Owner) -> None:
         owner.receive(self._clock.monotonic())
 
     def _reap(self, owner: Owner) -> None:
-        self._watches[owner.name].keep({})  # the next process may have the same descriptors
         owner.reap(self._clock.monotonic())
 
     def pids(self) -> set[int]:
@@ -248,7 +245,7 @@ class Accelerators:
     def close(self) -> None:
         """The agent ends now: leave no process."""
         for name, owner in self.owners.items():
-            self._watches[name].keep({})
+            self._watches[name].keep(())
             owner.abandon()
 
 

@@ -76,5 +76,5 @@ def test_a_configured_mirror_is_taken_or_its_line_is_named(text: str) -> None:
     if isinstance(found, ConfigInvalid):
         assert str(found).startswith("agent.toml:2: models.mirror: no address of a web server: ")
         assert found.exit_code == 78
-    else:
-        assert not table or not text or web(text)
+    elif table and text:
+        assert web(text).host

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import os
 import selectors
+import socket
 from contextlib import closing
 from typing import TYPE_CHECKING
 
 import pytest
 
+from agent.control import ControlServer
 from agent.watch import Watch, Watched
+from tests.simulators.clocks import ManualClock
 from tests.simulators.puppet_accelerator import PuppetChild
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
 
 @pytest.fixture
@@ -98,6 +102,24 @@ def test_what_another_watches_is_heard_though_it_has_the_descriptors_of_a_proces
         ended(second)
         assert scene.turn() == []
         assert sorted(other.heard) == ["second ended", "second said"]
+
+
+def test_a_client_of_the_local_socket_is_served_though_it_has_the_descriptor_of_a_process_that_ended(
+    selector: selectors.BaseSelector, tmp_path: Path
+) -> None:
+    scene = Scene(selector)
+    server = ControlServer(tmp_path / "sock", selector, lambda _: {"well": 1}, set, ManualClock())
+    with closing(server), socket.socket(socket.AF_UNIX) as client:
+        client.connect(str(tmp_path / "sock"))
+        client.sendall(b'{"op": "status"}\n')
+        process = PuppetChild(1)
+        scene.watch.keep([scene.watched("a", process)])
+        numbers = descriptors(process)
+        process.close()
+        scene.turn()  # takes the client in
+        assert numbers & selector.get_map().keys()
+        scene.turn()
+        assert client.recv(100) == b'{"well":1}\n'
 
 
 def test_a_process_that_is_closed_twice_or_was_never_watched_is_closed(

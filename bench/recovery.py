@@ -30,6 +30,7 @@ FAULTS = ("hang", "hang_gil", "crash", "refuse_invoke", "vanish", "slow", "garba
 _LIMIT_S = 2.0
 _RECHECK_S = 1.0
 _SLOW_MS = 1500
+_FPS = 30
 _LEARNED = 60
 """Inferences on the accelerator before its fault: its deadline is learned by then."""
 
@@ -53,14 +54,14 @@ class Fall:
     wrong: int
 
 
-def fall(scene: Scene, fault: str) -> Fall:
-    """Have it fail once."""
+def fall(scene: Scene, fault: str, more: int) -> Fall:
+    """Have it fail once, after ``more`` inferences than its deadline takes to be learned."""
     recheck_s = _RECHECK_S if fault == "garbage" else 0.0
     with Line(
         [scene.accelerator(recheck_s=recheck_s)], scene.spec("door"), scene.spec("yard", "cpu")
     ) as line:
         owner = line.all.owners["liar"]
-        line.until_on("door", "liar", _LEARNED)
+        line.until_on("door", "liar", _LEARNED + more)
         scene.liar.set(fault, _SLOW_MS if fault == "slow" else 0)
         began_ns = time.monotonic_ns()
         line.until(lambda: bool(owner.incidents))
@@ -120,8 +121,9 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as folder:
         scene = Scene(Path(folder))
         for number in range(1 if given.quick else given.rounds):
-            for fault in random.Random(number).sample(FAULTS, len(FAULTS)):
-                falls.append(fall(scene, fault))
+            chance = random.Random(number)
+            for fault in chance.sample(FAULTS, len(FAULTS)):
+                falls.append(fall(scene, fault, chance.randrange(_FPS)))  # at any moment between two looks
                 sys.stderr.write(json.dumps(asdict(falls[-1])) + "\n")
     if not given.json:
         table(falls)

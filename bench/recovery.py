@@ -43,7 +43,7 @@ class Fall:
         blind_s: from the fault to the first correct result of a frame that came after it; for garbage until
             it was noticed.
         back_s: from the fault's end to the first result of the accelerator.
-        lost: frames that neither pipeline has answered, of those that it was to answer.
+        lost: frames that were lost or failed in either pipeline, or dropped in the one beside.
         wrong: results that were not what their frame shows.
     """
 
@@ -77,7 +77,8 @@ def fall(scene: Scene, fault: str, more: int) -> Fall:
         fault=fault,
         blind_s=((noticed_ns if fault == "garbage" else right_ns) - began_ns) / 1e9,
         back_s=(back_ns - healed_ns) / 1e9,
-        lost=sum(lane.ledger.lost + sum(lane.ledger.failed.values()) for lane in lanes),
+        lost=sum(lane.ledger.lost + sum(lane.ledger.failed.values()) for lane in lanes)
+        + sum(line.lanes["yard"].ledger.dropped.values()),
         wrong=sum(not scene.right(one) for works in line.work.values() for one in works),
     )
 

@@ -6,7 +6,7 @@ import os
 import signal
 import subprocess
 import sys
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 from agent.ipc import Channel
@@ -85,8 +85,7 @@ class Child:
             ended = os.WEXITED | os.WNOHANG | os.WNOWAIT
             if os.waitid(os.P_PID, self._process.pid, ended) is None:
                 return None
-            with suppress(PermissionError):  # a library that has become somebody else
-                os.killpg(self._process.pid, signal.SIGKILL)
+            os.killpg(self._process.pid, signal.SIGKILL)
         return self._process.poll()
 
     def close(self) -> None:

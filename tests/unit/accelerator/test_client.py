@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import os
-import select
 import socket
-import subprocess
-import sys
 import threading
 import time
 from contextlib import contextmanager
@@ -243,86 +240,3 @@ def test_what_is_dropped_is_told_and_a_dead_peer_is_no_error(peer: Peer) -> None
     peer.connection.load(b"m", "m", 5)
     peer.channel.hang_up()
     peer.connection.drop(2)
-
-
-_FLOOD = """
-import socket, sys
-end, packet = socket.socket(fileno=int(sys.argv[1])), bytes.fromhex(sys.argv[2])
-try:
-    while True:
-        end.send(packet)
-except OSError:
-    pass
-"""
-
-
-def test_a_process_that_floods_its_worker_holds_up_no_frame(peer: Peer) -> None:
-    peer.answer = lambda _: None
-    fd, word = str(peer.channel.fileno()), packed(Busy(busy=False)).hex()
-    command = [sys.executable, "-S", "-c", _FLOOD, fd, word]
-    with subprocess.Popen(command, pass_fds=[peer.channel.fileno()]):
-        select.select([peer.connection._channel.fileno()], [], [], 10)
-        began = time.monotonic()
-        with pytest.raises(Died, match="more than anybody has asked for"):
-            infer(peer, 5)
-        assert time.monotonic() - began < 3
-        peer.connection.close()
-
-
-def test_a_process_that_answers_loading_with_what_it_does_for_others_is_given_up() -> None:
-    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-    channel, connection = Channel(ours), Connection(theirs.detach(), "liar")
-    for _ in range(200):
-        channel.send(packed(Busy(busy=True)))
-    with pytest.raises(Died, match="without end"):
-        connection.load(b"m", "m", 0.1)
-    connection.close()
-    channel.close()
-
-
-@pytest.mark.parametrize("word", ["greeting", "nothing", "busy", "turn", "garbage", "another"])
-def test_descriptors_that_come_with_any_word_are_not_kept(word: str) -> None:
-    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-    channel, connection = Channel(ours), Connection(theirs.detach(), "liar")
-    packets = {
-        "greeting": packed(Hello(title="x", variant="", native=False)),
-        "nothing": b"",
-        "busy": packed(Busy(busy=True)),
-        "turn": Turn(Kind.DONE, 1, 5).packet(),
-        "garbage": b"\xff",
-        "another": packed(protocol.loaded(9, (SPEC,), (SPEC,), FACTS)),
-    }
-    before = len(os.listdir("/proc/self/fd"))  # noqa: PTH208 - as it is counted elsewhere
-    channel.send_with(packets[word], [0, 0, 0, 0])
-    if word == "greeting":
-        connection.hello(1)
-    else:
-        with pytest.raises(AcceleratorFault):
-            connection.load(b"m", "m", 0.05)
-    assert len(os.listdir("/proc/self/fd")) == before  # noqa: PTH208 - as above
-    connection.close()
-    channel.close()
-
-
-@pytest.mark.parametrize("how", ["read only", "sealed against writing", "absurd"])
-def test_memory_that_no_worker_can_use_is_the_accelerators_fault(how: str) -> None:
-    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-    channel, connection = Channel(ours), Connection(theirs.detach(), "liar")
-    if how == "sealed against writing":
-        memfd = memory.sealed(bytes(128))
-    else:
-        area = memory.Area.create([SPEC], [SPEC])
-        memfd = os.open(f"/proc/self/fd/{area.fd}", os.O_RDONLY if how == "read only" else os.O_RDWR)
-        area.close()
-    loaded = packed(protocol.loaded(1, (SPEC,), (SPEC,), FACTS))
-    if how == "absurd":  # of no bytes, and yet of more elements than any array may have
-        loaded = loaded.replace(b'"shape":[4]', b'"shape":[0' + b",2147483647" * 7 + b"]", 1)
-        loaded = loaded.replace(b'"shape":[4]', b'"shape":[128]')
-    channel.send_with(loaded, [memfd])
-    os.close(memfd)
-    before = len(os.listdir("/proc/self/fd"))  # noqa: PTH208 - as it is counted elsewhere
-    with pytest.raises(Died):
-        connection.load(b"m", "m", 1)
-    assert len(os.listdir("/proc/self/fd")) == before  # noqa: PTH208 - as above
-    connection.close()
-    channel.close()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import tomllib
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import jsonschema
@@ -17,8 +18,6 @@ from agent.fleet.keys import make_keys
 from tests.simulators.operating import operator
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from tests.simulators.cameras import Cameras
 
 HERE = 'store.path = "data"\n'
@@ -185,8 +184,9 @@ def test_what_is_no_file_is_written_to_and_not_replaced(tmp_path: Path) -> None:
         assert fifo.is_fifo()
     finally:
         os.close(reader)
-    with pytest.raises(AgentError, match="is a directory"):
-        write(tmp_path, "passport", replace=True)
+    for folder in (tmp_path, Path("/"), Path()):
+        with pytest.raises(AgentError, match="is a directory"):
+            write(folder, "passport", replace=True)
 
 
 def test_force_replaces_the_file(machine: Cameras, tmp_path: Path) -> None:

@@ -77,10 +77,20 @@ class Child:
 
     def signal(self, number: signal.Signals) -> None:
         """Send a signal; one that has ended already is left alone."""
-        self._process.send_signal(number)
+        if self.exit_code() is None:  # not yet reaped, so the number is still its own
+            os.kill(self._process.pid, number)
 
     def exit_code(self) -> int | None:
-        """The exit code once it has ended, negative for a signal; None while it runs."""
+        """The exit code once it has ended, negative for a signal; None while it runs.
+
+        What it has forked, and left, ends with it: those belong to its group, whose number is free only once
+        the process is reaped.
+        """
+        if self._process.returncode is None:
+            ended = os.WEXITED | os.WNOHANG | os.WNOWAIT
+            if os.waitid(os.P_PID, self._process.pid, ended) is None:
+                return None
+            os.killpg(self._process.pid, signal.SIGKILL)
         return self._process.poll()
 
     def close(self) -> None:

@@ -29,6 +29,7 @@ from agent.tables import (
     Store,
     Trust,
 )
+from agent.validation import nul
 
 _LINE = re.compile(r"line (\d+)")
 _FIELD = re.compile(r'field "(\w+)"')
@@ -121,17 +122,9 @@ def _tables(text: str, filename: str) -> dict[str, Any]:
     for key in tables:
         if key.startswith("_"):  # pydantic-settings would take it for an instruction
             raise problem(text, filename, (key,), UNKNOWN)
-    if loc := _nul(tables):
+    if loc := nul(tables):
         raise problem(text, filename, loc, "a text with a NUL character can name nothing")
     return tables
-
-
-def _nul(value: Any, loc: Loc = ()) -> Loc:
-    """Give the path of the first text that holds a NUL character, or ()."""
-    if isinstance(value, str) and "\0" in value:
-        return loc
-    inside = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
-    return next((found for key, one in inside if (found := _nul(one, (*loc, key)))), ())
 
 
 def _twins(settings: Settings) -> list[tuple[Loc, str]]:

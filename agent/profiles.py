@@ -5,15 +5,33 @@ from __future__ import annotations
 import tomllib
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    model_validator,
+)
 
 from agent.accelerators import Accelerator
 from agent.errors import ConfigInvalid
 from agent.tables import Deadlines
+from agent.validation import nul
 
 UsbId = Annotated[str, Field(pattern=r"^[0-9a-f]{4}:([0-9a-f]{4}|\*)$")]
 """Vendor and product, as `lsusb` prints them; `*` for any product."""
-Path = Annotated[str, Field(pattern=r"^/")]
+
+
+def _in_one_folder(pattern: str) -> str:
+    """Refuse what a look would have to walk through a whole disk for, or what names nothing."""
+    if "**" in pattern or not pattern.strip("/"):
+        raise ValueError("it must name a file, or a pattern without **")
+    return pattern
+
+
+Path = Annotated[str, Field(pattern=r"^/"), AfterValidator(_in_one_folder)]
 
 
 class _Part(BaseModel):
@@ -51,7 +69,7 @@ class Thermal(_Part):
     """Here the board's own protection sets in, or damage begins."""
     hysteresis_c: float = Field(default=5, ge=0, le=50)
     """How far below `soft_c` it must have cooled before more is asked of it again."""
-    throttled: str = ""
+    throttled: Literal[""] | Path = ""
     """A file, or a pattern that fits it: its hexadecimal number is not 0 while the board throttles itself."""
     throttled_mask: int = Field(default=0xFFFFFFFF, ge=1, le=0xFFFFFFFF)
     """Which bits of that number count: the others tell of the past."""
@@ -155,9 +173,14 @@ def parse(text: str, filename: str) -> Profile:
         ConfigInvalid: it is no valid profile.
     """
     try:
-        return Profile.model_validate(tomllib.loads(text))
-    except tomllib.TOMLDecodeError as error:
+        tables = tomllib.loads(text)
+    except (ValueError, RecursionError) as error:  # also a number of thousands of digits, a deep nest
         raise ConfigInvalid("read profile", filename, f"no valid TOML: {error}") from error
+    if loc := nul(tables):
+        where = ".".join(map(str, loc))
+        raise ConfigInvalid("read profile", f"{filename}: {where}", "it holds a NUL character")
+    try:
+        return Profile.model_validate(tables)
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         subject = f"{filename}: {'.'.join(map(str, first['loc']))}".removesuffix(": ")

@@ -48,11 +48,16 @@ def whole(path: Path, base: int = 10) -> int | None:
         return None
 
 
+def count(word: str) -> int | None:
+    """Give what decimal digits say, as the kernel prints sizes; None for anything else."""
+    return int(word) if re.fullmatch(r"[0-9]{1,18}", word) else None
+
+
 def some(folder: Path, pattern: str, most: int = _MOST_DEVICES) -> list[Path]:
     """Give the first entries of a folder that match, in the order of their names."""
     try:
         return sorted(islice(folder.glob(pattern), _MOST_ENTRIES))[:most]
-    except OSError:
+    except (OSError, ValueError):  # not there, or a profile's pattern that names nothing
         return []
 
 
@@ -167,7 +172,7 @@ def memory(root: Path | None = None) -> Memory:
     """Look at the machine's memory, and at what the agent's control group (version 2) may use of it."""
     root = root or ROOT
     lines = (line.split() for line in text(root / "proc/meminfo").splitlines())
-    sizes = {line[0]: int(line[1]) << 10 for line in lines if len(line) > 1 and line[1].isdigit()}
+    sizes = {line[0]: kb << 10 for line in lines if len(line) > 1 and (kb := count(line[1])) is not None}
     room: list[tuple[int, int]] = []
     if (total := sizes.get("MemTotal:", 0)) and "MemAvailable:" in sizes:
         room.append((sizes["MemAvailable:"], total))
@@ -175,7 +180,7 @@ def memory(root: Path | None = None) -> Memory:
     for group in _groups(root):
         most = whole(group / "memory.max")
         used = whole(group / "memory.current")
-        if most and used is not None:  # what is cached of files can be had back
+        if most is not None and most > 0 and used is not None:  # what is cached of files can be had back
             room.append((max(0, most - max(0, used - _cached(group))), most))
         pressures.append(_pressure(group / "memory.pressure"))
     known = [one for one in pressures if one is not None]
@@ -202,8 +207,8 @@ def _groups(root: Path) -> list[Path]:
 def _cached(group: Path) -> int:
     for line in text(group / "memory.stat").splitlines():
         name, _, value = line.partition(" ")
-        if name == "inactive_file" and value.isdigit():
-            return int(value)
+        if name == "inactive_file":
+            return count(value) or 0
     return 0
 
 

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 Slot = Literal["active", "previous", "candidate"]
+MOST_THREADS = 16
+"""CPU threads of one inference."""
 SLOTS: tuple[Slot, ...] = ("active", "previous", "candidate")
 
 
@@ -85,6 +87,11 @@ class Tuning:
     xnnpack: bool
     wall_ns: int
     figures: str
+
+    @property
+    def sound(self) -> bool:
+        """Whether it can be acted on: what another program has written may be sealed, and odd."""
+        return 1 <= self.threads <= MOST_THREADS and self.wall_ns >= 0
 
     @property
     def key(self) -> TuningKey:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
@@ -21,6 +21,14 @@ def first_problem(error: ValidationError) -> str:
     where = ".".join(map(str, first["loc"]))
     line = f"{where}: {first['msg']}" if where else first["msg"]
     return line.encode("unicode_escape").decode("ascii")[:_MOST]
+
+
+def nul(value: Any, loc: tuple[str | int, ...] = ()) -> tuple[str | int, ...]:
+    """Give the path of the first text that holds a NUL character, or (); it can name nothing."""
+    if isinstance(value, str) and "\0" in value:
+        return loc
+    inside = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    return next((found for key, one in inside if (found := nul(one, (*loc, key)))), ())
 
 
 def options(model: type[M], given: Mapping[str, object], *where: str) -> M:

@@ -24,6 +24,10 @@ if TYPE_CHECKING:
     from agent.types import Array
 
 _HINT = "Its process is started again"
+_MOST_UNASKED = 1024
+"""Packets in a row that answer nothing. A socket holds about 280: who sends more keeps deadlines away."""
+_MOST_WAITS = 128
+"""Models of others that it may load before ours: each worker has two."""
 
 
 class Connection:
@@ -51,6 +55,7 @@ class Connection:
         self._seq = 0
         self.took_us = 0
         self._owed = 0  # the number of a request whose answer nobody waits for any more
+        self._unasked = 0
         self._busy = False
         self._dead = self._closed = False
         self._closing = threading.Lock()
@@ -66,7 +71,8 @@ class Connection:
         Raises:
             AcceleratorFault: it does not come.
         """
-        message, _ = self._await(time.monotonic() + timeout_s)
+        message, descriptors = self._await(time.monotonic() + timeout_s)
+        close_all(descriptors)
         if not isinstance(message, protocol.Hello):
             raise self._broken(f"its first word is {_name(message)}")
         return message
@@ -84,19 +90,16 @@ class Connection:
             AcceleratorFault: the accelerator failed.
         """
         self._handle += 1
-        fd = memory.sealed(model)
+        try:
+            fd = memory.sealed(model)
+        except OSError as failure:
+            problem = f"its bytes cannot be shared: {failure.strerror}"
+            raise NotLoaded("load model", f"{name} on {self._title}", problem) from failure
         try:
             self._send(protocol.packed(protocol.Load(handle=self._handle, name=name[:200])), [fd])
         finally:
             os.close(fd)
-        deadline = time.monotonic() + timeout_s
-        while True:
-            message, descriptors = self._await(deadline)
-            if not isinstance(message, protocol.Busy | Turn):
-                break
-            self._take(message)
-            if isinstance(message, protocol.Busy):
-                deadline = time.monotonic() + timeout_s
+        message, descriptors = self._await_loaded(timeout_s)
         if isinstance(message, protocol.Refused) and message.handle == self._handle:
             close_all(descriptors)
             error = error_of(message)
@@ -106,11 +109,25 @@ class Connection:
         close_all(descriptors)
         raise self._broken(f"it answers {_name(message)} to a model")
 
+    def _await_loaded(self, timeout_s: float) -> tuple[object, list[int]]:
+        """Wait for the answer to a model; what others have loaded first does not count."""
+        deadline = time.monotonic() + timeout_s
+        for _ in range(_MOST_WAITS):
+            message, descriptors = self._await(deadline)
+            if not isinstance(message, protocol.Busy | Turn):
+                self._unasked = 0
+                return message, descriptors
+            close_all(descriptors)
+            self._take(message)
+            if isinstance(message, protocol.Busy):
+                deadline = time.monotonic() + timeout_s
+        raise self._broken("it loads for others without end")
+
     def _mapped(self, message: protocol.Loaded, fd: int) -> protocol.Loaded:
         specs = [tuple(one.spec() for one in side) for side in (message.inputs, message.outputs)]
         try:
             self._areas[message.handle] = memory.Area(fd, *specs)
-        except MessageInvalid as error:
+        except (MessageInvalid, OSError, ValueError) as error:  # memory that cannot be written, absurd shapes
             os.close(fd)
             raise self._broken(str(error)) from error
         return message
@@ -207,8 +224,8 @@ class Connection:
         match message:
             case protocol.Busy(busy=busy):
                 self._busy = busy
-            case Turn(seq=seq) if seq == self._owed:
-                self._owed = 0
+            case Turn(seq=seq) if self._owed and seq == self._owed:
+                self._owed = self._unasked = 0
             case _:
                 raise self._broken(f"it says {_name(message)}, which nobody has asked for")
 
@@ -228,14 +245,19 @@ class Connection:
         packet, descriptors = self._channel.receive_with()
         if packet is None:
             return None
-        if not packet:
-            self._dead = True
-            raise Died("talk to", self._title, "its process has ended", _HINT)
         try:
+            if not packet:
+                raise self._broken("its process has ended")
+            self._unasked += 1
+            if self._unasked > _MOST_UNASKED:
+                raise self._broken("it says more than anybody has asked for")
             return protocol.answered(packet), descriptors
         except MessageInvalid as error:
             close_all(descriptors)
             raise self._broken(str(error)) from error
+        except Died:
+            close_all(descriptors)
+            raise
 
     def _send(self, packet: bytes, descriptors: Sequence[int] = ()) -> None:
         if self._dead:

@@ -129,7 +129,7 @@ def look_after(plan: Plan, arguments: argparse.Namespace) -> int:
             json.dumps({"forgotten": [asdict(one) for one in gone]}) if arguments.json else "\n".join(words)
         )
         return EXIT_OK
-    told = [asdict(one) | {"figures": json.loads(one.figures), "here": _is_here(one, plan)} for one in found]
+    told = [asdict(one) | {"figures": _read(one.figures), "here": _is_here(one, plan)} for one in found]
     if arguments.json:
         print(json.dumps({"tuned": told}))
     elif told:
@@ -142,6 +142,15 @@ def look_after(plan: Plan, arguments: argparse.Namespace) -> int:
 def _is_meant(tuning: Tuning, names: Sequence[str]) -> bool:
     known = {tuning.model, tuning.model.partition("@")[0]}
     return any(one in known or (len(one) >= _LEAST and tuning.sha256.startswith(one)) for one in names)
+
+
+def _read(figures: str) -> dict[str, Any]:
+    """Give what was measured; nothing where another program has written something else."""
+    try:
+        found = json.loads(figures)
+    except ValueError:
+        return {}
+    return found if isinstance(found, dict) else {}
 
 
 def _is_here(tuning: Tuning, plan: Plan) -> bool:

@@ -138,8 +138,11 @@ def write(path: Path, text: str, *, replace: bool) -> None:
     Raises:
         AgentError: the folder refuses.
     """
-    aside = path.with_name(f".{path.name}.{os.getpid()}")
     try:
+        if replace and path.exists() and not path.is_file():  # root would put a file in the place of a device
+            path.write_text(text, encoding="utf-8")
+            return
+        aside = path.with_name(f".{path.name}.{os.getpid()}")
         try:
             with aside.open("x", encoding="utf-8") as file:
                 file.write(text)

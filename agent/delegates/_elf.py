@@ -24,6 +24,8 @@ _HEADER = {1: "HHIIIIIHHHHHH", 2: "HHIQQQIHHHHHH"}
 _SEGMENT = {1: "IIIIIIII", 2: "IIQQQQQQ"}
 _ORDER = {1: "<", 2: ">"}
 _IDENT = 16
+_MOST_TABLE = 1 << 20
+"""Bytes of a table of segments that are read: real ones have a few hundred."""
 
 Kind = tuple[int, int, int]
 """Word length (1: 32 bits, 2: 64 bits), byte order (1: little, 2: big), and machine."""
@@ -108,7 +110,7 @@ def _length(file: int, header: _Header, size: int) -> int:
     wanted = max(at + entry * count for at, entry, count in (header.segments, header.sections))
     at, entry, count = header.segments
     layout = _ORDER[header.kind[1]] + _SEGMENT[header.kind[0]]
-    if at + entry * count > size or entry < struct.calcsize(layout):
+    if at + entry * count > size or not struct.calcsize(layout) <= entry <= _MOST_TABLE // max(count, 1):
         return wanted
     table = os.pread(file, entry * count, at)
     for number in range(count):

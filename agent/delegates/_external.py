@@ -146,7 +146,8 @@ class External:
         """Name the library's file, whose name mostly holds its version, and its devices."""
         library, fault = self._find()
         devices, _ = self._look()
-        return fault or ", ".join((os.path.basename(os.path.realpath(library)), *devices))  # noqa: PTH119
+        name = os.path.basename(os.path.realpath(library))  # noqa: PTH119 - a text, which may hold any bytes
+        return fault or ", ".join((_reasons.one_line(name), *devices))
 
     def reset(self) -> bool:
         """Do nothing: no way is known."""

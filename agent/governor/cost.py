@@ -157,9 +157,10 @@ class Costs:
     def _busy_s(self) -> float | None:
         """CPU time of everything that ran on this machine, seconds."""
         head, *fields = readings.text(self._stat).partition("\n")[0].split() or [""]
-        if head != "cpu" or len(fields) <= max(_BUSY) or not all(field.isdigit() for field in fields):
+        ticks = [count for field in fields if (count := readings.count(field)) is not None]
+        if head != "cpu" or len(fields) <= max(_BUSY) or len(ticks) != len(fields):
             return None
-        return sum(int(fields[at]) for at in _BUSY) / _TICKS
+        return sum(ticks[at] for at in _BUSY) / _TICKS
 
 
 def _between(first: _Mark, last: _Mark, at: int) -> Cost:

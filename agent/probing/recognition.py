@@ -41,11 +41,12 @@ def read(path: Path) -> profiles.Profile:
     """
     try:
         with path.open("rb") as file:
-            text = file.read(_MAX_BYTES + 1).decode()
+            content = file.read(_MAX_BYTES + 1)
+        if len(content) > _MAX_BYTES:
+            raise ConfigInvalid("read profile", str(path), "larger than 64 KB", loc=("profile",))
+        text = content.decode()
     except (OSError, ValueError) as error:
         words = (error.strerror if isinstance(error, OSError) else "") or "no UTF-8 text"
         hint = "Name a profile, or a file of your own: see docs/howto/add-a-board.md"
         raise ConfigInvalid("read profile", str(path), words.lower(), hint, loc=("profile",)) from error
-    if len(text) > _MAX_BYTES:
-        raise ConfigInvalid("read profile", str(path), "larger than 64 KB", loc=("profile",))
     return profiles.parse(text, str(path))

@@ -34,6 +34,7 @@ WHERE: dict[Stage, str] = {
     "load": "while loading a model on it",
     "run": "at the first inferences",
 }
+_STAGES: tuple[Stage, ...] = tuple(WHERE)
 
 
 class TrialSpec(BaseModel):
@@ -124,21 +125,23 @@ class _Watch:
     def follow(self) -> None:
         """Read what it says until it has said all, or is killed for saying nothing."""
         with selectors.DefaultSelector() as selector:
-            selector.register(self._child.channel.fileno(), selectors.EVENT_READ)
+            # Its end is looked for, too: what it has forked keeps the channel open.
+            for fd in (self._child.channel.fileno(), self._child.pidfd):
+                selector.register(fd, selectors.EVENT_READ)
             until = time.monotonic() + self._deadlines[self.stage]
             while True:
                 left = until - time.monotonic()
-                if not selector.select(max(0.0, left)):
+                if not (ready := {key.fd for key, _ in selector.select(max(0.0, left))}):
                     if left <= 0:
                         limit = self._deadlines[self.stage]
                         self._why = f"no answer for {limit:g} s {WHERE[self.stage]}"
                         return
                     continue
                 packet = self._child.channel.receive()
-                if packet == b"":
+                if not packet and (packet is not None or self._child.pidfd in ready):
                     self.over = True
                     return
-                if packet is not None and not self._take(packet):
+                if packet and not self._take(packet):
                     return
                 until = time.monotonic() + self._deadlines[self.stage]
 
@@ -150,6 +153,9 @@ class _Watch:
             self._why = f"it says what it should not {WHERE[self.stage]}: {error.problem}"
             return False
         if isinstance(message, At):
+            if _STAGES.index(message.stage) <= _STAGES.index(self.stage):
+                self._why = f"it does not get on {WHERE[self.stage]}"
+                return False
             self.stage = message.stage
             return True
         self._said = message

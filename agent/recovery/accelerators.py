@@ -112,13 +112,20 @@ class Accelerators:
                 )  # fmt: skip
 
     def _incident(self, borrower: Borrower, held: Held, news: messages.Incident, now: float) -> None:
-        """One that befalls a model which never worked there is its own; any other is the accelerator's."""
+        """One that befalls a model which never worked there is its own; any other is the accelerator's.
+
+        What ends the process is the accelerator's in any case. Yet a model that never worked there has to
+        wait then, too, where another one works: else each of its tries would bring that one down again.
+        """
         owner, accelerated = held.owner, borrower.accelerates(held)
+        proven = accelerated or borrower.has_met(news.accelerator)
         held.model, then = "", "twin"
-        if news.kind in {"overrun", "died"} or accelerated or borrower.has_met(news.accelerator):
+        if proven or news.kind in {"overrun", "died"}:
             if owner.life is not None and owner.life.number == held.life:
                 owner.fail(news.kind, news.problem, now)
             then = owner.ladder.next
+            if not proven and any(one.has_met(news.accelerator) for one in self.borrowers.values()):
+                borrower.avoid(news.accelerator, now)
         else:
             borrower.avoid(news.accelerator, now)
             owner.incidents[news.kind] += 1

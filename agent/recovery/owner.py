@@ -127,6 +127,8 @@ class Owner:
 
     def _take(self, life: Life, message: messages.FromAccelerator, now: float) -> None:
         if not isinstance(message, messages.Opened):
+            if life.fault is not None:  # one that says it without end would keep the loop busy
+                raise MessageInvalid("read packet", message.type, "it has said why it ends already")
             life.fault = message
             return
         if life.opened:

@@ -73,5 +73,7 @@ def _merged(found: list[Rescued]) -> Kept:
         floors=floors,
         documents=dict(documents),
         audit=(seq, head),
-        tuned=tuple(replace(one, xnnpack=bool(one.xnnpack)) for one in (Tuning(*row) for row in tuned)),
+        tuned=tuple(
+            replace(kept, xnnpack=bool(kept.xnnpack)) for row in tuned if (kept := Tuning(*row)).sound
+        ),
     )

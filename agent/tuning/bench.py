@@ -11,7 +11,7 @@ import selectors
 import signal
 import time
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import orjson
 
@@ -37,7 +37,7 @@ _ANSWER_S = 60.0
 """How long loading, a check, or a turn beyond its time may take."""
 _END_S = 2.0
 
-Said = Loaded | Times | Checked
+T = TypeVar("T", Loaded, Times, Checked)
 
 
 @dataclass
@@ -51,17 +51,17 @@ class _Contender:
     checked: Checked | None = None
     problem: str = ""
 
-    def ask(self, request: Mapping[str, object], limit_s: float) -> Said | None:
+    def ask(self, request: Mapping[str, object], wanted: type[T], limit_s: float) -> T | None:
         """Ask its process; give None, and end it, when that fails."""
         if self.child is None:
             return None
         try:
             self.child.channel.send(orjson.dumps(request))
         except OSError:  # it is gone: what it said last tells more
-            return self.answer(limit_s)
-        return self.answer(limit_s)
+            return self.answer(wanted, limit_s)
+        return self.answer(wanted, limit_s)
 
-    def answer(self, limit_s: float) -> Said | None:
+    def answer(self, wanted: type[T], limit_s: float) -> T | None:
         """Wait for what its process says next."""
         if self.child is None:
             return None
@@ -79,7 +79,11 @@ class _Contender:
             return None
         if said is None:
             self._give_up("")
-        return said
+        elif not isinstance(said, wanted):  # rounds that some lack count for nobody
+            self._give_up(f"it says {said.type}, which nobody has asked for")
+        else:
+            return said
+        return None
 
     def _give_up(self, problem: str) -> None:
         code = self.close()
@@ -139,8 +143,7 @@ def measure(
             progress(0.1 * (n + 1) / len(contenders))
         _rounds(contenders, seconds, lambda done: progress(0.1 + 0.8 * done))
         for n, one in enumerate(contenders):
-            said = one.ask({"type": "check"}, _ANSWER_S)
-            one.checked = said if isinstance(said, Checked) else None
+            one.checked = one.ask({"type": "check"}, Checked, _ANSWER_S)
             progress(0.9 + 0.1 * (n + 1) / len(contenders))
         whole = True
     except KeyboardInterrupt:
@@ -157,8 +160,7 @@ def _start(one: _Contender, spec: TrialSpec) -> None:
     except OSError as error:
         one.problem = f"cannot start a process: {error}"
         return
-    said = one.answer(_ANSWER_S)
-    one.loaded = said if isinstance(said, Loaded) else None
+    one.loaded = one.answer(Loaded, _ANSWER_S)
 
 
 def _rounds(contenders: Sequence[_Contender], seconds: float, progress: Callable[[float], None]) -> None:
@@ -171,8 +173,7 @@ def _rounds(contenders: Sequence[_Contender], seconds: float, progress: Callable
         slice_s = seconds / ROUNDS / len(running)
         for one in dice.sample(running, len(running)):
             request = {"type": "turn", "seconds": slice_s, "least": _LEAST}
-            said = one.ask(request, slice_s + _ANSWER_S)
-            if isinstance(said, Times):
+            if said := one.ask(request, Times, slice_s + _ANSWER_S):
                 one.rounds.append(tuple(ns / 1e6 for ns in said.ns))
         progress((number + 1) / ROUNDS)
     _align(contenders)

@@ -47,7 +47,7 @@ class Times(Message):
     """Inferences of one turn, nanoseconds each."""
 
     type: Literal["times"] = "times"
-    ns: list[Count] = Field(min_length=1, max_length=MOST_TIMES)
+    ns: list[Annotated[Count, Field(ge=1)]] = Field(min_length=1, max_length=MOST_TIMES)
 
 
 class Checked(Message):

@@ -80,7 +80,7 @@ def confine(spec: LaneSpec, needs: Iterable[Needs]) -> Confinement:
         return Confinement()
     wanted = list(needs)
     network, hotplug = any(one.network for one in wanted), any(one.hotplug for one in wanted)
-    devices = (*spec.devices, *(path for one in wanted for path in one.devices))
+    devices = _open_to(spec.hidden, (*spec.devices, *(path for one in wanted for path in one.devices)))
     grants = list(_grants(spec, [path for one in wanted for path in one.read], devices, network=network))
     granted = frozenset(it for path in devices if (it := _identity(path)) is not None)
     close_memory()
@@ -126,13 +126,14 @@ def confine_accelerator(hidden: Iterable[str], needs: Needs) -> Confinement:
     paths = (*_python(), *needs.read)
     grants = [grant for path in paths for grant in _carved(os.path.realpath(path), closed)]
     grants += [Grant(path, READ) for path in (*_LIBRARIES, *_KERNEL)]
-    grants += [Grant("/dev", READ_DIR), *(Grant(path, DEVICE) for path in (*_PLAIN_DEVICES, *needs.devices))]
+    devices = _open_to(closed, needs.devices)
+    grants += [Grant("/dev", READ_DIR), *(Grant(path, DEVICE) for path in (*_PLAIN_DEVICES, *devices))]
     close_memory()
     _drop_capabilities()
     _prctl(_PR_SET_NO_NEW_PRIVS, 1)
     landlock = _landlock.restrict(grants, network=needs.network)
     filtered = _seccomp.install(network=needs.network, hotplug=needs.hotplug)
-    return Confinement(landlock, filtered, needs.devices)
+    return Confinement(landlock, filtered, devices)
 
 
 def _grants(spec: LaneSpec, read: list[str], devices: Iterable[str], *, network: bool) -> Iterator[Grant]:
@@ -196,6 +197,17 @@ def _carved(path: str, hidden: list[str]) -> Iterator[Grant]:
         return
     for one in below:
         yield from _carved(one, hidden)
+
+
+def _open_to(hidden: Iterable[str], devices: Iterable[str]) -> tuple[str, ...]:
+    """Leave out what is no device but hidden, or holds what is: a folder of nodes is granted as a whole."""
+    closed = [os.path.realpath(path) for path in hidden]
+    return tuple(path for path in devices if not any(_meet(os.path.realpath(path), one) for one in closed))
+
+
+def _meet(path: str, other: str) -> bool:
+    one, two = path.rstrip("/") + "/", other.rstrip("/") + "/"
+    return one.startswith(two) or two.startswith(one)
 
 
 def _identity(path: str) -> tuple[int, int] | None:

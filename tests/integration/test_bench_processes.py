@@ -12,8 +12,10 @@ from agent import resources
 from agent.accelerators import Accelerator
 from agent.bundles.load import load
 from agent.child import Child
+from agent.ipc import Channel
 from agent.tuning import bench
 from agent.tuning.bench import measure
+from agent.tuning.choosing import choose
 from agent.tuning.messages import TrialSpec
 from agent.tuning.setting import Setting
 from agent.workers import engines
@@ -55,6 +57,42 @@ def test_a_process_that_dies_or_hangs_costs_its_own_setting_only(monkeypatch: py
     assert [one.usable for one in measured] == [True, False, True]
     assert measured[1].problem == "its process died: ended by SIGKILL"
     assert len({len(one.rounds) for one in measured if one.usable}) == 1
+
+
+class Odd(Child):
+    """A process that answers what nobody has asked for: always the same."""
+
+    def __init__(self, answer: bytes) -> None:
+        super().__init__("agent.tuning.main", b"{}")
+        self.signal(signal.SIGKILL)
+        self.channel.close()
+        self.channel, self.end = Channel.pair()
+        for _ in range(40):
+            self.end.send(answer)
+
+    def close(self) -> None:
+        self.end.close()
+        super().close()
+
+
+@pytest.mark.parametrize("ns", [0, 5])
+def test_a_process_that_answers_otherwise_or_takes_no_time_costs_its_own_setting_only(
+    ns: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    started: list[Child] = []
+
+    def child(module: str, spec_json: bytes) -> Child:
+        odd = len(started) == 1
+        started.append(Odd(f'{{"type":"times","ns":[{ns}]}}'.encode()) if odd else Child(module, spec_json))
+        return started[-1]
+
+    monkeypatch.setattr(bench, "Child", child)
+    measured, whole = measure([Setting(1), Setting(2)], spec(GLYPHS), 0.1)
+    assert whole
+    assert [one.usable for one in measured] == [True, False]
+    assert measured[1].problem
+    assert "bench" not in measured[0].problem
+    assert choose(measured) is not None
 
 
 @pytest.fixture(scope="module")

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import json
+import os
 import tomllib
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import jsonschema
 import pytest
 
 from agent import config
+from agent.cli.init import write
+from agent.errors import AgentError
 from agent.fleet.keys import make_keys
 from tests.simulators.operating import operator
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from tests.simulators.cameras import Cameras
 
 HERE = 'store.path = "data"\n'
@@ -170,6 +172,21 @@ def test_a_schema_that_is_there_is_not_replaced_and_a_link_is_followed_only_by_f
     assert machine.run("init", "--output", str(link), "--force").returncode == 0
     assert link.is_symlink()
     assert config.parse((tmp_path / "target.toml").read_text(), "target.toml").pipelines
+
+
+def test_what_is_no_file_is_written_to_and_not_replaced(tmp_path: Path) -> None:
+    fifo = tmp_path / "fifo"
+    os.mkfifo(fifo)
+    reader = os.open(fifo, os.O_RDONLY | os.O_NONBLOCK)
+    try:
+        write(fifo, "passport", replace=True)
+        assert os.read(reader, 100) == b"passport"
+        assert fifo.is_fifo()
+    finally:
+        os.close(reader)
+    for folder in (tmp_path, Path("/"), Path()):
+        with pytest.raises(AgentError, match="is a directory"):
+            write(folder, "passport", replace=True)
 
 
 def test_force_replaces_the_file(machine: Cameras, tmp_path: Path) -> None:

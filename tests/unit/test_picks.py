@@ -15,6 +15,12 @@ def test_only_what_was_chosen_on_this_board_and_machine_counts() -> None:
     assert [(one.sha256, one.threads, one.xnnpack) for one in picks] == [(TUNED.sha256, 2, False)]
 
 
+def test_a_row_that_another_program_has_sealed_is_not_acted_on() -> None:
+    assert TUNED.sound
+    assert not any(replace(TUNED, threads=threads).sound for threads in (-1, 0, 17))
+    assert not replace(TUNED, wall_ns=-1).sound
+
+
 def test_a_choice_is_one_models_on_one_runtime() -> None:
     other = replace(TUNED, runtime="tflite-runtime 2.14.0", threads=1)
     picks = picks_of([TUNED, other], TUNED.board, TUNED.machine)

@@ -45,6 +45,12 @@ def test_the_profiles_cover_the_boards_that_the_documentation_names() -> None:
     ("text", "said"),
     [
         ("name = ", "p.toml: no valid TOML"),
+        (f"a = {'[' * 100_000}", "p.toml: no valid TOML"),
+        (f"threads = {'9' * 5000}", "p.toml: no valid TOML"),
+        (f'{HEAD}devices = ["/dev/\\u0000"]', "p.toml: devices.0: it holds a NUL character"),
+        (f"{HEAD}[match]\nfiles = ['/**/x']", "p.toml: match.0.files.0: Value error, it must name a file"),
+        (f"{HEAD}[thermal]\nthrottled = '/'", "p.toml: thermal.throttled"),
+        (f"{HEAD}[thermal]\nthrottled = 'sys/x'", "p.toml: thermal.throttled"),
         ("name = 'x'\ntested = true", "p.toml: description: Field required"),
         ("name = 'x'\ndescription = ''\ntested = true\ncolour = 1", "p.toml: colour: Extra inputs"),
         ("name = 'x'\ndescription = ''\ntested = true\nthreads = 0", "p.toml: threads: Input should be"),

@@ -124,6 +124,25 @@ def test_whatever_stands_in_a_file_is_read_or_left_out(
     assert heat(board).celsius == 40.0
 
 
+@pytest.mark.parametrize("pattern", ["/", "/**x", "/a/**/["])
+def test_a_pattern_that_names_nothing_finds_nothing(pattern: str, board: FakeBoard) -> None:
+    assert Board(Thermal.model_construct(throttled=pattern), board.root)._firmware() == ""
+
+
+@pytest.mark.parametrize("number", ["\u00b2", "9" * 5000, "-1", "1_0", "0x5"])
+def test_what_is_no_number_of_the_kernels_is_left_out(number: str, board: FakeBoard) -> None:
+    board.write(
+        {
+            "proc/meminfo": f"MemTotal: {number} kB\nMemAvailable: {number} kB\n",
+            "proc/self/cgroup": "0::/a",
+            "sys/fs/cgroup/a/memory.max": -1,
+            "sys/fs/cgroup/a/memory.current": 5,
+            "sys/fs/cgroup/a/memory.stat": f"inactive_file {number}",
+        }
+    )
+    assert memory(board.root).free is None
+
+
 def test_at_most_sixteen_zones_are_read(board: FakeBoard) -> None:
     for number in range(40):
         board.write({f"{ZONES}/thermal_zone{number}/type": "cpu", f"{ZONES}/thermal_zone{number}/temp": 1000})

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import threading
+from argparse import Namespace
+from contextlib import closing
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from agent.cli.bench_kept import look_after
 from agent.cli.settings import Loaded
 from agent.clock import SystemClock
 from agent.errors import FolderHeld, MessageInvalid
 from agent.machine import machine
-from agent.slots import Tuning
+from agent.slots import Change, Tuning
 from agent.store.custody import MOST_TUNED
 from agent.store.folder import DataFolder
 from agent.store.kept import read_kept
+from agent.store.outbox import Outbox
 from agent.store.reports import Changed
 from agent.store.thread import Store
 from agent.tunings import Keep, Tunings, forget, keep, kept, with_tunings
@@ -125,6 +129,16 @@ def test_what_a_running_agent_keeps_is_durable_and_the_newest_count(
         read_kept(plan.data).tuned
     )
     assert len(read_kept(plan.data).tuned) == MOST_TUNED - 16
+
+
+def test_a_row_that_another_program_has_sealed_keeps_no_agent_from_starting(plan: Plan) -> None:
+    odd = replace(TUNED, board=plan.profile.name, machine=machine(), threads=99)
+    with closing(Outbox(plan.data, clock=SystemClock())) as outbox:
+        outbox.change(Change(tuned=(odd, replace(TUNED, figures="{"))), 1, synced=True)
+    rows = read_kept(plan.data).tuned
+    assert [one.figures for one in rows] == ["{"]
+    assert all(spec.tuned == () for spec in with_tunings(plan, rows).lanes)
+    assert look_after(plan, Namespace(forget=False, models=[], json=True)) == 0
 
 
 @pytest.mark.parametrize(

@@ -172,3 +172,23 @@ def test_a_pipeline_with_a_wrong_runtime_is_its_workers_to_refuse() -> None:
     assert _spec(Accelerator(kind="gpu"), [spec]).runtime == "auto"
     spec = LaneSpec(pipeline="door", model="m", source="video", backend_options={"runtime": "tflite-runtime"})
     assert _spec(Accelerator(kind="gpu"), [spec]).runtime == "tflite-runtime"
+
+
+def test_a_model_that_brings_an_accelerator_down_is_kept_from_the_others_that_it_works_for(
+    make: Callable[..., Bench],
+) -> None:
+    bench = make("usb", door="auto", yard="auto")
+    bench.serve("door")
+    bench.begin("yard")
+    bench.turn()
+    [lent] = [one for one in bench.told("yard") if one["type"] == "accelerate"]
+    bench.says("yard", "incident", lent["generation"], kind="died", problem="died!", twin=True)
+    bench.incident("died", 1, "door")
+    bench.tpu().die(-11)
+    bench.turn()
+    bench.tpu().opened()
+    bench.turn()
+    bench.accelerated("door")
+    assert not [one for one in bench.told("yard") if one["type"] == "accelerate"]
+    bench.turn(30.1)
+    assert [one for one in bench.told("yard") if one["type"] == "accelerate"]

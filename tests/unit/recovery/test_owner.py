@@ -167,3 +167,14 @@ def test_what_opens_when_it_is_not_wanted_any_more_is_not_used(bench: Bench) -> 
     bench.tpu().die(0)
     bench.turn()
     assert bench.state() is State.OFF
+
+
+def test_a_process_that_says_without_end_why_it_ends_is_ended(bench: Bench) -> None:
+    bench.serve()
+    fault = b'{"type":"fault","error":"DelegateLost","op":"open","subject":"tpu","problem":"gone"}'
+    bench.tpu().say(fault)
+    bench.turn()
+    assert (bench.state(), bench.tpu().signals) == (State.SERVING, [])
+    bench.tpu().say(fault)
+    bench.turn()
+    assert (bench.state(), bench.tpu().signals) == (State.CLOSING, [TERM])

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from agent.sources import camera, images, video
 from agent.types import Needs
 from agent.workers import _landlock
-from agent.workers.confinement import _bundles, _carved
+from agent.workers.confinement import _bundles, _carved, _open_to
 from agent.workers.spec import LaneSpec
 
 if TYPE_CHECKING:
@@ -90,6 +90,15 @@ def test_secrets_inside_a_folder_of_pictures_stay_closed(tmp_path: Path) -> None
     read = {name for name, path in zip(names, wanted, strict=True) if found[path]}
     # The names in "keys" can be seen, as those of any folder above what is granted.
     assert read - {"keys"} == {"a.jpg", "other/b.jpg", "keys-old/c.jpg"}
+
+
+def test_what_is_hidden_is_no_device_nor_in_a_folder_of_devices(tmp_path: Path) -> None:
+    tree(tmp_path, ["data/state.db", "nodes/npu0"])
+    (tmp_path / "way").symlink_to(tmp_path / "data")
+    hidden = [str(tmp_path / "data")]
+    for path in ("", "data", "data/state.db", "way", "nodes/../data"):
+        assert _open_to(hidden, [f"{tmp_path}/{path}"]) == (), path
+    assert _open_to(hidden, ["/dev/dri", f"{tmp_path}/nodes"]) == ("/dev/dri", f"{tmp_path}/nodes")
 
 
 def granted(bundles: Path) -> list[str]:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from agent.accelerator.client import Connection
 from agent.accelerator.faults import AcceleratorFault, Garbage
+from agent.accelerator.no_twin import NoTwin
 from agent.accelerator.remote import RemoteBackend
 from agent.accelerator.twin import AcceleratedBackend
 from agent.accelerator.use import Use
@@ -247,6 +248,8 @@ def cases_of(spec: LaneSpec, model: LoadedModel, remote: RemoteBackend) -> tuple
     if cases := golden_cases(model, remote):
         return cases, len(cases)
     twin = engines.backend_of(spec, model)  # one of its own: the other is the infer thread's
+    if isinstance(twin, NoTwin):
+        return [], 0
     try:
         case = twin_case(twin)
     finally:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING
 
 from agent.accelerators import NOWHERE
@@ -11,6 +12,9 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from agent.types import Array, Signature
+
+_PAUSE_S = 0.1
+"""For each frame: a recording would rush through, at thousands of frames a second, with no answer to any."""
 
 
 class NoTwin:
@@ -28,11 +32,12 @@ class NoTwin:
         self.delegated = (0, 0)
 
     def infer(self, tensors: Sequence[Array]) -> Sequence[Array]:  # noqa: ARG002 - whatever they are
-        """Give no answer.
+        """Give no answer, and not at once.
 
         Raises:
             DelegateLost: always.
         """
+        time.sleep(_PAUSE_S)
         hint = "Give a bundle with a version for the CPU, which stands in then"
         raise DelegateLost("infer on", "accelerator", "it is away, and the model runs nowhere else", hint)
 

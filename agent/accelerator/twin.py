@@ -56,6 +56,11 @@ class AcceleratedBackend:
         self._closed = False
 
     @property
+    def has_twin(self) -> bool:
+        """Whether the CPU stands in for an accelerator."""
+        return not isinstance(self._twin, NoTwin)
+
+    @property
     def runtime(self) -> str:
         """Name and version of the runtime that serves now."""
         return self._home.runtime
@@ -237,7 +242,7 @@ class AcceleratedBackend:
             "incident",
             kind=fault.kind,
             problem=str(fault)[:_MOST_PROBLEM],
-            twin=not isinstance(self._twin, NoTwin),
+            twin=self.has_twin,
             good_ns=use.good_ns,
         )
         self._news.append(incident)

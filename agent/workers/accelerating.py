@@ -147,7 +147,7 @@ class Accelerating:
         except AcceleratorFault as fault:
             lent.connection.close()
             if self._gave_up(lent):
-                self._tell_incident(lent, fault)
+                self._tell_incident(lent, fault, twin=backend.has_twin)
         except AgentError as error:  # of this model: the accelerator is as good as before
             if self._lent is lent:
                 self._say(lent, "relieved", reason="unfit", problem=str(error)[:1000])
@@ -199,10 +199,10 @@ class Accelerating:
             raise
         return use
 
-    def _tell_incident(self, lent: Lent, fault: AcceleratorFault) -> None:
-        """Say that the accelerator does not take the model; the twin serves, so nobody was blind."""
+    def _tell_incident(self, lent: Lent, fault: AcceleratorFault, *, twin: bool) -> None:
+        """Say that the accelerator does not take the model. What served before serves on: nobody is blind."""
         problem = str(fault)[:1000]
-        self._say(lent, "incident", kind=fault.kind, problem=problem, twin=True, good_ns=0)
+        self._say(lent, "incident", kind=fault.kind, problem=problem, twin=twin, good_ns=0)
         self._say(lent, "regained", kind=fault.kind, blind_us=0)
 
     def _say(self, lent: Lent, type_: str, **more: object) -> None:

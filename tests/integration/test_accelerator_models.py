@@ -13,6 +13,7 @@ from agent.manifest import entry
 from agent.sources._picture import read_picture
 from agent.types import Frame
 from agent.workers import engines, messages
+from agent.workers.goldens import fixed_input
 from agent.workers.spec import LaneSpec
 from tests import runtimes
 from tests.simulators.accelerator_desk import Desk, Station
@@ -230,6 +231,7 @@ def pictures_for(model: Path) -> list[tuple[Any]]:
     for path in sorted((GLYPHS / "golden").iterdir()):
         engine.prepare(Frame(0, 0, read_picture(str(path))), engine.buffers[0])
         seen.append((engine.buffers[0].copy(),))
+    seen.append((fixed_input(engine.backend.inputs[0]),))  # what it is warmed up with
     engine.backend.close()
     return seen
 

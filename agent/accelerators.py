@@ -100,4 +100,3 @@ class Lend(Message):
     """Of the connection; a newer one takes the place of all before it."""
     limits: Limits = Limits()
     recheck_s: float = Field(default=600, ge=0, le=86400)
-    kind: Word = ""

@@ -177,9 +177,11 @@ class Accelerators:
         self._generation += 1
         one = owner.spec.accelerator
         loan = Lend(
-            accelerator=one.title, generation=self._generation, limits=one.limits,
-            recheck_s=one.recheck_s, kind=one.kind,
-        )  # fmt: skip
+            accelerator=one.title,
+            generation=self._generation,
+            limits=one.limits,
+            recheck_s=one.recheck_s,
+        )
         return loan, end
 
     def lend(self, pipeline: str) -> tuple[Lend, socket] | None:

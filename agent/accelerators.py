@@ -5,11 +5,21 @@ The first of a profile's list that works serves; a pipeline's CPU twin stands in
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from agent import plugins
+from agent.errors import ConfigInvalid
 from agent.message import Count, Message, Word
+from agent.validation import options
+
+if TYPE_CHECKING:
+    from agent.types import Delegate
+
+
+NOWHERE = "none"
+"""What a model runs on that has no version for the CPU, while its accelerator is away."""
 
 
 class Limits(BaseModel):
@@ -64,6 +74,22 @@ class Accelerator(BaseModel):
         return self.kind not in {"xnnpack", "cpu"}
 
 
+def delegate_of(accelerator: Accelerator) -> Delegate:
+    """Make the delegate that a profile's entry means; nothing is opened.
+
+    Raises:
+        ConfigInvalid: there is no such kind, or an option is wrong.
+    """
+    module = plugins.load("delegates", accelerator.kind, "delegates", "kind")
+    try:
+        given = options(module.Options, accelerator.options, "options")
+    except ConfigInvalid as error:
+        subject = f"{error.subject} of {accelerator.title}"
+        raise ConfigInvalid(error.op, subject, error.problem, "Correct the device profile") from error
+    delegate: Delegate = module.build(given)
+    return delegate
+
+
 class Lend(Message):
     """The supervisor's word to a worker: the descriptor with it is a connection to an accelerator process."""
 
@@ -74,4 +100,3 @@ class Lend(Message):
     """Of the connection; a newer one takes the place of all before it."""
     limits: Limits = Limits()
     recheck_s: float = Field(default=600, ge=0, le=86400)
-    kind: Word = ""

@@ -12,6 +12,8 @@ from __future__ import annotations
 import struct
 
 IDENTIFIER = b"TFL3"
+EDGE_TPU_OPERATOR = "edgetpu-custom-op"
+"""What the Edge TPU's compiler makes of those that run there; nothing else can run it."""
 
 _OPERATOR_CODES = 1
 _SUBGRAPHS = 2
@@ -59,6 +61,14 @@ def custom_operators(data: bytes) -> list[str]:
         return [_string(data, at) for code in codes if (at := _field(data, code, _CUSTOM_CODE))]
     except struct.error as error:
         raise Broken("it is truncated or damaged") from error
+
+
+def is_for_edge_tpu(data: bytes) -> bool:
+    """Whether the model was compiled for the Edge TPU, and runs nowhere else; a broken one was not."""
+    try:
+        return EDGE_TPU_OPERATOR in custom_operators(data)
+    except Broken:  # whoever loads it is told
+        return False
 
 
 Border = tuple[int, tuple[int, ...]]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from agent.recovery.borrower import order
 from agent.workers.spec import LaneSpec
 
 if TYPE_CHECKING:
@@ -100,7 +101,7 @@ def lane_spec(
         bundles: the folder of proved bundles; None where none are taken.
     """
     options = pipeline.source.options
-    return LaneSpec(
+    spec = LaneSpec(
         pipeline=pipeline.name,
         model=pipeline.model,
         folder=str(folder),
@@ -119,6 +120,8 @@ def lane_spec(
         devices=profile.devices,
         bundles=str(bundles) if bundles else "",
     )
+    may = bool(order(spec, profile.delegates)) and not once  # what is done once has no accelerator
+    return spec.model_copy(update={"accelerated": may})
 
 
 def unknown_delegate(pipeline: Pipeline, profile: Profile) -> str:

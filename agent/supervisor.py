@@ -117,6 +117,7 @@ class Supervisor:
             record=lambda alert: self._telemetry.passage.put([alert], {}, "alert"),
             totals=lambda: (self._uplink.sent_bytes if self._uplink else 0, store.flash().written),
             on_trial=lambda name: self._models is not None and self._models.on_trial(name),
+            shared=self._accelerators.cpu_seconds,
         )
         self._telemetry.others.append(self._governor.numbers)
         self._intact = intact

@@ -14,30 +14,18 @@ from typing import TYPE_CHECKING, NoReturn
 
 import orjson
 
-from agent import plugins, program
+from agent import program
 from agent.accelerator.spec import AcceleratorSpec
+from agent.accelerators import delegate_of
 from agent.errors import EXIT_CONFIG, EXIT_FAILED, EXIT_OK, AgentError, Fatal, Rejected
 from agent.message import flattened
 from agent.types import Phase
-from agent.validation import options
 from agent.workers.confinement import confine_accelerator
 from agent.workers.heartbeat import Page, Slot
 
 if TYPE_CHECKING:
     from agent.ipc import Channel
     from agent.types import Backend, Delegate
-
-
-def delegate_of(spec: AcceleratorSpec) -> Delegate:
-    """Make the delegate, which opens nothing yet.
-
-    Raises:
-        ConfigInvalid: there is no such kind, or an option is wrong.
-    """
-    module = plugins.load("delegates", spec.accelerator.kind, "delegates", "kind")
-    given = options(module.Options, spec.accelerator.options, "delegates")
-    delegate: Delegate = module.build(given)
-    return delegate
 
 
 def run(spec: AcceleratorSpec, channel: Channel, page: Page, delegate: Delegate) -> bool:
@@ -79,7 +67,7 @@ def main() -> NoReturn:
     code = EXIT_FAILED
     try:
         spec = AcceleratorSpec.model_validate_json(spec_json)
-        delegate = delegate_of(spec)
+        delegate = delegate_of(spec.accelerator)
         if spec.confine:  # before there is a second thread: rules are one thread's
             confine_accelerator(spec.hidden, delegate.needs())
         page.enter(Slot.INFER, Phase.LOAD)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
+from agent.accelerator.deadline import Deadline
 from agent.accelerator.faults import Occupied
-from agent.accelerator.learned import Learned
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -46,13 +46,13 @@ class RemoteBackend:
         self.delegate = loaded.delegate
         self.delegated = loaded.delegated
         self._limits = limits
-        self._learned = Learned(limits)
+        self._deadline = Deadline(limits)
         self._fresh = True
 
     @property
     def deadline_s(self) -> float:
         """How long the next inference may take, seconds; the first one belongs to loading."""
-        return self._limits.load_s if self._fresh else self._learned.deadline_s
+        return self._limits.load_s if self._fresh else self._deadline.seconds
 
     def infer(self, tensors: Sequence[Array]) -> tuple[Array, ...]:
         """Run the model once; see ``Connection.infer`` for what it raises."""
@@ -61,7 +61,7 @@ class RemoteBackend:
         if self._fresh:
             self._fresh = False
         else:
-            self._learned.note(time.monotonic_ns() - began)
+            self._deadline.note(time.monotonic_ns() - began)
         return outputs
 
     def infer_patiently(self, tensors: Sequence[Array]) -> tuple[Array, ...]:

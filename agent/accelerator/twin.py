@@ -12,7 +12,7 @@ import time
 from typing import TYPE_CHECKING
 
 from agent.accelerator.faults import AcceleratorFault, Occupied, Refused
-from agent.errors import DelegateLost
+from agent.accelerator.no_twin import NoTwin
 from agent.types import Phase
 
 if TYPE_CHECKING:
@@ -32,21 +32,18 @@ class AcceleratedBackend:
     The infer thread alone calls ``infer``, ``tend`` and ``news``; the others are safe from any thread.
 
     Args:
-        twin: the model on the CPU; None for one that runs on the accelerator only, which ``use`` then is.
+        twin: the model on the CPU, or ``NoTwin`` of one that runs on the accelerator only.
         beat: notes the phase that begins. Waiting for the accelerator has deadlines, and is no hang.
         use: the model on an accelerator, where it is loaded already.
     """
 
     def __init__(
-        self, twin: Backend | None, beat: Callable[[Phase], None] = lambda _: None, use: Use | None = None
+        self, twin: Backend, beat: Callable[[Phase], None] = lambda _: None, use: Use | None = None
     ) -> None:
-        home = twin or (use.remote if use else None)
-        if home is None:
-            raise ValueError("a model needs one home at least")
         self._twin = twin
         self._beat = beat
-        self.inputs: tuple[TensorSpec, ...] = home.inputs
-        self.outputs: tuple[TensorSpec, ...] = home.outputs
+        self.inputs: tuple[TensorSpec, ...] = twin.inputs
+        self.outputs: tuple[TensorSpec, ...] = twin.outputs
         self._use: Use | None = None
         self._occupied = False
         self._news: list[News] = []
@@ -57,6 +54,11 @@ class AcceleratedBackend:
         self._recalled = -1
         self._engaged = True
         self._closed = False
+
+    @property
+    def has_twin(self) -> bool:
+        """Whether the CPU stands in for an accelerator."""
+        return not isinstance(self._twin, NoTwin)
 
     @property
     def runtime(self) -> str:
@@ -75,12 +77,7 @@ class AcceleratedBackend:
 
     @property
     def _home(self) -> Backend:
-        use = self._use or (self._offer if self._twin is None else None)
-        if use is not None and not self._occupied:
-            return use.remote
-        if self._twin is None:
-            raise DelegateLost("use", "accelerator", "it is away, and the model runs nowhere else")
-        return self._twin
+        return self._use.remote if self._use is not None and not self._occupied else self._twin
 
     def infer(self, tensors: Sequence[Array]) -> Sequence[Array]:
         """Run the model once, on the accelerator if that works, else on the twin.
@@ -101,8 +98,6 @@ class AcceleratedBackend:
                 self._stand_in(self._use)
             except AcceleratorFault as fault:
                 self._fail(self._use, fault, began_ns)
-        if self._twin is None:
-            raise DelegateLost("infer on", "accelerator", "it is away, and the model runs nowhere else")
         self._beat(Phase.INVOKE)
         return self._right(self._twin.infer(tensors))
 
@@ -191,8 +186,7 @@ class AcceleratedBackend:
         """Free the twin. Idempotent; the connection is its owner's to close."""
         self.release()
         self._closed = True
-        if self._twin is not None:
-            self._twin.close()
+        self._twin.close()
 
     def _turn(self) -> None:
         """Take over what was offered, and let go of what was recalled."""
@@ -248,7 +242,7 @@ class AcceleratedBackend:
             "incident",
             kind=fault.kind,
             problem=str(fault)[:_MOST_PROBLEM],
-            twin=self._twin is not None,
+            twin=self.has_twin,
             good_ns=use.good_ns,
         )
         self._news.append(incident)

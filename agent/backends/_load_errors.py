@@ -5,13 +5,12 @@ from __future__ import annotations
 import re
 
 from agent.errors import ModelInvalid
-from agent.outline import Broken
+from agent.outline import EDGE_TPU_OPERATOR, Broken
 
 _CUSTOM_OP = re.compile(r"unresolved custom op: (.+?)\.?(?:\s|$)")
 _NEWER_OP = re.compile(r"builtin opcode '(\w+)'(?: version '(\d+)')?")
 _WHERE = re.compile(r"\.?\s*Node number (\d+) \((.+?)\) failed to \w+\.?")
 _UNKNOWN_OP = re.compile(r"Op builtin_code out of range: (\d+)")
-_EDGE_TPU = "edgetpu-custom-op"
 _COPY = "Copy it again, and compare its sha256 with the original's"
 _MOST = 200
 
@@ -30,10 +29,10 @@ def one_line(text: str) -> str:
 
 def _explain(text: str) -> tuple[str, str]:
     if custom := _CUSTOM_OP.search(text):
-        if custom[1] == _EDGE_TPU:
+        if custom[1] == EDGE_TPU_OPERATOR:
             return (
                 "it is compiled for the Edge TPU, whose delegate is not loaded",
-                "Use the CPU variant (the file without _edgetpu), or plug in the device and its delegate",
+                "Use the file without _edgetpu, or run it on a board whose profile has an Edge TPU",
             )
         return (
             f"it needs the custom operator {custom[1]}, which this runtime does not have",

@@ -14,7 +14,7 @@ from agent.backends._delegated import count_delegated
 from agent.backends._integers import computes_in_integers
 from agent.backends._runtimes import choose
 from agent.errors import BackendFault, InputRejected, ModelInvalid
-from agent.types import TensorSpec
+from agent.types import Signature, TensorSpec
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -110,6 +110,24 @@ def build(
     except (RuntimeError, ValueError, MemoryError, outline.Broken) as error:
         raise _load_errors.explain(error, name) from error
     return TfliteBackend(interpreter, name, str(runtime), "xnnpack" if delegate is None else title)
+
+
+def signature(options: Options, model: bytes, name: str = "model") -> Signature:
+    """Give the tensors of a model that cannot run here, as one that was compiled for an accelerator.
+
+    Raises:
+        ModelInvalid: the runtime cannot read it.
+        ExtraMissing: as ``build`` does.
+    """
+    try:
+        outline.check_outline(model)
+        interpreter: Interpreter = choose(options.runtime).module.Interpreter(model_content=model)
+    except (RuntimeError, ValueError, MemoryError, outline.Broken) as error:
+        raise _load_errors.explain(error, name) from error
+    sources, sinks = interpreter.get_input_details(), interpreter.get_output_details()
+    return Signature(
+        tuple(_spec(details, name) for details in sources), tuple(_spec(details, name) for details in sinks)
+    )
 
 
 class TfliteBackend:

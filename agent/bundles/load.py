@@ -85,7 +85,7 @@ def variant(model: LoadedModel, name: str) -> bytes:
         ModelInvalid: it has no such variant, or the file cannot be read.
         ManifestInvalid: the file is not the one that the manifest describes.
     """
-    if not name:
+    if not name or (name == "edgetpu" and outline.is_for_edge_tpu(model.data)):
         return model.data
     if model.manifest is None or model.folder is None or name not in model.manifest.variants:
         hint = f"Pack it with a file for {name}"

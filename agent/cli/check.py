@@ -5,15 +5,19 @@ from __future__ import annotations
 import json
 import sys
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from agent import trust
+from agent.bundles.load import load
 from agent.cli import folder_check, models_check, service
 from agent.cli.schema import schema
 from agent.cli.settings import Loaded
 from agent.errors import EXIT_CONFIG, EXIT_FAILED, EXIT_OK, AgentError, Restart, Retryable
 from agent.foreground import Foreground
 from agent.link.sockets import tls_context
+from agent.outline import is_for_edge_tpu
+from agent.recovery.borrower import order
 from agent.uplink import link_settings
 
 if TYPE_CHECKING:
@@ -21,6 +25,7 @@ if TYPE_CHECKING:
 
     from agent.plan import Plan
     from agent.tables import Mqtt
+    from agent.workers.spec import LaneSpec
 
 HELP = "test a configuration without running it"
 DESCRIPTION = """\
@@ -61,6 +66,9 @@ def main(arguments: argparse.Namespace) -> int:
             detail = "it waits for the operator's first model"
             checks.append({"check": f"pipeline {spec.pipeline}", "ok": True, "detail": detail})
             continue
+        if detail := _not_here(spec, plan):
+            checks.append({"check": f"pipeline {spec.pipeline}", "ok": True, "detail": detail})
+            continue
         lane = Foreground(
             spec,
             plan.deadlines,
@@ -82,6 +90,18 @@ def main(arguments: argparse.Namespace) -> int:
     if not bad:
         return EXIT_OK
     return EXIT_CONFIG if any(check["code"] == EXIT_CONFIG for check in bad) else EXIT_FAILED
+
+
+def _not_here(spec: LaneSpec, plan: Plan) -> str:
+    """Say why a pipeline is not tried whose model has no version for the CPU; "" for others."""
+    path = Path(spec.folder, spec.model)
+    try:
+        model = load(path if path.exists() else spec.model)
+    except AgentError:  # its worker tells it better
+        return ""
+    if not (order(spec, plan.profile.delegates) and is_for_edge_tpu(model.data)):
+        return ""
+    return f"not tried: {model.name} runs on an accelerator only, which the agent opens when it runs"
 
 
 def _folder(plan: Plan) -> dict[str, Any]:

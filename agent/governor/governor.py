@@ -61,6 +61,7 @@ class Governor:
         record: stores a record in the stream of alerts.
         totals: gives the bytes sent upstream and written to storage so far.
         on_trial: whether a pipeline tries a new model just now: then it runs as it was proved.
+        shared: gives the CPU seconds that a pipeline has had of processes which it shares, since the start.
         root: the folder that stands for "/".
     """
 
@@ -72,6 +73,7 @@ class Governor:
         record: Callable[[dict[str, Any]], object],
         totals: Callable[[], tuple[int, int]],
         on_trial: Callable[[str], bool] = lambda _: False,
+        shared: Callable[[str], float] = lambda _: 0.0,
         root: Path | None = None,
     ) -> None:
         table = plan.settings.governor
@@ -82,7 +84,7 @@ class Governor:
         self._heat, self._scarcity = self._climb("heat", table.heat), self._climb("memory", table.memory)
         priorities = {one.name: one.priority for one in plan.settings.pipelines}
         self._hands = {seat.lane.name: Hand(seat.lane, priorities[seat.lane.name]) for seat in seats}
-        self._costs = Costs([seat.lane for seat in seats], root=root)
+        self._costs = Costs([seat.lane for seat in seats], shared=shared, root=root)
         self._next = 0.0
         self._read = Heat(), Memory()
 

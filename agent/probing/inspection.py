@@ -6,15 +6,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from agent import plugins
-from agent.accelerators import Accelerator
+from agent.accelerators import Accelerator, delegate_of
 from agent.errors import AgentError, ConfigInvalid
 from agent.types import Presence
-from agent.validation import options
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
-
-    from agent.types import Delegate
 
 ROOM = "delegates"
 CPU_KINDS = ("xnnpack", "cpu")
@@ -46,26 +43,10 @@ class Inspected:
         return f"{self.accelerator.title} {how} ({self.wrong or self.presence.why})"
 
 
-def build(accelerator: Accelerator) -> Delegate:
-    """Make the delegate that a profile's entry means; nothing is opened.
-
-    Raises:
-        ConfigInvalid: there is no such kind, or an option is wrong.
-    """
-    module = plugins.load(ROOM, accelerator.kind)
-    try:
-        given = options(module.Options, accelerator.options, "options")
-    except ConfigInvalid as error:
-        subject = f"{error.subject} of {accelerator.title}"
-        raise ConfigInvalid(error.op, subject, error.problem, "Correct the device profile") from error
-    delegate: Delegate = module.build(given)
-    return delegate
-
-
 def inspect(accelerator: Accelerator, *, named: bool = True) -> Inspected:
     """Look whether an accelerator is there; an entry that means nothing is wrong, and says why."""
     try:
-        delegate = build(accelerator)
+        delegate = delegate_of(accelerator)
     except AgentError as error:
         return Inspected(accelerator, named, "", Presence(there=False, why="unknown"), wrong=str(error))
     return Inspected(accelerator, named, delegate.variant, delegate.probe())
@@ -91,7 +72,7 @@ def entries(
 
 def _needs_nothing(kind: str) -> bool:
     try:
-        build(Accelerator(kind=kind))
+        delegate_of(Accelerator(kind=kind))
     except ConfigInvalid:
         return False
     return True

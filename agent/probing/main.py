@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, NoReturn
 import orjson
 
 from agent import program, resources
+from agent.accelerators import delegate_of
 from agent.errors import EXIT_FAILED, EXIT_OK, AgentError
 from agent.message import flattened
-from agent.probing.inspection import build
 from agent.probing.trial import TrialSpec
 from agent.workers.confinement import confine_accelerator
 
@@ -35,7 +35,7 @@ def tried(spec: TrialSpec, channel: Channel) -> Tried:
     def at(stage: Stage) -> None:
         channel.send(orjson.dumps({"type": "at", "stage": stage}))
 
-    delegate = build(spec.accelerator)
+    delegate = delegate_of(spec.accelerator)
     if spec.confine:
         needs = delegate.needs()
         models = (*spec.models, *map(str, resources.bundled_models().values()))

@@ -11,7 +11,6 @@ import numpy as np
 
 from agent.backends import tflite
 from agent.backends._quiet import ABSOLUTE
-from agent.backends._runtimes import choose
 from agent.bundles import golden, load
 from agent.histogram import percentile
 from agent.probing.passport import Tried
@@ -51,7 +50,7 @@ def try_out(spec: TrialSpec, delegate: Delegate, at: Callable[[Stage], None]) ->
     opened = delegate.open(tflite.loader(given))
     tried = Tried(
         description=delegate.describe(),
-        runtime=_runtime(given),
+        runtime=tflite.runtime(given),
         floats=_floats(given) if kind == XNNPACK else None,
     )
     model = _model(spec.models, delegate.variant)
@@ -129,10 +128,6 @@ def _floats(given: tflite.Options) -> tuple[int, int]:
         return backend.delegated
     finally:
         backend.close()
-
-
-def _runtime(given: tflite.Options) -> str:
-    return str(choose(given.runtime))
 
 
 def _ms(seconds: float) -> float:

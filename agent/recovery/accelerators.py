@@ -17,6 +17,7 @@ from agent.recovery.borrower import Borrower, Held, order
 from agent.recovery.incidents import Incidents
 from agent.recovery.ladder import OPEN, State
 from agent.recovery.owner import Owner
+from agent.recovery.sharing import Sharing
 from agent.recovery.standing import of_accelerator, of_pipeline
 from agent.watch import Watch, Watched
 from agent.workers import messages
@@ -70,6 +71,7 @@ class Accelerators:
                 users.setdefault(name, []).append(spec)
         self.owners = {one.title: own(_spec(one, users[one.title])) for one in known if one.title in users}
         self._watches = {name: Watch(selector) for name in self.owners}
+        self._sharing = {name: Sharing() for name in self.owners}
         self._generation = 0
         self._held: dict[int, Held] = {}
         self.incidents = Incidents()
@@ -182,9 +184,11 @@ class Accelerators:
         self._generation += 1
         one = owner.spec.accelerator
         loan = Lend(
-            accelerator=one.title, generation=self._generation, limits=one.limits,
-            recheck_s=one.recheck_s, kind=one.kind,
-        )  # fmt: skip
+            accelerator=one.title,
+            generation=self._generation,
+            limits=one.limits,
+            recheck_s=one.recheck_s,
+        )
         return loan, end
 
     def lend(self, pipeline: str) -> tuple[Lend, socket] | None:
@@ -198,7 +202,15 @@ class Accelerators:
         """Take in what a pipeline's model has answered: what an accelerator is cured by."""
         borrower = self.borrowers[pipeline]
         if borrower.held is not None and borrower.accelerated:
-            borrower.held.owner.ladder.saw(sum(record.kind != "failed" for record in records))
+            answers = sum(record.kind != "failed" for record in records)
+            borrower.held.owner.ladder.saw(answers)
+            self._sharing[borrower.held.owner.name].answered(pipeline, answers)
+
+    def cpu_seconds(self, pipeline: str) -> float:
+        """Give the CPU time that a pipeline has had of accelerators' processes, since the start."""
+        for name, sharing in self._sharing.items():
+            sharing.look(self.owners[name].life)
+        return sum(sharing.of(pipeline) for sharing in self._sharing.values())
 
     def _watch(self) -> None:
         for name, owner in self.owners.items():

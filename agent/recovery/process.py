@@ -1,28 +1,12 @@
-"""An accelerator's process, from outside: a child with a heartbeat page."""
+"""An accelerator's process, from outside."""
 
 from __future__ import annotations
 
-from contextlib import ExitStack
-
-from agent.child import Child
-from agent.workers.heartbeat import Page
+from agent.workers.process import WatchedChild
 
 
-class AcceleratorProcess(Child):
-    """A running ``python -m agent.accelerator.main``.
-
-    Raises:
-        OSError: this machine cannot start one now; nothing is left behind.
-    """
+class AcceleratorProcess(WatchedChild):
+    """A running ``python -m agent.accelerator.main``; raises what ``WatchedChild`` does."""
 
     def __init__(self, spec_json: bytes) -> None:
-        with ExitStack() as undo:
-            self.page = Page.create()
-            undo.callback(self.page.close)
-            super().__init__("agent.accelerator.main", spec_json, also=(self.page.fd,))
-            undo.pop_all()
-
-    def close(self) -> None:
-        """Free the descriptors. The process must have ended, or be stuck for good."""
-        super().close()
-        self.page.close()
+        super().__init__("agent.accelerator.main", spec_json)

@@ -9,10 +9,9 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from agent import plugins, program
-from agent.accelerators import Accelerator
+from agent import program
+from agent.accelerators import Accelerator, delegate_of
 from agent.errors import EXIT_FAILED, EXIT_OK, AgentError
-from agent.validation import options
 
 if TYPE_CHECKING:
     from typing import NoReturn
@@ -23,10 +22,9 @@ def main() -> NoReturn:
     channel, _, spec = program.begin()
     accelerator = Accelerator.model_validate_json(spec)
     code = EXIT_FAILED
-    problem = "no device of it can be reset; may this user write to its node? See docs/accelerators.md"
+    problem = "no device of it can be reset; may this user write to its node? See docs/operations.md"
     try:
-        module = plugins.load("delegates", accelerator.kind)
-        if module.build(options(module.Options, accelerator.options, "delegates")).reset():
+        if delegate_of(accelerator).reset():
             code = EXIT_OK
     except (AgentError, OSError) as error:
         problem = str(error)

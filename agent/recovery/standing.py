@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from agent.accelerators import NOWHERE
 from agent.recovery.ladder import State
 
 if TYPE_CHECKING:
@@ -35,7 +36,9 @@ def of_accelerator(owner: Owner, blindness: Blindness, now: float) -> dict[str, 
 def of_pipeline(borrower: Borrower) -> dict[str, Any]:
     """Say which accelerator a pipeline uses, and whether its CPU twin stands in for one."""
     held = borrower.held if borrower.accelerated else None
+    ready = borrower.lane.ready
+    has_twin = borrower.lane.run is not None and (ready is None or ready.delegate != NOWHERE)
     return {
         "accelerator": held.owner.name if held else None,
-        "twin": bool(borrower.order) and borrower.lane.run is not None and held is None,
+        "twin": bool(borrower.order) and has_twin and held is None,
     }

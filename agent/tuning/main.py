@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, NoReturn
 import orjson
 
 from agent import plugins, program
+from agent.accelerators import delegate_of
 from agent.errors import EXIT_FAILED, EXIT_OK, AgentError
 from agent.message import flattened
 from agent.tuning.messages import TrialSpec
@@ -22,7 +23,7 @@ from agent.workers.spec import LaneSpec
 
 if TYPE_CHECKING:
     from agent.ipc import Channel
-    from agent.types import Delegate, Needs
+    from agent.types import Needs
 
 
 def main() -> NoReturn:
@@ -46,7 +47,7 @@ def _serve(spec: TrialSpec, channel: Channel) -> None:
     module = plugins.load("backends", lane.backend, "backend", "kind")
     if hasattr(module, "needs"):
         needs.append(module.needs(options(module.Options, lane.backend_options, "backend")))
-    delegate = _delegate(spec)
+    delegate = delegate_of(spec.accelerator) if spec.accelerator else None
     if delegate is not None:
         needs.append(delegate.needs())
     confine(lane, needs)  # before native code is loaded
@@ -66,14 +67,6 @@ def _serve(spec: TrialSpec, channel: Channel) -> None:
                 channel.send(orjson.dumps({"type": "checked", **trial.check()}))
             case _:
                 return
-
-
-def _delegate(spec: TrialSpec) -> Delegate | None:
-    if spec.accelerator is None:
-        return None
-    module = plugins.load("delegates", spec.accelerator.kind, "delegates", "kind")
-    made: Delegate = module.build(options(module.Options, spec.accelerator.options, "delegates"))
-    return made
 
 
 if __name__ == "__main__":

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from agent.accelerator.client import Connection
 from agent.accelerator.faults import AcceleratorFault, Garbage
+from agent.accelerator.no_twin import NoTwin
 from agent.accelerator.remote import RemoteBackend
 from agent.accelerator.twin import AcceleratedBackend
 from agent.accelerator.use import Use
@@ -146,7 +147,7 @@ class Accelerating:
         except AcceleratorFault as fault:
             lent.connection.close()
             if self._gave_up(lent):
-                self._tell_incident(lent, fault)
+                self._tell_incident(lent, fault, twin=backend.has_twin)
         except AgentError as error:  # of this model: the accelerator is as good as before
             if self._lent is lent:
                 self._say(lent, "relieved", reason="unfit", problem=str(error)[:1000])
@@ -198,10 +199,10 @@ class Accelerating:
             raise
         return use
 
-    def _tell_incident(self, lent: Lent, fault: AcceleratorFault) -> None:
-        """Say that the accelerator does not take the model; the twin serves, so nobody was blind."""
+    def _tell_incident(self, lent: Lent, fault: AcceleratorFault, *, twin: bool) -> None:
+        """Say that the accelerator does not take the model. What served before serves on: nobody is blind."""
         problem = str(fault)[:1000]
-        self._say(lent, "incident", kind=fault.kind, problem=problem, twin=True, good_ns=0)
+        self._say(lent, "incident", kind=fault.kind, problem=problem, twin=twin, good_ns=0)
         self._say(lent, "regained", kind=fault.kind, blind_us=0)
 
     def _say(self, lent: Lent, type_: str, **more: object) -> None:
@@ -247,6 +248,8 @@ def cases_of(spec: LaneSpec, model: LoadedModel, remote: RemoteBackend) -> tuple
     if cases := golden_cases(model, remote):
         return cases, len(cases)
     twin = engines.backend_of(spec, model)  # one of its own: the other is the infer thread's
+    if isinstance(twin, NoTwin):
+        return [], 0
     try:
         case = twin_case(twin)
     finally:

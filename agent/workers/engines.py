@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from agent import plugins
+from agent import outline, plugins
+from agent.accelerator.no_twin import NoTwin
 from agent.accelerator.twin import AcceleratedBackend
 from agent.bundles.load import LoadedModel, load, read_labels
 from agent.errors import ConfigInvalid, ModelInvalid
@@ -69,7 +70,8 @@ def engine(spec: LaneSpec, model: LoadedModel, backend: Backend) -> Engine:
     tensor = only_input(backend, model)
     prepare = Preprocessor(tensor, model.pre)
     buffers = [np.zeros(tensor.shape, tensor.dtype) for _ in range(BUFFERS)]
-    backend.infer((buffers[0],))
+    if not isinstance(backend, NoTwin):
+        backend.infer((buffers[0],))
     tuned = picked(spec.tuned, model.sha256, backend.runtime) is not None
     facts = {**facts_of(model, backend, task), "tuned": tuned}
     return Engine(backend, decoder, prepare, buffers, facts)
@@ -99,9 +101,14 @@ def labelled(spec: LaneSpec, model: LoadedModel) -> LoadedModel:
 
 
 def backend_of(spec: LaneSpec, model: LoadedModel) -> Backend:
-    """Load the model into the pipeline's backend, as the tuner has chosen for it, if it has."""
+    """Load the model into the pipeline's backend, as the tuner has chosen for it, if it has.
+
+    A model that was compiled for the accelerator of this board is read only.
+    """
     module = plugins.load("backends", spec.backend, "backend", "kind")
     given = options(module.Options, spec.backend_options, "backend")
+    if spec.accelerated and hasattr(module, "signature") and outline.is_for_edge_tpu(model.data):
+        return NoTwin(module.signature(given, model.data, model.name), module.runtime(given))
     if spec.tuned and (pick := picked(spec.tuned, model.sha256, module.runtime(given))):
         given = given.model_copy(update={"threads": pick.threads, "xnnpack": pick.xnnpack})
     backend: Backend = module.build(given, model.data, model.name)

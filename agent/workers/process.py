@@ -9,18 +9,26 @@ from agent.workers.heartbeat import Page
 from agent.workers.usage import Usage
 
 
-class WorkerProcess(Child):
-    """A running ``python -m agent.workers.main``.
+class WatchedChild(Child):
+    """A running program that beats on a page of its own: ``python -m MODULE SOCKET_FD PAGE_FD SPEC_FD PID``.
+
+    Args:
+        module: the program.
+        spec_json: what it is to do.
+
+    Attributes:
+        page: where it says what each of its threads does.
+        usage: its memory and CPU time.
 
     Raises:
         OSError: this machine cannot start one now; nothing is left behind.
     """
 
-    def __init__(self, spec_json: bytes) -> None:
+    def __init__(self, module: str, spec_json: bytes) -> None:
         with ExitStack() as undo:
             self.page = Page.create()
             undo.callback(self.page.close)
-            super().__init__("agent.workers.main", spec_json, also=(self.page.fd,))
+            super().__init__(module, spec_json, also=(self.page.fd,))
             self.usage = Usage(self.pid)  # now: it hides as soon as it has read what it is to do
             undo.pop_all()
 
@@ -29,3 +37,10 @@ class WorkerProcess(Child):
         super().close()
         self.page.close()
         self.usage.close()
+
+
+class WorkerProcess(WatchedChild):
+    """A running ``python -m agent.workers.main``; raises what ``WatchedChild`` does."""
+
+    def __init__(self, spec_json: bytes) -> None:
+        super().__init__("agent.workers.main", spec_json)

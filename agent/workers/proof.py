@@ -59,7 +59,8 @@ class Proof:
         spawn: Callable[[bytes], WorkerProcess] = WorkerProcess,
         limit_s: float = _LIMIT_S,
     ) -> None:
-        self._spec = spec.model_copy(update={"prove": True, "once": False, "draw": ""})
+        alone = {"once": False, "draw": "", "accelerated": False}  # it must run on the CPU, too
+        self._spec = spec.model_copy(update={"prove": True, **alone})
         self._deadlines = deadlines
         self._spawn = spawn
         self._limit_s = limit_s

@@ -64,5 +64,7 @@ class LaneSpec(BaseModel):
     """Prove the model in place of serving: golden answers, budget, contract; then say `proved` and end."""
     serving_task: str = ""
     """For a proof: the task of the model that serves now, which the new one must have, too; "" for any."""
+    accelerated: bool = False
+    """Whether the board may have an accelerator: a model without a version for the CPU waits for that."""
     lent: bool = False
     """For a proof: whether an accelerator is lent for it, which the model is to be proved on."""

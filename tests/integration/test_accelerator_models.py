@@ -10,17 +10,19 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from agent.manifest import entry
-from agent.workers import messages
+from agent.sources._picture import read_picture
+from agent.types import Frame
+from agent.workers import engines, messages
+from agent.workers.goldens import fixed_input
 from agent.workers.spec import LaneSpec
 from tests import runtimes
 from tests.simulators.accelerator_desk import Desk, Station
-from tests.simulators.lying_glyphs import GLYPHS, SPEC, TITLE, desk, learned, right
+from tests.simulators.lying_delegate import LyingDelegate
+from tests.simulators.lying_glyphs import GLYPHS, LIMITS, SPEC, TITLE, desk, learned, right
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
-
-    from tests.simulators.lying_delegate import LyingDelegate
 
 CPU = {"kind": "cpu", "recheck_s": 0}
 
@@ -190,6 +192,48 @@ def test_a_variant_runs_on_the_accelerator_that_wants_it(tmp_path: Path, liar: L
             tampered.until(lambda: tampered.of(messages.Relieved))
     [said] = tampered.of(messages.Relieved)
     assert (said.reason, "its sha256 is" in said.problem) == ("unfit", True)
+
+
+@pytest.mark.shared
+def test_a_model_that_runs_on_the_edge_tpu_only_waits_for_it_and_has_no_answer_without(
+    tmp_path: Path, shared: Path
+) -> None:
+    """A stand-in for the Edge TPU, which replays what the model's version for the CPU gives."""
+    liar = LyingDelegate(tmp_path)
+    twin = shared / "models/mobilenet_v1_0.25_128_quant.tflite"
+    liar.learn(twin.read_bytes(), pictures_for(twin))
+    model = str(twin.with_stem(f"{twin.stem}_edgetpu"))
+    spec = SPEC.model_copy(update={"model": model, "task": "classification", "accelerated": True})
+    entry = liar.entry("edgetpu", name=TITLE, limits={**LIMITS, "invoke_s": 5}, recheck_s=0)
+    with Desk(entry) as one, Station(spec) as station:
+        one.opened()
+        station.frames("none", 3)
+        station.lend(one)
+        station.frames(TITLE, 5)
+        liar.set("crash")
+        station.until(lambda: station.of(messages.Incident))
+        station.frames("none", 3)
+    for delegate, record in station.work:
+        assert record.kind == ("failed" if delegate == "none" else "classification")
+    [said] = station.of(messages.Incident)
+    assert (said.kind, said.twin) == ("died", False)
+    ledger = station.of(messages.Ended)[0].ledger.ledger()
+    assert set(ledger.failed) == {"accelerator"}
+    assert ledger.balanced
+
+
+def pictures_for(model: Path) -> list[tuple[Any]]:
+    """Prepare the pictures that the pipeline shows."""
+    spec = SPEC.model_copy(update={"model": str(model), "task": "classification"})
+    loaded = engines.model_of(spec)
+    engine = engines.engine(spec, loaded, engines.backend_of(spec, loaded))
+    seen = []
+    for path in sorted((GLYPHS / "golden").iterdir()):
+        engine.prepare(Frame(0, 0, read_picture(str(path))), engine.buffers[0])
+        seen.append((engine.buffers[0].copy(),))
+    seen.append((fixed_input(engine.backend.inputs[0]),))  # what it is warmed up with
+    engine.backend.close()
+    return seen
 
 
 def test_a_model_is_proved_on_the_accelerator_that_is_lent(liar: LyingDelegate) -> None:

@@ -84,6 +84,7 @@ def test_a_pipeline_at_30_fps_is_blind_for_a_moment_and_comes_back(
         after = [work for work in line.work["door"] if work.record.captured_ns > fault_ns]
         assert line.all.owners["liar"].incidents == {kind: 1}
         assert line.all.owners["liar"].state is State.PROBATION
+        assert line.all.cpu_seconds("door") > line.all.cpu_seconds("yard") == 0.0
         blind_ms = line.all.status(time.monotonic())[0]["blind_ms"]
     correct_s = (next(one for one in after if scene.right(one)).came_ns - fault_ns) / 1e9
     record_property("correct_s", round(correct_s, 3))

@@ -114,6 +114,21 @@ def test_a_wrong_configuration_is_told_in_one_line(
         assert sum(said in line for line in found.stderr.splitlines()) == 1, found.stderr
 
 
+@pytest.mark.parametrize("accelerator", [True, False])
+def test_a_model_for_an_accelerator_only_is_checked_where_the_board_may_have_one(
+    tmp_path: Path, accelerator: bool
+) -> None:
+    (tmp_path / "m.tflite").write_bytes(tiny_models.custom("edgetpu-custom-op"))
+    delegates = '[[delegates]]\nkind = "edgetpu"\n' if accelerator else ""
+    (tmp_path / "board.toml").write_text(f'name = "b"\ndescription = "b"\ntested = false\n{delegates}')
+    config = write(tmp_path, more='model = "m.tflite"\ntask = "tensor"')
+    config.write_text('profile = "./board.toml"\n' + config.read_text().replace('model = "glyphs"\n', ""))
+    found = command("check", "--config", str(config))
+    assert found.returncode == (0 if accelerator else 78), found.stderr
+    said = "not tried: m runs on an accelerator only" if accelerator else "compiled for the Edge TPU"
+    assert said in found.stdout + found.stderr
+
+
 @pytest.mark.parametrize(
     ("name", "content", "said"),
     [

@@ -133,7 +133,6 @@ class Station:
             "generation": self.generation,
             "limits": one.limits.model_dump(),
             "recheck_s": one.recheck_s,
-            "kind": one.kind,
             **more,
         }
         fd = desk.connect()

@@ -21,6 +21,7 @@ from agent.types import Phase
 from agent.workers.heartbeat import Page, Slot
 from agent.workers.lane import Lane
 from agent.workers.spec import LaneSpec
+from agent.workers.usage import Usage
 from tests.simulators.clocks import ManualClock
 from tests.simulators.lane_stage import DEADLINES
 from tests.simulators.puppet_worker import PuppetWorker, Spawner
@@ -75,11 +76,8 @@ class PuppetAccelerator(PuppetChild, AcceleratorProcess):
     def __init__(self, spec_json: bytes, pid: int) -> None:
         self.spec = AcceleratorSpec.model_validate_json(spec_json)
         self.page = Page.create()
+        self.usage = Usage(os.getpid())
         PuppetChild.__init__(self, pid)
-
-    def close(self) -> None:
-        PuppetChild.close(self)
-        self.page.close()
 
     def say(self, message: dict[str, Any] | bytes) -> None:
         """Send a packet."""

@@ -21,7 +21,11 @@ def test_the_inputs_and_outputs_are_read() -> None:
 
 
 def test_operators_that_are_not_tflites_own_are_named() -> None:
-    assert outline.custom_operators(tiny_models.custom("edgetpu-custom-op")) == ["edgetpu-custom-op"]
+    compiled = tiny_models.custom("edgetpu-custom-op")
+    assert outline.custom_operators(compiled) == ["edgetpu-custom-op"]
+    assert outline.is_for_edge_tpu(compiled)
+    assert not outline.is_for_edge_tpu(tiny_models.custom("another"))
+    assert not outline.is_for_edge_tpu(compiled[:40])
     assert outline.custom_operators(SHAPES) == []
 
 

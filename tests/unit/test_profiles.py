@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from agent import resources
+from agent.accelerators import Accelerator
 from agent.config import parse
 from agent.errors import EXIT_CONFIG, ConfigInvalid
 from agent.plan import Plan, lane_spec
@@ -135,6 +136,19 @@ def test_no_other_source_is_told_what_a_camera_is_asked_for(
     board = BOARD.model_copy(update={"camera": Camera(fps=15)})
     [pipeline] = parse(PIPELINE.replace("synthetic", kind), "agent.toml").pipelines
     assert lane_spec(pipeline, board, tmp_path).source_options == expected
+
+
+@pytest.mark.parametrize(
+    ("backend", "once", "may"),
+    [("", False, True), ("", True, False), ('backend = { delegate = "cpu" }\n', False, False)],
+)
+def test_a_pipeline_may_wait_for_an_accelerator_that_its_board_may_have(
+    backend: str, once: bool, may: bool, tmp_path: Path
+) -> None:
+    board = BOARD.model_copy(update={"delegates": (Accelerator(kind="edgetpu"),)})
+    [pipeline] = parse(PIPELINE + backend, "agent.toml").pipelines
+    assert lane_spec(pipeline, board, tmp_path, once=once).accelerated is may
+    assert not lane_spec(pipeline, BOARD, tmp_path).accelerated
 
 
 def test_models_have_a_fixed_budget_of_memory_or_a_share() -> None:

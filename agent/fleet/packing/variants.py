@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 _OP = "take variant"
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,31}\Z")
-_EDGE_TPU, _EDGE_TPU_OPERATOR = "edgetpu", "edgetpu-custom-op"
+_EDGE_TPU = "edgetpu"
 
 
 def parse(words: Sequence[str]) -> dict[str, Path]:
@@ -52,7 +52,7 @@ def read(delegate: str, path: Path, twin: bytes) -> bytes:
         operators, ours, theirs = outline.custom_operators(data), outline.borders(data), outline.borders(twin)
     except outline.Broken as error:
         raise ModelInvalid(_OP, str(path), str(error), "Copy it again, or compile it again") from error
-    if delegate == _EDGE_TPU and _EDGE_TPU_OPERATOR not in operators:
+    if delegate == _EDGE_TPU and outline.EDGE_TPU_OPERATOR not in operators:
         hint = "Compile it with edgetpu_compiler, and give the file that ends in _edgetpu.tflite"
         raise ModelInvalid(_OP, str(path), "it is not compiled for the Edge TPU", hint)
     if ours != theirs:

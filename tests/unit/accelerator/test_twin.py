@@ -9,9 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from agent.accelerator.no_twin import NoTwin
 from agent.accelerator.twin import AcceleratedBackend
 from agent.errors import DelegateLost
-from agent.types import Phase
+from agent.types import Phase, Signature
 from tests.simulators.scripted_accelerator import GIVEN, THERE, TWIN, Right, Twin, remote, use
 
 if TYPE_CHECKING:
@@ -128,18 +129,22 @@ def test_a_model_that_no_longer_serves_takes_no_offer_and_gives_back_what_it_has
 
 
 def test_a_model_without_a_twin_has_no_answer_while_its_accelerator_is_away() -> None:
-    backend = AcceleratedBackend(None, use=use("ok", "died"))
-    assert backend.delegate == "liar"
+    backend = AcceleratedBackend(NoTwin(Signature(Twin().inputs, Twin().outputs), "a runtime"))
+    assert backend.delegate == "none"
+    with pytest.raises(DelegateLost):
+        backend.infer(GIVEN)
+    assert backend.offer(use("ok", "died"))
     assert who(backend) == THERE
+    assert backend.delegate == "liar"
     for _ in range(2):
         with pytest.raises(DelegateLost):
             backend.infer(GIVEN)
-    assert kinds(backend.news()) == ["accelerated", "incident died"]
+    news = backend.news()
+    assert kinds(news) == ["accelerated", "incident died"]
+    assert not news[-1]["twin"]
     assert backend.offer(use(generation=2))
     assert who(backend) == THERE
     assert kinds(backend.news()) == ["accelerated", "regained died"]
-    with pytest.raises(ValueError, match="one home"):
-        AcceleratedBackend(None)
 
 
 def test_the_golden_answers_are_looked_at_when_it_is_time_and_garbage_is_an_incident() -> None:

@@ -161,7 +161,7 @@ def test_our_quantization_is_the_runtimes(dtype: str) -> None:
 @pytest.mark.parametrize(
     ("model", "problem", "hint"),
     [
-        (tiny_models.custom("edgetpu-custom-op"), "compiled for the Edge TPU", "CPU variant"),
+        (tiny_models.custom("edgetpu-custom-op"), "compiled for the Edge TPU", "without _edgetpu"),
         (tiny_models.custom("MyOp"), "custom operator MyOp", "built-in operators"),
         (tiny_models.absolute()[:200], "damaged", "Copy it again"),
         (b"hello" * 20, "not a TFLite model", "Copy it again"),

@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agent.bundles import load as loading
-from agent.bundles.load import load
+from agent.bundles.load import load, variant
 from agent.errors import AgentError, ManifestInvalid, ModelInvalid
 from agent.manifest import Pre, digest, entry
 from agent.outline import Broken, check_outline
@@ -217,6 +217,18 @@ def test_a_bundle_whose_manifest_is_wrong_is_refused(tmp_path: Path) -> None:
     error = refusal(write_bundle(tmp_path / "pets", version="?"))
     assert isinstance(error, ManifestInvalid)
     assert error.subject == str(tmp_path / "pets/manifest.json")
+
+
+def test_a_file_that_was_compiled_for_the_edge_tpu_is_its_own_variant(tmp_path: Path) -> None:
+    path = tmp_path / "m_edgetpu.tflite"
+    path.write_bytes(tiny_models.custom("edgetpu-custom-op"))
+    model = load(path)
+    assert variant(model, "edgetpu") == model.data
+    with pytest.raises(ModelInvalid, match="no variant for ethosu"):
+        variant(model, "ethosu")
+    path.write_bytes(tiny_models.custom("another"))
+    with pytest.raises(ModelInvalid, match="no variant for edgetpu"):
+        variant(load(path), "edgetpu")
 
 
 def test_a_bundle_needs_no_labels(tmp_path: Path) -> None:

@@ -27,9 +27,7 @@ def test_an_accelerator_is_opened_for_a_pipeline_and_lent_to_its_worker(bench: B
     bench.turn()
     assert bench.tpu().heard() == [{"type": "connect", "pipeline": "door", "with": 1}]
     [lent] = bench.told()
-    assert (lent["type"], lent["accelerator"], lent["kind"], lent["generation"]) == (
-        "accelerate", "usb", "external", 1,
-    )  # fmt: skip
+    assert (lent["type"], lent["accelerator"], lent["generation"]) == ("accelerate", "usb", 1)
     assert lent["limits"]["invoke_s"] == 2
     bench.says("door", "accelerated", 1, delegate="usb", delegated=[7, 7], goldens=3)
     assert bench.delegate() == "usb"

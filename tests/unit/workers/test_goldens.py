@@ -104,6 +104,12 @@ def test_the_fixed_input_is_the_same_each_time_and_of_the_models_type(
     assert np.isfinite(first.astype(float)).all()
 
 
+def test_each_number_has_an_input_of_its_own() -> None:
+    spec = TensorSpec("image", "uint8", (1, 64, 64, 3))
+    assert len(np.unique(fixed_input(spec))) == 256
+    assert not np.array_equal(fixed_input(spec), fixed_input(spec, 1))
+
+
 def _turned(output: Array) -> Array:
     """Give the same numbers in another order, or others where they are all the same."""
     turned: Array = output.reshape(-1)[::-1].reshape(output.shape).copy()

@@ -8,32 +8,32 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.accelerator.learned import _EVERY, LEAST, MOST, Learned
+from agent.accelerator.deadline import _EVERY, LEAST, MOST, Deadline
 from agent.accelerators import Limits
 
 LIMITS = Limits(invoke_s=2, floor_s=0.25, factor=10)
 
 
-def learned(*seconds: float, limits: Limits = LIMITS) -> Learned:
-    found = Learned(limits)
+def learned(*seconds: float, limits: Limits = LIMITS) -> Deadline:
+    found = Deadline(limits)
     for one in seconds:
         found.note(round(one * 1e9))
     return found
 
 
 def test_until_enough_were_seen_the_deadline_is_the_longest() -> None:
-    assert learned(*[0.001] * (LEAST - 1)).deadline_s == 2
-    assert learned(*[0.001] * LEAST).deadline_s == 0.25
+    assert learned(*[0.001] * (LEAST - 1)).seconds == 2
+    assert learned(*[0.001] * LEAST).seconds == 0.25
 
 
 def test_a_slow_model_gets_ten_times_its_99th_percentile() -> None:
-    assert learned(*[0.1] * LEAST).deadline_s == pytest.approx(1.0, rel=0.017)
+    assert learned(*[0.1] * LEAST).seconds == pytest.approx(1.0, rel=0.017)
 
 
 def test_what_is_long_gone_is_forgotten() -> None:
     slow = [0.15] * LEAST
-    assert learned(*slow, *[0.001] * 100).deadline_s == pytest.approx(1.5, rel=0.017)
-    assert learned(*slow, *[0.001] * (MOST + _EVERY)).deadline_s == 0.25
+    assert learned(*slow, *[0.001] * 100).seconds == pytest.approx(1.5, rel=0.017)
+    assert learned(*slow, *[0.001] * (MOST + _EVERY)).seconds == 0.25
 
 
 @given(
@@ -47,7 +47,7 @@ def test_it_is_the_formula_within_a_buckets_width(
 ) -> None:
     count = LEAST + (len(seconds) - LEAST) // _EVERY * _EVERY
     seconds = seconds[:count]
-    found = learned(*seconds, limits=Limits(invoke_s=invoke_s, floor_s=floor_s, factor=factor)).deadline_s
+    found = learned(*seconds, limits=Limits(invoke_s=invoke_s, floor_s=floor_s, factor=factor)).seconds
     last = sorted(seconds[-MOST:])
     p99 = last[math.ceil(0.99 * len(last)) - 1]
     wanted = min(invoke_s, max(floor_s, factor * p99))

@@ -15,7 +15,7 @@ MOST, LEAST = 500, 50
 _EVERY = 16
 
 
-class Learned:
+class Deadline:
     """The deadline of the next inference: ``min(invoke_s, max(floor_s, factor * p99))``.
 
     The 99th percentile is that of the last 500, in the buckets of ``agent.histogram``, so true to 1.6 %; it
@@ -23,6 +23,9 @@ class Learned:
 
     Args:
         limits: of the accelerator.
+
+    Attributes:
+        seconds: what the next inference may take.
     """
 
     def __init__(self, limits: Limits) -> None:
@@ -30,7 +33,7 @@ class Learned:
         self._last: deque[int] = deque()
         self._counts: dict[int, int] = {}
         self._seen = 0
-        self.deadline_s = limits.invoke_s
+        self.seconds = limits.invoke_s
 
     def note(self, ns: int) -> None:
         """Count an inference that was right, by its duration in nanoseconds."""
@@ -46,4 +49,4 @@ class Learned:
         if self._seen >= LEAST and (self._seen - LEAST) % _EVERY == 0:
             p99 = Histogram(self._counts, max_us=LONGEST_US).percentile(0.99)
             learned = max(self._limits.floor_s, self._limits.factor * p99)
-            self.deadline_s = min(self._limits.invoke_s, learned)
+            self.seconds = min(self._limits.invoke_s, learned)

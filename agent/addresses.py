@@ -54,11 +54,12 @@ def split(text: str, *schemes: str) -> Address:
         raise ValueError(f"it has more than {_MOST} characters")
     if not _PLAIN.fullmatch(text):
         raise ValueError("it holds a space, or a character that has to be written as %XX or xn--")
-    if scheme(text) not in schemes:
+    begin, _, rest = text.partition("://")
+    if begin.lower() not in schemes:
         raise ValueError(f"it does not begin with {' or '.join(f'{one}://' for one in schemes)}")
     if {"?", "#"} & set(text):
         raise ValueError("it holds a '?' or '#', and paths are to follow after it")
-    server, slash, path = text.partition("://")[2].partition("/")
+    server, slash, path = rest.partition("/")
     if "@" in server:
         raise ValueError("it holds a user's name or password, which nobody would use")
     found = _SERVER.fullmatch(server)
@@ -67,7 +68,7 @@ def split(text: str, *schemes: str) -> Address:
     port = int(found["port"]) if found["port"] else None
     if port is not None and not 1 <= port <= 65535:
         raise ValueError("its port is no number from 1 to 65535")
-    return Address(scheme(text), _host(found["v6"], found["name"]), port, slash + path)
+    return Address(begin.lower(), _host(found["v6"], found["name"]), port, slash + path)
 
 
 def _host(v6: str | None, name: str | None) -> str:

@@ -34,6 +34,7 @@ def test_an_address_is_taken_apart(text: str, address: Address) -> None:
     [
         ("ftp://x", "it does not begin with https:// or http://"),
         ("mirror.example", "it does not begin with https:// or http://"),
+        ("http:mirror.example://x", "it does not begin with https:// or http://"),
         ("http://[bad", "it names no server"),
         ("http:///fleet", "it names no server"),
         ("http://a..b", "it names no server"),

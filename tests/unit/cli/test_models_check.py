@@ -56,7 +56,7 @@ def test_what_is_no_root_metadata_is_refused_in_one_line(tmp_path: Path, root: b
 
 def test_a_root_that_is_not_there_and_a_mirror_without_an_address_are_refused(tmp_path: Path) -> None:
     path = plan(tmp_path, 'mirror = "mirror.example"\n')
-    with pytest.raises(ConfigInvalid, match=r"agent\.toml:8: models\.mirror: no address of a web server"):
+    with pytest.raises(ConfigInvalid, match=r"agent\.toml:9: models\.mirror: no address of a web server"):
         said(path)
     path = plan(tmp_path)
     (tmp_path / "1.root.json").unlink()

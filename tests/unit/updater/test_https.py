@@ -175,6 +175,7 @@ def test_what_is_no_address_is_refused(address: str) -> None:
 
 
 @given(odd_addresses())
+@example("http:mirror.example://x")
 @example("http://[fe80::1%25eth0]:80/a")
 def test_an_odd_address_makes_a_mirror_or_is_refused_in_one_line(address: str) -> None:
     mirror = taken(lambda: Mirror(address, "--metadata-url"))

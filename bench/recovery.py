@@ -30,6 +30,7 @@ FAULTS = ("hang", "hang_gil", "crash", "refuse_invoke", "vanish", "slow", "garba
 _LIMIT_S = 2.0
 _RECHECK_S = 1.0
 _SLOW_MS = 1500
+_FPS = 30
 _LEARNED = 60
 """Inferences on the accelerator before its fault: its deadline is learned by then."""
 
@@ -42,7 +43,7 @@ class Fall:
         blind_s: from the fault to the first correct result of a frame that came after it; for garbage until
             it was noticed.
         back_s: from the fault's end to the first result of the accelerator.
-        lost: frames that neither pipeline has answered, of those that it was to answer.
+        lost: frames that were lost or failed in either pipeline, or dropped in the one beside.
         wrong: results that were not what their frame shows.
     """
 
@@ -53,14 +54,14 @@ class Fall:
     wrong: int
 
 
-def fall(scene: Scene, fault: str) -> Fall:
-    """Have it fail once."""
+def fall(scene: Scene, fault: str, more: int) -> Fall:
+    """Have it fail once, after ``more`` inferences than its deadline takes to be learned."""
     recheck_s = _RECHECK_S if fault == "garbage" else 0.0
     with Line(
         [scene.accelerator(recheck_s=recheck_s)], scene.spec("door"), scene.spec("yard", "cpu")
     ) as line:
         owner = line.all.owners["liar"]
-        line.until_on("door", "liar", _LEARNED)
+        line.until_on("door", "liar", _LEARNED + more)
         scene.liar.set(fault, _SLOW_MS if fault == "slow" else 0)
         began_ns = time.monotonic_ns()
         line.until(lambda: bool(owner.incidents))
@@ -76,7 +77,8 @@ def fall(scene: Scene, fault: str) -> Fall:
         fault=fault,
         blind_s=((noticed_ns if fault == "garbage" else right_ns) - began_ns) / 1e9,
         back_s=(back_ns - healed_ns) / 1e9,
-        lost=sum(lane.ledger.lost + sum(lane.ledger.failed.values()) for lane in lanes),
+        lost=sum(lane.ledger.lost + sum(lane.ledger.failed.values()) for lane in lanes)
+        + sum(line.lanes["yard"].ledger.dropped.values()),
         wrong=sum(not scene.right(one) for works in line.work.values() for one in works),
     )
 
@@ -120,8 +122,9 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as folder:
         scene = Scene(Path(folder))
         for number in range(1 if given.quick else given.rounds):
-            for fault in random.Random(number).sample(FAULTS, len(FAULTS)):
-                falls.append(fall(scene, fault))
+            chance = random.Random(number)
+            for fault in chance.sample(FAULTS, len(FAULTS)):
+                falls.append(fall(scene, fault, chance.randrange(_FPS)))  # at any moment between two looks
                 sys.stderr.write(json.dumps(asdict(falls[-1])) + "\n")
     if not given.json:
         table(falls)

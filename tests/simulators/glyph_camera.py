@@ -83,16 +83,20 @@ class Scene:
 
     def profile(self, path: Path) -> str:
         """Write a board's profile with the accelerator; give its path."""
-        entry = self.liar.entry("external", name="liar", limits=LIMITS, recheck_s=0)
-        told = "\n".join(f"{key} = {_value(one)}" for key, one in entry.items())
-        path.write_text(f'name = "bench"\ndescription = "a test"\ntested = false\n[[delegates]]\n{told}\n')
-        return str(path)
+        return write_profile(path, self.liar.entry("external", name="liar", limits=LIMITS, recheck_s=0))
 
     def right(self, work: Work) -> bool:
         """Whether a result says what its frame shows."""
         record = work.record
         expected = self.labels[record.frame % len(self.labels)]
         return record.kind == "classification" and record.items[0]["label"] == expected
+
+
+def write_profile(path: Path, entry: dict[str, Any]) -> str:
+    """Write the profile of a board with one accelerator; give its path."""
+    told = "\n".join(f"{key} = {_value(one)}" for key, one in entry.items())
+    path.write_text(f'name = "bench"\ndescription = "a test"\ntested = false\n[[delegates]]\n{told}\n')
+    return str(path)
 
 
 def _value(one: Any) -> str:

@@ -66,7 +66,10 @@ class Foreground:
                 else:
                     time.sleep(_POLL_S)
                 over = run is not None and run.process.exit_code() is not None  # asked before the last read
-                if records := lane.receive():
+                records = lane.receive()
+                if run is not None:
+                    run.timings.clear()  # nobody asks for them here, and a long recording has many
+                if records:
                     yield records
                     continue
                 if over:

@@ -156,6 +156,8 @@ class Board:
             now = whole(policy / "scaling_max_freq")
             if now is None:
                 continue
+            if most := whole(policy / "cpuinfo_max_freq"):
+                now = min(now, most)  # one wild reading would be a cap for ever after
             fastest = self._fastest[policy.name] = max(now, self._fastest.get(policy.name, 0))
             if now < fastest:
                 return f"{policy.name} is capped at {now // 1000} of {fastest // 1000} MHz"

@@ -72,6 +72,14 @@ def test_a_processor_that_may_run_less_fast_than_before_is_throttled(board: Fake
     assert one.heat().throttled == "policy0 is capped at 1000 of 1800 MHz"
 
 
+def test_one_wild_clock_rate_is_no_cap_for_ever_after(board: FakeBoard) -> None:
+    policy = "sys/devices/system/cpu/cpufreq/policy0"
+    looked = Board(THERMAL, board.root)
+    for rate in (1_800_000, 10**15, 1_800_000):
+        board.write({f"{policy}/cpuinfo_max_freq": 1_800_000, f"{policy}/scaling_max_freq": rate})
+        assert looked.heat().throttled == ""
+
+
 def test_cooling_by_computing_slower_is_throttling_and_a_fan_is_none(board: FakeBoard) -> None:
     board.write({f"{ZONES}/cooling_device0/type": "pwm-fan", f"{ZONES}/cooling_device0/cur_state": 3})
     assert heat(board).throttled == ""

@@ -7,6 +7,7 @@ import shutil
 import struct
 import subprocess
 import sys
+import tracemalloc
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -30,6 +31,7 @@ _CLASS, _MACHINE = 4, 18
 # Opens each library whose path it reads, and says what came of it.
 OPENER = """
 import sys
+import tracemalloc
 from agent.backends._runtimes import choose
 from agent.delegates import external
 from agent.errors import DelegateLost
@@ -265,3 +267,26 @@ def test_a_library_is_found_where_loaders_look_and_the_newest_of_a_short_name(
     path, why = _find.find(names, ("/vendor/lib64",), tmp_path)
     assert path == ""
     assert why.startswith(f"{tmp_path / 'chosen/libfirst.so'} is cut short")
+
+
+def test_a_table_of_megabytes_is_not_read(tmp_path: Path) -> None:
+    path = tmp_path / "libhuge.so"
+    head = bytearray(Path(sys.executable).resolve().read_bytes()[:64])
+    struct.pack_into("<H", head, 16, 3)
+    struct.pack_into("<HH", head, 54, 65535, 300)  # e_phentsize and e_phnum of 64 bits
+    path.write_bytes(head)
+    os.truncate(path, 32 << 20)
+    tracemalloc.start()
+    try:
+        _elf.check(str(path))
+        assert tracemalloc.get_traced_memory()[1] < 2 << 20
+    finally:
+        tracemalloc.stop()
+
+
+def test_a_name_of_any_bytes_is_told_in_printable_ones(tmp_path: Path, whole: bytes) -> None:
+    odd = os.fsdecode(os.fsencode(tmp_path) + b"/lib\xff\x1b.so.1")
+    Path(odd).write_bytes(whole)
+    (tmp_path / "lib.so").symlink_to(odd)
+    told = external.build(external.Options(library=str(tmp_path / "lib.so"))).describe()
+    assert told == "lib??.so.1"

@@ -97,7 +97,7 @@ class AcceleratedBackend:
             except Occupied:
                 self._stand_in(self._use)
             except AcceleratorFault as fault:
-                self._fail(self._use, fault, began_ns)
+                self._fail(self._use, fault, began_ns, waited=True)
         self._beat(Phase.INVOKE)
         return self._right(self._twin.infer(tensors))
 
@@ -231,12 +231,18 @@ class AcceleratedBackend:
         self._occupied = True
         self._news.append(use.news("relieved", reason="busy"))
 
-    def _fail(self, use: Use, fault: AcceleratorFault, began_ns: int) -> None:
-        """Give it up: an incident, unless it was recalled and has hung up for that."""
+    def _fail(self, use: Use, fault: AcceleratorFault, began_ns: int, *, waited: bool = False) -> None:
+        """Give it up: an incident, unless it was recalled and has hung up for that.
+
+        Its process may have died under a frame, and the supervisor was the first to know: it is recalled
+        then, and the frame has ``waited`` all the same.
+        """
         self._use, self._occupied = None, False
         use.remote.connection.close()
         if use.generation <= self._recalled:
             self._news.append(use.news("relieved", reason="asked"))
+            if waited and self._blind is None:
+                self._blind = (use.news("incident", kind=fault.kind), began_ns)
             return
         incident = use.news(
             "incident",

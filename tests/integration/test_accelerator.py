@@ -70,7 +70,8 @@ def test_each_frame_is_answered_right_while_an_accelerator_fails_and_comes_back(
             station.frames(TITLE)
             station.tell(type="relieve", generation=2)
             station.until(lambda: station.of(messages.Relieved))
-    [incident], [regained] = station.of(messages.Incident), station.of(messages.Regained)
+    [incident] = station.of(messages.Incident)
+    [regained] = [one for one in station.of(messages.Regained) if one.generation == 1]
     assert (incident.kind, incident.twin, incident.generation) == (NOTICED[mode], True, 1)
     assert regained.blind_us < 2_000_000
     if mode in {"hang", "hang_gil"}:

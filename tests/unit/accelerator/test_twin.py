@@ -100,7 +100,7 @@ def test_what_is_taken_back_is_let_go_of_between_two_frames() -> None:
     assert who(backend) == THERE
 
 
-def test_a_connection_that_is_hung_up_to_take_it_back_is_no_incident() -> None:
+def test_a_connection_that_is_hung_up_to_take_it_back_is_no_incident_but_its_frame_has_waited() -> None:
     one = use("ok", "died")
     backend = on(one)
     who(backend)
@@ -114,7 +114,7 @@ def test_a_connection_that_is_hung_up_to_take_it_back_is_no_incident() -> None:
 
     remote(one).infer = hung_up  # type: ignore[method-assign]
     assert who(backend) == TWIN
-    assert kinds(backend.news()) == ["relieved asked"]
+    assert kinds(backend.news()) == ["relieved asked", "regained died"]
 
 
 def test_a_model_that_no_longer_serves_takes_no_offer_and_gives_back_what_it_has() -> None:

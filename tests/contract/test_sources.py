@@ -212,15 +212,20 @@ def test_a_live_source_gives_nothing_before_its_time(name: str, opened: Callable
     live = EXAMPLES[name].live
     if live is None:
         return  # this kind has no pace of its own
+    before = time.monotonic()
     source = opened(**live)
     assert source.live is True
-    read(source)
-    began = time.monotonic()
-    assert source.read(0.01) is None
-    assert 0.009 < time.monotonic() - began < 0.2
-    assert source.read(0) is None
-    assert read(source).seq == 1
-    assert time.monotonic() - began > 0.2
+    frames, waits = [read(source).seq], []
+    while len(frames) < 3:
+        began = time.monotonic()
+        frame = source.read(0.01)
+        if frame is None:
+            waits.append(time.monotonic() - began)
+        else:
+            frames.append(frame.seq)
+    assert frames == [0, 1, 2]
+    assert time.monotonic() - before > 0.45
+    assert 0.009 < min(waits) < 0.2  # a busy machine may be late now and then
 
 
 def test_closing_twice_is_fine_before_and_after_reading(opened: Callable[..., Source]) -> None:

@@ -12,7 +12,6 @@ from __future__ import annotations
 import ctypes
 import json
 import os
-import shutil
 import signal
 import sys
 import time
@@ -119,17 +118,6 @@ def installed(folder: Path, prelude: str = "") -> str:
         folder: to be made.
         prelude: Python that each program runs first, on one line.
     """
-    info = folder / "moody-1.dist-info"
-    info.mkdir(parents=True)
-    shutil.copy(__file__, folder / "moody_backend.py")
-    (info / "METADATA").write_text(METADATA)
-    (info / "entry_points.txt").write_text(ENTRY_POINTS)
-    prelude = f"import sys, runpy; sys.path.insert(0, {str(folder)!r}); sys.argv[0] = 'worker'; {prelude}"
-    run = "runpy.run_module('$module', run_name='__main__')"
-    python = folder / "python"
-    # It is called as: python -I -m agent.workers.main ...
-    python.write_text(
-        f'#!/bin/sh\nmodule="$3"\nshift 3\nexec "{sys.executable}" -I -c "{prelude}{run}" "$@"\n'
-    )
-    python.chmod(0o755)
-    return str(python)
+    from tests.simulators.plugin_installing import install  # only here: what is installed has no tests
+
+    return install(folder, __file__, METADATA, ENTRY_POINTS, prelude)

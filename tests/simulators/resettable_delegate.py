@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import sys
 import time
 from pathlib import Path
@@ -45,16 +44,6 @@ def build(options: Options) -> Resettable:
 
 def installed(folder: Path) -> str:
     """Install it for the programs that are started with the Python whose path is given."""
-    info = folder / "resettable-1.dist-info"
-    info.mkdir(parents=True)
-    shutil.copy(__file__, folder / "resettable_delegate.py")
-    (info / "METADATA").write_text(METADATA)
-    (info / "entry_points.txt").write_text(ENTRY_POINTS)
-    prelude = f"import sys, runpy; sys.path.insert(0, {str(folder)!r}); sys.argv[0] = 'program'; "
-    run = "runpy.run_module('$module', run_name='__main__')"
-    python = folder / "python"
-    python.write_text(
-        f'#!/bin/sh\nmodule="$3"\nshift 3\nexec "{sys.executable}" -I -c "{prelude}{run}" "$@"\n'
-    )
-    python.chmod(0o755)
-    return str(python)
+    from tests.simulators.plugin_installing import install  # only here: what is installed has no tests
+
+    return install(folder, __file__, METADATA, ENTRY_POINTS)

@@ -98,7 +98,9 @@ class Hand:
 
     def _slow(self, now: float, run: Run, relief: Relief) -> None:
         wanted = Pace(self._limit(relief.share), paused=relief.pause and self._low)
-        if wanted != self.pace and run.tell({"type": "pace", "fps": wanted.fps, "paused": wanted.paused}):
+        if wanted != self.pace and run.process.tell(
+            {"type": "pace", "fps": wanted.fps, "paused": wanted.paused}
+        ):
             self.pace, self._free_since = wanted, now
 
     def _limit(self, share: float) -> float | None:
@@ -120,7 +122,7 @@ class Hand:
             return
         self._tokens += 1
         said = {"type": "ease", "threads": wanted[0], "variant": wanted[1], "token": self._tokens}
-        if run.tell(said):
+        if run.process.tell(said):
             run.asked.add(self._tokens)
             self._asked = _Ask(*wanted, ready.model, now, self._tokens)
 

@@ -141,7 +141,7 @@ class Accelerators:
         if borrower.held is held:
             borrower.held = None
         if borrower.lane.run is held.run:
-            held.run.tell({"type": "relieve", "generation": held.loan.generation})
+            held.run.process.tell({"type": "relieve", "generation": held.loan.generation})
 
     def _take_back(self) -> None:
         """What goes to a process that is being ended, or belongs to a worker that has ended, is void."""

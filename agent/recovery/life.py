@@ -6,14 +6,10 @@ import signal
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-import orjson
-
 from agent.types import Phase
 from agent.workers.heartbeat import Slot
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
     from agent.accelerators import Limits
     from agent.recovery.process import AcceleratorProcess
     from agent.workers.messages import Fault
@@ -55,14 +51,6 @@ class Life:
         """Whether it is to end."""
         return self.failed or self.dismissed
 
-    def tell(self, message: Mapping[str, object], descriptors: Sequence[int] = ()) -> bool:
-        """Send it a message; give whether it is there and has room for it."""
-        try:
-            self.process.channel.send_with(orjson.dumps(message), descriptors)
-        except OSError:
-            return False
-        return True
-
     def overrun(self, limits: Limits, now: float) -> str:
         """Say what has taken it too long; "" for nothing.
 
@@ -82,7 +70,7 @@ class Life:
     def dismiss(self, now: float) -> None:
         """Ask it to end; one that cannot be asked is signalled at the next tick."""
         self.dismissed = True
-        self.escalate_at = now + (_STOP_S if self.tell({"type": "stop"}) else 0.0)
+        self.escalate_at = now + (_STOP_S if self.process.tell({"type": "stop"}) else 0.0)
 
     def await_end(self, now: float) -> None:
         """It can say no more, and should be gone any moment."""

@@ -105,7 +105,7 @@ class Owner:
             return None
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         with theirs:
-            if self.life.tell({"type": "connect", "pipeline": pipeline}, [theirs.fileno()]):
+            if self.life.process.tell({"type": "connect", "pipeline": pipeline}, [theirs.fileno()]):
                 return ours
         ours.close()
         return None

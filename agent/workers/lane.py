@@ -116,7 +116,7 @@ class Lane:
 
     def _ask_to_end(self, run: Run, now: float) -> None:
         run.dismissed = True
-        if run.tell({"type": "stop"}):
+        if run.process.tell({"type": "stop"}):
             run.escalate_at = now + _STOP_S
         else:
             self._escalate(run, now)  # no room or nobody there: signals are left
@@ -134,14 +134,14 @@ class Lane:
         run = self.run
         if run is None or run.closed or self.state is not State.RUNNING:
             return False
-        if asked := run.tell({"type": "swap", "model": model, "digest": digest, "token": token}):
+        if asked := run.process.tell({"type": "swap", "model": model, "digest": digest, "token": token}):
             run.asked.add(token)
         return asked
 
     def settle(self) -> None:
         """Have the worker let go of the model that is resident and does not serve."""
         if self.run is not None and self.state is State.RUNNING:
-            self.run.tell({"type": "settle"})  # if there is no room, the next swap lets go of it
+            self.run.process.tell({"type": "settle"})  # if there is no room, the next swap lets go of it
 
     def lend(self, loan: Lend, descriptor: int) -> bool:
         """Give the worker a connection to an accelerator; ``take_news`` has what it says of it.
@@ -152,7 +152,7 @@ class Lane:
         run = self.run
         if run is None or run.closed or self.state is not State.RUNNING:
             return False
-        if told := run.tell(loan.model_dump(), (descriptor,)):
+        if told := run.process.tell(loan.model_dump(), (descriptor,)):
             run.lend(loan)
         return told
 

@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 from contextlib import ExitStack
+from typing import TYPE_CHECKING
+
+import orjson
 
 from agent.child import Child
 from agent.workers.heartbeat import Page
 from agent.workers.usage import Usage
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
 
 
 class WatchedChild(Child):
@@ -31,6 +37,14 @@ class WatchedChild(Child):
             super().__init__(module, spec_json, also=(self.page.fd,))
             self.usage = Usage(self.pid)  # now: it hides as soon as it has read what it is to do
             undo.pop_all()
+
+    def tell(self, message: Mapping[str, object], descriptors: Sequence[int] = ()) -> bool:
+        """Send it a message; give whether it is there and has room for it."""
+        try:
+            self.channel.send_with(orjson.dumps(message), descriptors)
+        except OSError:
+            return False
+        return True
 
     def close(self) -> None:
         """Free the descriptors. The process must have ended, or be stuck for good."""

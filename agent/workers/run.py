@@ -5,15 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-import orjson
-
 from agent.child import ending
 from agent.ledger import Ledger
 from agent.workers.judging import Learned
 
 if TYPE_CHECKING:
     import signal
-    from collections.abc import Mapping, Sequence
 
     from agent.accelerators import Lend
     from agent.workers import messages
@@ -69,14 +66,6 @@ class Run:
     lent: dict[int, Lend] = field(default_factory=dict)
     borrows: bool = False
     learned: Learned = field(default_factory=Learned)
-
-    def tell(self, message: Mapping[str, object], descriptors: Sequence[int] = ()) -> bool:
-        """Send the worker a message; give whether it is there and has room for it."""
-        try:
-            self.process.channel.send_with(orjson.dumps(message), descriptors)
-        except OSError:
-            return False
-        return True
 
     @property
     def usual(self) -> Learned | None:

@@ -159,7 +159,7 @@ def test_a_pipeline_that_gets_an_accelerator_goes_back_to_the_model_that_was_pro
 def test_a_worker_that_takes_no_message_is_told_later(stage: Theatre) -> None:
     known(stage)
     assert stage.lane.run is not None
-    while stage.lane.run.tell({"type": "settle"}):
+    while stage.lane.run.process.tell({"type": "settle"}):
         pass
     stage.hand.tick(stage.now, HALF, 30)
     assert stage.hand.pace == Pace()

@@ -1,8 +1,8 @@
 """Cuts a stream of dated samples into windows of a fixed rate.
 
 A stretch of samples without a gap is a run. Its first sample lies on the first point of a grid of 1/rate; the
-points between two samples are interpolated linearly, each channel by itself. There is no low-pass filter: what
-a sensor measures above half the rate is aliased, as in any sampling. A gap ends the run, and the window that
+points between two samples are interpolated linearly, channel by channel. There is no low-pass filter: what a
+sensor measures above half the rate is aliased, as in any sampling. A gap ends the run, and the window that
 was being filled is not given out but reported as broken; the next sample begins a run with a grid of its own.
 """
 
@@ -88,7 +88,7 @@ class Windows:
         sound: Array = np.isfinite(values).all(axis=1)
         before = times[:1] if self._origin is None else np.array([self._last_ns])
         steps = np.diff(times, prepend=before)
-        breaks: Array = ~sound | (steps < 0) | (steps > self._longest_ns)
+        breaks: Array = np.logical_not(sound) | (steps < 0) | (steps > self._longest_ns)
         cuts = [0, *np.flatnonzero(breaks).tolist(), len(times)]
         for begin, end in pairwise(cuts):
             if begin < len(times) and breaks[begin]:

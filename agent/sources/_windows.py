@@ -88,7 +88,7 @@ class Windows:
         sound: Array = np.isfinite(values).all(axis=1)
         before = times[:1] if self._origin is None else np.array([self._last_ns])
         steps = np.diff(times, prepend=before)
-        breaks: Array = np.logical_not(sound) | (steps < 0) | (steps > self._longest_ns)
+        breaks = np.asarray(~sound | (steps < 0) | (steps > self._longest_ns))
         cuts = [0, *np.flatnonzero(breaks).tolist(), len(times)]
         for begin, end in pairwise(cuts):
             if begin < len(times) and breaks[begin]:

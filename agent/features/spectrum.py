@@ -18,7 +18,7 @@ FLOOR = 1e-10
 
 
 def hann(length: int) -> Array:
-    """Give the periodic Hann window, float64 (length): 0.5 - 0.5 cos(2 pi n / length); 1 for a length of 1."""
+    """Give the periodic Hann window, float64 (length): 0.5 - 0.5 cos(2 pi n / length), or 1 for one."""
     if length == 1:
         return np.ones(1)
     shape: Array = 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(length) / length)

@@ -1,9 +1,10 @@
 """Cuts a stream of dated samples into windows of a fixed rate.
 
-A stretch of samples without a gap is a run. Its first sample lies on the first point of a grid of 1/rate; the
-points between two samples are interpolated linearly, channel by channel. There is no low-pass filter: what a
-sensor measures above half the rate is aliased, as in any sampling. A gap ends the run, and the window that
-was being filled is not given out but reported as broken; the next sample begins a run with a grid of its own.
+A stretch of samples without a gap is a run. Its first sample lies on the first point of a grid of 1/rate, in
+whole nanoseconds; the points between two samples are interpolated linearly, channel by channel. There is no
+low-pass filter: what a sensor measures above half the rate is aliased, as in any sampling. A gap ends the run,
+and the window that was being filled is not given out but reported as broken; the next sample begins a run with
+a grid of its own.
 """
 
 from __future__ import annotations
@@ -21,8 +22,6 @@ if TYPE_CHECKING:
     from agent.types import Array
 
 _SECOND = 1e9
-_ROUNDING = 1e-6
-"""A grid point that lies so much of an interval behind the last sample counts as reached."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,10 +84,10 @@ class Windows:
             values: float64 (n, channels). A sample with a number that is not finite ends the run.
         """
         found: list[Window | Broken] = []
-        sound: Array = np.isfinite(values).all(axis=1)
+        sound: Array = np.asarray(np.isfinite(values).all(axis=1))
         before = times[:1] if self._origin is None else np.array([self._last_ns])
         steps = np.diff(times, prepend=before)
-        breaks = np.asarray(~sound | (steps < 0) | (steps > self._longest_ns))
+        breaks: Array = ~sound | (steps < 0) | (steps > self._longest_ns)
         cuts = [0, *np.flatnonzero(breaks).tolist(), len(times)]
         for begin, end in pairwise(cuts):
             if begin < len(times) and breaks[begin]:
@@ -114,8 +113,9 @@ class Windows:
         spent = np.concatenate([[self._last_ns], times[fresh]]) - self._origin
         levels = np.concatenate([self._last[None], values[fresh]])
         made = self._first + len(self._points)
-        reached = int(spent[-1] * self._rate / _SECOND + _ROUNDING)
-        grid = np.arange(made, reached + 1) * (_SECOND / self._rate)
+        reached = int(spent[-1] * self._rate / _SECOND) + 1  # rounding decides on the last one
+        grid = np.rint(np.arange(made, reached + 1) * (_SECOND / self._rate))
+        grid = grid[grid <= spent[-1]]
         self._last_ns, self._last = int(spent[-1]) + self._origin, levels[-1]
         points = np.stack([np.interp(grid, spent, levels[:, one]) for one in range(self._channels)], axis=1)
         scaled = ((points - self._mean) / self._std).astype(np.float32)
@@ -136,7 +136,7 @@ class Windows:
         return found
 
     def _date(self, point: int) -> int:
-        return (self._origin or 0) + round(point * _SECOND / self._rate)
+        return (self._origin or 0) + round(point * (_SECOND / self._rate))
 
 
 def _reason(sound: bool, step_ns: int) -> str:  # noqa: FBT001 - what is known of one sample

@@ -8,6 +8,7 @@ from __future__ import annotations
 import subprocess
 import sys
 import time
+import wave
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -44,6 +45,22 @@ def picture_folder(folder: Path) -> str:
     return str(folder)
 
 
+def wav_file(folder: Path) -> str:
+    path = folder / "rising.wav"
+    with wave.open(str(path), "wb") as file:
+        file.setnchannels(2)
+        file.setsampwidth(2)
+        file.setframerate(400)
+        file.writeframes(np.arange(2 * 100 * FRAMES, dtype="<i2").tobytes())
+    return str(path)
+
+
+def csv_file(folder: Path) -> str:
+    path = folder / "rising.csv"
+    path.write_text("x,y\n" + "".join(f"{row},{row / 7}\n" for row in range(5 * FRAMES)))
+    return str(path)
+
+
 def camera(_: Path) -> dict[str, Any]:
     return {"device": Cameras.here().plug(modes=("YUYV 64x48@100",))}
 
@@ -68,6 +85,9 @@ class Example:
 EXAMPLES = {
     "camera": Example("pictures", camera, {"fps": 4}, endless=True),
     "images": Example("pictures", lambda folder: {"paths": [picture_folder(folder)]}),
+    "samples": Example(
+        "windows", lambda folder: {"path": csv_file(folder), "rate": 20, "window": 5}, {"realtime": True}
+    ),
     "synthetic": Example(
         "pictures", lambda _: {"width": 64, "height": 48, "fps": 0, "frames": FRAMES, "blur": 0.5}, {"fps": 4}
     ),
@@ -75,6 +95,7 @@ EXAMPLES = {
         "windows", lambda _: {"speed": 0, "frames": FRAMES, "hop": 400, "faults": 0.9}, {"speed": 1}
     ),
     "video": Example("pictures", lambda folder: {"path": video_file(folder)}, {"realtime": True}),
+    "wav": Example("windows", lambda folder: {"path": wav_file(folder), "window": 100}, {"realtime": True}),
 }
 NAMES = plugins.names("sources")
 

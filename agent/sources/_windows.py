@@ -2,9 +2,9 @@
 
 A stretch of samples without a gap is a run. Its first sample lies on the first point of a grid of 1/rate, in
 whole nanoseconds; the points between two samples are interpolated linearly, channel by channel. There is no
-low-pass filter: what a sensor measures above half the rate is aliased, as in any sampling. A gap ends the run,
-and the window that was being filled is not given out but reported as broken; the next sample begins a run with
-a grid of its own.
+low-pass filter: what a sensor measures above half the rate is aliased, as in any sampling. A gap ends the
+run, and the window that was being filled is not given out but reported as broken; the next sample begins a
+run with a grid of its own.
 """
 
 from __future__ import annotations

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from agent.types import Array, Frame, Source
 
 FRAMES = 8
+POLLED = {"rate": 200, "window": 4, "max_gap_s": 30}
+"""Bridges whatever a loaded machine does to a sensor that is read."""
 
 
 def video_file(folder: Path) -> str:
@@ -61,6 +63,20 @@ def csv_file(folder: Path) -> str:
     return str(path)
 
 
+def monitor(folder: Path) -> dict[str, Any]:
+    (folder / "hwmon0").mkdir()
+    (folder / "hwmon0/name").write_text("board\n")
+    (folder / "hwmon0/temp1_input").write_text("41500\n")
+    return {"root": str(folder), "device": "board", "channels": ["temp1"], **POLLED}
+
+
+def iio_device(folder: Path) -> dict[str, Any]:
+    (folder / "iio:device0").mkdir()
+    (folder / "iio:device0/name").write_text("adc\n")
+    (folder / "iio:device0/in_voltage0_raw").write_text("7\n")
+    return {"root": str(folder), "device": "adc", "channels": ["in_voltage0"], **POLLED}
+
+
 def camera(_: Path) -> dict[str, Any]:
     return {"device": Cameras.here().plug(modes=("YUYV 64x48@100",))}
 
@@ -84,6 +100,8 @@ class Example:
 
 EXAMPLES = {
     "camera": Example("pictures", camera, {"fps": 4}, endless=True),
+    "hwmon": Example("windows", monitor, {"rate": 4, "window": 1}, endless=True),
+    "iio": Example("windows", iio_device, {"rate": 4, "window": 1}, endless=True),
     "images": Example("pictures", lambda folder: {"paths": [picture_folder(folder)]}),
     "samples": Example(
         "windows", lambda folder: {"path": csv_file(folder), "rate": 20, "window": 5}, {"realtime": True}

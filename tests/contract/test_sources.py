@@ -1,6 +1,7 @@
 """What every source promises.
 
-A new module in ``agent/sources`` is found by itself; it needs an example here.
+A new module in ``agent/sources`` is found by itself; it needs an example in
+``tests/simulators/sources.py``.
 """
 
 from __future__ import annotations
@@ -8,113 +9,22 @@ from __future__ import annotations
 import subprocess
 import sys
 import time
-import wave
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
-import cv2
 import numpy as np
 import pytest
 from pydantic import ValidationError
 
 from agent import plugins
 from agent.errors import SourceEnded
-from tests.simulators.cameras import Cameras
+from tests.simulators.sources import EXAMPLES, FRAMES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from agent.types import Array, Frame, Source
 
-FRAMES = 8
-POLLED = {"rate": 200, "window": 4, "max_gap_s": 30}
-"""Bridges whatever a loaded machine does to a sensor that is read."""
-
-
-def video_file(folder: Path) -> str:
-    path = str(folder / "grey.avi")
-    writer = cv2.VideoWriter(path, cv2.VideoWriter.fourcc(*"MJPG"), 4, (64, 48))
-    for number in range(FRAMES):
-        writer.write(np.full((48, 64, 3), 20 + 25 * number, np.uint8))
-    writer.release()
-    return path
-
-
-def picture_folder(folder: Path) -> str:
-    for number in range(FRAMES):
-        cv2.imwrite(str(folder / f"{number}.png"), np.full((20 + number, 30, 3), 25 * number, np.uint8))
-    return str(folder)
-
-
-def wav_file(folder: Path) -> str:
-    path = folder / "rising.wav"
-    with wave.open(str(path), "wb") as file:
-        file.setnchannels(2)
-        file.setsampwidth(2)
-        file.setframerate(400)
-        file.writeframes(np.arange(2 * 100 * FRAMES, dtype="<i2").tobytes())
-    return str(path)
-
-
-def csv_file(folder: Path) -> str:
-    path = folder / "rising.csv"
-    path.write_text("x,y\n" + "".join(f"{row},{row / 7}\n" for row in range(5 * FRAMES)))
-    return str(path)
-
-
-def monitor(folder: Path) -> dict[str, Any]:
-    (folder / "hwmon0").mkdir()
-    (folder / "hwmon0/name").write_text("board\n")
-    (folder / "hwmon0/temp1_input").write_text("41500\n")
-    return {"root": str(folder), "device": "board", "channels": ["temp1"], **POLLED}
-
-
-def iio_device(folder: Path) -> dict[str, Any]:
-    (folder / "iio:device0").mkdir()
-    (folder / "iio:device0/name").write_text("adc\n")
-    (folder / "iio:device0/in_voltage0_raw").write_text("7\n")
-    return {"root": str(folder), "device": "adc", "channels": ["in_voltage0"], **POLLED}
-
-
-def camera(_: Path) -> dict[str, Any]:
-    return {"device": Cameras.here().plug(modes=("YUYV 64x48@100",))}
-
-
-@dataclass(frozen=True)
-class Example:
-    """What a source is tested with.
-
-    Attributes:
-        gives: pictures, or windows of samples.
-        options: give ``FRAMES`` frames.
-        live: further ones for a pace of its own, if the source has one: four frames a second.
-        endless: it gives frames for ever, and none of them twice.
-    """
-
-    gives: Literal["pictures", "windows"]
-    options: Callable[[Path], dict[str, Any]]
-    live: dict[str, Any] | None = None
-    endless: bool = False
-
-
-EXAMPLES = {
-    "camera": Example("pictures", camera, {"fps": 4}, endless=True),
-    "hwmon": Example("windows", monitor, {"rate": 4, "window": 1}, endless=True),
-    "iio": Example("windows", iio_device, {"rate": 4, "window": 1}, endless=True),
-    "images": Example("pictures", lambda folder: {"paths": [picture_folder(folder)]}),
-    "samples": Example(
-        "windows", lambda folder: {"path": csv_file(folder), "rate": 20, "window": 5}, {"realtime": True}
-    ),
-    "synthetic": Example(
-        "pictures", lambda _: {"width": 64, "height": 48, "fps": 0, "frames": FRAMES, "blur": 0.5}, {"fps": 4}
-    ),
-    "synthetic_sensor": Example(
-        "windows", lambda _: {"speed": 0, "frames": FRAMES, "hop": 400, "faults": 0.9}, {"speed": 1}
-    ),
-    "video": Example("pictures", lambda folder: {"path": video_file(folder)}, {"realtime": True}),
-    "wav": Example("windows", lambda folder: {"path": wav_file(folder), "window": 100}, {"realtime": True}),
-}
 NAMES = plugins.names("sources")
 
 
@@ -124,7 +34,7 @@ SEEN = {"camera": [pytest.mark.cameras]}
 
 @pytest.fixture(params=[pytest.param(name, marks=SEEN.get(name, [])) for name in NAMES])
 def name(request: pytest.FixtureRequest) -> str:
-    assert request.param in EXAMPLES, f"add an example of {request.param!r} to {__name__}"
+    assert request.param in EXAMPLES, f"add an example of {request.param!r} to tests/simulators/sources.py"
     return str(request.param)
 
 
@@ -139,9 +49,11 @@ def opened(name: str, tmp_path: Path) -> Iterator[Callable[..., Source]]:
         sources.append(module.build(module.Options(**{**options, **more}), start=start))
         return sources[-1]
 
-    yield build
-    for source in sources:
-        source.close()
+    with EXAMPLES[name].beside() as more:
+        options |= more
+        yield build
+        for source in sources:
+            source.close()
 
 
 def read(source: Source) -> Frame:
@@ -263,9 +175,10 @@ def test_a_live_source_gives_nothing_before_its_time(name: str, opened: Callable
 
 
 def test_closing_twice_is_fine_before_and_after_reading(opened: Callable[..., Source]) -> None:
-    fresh, used = opened(), opened()
-    read(used)
-    for source in (fresh, used):
+    for is_read in (False, True):
+        source = opened()
+        if is_read:
+            read(source)
         source.close()
         source.close()
 

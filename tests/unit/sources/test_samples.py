@@ -87,6 +87,12 @@ def test_a_gap_is_a_failed_window(tmp_path: Path) -> None:
     assert second == pytest.approx([5, 5.1, 5.2])
 
 
+@pytest.mark.parametrize("at", ["1e12", "-1e12", "1e30", "nan", "Infinity", "soon", ""])
+def test_a_time_beyond_all_clocks_is_a_line_that_cannot_be_read(tmp_path: Path, at: str) -> None:
+    first, _ = play(csv(tmp_path, f"t,x\n0,0\n{at},1\n"), time="t")
+    assert "window 0: line 3: t is " in first
+
+
 def test_lines_of_json_are_read_by_their_keys(tmp_path: Path) -> None:
     path = tmp_path / "log.ndjson"
     rows: list[dict[str, Any]] = [{"t": n / 10, "unit": "g", "ok": True, "y": n, "x": -n} for n in range(6)]

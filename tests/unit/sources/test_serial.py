@@ -192,3 +192,7 @@ def test_a_line_without_an_end_is_told_once_it_is_too_long() -> None:
 def test_bytes_behind_a_line_tell_how_much_earlier_it_was() -> None:
     found = [one.behind for one in Lines(PATTERN).feed(b"\nT=1 H=2\nT=1 H=3\nT=") if isinstance(one, Sample)]
     assert found == [10, 2]
+
+
+def test_a_mark_inside_of_what_was_no_frame_is_found() -> None:
+    assert fed(Frames("<B", b"\xaa", "xor8"), b"\xaa\xaa\x05\x05", []) == [(5,)]

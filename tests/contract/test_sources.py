@@ -1,6 +1,7 @@
 """What every source promises.
 
-A new module in ``agent/sources`` is found by itself; it needs an example here.
+A new module in ``agent/sources`` is found by itself; it needs an example in
+``tests/simulators/sources.py``.
 """
 
 from __future__ import annotations
@@ -8,74 +9,22 @@ from __future__ import annotations
 import subprocess
 import sys
 import time
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
-import cv2
 import numpy as np
 import pytest
 from pydantic import ValidationError
 
 from agent import plugins
 from agent.errors import SourceEnded
-from tests.simulators.cameras import Cameras
+from tests.simulators.sources import EXAMPLES, FRAMES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from agent.types import Array, Frame, Source
 
-FRAMES = 8
-
-
-def video_file(folder: Path) -> str:
-    path = str(folder / "grey.avi")
-    writer = cv2.VideoWriter(path, cv2.VideoWriter.fourcc(*"MJPG"), 4, (64, 48))
-    for number in range(FRAMES):
-        writer.write(np.full((48, 64, 3), 20 + 25 * number, np.uint8))
-    writer.release()
-    return path
-
-
-def picture_folder(folder: Path) -> str:
-    for number in range(FRAMES):
-        cv2.imwrite(str(folder / f"{number}.png"), np.full((20 + number, 30, 3), 25 * number, np.uint8))
-    return str(folder)
-
-
-def camera(_: Path) -> dict[str, Any]:
-    return {"device": Cameras.here().plug(modes=("YUYV 64x48@100",))}
-
-
-@dataclass(frozen=True)
-class Example:
-    """What a source is tested with.
-
-    Attributes:
-        gives: pictures, or windows of samples.
-        options: give ``FRAMES`` frames.
-        live: further ones for a pace of its own, if the source has one: four frames a second.
-        endless: it gives frames for ever, and none of them twice.
-    """
-
-    gives: Literal["pictures", "windows"]
-    options: Callable[[Path], dict[str, Any]]
-    live: dict[str, Any] | None = None
-    endless: bool = False
-
-
-EXAMPLES = {
-    "camera": Example("pictures", camera, {"fps": 4}, endless=True),
-    "images": Example("pictures", lambda folder: {"paths": [picture_folder(folder)]}),
-    "synthetic": Example(
-        "pictures", lambda _: {"width": 64, "height": 48, "fps": 0, "frames": FRAMES, "blur": 0.5}, {"fps": 4}
-    ),
-    "synthetic_sensor": Example(
-        "windows", lambda _: {"speed": 0, "frames": FRAMES, "hop": 400, "faults": 0.9}, {"speed": 1}
-    ),
-    "video": Example("pictures", lambda folder: {"path": video_file(folder)}, {"realtime": True}),
-}
 NAMES = plugins.names("sources")
 
 
@@ -85,7 +34,7 @@ SEEN = {"camera": [pytest.mark.cameras]}
 
 @pytest.fixture(params=[pytest.param(name, marks=SEEN.get(name, [])) for name in NAMES])
 def name(request: pytest.FixtureRequest) -> str:
-    assert request.param in EXAMPLES, f"add an example of {request.param!r} to {__name__}"
+    assert request.param in EXAMPLES, f"add an example of {request.param!r} to tests/simulators/sources.py"
     return str(request.param)
 
 
@@ -100,9 +49,11 @@ def opened(name: str, tmp_path: Path) -> Iterator[Callable[..., Source]]:
         sources.append(module.build(module.Options(**{**options, **more}), start=start))
         return sources[-1]
 
-    yield build
-    for source in sources:
-        source.close()
+    with EXAMPLES[name].beside() as more:
+        options |= more
+        yield build
+        for source in sources:
+            source.close()
 
 
 def read(source: Source) -> Frame:
@@ -229,9 +180,10 @@ def test_a_live_source_gives_nothing_before_its_time(name: str, opened: Callable
 
 
 def test_closing_twice_is_fine_before_and_after_reading(opened: Callable[..., Source]) -> None:
-    fresh, used = opened(), opened()
-    read(used)
-    for source in (fresh, used):
+    for is_read in (False, True):
+        source = opened()
+        if is_read:
+            read(source)
         source.close()
         source.close()
 

@@ -1,0 +1,1 @@
+"""Features of windows of samples: pure functions of numpy arrays."""

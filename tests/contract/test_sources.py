@@ -48,6 +48,24 @@ def camera(_: Path) -> dict[str, Any]:
     return {"device": Cameras.here().plug(modes=("YUYV 64x48@100",))}
 
 
+WEB_CAMERA: list[str] = []
+"""The address of the camera that runs."""
+
+
+@pytest.fixture(scope="module", autouse=True)
+def web_camera() -> Iterator[None]:
+    """Run a camera on the loopback in a process of its own."""
+    command = [sys.executable, "-m", "tests.simulators.web_camera"]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True) as server:
+        assert server.stdin is not None
+        assert server.stdout is not None
+        WEB_CAMERA.append(f"http://127.0.0.1:{server.stdout.readline().strip()}")
+        yield
+        WEB_CAMERA.clear()
+        server.stdin.close()
+
+
 @dataclass(frozen=True)
 class Example:
     """What a source is tested with.
@@ -61,20 +79,34 @@ class Example:
 
     gives: Literal["pictures", "windows"]
     options: Callable[[Path], dict[str, Any]]
-    live: dict[str, Any] | None = None
+    live: Callable[[], dict[str, Any]] | None = None
     endless: bool = False
 
 
 EXAMPLES = {
-    "camera": Example("pictures", camera, {"fps": 4}, endless=True),
+    "camera": Example("pictures", camera, lambda: {"fps": 4}, endless=True),
+    "http_mjpeg": Example(
+        "pictures",
+        lambda _: {"url": f"{WEB_CAMERA[0]}/fast"},
+        lambda: {"url": f"{WEB_CAMERA[0]}/slow"},
+        endless=True,
+    ),
+    "http_snapshot": Example(
+        "pictures",
+        lambda _: {"url": f"{WEB_CAMERA[0]}/shot", "interval_s": 0.05},
+        lambda: {"interval_s": 0.25},
+        endless=True,
+    ),
     "images": Example("pictures", lambda folder: {"paths": [picture_folder(folder)]}),
     "synthetic": Example(
-        "pictures", lambda _: {"width": 64, "height": 48, "fps": 0, "frames": FRAMES, "blur": 0.5}, {"fps": 4}
+        "pictures",
+        lambda _: {"width": 64, "height": 48, "fps": 0, "frames": FRAMES, "blur": 0.5},
+        lambda: {"fps": 4},
     ),
     "synthetic_sensor": Example(
-        "windows", lambda _: {"speed": 0, "frames": FRAMES, "hop": 400, "faults": 0.9}, {"speed": 1}
+        "windows", lambda _: {"speed": 0, "frames": FRAMES, "hop": 400, "faults": 0.9}, lambda: {"speed": 1}
     ),
-    "video": Example("pictures", lambda folder: {"path": video_file(folder)}, {"realtime": True}),
+    "video": Example("pictures", lambda folder: {"path": video_file(folder)}, lambda: {"realtime": True}),
 }
 NAMES = plugins.names("sources")
 
@@ -212,7 +244,7 @@ def test_a_live_source_gives_nothing_before_its_time(name: str, opened: Callable
     live = EXAMPLES[name].live
     if live is None:
         return  # this kind has no pace of its own
-    source = opened(**live)
+    source = opened(**live())
     assert source.live is True
     read(source)
     began = time.monotonic()

@@ -5,6 +5,7 @@ A new module in ``agent/sources`` is found by itself; it needs an example here.
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import time
@@ -19,6 +20,7 @@ from pydantic import ValidationError
 
 from agent import plugins
 from agent.errors import SourceEnded
+from agent.sources import http_snapshot
 from tests.simulators.cameras import Cameras
 
 if TYPE_CHECKING:
@@ -66,6 +68,17 @@ def web_camera() -> Iterator[None]:
         server.stdin.close()
 
 
+def pipe(folder: Path, pace: str = "fast") -> dict[str, Any]:
+    """Make a named pipe that the camera's process writes into."""
+    path = folder / pace
+    if not path.exists():
+        os.mkfifo(path)
+        camera = http_snapshot.build(http_snapshot.Options(url=f"{WEB_CAMERA[0]}/{pace}?{path}"), start=0)
+        read(camera)
+        camera.close()
+    return {"path": str(path), "format": "GREY", "width": 64, "height": 48}
+
+
 @dataclass(frozen=True)
 class Example:
     """What a source is tested with.
@@ -79,34 +92,35 @@ class Example:
 
     gives: Literal["pictures", "windows"]
     options: Callable[[Path], dict[str, Any]]
-    live: Callable[[], dict[str, Any]] | None = None
+    live: Callable[[Path], dict[str, Any]] | None = None
     endless: bool = False
 
 
 EXAMPLES = {
-    "camera": Example("pictures", camera, lambda: {"fps": 4}, endless=True),
+    "camera": Example("pictures", camera, lambda _: {"fps": 4}, endless=True),
     "http_mjpeg": Example(
         "pictures",
         lambda _: {"url": f"{WEB_CAMERA[0]}/fast"},
-        lambda: {"url": f"{WEB_CAMERA[0]}/slow"},
+        lambda _: {"url": f"{WEB_CAMERA[0]}/slow"},
         endless=True,
     ),
     "http_snapshot": Example(
         "pictures",
         lambda _: {"url": f"{WEB_CAMERA[0]}/shot", "interval_s": 0.05},
-        lambda: {"interval_s": 0.25},
+        lambda _: {"interval_s": 0.25},
         endless=True,
     ),
     "images": Example("pictures", lambda folder: {"paths": [picture_folder(folder)]}),
+    "pipe": Example("pictures", pipe, lambda folder: pipe(folder, "slow"), endless=True),
     "synthetic": Example(
         "pictures",
         lambda _: {"width": 64, "height": 48, "fps": 0, "frames": FRAMES, "blur": 0.5},
-        lambda: {"fps": 4},
+        lambda _: {"fps": 4},
     ),
     "synthetic_sensor": Example(
-        "windows", lambda _: {"speed": 0, "frames": FRAMES, "hop": 400, "faults": 0.9}, lambda: {"speed": 1}
+        "windows", lambda _: {"speed": 0, "frames": FRAMES, "hop": 400, "faults": 0.9}, lambda _: {"speed": 1}
     ),
-    "video": Example("pictures", lambda folder: {"path": video_file(folder)}, lambda: {"realtime": True}),
+    "video": Example("pictures", lambda folder: {"path": video_file(folder)}, lambda _: {"realtime": True}),
 }
 NAMES = plugins.names("sources")
 
@@ -240,11 +254,13 @@ def test_a_recording_waits_and_is_there_at_once(opened: Callable[..., Source]) -
     assert frame.seq == 2
 
 
-def test_a_live_source_gives_nothing_before_its_time(name: str, opened: Callable[..., Source]) -> None:
+def test_a_live_source_gives_nothing_before_its_time(
+    name: str, opened: Callable[..., Source], tmp_path: Path
+) -> None:
     live = EXAMPLES[name].live
     if live is None:
         return  # this kind has no pace of its own
-    source = opened(**live())
+    source = opened(**live(tmp_path))
     assert source.live is True
     read(source)
     began = time.monotonic()

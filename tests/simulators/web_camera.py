@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import itertools
 import re
 import socket
 import sys
 import threading
+import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 import cv2
@@ -148,13 +151,27 @@ def digest_of(user: str, password: str, header: str, algorithm: str = "md5") -> 
     return hashed(f"{secret}:{middle}:{request}")
 
 
+def _fill(path: str, pause_s: float) -> None:
+    """Write grey frames of 64x48 bytes into a pipe: few enough that each is written whole or not at all."""
+    while True:
+        with contextlib.suppress(BrokenPipeError), Path(path).open("wb", buffering=0) as pipe:
+            for number in itertools.count():
+                pipe.write(bytes([number % 250]) * (64 * 48))
+                time.sleep(pause_s)
+
+
 def _serve_for_ever() -> None:
     """Be a camera of its own, told its port on stdout, until stdin closes: frames brighter by 25 each.
 
-    ``/fast`` and ``/slow`` are streams, four pictures a second in the second; all else is one picture.
+    ``/fast`` and ``/slow`` are streams, four pictures a second in the second; all else is one picture. With
+    ``?pipe`` grey frames also go into that named pipe, for ever, whenever somebody reads it.
     """
 
     def manners(visit: Visit) -> None:
+        name, _, path = visit.target.partition("?")
+        if path:
+            pause_s = 0.25 if name == "/slow" else 0.01
+            threading.Thread(target=_fill, args=(path, pause_s), daemon=True).start()
         if visit.target not in {"/fast", "/slow"}:
             visit.picture(jpeg(100))
             return

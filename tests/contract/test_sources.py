@@ -86,7 +86,7 @@ class Example:
     Attributes:
         gives: pictures, or windows of samples.
         options: give ``FRAMES`` frames.
-        live: further ones for a pace of its own, if the source has one: four frames a second.
+        live: further ones for a pace of its own, if the source has one: four frames a second, or fewer.
         endless: it gives frames for ever, and none of them twice.
     """
 

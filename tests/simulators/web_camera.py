@@ -163,14 +163,14 @@ def _fill(path: str, pause_s: float) -> None:
 def _serve_for_ever() -> None:
     """Be a camera of its own, told its port on stdout, until stdin closes: frames brighter by 25 each.
 
-    ``/fast`` and ``/slow`` are streams, four pictures a second in the second; all else is one picture. With
+    ``/fast`` and ``/slow`` are streams, the second with 0.6 s between two; all else is one picture. With
     ``?pipe`` grey frames also go into that named pipe, for ever, whenever somebody reads it.
     """
 
     def manners(visit: Visit) -> None:
         name, _, path = visit.target.partition("?")
         if path:
-            pause_s = 0.25 if name == "/slow" else 0.01
+            pause_s = 0.6 if name == "/slow" else 0.01
             threading.Thread(target=_fill, args=(path, pause_s), daemon=True).start()
         if visit.target not in {"/fast", "/slow"}:
             visit.picture(jpeg(100))
@@ -178,7 +178,7 @@ def _serve_for_ever() -> None:
         visit.stream()
         for number in range(10):
             visit.part(jpeg(25 * number))
-            visit.over.wait(0.25 if visit.target == "/slow" else 0)
+            visit.over.wait(0.6 if visit.target == "/slow" else 0)
         visit.linger()
 
     with WebCamera(manners) as camera:

@@ -88,15 +88,15 @@ def build(options: Options, *, start: int) -> Sensor:
             raise
         hint = "Install the extra: pip install 'edge-inference-agent[serial]'"
         raise ExtraMissing("open serial port", options.port, "pyserial is not installed", hint) from error
-    from agent.sources import _wire
+    from agent.sources import _framing
     from agent.sources._sensor import Sensor
     from agent.sources._windows import Windows
 
-    reader: _wire.Lines | _wire.Frames
+    reader: _framing.Lines | _framing.Frames
     if options.pattern:
-        reader = _wire.Lines(options.pattern)
+        reader = _framing.Lines(options.pattern)
     else:
-        reader = _wire.Frames(options.frame, bytes.fromhex(options.sync), options.checksum)
+        reader = _framing.Frames(options.frame, bytes.fromhex(options.sync), options.checksum)
     windows = Windows(options, options.rate, reader.channels)
     feed = _serial.Port(options.port, options.baud, reader)
     hint = "See that baud and the sensor's format are right, or set max_gap_s for a sensor that is slower"

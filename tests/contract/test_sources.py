@@ -1,7 +1,7 @@
 """What every source promises.
 
 A new module in ``agent/sources`` is found by itself; it needs an example in
-``tests/simulators/sources.py``.
+``a module of tests/simulators/examples``.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from pydantic import ValidationError
 
 from agent import plugins
 from agent.errors import SourceEnded
-from tests.simulators.sources import EXAMPLES, FRAMES
+from tests.simulators.examples import EXAMPLES, FRAMES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -34,7 +34,7 @@ SEEN = {"camera": [pytest.mark.cameras]}
 
 @pytest.fixture(params=[pytest.param(name, marks=SEEN.get(name, [])) for name in NAMES])
 def name(request: pytest.FixtureRequest) -> str:
-    assert request.param in EXAMPLES, f"add an example of {request.param!r} to tests/simulators/sources.py"
+    assert request.param in EXAMPLES, f"add an example of {request.param!r} to a module of tests/simulators/examples"
     return str(request.param)
 
 
@@ -44,12 +44,15 @@ def opened(name: str, tmp_path: Path) -> Iterator[Callable[..., Source]]:
     sources: list[Source] = []
     options = EXAMPLES[name].options(tmp_path)
 
-    def build(start: int = 0, **more: Any) -> Source:
+    def build(start: int = 0, *, at_its_pace: bool = False, **more: Any) -> Source:
+        live = EXAMPLES[name].live
+        if at_its_pace and live is not None:
+            more |= live(options)
         module = plugins.load("sources", name)
         sources.append(module.build(module.Options(**{**options, **more}), start=start))
         return sources[-1]
 
-    with EXAMPLES[name].beside() as more:
+    with EXAMPLES[name].beside(tmp_path) as more:
         options |= more
         yield build
         for source in sources:
@@ -160,11 +163,10 @@ def test_a_recording_waits_and_is_there_at_once(opened: Callable[..., Source]) -
 
 
 def test_a_live_source_gives_nothing_before_its_time(name: str, opened: Callable[..., Source]) -> None:
-    live = EXAMPLES[name].live
-    if live is None:
+    if EXAMPLES[name].live is None:
         return  # this kind has no pace of its own
     before = time.monotonic()
-    source = opened(**live)
+    source = opened(at_its_pace=True)
     assert source.live is True
     frames, waits = [read(source).seq], []
     while len(frames) < 3:

@@ -1,0 +1,40 @@
+"""What a source is tested with."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from contextlib import AbstractContextManager
+    from pathlib import Path
+
+FRAMES = 8
+
+
+@contextmanager
+def no_more(_: Path) -> Iterator[dict[str, Any]]:
+    """Nothing runs beside."""
+    yield {}
+
+
+@dataclass(frozen=True)
+class Example:
+    """What a source is tested with.
+
+    Attributes:
+        gives: pictures, or windows of samples.
+        options: give ``FRAMES`` frames.
+        live: makes of those given further ones for a pace of its own, if the source has one: four frames a second,
+            or fewer.
+        endless: it gives frames for ever, and none of them twice.
+        beside: what runs beside the source, and more options for it.
+    """
+
+    gives: Literal["pictures", "windows"]
+    options: Callable[[Path], dict[str, Any]]
+    live: Callable[[dict[str, Any]], dict[str, Any]] | None = None
+    endless: bool = False
+    beside: Callable[[Path], AbstractContextManager[dict[str, Any]]] = no_more

@@ -21,6 +21,8 @@ EDGE = 10.0
 """The least change, grey levels a pixel, that is an edge; the noise of a good sensor is less."""
 _STEEPEST = 8
 """A picture's steepest edge is the one that so many pixels reach."""
+_TRACE = 5.0
+"""The least change that shows that there is something: a picture out of focus has that, a hand on the lens not."""
 _TILES = (6, 8)
 _LEAST_CONTRAST = 24
 """Grey levels between the darkest and the brightest percent; below it nobody can tell sharp from blurred."""
@@ -84,7 +86,7 @@ def look(gray: Array, health: Health, shown: Array | None = None) -> Marks:
         steep[~shown] = 0
     edges = steep >= EDGE
     plain = not black and not overexposed
-    blocked = plain and _plain_share(edges, shown) >= health.blocked
+    blocked = plain and _plain_share(steep >= _TRACE, shown) >= health.blocked
     contrast = bright - dark
     steepest = float(np.partition(steep.ravel(), -_STEEPEST)[-_STEEPEST]) if steep.size > _STEEPEST else 255.0
     blurred = (
@@ -105,9 +107,9 @@ def _steepness(gray: Array) -> Array:
     return steep
 
 
-def _plain_share(edges: Array, shown: Array | None) -> float:
-    """Give the share of tiles that hold no edge to speak of: one percent of their pixels at most."""
-    plain = _tiled(edges) <= 0.01
+def _plain_share(traces: Array, shown: Array | None) -> float:
+    """Give the share of tiles that hold nothing to speak of: one percent of their pixels at most."""
+    plain = _tiled(traces) <= 0.01
     if shown is not None:
         plain = plain[_tiled(shown) >= 0.5]
     return float(plain.mean()) if plain.size else 0.0

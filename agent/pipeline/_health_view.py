@@ -76,4 +76,4 @@ class View:
         near = cv2.dilate(edges.astype(np.uint8), _NEAR) > 0
         chance = float(near.mean())
         met = np.count_nonzero(standing & near) / count
-        return met - chance < self._moved * (1 - chance)
+        return bool(met - chance < self._moved * (1 - chance))

@@ -62,7 +62,7 @@ class Health(_Table):
     blurred: float = Field(default=7.0, ge=1, le=100)
     """A picture is blurred when its steepest edge is so wide, in 160ths of its width."""
     blocked: Share = 0.97
-    """The view is blocked when this share of it, in 48 tiles, is without any edge."""
+    """The view is blocked when this share of it, in 48 tiles, shows nothing."""
     moved: Share = 0.4
     """The camera has moved when less than this share of the edges that stand still is where it was."""
     learn_s: float = Field(default=60.0, ge=1, le=86400)

@@ -1,6 +1,6 @@
 """How often a sound synthetic camera is said to be unwell: ``python -m tests.false_alarms --seconds 3600``.
 
-Frames of both scenes are drawn as the camera draws them at 30 a second, and shown to a watch with its defaults.
+Frames are drawn as the camera draws them at 30 a second, and shown to a watch with its defaults.
 """
 
 from __future__ import annotations

@@ -22,7 +22,7 @@ EDGE = 10.0
 _STEEPEST = 8
 """A picture's steepest edge is the one that so many pixels reach."""
 _TRACE = 5.0
-"""The least change that shows that there is something: a picture out of focus has that, a hand on the lens not."""
+"""The least change that shows something: what is out of focus has it, a hand on the lens not."""
 _TILES = (6, 8)
 _LEAST_CONTRAST = 24
 """Grey levels between the darkest and the brightest percent; below it nobody can tell sharp from blurred."""

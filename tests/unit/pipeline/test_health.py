@@ -188,5 +188,5 @@ def test_frames_may_change_their_size() -> None:
 
 
 def test_what_is_no_picture_is_refused_with_the_key_to_remove() -> None:
-    with pytest.raises(InputRejected, match="float32.*is no picture. Remove health from the pipeline"):
+    with pytest.raises(InputRejected, match=r"float32.*is no picture\. Remove health from the pipeline"):
         Ward().watch(Frame(0, 0, np.zeros((8, 3), np.float32)))

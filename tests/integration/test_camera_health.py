@@ -60,6 +60,7 @@ def test_what_is_private_is_in_no_picture_that_is_drawn(tmp_path: Path) -> None:
     run(spec)
     [path] = drawn.iterdir()
     picture = cv2.imread(str(path))
+    assert picture is not None
     height, width = picture.shape[:2]
     corner = picture[height // 2 + 20 : height - 40, width // 2 + 20 : width - 20]  # no caption reaches it
     assert np.median(corner) <= 8

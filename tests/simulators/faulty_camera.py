@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
@@ -11,8 +11,7 @@ from agent.sources._camera import Camera
 
 if TYPE_CHECKING:
     from agent.pictures import Fault
-
-    Picture = np.ndarray[Any, np.dtype[np.uint8]]
+    from agent.types import Array
 
 WIDTH, HEIGHT = 320, 240
 
@@ -32,9 +31,9 @@ class FaultyCamera:
         )
         self._passing = Camera(WIDTH, HEIGHT, seed, 0.0, 0.0)
         self._room = self._furnished()
-        self._still: Picture | None = None
+        self._still: Array | None = None
 
-    def draw(self, at: int, fault: Fault | None = None, strength: float = 1.0) -> Picture:
+    def draw(self, at: int, fault: Fault | None = None, strength: float = 1.0) -> Array:
         """Give frame ``at``: uint8 (240, 320, 3); ``strength`` in [0, 1] is how far the fault has come."""
         shift = round(40 * strength) if fault == "moved" else 0
         picture = self._room[60 : 60 + HEIGHT, 60 + shift : 60 + shift + WIDTH].copy()
@@ -56,7 +55,7 @@ class FaultyCamera:
                 picture[:, :covered] = hand[:, :covered]
         return self._noisy(picture)
 
-    def _furnished(self) -> Picture:
+    def _furnished(self) -> Array:
         room = np.full((HEIGHT + 120, WIDTH + 120, 3), 120, np.uint8)
         for _ in range(40):
             left, top = self._rng.integers(0, (WIDTH + 60, HEIGHT + 60))
@@ -65,13 +64,13 @@ class FaultyCamera:
             cv2.rectangle(room, (int(left), int(top)), (int(left + wide), int(top + high)), colour, -1)
         return room
 
-    def _pass_by(self, picture: Picture, at: int) -> None:
+    def _pass_by(self, picture: Array, at: int) -> None:
         glyph = cv2.resize(self._passing.draw(at), (80, 60))
         column = 20 + at * 3 % (WIDTH - 120)
         picture[90:150, column : column + 80] = glyph
 
-    def _noisy(self, picture: Picture) -> Picture:
+    def _noisy(self, picture: Array) -> Array:
         row, column = self._rng.integers(64, size=2)
         noise = self._grain[row : row + HEIGHT, column : column + WIDTH]
-        noisy: Picture = np.clip(picture + noise, 0, 255).astype(np.uint8)
+        noisy: Array = np.clip(picture + noise, 0, 255).astype(np.uint8)
         return noisy

@@ -155,7 +155,9 @@ def test_public_pictures_are_those_of_sound_cameras(shared: Path) -> None:
     assert names
     for name in names:
         ward = Ward(Health(frames=1, seconds=0))
-        ward.show([cv2.imread(str(name))])
+        picture = cv2.imread(str(name))
+        assert picture is not None
+        ward.show([picture])
         assert (ward.told, ward.refused) == ([], []), name.name
 
 

@@ -114,15 +114,15 @@ def _patch(region: Region, height: int, width: int) -> _Patch:
     size = max(_CELL_PIXELS, math.ceil(max(tall, wide) / _CELLS))
     cells = max(1, wide // size), max(1, tall // size)
     smooth = cv2.INTER_LINEAR if region.how == "blur" else cv2.INTER_NEAREST
-    return _Patch(box, mask[box], cells, smooth)
+    return _Patch(box, mask[box].astype(np.uint8), cells, smooth)
 
 
 def _cover(pixels: Array, patch: _Patch) -> None:
     """Draw a region's own pixels anew, from its means alone."""
     means = cv2.resize(pixels, patch.cells, interpolation=cv2.INTER_AREA)
-    drawn = cv2.resize(means, pixels.shape[1::-1], interpolation=patch.interpolation).reshape(pixels.shape)
-    inside = patch.inside if pixels.ndim == 2 else patch.inside[:, :, np.newaxis]
-    np.copyto(pixels, drawn, where=inside)
+    drawn = cv2.resize(means, pixels.shape[1::-1], interpolation=patch.interpolation)
+    flat = pixels if pixels.shape[2:] != (1,) else pixels[:, :, 0]
+    cv2.copyTo(drawn, patch.inside, flat)
 
 
 def _draw(region: Region, mask: Array) -> None:

@@ -74,6 +74,8 @@ class Event(Enum):
     UPDATER_STUCK = ("updater.stuck", logging.CRITICAL)
     SOURCE_LOST = ("source.lost", logging.WARNING, True)
     SOURCE_OPENED = ("source.opened", logging.INFO, True)
+    SOURCE_UNWELL = ("source.unwell", logging.WARNING, True)
+    SOURCE_WELL = ("source.well", logging.INFO, True)
     SOURCE_ENDED = ("source.ended", logging.INFO)
     FRAME_DROPPED = ("frame.dropped", logging.DEBUG, True)
     FRAME_FAILED = ("frame.failed", logging.WARNING, True)

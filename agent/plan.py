@@ -113,6 +113,8 @@ def lane_spec(
         tunable=_tunable(pipeline),
         source=pipeline.source.kind,
         source_options=profile.camera.under(options) if pipeline.source.kind == "camera" else options,
+        health=pipeline.health,
+        privacy=pipeline.privacy,
         once=once,
         limit=limit,
         hidden=tuple(map(str, hidden)),

@@ -126,5 +126,6 @@ def _pipeline(lane: Lane, meter: Meter, now: float) -> dict[str, Any]:
         "ledger": lane.ledger.to_json(),
         "balanced": lane.ledger.balanced,
         "last": meter.last(now),
+        "unwell": sorted(lane.run.unwell) if lane.run else [],
         "problem": _problem(lane),
     }

@@ -12,6 +12,8 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, m
 
 from agent import addresses
 
+from agent.pictures import Health, Region
+
 Name = Annotated[
     str,
     Field(
@@ -58,6 +60,10 @@ class Pipeline(_Table):
     `models.root` it may be empty: then the pipeline waits for the operator's first model."""
     source: Plugin
     """Where frames come from: `kind` and that source's options."""
+    health: Health | None = None
+    """Which faults of the camera are looked for: `{}` for all, as they are defined; without it, none."""
+    privacy: tuple[Region, ...] = Field(default=(), max_length=32)
+    """Regions of each frame that are hidden before anything else sees it."""
     task: str = ""
     """The decoder, when the model's manifest does not say or should not decide."""
     decoder: dict[str, Any] = Field(default_factory=dict)

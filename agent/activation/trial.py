@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from agent.histogram import percentile
+from agent.pictures import FAULTS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -60,7 +61,8 @@ class Trial:
         """Take in results and failures of the model on trial."""
         for record in records:
             if record.kind == "failed":
-                self.failed += 1
+                # A camera's fault is no model's.
+                self.failed += all(item.get("reason") not in FAULTS for item in record.items)
             else:
                 self.good += 1
                 self._infer_us.append(record.infer_us)

@@ -121,6 +121,8 @@ def _pipeline(one: dict[str, Any]) -> list[str]:
         lines.append(f"    {in_words(last['items'], more=last['more'])}  ({last['age_s']:.1f} s ago)")
     lines += governed.of_pipeline(one)
     lines += _wants(one.get("wants"))  # nothing where no operator's models are taken
+    if unwell := one.get("unwell"):  # an older agent says nothing of it
+        lines.append(f"    the camera is unwell: {', '.join(unwell)}")
     if one["problem"]:
         lines.append(f"    last problem: {one['problem']}")
     return lines

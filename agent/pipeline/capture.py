@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from agent.errors import InputRejected, SourceEnded, SourceLost
 from agent.pipeline.gate import Gate
+from agent.pipeline.health import Unwell
 from agent.pipeline.slot import Item, Slot
 from agent.types import FrameInfo, Phase
 
@@ -50,6 +51,8 @@ class Capture:
         limit: stop after so many frames; 0 for no limit.
         keep_pixels: hand over a copy of each frame, for drawing.
         gate: holds frames back while the board is to do less.
+        prepare: what each frame passes before anything else is made of it: regions hidden, the camera's
+            health looked at. It gives the frame that goes on, or refuses it.
     """
 
     def __init__(
@@ -65,6 +68,7 @@ class Capture:
         limit: int = 0,
         keep_pixels: bool = False,
         gate: Gate | None = None,
+        prepare: Callable[[Frame], Frame] = lambda frame: frame,
     ) -> None:
         self._open_source = open_source
         self._slot = slot
@@ -76,6 +80,7 @@ class Capture:
         self._left = limit or -1
         self._keep_pixels = keep_pixels
         self._gate = gate or Gate()
+        self._prepare = prepare
 
     def run(self) -> str:
         """Capture until the source ends or a stop is asked for; give a remark on the end, or ""."""
@@ -154,7 +159,10 @@ class Capture:
         self._beat(Phase.PREPROCESS)
         began_ns = time.monotonic_ns()
         try:
+            frame = self._prepare(frame)
             engine.prepare(frame, engine.buffers[index])
+        except Unwell as error:
+            self._failed(Item(index, info, engine, error, error.reason))
         except InputRejected as error:
             self._failed(Item(index, info, engine, error, "input"))
         else:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import reduce
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,6 +12,8 @@ import cv2
 from agent import plugins
 from agent.errors import ConfigInvalid, InputRejected, LaneCrashed, SourceLost
 from agent.pipeline.capture import Capture
+from agent.pipeline.health import Teller, Watch
+from agent.pipeline.privacy import Privacy
 from agent.pipeline.runner import Runner
 from agent.pipeline.slot import Slot
 from agent.validation import options
@@ -24,7 +27,7 @@ if TYPE_CHECKING:
     from agent.pipeline.engine import Engine
     from agent.pipeline.gate import Gate
     from agent.pipeline.runner import Drawing, Outlet
-    from agent.types import Phase, Source
+    from agent.types import Frame, Phase, Source
     from agent.workers.spec import LaneSpec
 
 
@@ -68,6 +71,7 @@ def assemble(
         limit=spec.limit,
         keep_pixels=bool(spec.draw),
         gate=gate,
+        prepare=_preparing(spec, outlet),
     )
     runner = Runner(
         capture=capture,
@@ -97,6 +101,16 @@ def _opener(spec: LaneSpec, stranger: Callable[[], str]) -> Callable[[int], Sour
         return source
 
     return open_source
+
+
+def _preparing(spec: LaneSpec, outlet: Outlet) -> Callable[[Frame], Frame]:
+    """Give what each frame passes first: what is private is hidden before anybody looks."""
+    steps: list[Callable[[Frame], Frame]] = []
+    if spec.privacy:
+        steps.append(Privacy(spec.privacy))
+    if spec.health is not None:
+        steps.append(Watch(spec.health, Teller(outlet.say), spec.privacy))
+    return lambda frame: reduce(lambda one, step: step(one), steps, frame)
 
 
 def _drawing(spec: LaneSpec) -> Drawing | None:

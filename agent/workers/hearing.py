@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from agent.errors import MessageInvalid
 from agent.events import Event, emit
 from agent.workers import messages
+from agent.workers.camera_messages import Unwell, Well
 from agent.workers.run import FIRST_EASE
 
 if TYPE_CHECKING:
@@ -109,7 +110,7 @@ class Hearing:
         match message:
             case messages.Ready():
                 self._begin(run, message)
-            case messages.Opened() | messages.Lost():
+            case messages.Opened() | messages.Lost() | Unwell() | Well():
                 self._look_at_source(run, message)
             case messages.Swapped() | messages.Unswapped():
                 self._answered(run, message)
@@ -139,13 +140,20 @@ class Hearing:
         if not run.dismissed:
             emit(Event.SOURCE_ENDED, self._name, remark=message.remark)
 
-    def _look_at_source(self, run: Run, message: messages.Opened | messages.Lost) -> None:
-        if isinstance(message, messages.Opened):
-            run.live, run.away = message.live, ""
-            emit(Event.SOURCE_OPENED, self._name)
-        else:
-            run.away = message.problem
-            emit(Event.SOURCE_LOST, self._name, problem=message.problem)
+    def _look_at_source(self, run: Run, message: messages.Opened | messages.Lost | Unwell | Well) -> None:
+        match message:
+            case messages.Opened():
+                run.live, run.away = message.live, ""
+                emit(Event.SOURCE_OPENED, self._name)
+            case messages.Lost():
+                run.away = message.problem
+                emit(Event.SOURCE_LOST, self._name, problem=message.problem)
+            case Unwell():
+                run.unwell.add(message.fault)
+                emit(Event.SOURCE_UNWELL, f"{self._name}/{message.fault}", problem=message.problem)
+            case Well():
+                run.unwell.discard(message.fault)
+                emit(Event.SOURCE_WELL, f"{self._name}/{message.fault}")
 
     def _answered(self, run: Run, message: messages.Swapped | messages.Unswapped) -> None:
         if message.token not in run.asked:

@@ -30,6 +30,7 @@ class Run:
 
     Attributes:
         away: why it has no source just now.
+        unwell: the faults that its camera has just now.
         asked: tokens of swaps that it has not answered.
         dismissed: whether it was asked to end.
         renewed: whether a new one is to follow at once, however it ends.
@@ -49,6 +50,7 @@ class Run:
     ready: messages.Ready | None = None
     live: bool | None = None
     away: str = ""
+    unwell: set[str] = field(default_factory=set)
     fault: messages.Fault | None = None
     ended: bool = False
     closed: bool = False

@@ -7,6 +7,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field
 
 from agent.picks import Pick
+from agent.pictures import Health, Region
 
 
 class Eased(BaseModel):
@@ -40,6 +41,10 @@ class LaneSpec(BaseModel):
     """What the tuner has chosen on this board, for models that may come."""
     source: str
     source_options: dict[str, Any] = {}
+    health: Health | None = None
+    """Which faults of the camera are looked for; None for none."""
+    privacy: tuple[Region, ...] = ()
+    """What is hidden in each frame before anything else sees it."""
     start: int = 0
     """The first frame's sequence number."""
     once: bool = False

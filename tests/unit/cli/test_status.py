@@ -45,6 +45,7 @@ def status(**link: Any) -> dict[str, Any]:
         "restarts": 2,
         "latency": dict.fromkeys(STAGES, percentiles),
         "problem": "",
+        "unwell": ["black", "blurred", "frozen", "moved"],
         "pace": {"fps": 7.5, "paused": False, "problem": ""},
         "cost": COST,
     }

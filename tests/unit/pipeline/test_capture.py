@@ -12,15 +12,16 @@ from agent.errors import BackendFault, InputRejected, SourceEnded, SourceLost
 from agent.ledger import Ledger
 from agent.pipeline import capture as module
 from agent.pipeline.capture import Capture
+from agent.pipeline.health import Unwell
 from agent.pipeline.slot import BUFFERS, Item, Slot
-from agent.types import Phase
+from agent.types import Frame, Phase
 from tests.simulators.scripted_source import ScriptedSource
 from tests.simulators.small_engine import engine
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from agent.types import Array, Frame
+    from agent.types import Array
     from tests.simulators.scripted_source import Step
 
 BAD = InputRejected("read picture", "b.jpg", "it is torn", "Copy it again")
@@ -254,3 +255,30 @@ def test_pixels_are_kept_only_where_somebody_wants_them_and_outlive_the_sources_
     _, taken = bench.run()
     kept = [None if item.pixels is None else float(item.pixels[0]) for _, _, item in taken]
     assert kept == ([1, 2] if keep else [None, None])
+
+
+def twice(frame: Frame) -> Frame:
+    """Pass a frame on at twice its value, except for one that shows nothing."""
+    if frame.data[0] == 0:
+        raise Unwell("black", frame.origin)
+    return Frame(frame.seq, frame.captured_ns, frame.data * 2, frame.origin)
+
+
+def test_what_a_frame_passes_first_is_all_that_comes_after_it() -> None:
+    bench = Bench([1, 2], prepare=twice, keep_pixels=True)
+    _, taken = bench.run()
+    assert [content for _, content, _ in taken] == [2, 4]
+    assert [float(item.pixels[0]) for _, _, item in taken if item.pixels is not None] == [2, 4]
+
+
+@pytest.mark.parametrize("live", [True, False])
+def test_a_frame_of_a_camera_that_is_unwell_fails_for_that_fault(live: bool) -> None:
+    bench = Bench([0, 3, 0], prepare=twice, live=live)
+    _, taken = bench.run()
+    reasons = [item.reason for _, _, item in taken]
+    assert reasons == ([""] if live else ["black", "", "black"])
+    ledger = bench.slot.ledger()
+    assert ledger.balanced
+    assert ledger.captured == 3
+    assert sum(ledger.failed.values()) == 2
+    assert sorted(bench.slot._free) == list(range(BUFFERS))

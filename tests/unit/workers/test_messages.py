@@ -62,6 +62,8 @@ GOOD: list[dict[str, Any]] = [
     {**LENT, "type": "regained", "kind": "overrun", "blind_us": 260_000},
     {**LENT, "type": "relieved", "reason": "unfit", "problem": "no variant"},
     {**LENT, "type": "retried", "problem": "device lost"},
+    {"type": "unwell", "fault": "black", "problem": "the picture is black"},
+    {"type": "well", "fault": "black"},
 ]
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),

@@ -60,4 +60,6 @@ def load(room: str, name: str, *loc: str) -> ModuleType:
 
 def _built_in(room: str) -> list[str]:
     package = importlib.import_module(f"agent.{room}")
-    return sorted(m.name for m in pkgutil.iter_modules(package.__path__) if not m.name.startswith("_"))
+    return sorted(
+        m.name for m in pkgutil.iter_modules(package.__path__) if not (m.ispkg or m.name.startswith("_"))
+    )

@@ -11,7 +11,6 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
 
 from agent import addresses
-
 from agent.pictures import Health, Region
 
 Name = Annotated[

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 
 from agent.pictures import Health
 from agent.pipeline.health import Teller, Unwell, Watch
-from agent.sources import _scene, _shapes
-from agent.sources._camera import Camera
+from agent.sources.synthesis import scene, shapes
+from agent.sources.synthesis.drawing import Camera
 from agent.types import Frame
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ def main() -> None:
     parser.add_argument("--noise", type=float, default=6.0)
     parser.add_argument("--seed", type=int, default=0)
     given = parser.parse_args()
-    scenes = _shapes.scene if given.scene == "shapes" else _scene.scene
+    scenes = shapes.scene if given.scene == "shapes" else scene.scene
     camera = Camera(640, 480, given.seed, given.noise, 0.1, scenes=scenes)
     said: list[Mapping[str, object]] = []
     refused, spent = 0, 0.0

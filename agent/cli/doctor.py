@@ -22,7 +22,7 @@ from agent.errors import EXIT_FAILED, EXIT_OK, AgentError, ConfigInvalid
 from agent.foreground import prove
 from agent.probing.inspection import inspect
 from agent.probing.recognition import recognise
-from agent.sources._devices import cameras
+from agent.sources.v4l2.devices import cameras
 from agent.tables import Deadlines
 from agent.workers import _landlock, _seccomp
 from agent.workers.spec import LaneSpec

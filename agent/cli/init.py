@@ -14,7 +14,7 @@ from agent.cli.starter import Found, compose
 from agent.cli.version import versions
 from agent.errors import EXIT_OK, AgentError
 from agent.probing.recognition import recognise
-from agent.sources._devices import cameras, told
+from agent.sources.v4l2.devices import cameras, told
 
 if TYPE_CHECKING:
     import argparse

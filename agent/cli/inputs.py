@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from agent import plugins
 from agent.errors import InputRejected
-from agent.sources._listing import list_files
+from agent.sources.pictures.listing import list_files
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -21,7 +21,7 @@ from agent.probing.picture import draw
 from agent.probing.recognition import recognise
 from agent.probing.trial import TrialSpec, try_out
 from agent.probing.verdicts import judge
-from agent.sources._devices import cameras
+from agent.sources.v4l2.devices import cameras
 
 if TYPE_CHECKING:
     import argparse

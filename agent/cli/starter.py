@@ -6,12 +6,12 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from agent.sources._devices import told
+from agent.sources.v4l2.devices import told
 
 if TYPE_CHECKING:
     from agent.boards import Recognised
     from agent.profiles import Profile
-    from agent.sources._devices import Camera
+    from agent.sources.v4l2.devices import Camera
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from agent.backends._quiet import ABSOLUTE
 from agent.bundles import golden, load
 from agent.histogram import percentile
 from agent.probing.passport import Tried
-from agent.sources._picture import parse_picture
+from agent.sources.pictures.picture import parse_picture
 from agent.workers import engines
 from agent.workers.measuring import Tryout
 from agent.workers.spec import LaneSpec

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Literal
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from agent.errors import InputRejected, SourceLost
-from agent.sources._devices import resolve, video_nodes
+from agent.sources.v4l2.devices import resolve, video_nodes
 from agent.types import Frame, Needs
 
 if TYPE_CHECKING:
-    from agent.sources._stream import Stream
+    from agent.sources.v4l2.stream import Stream
 
 _PAUSE_S = 0.01
 """After a grab that gave nothing though the device was ready: a driver in two minds must not spin us."""
@@ -138,7 +138,7 @@ def build(options: Options, *, start: int) -> CameraSource:
     Raises:
         SourceLost: it is not there, held by another program, no camera, or does not give what is asked for.
     """
-    from agent.sources._stream import open_stream
+    from agent.sources.v4l2.stream import open_stream
 
     stream = open_stream(options.device, options.size, options.fps, options.format)
     return CameraSource(stream, start, options.silence_s)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import time
 
 from agent.errors import SourceLost
-from agent.sources._multipart import Parts, boundary
-from agent.sources._web import Get, WebOptions, needs
+from agent.sources.web.multipart import Parts, boundary
+from agent.sources.web.request import Get, WebOptions, needs
 from agent.types import Frame
 
 __all__ = ["HttpMjpegSource", "Options", "build", "needs"]
@@ -73,7 +73,7 @@ class HttpMjpegSource:
             raise self._get.lost(str(error), "Check that the URL names an MJPEG stream") from None
 
     def _frame(self, picture: bytes) -> Frame:
-        from agent.sources._frames import decode_jpeg
+        from agent.sources.pictures.decoding import decode_jpeg
 
         now_ns = time.monotonic_ns()
         self._heard = time.monotonic()
@@ -94,8 +94,8 @@ def build(options: Options, *, start: int) -> HttpMjpegSource:
         SourceLost: it is away, refuses, or sends no such stream.
         InputRejected: the file with the login cannot be used.
     """
-    from agent.sources._login import read_login
     from agent.sources._quiet import quiet
+    from agent.sources.web.login import read_login
 
     quiet()
     get = Get(options.address, read_login(options.login) if options.login else None)

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 from pydantic import Field
 
 from agent.sources._pace import Pace
-from agent.sources._web import Get, WebOptions, needs
+from agent.sources.web.request import Get, WebOptions, needs
 from agent.types import Frame
 
 if TYPE_CHECKING:
-    from agent.sources._login import Login
+    from agent.sources.web.login import Login
 
 __all__ = ["HttpSnapshotSource", "Options", "build", "needs"]
 
@@ -81,7 +81,7 @@ class HttpSnapshotSource:
         return True
 
     def _frame(self) -> Frame:
-        from agent.sources._frames import decode_jpeg
+        from agent.sources.pictures.decoding import decode_jpeg
 
         now_ns = time.monotonic_ns()
         self.close()
@@ -101,8 +101,8 @@ def build(options: Options, *, start: int) -> HttpSnapshotSource:
     Raises:
         InputRejected: the file with the login cannot be used.
     """
-    from agent.sources._login import read_login
     from agent.sources._quiet import quiet
+    from agent.sources.web.login import read_login
 
     quiet()
     return HttpSnapshotSource(options, read_login(options.login) if options.login else None, start)

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Annotated
 
 from pydantic import Field, StringConstraints
 
-from agent.sources._cutting import Resampling
+from agent.sources.sampling.cutting import Resampling
 from agent.types import Needs
 
 if TYPE_CHECKING:
-    from agent.sources._sensor import Sensor
+    from agent.sources.sampling.sensor import Sensor
 
 Channel = Annotated[
     str, StringConstraints(pattern=r"^(temp|in|curr|power|energy|humidity|fan|freq)[0-9]{1,3}$")
@@ -46,9 +46,9 @@ def build(options: Options, *, start: int) -> Sensor:
         SourceLost: the monitor or a channel is not there.
         InputRejected: ``mean`` or ``std`` do not fit.
     """
-    from agent.sources._sensor import Sensor
-    from agent.sources._sysfs import Attribute, Attributes, find_device
-    from agent.sources._windows import Windows
+    from agent.sources.sampling.sensor import Sensor
+    from agent.sources.sampling.sysfs import Attribute, Attributes, find_device
+    from agent.sources.sampling.windows import Windows
 
     windows = Windows(options, options.rate, len(options.channels))
     folder = find_device(

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Annotated
 
 from pydantic import Field, StringConstraints
 
-from agent.sources._cutting import Resampling
+from agent.sources.sampling.cutting import Resampling
 from agent.types import Needs
 
 if TYPE_CHECKING:
-    from agent.sources._sensor import Sensor
+    from agent.sources.sampling.sensor import Sensor
 
 Channel = Annotated[str, StringConstraints(pattern=r"^in_[a-z0-9_-]{1,60}$")]
 
@@ -41,10 +41,10 @@ def build(options: Options, *, start: int) -> Sensor:
         SourceLost: the device or a channel is not there.
         InputRejected: ``mean`` or ``std`` do not fit.
     """
-    from agent.sources._iio import attribute
-    from agent.sources._sensor import Sensor
-    from agent.sources._sysfs import Attributes, find_device
-    from agent.sources._windows import Windows
+    from agent.sources.sampling.iio import attribute
+    from agent.sources.sampling.sensor import Sensor
+    from agent.sources.sampling.sysfs import Attributes, find_device
+    from agent.sources.sampling.windows import Windows
 
     windows = Windows(options, options.rate, len(options.channels))
     folder = find_device(

@@ -46,7 +46,7 @@ class ImagesSource:
             SourceEnded: there are no more files.
             InputRejected: this file cannot be read; its sequence number is used up, and the next follows.
         """
-        from agent.sources._picture import read_picture
+        from agent.sources.pictures.picture import read_picture
 
         if self._next >= len(self._files) and not self._loop:
             raise SourceEnded(f"images: {len(self._files)} files")
@@ -65,7 +65,7 @@ def needs(options: Options) -> Needs:
     Raises:
         InputRejected: as ``build`` does.
     """
-    from agent.sources._listing import list_files, list_folders
+    from agent.sources.pictures.listing import list_files, list_folders
 
     links = [path for path in list_files(options.paths) if Path(path).is_symlink()]
     return Needs(read=(*list_folders(options.paths), *links))
@@ -77,8 +77,8 @@ def build(options: Options, *, start: int) -> ImagesSource:
     Raises:
         InputRejected: the paths lead to no file, or may not be looked at.
     """
-    from agent.sources._listing import list_files
     from agent.sources._quiet import quiet
+    from agent.sources.pictures.listing import list_files
 
     quiet()
     return ImagesSource(list_files(options.paths), start, loop=options.loop)

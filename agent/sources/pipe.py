@@ -12,7 +12,7 @@ from agent.types import Frame, Needs
 
 if TYPE_CHECKING:
     from agent.sources._fifo import Fifo
-    from agent.sources._unpack import Unpack
+    from agent.sources.pictures.unpack import Unpack
 
 
 class Options(BaseModel):
@@ -112,7 +112,7 @@ def build(options: Options, *, start: int) -> PipeSource:
     """
     from agent.sources._fifo import Fifo
     from agent.sources._quiet import quiet
-    from agent.sources._unpack import unpacker
+    from agent.sources.pictures.unpack import unpacker
 
     quiet()
     unpack = unpacker(options.format, options.width or 0, options.height or 0)

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from pydantic import Field, StringConstraints
 
 from agent.errors import InputRejected
-from agent.sources._cutting import Resampling
 from agent.sources._files import check_file
 from agent.sources._pace import Pace
+from agent.sources.sampling.cutting import Resampling
 from agent.types import Needs
 
 if TYPE_CHECKING:
-    from agent.sources._recording import Recording
+    from agent.sources.sampling.recording import Recording
 
 OP = "open samples"
 _DELIMITERS = {"comma": ",", "semicolon": ";", "tab": "\t"}
@@ -51,24 +51,24 @@ def build(options: Options, *, start: int) -> Recording:
     Raises:
         InputRejected: there is no such file, its beginning cannot be read, or it lacks a column.
     """
-    from agent.sources import _rows
-    from agent.sources._recording import Recording
-    from agent.sources._windows import Windows
+    from agent.sources.sampling import rows
+    from agent.sources.sampling.recording import Recording
+    from agent.sources.sampling.windows import Windows
 
     check_file(OP, options.path)
     is_csv = options.format == "csv" or (options.format == "auto" and options.path.endswith(".csv"))
-    columns = _rows.Columns(options.time, options.time_unit, options.channels, 1e9 / options.rate)
+    columns = rows.Columns(options.time, options.time_unit, options.channels, 1e9 / options.rate)
     file = Path(options.path).open("rb")  # noqa: SIM115 - the source closes it
     try:
         parse = (
-            _rows.csv_parser(file.readline(_rows.MAX_LINE), _DELIMITERS[options.delimiter])
+            rows.csv_parser(file.readline(rows.MAX_LINE), _DELIMITERS[options.delimiter])
             if is_csv
-            else _rows.json_parser
+            else rows.json_parser
         )
         begins = file.tell()
-        keys = _rows.channels_of(parse(file.readline(_rows.MAX_LINE)), columns, options.path)
+        keys = rows.channels_of(parse(file.readline(rows.MAX_LINE)), columns, options.path)
         file.seek(begins)
-        columns = _rows.Columns(columns.time, columns.unit, keys, columns.interval_ns)
+        columns = rows.Columns(columns.time, columns.unit, keys, columns.interval_ns)
         windows = Windows(options, options.rate, len(keys))
     except InputRejected:
         file.close()
@@ -78,5 +78,5 @@ def build(options: Options, *, start: int) -> Recording:
         hint = "Set format and delimiter, and see that the file begins with a sound row"
         raise InputRejected(OP, options.path, f"its beginning cannot be read: {error}", hint) from error
     pace = Pace(options.step / options.rate if options.realtime else 0.0)
-    chunks = _rows.read_rows(file, parse, columns, 2 if is_csv else 1)
+    chunks = rows.read_rows(file, parse, columns, 2 if is_csv else 1)
     return Recording(options.path, file, chunks, windows, pace=pace, live=options.realtime, start=start)

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Literal
 from pydantic import Field, field_validator, model_validator
 
 from agent.errors import ExtraMissing
-from agent.sources._cutting import Resampling
+from agent.sources.sampling.cutting import Resampling
 from agent.types import Needs
 
 if TYPE_CHECKING:
-    from agent.sources._sensor import Sensor
+    from agent.sources.sampling.sensor import Sensor
 
 
 class Options(Resampling):
@@ -82,22 +82,22 @@ def build(options: Options, *, start: int) -> Sensor:
         ExtraMissing: pyserial is not installed.
     """
     try:
-        from agent.sources import _serial
+        from agent.sources.sampling import serial
     except ModuleNotFoundError as error:
         if error.name != "serial":
             raise
         hint = "Install the extra: pip install 'edge-inference-agent[serial]'"
         raise ExtraMissing("open serial port", options.port, "pyserial is not installed", hint) from error
-    from agent.sources import _framing
-    from agent.sources._sensor import Sensor
-    from agent.sources._windows import Windows
+    from agent.sources.sampling import framing
+    from agent.sources.sampling.sensor import Sensor
+    from agent.sources.sampling.windows import Windows
 
-    reader: _framing.Lines | _framing.Frames
+    reader: framing.Lines | framing.Frames
     if options.pattern:
-        reader = _framing.Lines(options.pattern)
+        reader = framing.Lines(options.pattern)
     else:
-        reader = _framing.Frames(options.frame, bytes.fromhex(options.sync), options.checksum)
+        reader = framing.Frames(options.frame, bytes.fromhex(options.sync), options.checksum)
     windows = Windows(options, options.rate, reader.channels)
-    feed = _serial.Port(options.port, options.baud, reader)
+    feed = serial.Port(options.port, options.baud, reader)
     hint = "See that baud and the sensor's format are right, or set max_gap_s for a sensor that is slower"
     return Sensor(feed, windows, start, silence_s=options.silence_s, hint=hint)

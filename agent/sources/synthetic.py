@@ -12,7 +12,7 @@ from agent.sources._pace import Pace
 from agent.types import Frame
 
 if TYPE_CHECKING:
-    from agent.sources._camera import Camera
+    from agent.sources.synthesis.drawing import Camera
 
 
 class Options(BaseModel):
@@ -73,10 +73,10 @@ class SyntheticSource:
 
 def build(options: Options, *, start: int) -> SyntheticSource:
     """Make the camera; its first frame has sequence number ``start``."""
-    from agent.sources import _scene, _shapes
-    from agent.sources._camera import Camera
+    from agent.sources.synthesis import scene, shapes
+    from agent.sources.synthesis.drawing import Camera
 
-    scenes = _shapes.scene if options.scene == "shapes" else _scene.scene
+    scenes = shapes.scene if options.scene == "shapes" else scene.scene
     size = (options.width, options.height)
     camera = Camera(*size, options.seed, options.noise, options.blur, scenes=scenes)
     return SyntheticSource(options, camera, start)

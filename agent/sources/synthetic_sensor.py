@@ -12,7 +12,7 @@ from agent.sources._pace import Pace
 from agent.types import Frame
 
 if TYPE_CHECKING:
-    from agent.sources._vibration import Vibration
+    from agent.sources.synthesis.vibration import Vibration
     from agent.types import Array
 
 
@@ -80,7 +80,7 @@ def build(options: Options, *, start: int) -> SyntheticSensor:
     """Make the sensor; its first window has sequence number ``start``."""
     import numpy as np
 
-    from agent.sources._vibration import AXES, Vibration
+    from agent.sources.synthesis.vibration import AXES, Vibration
 
     machine = Vibration(options.rate, options.seed, options.noise, options.faults)
     return SyntheticSensor(options, machine, np.empty((options.window, AXES), np.float32), start)

@@ -109,7 +109,7 @@ class VideoSource:
         self._grabbed += 1
 
     def _rewind_or_end(self) -> None:
-        from agent.sources._capture import open_capture
+        from agent.sources.pictures.video_file import open_capture
 
         if not self._options.loop:
             self._ended = self._farewell()
@@ -145,7 +145,7 @@ def build(options: Options, *, start: int) -> VideoSource:
     Raises:
         InputRejected: there is no such file, it is no video, or it has no frame.
     """
-    from agent.sources._capture import frame_rate, open_capture, stated_frames
+    from agent.sources.pictures.video_file import frame_rate, open_capture, stated_frames
 
     capture = open_capture(options.path)
     rate = frame_rate(capture, options.path) if options.realtime else 0.0

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING
 from pydantic import Field
 
 from agent.errors import InputRejected
-from agent.sources._cutting import Cutting
 from agent.sources._files import check_file
 from agent.sources._pace import Pace
+from agent.sources.sampling.cutting import Cutting
 from agent.types import Needs
 
 if TYPE_CHECKING:
-    from agent.sources._recording import Recording
-    from agent.sources._wav import Layout
+    from agent.sources.sampling.recording import Recording
+    from agent.sources.sampling.wav import Layout
 
 OP = "open WAV file"
 _STRETCH = 64
@@ -44,14 +44,14 @@ def build(options: Options, *, start: int) -> Recording:
     Raises:
         InputRejected: there is no such file, or it is no WAV file that can be read.
     """
-    from agent.sources import _wav
-    from agent.sources._recording import Recording
-    from agent.sources._windows import Windows
+    from agent.sources.sampling import wav
+    from agent.sources.sampling.recording import Recording
+    from agent.sources.sampling.windows import Windows
 
     check_file(OP, options.path)
     file = Path(options.path).open("rb")  # noqa: SIM115 - the source closes it
     try:
-        form = _wav.layout(file)
+        form = wav.layout(file)
         rate = _rate(options, form)
         whole = options.model_copy(update={"max_gap_s": 2.5 / min(rate, form.rate)})  # it has no gaps
         windows = Windows(whole, rate, form.channels)
@@ -63,7 +63,7 @@ def build(options: Options, *, start: int) -> Recording:
         hint = "Convert it: ffmpeg -i FILE -c:a pcm_s16le out.wav"
         raise InputRejected(OP, options.path, str(error), hint) from error
     pace = Pace(options.step / rate if options.realtime else 0.0)
-    chunks = _wav.read_samples(file, form)
+    chunks = wav.read_samples(file, form)
     short = f", ends early: {form.count} of {form.stated} samples" if form.count < form.stated else ""
     return Recording(
         options.path, file, chunks, windows, pace=pace, live=options.realtime, start=start, remark=short

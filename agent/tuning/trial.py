@@ -13,7 +13,7 @@ from agent import plugins
 from agent.bundles import golden
 from agent.bundles.load import variant
 from agent.errors import ModelInvalid
-from agent.sources._picture import parse_picture
+from agent.sources.pictures.picture import parse_picture
 from agent.tuning.messages import MOST_TIMES
 from agent.validation import options
 from agent.workers import engines

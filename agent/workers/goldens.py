@@ -11,7 +11,7 @@ import numpy as np
 from agent.bundles import golden
 from agent.errors import InputRejected
 from agent.pipeline.preprocess import Preprocessor
-from agent.sources._picture import parse_picture
+from agent.sources.pictures.picture import parse_picture
 from agent.tensors import dequantize, is_quantized
 from agent.types import Frame, FrameInfo
 from agent.workers import engines

@@ -16,7 +16,7 @@ from agent.accelerator.client import Connection
 from agent.accelerator.faults import AcceleratorFault, NotLoaded
 from agent.bundles import golden
 from agent.errors import BackendFault, BundleRefused, DelegateLost, Rejected
-from agent.sources._picture import parse_picture
+from agent.sources.pictures.picture import parse_picture
 from agent.types import Phase
 from agent.workers import contract, engines
 from agent.workers.accelerating import Lent, fits, remote_of

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
-from agent.sources._camera import Camera
-from agent.sources._glyphs import LABELS
-from agent.sources._scene import SCENE_FRAMES, Truth, truth
+from agent.sources.synthesis.drawing import Camera
+from agent.sources.synthesis.glyphs import LABELS
+from agent.sources.synthesis.scene import SCENE_FRAMES, Truth, truth
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -11,7 +11,7 @@ import jax
 import numpy as np
 from jax import numpy as jnp
 
-from agent.sources._glyphs import LABELS
+from agent.sources.synthesis.glyphs import LABELS
 from models.glyphs.data import SIDE
 from models.graph import Graph, Value
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import cv2
 import numpy as np
 
-from agent.sources._glyphs import LABELS
+from agent.sources.synthesis.glyphs import LABELS
 from models import bundle
 from models.glyphs import data, evaluate, network
 from models.runner import RUNTIME, Runner

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
-from agent.sources._camera import Camera
-from agent.sources._glyphs import SHAPE_LABELS
-from agent.sources._scene import SCENE_FRAMES
-from agent.sources._shapes import MOST, Sight, scene, sights
+from agent.sources.synthesis.drawing import Camera
+from agent.sources.synthesis.glyphs import SHAPE_LABELS
+from agent.sources.synthesis.scene import SCENE_FRAMES
+from agent.sources.synthesis.shapes import MOST, Sight, scene, sights
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
-    from agent.sources._shapes import Sight
+    from agent.sources.synthesis.shapes import Sight
     from agent.types import JsonValue
 
 METRIC = "mAP@0.5"

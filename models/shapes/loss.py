@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import jax
 from jax import numpy as jnp
 
-from agent.sources._glyphs import SHAPE_LABELS
+from agent.sources.synthesis.glyphs import SHAPE_LABELS
 from models.shapes import network
 from models.shapes.data import VISIBLE
 from models.shapes.network import COLUMNS, ROWS

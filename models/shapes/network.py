@@ -15,7 +15,7 @@ import numpy as np
 from jax import lax
 from jax import numpy as jnp
 
-from agent.sources._glyphs import SHAPE_LABELS
+from agent.sources.synthesis.glyphs import SHAPE_LABELS
 from models.graph import Graph, Value
 from models.shapes.data import HEIGHT, WIDTH
 

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
-from agent.sources._glyphs import SHAPE_LABELS
+from agent.sources.synthesis.glyphs import SHAPE_LABELS
 from agent.tensors import dequantize
 from models import bundle
 from models.line import Line

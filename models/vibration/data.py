@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from agent.sources._vibration import AXES, Truth, Vibration
+from agent.sources.synthesis.vibration import AXES, Truth, Vibration
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

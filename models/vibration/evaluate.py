@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from agent.sources._episodes import FAULTS
+from agent.sources.synthesis.episodes import FAULTS
 from models.line import Line
 from models.roc import auc
 from models.vibration import data
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from pathlib import Path
 
-    from agent.sources._vibration import Truth
+    from agent.sources.synthesis.vibration import Truth
     from agent.types import Array
 
 METRIC = "ROC AUC"

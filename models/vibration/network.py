@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from jax import numpy as jnp
 
-from agent.sources._vibration import AXES
+from agent.sources.synthesis.vibration import AXES
 from models import quantize
 from models.graph import Graph, Value
 from models.vibration.data import WINDOW

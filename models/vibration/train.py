@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from jax import numpy as jnp
 
-from agent.sources._episodes import FAULTS
+from agent.sources.synthesis.episodes import FAULTS
 from models import bundle
 from models.line import Line
 from models.runner import RUNTIME, Runner

@@ -34,7 +34,9 @@ SEEN = {"camera": [pytest.mark.cameras]}
 
 @pytest.fixture(params=[pytest.param(name, marks=SEEN.get(name, [])) for name in NAMES])
 def name(request: pytest.FixtureRequest) -> str:
-    assert request.param in EXAMPLES, f"add an example of {request.param!r} to a module of tests/simulators/examples"
+    assert request.param in EXAMPLES, (
+        f"add an example of {request.param!r} to a module of tests/simulators/examples"
+    )
     return str(request.param)
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from agent.manifest import entry
-from agent.sources._picture import read_picture
+from agent.sources.pictures.picture import read_picture
 from agent.types import Frame
 from agent.workers import engines, messages
 from agent.workers.goldens import fixed_input

@@ -17,7 +17,7 @@ import pytest
 from agent.errors import SourceEnded
 from agent.manifest import entry
 from agent.sources import video
-from agent.sources._picture import read_picture
+from agent.sources.pictures.picture import read_picture
 from agent.types import Frame, FrameInfo
 from agent.workers import engines
 from agent.workers.spec import LaneSpec

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from agent.sources._vibration import Vibration
+from agent.sources.synthesis.vibration import Vibration
 from tests.simulators.running_agent import PROGRAM, RunningAgent
 
 GOLDEN = Path(__file__).parents[2] / "models/vibration/golden"

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
-from agent.sources._camera import Camera
+from agent.sources.synthesis.drawing import Camera
 
 if TYPE_CHECKING:
     from agent.pictures import Fault

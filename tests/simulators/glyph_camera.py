@@ -11,7 +11,7 @@ from agent import resources
 from agent.accelerators import Accelerator
 from agent.errors import SourceEnded
 from agent.sources import video
-from agent.sources._picture import read_picture
+from agent.sources.pictures.picture import read_picture
 from agent.types import Frame, FrameInfo
 from agent.workers import engines
 from agent.workers.spec import LaneSpec

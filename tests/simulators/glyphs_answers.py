@@ -9,7 +9,7 @@ import numpy as np
 from agent import resources
 from agent.backends import tflite
 from agent.bundles import golden, load
-from agent.sources._picture import parse_picture
+from agent.sources.pictures.picture import parse_picture
 from agent.workers import engines
 from agent.workers.measuring import Tryout
 from agent.workers.spec import LaneSpec

@@ -15,7 +15,7 @@ from agent.files import write_durably
 from agent.fleet.packing import apart, words
 from agent.fleet.packing.quantizing import OUT
 from agent.manifest import MAX_MODEL_BYTES, Pre
-from agent.sources._listing import SUFFIXES, list_files
+from agent.sources.pictures.listing import SUFFIXES, list_files
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -116,7 +116,7 @@ def _entry(model: LoadedModel) -> tuple[str, str]:
 
 
 def _tensors(tryout: Tryout, samples: Sequence[words.Sample]) -> Iterator[Array]:
-    from agent.sources._picture import read_picture
+    from agent.sources.pictures.picture import read_picture
 
     for one in samples:
         yield tryout.tensor(read_picture(one.path))

@@ -50,7 +50,7 @@ def tried(ask: words.TrialAsk, say: Callable[[BaseModel], None]) -> None:
         ConfigInvalid: there is no such decoder, or an option of it is wrong.
         InputRejected: a golden input cannot be read, or its answer is not the same every time.
     """
-    from agent.sources._picture import read_picture
+    from agent.sources.pictures.picture import read_picture
     from agent.workers.measuring import Memory, Tryout, preload
 
     preload(_spec(ask))

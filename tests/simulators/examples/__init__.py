@@ -1,4 +1,4 @@
-"""Sources to run the contract on: what each is opened with, and gives. Each module here holds the EXAMPLES of some."""
+"""Sources to run the contract on, and what each is opened with: the ``EXAMPLES`` of all modules here."""
 
 from __future__ import annotations
 

@@ -27,8 +27,8 @@ class Example:
     Attributes:
         gives: pictures, or windows of samples.
         options: give ``FRAMES`` frames.
-        live: makes of those given further ones for a pace of its own, if the source has one: four frames a second,
-            or fewer.
+        live: more of them, made of those given, for a pace of its own if the source has one: four frames a
+            second, or fewer.
         endless: it gives frames for ever, and none of them twice.
         beside: what runs beside the source, and more options for it.
     """

@@ -5,7 +5,7 @@ from agent.boards import Recognised
 from agent.cli.starter import Found, compose
 from agent.profiles import Camera as Defaults
 from agent.profiles import Profile
-from agent.sources._devices import Camera
+from agent.sources.v4l2.devices import Camera
 
 
 def composed(camera: Defaults, *overlays: tuple[str, str]) -> str:

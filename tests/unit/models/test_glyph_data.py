@@ -7,8 +7,8 @@ from itertools import islice
 import cv2
 import numpy as np
 
-from agent.sources._camera import Camera
-from agent.sources._glyphs import LABELS
+from agent.sources.synthesis.drawing import Camera
+from agent.sources.synthesis.glyphs import LABELS
 from models.glyphs import data
 
 

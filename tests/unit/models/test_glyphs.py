@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from agent import manifest
-from agent.sources._glyphs import LABELS
+from agent.sources.synthesis.glyphs import LABELS
 from models import glyphs
 from models.glyphs import data
 from models.runner import Runner

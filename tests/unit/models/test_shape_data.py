@@ -7,9 +7,9 @@ from itertools import islice
 import cv2
 import numpy as np
 
-from agent.sources._camera import Camera
-from agent.sources._glyphs import SHAPE_LABELS
-from agent.sources._shapes import MOST, scene
+from agent.sources.synthesis.drawing import Camera
+from agent.sources.synthesis.glyphs import SHAPE_LABELS
+from agent.sources.synthesis.shapes import MOST, scene
 from models.shapes import data
 
 

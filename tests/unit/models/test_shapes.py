@@ -12,7 +12,7 @@ import pytest
 
 from agent import golden, manifest
 from agent.bundles.load import read_manifest
-from agent.sources._glyphs import SHAPE_LABELS
+from agent.sources.synthesis.glyphs import SHAPE_LABELS
 from agent.tensors import dequantize
 from models import shapes
 from models.line import Line

@@ -11,8 +11,8 @@ import pytest
 
 from agent import manifest
 from agent.golden import differs
-from agent.sources._episodes import FAULTS
-from agent.sources._vibration import AXES
+from agent.sources.synthesis.episodes import FAULTS
+from agent.sources.synthesis.vibration import AXES
 from models import vibration
 from models.line import Line
 from models.runner import Runner

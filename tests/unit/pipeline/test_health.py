@@ -11,8 +11,8 @@ import pytest
 from agent.errors import InputRejected
 from agent.pictures import FAULTS, Health, Region
 from agent.pipeline.health import Teller, Unwell, Watch
-from agent.sources import _scene, _shapes
-from agent.sources._camera import Camera
+from agent.sources.synthesis import scene, shapes
+from agent.sources.synthesis.drawing import Camera
 from agent.types import Frame
 from tests.simulators.faulty_camera import FaultyCamera
 
@@ -140,7 +140,7 @@ def test_a_light_that_goes_out_moves_nothing() -> None:
 
 @pytest.mark.parametrize("noise", [0.0, 6.0, 16.0])
 @pytest.mark.parametrize("exposure", [0.6, 1.0, 1.3])
-@pytest.mark.parametrize("scenes", [_scene.scene, _shapes.scene], ids=["glyph", "shapes"])
+@pytest.mark.parametrize("scenes", [scene.scene, shapes.scene], ids=["glyph", "shapes"])
 def test_the_synthetic_camera_is_well_at_any_noise_and_exposure(
     scenes: Callable[[int, int], Any], exposure: float, noise: float
 ) -> None:

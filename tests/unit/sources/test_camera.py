@@ -7,8 +7,8 @@ import hashlib
 import numpy as np
 import pytest
 
-from agent.sources._camera import Camera
-from agent.sources._scene import SCENE_FRAMES, scene, truth
+from agent.sources.synthesis.drawing import Camera
+from agent.sources.synthesis.scene import SCENE_FRAMES, scene, truth
 
 
 def test_a_frame_depends_on_seed_and_number_only_not_on_what_was_drawn_before() -> None:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.sources._header import dimensions
+from agent.sources.pictures.header import dimensions
 
 KINDS = ("jpg", "png", "bmp", "webp", "ppm", "pgm")
 

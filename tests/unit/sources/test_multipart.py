@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.sources._multipart import MAX_PART, Parts, boundary
+from agent.sources.web.multipart import MAX_PART, Parts, boundary
 
 LINE = b"--cut"
 PIECES = st.lists(st.integers(1, 60), min_size=1, max_size=20)

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from agent.errors import InputRejected, SourceLost
-from agent.sources._jpegs import MAX_JPEG, Jpegs
+from agent.sources.pictures.jpegs import MAX_JPEG, Jpegs
 from agent.sources.pipe import Options, PipeSource, build
 from tests.simulators.web_camera import jpeg
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.sources._reply import Reply
+from agent.sources.web.reply import Reply
 
 PIECES = st.lists(st.integers(1, 60), min_size=1, max_size=20)
 BODIES = st.lists(st.binary(min_size=1, max_size=100), max_size=5)

@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agent.errors import InputRejected, SourceEnded
-from agent.sources import _rows, samples
+from agent.sources import samples
+from agent.sources.sampling import rows
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -162,7 +163,7 @@ def test_no_line_can_do_more_than_fail(
 
 @given(st.binary(max_size=200))
 def test_no_bytes_can_do_more_than_fail(data: bytes) -> None:
-    for parse in (_rows.json_parser, lambda line: _rows.csv_parser(line, ",")(line)):
+    for parse in (rows.json_parser, lambda line: rows.csv_parser(line, ",")(line)):
         try:
             record = parse(data)
         except ValueError:

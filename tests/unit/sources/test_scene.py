@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.sources._glyphs import GLYPHS, LABELS
-from agent.sources._scene import SCENE_FRAMES, outlines, scene, truth
+from agent.sources.synthesis.glyphs import GLYPHS, LABELS
+from agent.sources.synthesis.scene import SCENE_FRAMES, outlines, scene, truth
 
 seeds = st.integers(0, 2**63 - 1)
 sides = st.integers(16, 4096)

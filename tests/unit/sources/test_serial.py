@@ -16,7 +16,7 @@ from pydantic import ValidationError
 
 from agent.errors import ExtraMissing, InputRejected, SourceLost
 from agent.sources import serial
-from agent.sources._wire import MAX_LINE, Frames, Lines, Sample
+from agent.sources.sampling.framing import MAX_LINE, Frames, Lines, Sample
 from agent.types import Needs
 
 if TYPE_CHECKING:
@@ -101,8 +101,8 @@ def test_a_silent_sensor_is_lost() -> None:
 
 
 def test_without_pyserial_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delitem(sys.modules, "agent.sources._serial", raising=False)
-    monkeypatch.delattr("agent.sources._serial", raising=False)
+    monkeypatch.delitem(sys.modules, "agent.sources.sampling.serial", raising=False)
+    monkeypatch.delattr("agent.sources.sampling.serial", raising=False)
     monkeypatch.setitem(sys.modules, "serial", None)
     with pytest.raises(ExtraMissing, match=r"edge-inference-agent\[serial\]"):
         sensor("/dev/ttyNONE")

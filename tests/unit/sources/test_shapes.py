@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.sources._camera import Camera
-from agent.sources._glyphs import GLYPHS, SHAPE_LABELS, SHAPES
-from agent.sources._scene import SCENE_FRAMES
-from agent.sources._shapes import MOST, Sight, scene, sights
+from agent.sources.synthesis.drawing import Camera
+from agent.sources.synthesis.glyphs import GLYPHS, SHAPE_LABELS, SHAPES
+from agent.sources.synthesis.scene import SCENE_FRAMES
+from agent.sources.synthesis.shapes import MOST, Sight, scene, sights
 from agent.sources.synthetic import Options, build
 
 seeds = st.integers(0, 2**63 - 1)

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from agent.sources import synthetic_sensor
-from agent.sources._episodes import FAULTS, episode
-from agent.sources._vibration import BLOCK, Vibration, build
+from agent.sources.synthesis.episodes import FAULTS, episode
+from agent.sources.synthesis.vibration import BLOCK, Vibration, build
 
 if TYPE_CHECKING:
     from agent.types import Array

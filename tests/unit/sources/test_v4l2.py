@@ -10,11 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.sources import _v4l2
-from agent.sources._devices import Camera, cameras, told
-from agent.sources._reach import PREFERRED, best_format
-from agent.sources._v4l2 import Format, Sizes, format_size, printable
 from agent.sources.camera import Options
+from agent.sources.v4l2 import query
+from agent.sources.v4l2.devices import Camera, cameras, told
+from agent.sources.v4l2.query import Format, Sizes, format_size, printable
+from agent.sources.v4l2.reach import PREFERRED, best_format
 from tests.simulators.cameras import MEDIA_CONTROLLER, METADATA, Cameras
 
 if TYPE_CHECKING:
@@ -38,14 +38,14 @@ def test_requests_have_the_numbers_that_the_kernels_header_gives(tmp_path: Path)
     (tmp_path / "sizes.c").write_text(SIZES)
     subprocess.run(["cc", "-o", str(tmp_path / "sizes"), str(tmp_path / "sizes.c")], check=True)
     told = subprocess.run([tmp_path / "sizes"], capture_output=True, text=True, check=True).stdout.split()
-    here = format_size(_v4l2._POINTER)
+    here = format_size(query._POINTER)
     ours = [*FIXED, (3, 4, here), (3, 5, here)]
-    assert told == [*(f"{_v4l2._ioctl(*request):x}" for request in ours), str(here)]
+    assert told == [*(f"{query._ioctl(*request):x}" for request in ours), str(here)]
 
 
 def test_a_machine_of_32_bits_has_a_shorter_format() -> None:
     # The kernel's VIDIOC_S_FMT32, which 64-bit kernels keep for 32-bit programs.
-    assert (format_size(4), _v4l2._ioctl(3, 5, format_size(4))) == (204, 0xC0CC5605)
+    assert (format_size(4), query._ioctl(3, 5, format_size(4))) == (204, 0xC0CC5605)
 
 
 @pytest.mark.cameras
@@ -83,17 +83,17 @@ def test_cameras_are_listed_with_what_they_can() -> None:
 @pytest.mark.cameras
 def test_a_driver_that_lists_without_end_is_cut_off(monkeypatch: pytest.MonkeyPatch) -> None:
     Cameras.here().plug(modes=tuple(f"YUYV {width}x16@30" for width in range(16, 76)))
-    monkeypatch.setattr(_v4l2, "MAX_SIZES", 7)
+    monkeypatch.setattr(query, "MAX_SIZES", 7)
     [camera] = cameras()
     assert len(camera.formats[0].sizes) == 7
-    monkeypatch.setattr(_v4l2, "MAX_FORMATS", 0)
+    monkeypatch.setattr(query, "MAX_FORMATS", 0)
     assert [camera.formats for camera in cameras()] == [()]
 
 
 def test_a_machine_without_video_devices_has_no_cameras(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr("agent.sources._devices._DEV", tmp_path / "none")
+    monkeypatch.setattr("agent.sources.v4l2.devices._DEV", tmp_path / "none")
     assert cameras() == []
 
 

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from agent.errors import InputRejected, SourceEnded
-from agent.sources._capture import frame_rate
+from agent.sources.pictures.video_file import frame_rate
 from agent.sources.video import Options, VideoSource, build
 
 if TYPE_CHECKING:
@@ -169,7 +169,7 @@ def test_opencv_and_ffmpeg_write_nothing_to_stderr(clip: Path, tmp_path: Path) -
     code = """
 import sys
 from agent.errors import InputRejected, SourceEnded
-from agent.sources._capture import frame_rate
+from agent.sources.pictures.video_file import frame_rate
 from agent.sources.video import Options, build
 for path in sys.argv[1:]:
     try:

@@ -13,7 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agent.errors import InputRejected, SourceEnded
-from agent.sources import _wav, wav
+from agent.sources import wav
+from agent.sources.sampling import wav as wav_file
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -119,8 +120,10 @@ def test_no_header_can_do_more_than_be_refused(tail: bytes, at: int, change: byt
     for content in (b"RIFF\0\0\0\0WAVE" + tail, whole[:at] + change + whole[at + len(change) :]):
         file = BytesIO(content)
         try:
-            form = _wav.layout(file)
+            form = wav_file.layout(file)
         except ValueError:
             continue
-        total = sum(len(chunk[1]) for chunk in _wav.read_samples(file, form) if not isinstance(chunk, str))
+        total = sum(
+            len(chunk[1]) for chunk in wav_file.read_samples(file, form) if not isinstance(chunk, str)
+        )
         assert total == form.count <= len(content)

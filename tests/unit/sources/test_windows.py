@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from agent.errors import InputRejected
-from agent.sources._cutting import Resampling
-from agent.sources._windows import Broken, Window, Windows
+from agent.sources.sampling.cutting import Resampling
+from agent.sources.sampling.windows import Broken, Window, Windows
 
 SECOND = 1_000_000_000
 Found = list[Window | Broken]

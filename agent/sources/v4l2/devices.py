@@ -8,7 +8,7 @@ import stat
 from dataclasses import dataclass
 from pathlib import Path
 
-from agent.sources._v4l2 import Format, ask_card, ask_formats, printable
+from agent.sources.v4l2.query import Format, ask_card, ask_formats, printable
 
 MAX_DEVICES = 64
 """How many video nodes are looked at; the kernel has 256 numbers for them."""

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from agent.sources._glyphs import LABELS, OUTLINES
+from agent.sources.synthesis.glyphs import LABELS, OUTLINES
 
 if TYPE_CHECKING:
     from agent.types import Array

@@ -10,8 +10,8 @@ import numpy as np
 
 from agent.errors import InputRejected
 from agent.sources._files import check_file, unreadable
-from agent.sources._header import dimensions
-from agent.sources._npy import parse_npy
+from agent.sources.pictures.header import dimensions
+from agent.sources.pictures.npy import parse_npy
 
 if TYPE_CHECKING:
     from agent.types import Array

@@ -1,4 +1,4 @@
-"""The options that every source of windows has; see ``_windows.py`` for what they do."""
+"""The options that every source of windows has; see ``sampling/windows.py`` for what they do."""
 
 from __future__ import annotations
 

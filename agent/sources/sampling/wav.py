@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, BinaryIO
 import numpy as np
 
 if TYPE_CHECKING:
-    from agent.sources._recording import Chunks
+    from agent.sources.sampling.recording import Chunks
     from agent.types import Array
 
 _PCM, _FLOAT, _EXTENSIBLE = 1, 3, 0xFFFE

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from agent.sources._episodes import TEETH, disturb, episode
+from agent.sources.synthesis.episodes import TEETH, disturb, episode
 
 if TYPE_CHECKING:
     from agent.types import Array

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
-from agent.sources._scene import SCENE_FRAMES, Scene, outlines, scene
+from agent.sources.synthesis.scene import SCENE_FRAMES, Scene, outlines, scene
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -7,13 +7,13 @@ from collections import deque
 from typing import TYPE_CHECKING, Protocol
 
 from agent.errors import InputRejected, SourceLost
-from agent.sources._windows import Broken
+from agent.sources.sampling.windows import Broken
 from agent.types import Frame
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from agent.sources._windows import Window, Windows
+    from agent.sources.sampling.windows import Window, Windows
     from agent.types import Array
 
 

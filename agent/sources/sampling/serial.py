@@ -11,10 +11,10 @@ import numpy as np
 import serial
 
 from agent.errors import SourceLost
-from agent.sources._framing import Sample
+from agent.sources.sampling.framing import Sample
 
 if TYPE_CHECKING:
-    from agent.sources._framing import Frames, Lines
+    from agent.sources.sampling.framing import Frames, Lines
     from agent.types import Array
 
 _OP = "open serial port"

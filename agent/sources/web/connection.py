@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from agent.errors import SourceLost
 
 if TYPE_CHECKING:
-    from agent.sources._address import Address
+    from agent.sources.web.address import Address
 
 _RECEIVE_BUFFER = 256 << 10
 """Bytes that the kernel keeps for us: few enough that a slow reader does not see the past."""

@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from agent.errors import SourceLost
-from agent.sources import _devices
-from agent.sources._v4l2 import ask_card, ask_formats, is_busy
+from agent.sources.v4l2 import devices
+from agent.sources.v4l2.query import ask_card, ask_formats, is_busy
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from agent.sources._v4l2 import Format
+    from agent.sources.v4l2.query import Format
 
 OP = "open camera"
 PREFERRED = ("YUYV", "UYVY", "NV12", "NV21", "YU12", "YV12", "BGR3", "RGB3", "MJPG", "JPEG", "GREY")
@@ -48,10 +48,10 @@ def reach(device: str) -> Reached:
     Raises:
         SourceLost: it is not there, may not be opened, or is no camera.
     """
-    path = _devices.resolve(device) if device else _only()
+    path = devices.resolve(device) if device else _only()
     try:
         Path(path).stat()  # asked first: opening what is no camera may do things, to a watchdog or a modem
-        if not _devices.is_video(path):
+        if not devices.is_video(path):
             raise SourceLost(OP, path, "it is no camera", _there())
         fd = os.open(path, os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC)
     except (OSError, ValueError) as error:
@@ -61,7 +61,7 @@ def reach(device: str) -> Reached:
         if not card.captures:
             raise SourceLost(OP, path, f"{card.name} gives no pictures here", _there())
         if card.raw:
-            raise SourceLost(OP, path, f"{card.name}: {_devices.LIBCAMERA}", "Use a USB camera")
+            raise SourceLost(OP, path, f"{card.name}: {devices.LIBCAMERA}", "Use a USB camera")
         return Reached(path, ask_formats(fd, card.buffers), card.buffers)
     except OSError as error:
         raise _refused(path, error) from error
@@ -83,7 +83,7 @@ def why_not(reached: Reached) -> SourceLost:
     if busy:
         return _busy(path)
     if formats and not any(form.fourcc in PREFERRED for form in formats):
-        problem = f"OpenCV can't read what it gives: {_devices.told(formats)}"
+        problem = f"OpenCV can't read what it gives: {devices.told(formats)}"
         return SourceLost(OP, path, problem, "Use another camera")
     return SourceLost(
         OP, path, "OpenCV can't open it", "Unplug it and plug it in again; try another USB port"
@@ -109,7 +109,7 @@ def best_format(formats: tuple[Format, ...], width: int, height: int, fps: float
 
 
 def _only() -> str:
-    usable = [camera for camera in _devices.cameras() if not camera.problem]
+    usable = [camera for camera in devices.cameras() if not camera.problem]
     if len(usable) == 1:
         return usable[0].path
     problem = f"there are {len(usable)}, and device names none" if usable else "there is none"
@@ -128,7 +128,7 @@ def _there() -> str:
 
 
 def _listed() -> Iterator[str]:
-    for camera in _devices.cameras():
+    for camera in devices.cameras():
         more = f": {camera.problem}" if camera.problem else ""
         yield f"{camera.best_id} ({camera.name}{more})"
 
@@ -149,7 +149,7 @@ def _refused(path: str, error: OSError | ValueError) -> SourceLost:
 
 
 def _busy(path: str) -> SourceLost:
-    who = _devices.holder(path)
+    who = devices.holder(path)
     if who:
         return SourceLost(OP, path, f"{who} uses it", "Stop that program; a camera serves one at a time")
     # A confined worker sees no other program's descriptors.

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Protocol
 import cv2
 import numpy as np
 
-from agent.sources._frames import decode_jpeg
-from agent.sources._jpegs import Jpegs
+from agent.sources.pictures.decoding import decode_jpeg
+from agent.sources.pictures.jpegs import Jpegs
 
 if TYPE_CHECKING:
     from agent.sources._fifo import Fifo

@@ -13,14 +13,14 @@ import cv2
 import numpy as np
 
 from agent.errors import SourceLost
-from agent.sources._devices import told
-from agent.sources._header import dimensions
 from agent.sources._quiet import quiet
-from agent.sources._reach import OP, best_format, reach, why_not
-from agent.sources._v4l2 import is_gone
+from agent.sources.pictures.header import dimensions
+from agent.sources.v4l2.devices import told
+from agent.sources.v4l2.query import is_gone
+from agent.sources.v4l2.reach import OP, best_format, reach, why_not
 
 if TYPE_CHECKING:
-    from agent.sources._reach import Reached
+    from agent.sources.v4l2.reach import Reached
     from agent.types import Array
 
 BUFFERS, COMPRESSED_BUFFERS = 2, 3

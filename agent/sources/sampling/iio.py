@@ -10,7 +10,7 @@ import re
 from typing import TYPE_CHECKING
 
 from agent.errors import SourceLost
-from agent.sources._sysfs import Attribute, text
+from agent.sources.sampling.sysfs import Attribute, text
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from agent.errors import InputRejected
-from agent.sources._header import dimensions
-from agent.sources._picture import parse_picture
+from agent.sources.pictures.header import dimensions
+from agent.sources.pictures.picture import parse_picture
 
 if TYPE_CHECKING:
     from agent.types import Array

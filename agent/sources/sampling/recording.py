@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from agent.errors import InputRejected, SourceEnded
 from agent.sources._files import unreadable
-from agent.sources._windows import Broken
+from agent.sources.sampling.windows import Broken
 from agent.types import Frame
 
 if TYPE_CHECKING:
     from collections.abc import Generator
 
     from agent.sources._pace import Pace
-    from agent.sources._windows import Window, Windows
+    from agent.sources.sampling.windows import Window, Windows
     from agent.types import Array
 
     Chunks = Generator[tuple[Array, Array] | str, None, None]

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
-from agent.sources._glyphs import SHAPE_LABELS
-from agent.sources._scene import SCENE_FRAMES, Mover, Scene, box_of, colour, outlines
+from agent.sources.synthesis.glyphs import SHAPE_LABELS
+from agent.sources.synthesis.scene import SCENE_FRAMES, Mover, Scene, box_of, colour, outlines
 
 if TYPE_CHECKING:
     from agent.types import Array

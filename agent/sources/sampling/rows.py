@@ -16,7 +16,7 @@ from agent.errors import InputRejected
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from agent.sources._recording import Chunks
+    from agent.sources.sampling.recording import Chunks
 
 MAX_LINE = 1 << 16
 MAX_CHANNELS = 256

@@ -18,7 +18,7 @@ import numpy as np
 from agent.errors import InputRejected
 
 if TYPE_CHECKING:
-    from agent.sources._cutting import Cutting
+    from agent.sources.sampling.cutting import Cutting
     from agent.types import Array
 
 _SECOND = 1e9

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from agent.errors import SourceLost
-from agent.sources._address import Address, parse
-from agent.sources._reply import Reply
-from agent.sources._connection import Connection
+from agent.sources.web.address import Address, parse
+from agent.sources.web.connection import Connection
+from agent.sources.web.reply import Reply
 from agent.types import Needs
 
 if TYPE_CHECKING:
-    from agent.sources._login import Login
+    from agent.sources.web.login import Login
 
 OP = "read camera"
 

@@ -1,0 +1,1 @@
+"""Picture files and bytes, taken apart within bounds."""

@@ -1,0 +1,1 @@
+"""Samples of sensors: read, dated, and cut into windows."""

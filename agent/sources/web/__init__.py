@@ -1,0 +1,1 @@
+"""Cameras that are asked over HTTP: what their sources share."""

@@ -163,7 +163,7 @@ def limits() -> list[tuple[str, str]]:
 def held(name: str) -> float:
     """Give the value of a constant, or of a parameter's default: ``agent.link.window.Window(max_bytes)``."""
     path, _, parameter = name.rstrip(")").partition("(")
-    module, *rest = re.match(r"([a-z_.]*[a-z_])\.(\w+)(?:\.(\w+))?$", path).groups()  # type: ignore[union-attr]
+    module, *rest = re.match(r"([a-z0-9_.]*[a-z0-9_])\.(\w+)(?:\.(\w+))?$", path).groups()  # type: ignore[union-attr]
     thing: Any = importlib.import_module(module)
     for part in filter(None, rest):
         thing = getattr(thing, part)

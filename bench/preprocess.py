@@ -4,8 +4,8 @@
 
 Each side reads a video file for itself, so that a frame is in the caches as a decoder leaves it; only what
 comes after the decoder is timed. Ours prepares a buffer that is there already and resizes before it reorders
-the channels, with one thread; the plain way lets cv2 use all cores, as it does unless told otherwise. They take
-turns by passes over the file, and each value is that of a pass's median. The tensors are compared, too.
+the channels, with one thread; the plain way lets cv2 use all cores, as it does unless told otherwise. They
+take turns by passes over the file, and each value is that of a pass's median. The tensors are compared, too.
 """
 
 from __future__ import annotations

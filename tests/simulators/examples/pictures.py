@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import cv2
 import numpy as np
 
+from tests.simulators import plugging
 from tests.simulators.cameras import Cameras
 from tests.simulators.examples.example import FRAMES, Example
 
@@ -34,7 +35,7 @@ def camera(_: Path) -> dict[str, Any]:
 
 
 EXAMPLES = {
-    "camera": Example("pictures", camera, lambda _: {"fps": 4}, endless=True),
+    "camera": Example("pictures", camera, lambda _: {"fps": 4}, endless=True, plug=plugging.camera),
     "images": Example("pictures", lambda folder: {"paths": [picture_folder(folder)]}),
     "synthetic": Example(
         "pictures",

@@ -31,7 +31,7 @@ def picture_folder(folder: Path) -> str:
 
 
 def camera(_: Path) -> dict[str, Any]:
-    return {"device": Cameras.here().plug(modes=("YUYV 64x48@100",))}
+    return {"device": Cameras.here().plug(modes=("YUYV 64x48@500",)), "fps": 500}
 
 
 EXAMPLES = {

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-POLLED = {"rate": 1000, "window": 4, "max_gap_s": 30}
+POLLED = {"rate": 500, "window": 4, "max_gap_s": 30}
 """Bridges whatever a loaded machine does to a sensor that is read."""
 
 

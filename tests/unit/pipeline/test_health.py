@@ -129,6 +129,12 @@ def test_frames_that_show_nothing_have_no_answer_and_the_others_go_on() -> None:
     }  # fmt: skip
 
 
+def test_a_frame_with_two_faults_is_counted_under_the_first_of_the_list_that_is_there() -> None:
+    ward = Ward().show([np.zeros((240, 320, 3), np.uint8)] * ILL)
+    frozen = ILL - 1 - 2 * FPS
+    assert ward.refused == ["black"] * (ILL - frozen) + ["frozen"] * frozen
+
+
 def test_who_asks_for_it_gets_answers_to_all_frames() -> None:
     ward = Ward(QUICK.model_copy(update={"infer": True}))
     camera = FaultyCamera()
@@ -213,8 +219,9 @@ def test_pictures_of_any_size_and_kind_can_be_looked_at(shape: tuple[int, ...]) 
     assert ward.refused == []
 
 
-def test_frames_may_change_their_size() -> None:
-    camera, ward = FaultyCamera(), Ward()
+@pytest.mark.parametrize("regions", [[], [Region(points=((0.0, 0.0), (0.5, 1.0)))]], ids=["all", "half"])
+def test_frames_may_change_their_size(regions: list[Region]) -> None:
+    camera, ward = FaultyCamera(), Ward(QUICK, regions)
     for at in range(2 * CLEAN):
         ward.show([cv2.resize(camera.draw(at), (320, 240) if at % 40 < 20 else (150, 100))])
     assert ward.said == []

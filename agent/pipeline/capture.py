@@ -21,8 +21,7 @@ if TYPE_CHECKING:
     from agent.types import Frame, Source
 
 _READ_S = 0.5
-_REOPEN_S, _REOPEN_MAX_S = 0.5, 1.5
-"""However long it was away, a source that is back is served within 3 s, a new worker's start included."""
+_REOPEN_S, _REOPEN_MAX_S = 0.5, 10.0
 
 
 class Reporter(Protocol):

@@ -26,24 +26,17 @@ if TYPE_CHECKING:
 
 BAD = InputRejected("read picture", "b.jpg", "it is torn", "Copy it again")
 GONE = SourceLost("read", "/dev/video0", "unplugged", "Plug it in")
-REOPEN_S, REOPEN_MAX_S = module._REOPEN_S, module._REOPEN_MAX_S
 
 
 class Bench:
     """A capture with scripted sources, and somebody who takes what it gives."""
 
-    def __init__(
-        self,
-        *scripts: Iterable[Step] | Exception,
-        live: bool = False,
-        stop: threading.Event | None = None,
-        **options: object,
-    ) -> None:
+    def __init__(self, *scripts: Iterable[Step] | Exception, live: bool = False, **options: object) -> None:
         self.scripts = list(scripts)
         self.live = live
         self.slot = Slot(engine(prepare=self.prepare))
         self.buffers = self.slot.engine.buffers
-        self.stop = stop or threading.Event()
+        self.stop = threading.Event()
         self.sources: list[ScriptedSource] = []
         self.starts: list[int] = []
         self.beats: list[Phase] = []
@@ -173,39 +166,6 @@ def test_a_lost_source_is_closed_before_the_wait() -> None:
     bench.lost = lambda problem: closed.append(bench.sources[0].closed)  # type: ignore[method-assign]
     bench.run()
     assert closed == [1]
-
-
-class Impatient(threading.Event):
-    """A stop that nobody asks for: it notes how long it would have been waited for."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.waits: list[float] = []
-
-    def wait(self, timeout: float | None = None) -> bool:
-        assert timeout is not None
-        self.waits.append(timeout)
-        return False
-
-
-def test_waits_grow_with_jitter_stay_short_enough_to_be_back_in_3_s_and_are_short_again_after_a_frame(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(module, "_REOPEN_S", REOPEN_S)
-    monkeypatch.setattr(module, "_REOPEN_MAX_S", REOPEN_MAX_S)
-    stop = Impatient()
-    bench = Bench([1, GONE], *[GONE] * 200, [2, GONE], [3], stop=stop)
-    _, taken = bench.run()
-    assert [content for _, content, _ in taken] == [1, 2, 3]
-    first, second, *others, last = stop.waits
-    assert REOPEN_S / 2 <= first <= REOPEN_S
-    assert REOPEN_S <= second <= 2 * REOPEN_S
-    assert REOPEN_S / 2 <= last <= REOPEN_S
-    assert len(others) == 199
-    # Two devices that lost one switch at the same time do not ask it again at the same time.
-    assert REOPEN_MAX_S / 2 <= min(others) < 0.6 * REOPEN_MAX_S
-    assert 0.9 * REOPEN_MAX_S < max(others) <= REOPEN_MAX_S
-    assert REOPEN_MAX_S <= 3 / 2  # the other half is a new worker's, where the old one may not open it
 
 
 def test_where_once_is_asked_for_a_lost_source_ends_it() -> None:

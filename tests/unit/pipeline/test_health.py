@@ -29,10 +29,11 @@ CLEAN, ILL = 60, 40
 
 
 class Ward:
-    """Shows pictures to a watch, ``FPS`` a second, and notes what it says of each."""
+    """Shows pictures to a watch, so many a second, and notes what it says of each."""
 
-    def __init__(self, health: Health = QUICK, regions: Sequence[Region] = ()) -> None:
+    def __init__(self, health: Health = QUICK, regions: Sequence[Region] = (), fps: float = FPS) -> None:
         self.at = 0
+        self.fps = fps
         self.said: list[tuple[int, Mapping[str, object]]] = []
         self.refused: list[str] = []
         self.watch = Watch(health, Teller(lambda message: self.said.append((self.at, message))), regions)
@@ -41,7 +42,7 @@ class Ward:
         for picture in pictures:
             self.at += 1
             try:
-                self.watch(Frame(self.at, self.at * 10**9 // FPS, picture))
+                self.watch(Frame(self.at, round(self.at * 1e9 / self.fps), picture))
             except Unwell as error:
                 self.refused.append(error.reason)
         return self
@@ -157,6 +158,16 @@ def test_a_fault_that_grows_is_found_on_its_way_and_called_by_its_name(fault: Fa
     for step in range(CLEAN):
         ward.show([camera.draw(CLEAN + step, fault, min(1.0, step / 30))])
     assert ("unwell", fault) in ward.told
+
+
+@pytest.mark.parametrize(("fps", "needed"), [(25, 250), (2, 20), (0.01, 10)])
+def test_a_view_is_learnt_by_the_clock_and_a_frame_counts_for_a_second_at_most(
+    fps: float, needed: int
+) -> None:
+    for count, known in ((needed - 1, False), (needed + 1, True)):
+        camera, ward = FaultyCamera(), Ward(Health(learn_s=10, seconds=0, frames=1), fps=fps)
+        ward.show(shots(camera, count)).show(shots(camera, 1, "moved", count))
+        assert (("unwell", "moved") in ward.told) is known
 
 
 def test_a_new_view_becomes_the_usual_one() -> None:

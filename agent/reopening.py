@@ -1,0 +1,23 @@
+"""How long to wait before a lost source is opened again: short at first, doubling, with jitter."""
+
+from __future__ import annotations
+
+import random
+
+_FIRST_S, _LONGEST_S = 0.5, 10.0
+
+
+class Reopening:
+    """The waits of one source."""
+
+    def __init__(self) -> None:
+        self._next_s = _FIRST_S
+
+    def after(self, *, gave: bool) -> float:
+        """Give the seconds to wait, when the source was lost.
+
+        Args:
+            gave: whether it had given a frame since it was opened: then the waits begin anew.
+        """
+        self._next_s = _FIRST_S if gave else min(self._next_s * 2, _LONGEST_S)
+        return self._next_s * random.uniform(0.5, 1.0)  # noqa: S311 - jitter, no secret

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import random
 
-_FIRST_S, _LONGEST_S = 0.5, 10.0
+_FIRST_S = 0.5
+_LONGEST_S = 2.5
+"""A source that is back gives frames within 3 s, however long it was away."""
 
 
 class Reopening:

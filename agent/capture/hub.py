@@ -156,7 +156,9 @@ class Hub:
         with self._changed:
             self._ring.ended = True
             self._ended = protocol.Ended(remark=remark[:4000])
+            self._open, self._away = True, None
             for name, guest in self._guests.items():
+                self._greet(guest)
                 self._offer(name, guest)
 
     def room(self, timeout_s: float) -> int | None:

@@ -52,7 +52,8 @@ class Pump:
         self._stop = stop
         self._prepare = prepare
         self._waits = Reopening()
-        self._begun = False
+        self._begun = self._lost = False
+        self._start = 0
 
     def run(self) -> None:
         """Read until the source ends, cannot be opened ever, or a stop is asked for.
@@ -77,6 +78,7 @@ class Pump:
                 self._say({"type": "ended", "remark": str(end)[:4000]})
                 return
             except SourceLost as error:
+                self._lost = True
                 self._hub.lose(error)
                 self._say({"type": "lost", "problem": str(error)[:4000]})
                 self._beat(Phase.WAIT)
@@ -97,13 +99,20 @@ class Pump:
             if not (source.live or self._begun or self._are_all_after(start)):
                 raise _FromBefore
             self._begun = True
-            self._hub.opened(start, live=source.live)
-            self._say({"type": "opened", "live": source.live})
+            self._start = start
+            if not self._lost:
+                self._tell_open(source)
             while not self._stop.is_set():
                 self._beat(Phase.WAIT)
                 slot = self._hub.room(_READ_S)
                 if slot is not None or source.live:
                     self._share(source, slot)
+
+    def _tell_open(self, source: Source) -> None:
+        """Say that it is open: at once, but after it was lost with the first frame that it gives."""
+        self._lost = False
+        self._hub.opened(self._start, live=source.live)
+        self._say({"type": "opened", "live": source.live})
 
     def _are_all_after(self, start: int) -> bool:
         """Wait for all readers of a recording; whether none wants frames that come before the start."""
@@ -117,7 +126,11 @@ class Pump:
             frame = source.read(_READ_S)
             if frame is None:
                 return
+            if self._lost:
+                self._tell_open(source)
             self._beat(Phase.PREPROCESS)
             self._hub.publish(self._prepare(frame), slot)
         except InputRejected as error:
+            if self._lost:
+                self._tell_open(source)
             self._hub.reject(self._hub.next, error)

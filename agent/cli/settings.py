@@ -12,7 +12,7 @@ from agent import config, trust
 from agent.config_errors import problem
 from agent.errors import ConfigInvalid
 from agent.message import error_of
-from agent.plan import Plan, lane_spec, secrets, unknown_delegate
+from agent.plan import Plan, feeds, is_apart, lane_spec, secrets, unknown_delegate
 from agent.probing.recognition import recognise
 
 if TYPE_CHECKING:
@@ -75,16 +75,19 @@ class Loaded:
             lanes=tuple(
                 lane_spec(
                     pipeline,
-                    settings.source_of(pipeline),
+                    source,
                     profile,
                     folder,
                     hidden=hidden,
                     once=once,
                     limit=limit,
                     bundles=bundles,
+                    apart=not once and is_apart(settings, source),
                 )
                 for pipeline in settings.pipelines
+                for source in (settings.source_of(pipeline),)
             ),
+            feeds=() if once else feeds(settings, profile, folder, hidden=hidden),
             managed=managed,
         )
 

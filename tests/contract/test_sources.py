@@ -302,7 +302,7 @@ def held() -> tuple[int, int]:
 def test_losing_and_opening_it_again_200_times_leaves_no_thread_and_no_descriptor(
     opened: Callable[..., Source], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(capture, "_REOPEN_S", 0.0)
+    monkeypatch.setattr("agent.reopening._FIRST_S", 0.0)
     stop = threading.Event()
     slot = Slot(engine(prepare=lambda frame, into: None))
 

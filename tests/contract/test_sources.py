@@ -1,4 +1,4 @@
-"""What every source promises.
+"""What every source promises; how it is lost is in ``test_source_losses.py``.
 
 A new module in ``agent/sources`` is found by itself; it needs an example in
 ``a module of tests/simulators/examples``.
@@ -8,86 +8,22 @@ from __future__ import annotations
 
 import subprocess
 import sys
-import threading
 import time
-from contextlib import closing
-from dataclasses import replace
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
 from pydantic import ValidationError
 
 from agent import plugins
-from agent.errors import SourceEnded, SourceLost
-from agent.pipeline import capture
-from agent.pipeline.slot import Slot
-from tests.simulators.examples import EXAMPLES, FRAMES, Plug, alongside
-from tests.simulators.small_engine import engine
+from agent.errors import SourceEnded
+from tests.simulators.examples import EXAMPLES, FRAMES
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
+    from pathlib import Path
 
-    from agent.ledger import Ledger
     from agent.types import Array, Frame, Source
-
-NAMES = plugins.names("sources")
-
-
-SEEN = {"camera": [pytest.mark.cameras]}
-"""What a source's tests need."""
-
-
-@pytest.fixture(autouse=True, scope="module")
-def _beside() -> Iterator[None]:
-    with alongside():
-        yield
-
-
-@pytest.fixture(params=[pytest.param(name, marks=SEEN.get(name, [])) for name in NAMES])
-def name(request: pytest.FixtureRequest) -> str:
-    assert request.param in EXAMPLES, (
-        f"add an example of {request.param!r} to a module of tests/simulators/examples"
-    )
-    return str(request.param)
-
-
-@pytest.fixture
-def opened(name: str, tmp_path: Path) -> Iterator[Callable[..., Source]]:
-    """Opens the source by name with its example's options; closes what it opened."""
-    sources: list[Source] = []
-    options = EXAMPLES[name].options(tmp_path)
-
-    def build(start: int = 0, *, at_its_pace: bool = False, **more: Any) -> Source:
-        live = EXAMPLES[name].live
-        if at_its_pace and live is not None:
-            more |= live(options)
-        module = plugins.load("sources", name)
-        sources.append(module.build(module.Options(**{**options, **more}), start=start))
-        return sources[-1]
-
-    with EXAMPLES[name].beside(tmp_path) as more:
-        options |= more
-        yield build
-        for source in sources:
-            source.close()
-
-
-@pytest.fixture
-def plug(name: str, tmp_path: Path) -> Iterator[Plug]:
-    """The device that it reads, which can be pulled out."""
-    example = EXAMPLES[name]
-    if example.plug is None:
-        pytest.skip(f"{name} reads no device that can be pulled out")
-    options = example.options(tmp_path)
-    with example.plug(tmp_path) as plug:
-        yield replace(plug, options={**options, **plug.options})
-
-
-def read_until_lost(source: Source) -> None:
-    while True:
-        source.read(0.5)
 
 
 def read(source: Source) -> Frame:
@@ -219,103 +155,3 @@ def test_closing_twice_is_fine_before_and_after_reading(opened: Callable[..., So
             read(source)
         source.close()
         source.close()
-
-
-@pytest.mark.usefixtures("plug")
-def test_what_gives_nothing_is_waited_for_as_long_as_asked(name: str, plug: Plug) -> None:
-    if plug.hush is None:
-        return  # it always says something
-    module = plugins.load("sources", name)
-    plug.hush()
-    with closing(module.build(module.Options(**plug.options), start=0)) as source:
-        while source.read(0.2) is not None:  # what had come before
-            pass
-        for timeout_s in (0, 0.05, 0.3):
-            began = time.monotonic()
-            assert source.read(timeout_s) is None
-            assert 0.9 * timeout_s <= time.monotonic() - began < timeout_s + 0.3  # a busy machine may be late
-
-
-def test_what_is_unplugged_is_missed_in_5_s_and_back_in_3_s_after_it_is_plugged_in(
-    name: str, plug: Plug
-) -> None:
-    module = plugins.load("sources", name)
-    options = module.Options(**plug.options)
-    with closing(module.build(options, start=5)) as source:
-        assert read(source).seq == 5
-        plug.out()
-        began = time.monotonic()
-        with pytest.raises(SourceLost) as lost:
-            read_until_lost(source)
-        assert time.monotonic() - began < 5
-    assert lost.value.hint
-    assert "\n" not in str(lost.value)
-    plug.back()
-    began = time.monotonic()
-    with closing(module.build(options, start=9)) as source:
-        assert read(source).seq == 9
-    assert time.monotonic() - began < 3
-
-
-class Fickle:
-    """Implements ``Source``: one that is lost after its first frame. Nobody waits for its frames."""
-
-    live = True
-
-    def __init__(self, source: Source) -> None:
-        self._source = source
-        self.close = source.close
-        self._given = False
-
-    def read(self, timeout_s: float) -> Frame | None:
-        if self._given:
-            raise SourceLost("read", "it", "it went away", "Wait")
-        frame = self._source.read(timeout_s)
-        self._given = frame is not None
-        return frame
-
-
-class Counting:
-    """Implements ``Reporter``: ends the capture after so many losses."""
-
-    def __init__(self, stop: threading.Event, losses: int) -> None:
-        self.stop, self.left = stop, losses
-
-    def opened(self, *, live: bool) -> None:
-        pass
-
-    def lost(self, problem: str) -> None:
-        assert problem.endswith("it went away. Wait")
-        self.left -= 1
-        if not self.left:
-            self.stop.set()
-
-    def captured(self, count: int) -> None:
-        pass
-
-
-def held() -> tuple[int, int]:
-    """Count this process's threads and descriptors."""
-    return len([*Path("/proc/self/task").iterdir()]), len([*Path("/proc/self/fd").iterdir()])
-
-
-def test_losing_and_opening_it_again_200_times_leaves_no_thread_and_no_descriptor(
-    opened: Callable[..., Source], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("agent.reopening._FIRST_S", 0.0)
-    stop = threading.Event()
-    slot = Slot(engine(prepare=lambda frame, into: None))
-
-    def lose(times: int) -> Ledger:
-        stop.clear()
-        told = Counting(stop, times)
-        capture.Capture(
-            open_source=lambda _: Fickle(opened()), slot=slot, reporter=told, beat=lambda _: None, stop=stop
-        ).run()
-        return slot.ledger()
-
-    lose(1)  # what a library keeps for good
-    before = held()
-    ledger = lose(200)
-    assert held() <= before
-    assert (ledger.captured, ledger.balanced) == (201, True)

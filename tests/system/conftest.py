@@ -23,6 +23,8 @@ CACHE = Path(os.environ.get("EDGE_AGENT_TESTS_ROOTFS", REPOSITORY / "build" / "r
 VM_ROOT, VM = REPOSITORY / "build" / "vm-root", REPOSITORY / "build" / "vm"
 # The real unit, with a watchdog that a test can wait for; another test has the real one's time.
 IMPATIENT = "[Service]\nWatchdogSec=4\n"
+# And one for a machine that is emulated beside others' work.
+PATIENT = "[Service]\nTimeoutStartSec=900\nWatchdogSec=300\nTimeoutStopSec=300\n"
 
 
 @pytest.fixture(scope="session")
@@ -67,6 +69,7 @@ def vm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Vm]:
         subprocess.run([str(inputs[0]), str(VM), str(VM_ROOT)], cwd=REPOSITORY, check=True, timeout=220)
     with Vm(VM, tmp_path_factory.mktemp("vm")) as machine:
         machine.write(f"/etc/systemd/system/{UNIT}", (REPOSITORY / "systemd" / UNIT).read_text())
+        machine.write(f"/etc/systemd/system/{UNIT}.d/patient.conf", PATIENT)
         machine.run("systemctl", "daemon-reload")
         yield machine
 

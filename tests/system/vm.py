@@ -27,7 +27,7 @@ _PROGRAMS = {
     "depmod": "kmod",
     "mke2fs": "e2fsprogs",
 }
-_BOOT_S, _COMMAND_S = 300.0, 300.0
+_BOOT_S, _COMMAND_S = 300.0, 900.0
 
 
 class Vm(Booted):
@@ -38,7 +38,7 @@ class Vm(Booted):
         folder: where its console and its socket go.
     """
 
-    patience = 6.0
+    patience = 20.0
 
     def __init__(self, built: Path, folder: Path) -> None:
         self._log = folder / "console"

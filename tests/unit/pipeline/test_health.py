@@ -178,6 +178,14 @@ def test_a_new_view_becomes_the_usual_one() -> None:
     assert len(ward.said) == 2
 
 
+def test_short_looks_elsewhere_do_not_add_up_to_a_new_view() -> None:
+    camera, ward = FaultyCamera(), Ward()
+    ward.show(shots(camera, CLEAN))
+    for _ in range(2):  # each of them 60 of the 100 seconds
+        ward.show(shots(camera, 60 * FPS, "moved")).show(shots(camera, 20 * FPS))
+    assert ward.told == [("unwell", "moved"), ("well", "moved")] * 2
+
+
 def test_a_light_that_goes_out_moves_nothing() -> None:
     camera, ward = FaultyCamera(noise=2.0), Ward()
     ward.show(shots(camera, CLEAN))

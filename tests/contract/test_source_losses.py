@@ -14,6 +14,7 @@ from agent import plugins
 from agent.errors import SourceLost
 from agent.pipeline import capture
 from agent.pipeline.slot import Slot
+from tests.simulators.examples import EXAMPLES
 from tests.simulators.small_engine import engine
 
 if TYPE_CHECKING:
@@ -113,7 +114,7 @@ def held() -> tuple[int, int]:
 
 
 def test_losing_and_opening_it_again_200_times_leaves_no_thread_and_no_descriptor(
-    opened: Callable[..., Source], monkeypatch: pytest.MonkeyPatch
+    name: str, opened: Callable[..., Source], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("agent.reopening._FIRST_S", 0.0)
     stop = threading.Event()
@@ -129,6 +130,6 @@ def test_losing_and_opening_it_again_200_times_leaves_no_thread_and_no_descripto
 
     lose(1)  # what a library keeps for good
     before = held()
-    ledger = lose(200)
+    ledger = lose(EXAMPLES[name].reopened)
     assert held() <= before
-    assert (ledger.captured, ledger.balanced) == (201, True)
+    assert (ledger.captured, ledger.balanced) == (1 + EXAMPLES[name].reopened, True)

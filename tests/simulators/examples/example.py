@@ -50,6 +50,7 @@ class Example:
         endless: it gives frames for ever, and none of them twice.
         beside: what runs beside the source, and more options for it.
         plug: the device that it reads, for a test to pull out; None for what has none.
+        reopened: how often it is lost and opened again; fewer where that takes long, as to start a program.
     """
 
     gives: Literal["pictures", "windows"]
@@ -58,3 +59,4 @@ class Example:
     endless: bool = False
     beside: Callable[[Path], AbstractContextManager[dict[str, Any]]] = no_more
     plug: Callable[[Path], AbstractContextManager[Plug]] | None = None
+    reopened: int = 200

@@ -62,12 +62,14 @@ class Frame:
         data: uint8 (height, width, 3) in BGR order for pictures, float32 (samples, channels) for windows.
             Valid until the next ``read``: a source may reuse the buffer.
         origin: where a recorded frame came from (a file name), else "".
+        missed: frames just before it that were captured and never given to this reader; ``seq`` counts them.
     """
 
     seq: int
     captured_ns: int
     data: Array
     origin: str = ""
+    missed: int = 0
 
 
 @dataclass(frozen=True, slots=True)

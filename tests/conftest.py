@@ -20,7 +20,7 @@ from agent.workers import _landlock, _seccomp
 from tests import leaks, preloaded, runtimes
 from tests.simulators import postgres, tiny_models
 from tests.simulators.cameras import ROOT, Cameras, compile_shim
-from tests.system import container
+from tests.system import container, vm
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 REQUIRE = "EDGE_AGENT_TESTS_REQUIRE"
 """Needs that must be met: a test that would skip for one of them fails. Comma-separated."""
-NEEDS = ("mosquitto", "shared", "cameras", "system", "landlock", "postgresql")
+NEEDS = ("mosquitto", "shared", "cameras", "system", "vm", "landlock", "postgresql")
 
 REPRODUCIBLE = "EDGE_AGENT_TESTS_REPRODUCIBLE"
 """Set, property tests try the same examples each time: a commit's verdict depends on the commit alone."""
@@ -88,8 +88,8 @@ def _missing(need: str) -> str:
     """Say what to do so that ``need`` is met; "" when it is."""
     if need == "mosquitto":
         return "" if shutil.which("mosquitto") else "install mosquitto (Debian: apt-get install mosquitto)"
-    if need == "system":
-        return container.missing()
+    if need in {"system", "vm"}:
+        return container.missing() if need == "system" else vm.missing()
     if need == "landlock":
         held = _landlock.abi() and _seccomp.available()
         return "" if held else "boot a kernel of 5.13 or later with lsm=landlock"

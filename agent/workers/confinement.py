@@ -112,12 +112,12 @@ def confine_updater(folder: str, read: Iterable[str]) -> Confinement:
     return Confinement(landlock, _seccomp.install(network=True))
 
 
-def confine_accelerator(hidden: Iterable[str], needs: Needs) -> Confinement:
-    """Confine a process that owns an accelerator, and gets all else handed over; it has no other thread yet.
+def confine_owner(hidden: Iterable[str], needs: Needs) -> Confinement:
+    """Confine a process that owns a device, and gets all else handed over; it has no other thread yet.
 
     Args:
         hidden: paths that stay closed wherever they stand.
-        needs: of the delegate: its library, its device.
+        needs: of the delegate or the source: its library, its device.
 
     Raises:
         OSError: the kernel can do it, and refuses.
@@ -125,15 +125,17 @@ def confine_accelerator(hidden: Iterable[str], needs: Needs) -> Confinement:
     closed = [os.path.realpath(path) for path in hidden]
     paths = (*_python(), *needs.read)
     grants = [grant for path in paths for grant in _carved(os.path.realpath(path), closed)]
-    grants += [Grant(path, READ) for path in (*_LIBRARIES, *_KERNEL)]
+    network = _NETWORK if needs.network else ()
+    grants += [Grant(path, READ) for path in (*_LIBRARIES, *_KERNEL, *network)]
     devices = _open_to(closed, needs.devices)
+    granted = frozenset(it for path in devices if (it := _identity(path)) is not None)
     grants += [Grant("/dev", READ_DIR), *(Grant(path, DEVICE) for path in (*_PLAIN_DEVICES, *devices))]
     close_memory()
     _drop_capabilities()
     _prctl(_PR_SET_NO_NEW_PRIVS, 1)
     landlock = _landlock.restrict(grants, network=needs.network)
     filtered = _seccomp.install(network=needs.network, hotplug=needs.hotplug)
-    return Confinement(landlock, filtered, devices)
+    return Confinement(landlock, filtered, devices, granted)
 
 
 def _grants(spec: LaneSpec, read: list[str], devices: Iterable[str], *, network: bool) -> Iterator[Grant]:

@@ -18,6 +18,7 @@ PACKAGE = Path(agent.__file__).parent
 
 WORDS = {"types", "errors", "events", "fsm", "clock", "plugins"}
 ROOMS = {
+    "capture",
     "accelerator",
     "delegates",
     "link",
@@ -44,9 +45,11 @@ JOINTS = {
     "control",
     "crew",
     "delivery",
+    "feeding",
     "foreground",
     "mailbox",
     "metering",
+    "owners",
     "passage",
     "plan",
     "readings",

@@ -14,6 +14,7 @@ from contextlib import ExitStack
 from typing import TYPE_CHECKING, Protocol
 
 from agent.errors import ExtraMissing, SourceLost
+from agent.launcher.starting import Resident
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -99,7 +100,7 @@ class Program:
         subject: what it reads.
         install: how it is installed, for the hint where it is missing.
         hints: the next thing to do, by what stands in its last complaint, in lower case; "" for any other.
-        start: how it is started, given its path and arguments.
+        start: how it is started, given its path and arguments; None: by this worker's launcher, if any.
 
     Raises:
         ExtraMissing: it is not installed.
@@ -114,7 +115,7 @@ class Program:
         subject: str,
         install: str,
         hints: Mapping[str, str],
-        start: Callable[[str, Sequence[str]], Running] = Launched,
+        start: Callable[[str, Sequence[str]], Running] | None = None,
     ) -> None:
         self._op, self._subject, self._hints = op, subject, hints
         self._name = os.path.basename(argv[0])  # noqa: PTH119 - a name, no file
@@ -122,6 +123,7 @@ class Program:
         if path is None:
             raise ExtraMissing(op, subject, f"there is no program {argv[0]}", install)
         try:
+            start = start or (Resident.launcher.start if Resident.launcher else Launched)
             self._running = start(path, argv[1:])
         except OSError as error:
             problem = f"{self._name} cannot be started: {(error.strerror or str(error)).lower()}"

@@ -6,7 +6,7 @@ Its worker is the only one that loads the MQTT library, and with it ssl; no othe
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Annotated, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Self
 
 from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
@@ -53,7 +53,7 @@ class Options(Resampling):
     """The numbers of a sample, in this order, as JSON pointers into the message: `/accel/x`."""
     pattern: str = Field(default="", max_length=1000)
     """A regular expression that a whole message fits; each named group is a channel, in this order."""
-    qos: Literal[0, 1] = 0
+    qos: int = Field(default=0, ge=0, le=1)
     """1 has the broker send a message again that was not confirmed."""
     client_id: str = Field(default="", max_length=64, pattern=r"^[A-Za-z0-9._-]*$")
     """What the broker calls this subscriber; empty: a name made by chance."""

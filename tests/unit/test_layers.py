@@ -186,6 +186,12 @@ def test_what_comes_from_outside_is_imported_by_its_owners_only(sources: Sources
     assert not found, "\n".join(found)
 
 
+def test_what_loads_mqtt_in_a_worker_is_imported_by_the_source_of_that_kind_alone(sources: Sources) -> None:
+    wanted = "agent.sources.sampling.mqtt"
+    found = [module for module in sources for _, target in imported(sources, module) if target == wanted]
+    assert found == ["agent.sources.mqtt"]
+
+
 def test_no_module_imports_itself_in_a_circle(sources: Sources) -> None:
     graph = {
         module: {target for _, target in imported(sources, module, types=False) if target in sources}

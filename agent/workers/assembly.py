@@ -99,7 +99,8 @@ def _opener(spec: LaneSpec, stranger: Callable[[Iterable[str]], str]) -> Callabl
             if path := stranger(
                 _devices(module, given)
             ):  # its node is another one by now, which this process may not open
-                problem = "it was plugged in after this worker had confined itself"
+                came = "plugged in" if path.startswith("/dev/") else "put there"
+                problem = f"it was {came} after this worker had confined itself"
                 raise LaneCrashed(error.op, path, problem, "A new worker opens it") from error
             raise
         return source

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+import shutil
 import site
 import sys
 from dataclasses import dataclass, field, replace
@@ -46,7 +47,7 @@ class Confinement:
     Attributes:
         landlock: the ABI, 0 for none.
         seccomp: whether the filter is on.
-        devices: the paths that the source, the backend and the launcher may open.
+        devices: what the source, the backend and the launcher may open: nodes, and programs.
     """
 
     landlock: int = 0
@@ -56,7 +57,7 @@ class Confinement:
     _hidden: tuple[str, ...] = field(default=(), repr=False)
 
     def stranger(self, now: Iterable[str] = ()) -> str:
-        """Name a device that came after the rules, so that this process can't open it; or give "".
+        """Name a device or program that came after the rules, so that this process can't open it; or give "".
 
         Args:
             now: what the source would open by now, where its name leads elsewhere than it did.
@@ -101,7 +102,7 @@ def confine(spec: LaneSpec, needs: Iterable[Needs]) -> Confinement:
 
 
 def _launch(spec: LaneSpec, commands: list[Command]) -> tuple[str, ...]:
-    """Start the launcher, where there is something to be launched; give the devices that it may open."""
+    """Start the launcher, where something is to be launched; give the devices and programs it may open."""
     if not commands:
         return ()
     theirs = [one.needs for one in commands]
@@ -114,7 +115,7 @@ def _launch(spec: LaneSpec, commands: list[Command]) -> tuple[str, ...]:
         "hotplug": any(one.hotplug for one in theirs),
     }
     Resident.launcher = Launcher([one.argv for one in commands], rules)
-    return devices
+    return (*devices, *(path for one in commands if (path := shutil.which(one.argv[0]))))
 
 
 def confine_updater(folder: str, read: Iterable[str]) -> Confinement:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from pydantic import Field
 
 from agent.sources.sampling import sound
-from agent.types import Needs
+from agent.types import Command, Needs
 
 if TYPE_CHECKING:
     from agent.sources._program import Program
@@ -49,8 +49,13 @@ def command(options: Options) -> tuple[str, ...]:
 
 
 def needs(options: Options) -> Needs:
-    """Say what it runs, and what that opens: the nodes of all sound cards."""
-    return Needs(devices=("/dev/snd",), programs=(command(options),))
+    """Say what it runs, and what that opens: the nodes of all sound cards.
+
+    What is no card, but shared by other programs or a sound server, talks through sockets.
+    """
+    shared = not options.device.startswith(("hw:", "plughw:"))
+    reached = Needs(devices=("/dev/snd",), network=shared)
+    return Needs(programs=(Command(command(options), reached),))
 
 
 def build(options: Options, *, start: int) -> Sensor:

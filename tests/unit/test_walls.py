@@ -94,6 +94,10 @@ def test_an_accelerator_process_loads_a_runtime_and_nothing_else_that_is_heavy()
     assert loaded(["agent.accelerator.main", "agent.accelerator.spec"], unwanted) == {}
 
 
+def test_a_launcher_loads_nothing_that_is_heavy() -> None:
+    assert loaded(["agent.launcher.main"], [*NOT_IN_SUPERVISOR, *NOT_IN_WORKER, "pydantic"]) == {}
+
+
 def test_an_updater_loads_no_arrays_models_or_databases() -> None:
     modules = ["agent.updater.main", "agent.updater.session", "agent.updater.mirrored", "agent.link.bulk"]
     assert loaded(modules, [*NOT_IN_SUPERVISOR, "sqlite3", "requests", "typer", "rich"]) == {}

@@ -11,7 +11,7 @@ from agent.sources.pictures.decoding import decode_jpeg
 from agent.sources.pictures.jpegs import Jpegs
 
 if TYPE_CHECKING:
-    from agent.sources._fifo import Fifo
+    from agent.sources.pictures.flow import Feed
     from agent.types import Array
 
 _CONVERSIONS = {
@@ -27,7 +27,7 @@ _CHANNELS = {"BGR3": 3, "RGB3": 3, "YUYV": 2}
 class Unpack(Protocol):
     """Collects the bytes of one frame after the other."""
 
-    def fill(self, fifo: Fifo) -> None:
+    def fill(self, feed: Feed) -> None:
         """Take what the pipe has."""
 
     def whole(self) -> bool:
@@ -44,9 +44,9 @@ class Pictures:
         self._jpegs = Jpegs()
         self._picture: bytes | None = None
 
-    def fill(self, fifo: Fifo) -> None:
+    def fill(self, feed: Feed) -> None:
         """Take what the pipe has."""
-        self._jpegs.feed(fifo.read())
+        self._jpegs.feed(feed.read())
 
     def whole(self) -> bool:
         """Whether a picture is there. ValueError: what comes is no JPEG, or too large."""
@@ -73,9 +73,9 @@ class Raw:
         self._image = np.empty((height, width, 3), np.uint8) if self._conversion is not None else self._raw
         self._filled = 0
 
-    def fill(self, fifo: Fifo) -> None:
+    def fill(self, feed: Feed) -> None:
         """Take what the pipe has, up to the end of the frame."""
-        self._filled += fifo.read_into(self._view[self._filled :])
+        self._filled += feed.read_into(self._view[self._filled :])
 
     def whole(self) -> bool:
         """Whether a frame is there."""

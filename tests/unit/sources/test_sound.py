@@ -17,7 +17,7 @@ from pydantic import ValidationError
 from agent.errors import ExtraMissing, InputRejected, SourceEnded, SourceLost
 from agent.sources import microphone, pcm
 from agent.sources.sampling.pcm import Clock
-from agent.types import Needs
+from agent.types import Command, Needs
 from tests.simulators import sounding
 
 if TYPE_CHECKING:
@@ -189,8 +189,10 @@ def test_a_rate_that_makes_too_much_of_too_little_is_refused() -> None:
 
 
 def test_they_need_their_program_their_cards_and_their_pipe(tmp_path: Path) -> None:
-    options = microphone.Options(window=1)
-    assert microphone.needs(options) == Needs(devices=("/dev/snd",), programs=(microphone.command(options),))
+    for device, network in (("plughw:0", False), ("hw:CARD=x", False), ("default", True)):
+        options = microphone.Options(window=1, device=device)
+        reached = Needs(devices=("/dev/snd",), network=network)
+        assert microphone.needs(options) == Needs(programs=(Command(microphone.command(options), reached),))
     path = tmp_path / "sound"
     assert pcm.needs(pcm.Options(path=str(path), window=1)) == Needs(devices=(str(path),))
     path.touch()

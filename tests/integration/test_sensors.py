@@ -6,7 +6,7 @@ import shutil
 import threading
 import time
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -22,24 +22,17 @@ if TYPE_CHECKING:
     from agent.demo.broker import Broker
 
 pytestmark = pytest.mark.landlock
+CONFINED = {"landlock": _landlock.abi(), "seccomp": True}
 WINDOW = "window = 256"
 """What the model of vibration takes, of three channels."""
 
 
-def read(folder: Path, source: str) -> dict[str, Any]:
-    """Run an agent on a source until it has inferred some of its windows; give the pipeline's status."""
+def read(folder: Path, source: str) -> None:
+    """Run an agent on a source until it has inferred some of its windows."""
     with RunningAgent(folder, f"source = {{ {source} }}", model="vibration") as agent:
         status = agent.until_inferred(3)
         assert agent.end() == 0
-    assert status["confined"] == {"landlock": _landlock.abi(), "seccomp": True}
-    return status
-
-
-@pytest.mark.mosquitto
-def test_a_confined_worker_listens_to_a_broker(tmp_path: Path, broker: Broker) -> None:
-    place = f'host = "127.0.0.1", port = {broker.port}, topics = ["pump"], channels = ["/0", "/1", "/2"]'
-    with publishing(broker.port, "pump", b"[1, 2, 3]"):
-        read(tmp_path, f'kind = "mqtt", {place}, rate = 2000, {WINDOW}, max_gap_s = 5')
+    assert status["confined"] == CONFINED
 
 
 @pytest.mark.skipif(not shutil.which("arecord"), reason="needs arecord: apt-get install alsa-utils")
@@ -74,3 +67,27 @@ def feeding(device: iio_device.IioDevice) -> Iterator[None]:
     finally:
         quiet.set()
         feeder.join()
+
+
+@pytest.mark.mosquitto
+def test_a_confined_worker_listens_to_a_broker_and_is_back_soon_after_it_was_gone(
+    tmp_path: Path, broker: Broker
+) -> None:
+    place = f'host = "127.0.0.1", port = {broker.port}, topics = ["pump"], channels = ["/0", "/1", "/2"]'
+    source = f'source = {{ kind = "mqtt", {place}, rate = 2000, {WINDOW}, max_gap_s = 5 }}'
+    with RunningAgent(tmp_path, source, model="vibration") as agent:
+        with publishing(broker.port, "pump", b"[1, 2, 3]"):
+            status = agent.until_inferred(3)
+            worker = agent.worker
+        gone = time.monotonic()
+        broker.cut()
+        agent.until(lambda _: "source.lost" in agent.log)
+        assert time.monotonic() - gone < 5
+        broker.restore()
+        back = time.monotonic()
+        with publishing(broker.port, "pump", b"[1, 2, 3]"):
+            agent.until_inferred(1)
+        assert time.monotonic() - back < 3
+        assert agent.worker == worker
+        assert agent.end() == 0
+    assert status["confined"] == CONFINED

@@ -42,11 +42,18 @@ class Foreground:
         spec: what the worker is to do.
         deadlines: of its phases.
         explain: makes a worker's fault an error.
+        patience_s: how long a recording may give nothing; None for ever. A live source knows it itself.
     """
 
     def __init__(
-        self, spec: LaneSpec, deadlines: Deadlines, explain: Callable[[Fault], AgentError] = error_of
+        self,
+        spec: LaneSpec,
+        deadlines: Deadlines,
+        explain: Callable[[Fault], AgentError] = error_of,
+        patience_s: float | None = None,
     ) -> None:
+        self._patience_s = patience_s
+        self._idle_since: float | None = None
         self._lane = Lane(spec, deadlines, explain=explain)
         self._explain = explain
 
@@ -76,6 +83,8 @@ class Foreground:
                     lane.reap(time.monotonic())
                 lane.tick(time.monotonic())
                 self._give_up()
+                if self.idle:
+                    break
         finally:
             self._abandon()
         self._raise_refusal()
@@ -84,6 +93,15 @@ class Foreground:
     def outcome(self) -> Outcome:
         """What is known of the lane now."""
         return Outcome(self._lane.ready, self._lane.ledger, self._lane.restarts)
+
+    @property
+    def idle(self) -> bool:
+        """Whether a recording is open, and has given nothing for as long as it may."""
+        run = self._lane.run
+        if self._patience_s is None or run is None or run.live is not False or run.process.page.captured:
+            return False
+        self._idle_since = self._idle_since or time.monotonic()
+        return time.monotonic() - self._idle_since > self._patience_s
 
     def _give_up(self) -> None:
         lane = self._lane

@@ -9,6 +9,7 @@ import time
 from collections import deque
 from fnmatch import fnmatch
 from glob import has_magic
+from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,7 +20,7 @@ from agent.sources.pictures.listing import SUFFIXES, natural_key
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-MAX_FILES = 100_000
+MAX_FILES = 10_000
 """How many paths are kept in mind at a time; those after them are looked for when these are done."""
 _OP = "watch images"
 _YOUNG_S = 2.0
@@ -134,21 +135,23 @@ class Watching:
 
     def _scan(self) -> None:
         """Find what has come since the last time, oldest first."""
-        now_ns, self._more = time.time_ns(), False
+        now_ns, self._more, before_ns = time.time_ns(), False, self._since_ns
         found = heapq.nsmallest(MAX_FILES + 1, self._arrived())
         if len(found) > MAX_FILES:
             self._more = True
             self._since_ns = found.pop()[0]
         young_ns, look_at = now_ns - int(_YOUNG_S * 1e9), time.monotonic() + _YOUNG_S
-        for came_ns, _, path, size in found:
-            if came_ns < young_ns:
-                self._queue.append(path)
-            else:
-                self._young[path] = (size, look_at)
-        self._told = {path for _, _, path, _ in found}
+        for came_ns, together in groupby(found, lambda one: one[0]):
+            for _, path, size in sorted(together, key=lambda one: natural_key(one[1])):
+                if came_ns < young_ns:
+                    self._queue.append(path)
+                else:
+                    self._young[path] = (size, look_at)
+        known = self._told if self._since_ns == before_ns else set()  # so many came in one tick of its clock
+        self._told = known | {path for _, path, _ in found}
 
-    def _arrived(self) -> Iterator[tuple[int, object, str, int]]:
-        """Give when each file came, its place among those of that time, its path and size.
+    def _arrived(self) -> Iterator[tuple[int, str, int]]:
+        """Give when each file came, its path and size.
 
         A file comes when its inode changes (ctime): it is written, or moved here.
         """
@@ -158,7 +161,7 @@ class Watching:
                     if _fits(entry.name, pattern) and entry.path not in self._told and entry.is_file():
                         about = entry.stat()
                         if about.st_ctime_ns >= self._since_ns and about.st_size:
-                            yield about.st_ctime_ns, natural_key(entry.path), entry.path, about.st_size
+                            yield about.st_ctime_ns, entry.path, about.st_size
 
     def _grow_up(self) -> bool:
         """Take the young files whose size stood still; give whether there were any to look at."""

@@ -211,6 +211,19 @@ def test_more_files_than_are_kept_in_mind_come_in_turns_in_order(
     assert found == [f"{number}.png" for number in range(35)]
 
 
+def test_files_that_all_came_at_once_come_in_turns_too(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(watching, "MAX_FILES", 3)
+    monkeypatch.setattr(watching, "_YOUNG_S", 0.0)
+    for number in range(2):
+        (folder / f"{number}.png").write_bytes(PICTURE)
+    (folder / "all.png").write_bytes(PICTURE)
+    for number in range(2, 12):
+        (folder / f"{number}.png").hardlink_to(folder / "all.png")  # one inode, one time
+    time.sleep(0.01)
+    with closing(watched(folder)) as source:
+        assert sorted(names(source)) == sorted({*(f"{number}.png" for number in range(12)), "all.png"})
+
+
 @pytest.mark.landlock
 def test_a_confined_worker_gives_each_file_and_a_new_one_looks_into_the_folder_that_came_back(
     folder: Path, tmp_path: Path

@@ -11,6 +11,7 @@ from agent.errors import AgentError, LaneCrashed
 from agent.message import error_of
 from agent.workers.lane import Lane
 from agent.workers.policy import State
+from agent.workers.process import WorkerProcess
 from agent.workers.proof import Proof
 
 if TYPE_CHECKING:
@@ -42,6 +43,7 @@ class Foreground:
         spec: what the worker is to do.
         deadlines: of its phases.
         explain: makes a worker's fault an error.
+        spawn: starts its workers.
         patience_s: how long a recording may give nothing; None for ever. A live source knows it itself.
     """
 
@@ -50,11 +52,13 @@ class Foreground:
         spec: LaneSpec,
         deadlines: Deadlines,
         explain: Callable[[Fault], AgentError] = error_of,
+        *,
+        spawn: Callable[[bytes], WorkerProcess] = WorkerProcess,
         patience_s: float | None = None,
     ) -> None:
         self._patience_s = patience_s
         self._idle_since: float | None = None
-        self._lane = Lane(spec, deadlines, explain=explain)
+        self._lane = Lane(spec, deadlines, spawn=spawn, explain=explain)
         self._explain = explain
 
     def run(self) -> Iterator[list[Record]]:

@@ -76,7 +76,7 @@ def main(arguments: argparse.Namespace) -> int:
             spec,
             plan.deadlines,
             partial(explain, spec.pipeline),
-            _PATIENCE_S,
+            patience_s=_PATIENCE_S,
         )
         check: dict[str, Any] = {"check": f"pipeline {spec.pipeline}", "ok": True}
         try:

@@ -96,9 +96,7 @@ def _opener(spec: LaneSpec, stranger: Callable[[Iterable[str]], str]) -> Callabl
         except InputRejected as error:
             raise ConfigInvalid(error.op, error.subject, error.problem, error.hint) from error
         except SourceLost as error:
-            if path := stranger(
-                _devices(module, given)
-            ):  # its node is another one by now, which this process may not open
+            if path := stranger(_wanted(module, given)):  # it is another by now, and closed to this process
                 came = "plugged in" if path.startswith("/dev/") else "put there"
                 problem = f"it was {came} after this worker had confined itself"
                 raise LaneCrashed(error.op, path, problem, "A new worker opens it") from error
@@ -108,11 +106,11 @@ def _opener(spec: LaneSpec, stranger: Callable[[Iterable[str]], str]) -> Callabl
     return open_source
 
 
-def _devices(module: ModuleType, given: object) -> Iterator[str]:
+def _wanted(module: ModuleType, given: object) -> Iterator[str]:
     """Give what the source and its programs would open by now."""
     if hasattr(module, "needs"):
         needs: Needs = module.needs(given)
-        yield from needs.devices
+        yield from (*needs.devices, *needs.read)
         for command in needs.programs:
             yield from command.needs.devices
 

@@ -114,6 +114,16 @@ class FlowSource:
         seq, self._next = self._next, self._next + 1
         return Frame(seq, now_ns, self._unpack.decode(self._names[1], seq))
 
+    @property
+    def count(self) -> int:
+        """How many frames it has given, from number 0 on."""
+        return self._next
+
+    @property
+    def begun(self) -> bool:
+        """Whether a frame has begun that is not whole."""
+        return self._unpack.begun
+
     def begin(self) -> None:
         """Wait for the first bytes, so that what does not start is told at once.
 

@@ -36,6 +36,10 @@ class Unpack(Protocol):
     def decode(self, path: str, seq: int) -> Array:
         """Give the frame that is there: uint8 (height, width, 3), BGR."""
 
+    @property
+    def begun(self) -> bool:
+        """Whether a frame has begun that is not whole."""
+
 
 class Pictures:
     """JPEGs; implements ``Unpack``."""
@@ -57,6 +61,11 @@ class Pictures:
         """Decode the picture that is there. InputRejected: it is damaged."""
         picture, self._picture = self._picture or b"", None
         return decode_jpeg(path, seq, picture)
+
+    @property
+    def begun(self) -> bool:
+        """Whether a picture has begun that is not whole."""
+        return self._jpegs.begun
 
 
 class Raw:
@@ -87,6 +96,11 @@ class Raw:
         if self._conversion is not None:
             cv2.cvtColor(self._raw, self._conversion, dst=self._image)
         return self._image
+
+    @property
+    def begun(self) -> bool:
+        """Whether a frame has begun that is not whole."""
+        return 0 < self._filled < len(self._view)
 
 
 def unpacker(fourcc: str, width: int, height: int) -> Unpack:

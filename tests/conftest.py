@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 REQUIRE = "EDGE_AGENT_TESTS_REQUIRE"
 """Needs that must be met: a test that would skip for one of them fails. Comma-separated."""
-NEEDS = ("mosquitto", "shared", "cameras", "system", "landlock", "postgresql")
+NEEDS = ("mosquitto", "shared", "cameras", "system", "landlock", "postgresql", "alsa")
 
 REPRODUCIBLE = "EDGE_AGENT_TESTS_REPRODUCIBLE"
 """Set, property tests try the same examples each time: a commit's verdict depends on the commit alone."""
@@ -88,6 +88,8 @@ def _missing(need: str) -> str:
     """Say what to do so that ``need`` is met; "" when it is."""
     if need == "mosquitto":
         return "" if shutil.which("mosquitto") else "install mosquitto (Debian: apt-get install mosquitto)"
+    if need == "alsa":
+        return "" if shutil.which("arecord") else "install arecord (Debian: apt-get install alsa-utils)"
     if need == "system":
         return container.missing()
     if need == "landlock":

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import threading
 import time
 from contextlib import contextmanager
@@ -35,7 +34,7 @@ def read(folder: Path, source: str) -> None:
     assert status["confined"] == CONFINED
 
 
-@pytest.mark.skipif(not shutil.which("arecord"), reason="needs arecord: apt-get install alsa-utils")
+@pytest.mark.alsa
 def test_a_confined_worker_hears_through_arecord(tmp_path: Path) -> None:
     read(tmp_path, f'kind = "microphone", device = "null", channels = 3, {WINDOW}')
 

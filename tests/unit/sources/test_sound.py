@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import time
 from contextlib import closing
 from typing import TYPE_CHECKING, Any
@@ -122,7 +121,7 @@ def test_without_arecord_its_package_is_named(monkeypatch: pytest.MonkeyPatch, t
         listen()
 
 
-@pytest.mark.skipif(not shutil.which("arecord"), reason="needs arecord: apt-get install alsa-utils")
+@pytest.mark.alsa
 def test_the_real_arecord_gives_what_a_device_of_alsa_plays(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -33,6 +33,8 @@ SHARED = Path(__file__).resolve().parents[2] / "shared"
 REQUIRE = "EDGE_AGENT_TESTS_REQUIRE"
 """Needs that must be met: a test that would skip for one of them fails. Comma-separated."""
 NEEDS = ("mosquitto", "shared", "cameras", "system", "landlock", "postgresql", "alsa")
+PROGRAMS = {"mosquitto": ("mosquitto", "mosquitto"), "alsa": ("arecord", "alsa-utils")}
+"""Needs that are a program, and its package."""
 
 REPRODUCIBLE = "EDGE_AGENT_TESTS_REPRODUCIBLE"
 """Set, property tests try the same examples each time: a commit's verdict depends on the commit alone."""
@@ -86,10 +88,9 @@ def _see_to(need: str) -> None:
 
 def _missing(need: str) -> str:
     """Say what to do so that ``need`` is met; "" when it is."""
-    if need == "mosquitto":
-        return "" if shutil.which("mosquitto") else "install mosquitto (Debian: apt-get install mosquitto)"
-    if need == "alsa":
-        return "" if shutil.which("arecord") else "install arecord (Debian: apt-get install alsa-utils)"
+    if need in PROGRAMS:
+        program, package = PROGRAMS[need]
+        return "" if shutil.which(program) else f"install {program} (Debian: apt-get install {package})"
     if need == "system":
         return container.missing()
     if need == "landlock":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from contextlib import closing
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -17,7 +18,6 @@ from tests.simulators.iio_device import STEP_NS, IioDevice, stamps
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from agent.types import Frame, Source
 
@@ -162,6 +162,31 @@ def test_a_setting_that_the_device_refuses_is_named(device: IioDevice) -> None:
     (device.folder / "trigger/current_trigger").mkdir()
     with pytest.raises(SourceLost, match="current_trigger = x: is a directory"):
         sensor(device, trigger="x")
+
+
+def test_a_pace_that_the_device_does_not_take_is_refused_with_what_it_can(device: IioDevice) -> None:
+    place, real = device.folder / "sampling_frequency", Path("/proc/self/coredump_filter")
+    before = real.read_text()
+    place.unlink()
+    place.symlink_to(real)  # a file of the kernel's own that takes 800 for a number with another base
+    device.file("sampling_frequency_available", "100 400")
+    try:
+        with pytest.raises(SourceLost, match=r"takes \d+ samples a second, not 800\. It can: 100 400"):
+            sensor(device, frequency=800)
+    finally:
+        real.write_text(f"0x{before}")
+
+
+def test_a_device_that_a_trigger_paces_has_the_triggers_frequency_set(device: IioDevice) -> None:
+    (device.folder / "sampling_frequency").unlink()
+    with pytest.raises(SourceLost, match="no sampling frequency that can be set"):
+        sensor(device, frequency=50)
+    trigger = device.root / "trigger0"
+    trigger.mkdir()
+    (trigger / "name").write_text("hrtimer0\n")
+    (trigger / "sampling_frequency").write_text("100\n")
+    sensor(device, frequency=12.5, trigger="hrtimer0").close()
+    assert (trigger / "sampling_frequency").read_text() == "12.5\n"
 
 
 def test_what_is_for_a_buffer_is_refused_without_one(device: IioDevice) -> None:

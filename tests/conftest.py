@@ -32,7 +32,9 @@ if TYPE_CHECKING:
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 REQUIRE = "EDGE_AGENT_TESTS_REQUIRE"
 """Needs that must be met: a test that would skip for one of them fails. Comma-separated."""
-NEEDS = ("mosquitto", "shared", "cameras", "system", "vm", "landlock", "postgresql")
+NEEDS = ("mosquitto", "shared", "cameras", "system", "vm", "landlock", "postgresql", "alsa")
+PROGRAMS = {"mosquitto": ("mosquitto", "mosquitto"), "alsa": ("arecord", "alsa-utils")}
+"""Needs that are a program, and its package."""
 
 REPRODUCIBLE = "EDGE_AGENT_TESTS_REPRODUCIBLE"
 """Set, property tests try the same examples each time: a commit's verdict depends on the commit alone."""
@@ -86,8 +88,9 @@ def _see_to(need: str) -> None:
 
 def _missing(need: str) -> str:
     """Say what to do so that ``need`` is met; "" when it is."""
-    if need == "mosquitto":
-        return "" if shutil.which("mosquitto") else "install mosquitto (Debian: apt-get install mosquitto)"
+    if need in PROGRAMS:
+        program, package = PROGRAMS[need]
+        return "" if shutil.which(program) else f"install {program} (Debian: apt-get install {package})"
     if need in {"system", "vm"}:
         return container.missing() if need == "system" else vm.missing()
     if need == "landlock":

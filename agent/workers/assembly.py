@@ -20,7 +20,7 @@ from agent.workers.opening import opener
 
 if TYPE_CHECKING:
     import threading
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from agent.capture.feed import Feed
     from agent.pipeline.capture import Reporter
@@ -45,7 +45,7 @@ def assemble(
     reporter: Reporter,
     outlet: Outlet,
     stop: threading.Event,
-    stranger: Callable[[], str],
+    stranger: Callable[[Iterable[str]], str],
     beats: tuple[Callable[[Phase], None], Callable[[Phase], None]],
     turned: Callable[[Engine], None],
     gate: Gate | None = None,
@@ -53,7 +53,8 @@ def assemble(
 ) -> Pipeline:
     """Load the model, run it once, and wire the threads; the source is opened by the capture thread.
 
-    ``stranger`` names a device that is there now and was not when this process confined itself, or gives "".
+    ``stranger`` names a device that is there now and was not when this process confined itself, or gives "";
+    it is told what the source would open now.
     ``turned`` is told of the engine whose results begin, after a swap. ``gate`` holds frames back.
     ``feed`` has the way to the process that reads the source, where that is another one.
 
@@ -88,7 +89,7 @@ def assemble(
 
 def _opener(
     spec: LaneSpec,
-    stranger: Callable[[], str],
+    stranger: Callable[[Iterable[str]], str],
     feed: Feed | None,
     beat: Callable[[Phase], None],
     stop: threading.Event,

@@ -9,18 +9,22 @@ from agent.errors import ConfigInvalid, InputRejected, LaneCrashed, SourceLost
 from agent.validation import options
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from types import ModuleType
 
-    from agent.types import Source
+    from agent.types import Needs, Source
 
 
-def opener(kind: str, given: Mapping[str, Any], stranger: Callable[[], str]) -> Callable[[int], Source]:
+def opener(
+    kind: str, given: Mapping[str, Any], stranger: Callable[[Iterable[str]], str]
+) -> Callable[[int], Source]:
     """Give what opens a source so that its first frame has a given number.
 
     Args:
         kind: which plugin.
         given: its options.
-        stranger: names a device that is there now and was not when this process confined itself, or gives "".
+        stranger: names a device that is there now and was not when this process confined itself, or gives "";
+            it is told what the source would open now.
 
     Raises:
         ConfigInvalid: there is no such plugin, or an option is wrong.
@@ -34,10 +38,20 @@ def opener(kind: str, given: Mapping[str, Any], stranger: Callable[[], str]) -> 
         except InputRejected as error:
             raise ConfigInvalid(error.op, error.subject, error.problem, error.hint) from error
         except SourceLost as error:
-            if path := stranger():  # its node is another one by now, which this process may not open
-                problem = "it was plugged in after this process had confined itself"
+            if path := stranger(_wanted(module, checked)):  # it is another by now, and closed to this process
+                came = "plugged in" if path.startswith("/dev/") else "put there"
+                problem = f"it was {came} after this process had confined itself"
                 raise LaneCrashed(error.op, path, problem, "A new one opens it") from error
             raise
         return source
 
     return open_source
+
+
+def _wanted(module: ModuleType, given: object) -> Iterator[str]:
+    """Give what the source and its programs would open by now."""
+    if hasattr(module, "needs"):
+        needs: Needs = module.needs(given)
+        yield from (*needs.devices, *needs.read)
+        for command in needs.programs:
+            yield from command.needs.devices

@@ -33,7 +33,7 @@ EPILOG = """\
 examples:
   edge-agent record door --config agent.toml --seconds 60 --out incident.tar
   edge-agent record camera --frames 100 --jpeg 90 --out yard.tar
-  edge-agent record synthetic:scene=shapes --frames 20 --model shapes --out s.tar
+  edge-agent record synthetic --frames 20 --model glyphs --out g.tar
   tar xf incident.tar                     what is in it
 
 exit codes: 0 recorded, 1 the source or the disk failed, 2 usage, 78 there is no such source"""

@@ -18,14 +18,18 @@ if TYPE_CHECKING:
 _PR_SET_PDEATHSIG = 1
 
 
-def begin() -> tuple[Channel, list[int], bytes]:
+def begin(*, tied: bool = True) -> tuple[Channel, list[int], bytes]:
     """Read the command line ``SOCKET_FD [more descriptors] SPEC_FD PARENT_PID``, and keep nothing else open.
+
+    Args:
+        tied: whether it is killed with its parent; else it is to end when the channel is closed.
 
     Returns:
         The channel to the parent, the descriptors between, and what is to be done, as JSON.
     """
     socket_fd, *more, spec_fd, parent = map(int, sys.argv[1:])
-    tie_to(parent)
+    if tied:
+        tie_to(parent)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     close_descriptors((socket_fd, *more, spec_fd))
     with os.fdopen(spec_fd, "rb") as file:

@@ -44,12 +44,14 @@ class Needs:
         devices: device nodes that are read, written and controlled; one that is not there yet counts, too.
         network: whether it connects to anything.
         hotplug: whether it listens to the kernel for devices that come and go, as libusb does.
+        programs: commands, each whole, that a process beside it starts for it; they reach what this says.
     """
 
     read: tuple[str, ...] = ()
     devices: tuple[str, ...] = ()
     network: bool = False
     hotplug: bool = False
+    programs: tuple[tuple[str, ...], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,7 +21,7 @@ from agent.workers import engines
 
 if TYPE_CHECKING:
     import threading
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from agent.pipeline.capture import Reporter
     from agent.pipeline.engine import Engine
@@ -45,14 +45,15 @@ def assemble(
     reporter: Reporter,
     outlet: Outlet,
     stop: threading.Event,
-    stranger: Callable[[], str],
+    stranger: Callable[[Iterable[str]], str],
     beats: tuple[Callable[[Phase], None], Callable[[Phase], None]],
     turned: Callable[[Engine], None],
     gate: Gate | None = None,
 ) -> Pipeline:
     """Load the model, run it once, and wire the threads; the source is opened by the capture thread.
 
-    ``stranger`` names a device that is there now and was not when this process confined itself, or gives "".
+    ``stranger`` names a device that is there now and was not when this process confined itself, or gives "";
+    it is told what the source would open now.
     ``turned`` is told of the engine whose results begin, after a swap. ``gate`` holds frames back.
 
     Raises:
@@ -84,7 +85,7 @@ def assemble(
     return Pipeline(runner, slot)
 
 
-def _opener(spec: LaneSpec, stranger: Callable[[], str]) -> Callable[[int], Source]:
+def _opener(spec: LaneSpec, stranger: Callable[[Iterable[str]], str]) -> Callable[[int], Source]:
     module = plugins.load("sources", spec.source, "source", "kind")
     given = options(module.Options, spec.source_options, "source")
 
@@ -94,7 +95,8 @@ def _opener(spec: LaneSpec, stranger: Callable[[], str]) -> Callable[[int], Sour
         except InputRejected as error:
             raise ConfigInvalid(error.op, error.subject, error.problem, error.hint) from error
         except SourceLost as error:
-            if path := stranger():  # its node is another one by now, which this process may not open
+            devices = module.needs(given).devices if hasattr(module, "needs") else ()
+            if path := stranger(devices):  # its node is another one by now, which this process may not open
                 problem = "it was plugged in after this worker had confined itself"
                 raise LaneCrashed(error.op, path, problem, "A new worker opens it") from error
             raise

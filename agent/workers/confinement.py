@@ -2,6 +2,7 @@
 
 It runs native code on pixels that nobody vouches for, and it runs as the user that holds the keys. So it
 keeps its descriptors, what it must read, and its own camera; it starts no program, and signals nobody else.
+What its source must run, a launcher beside it runs, which was told of it before.
 docs/security.md has the whole list.
 """
 
@@ -11,14 +12,15 @@ import ctypes
 import os
 import site
 import sys
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from agent import resources
 from agent.errors import FolderUnusable
+from agent.launcher.starting import Launcher, Resident
 from agent.workers import _capabilities, _landlock, _seccomp
-from agent.workers._landlock import DEVICE, OWN, READ, READ_DIR, WRITE, Grant
+from agent.workers._landlock import DEVICE, OWN, READ, READ_DIR, RUN, WRITE, Grant
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -51,12 +53,18 @@ class Confinement:
     seccomp: bool = False
     devices: tuple[str, ...] = ()
     _granted: frozenset[tuple[int, int]] = field(default=frozenset(), repr=False)
+    _hidden: tuple[str, ...] = field(default=(), repr=False)
 
-    def stranger(self) -> str:
-        """Name a device that came after the rules, so that this process can't open it; or give ""."""
+    def stranger(self, now: Iterable[str] = ()) -> str:
+        """Name a device that came after the rules, so that this process can't open it; or give "".
+
+        Args:
+            now: what the source would open by now, where its name leads elsewhere than it did.
+        """
         if not self.landlock:
             return ""
-        there = ((path, _identity(path)) for path in self.devices)
+        wanted = (*self.devices, *_open_to(self._hidden, now))
+        there = ((path, _identity(path)) for path in wanted)
         return next((path for path, it in there if it is not None and it not in self._granted), "")
 
 
@@ -83,12 +91,21 @@ def confine(spec: LaneSpec, needs: Iterable[Needs]) -> Confinement:
     devices = _open_to(spec.hidden, (*spec.devices, *(path for one in wanted for path in one.devices)))
     grants = list(_grants(spec, [path for one in wanted for path in one.read], devices, network=network))
     granted = frozenset(it for path in devices if (it := _identity(path)) is not None)
+    if programs := [command for one in wanted for command in one.programs]:
+        read = [*spec.devices, *(path for one in wanted for path in one.read)]
+        Resident.launcher = Launcher(
+            programs,
+            {
+                "confine": True, "hidden": spec.hidden, "devices": devices, "read": read,
+                "network": network, "hotplug": hotplug,
+            },
+        )  # fmt: skip
     close_memory()
     _drop_capabilities()
     _prctl(_PR_SET_NO_NEW_PRIVS, 1)
     landlock = _landlock.restrict(grants, network=network)
     filtered = _seccomp.install(network=network, hotplug=hotplug)
-    return Confinement(landlock, filtered, devices, granted)
+    return Confinement(landlock, filtered, devices, granted, spec.hidden)
 
 
 def confine_updater(folder: str, read: Iterable[str]) -> Confinement:
@@ -133,6 +150,34 @@ def confine_accelerator(hidden: Iterable[str], needs: Needs) -> Confinement:
     _prctl(_PR_SET_NO_NEW_PRIVS, 1)
     landlock = _landlock.restrict(grants, network=needs.network)
     filtered = _seccomp.install(network=needs.network, hotplug=needs.hotplug)
+    return Confinement(landlock, filtered, devices)
+
+
+def confine_launcher(hidden: Iterable[str], programs: Iterable[str], needs: Needs) -> Confinement:
+    """Confine a process that starts programs, and with it them; it has no other thread yet.
+
+    Args:
+        hidden: paths that stay closed wherever they stand.
+        programs: where they are, beyond the usual folders.
+        needs: what they must reach.
+
+    Raises:
+        OSError: the kernel can do it, and refuses.
+    """
+    closed = [os.path.realpath(path) for path in hidden]
+    paths = (*_python(), *programs, "/usr", "/lib", "/lib32", "/lib64", "/bin", "/sbin", "/opt")
+    found = (grant for path in paths for grant in _carved(os.path.realpath(path), closed))
+    grants = [replace(one, access=RUN) if one.access == READ else one for one in found]
+    also = ("/etc", "/run/udev", *needs.read, *(_NETWORK if needs.network else ()))
+    grants += [grant for path in also for grant in _carved(os.path.realpath(path), closed)]
+    grants += [Grant(path, READ) for path in _KERNEL]
+    devices = _open_to(closed, needs.devices)
+    grants += [Grant("/dev", READ_DIR), *(Grant(path, DEVICE) for path in (*_PLAIN_DEVICES, *devices))]
+    close_memory()
+    _drop_capabilities()
+    _prctl(_PR_SET_NO_NEW_PRIVS, 1)
+    landlock = _landlock.restrict(grants, network=needs.network)
+    filtered = _seccomp.install(network=needs.network, hotplug=needs.hotplug, children=True)
     return Confinement(landlock, filtered, devices)
 
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from agent.recovery.borrower import order
+from agent.tables import NamedSource
 from agent.workers.spec import LaneSpec
 
 if TYPE_CHECKING:
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from agent.config import Settings
     from agent.profiles import Profile, Thermal
     from agent.slots import Tuning
-    from agent.tables import Deadlines, Mqtt, Pipeline
+    from agent.tables import Deadlines, Mqtt, Pipeline, Plugin
 
 
 TUNABLE = frozenset({"threads", "xnnpack"})
@@ -81,6 +82,7 @@ class Plan:
 
 def lane_spec(
     pipeline: Pipeline,
+    source: Plugin,
     profile: Profile,
     folder: Path,
     *,
@@ -93,6 +95,7 @@ def lane_spec(
 
     Args:
         pipeline: the configured pipeline.
+        source: where its frames come from.
         profile: gives what the pipeline does not: the number of threads, what a camera is asked for.
         folder: where the configuration file stands: relative model paths start there.
         hidden: what its worker may not read, even where it stands among what it may.
@@ -100,7 +103,10 @@ def lane_spec(
         limit: stop after so many frames; 0 for no limit.
         bundles: the folder of proved bundles; None where none are taken.
     """
-    options = pipeline.source.options
+    named = source if isinstance(source, NamedSource) else None
+    health = pipeline.health
+    if health is None and named:
+        health = named.health
     spec = LaneSpec(
         pipeline=pipeline.name,
         model=pipeline.model,
@@ -111,10 +117,12 @@ def lane_spec(
         backend=pipeline.backend.kind,
         backend_options={"threads": profile.threads, **pipeline.backend.options},
         tunable=_tunable(pipeline),
-        source=pipeline.source.kind,
-        source_options=profile.camera.under(options) if pipeline.source.kind == "camera" else options,
-        health=pipeline.health,
-        privacy=pipeline.privacy,
+        source=source.kind,
+        source_options=source_options(source, profile),
+        source_name=named.name if named else "",
+        health=health,
+        privacy=(*named.privacy, *pipeline.privacy) if named else pipeline.privacy,
+        max_rate=0 if once else pipeline.max_rate,
         once=once,
         limit=limit,
         hidden=tuple(map(str, hidden)),
@@ -124,6 +132,11 @@ def lane_spec(
     )
     may = bool(order(spec, profile.delegates)) and not once  # what is done once has no accelerator
     return spec.model_copy(update={"accelerated": may})
+
+
+def source_options(source: Plugin, profile: Profile) -> dict[str, Any]:
+    """Give a source's options; the profile says what a camera is asked for where they do not."""
+    return profile.camera.under(source.options) if source.kind == "camera" else source.options
 
 
 def unknown_delegate(pipeline: Pipeline, profile: Profile) -> str:

@@ -14,6 +14,7 @@ def schema() -> dict[str, Any]:
     whole["$schema"] = "https://json-schema.org/draft/2020-12/schema"
     definitions = whole["$defs"]
     definitions["Plugin"] = _one_of("sources", definitions)
+    definitions["NamedSource"] = _named(definitions["Plugin"], definitions["NamedSource"])
     definitions["Backend"] = _one_of("backends", definitions)
     definitions["Pipeline"]["properties"]["decoder"] = _any_decoder(definitions)
     return whole
@@ -28,6 +29,16 @@ def _one_of(room: str, definitions: dict[str, Any]) -> dict[str, Any]:
             options["required"] = ["kind", *options.get("required", [])]
         kinds.append(options)
     return {"oneOf": kinds} if room == "sources" else {"anyOf": kinds}
+
+
+def _named(sources: dict[str, Any], named: dict[str, Any]) -> dict[str, Any]:
+    """Give each kind of source the keys that one with a name has besides."""
+    own = {key: value for key, value in named["properties"].items() if key != "kind"}
+    kinds = [
+        {**one, "properties": {**one["properties"], **own}, "required": [*one["required"], "name"]}
+        for one in sources["oneOf"]
+    ]
+    return {"oneOf": kinds, "description": named["description"]}
 
 
 def _any_decoder(definitions: dict[str, Any]) -> dict[str, Any]:

@@ -213,7 +213,7 @@ def main() -> NoReturn:
     else:
         faulthandler.enable()
     outlet = SocketOutlet(channel, page)
-    stop, gate = threading.Event(), Gate()
+    stop, gate = threading.Event(), Gate(most_fps=spec.max_rate)
     swapper = Swapper(outlet, lambda phase: page.enter(Slot.LOAD, phase))
     lending = Lending()
     code = EXIT_OK

@@ -41,10 +41,14 @@ class LaneSpec(BaseModel):
     """What the tuner has chosen on this board, for models that may come."""
     source: str
     source_options: dict[str, Any] = {}
+    source_name: str = ""
+    """What the configuration calls the source; "" where it has no name."""
     health: Health | None = None
     """Which faults of the camera are looked for; None for none."""
     privacy: tuple[Region, ...] = ()
     """What is hidden in each frame before anything else sees it."""
+    max_rate: float = 0
+    """Frames a second at most; 0 for all that the source gives."""
     start: int = 0
     """The first frame's sequence number."""
     once: bool = False

@@ -34,6 +34,15 @@ top_k = 3
 [pipelines.backend]
 kind = "tflite"
 threads = 2
+[[sources]]
+name = "yard"
+kind = "synthetic"
+seed = 3
+[[pipelines]]
+name = "yard"
+model = "glyphs"
+source = "yard"
+max_rate = 2.5
 """
 
 
@@ -68,6 +77,10 @@ def test_a_full_configuration_is_valid(validator: Draft202012Validator) -> None:
         ("top_k = 3", "top_k = 0"),
         ("top_k = 3", "topk = 3"),
         ("threads = 2", "threads = 99"),
+        ("seed = 3", "sead = 3"),
+        ("seed = 3", 'health = "all"'),
+        ('source = "yard"', "source = 3"),
+        ("max_rate = 2.5", "max_rate = -1"),
     ],
 )
 def test_a_wrong_key_is_not_valid(validator: Draft202012Validator, right: str, wrong: str) -> None:

@@ -30,7 +30,8 @@ class Wanted:
     Attributes:
         lane: the source, what its process may reach, and what is hidden of its frames.
         pipeline: the pipeline that results are of; None where none is named.
-        named: the name of the pipeline whose source it is; "" for none.
+        named: what the configuration calls the pipeline or source; "" where it is in none.
+        users: the pipelines that read it when the agent runs.
         deadlines: of the process.
         control: the socket of the agent that may have the source open.
     """
@@ -38,6 +39,7 @@ class Wanted:
     lane: LaneSpec
     pipeline: LaneSpec | None
     named: str
+    users: frozenset[str]
     deadlines: Deadlines
     control: Path
 
@@ -51,9 +53,9 @@ class Wanted:
         except (AgentError, KeyError, TypeError):
             return error
         words = f"{error.problem} {error.hint}"
-        if self.named not in busy and not ("uses it" in words and busy):
+        if not self.users & busy and not ("uses it" in words and busy):
             return error
-        whose = f"its pipeline {self.named}" if self.named in busy else "one of its pipelines"
+        whose = f"its pipeline {min(self.users & busy)}" if self.users & busy else "one of its pipelines"
         hint = (
             f"The agent runs, and {whose} may have it: a device serves one program at a time. "
             "Stop it first (systemctl stop edge-agent)"
@@ -66,7 +68,7 @@ def add_source(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "source",
         metavar="SOURCE",
-        help="a pipeline of the configuration, a camera's device, a file, or KIND[:KEY=VALUE,...]",
+        help="a pipeline or source of the configuration, a device, a file, or KIND[:KEY=VALUE,...]",
     )
     parser.add_argument(
         "--config", "-c", type=Path, metavar="FILE", help=f"where pipelines stand; default {service.CONFIG}"
@@ -77,7 +79,8 @@ def wanted(source: str, config: Path | None, pipeline: str = "") -> Wanted:
     """Work out which source is meant.
 
     Args:
-        source: a pipeline's name, a device or a file, or ``KIND[:KEY=VALUE,...]``.
+        source: the name of a pipeline or of a source, a device or a file, or ``KIND[:KEY=VALUE,...]``. Of a
+            source that several pipelines use, all that any of them hides is hidden.
         config: the configuration; None for the service's own where a pipeline is named.
         pipeline: the pipeline that results are of, whose private regions are hidden, too; "" for the
             source's own.
@@ -88,23 +91,34 @@ def wanted(source: str, config: Path | None, pipeline: str = "") -> Wanted:
     """
     plan = _plan(source, config, pipeline)
     lanes = {} if plan is None else {lane.pipeline: lane for lane in plan.lanes}
-    chosen = _lane(pipeline, lanes, config) if pipeline else lanes.get(source)
-    if source in lanes:
-        lane = lanes[source]
+    users = _users(source, lanes)
+    chosen = _lane(pipeline, lanes, config) if pipeline else users[0] if len(users) == 1 else None
+    hiding = [one for one in (chosen,) if one is not None]
+    if chosen not in users:
+        hiding += users
+    if users:
+        lane = users[0]
     else:
         inputs = _inputs(source)
         lane = LaneSpec(pipeline="record", model="", source=inputs.source, source_options=inputs.options)
         if plan is not None and plan.lanes:
             lane = lane.model_copy(update={"hidden": plan.lanes[0].hidden})
-    if chosen is not None and chosen is not lane:
-        lane = lane.model_copy(update={"privacy": (*lane.privacy, *chosen.privacy)})
+    regions = dict.fromkeys(region for one in hiding for region in one.privacy)
     return Wanted(
-        lane=lane,
+        lane=lane.model_copy(update={"privacy": tuple(regions)}),
         pipeline=chosen,
-        named=source if source in lanes else "",
+        named=source if users else "",
+        users=frozenset(one.pipeline for one in users),
         deadlines=plan.deadlines if plan else Deadlines(),
         control=plan.control if plan else service.SOCKET,
     )
+
+
+def _users(source: str, lanes: dict[str, LaneSpec]) -> list[LaneSpec]:
+    """Give the pipeline of that name, else all that use the source of that name."""
+    if source in lanes:
+        return [lanes[source]]
+    return [one for one in lanes.values() if source and one.source_name == source]
 
 
 def pipeline_of(name: str, config: Path | None) -> LaneSpec:

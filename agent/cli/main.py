@@ -20,6 +20,7 @@ VERBS = (
     "doctor",
     "status",
     "infer",
+    "sources",
     "snapshot",
     "record",
     "replay",

@@ -24,7 +24,7 @@ HELP = "list what is plugged in, with the lines that configure it"
 DESCRIPTION = """\
 Looks for cameras, sensors, serial ports, sound cards and buses, and prints a pipeline for each: TOML, with
 what is known of the device as comments. What cannot be used now is a comment as a whole, with the reason and
-the next thing to do. Keys that are only a beginning are named. Nothing is opened but cameras, for a question."""
+the next thing to do. Keys that are only a beginning are named. Nothing is opened, but cameras are asked."""
 EPILOG = """\
 examples:
   edge-agent sources

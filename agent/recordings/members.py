@@ -69,10 +69,11 @@ def members(file: BinaryIO, path: str) -> Iterator[Member]:
             raise damaged(path, f"byte {at} is no header of a tar archive") from error
         if info.type != tarfile.REGTYPE or info.size < 0:
             raise damaged(path, f"byte {at} is the header of something else than a file")
-        if at + BLOCK + info.size > size:
+        following = at + BLOCK + info.size + -info.size % BLOCK
+        if following > size:
             raise Cut
         yield Member(info.name, at + BLOCK, info.size)
-        at += BLOCK + info.size + -info.size % BLOCK
+        at = following
 
 
 def content(file: BinaryIO, one: Member, most: int, path: str) -> bytes:

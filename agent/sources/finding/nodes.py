@@ -29,8 +29,8 @@ def text(path: Path) -> str:
             raw = file.read(200)
     except (OSError, ValueError):
         return ""
-    told = raw.replace(b"\0", b" ").decode(errors="replace").strip()
-    return "".join(one if one.isprintable() else " " for one in told)
+    told = "".join(one if one.isprintable() else " " for one in raw.decode(errors="replace"))
+    return " ".join(told.split())
 
 
 def as_there(root: Path, path: Path) -> str:

@@ -13,7 +13,7 @@ from pathlib import Path
 from agent.sources.finding.nodes import entries, text
 from agent.types import Found
 
-_SENSORS = re.compile(r"^(imx\d{3}\w{0,4}|ov\d{4,5}\w{0,4}|arducam[\w-]{0,20}|gc\d{4}|ar0\d{3}|s5k\w{3,5})$")
+_SENSORS = re.compile(r"^(imx\d{3}|ov\d{4,5}|arducam|gc\d{4}|ar0\d{3}|s5k\w{3,5})[\w-]{0,20}$")
 """The kernel's names of image sensors; docs of the Raspberry Pi list most."""
 _PROGRAMS = ("rpicam-vid", "libcamera-vid")
 

@@ -159,6 +159,8 @@ def _print(out: Path, done: Done, judged: Judged | None, *, as_json: bool) -> No
     rate = f", {(done.frames - 1) / done.seconds:.1f} a second" if done.seconds and done.frames > 1 else ""
     how = f"; {_ENDINGS[done.why]}" if _ENDINGS[done.why] else ""
     print(f"{out}: {done.frames} frames in {done.seconds:.1f} s{rate}, {done.bytes / 1e6:.1f} MB{how}")
+    if done.dropped:
+        print(f"{done.dropped} more were dropped, as they came faster than they could be written: try --jpeg")
     if done.failed:
         print(f"{done.failed} of them failed; the last: {done.problem}")
     if judged is not None:

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import io
+import os
 import select
 import time
+from collections import deque
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, BinaryIO
 
@@ -21,7 +25,7 @@ from agent.recordings.writing import Writer
 from agent.taking.orders import Done, Took
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from agent.ipc import Channel
     from agent.taking.orders import Ending, Orders
@@ -30,12 +34,16 @@ if TYPE_CHECKING:
 OP = "record"
 _READ_S = 0.5
 _TELL_S = 0.1
-_PNG_EFFORT = 1
-"""The least effort that still takes out what is alike in a row: more costs more time than it saves bytes."""
+_PNG = (cv2.IMWRITE_PNG_COMPRESSION, 1, cv2.IMWRITE_PNG_STRATEGY, cv2.IMWRITE_PNG_STRATEGY_RLE)
+"""Pixels of a camera have noise: to look for what repeats takes longer, and finds less."""
+_HEADER = 4096
+"""What a file has besides its data, bytes, at most."""
+_MOST_ENCODERS = 4
+"""Threads that encode, on boards that have as many cores; each has two frames at a time."""
 
 
 class Taker:
-    """Takes frames until it has enough of them.
+    """Takes frames until it has enough of them. Reading goes on while a few threads encode.
 
     Args:
         orders: what is taken.
@@ -48,12 +56,13 @@ class Taker:
         self._channel = channel
         self._writer = Writer(file, orders.most_bytes)
         self._hide = Privacy(orders.lane.privacy) if orders.lane.privacy else None
-        self._skipped = 0
-        self._failed = 0
+        self._encoders = min(_MOST_ENCODERS, os.cpu_count() or 1)
+        self._pool = ThreadPoolExecutor(self._encoders, "encode")
+        self._waiting: deque[Future[tuple[FrameNote, bytes]]] = deque()
+        self._skipped = self._failed = self._dropped = self._next = 0
         self._problem = ""
         self._began: float | None = None
-        self._last = 0.0
-        self._told = 0.0
+        self._last = self._told = 0.0
 
     def take(self, build: Callable[[], Source]) -> Done:
         """Open the source, take its frames and end the recording.
@@ -69,6 +78,8 @@ class Taker:
             try:
                 self._writer.begin(self._head(live=live))
                 why, remark = self._read(source)
+                if why != "size" and not self._write(0):
+                    why, remark = "size", ""
                 self._writer.end()
             except OSError as error:
                 hint = "Make room; what was recorded so far can be read"
@@ -76,6 +87,7 @@ class Taker:
         return Done(
             frames=self._writer.frames,
             failed=self._failed,
+            dropped=self._dropped,
             bytes=self._writer.bytes,
             seconds=max(0.0, self._last - (self._began or self._last)),
             live=live,
@@ -98,19 +110,19 @@ class Taker:
         """Take frame after frame; give why it ended, and what the source said."""
         while not (why := self._over()):
             try:
-                taken = self._take_one(source)
+                self._take_one(source)
             except SourceEnded as end:
                 return "ended", str(end)
             except SourceLost as error:
                 return "lost", str(error)
-            if not taken:
+            if not self._write(2 * self._encoders if source.live else self._encoders):
                 return "size", ""
             self._tell()
         return why, ""
 
     def _over(self) -> Ending | None:
         orders, now = self._orders, time.monotonic()
-        if orders.frames and self._writer.frames >= orders.frames:
+        if orders.frames and self._writer.frames + len(self._waiting) >= orders.frames:
             return "enough"
         if orders.seconds and self._began is not None and now - self._began >= orders.seconds:
             return "time"
@@ -118,33 +130,41 @@ class Taker:
             return "stopped"
         return None
 
-    def _take_one(self, source: Source) -> bool:
-        """Wait for a frame and write it, if one comes; False when it does not fit any more."""
-        seq = self._skipped + self._writer.frames
+    def _take_one(self, source: Source) -> None:
+        """Wait for a frame, and have it encoded if one comes."""
+        seq = self._next
         try:
             frame = source.read(_READ_S)
             if frame is None:
-                return True
+                return
+            seq = frame.seq
             if self._skipped < self._orders.skip:
                 self._skipped += 1
-                return True
-            self._last = time.monotonic()
-            self._began = self._last if self._began is None else self._began
-            note, data = self._encoded(self._hide(frame) if self._hide else frame)
+            elif source.live and len(self._waiting) >= 2 * self._encoders and not self._waiting[0].done():
+                self._dropped += 1
+            else:
+                self._last = time.monotonic()
+                self._began = self._last if self._began is None else self._began
+                hidden = self._hide(frame) if self._hide else frame
+                kept = replace(hidden, data=hidden.data.copy())  # the next read may use its buffer again
+                self._waiting.append(self._pool.submit(encoded, kept, self._orders))
         except InputRejected as error:
-            self._failed += 1
-            self._problem = str(error)[:4000]
-            data = b""
-            note = FrameNote(seq=seq, captured_ns=time.monotonic_ns(), problem=self._problem)
-        return self._writer.frame(note, data)
+            refused: Future[tuple[FrameNote, bytes]] = Future()
+            refused.set_result((_failure(seq, error), b""))
+            self._waiting.append(refused)
+        self._next = seq + 1
 
-    def _encoded(self, frame: Frame) -> tuple[FrameNote, bytes]:
-        suffix, data = encode(frame.data, self._orders)
-        if len(data) > documents.MAX_FRAME:
-            problem = f"{len(data)} bytes are too many"
-            raise InputRejected(OP, f"frame {frame.seq}", problem, "Shrink it first")
-        note = FrameNote(seq=frame.seq, captured_ns=frame.captured_ns, origin=frame.origin, suffix=suffix)
-        return note, data
+    def _write(self, most: int) -> bool:
+        """Write what is encoded, in its order, and wait while more than ``most`` are not; False when full."""
+        while self._waiting and (len(self._waiting) > most or self._waiting[0].done()):
+            note, data = self._waiting[0].result()
+            if not self._writer.frame(note, data):
+                return False
+            self._waiting.popleft()
+            if note.problem:
+                self._failed += 1
+                self._problem = note.problem
+        return True
 
     def _tell(self) -> None:
         now = time.monotonic()
@@ -155,17 +175,36 @@ class Taker:
         self._channel.send(took.model_dump_json().encode())
 
 
+def encoded(frame: Frame, orders: Orders) -> tuple[FrameNote, bytes]:
+    """Give what is written of a frame; one that cannot be encoded has failed."""
+    try:
+        suffix, data = encode(frame.data, orders)
+    except InputRejected as error:
+        return _failure(frame.seq, error), b""
+    note = FrameNote(seq=frame.seq, captured_ns=frame.captured_ns, origin=frame.origin, suffix=suffix)
+    return note, data
+
+
+def _failure(seq: int, error: InputRejected) -> FrameNote:
+    return FrameNote(seq=seq, captured_ns=time.monotonic_ns(), problem=str(error)[:4000])
+
+
 def encode(data: Array, orders: Orders) -> tuple[str, bytes]:
     """Give the ending of a frame's file, and its bytes: a picture where it is one, else the array itself.
 
     Args:
         data: uint8 (height, width, 3) in BGR order is a picture; anything else is numbers.
         orders: say how each is written.
+
+    Raises:
+        InputRejected: OpenCV cannot write it, or it is too large.
     """
+    if data.nbytes > documents.MAX_FRAME - _HEADER:
+        raise InputRejected(OP, "frame", f"{data.nbytes} bytes are too many", "Shrink it first")
     if data.dtype == np.uint8 and data.ndim == 3 and data.shape[2] == 3 and data.size:
         if orders.pictures == "jpeg":
             return ".jpg", _picture(".jpg", data, [cv2.IMWRITE_JPEG_QUALITY, orders.quality])
-        return ".png", _picture(".png", data, [cv2.IMWRITE_PNG_COMPRESSION, _PNG_EFFORT])
+        return ".png", _picture(".png", data, _PNG)
     if orders.windows == "csv" and data.ndim <= 2:
         text = io.StringIO()
         np.savetxt(text, np.atleast_1d(data), delimiter=",", fmt="%.9g")
@@ -175,7 +214,7 @@ def encode(data: Array, orders: Orders) -> tuple[str, bytes]:
     return ".npy", buffer.getvalue()
 
 
-def _picture(suffix: str, data: Array, how: list[int]) -> bytes:
+def _picture(suffix: str, data: Array, how: Sequence[int]) -> bytes:
     try:
         done, encoded = cv2.imencode(suffix, data, how)
     except cv2.error as error:

@@ -63,6 +63,8 @@ class Done(Message):
     frames: Count
     """With those that failed."""
     failed: Count
+    dropped: Count
+    """Frames of a live source that came while those before were not written yet."""
     bytes: Count
     seconds: Annotated[float, Field(ge=0, le=1e9)]
     """From the first frame to the last."""

@@ -229,6 +229,20 @@ def test_a_recording_is_bounded_and_what_fits_is_whole(tmp_path: Path, run: Any)
     assert len(members(out)) == 1 + 2 * told["frames"]
 
 
+def test_what_a_live_source_gives_faster_than_it_can_be_written_is_counted(tmp_path: Path, run: Any) -> None:
+    out = tmp_path / "fast.tar"
+    source = "synthetic:width=1280,height=720,fps=1000,noise=0"
+    code, told, _ = run("record", source, "--seconds", 0.5, "--out", out, "--json")
+    told = json.loads(told)
+    files = members(out).items()
+    seqs = [
+        json.loads(data)["seq"] for name, data in files if name.startswith("frames") and name.endswith("json")
+    ]
+    assert (code, told["live"], seqs) == (0, True, sorted(seqs))
+    assert told["dropped"] > 0
+    assert len(set(seqs)) == told["frames"] <= seqs[-1] + 1 <= told["frames"] + told["dropped"]
+
+
 def test_a_recording_that_was_cut_short_is_replayed_up_to_there(recording: Path, run: Any) -> None:
     whole = recording.read_bytes()
     recording.write_bytes(whole[: whole.index(b"frames/0000004.json") + 600])

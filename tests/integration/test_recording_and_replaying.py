@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import io
 import json
 import os
 import signal
 import subprocess
 import sys
-import tarfile
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,26 +17,22 @@ import pytest
 
 from agent.child import Child
 from agent.cli import main as cli
-from agent.cli.wanted import wanted
-from agent.errors import LaneCrashed, SourceLost
+from agent.errors import LaneCrashed
 from agent.recordings.reading import Reader
 from agent.tables import Deadlines
 from agent.taking.orders import Done, Orders
 from agent.taking.take import take
 from agent.workers.spec import LaneSpec
 from tests import runtimes
-from tests.simulators.running_agent import PROGRAM, RunningAgent
+from tests.simulators.running_agent import PROGRAM
+from tests.simulators.taken import config, members, picture
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from agent.types import Array
-
 ROOT = Path(__file__).resolve().parents[2]
 SCENE = "synthetic:scene=shapes,width=320,height=240,fps=0,noise=0"
 WITH = ("--runtime", runtimes.CHOSEN)
-
-Run = "Callable[..., tuple[int, str, str]]"
 
 
 @pytest.fixture
@@ -69,18 +63,6 @@ def recording(shapes: Path, tmp_path: Path) -> Path:
     path = tmp_path / "incident.tar"
     path.write_bytes(shapes.read_bytes())
     return path
-
-
-def members(path: Path) -> dict[str, bytes]:
-    with tarfile.open(path) as archive:
-        files = ((one.name, archive.extractfile(one)) for one in archive)
-        return {name: file.read() for name, file in files if file is not None}
-
-
-def picture(data: bytes) -> Array:
-    found = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
-    assert found is not None
-    return found
 
 
 def test_the_same_model_gives_the_recorded_results_to_the_bit(shapes: Path, run: Any) -> None:
@@ -163,36 +145,6 @@ def test_a_frame_that_failed_is_recorded_as_one_and_fails_again(tmp_path: Path, 
     kinds = [json.loads(line)["kind"] for line in members(path)["results.ndjson"].splitlines()]
     assert kinds == ["classification", "failed", "classification"]
     assert run("replay", path)[0] == 0
-
-
-def config(folder: Path, *, sources: bool = False) -> Path:
-    """Write a configuration with a camera whose left half is private."""
-    path = folder / "agent.toml"
-    region = "points = [[0.0, 0.0], [0.5, 1.0]]"
-    camera = 'kind = "synthetic"\nfps = 0\nwidth = 64\nheight = 48'
-    runtime = f'backend = {{ kind = "tflite", runtime = "{runtimes.CHOSEN}" }}'
-    door = f'[[pipelines]]\nname = "door"\nmodel = "glyphs"\n{runtime}\n'
-    if sources:
-        text = f'[[sources]]\nname = "cam"\n{camera}\n{door}source = "cam"\n[[pipelines.privacy]]\n{region}\n'
-        text += '[[pipelines]]\nname = "yard"\nmodel = "glyphs"\nsource = "cam"\n'
-    else:
-        text = f"{door}[[pipelines.privacy]]\n{region}\n[pipelines.source]\n{camera}\n"
-    path.write_text(f'store.path = "{folder}/data"\n{text}')
-    return path
-
-
-@pytest.mark.parametrize(("named", "source"), [(False, "door"), (True, "door"), (True, "cam")])
-def test_what_a_pipeline_hides_never_reaches_a_snapshot(
-    named: bool, source: str, tmp_path: Path, run: Any
-) -> None:
-    out = tmp_path / "shot.png"
-    code, _, err = run("snapshot", source, "--config", config(tmp_path, sources=named), "--out", out)
-    assert (code, err) == (0, "")
-    seen = picture(out.read_bytes())
-    assert seen.shape == (48, 64, 3)
-    assert not seen[:, :32].any()
-    assert seen[:, 33:].any()
-    assert out.stat().st_mode & 0o777 == 0o600
 
 
 def test_a_pipelines_source_is_recorded_with_its_results_and_without_what_it_hides(
@@ -311,66 +263,6 @@ def test_a_source_that_hangs_or_crashes_costs_its_process_and_what_was_taken_is_
         assert reader.take() is not None
     with pytest.raises(ProcessLookupError):
         os.kill(children[0].pid, 0)
-
-
-def test_the_agent_that_has_the_source_is_named(tmp_path: Path) -> None:
-    lost = SourceLost("open camera", "/dev/video0", "another program uses it", "Stop it")
-    with RunningAgent(tmp_path) as agent:
-        agent.until_inferred()
-        mine = wanted("door", agent.config)
-        assert "The agent runs, and its pipeline door may have it" in str(mine.explained(lost))
-        other = wanted("camera:device=/dev/video0", agent.config)
-        assert "one of its pipelines may have it" in str(other.explained(lost))
-        away = SourceLost("open camera", "/dev/video0", "it is not there", "Plug it in")
-        assert other.explained(away) is away
-    assert mine.explained(lost) is lost
-
-
-@pytest.mark.parametrize(
-    ("words", "code", "problem"),
-    [
-        (["snapshot", "nosuch"], 78, "there is no such kind of source"),
-        (["snapshot", "camera:device=/dev/video77"], 1, "it is not there"),
-        (["snapshot", "synthetic:widht=3"], 78, "widht"),
-        (["snapshot", "synthetic", "--out", "{}/a.txt"], 1, "its ending says no format"),
-        (["snapshot", "synthetic", "--out", "{}/a.csv"], 1, "gives pictures, which .csv does not hold"),
-        (["snapshot", "synthetic_sensor", "--out", "{}/a.png"], 1, "gives numbers, which .png does not hold"),
-        (["snapshot", "synthetic", "--out", "{}/none/a.png"], 1, "no such file or directory"),
-        (["snapshot", "{}", "--out", "{}/a.png"], 1, "no file is there"),
-        (["snapshot", "synthetic:frames=1,fps=0", "--count", "2", "--out", "{}/a.png"], 1, "1 of 2 frames"),
-        (["record", "synthetic", "--frames", "1", "--out", "{}/here.tar"], 1, "it is there already"),
-        (["record", "synthetic", "--frames", "1", "--model", "x", "--out", "{}/b.tar"], 1, "no such file"),
-        (["record", "camera:device=/dev/video77", "--out", "{}/b.tar"], 1, "it is not there"),
-        (["record", "door", "--config", "{}/none.toml", "--out", "{}/b.tar"], 78, "No such file"),
-        (["replay", "{}/none.tar"], 1, "there is no such file"),
-        (["replay", "{}/here.tar"], 1, "no recording"),
-        (["replay", "{}"], 1, "it is not a regular file"),
-    ],
-)
-def test_what_cannot_be_done_is_one_line_and_leaves_nothing_behind(
-    words: list[str], code: int, problem: str, tmp_path: Path, run: Any
-) -> None:
-    (tmp_path / "here.tar").write_bytes(b"mine")
-    found = run(*(word.format(tmp_path) for word in words))
-    assert found[0] == code
-    assert problem in found[2]
-    assert found[2].count("\n") == 1
-    left = {path.name for path in tmp_path.iterdir()} - {"here.tar"}
-    assert left == ({"a-0001.png"} if "2" in words else set())
-
-
-def test_a_window_is_written_as_a_table_that_anybody_reads(tmp_path: Path, run: Any) -> None:
-    out = tmp_path / "window.csv"
-    words = ("synthetic_sensor:speed=0", "--count", 2, "--skip", 1, "--out", out, "--json")
-    code, told, _ = run("snapshot", *words)
-    files = json.loads(told)["files"]
-    assert code == 0
-    assert [(one["file"], one["seq"]) for one in files] == [
-        (str(tmp_path / "window-0001.csv"), 1),
-        (str(tmp_path / "window-0002.csv"), 2),
-    ]
-    table = np.loadtxt(io.StringIO(Path(files[0]["file"]).read_text()), delimiter=",")
-    assert table.shape == (256, 3)
 
 
 def test_the_command_line_itself_loads_no_pictures(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from agent.cli import recorded, reference
 from agent.cli.numbers import number
 from agent.cli.taken import take_all
 from agent.cli.wanted import add_source, wanted
-from agent.errors import EXIT_FAILED, EXIT_OK, AgentError
+from agent.errors import EXIT_FAILED, EXIT_OK, AgentError, InputRejected
 from agent.taking.orders import Orders
 
 if TYPE_CHECKING:
@@ -85,9 +85,12 @@ def main(arguments: argparse.Namespace) -> int:
     """Record, run the model and print; give the exit code."""
     out: Path = arguments.out
     source = wanted(arguments.source, arguments.config, arguments.pipeline)
-    lane = None if arguments.no_results else reference.lane(arguments, source.pipeline)
+    lane = None if arguments.no_results else reference.lane(arguments, source.serving())
     if lane is not None:
         tolerance = reference.tolerance_of(lane) if arguments.tolerance is None else arguments.tolerance
+    elif source.pipeline and not arguments.no_results:
+        hint = "Name one with --model, or record frames alone with --no-results"
+        raise InputRejected(_OP, source.pipeline.pipeline, "this pipeline has no model yet", hint)
     done = _record(source, arguments, out)
     judged = None
     if lane is not None and done.frames:

@@ -115,6 +115,8 @@ def lane(asked: argparse.Namespace, base: LaneSpec | None = None) -> LaneSpec | 
         backend_options=options,
         source="recording",
         hidden=base.hidden,
+        digest="" if asked.model else base.digest,
+        bundles=base.bundles,
         once=True,
     )
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from agent import plugins
 from agent.cli import service
+from agent.cli.active import serving
 from agent.cli.inputs import Inputs, choose
 from agent.cli.settings import Loaded
 from agent.control import ask
@@ -29,11 +30,12 @@ class Wanted:
 
     Attributes:
         lane: the source, what its process may reach, and what is hidden of its frames.
-        pipeline: the pipeline that results are of; None where none is named.
+        pipeline: the pipeline that results are of, as it is configured; None where none is named.
         named: what the configuration calls the pipeline or source; "" where it is in none.
         users: the pipelines that read it when the agent runs.
         deadlines: of the process.
         control: the socket of the agent that may have the source open.
+        plan: of the configuration; None where none was read.
     """
 
     lane: LaneSpec
@@ -42,6 +44,13 @@ class Wanted:
     users: frozenset[str]
     deadlines: Deadlines
     control: Path
+    plan: Plan | None = None
+
+    def serving(self) -> LaneSpec | None:
+        """Give the pipeline that results are of, with the model that serves in it."""
+        if self.pipeline is None or self.plan is None:
+            return self.pipeline
+        return serving(self.plan, self.pipeline)
 
     def explained(self, error: AgentError) -> AgentError:
         """Say that it is the running agent that has the source, where that is so."""
@@ -111,6 +120,7 @@ def wanted(source: str, config: Path | None, pipeline: str = "") -> Wanted:
         users=frozenset(one.pipeline for one in users),
         deadlines=plan.deadlines if plan else Deadlines(),
         control=plan.control if plan else service.SOCKET,
+        plan=plan,
     )
 
 
@@ -133,7 +143,8 @@ def pipeline_of(name: str, config: Path | None) -> LaneSpec:
     """
     config = config or service.CONFIG
     service.look_as(config)
-    return _lane(name, {one.pipeline: one for one in Loaded(config).plan(once=True).lanes}, config)
+    plan = Loaded(config).plan(once=True)
+    return serving(plan, _lane(name, {one.pipeline: one for one in plan.lanes}, config))
 
 
 def _plan(source: str, config: Path | None, pipeline: str) -> Plan | None:

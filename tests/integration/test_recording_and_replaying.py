@@ -24,8 +24,10 @@ from agent.taking.orders import Done, Orders
 from agent.taking.take import take
 from agent.workers.spec import LaneSpec
 from tests import runtimes
+from tests.simulators.operator import settle
 from tests.simulators.running_agent import PROGRAM
 from tests.simulators.taken import config, members, picture
+from tests.simulators.tuf_fleet import TufFleet
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -158,6 +160,22 @@ def test_a_pipelines_source_is_recorded_with_its_results_and_without_what_it_hid
     assert not any(picture(found[f"frames/000000{n}.png"])[:, :32].any() for n in range(3))
     assert run("replay", out, "--config", tmp_path / "agent.toml", "--pipeline", "door")[0] == 0
     assert run("replay", out)[0] == 0
+
+
+def test_the_operators_model_is_the_one_whose_results_are_recorded(tmp_path: Path, run: Any) -> None:
+    (tmp_path / "1.root.json").write_bytes(TufFleet().root)
+    path = config(tmp_path)
+    text = path.read_text().replace("store.path", '[models]\nroot = "1.root.json"\n[store]\npath')
+    path.write_text(text.replace('model = "glyphs"', 'model = ""'))
+    words = ("record", "door", "--config", path, "--frames", 2, "--out", tmp_path / "door.tar")
+    code, _, err = run(*words)
+    assert (code, "this pipeline has no model yet" in err) == (1, True)
+    found = settle(tmp_path / "data", active=2)
+    code, _, err = run(*words)
+    assert (code, err) == (0, "")
+    results = json.loads(members(tmp_path / "door.tar")["results.json"])
+    assert (results["model"], results["bundle"]) == ("two@1", found["active"])
+    assert run("replay", tmp_path / "door.tar", "--config", path, "--pipeline", "door")[0] == 0
 
 
 def test_what_cannot_be_hidden_is_not_written(tmp_path: Path, run: Any) -> None:

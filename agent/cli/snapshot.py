@@ -77,6 +77,7 @@ def main(arguments: argparse.Namespace) -> int:
         windows="csv" if suffix == ".csv" else "npy",
         skip=arguments.skip,
         frames=arguments.count,
+        sound=True,
         most_bytes=_MOST_BYTES,
     )
     with os.fdopen(os.memfd_create("snapshots", os.MFD_CLOEXEC), "w+b") as memory:

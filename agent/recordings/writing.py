@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING, BinaryIO
 
+from agent.errors import InputRejected
 from agent.recordings import documents
 from agent.recordings.members import END, member
 
@@ -85,13 +86,21 @@ def with_results(
         outcomes: one for each frame.
 
     Raises:
+        InputRejected: the results are larger than a recording may hold; nothing is written.
         OSError: one cannot be read, the other not be written.
     """
+    about, records = documents.write(results), documents.lines(outcomes)
+    for data, most in ((about, documents.MAX_DOCUMENT), (records, documents.MAX_RECORDS)):
+        if len(data) > most:
+            problem = f"its results have {len(data)} bytes, {most} are allowed"
+            raise InputRejected(
+                "write results", "recording", problem, "Record fewer frames, or raise min_score"
+            )
     recording.seek(0)
     left = frames_end
     while left and (some := recording.read(min(left, _COPIED))):
         into.write(some)
         left -= len(some)
-    into.write(member(documents.RESULTS, documents.write(results)))
-    into.write(member(documents.RECORDS, documents.lines(outcomes)))
+    into.write(member(documents.RESULTS, about))
+    into.write(member(documents.RECORDS, records))
     into.write(END)

@@ -36,6 +36,8 @@ _READ_S = 0.5
 _TELL_S = 0.1
 _PNG = (cv2.IMWRITE_PNG_COMPRESSION, 1, cv2.IMWRITE_PNG_STRATEGY, cv2.IMWRITE_PNG_STRATEGY_RLE)
 """Pixels of a camera have noise: to look for what repeats takes longer, and finds less."""
+_MOST_FAILED = 20
+"""So many frames may fail before a snapshot is given up."""
 _HEADER = 4096
 """What a file has besides its data, bytes, at most."""
 _MOST_ENCODERS = 4
@@ -122,13 +124,22 @@ class Taker:
 
     def _over(self) -> Ending | None:
         orders, now = self._orders, time.monotonic()
-        if orders.frames and self._writer.frames + len(self._waiting) >= orders.frames:
+        if orders.frames and self._has_enough():
             return "enough"
         if orders.seconds and self._began is not None and now - self._began >= orders.seconds:
             return "time"
         if select.select([self._channel], [], [], 0)[0]:  # nobody says anything but stop
             return "stopped"
         return None
+
+    def _has_enough(self) -> bool:
+        wanted = self._orders.frames
+        if not self._orders.sound:
+            return self._writer.frames + len(self._waiting) >= wanted
+        if self._failed < _MOST_FAILED and self._writer.frames - self._failed + len(self._waiting) < wanted:
+            return False
+        self._write(0)  # some of those that wait may fail, too
+        return self._writer.frames - self._failed >= wanted or self._failed >= _MOST_FAILED
 
     def _take_one(self, source: Source) -> None:
         """Wait for a frame, and have it encoded if one comes."""

@@ -35,6 +35,8 @@ class Orders(BaseModel):
     """So many frames are passed over first: a camera that has just begun may be dark."""
     frames: int = Field(default=0, ge=0)
     """How many are taken; 0 for no limit."""
+    sound: bool = False
+    """Whether only those count that did not fail; after twenty that did it is given up."""
     seconds: float = Field(default=0.0, ge=0, le=86_400)
     """For how long, from the first one; 0 for no limit."""
     most_bytes: int = Field(ge=1 << 16)

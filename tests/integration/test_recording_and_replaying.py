@@ -22,6 +22,7 @@ from agent.recordings.reading import Reader
 from agent.tables import Deadlines
 from agent.taking.orders import Done, Orders
 from agent.taking.take import take
+from agent.workers import _seccomp
 from agent.workers.spec import LaneSpec
 from tests import runtimes
 from tests.simulators.operator import settle
@@ -272,6 +273,8 @@ def test_a_source_that_hangs_or_crashes_costs_its_process_and_what_was_taken_is_
             for said in take(orders(fps=50), file.fileno(), Deadlines(capture_s=0.5), spawn=spawn):
                 assert not isinstance(said, Done)
                 if said.frames > 3:
+                    status = Path(f"/proc/{children[0].pid}/status").read_text()
+                    assert ("Seccomp:\t2\n" in status) == _seccomp.available()
                     os.kill(children[0].pid, signalled)
 
     with pytest.raises(LaneCrashed, match=why):

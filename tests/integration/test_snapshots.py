@@ -7,6 +7,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import cv2
 import numpy as np
 import pytest
 
@@ -59,6 +60,21 @@ def test_a_window_is_written_as_a_table_that_anybody_reads(tmp_path: Path, run: 
     ]
     table = np.loadtxt(io.StringIO(Path(files[0]["file"]).read_text()), delimiter=",")
     assert table.shape == (256, 3)
+
+
+def test_a_frame_that_fails_is_passed_over_for_the_next_one_that_does_not(tmp_path: Path, run: Any) -> None:
+    folder = tmp_path / "shots"
+    folder.mkdir()
+    for number in range(3):
+        (folder / f"{number}.png").write_bytes(b"no picture")
+    cv2.imwrite(str(folder / "3.png"), np.full((8, 8, 3), 77, np.uint8))
+    code, told, _ = run("snapshot", folder, "--out", tmp_path / "shot.png", "--json")
+    told = json.loads(told)
+    assert (code, told["failed"], [one["seq"] for one in told["files"]]) == (0, 3, [3])
+    assert picture((tmp_path / "shot.png").read_bytes()).max() == 77
+    (folder / "3.png").write_bytes(b"neither")
+    code, _, err = run("snapshot", folder, "--out", tmp_path / "none.png")
+    assert (code, "0 of 1 frames: " in err, "no picture" in err) == (1, True, True)
 
 
 def test_the_agent_that_has_the_source_is_named(tmp_path: Path) -> None:

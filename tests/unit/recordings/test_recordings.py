@@ -132,6 +132,15 @@ def test_results_go_in_the_place_of_those_before() -> None:
     assert list(reader.outcomes()) == [outcome(0, {"score": 0.75})]
 
 
+def test_results_that_could_not_be_read_again_are_not_written() -> None:
+    whole = recorded([b"abc"])
+    results = RESULTS.model_copy(update={"decoder": {"names": ["x" * 1000] * 70}})
+    into = io.BytesIO()
+    with pytest.raises(InputRejected, match="65536 are allowed"):
+        with_results(io.BytesIO(whole), len(whole), into, results, [])
+    assert into.getvalue() == b""
+
+
 def test_results_that_are_cut_short_are_none_and_the_frames_are_there() -> None:
     whole = judged(recorded([b"abc"]), [outcome(0)])
     found, reader = read(whole[: whole.index(b"results.ndjson") + 100])

@@ -110,6 +110,7 @@ def _write(
 ) -> Iterator[dict[str, Any]]:
     """Write each frame to its file; give what was written."""
     reader = Reader(memory, "the frames")
+    number = 0
     while (taken := reader.take()) is not None:
         if taken.data is None:
             continue
@@ -117,7 +118,8 @@ def _write(
         _fits(note, suffix, target)
         path = target.with_suffix(suffix or note.suffix)
         if arguments.count > 1:
-            path = path.with_name(f"{path.stem}-{taken.number + 1:04}{path.suffix}")
+            number += 1
+            path = path.with_name(f"{path.stem}-{number:04}{path.suffix}")
         data = reader.data(taken)
         _put(path, data, force=arguments.force)
         yield {

@@ -14,6 +14,7 @@ import pytest
 from agent.cli import main as cli
 from agent.cli.wanted import wanted
 from agent.errors import SourceLost
+from agent.sources import synthetic
 from tests.simulators.running_agent import RunningAgent
 from tests.simulators.taken import config, picture
 
@@ -48,6 +49,16 @@ def test_what_a_pipeline_hides_never_reaches_a_snapshot(
     assert out.stat().st_mode & 0o777 == 0o600
 
 
+def test_a_picture_is_written_pixel_by_pixel_as_its_source_gave_it(tmp_path: Path, run: Any) -> None:
+    words = ("synthetic:fps=0,width=640,height=480", "--count", 6, "--out", tmp_path / "shot.png")
+    assert run("snapshot", *words)[0] == 0
+    source = synthetic.build(synthetic.Options(fps=0), start=0)
+    for number in range(1, 7):
+        frame = source.read(0)
+        assert frame is not None
+        np.testing.assert_array_equal(picture((tmp_path / f"shot-{number:04}.png").read_bytes()), frame.data)
+
+
 def test_a_window_is_written_as_a_table_that_anybody_reads(tmp_path: Path, run: Any) -> None:
     out = tmp_path / "window.csv"
     words = ("synthetic_sensor:speed=0", "--count", 2, "--skip", 1, "--out", out, "--json")
@@ -67,11 +78,13 @@ def test_a_frame_that_fails_is_passed_over_for_the_next_one_that_does_not(tmp_pa
     folder.mkdir()
     for number in range(3):
         (folder / f"{number}.png").write_bytes(b"no picture")
-    cv2.imwrite(str(folder / "3.png"), np.full((8, 8, 3), 77, np.uint8))
-    code, told, _ = run("snapshot", folder, "--out", tmp_path / "shot.png", "--json")
+    for number in (3, 4):
+        cv2.imwrite(str(folder / f"{number}.png"), np.full((8, 8, 3), 77, np.uint8))
+    code, told, _ = run("snapshot", folder, "--count", 2, "--out", tmp_path / "shot.png", "--json")
     told = json.loads(told)
-    assert (code, told["failed"], [one["seq"] for one in told["files"]]) == (0, 3, [3])
-    assert picture((tmp_path / "shot.png").read_bytes()).max() == 77
+    assert (code, told["failed"], [one["seq"] for one in told["files"]]) == (0, 3, [3, 4])
+    assert picture((tmp_path / "shot-0001.png").read_bytes()).max() == 77
+    (folder / "4.png").write_bytes(b"neither")
     (folder / "3.png").write_bytes(b"neither")
     code, _, err = run("snapshot", folder, "--out", tmp_path / "none.png")
     assert (code, "0 of 1 frames: " in err, "no picture" in err) == (1, True, True)

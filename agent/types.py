@@ -44,14 +44,27 @@ class Needs:
         devices: device nodes that are read, written and controlled; one that is not there yet counts, too.
         network: whether it connects to anything.
         hotplug: whether it listens to the kernel for devices that come and go, as libusb does.
-        programs: commands, each whole, that a process beside it starts for it; they reach what this says.
+        programs: what a launcher beside it starts for it, as a worker may start nothing.
     """
 
     read: tuple[str, ...] = ()
     devices: tuple[str, ...] = ()
     network: bool = False
     hotplug: bool = False
-    programs: tuple[tuple[str, ...], ...] = ()
+    programs: tuple[Command, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """A program that a source has started: whole, so that nobody can have another one started in its place.
+
+    Attributes:
+        argv: its name, which is looked up in PATH, or its path; and all that it is given.
+        needs: what it must reach, beyond programs, libraries and /etc; the worker gets nothing of that.
+    """
+
+    argv: tuple[str, ...]
+    needs: Needs = Needs()
 
 
 @dataclass(frozen=True, slots=True)

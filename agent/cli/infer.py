@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from agent.cli.inputs import choose, speakable
@@ -14,6 +15,7 @@ from agent.foreground import Foreground
 from agent.tables import Deadlines
 from agent.wording import in_words
 from agent.workers.messages import Record
+from agent.workers.process import WorkerProcess
 from agent.workers.spec import LaneSpec
 
 if TYPE_CHECKING:
@@ -28,7 +30,8 @@ crashes the runtime costs that process, and the next input gets a new one. Print
 the output is not a terminal.
 
 Inputs are pictures, .npy arrays, folders of these, or quoted globs; or one video file; or one camera, by its
-device; or any other source, with --source. What has no end goes on until ^C or --frames."""
+device; or any other source, with --source; or -, JPEGs from standard input. What has no end goes on until ^C
+or --frames."""
 EPILOG = """\
 examples:
   edge-agent infer glyphs picture.jpg                a bundled model
@@ -39,6 +42,7 @@ examples:
   edge-agent infer any.tflite --task tensor a.npy    what are its outputs like?
   edge-agent infer glyphs /dev/video0 --frames 10    ten frames of a camera
   edge-agent infer glyphs --source synthetic:seed=7 --frames 5    any source
+  ffmpeg -i x.mp4 -f mjpeg - | edge-agent infer glyphs -     what is piped in
 
 tasks: classification, detection (SSD or anchor-free), anomaly (the input reconstructed, or an error),
 tensor (any output, summarised); a bundle knows its own. An array of uint8 (height, width, 3) is an RGB
@@ -54,7 +58,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "inputs",
         metavar="INPUT",
         nargs="*",
-        help="a picture, an .npy file, a folder or a glob; one video; one camera's device",
+        help="a picture, an .npy file, a folder or a glob; one video; one camera's device; -",
     )
     parser.add_argument(
         "--source",
@@ -128,7 +132,8 @@ def main(arguments: argparse.Namespace) -> int:
     bad = 0
     try:
         with progress("inferring", len(left), sharing=sys.stdout.isatty() or not left) as bar:
-            for records in Foreground(spec, Deadlines(), explain=_refusal).run():
+            spawn = partial(WorkerProcess, stdin=0) if inputs.source == "stdin" else WorkerProcess
+            for records in Foreground(spec, Deadlines(), explain=_refusal, spawn=spawn).run():
                 for record in records:
                     left.pop(record.frame, None)
                     bad += record.kind == "failed"

@@ -38,7 +38,7 @@ def choose(inputs: Sequence[str], source: str) -> Inputs:
     """Work out what is meant.
 
     Args:
-        inputs: paths: files, folders and patterns, or one video file, or one camera's device.
+        inputs: paths: files, folders and patterns, or one video file, or one camera's device; or "-".
         source: ``KIND`` or ``KIND:KEY=VALUE,...``; "" for none.
 
     Raises:
@@ -55,6 +55,8 @@ def choose(inputs: Sequence[str], source: str) -> Inputs:
         speakable(name)
     if source:
         return _source(source)
+    if list(inputs) == ["-"]:
+        return Inputs("stdin", {})
     if len(inputs) == 1 and _is_device(inputs[0]):
         return Inputs("camera", {"device": inputs[0]})
     if len(inputs) == 1 and Path(inputs[0]).suffix.lower() in _VIDEOS:

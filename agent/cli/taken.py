@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
+from agent.child import Child
 from agent.cli.progress import progress
 from agent.errors import AgentError
 from agent.taking.orders import Done
@@ -30,7 +32,8 @@ def take_all(wanted: Wanted, orders: Orders, file_fd: int, doing: str) -> Done:
     try:
         with progress(doing, orders.frames) as bar:
             before = 0
-            for said in take(orders, file_fd, wanted.deadlines):
+            spawn = partial(Child, stdin=0) if wanted.lane.source == "stdin" else Child
+            for said in take(orders, file_fd, wanted.deadlines, spawn=spawn):
                 bar.advance(said.frames - before)
                 before = said.frames
                 done = said if isinstance(said, Done) else None

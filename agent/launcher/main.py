@@ -84,11 +84,12 @@ def serve(channel: Channel, desk: Desk) -> None:
 def main() -> NoReturn:
     """Run the program; never returns."""
     channel, _, spec = program.begin(tied=False)  # it must outlive the worker for long enough to clean up
-    rules: dict[str, Any] = orjson.loads(spec)
-    if rules.get("confine"):
+    told: dict[str, Any] = orjson.loads(spec)
+    commands, rules = told["commands"], told["rules"]
+    if rules:
         needs = Needs(tuple(rules["read"]), tuple(rules["devices"]), rules["network"], rules["hotplug"])
-        confine_launcher(rules["hidden"], [one[0] for one in rules["commands"]], needs)
-    desk = Desk(rules["commands"])
+        confine_launcher(rules["hidden"], [one[0] for one in commands], needs)
+    desk = Desk(commands)
     code = EXIT_OK
     try:
         serve(channel, desk)

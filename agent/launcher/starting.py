@@ -28,15 +28,15 @@ class Launcher:
 
     Args:
         commands: each a program's name or path, and all that it is given.
-        rules: how the launcher confines itself, as ``agent.launcher.main`` reads it.
+        rules: how the launcher confines itself, as ``agent.launcher.main`` reads it; None for not at all.
 
     Raises:
         OSError: this machine cannot start a process now.
     """
 
-    def __init__(self, commands: Sequence[Sequence[str]], rules: Mapping[str, object]) -> None:
+    def __init__(self, commands: Sequence[Sequence[str]], rules: Mapping[str, object] | None) -> None:
         self._commands = [tuple(one) for one in commands]
-        spec = orjson.dumps({**rules, "commands": self._commands})
+        spec = orjson.dumps({"rules": rules, "commands": self._commands})
         path = os.environ.get("PATH", _PATH)
         os.environ["PATH"] = path  # so that both sides find a program at the same place
         self._child = Child("agent.launcher.main", spec, environment={"PATH": path})

@@ -53,8 +53,9 @@ def build(options: Options, *, start: int) -> Sensor:
         SourceLost: the monitor or a channel is not there.
         InputRejected: ``mean`` or ``std`` do not fit.
     """
+    from agent.sources.sampling.lookup import find_device
     from agent.sources.sampling.sensor import Sensor
-    from agent.sources.sampling.sysfs import Attribute, Attributes, find_device
+    from agent.sources.sampling.sysfs import Attribute, Attributes
     from agent.sources.sampling.windows import Windows
 
     windows = Windows(options, options.rate, len(options.channels))

@@ -21,13 +21,14 @@ from agent.workers import engines
 
 if TYPE_CHECKING:
     import threading
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Iterator
+    from types import ModuleType
 
     from agent.pipeline.capture import Reporter
     from agent.pipeline.engine import Engine
     from agent.pipeline.gate import Gate
     from agent.pipeline.runner import Drawing, Outlet
-    from agent.types import Frame, Phase, Source
+    from agent.types import Frame, Needs, Phase, Source
     from agent.workers.spec import LaneSpec
 
 
@@ -95,14 +96,23 @@ def _opener(spec: LaneSpec, stranger: Callable[[Iterable[str]], str]) -> Callabl
         except InputRejected as error:
             raise ConfigInvalid(error.op, error.subject, error.problem, error.hint) from error
         except SourceLost as error:
-            devices = module.needs(given).devices if hasattr(module, "needs") else ()
-            if path := stranger(devices):  # its node is another one by now, which this process may not open
-                problem = "it was plugged in after this worker had confined itself"
+            if path := stranger(_wanted(module, given)):  # it is another by now, and closed to this process
+                came = "plugged in" if path.startswith("/dev/") else "put there"
+                problem = f"it was {came} after this worker had confined itself"
                 raise LaneCrashed(error.op, path, problem, "A new worker opens it") from error
             raise
         return source
 
     return open_source
+
+
+def _wanted(module: ModuleType, given: object) -> Iterator[str]:
+    """Give what the source and its programs would open by now."""
+    if hasattr(module, "needs"):
+        needs: Needs = module.needs(given)
+        yield from (*needs.devices, *needs.read)
+        for command in needs.programs:
+            yield from command.needs.devices
 
 
 def _preparing(spec: LaneSpec, outlet: Outlet) -> Callable[[Frame], Frame]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+import shutil
 import site
 import sys
 from dataclasses import dataclass, field, replace
@@ -25,7 +26,7 @@ from agent.workers._landlock import DEVICE, OWN, READ, READ_DIR, RUN, WRITE, Gra
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from agent.types import Needs
+    from agent.types import Command, Needs
     from agent.workers.spec import LaneSpec
 
 _PR_SET_DUMPABLE, _PR_SET_NO_NEW_PRIVS = 4, 38
@@ -46,7 +47,7 @@ class Confinement:
     Attributes:
         landlock: the ABI, 0 for none.
         seccomp: whether the filter is on.
-        devices: the paths that the source and the backend may open.
+        devices: what the source, the backend and the launcher may open: nodes, and programs.
     """
 
     landlock: int = 0
@@ -56,7 +57,7 @@ class Confinement:
     _hidden: tuple[str, ...] = field(default=(), repr=False)
 
     def stranger(self, now: Iterable[str] = ()) -> str:
-        """Name a device that came after the rules, so that this process can't open it; or give "".
+        """Name a device or program that came after the rules, so that this process can't open it; or give "".
 
         Args:
             now: what the source would open by now, where its name leads elsewhere than it did.
@@ -90,22 +91,32 @@ def confine(spec: LaneSpec, needs: Iterable[Needs]) -> Confinement:
     network, hotplug = any(one.network for one in wanted), any(one.hotplug for one in wanted)
     devices = _open_to(spec.hidden, (*spec.devices, *(path for one in wanted for path in one.devices)))
     grants = list(_grants(spec, [path for one in wanted for path in one.read], devices, network=network))
-    granted = frozenset(it for path in devices if (it := _identity(path)) is not None)
-    if programs := [command for one in wanted for command in one.programs]:
-        read = [*spec.devices, *(path for one in wanted for path in one.read)]
-        Resident.launcher = Launcher(
-            programs,
-            {
-                "confine": True, "hidden": spec.hidden, "devices": devices, "read": read,
-                "network": network, "hotplug": hotplug,
-            },
-        )  # fmt: skip
+    theirs = _launch(spec, [command for one in wanted for command in one.programs])
+    read = _open_to(spec.hidden, (path for one in wanted for path in one.read))
+    granted = frozenset(it for path in (*devices, *theirs, *read) if (it := _identity(path)) is not None)
     close_memory()
     _drop_capabilities()
     _prctl(_PR_SET_NO_NEW_PRIVS, 1)
     landlock = _landlock.restrict(grants, network=network)
     filtered = _seccomp.install(network=network, hotplug=hotplug)
-    return Confinement(landlock, filtered, devices, granted, spec.hidden)
+    return Confinement(landlock, filtered, (*devices, *theirs), granted, spec.hidden)
+
+
+def _launch(spec: LaneSpec, commands: list[Command]) -> tuple[str, ...]:
+    """Start the launcher, where something is to be launched; give the devices and programs it may open."""
+    if not commands:
+        return ()
+    theirs = [one.needs for one in commands]
+    devices = _open_to(spec.hidden, (path for one in theirs for path in one.devices))
+    rules = {
+        "hidden": spec.hidden,
+        "devices": devices,
+        "read": [path for one in theirs for path in one.read],
+        "network": any(one.network for one in theirs),
+        "hotplug": any(one.hotplug for one in theirs),
+    }
+    Resident.launcher = Launcher([one.argv for one in commands], rules)
+    return (*devices, *(path for one in commands if (path := shutil.which(one.argv[0]))))
 
 
 def confine_updater(folder: str, read: Iterable[str]) -> Confinement:

@@ -31,7 +31,7 @@ MISSING = ("no-such-program",)
 
 @pytest.fixture
 def launcher() -> Iterator[Launcher]:
-    with closing(Launcher([SHELL, MISSING], {})) as made:
+    with closing(Launcher([SHELL, MISSING], None)) as made:
         yield made
 
 
@@ -85,12 +85,13 @@ def test_more_programs_than_a_few_are_refused(launcher: Launcher) -> None:
 WORKER = """
 import json, os, sys, time
 from agent.launcher.starting import Resident
-from agent.types import Needs
+from agent.types import Command, Needs
 from agent.workers.confinement import confine
 from agent.workers.spec import LaneSpec
 
 command, hidden = json.loads(sys.argv[1])
-held = confine(LaneSpec(pipeline="p", model="m", source="s", hidden=hidden), [Needs(programs=[command])])
+spec = LaneSpec(pipeline="p", model="m", source="s", hidden=hidden)
+held = confine(spec, [Needs(programs=(Command(tuple(command)),))])
 started = Resident.launcher.start(command[0], command[1:])
 print(held.landlock, os.read(started.stdout, 65536).decode(), flush=True)
 time.sleep(60)
@@ -138,7 +139,7 @@ def test_a_program_reads_nothing_that_is_hidden_and_writes_nothing(tmp_path: Pat
 
 
 def test_a_launcher_that_is_gone_is_a_reason_for_a_new_worker() -> None:
-    launcher = Launcher([SHELL], {})
+    launcher = Launcher([SHELL], None)
     os.kill(launcher._child.pid, signal.SIGKILL)
     began = time.monotonic()
     with pytest.raises(LaneCrashed, match="the process that starts programs for this worker is gone"):

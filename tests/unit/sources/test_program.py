@@ -137,7 +137,7 @@ time.sleep(60)
 
 def test_it_ends_when_nobody_reads_it_any_more() -> None:
     """Python ignores SIGPIPE; what it starts must not."""
-    with closing(shell("exec yes")) as program:
+    with closing(shell("while :; do echo; done")) as program:
         read(program, 1)
         pid = program._running._process.pid  # type: ignore[attr-defined]
         nowhere = os.open(os.devnull, os.O_RDONLY)

@@ -135,6 +135,27 @@ class Result:
     items: tuple[Mapping[str, JsonValue], ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A device that a source can read, as a look at files found it; see docs/howto/add-a-source.md.
+
+    Attributes:
+        name: what its maker or the kernel calls it.
+        options: what opens it: all that its source must be told.
+        guessed: the keys of these that are only a beginning, and belong to what is connected.
+        about: more on it, a line each: what it can do.
+        problem: why it cannot be used now, in a few words; "" where it can.
+        hint: the next thing to do about that.
+    """
+
+    name: str
+    options: Mapping[str, JsonValue]
+    guessed: tuple[str, ...] = ()
+    about: tuple[str, ...] = ()
+    problem: str = ""
+    hint: str = ""
+
+
 class Source(Protocol):
     """Where frames come from. One thread reads it, and the same thread closes it."""
 

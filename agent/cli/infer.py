@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 import sys
-from contextlib import nullcontext
 from functools import partial
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 
 from agent.cli.inputs import choose, speakable
 from agent.cli.numbers import number
+from agent.cli.progress import progress
 from agent.errors import EXIT_FAILED, EXIT_OK, AgentError
 from agent.foreground import Foreground
 from agent.tables import Deadlines
@@ -20,7 +20,6 @@ from agent.workers.spec import LaneSpec
 
 if TYPE_CHECKING:
     import argparse
-    from contextlib import AbstractContextManager
 
     from agent.workers.messages import Fault
 
@@ -132,14 +131,14 @@ def main(arguments: argparse.Namespace) -> int:
     left = dict(enumerate(inputs.files[: arguments.frames or None]))
     bad = 0
     try:
-        with _progress(len(left), sharing=sys.stdout.isatty()) as progress:
+        with progress("inferring", len(left), sharing=sys.stdout.isatty() or not left) as bar:
             spawn = partial(WorkerProcess, stdin=0) if inputs.source == "stdin" else WorkerProcess
             for records in Foreground(spec, Deadlines(), explain=_refusal, spawn=spawn).run():
                 for record in records:
                     left.pop(record.frame, None)
                     bad += record.kind == "failed"
                     print(show(record), flush=True)
-                progress.advance(len(records))
+                bar.advance(len(records))
     except KeyboardInterrupt:
         if inputs.files:  # what has no end of its own is ended by hand: no failure
             raise
@@ -179,46 +178,3 @@ def _line(record: Record) -> str:
 def _name(record: Record) -> str:
     """What to call a frame: its file, else its number."""
     return record.origin or f"frame {record.frame}"
-
-
-class _Silent:
-    """Progress where nobody watches."""
-
-    def advance(self, count: int) -> None:
-        """Say nothing."""
-
-
-class _Bar:
-    """Progress on a terminal, through rich."""
-
-    def __init__(self, total: int) -> None:
-        from rich.console import Console
-        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-        columns = (TextColumn("inferring"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-        self._progress = Progress(
-            *columns, console=Console(stderr=True), transient=True, redirect_stdout=False
-        )
-        self._task = self._progress.add_task("inferred", total=total)
-
-    def __enter__(self) -> Self:
-        self._progress.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._progress.stop()
-
-    def advance(self, count: int) -> None:
-        """So many more are done."""
-        self._progress.advance(self._task, count)
-
-
-def _progress(total: int, *, sharing: bool) -> AbstractContextManager[_Bar | _Silent]:
-    if (
-        not sys.stderr.isatty() or sharing or not total
-    ):  # lines of results on the same terminal are progress enough
-        return nullcontext(_Silent())
-    try:
-        return _Bar(total)
-    except ModuleNotFoundError:  # rich comes with the demo and fleet extras
-        return nullcontext(_Silent())

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 from pydantic import Field, StringConstraints
 
 from agent.sources.sampling.cutting import Resampling
-from agent.types import Needs
+from agent.types import Found, Needs
 
 if TYPE_CHECKING:
     from agent.sources.sampling.sensor import Sensor
@@ -32,6 +32,13 @@ class Options(Resampling):
     """Seconds without a sample after which it counts as lost, and is opened again."""
     root: str = Field(default="/sys/class/hwmon", min_length=1)
     """The folder that the kernel shows monitors in."""
+
+
+def found(root: Path) -> list[Found]:
+    """Give the hardware monitors, with the channels of each."""
+    from agent.sources.finding import sysfs
+
+    return sysfs.hwmon(root)
 
 
 def needs(options: Options) -> Needs:

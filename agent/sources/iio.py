@@ -10,7 +10,7 @@ from pydantic import Field, StringConstraints, model_validator
 
 from agent.sources.sampling import lookup
 from agent.sources.sampling.cutting import Resampling
-from agent.types import Needs
+from agent.types import Found, Needs
 
 if TYPE_CHECKING:
     from agent.sources.sampling.sensor import Sensor
@@ -48,6 +48,13 @@ class Options(Resampling):
         if len(set(self.channels)) < len(self.channels):
             raise ValueError("a channel is named twice")
         return self
+
+
+def found(root: Path) -> list[Found]:
+    """Give the devices of Industrial I/O, with the channels of each."""
+    from agent.sources.finding import sysfs
+
+    return sysfs.iio(root)
 
 
 def needs(options: Options) -> Needs:

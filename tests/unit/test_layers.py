@@ -57,6 +57,7 @@ JOINTS = {
     "seat",
     "signals",
     "status",
+    "taking",
     "telemetry",
     "trust",
     "tunings",
@@ -67,6 +68,7 @@ SUPERVISOR = {"supervisor", "health"}
 # Parts of a program that stand beside its main.py.
 PROGRAM_PARTS = {
     "agent.probing.trying",
+    "agent.taking.frames",
     "agent.tuning.trial",
     "agent.workers.accelerating",
     "agent.workers.assembly",

@@ -6,6 +6,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from agent.manifest import Pre
 from agent.picks import Pick
 from agent.pictures import Health, Region
 
@@ -33,6 +34,8 @@ class LaneSpec(BaseModel):
     task: str = ""
     decoder: dict[str, Any] = {}
     labels: str = ""
+    pre: Pre | None = None
+    """How input is prepared for a model without a manifest; None as the model has it."""
     backend: str = "tflite"
     backend_options: dict[str, Any] = {}
     tunable: bool = False

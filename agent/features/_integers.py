@@ -1,7 +1,7 @@
 """Arithmetic of signal processors: Fourier transform, square root and logarithm of integers.
 
-All round where TensorFlow Lite Micro rounds. The transform is that of kiss_fft with 16-bit numbers: each stage
-divides by its radix, so that nothing overflows, and rounds.
+All round where TensorFlow Lite Micro rounds. The transform is that of kiss_fft with 16-bit numbers: each
+stage divides by its radix, so that nothing overflows, and rounds.
 """
 
 from __future__ import annotations
@@ -96,8 +96,9 @@ def _digits_reversed() -> Array:
 
 def roots(squares: Array) -> Array:
     """Give square roots, rounded to the nearest: int64; exact below 2^52."""
-    whole: Array = np.floor(np.sqrt(squares)).astype(np.int64)
-    return whole + (squares - whole * whole > whole)
+    whole = np.floor(np.sqrt(squares)).astype(np.int64)
+    nearest: Array = whole + (squares - whole * whole > whole)
+    return nearest
 
 
 def widths(numbers: Array) -> Array:

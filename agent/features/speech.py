@@ -2,7 +2,8 @@
 
 They are those of TensorFlow Lite Micro's audio preprocessor in its defaults, number by number: integers with
 a fixed number of fractional bits, rounded where the original rounds. The gain control is PCAN: Lyon, "Human
-and Machine Hearing" (2017); Wang et al., "Trainable Frontend For Robust and Far-Field Keyword Spotting" (2017).
+and Machine Hearing" (2017); Wang et al., "Trainable Frontend For Robust and Far-Field Keyword Spotting",
+arXiv:1607.05666 (2016).
 """
 
 from __future__ import annotations
@@ -99,12 +100,11 @@ def _gains(noise: Array) -> Array:
     """Give the gain for each noise: a parabola through three points of each octave."""
     octave = widths(noise)
     start, slope, bend = _GAINS[octave].transpose(2, 0, 1)
-    share = (
-        np.where(octave < 11, noise << np.maximum(0, 11 - octave), noise >> np.maximum(0, octave - 11))
-        & 0x3FF
-    )
+    scaled = noise << np.maximum(0, 11 - octave) >> np.maximum(0, octave - 11)
+    share = scaled & 0x3FF
     risen = ((bend * share >> 5) + (slope << 5)) * share
-    return start + ((risen + (1 << 14)) >> 15)
+    gains: Array = start + ((risen + (1 << 14)) >> 15)
+    return gains
 
 
 def _gain_table() -> Array:

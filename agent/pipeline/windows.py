@@ -45,7 +45,7 @@ class WindowPreprocessor:
         self._values = math.prod(spec.shape)
         self._normalise = pre.normalise
         if self._extract is not None and not any(map(self._least, range(1, _MOST_CHANNELS + 1))):
-            problem = f"no window gives {self._values} values of {self._kind}: it wants {_named(spec)}"
+            problem = f"no window gives {self._values} values of {self._kind}: the input wants {_named(spec)}"
             raise ManifestInvalid(_OP, spec.name, problem, "Change pre.features")
         self._known: tuple[int, ...] = ()
         self._apply: Callable[[Array], Array] = lambda values: values
@@ -66,14 +66,15 @@ class WindowPreprocessor:
         window = data[:, np.newaxis] if data.ndim == 1 else data
         if window.shape != self._known:
             self._fit(window)
-        made = window if self._extract is None else self._made(window)
+        self._check_finite(window)
+        made = window if self._extract is None else self._extract(window)
         _arrays.fill(self._apply(made).reshape(self._spec.shape), into, self._spec)
 
-    def _made(self, window: Array) -> Array:
+    def _check_finite(self, window: Array) -> None:
+        """Refuse what would spread over all features, or vanish in them."""
         if bad := window.size - int(np.count_nonzero(np.isfinite(window))):
             problem = f"{bad} of {window.size} numbers are NaN or infinite"
             raise InputRejected(_OP, self._spec.name, problem, "Check the sensor or the file")
-        return self._extract(window) if self._extract is not None else window
 
     def _fit(self, window: Array) -> None:
         """See whether windows of this shape fit, before anything is computed."""
@@ -83,11 +84,8 @@ class WindowPreprocessor:
         except ValueError as error:
             raise self._rejected(f"{self._kind}: {error}", channels) from error
         if not _fits(shape, self._spec.shape):
-            what = self._kind or "a window"
-            of = f" of {samples} samples, {channels} channels" if self._kind else ""
-            raise self._rejected(
-                f"{what}{of} gives {list(shape)}, and it wants {_named(self._spec)}", channels
-            )
+            what = f"{self._kind} of a window {[samples, channels]} gives" if self._kind else "a window is"
+            raise self._rejected(f"{what} {list(shape)}, and the input wants {_named(self._spec)}", channels)
         if self._normalise is not None:
             self._apply = _normaliser(self._normalise, shape, self._spec.name)
         self._known = window.shape

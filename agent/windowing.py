@@ -36,6 +36,8 @@ class MelBands(_Part):
     """Samples in a frame; a Hann window is applied."""
     hop: int = Field(ge=1, le=65536)
     """Samples from one frame to the next."""
+    peak: bool = False
+    """Whether the window is divided by its largest magnitude first, so that loudness does not matter."""
     points: int | None = Field(default=None, ge=2, le=16384)
     """Points of the Fourier transform, even; without it, the next power of two from `frame` on."""
     bands: int = Field(default=40, ge=1, le=256)

@@ -84,6 +84,8 @@ class _Bands(_Framed):
 
     def _of(self, samples: Array) -> Array:
         told = self._told
+        if told.peak:
+            samples = samples / (np.abs(samples).max() or 1.0)
         logs = spectrum.log_mel(
             samples,
             told.frame,

@@ -124,6 +124,21 @@ def test_a_window_of_another_length_is_a_failed_frame_that_says_both_shapes(
     assert all(one.endswith(wanted + "Set the source's window to 15840") for one in problems)
 
 
+def test_check_warns_of_windows_that_do_not_fit(shared: Path, sounds: Path, tmp_path: Path) -> None:
+    config = tmp_path / "agent.toml"
+    config.write_text(
+        f'[store]\npath = "data"\n[[pipelines]]\nname = "ear"\ntask = "classification"\n'
+        f'labels = "{labels(tmp_path)}"\nmodel = "{shared}/models/micro_speech_quantized.tflite"\n'
+        f'source = {{ kind = "wav", path = "{sounds}", window = 8000 }}\n'
+        'pre = { features = { kind = "micro_speech" } }\n'
+    )
+    command = [*PROGRAM, "check", "--config", str(config)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "WARNING: its frame failed: prepare input" in done.stdout
+    assert "Set the source's window to 15840" in done.stdout
+
+
 def test_check_names_the_line_of_features_that_are_none(tmp_path: Path) -> None:
     config = tmp_path / "agent.toml"
     config.write_text(

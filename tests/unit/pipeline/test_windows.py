@@ -68,10 +68,10 @@ def test_every_key_of_log_mel_has_its_effect() -> None:
     data = window(16000)
     told = {
         **MEL, "points": 1024, "bands": 20, "high_hz": 7000, "mel": "slaney", "norm": "area", "power": 1,
-        "log": "decibel", "offset": 1e-6, "floor": 1e-5,
+        "log": "decibel", "offset": 1e-6, "floor": 0.15,
     }  # fmt: skip
     weights = mel_bands(20, 1024, 16000, 100, 7000, scale="slaney", straight="hertz", area=True)
-    wanted = spectrum.log_mel(data[:, 0], 480, 320, weights, power=1, decibel=True, offset=1e-6, floor=1e-5)
+    wanted = spectrum.log_mel(data[:, 0], 480, 320, weights, power=1, decibel=True, offset=1e-6, floor=0.15)
     np.testing.assert_array_equal(fill(floats(1, 49, 20), data, features=told)[0], wanted)
     curved = fill(floats(1, 49, 20), data, features={**told, "slopes": "mel"})[0]
     assert not np.allclose(curved, wanted)
@@ -113,7 +113,7 @@ def test_statistics_are_those_that_are_named_in_their_order() -> None:
 def test_micro_speech_is_stored_as_it_is_in_bytes_and_scaled_for_real_numbers() -> None:
     data = window(16000)
     stored = SpeechFeatures()(np.rint(data[:, 0] * 32768).astype(np.int16))
-    bytes_ = TensorSpec("x", "int8", (1, 1960), (0.1017,), (-128,))
+    bytes_ = TensorSpec("x", "int8", (1, 1960), (1.0,), (-128,))
     assert np.array_equal(fill(bytes_, data, features=SPEECH)[0], stored.ravel())
     real = fill(floats(1, 1960), data, features=SPEECH)[0]
     np.testing.assert_allclose(real, (stored.ravel() + 128.0) * 26 / 256, rtol=1e-6)
@@ -129,9 +129,9 @@ def test_each_window_of_micro_speech_begins_without_knowing_the_noise() -> None:
 
 
 def test_samples_beyond_full_scale_are_clipped() -> None:
-    loud = np.where(np.arange(16000) % 40 < 20, 3.0, -3.0).astype(np.float32)[:, None]
+    loud = np.where(np.arange(16000) % 40 < 20, 1.5, -1.5).astype(np.float32)[:, None]
     np.testing.assert_array_equal(
-        fill(floats(1, 49, 40), loud, features=SPEECH), fill(floats(1, 49, 40), loud / 3, features=SPEECH)
+        fill(floats(1, 49, 40), loud, features=SPEECH), fill(floats(1, 49, 40), loud / 1.5, features=SPEECH)
     )
 
 
@@ -170,7 +170,7 @@ def test_min_max_reaches_from_low_to_high(seed: int, over: str) -> None:
 @pytest.mark.parametrize("level", [0.0, 0.1, -7e12])
 def test_what_does_not_vary_is_not_blown_up(kind: str, low: float, level: float) -> None:
     told = {"kind": kind} if kind == "zscore" else {"kind": kind, "low": low}
-    made = fill(floats(1, 40, 2), np.full((40, 2), level, np.float32), normalise=told)
+    made = fill(floats(1, 37, 2), np.full((37, 2), level), normalise=told)
     assert (made == low).all()
 
 

@@ -63,7 +63,8 @@ class WindowPreprocessor:
         if data.ndim not in (1, 2) or data.dtype.kind != "f" or not data.size:
             problem = f"it takes windows, float (samples, channels), and got {data.dtype} {list(data.shape)}"
             raise InputRejected(_OP, self._spec.name, problem, "Name a source of windows, or remove pre")
-        window = data[:, np.newaxis] if data.ndim == 1 else data
+        with np.errstate(over="ignore"):  # what overflows is infinite, and rejected below
+            window = data.reshape(len(data), -1).astype(np.float32, copy=False)
         if window.shape != self._known:
             self._fit(window)
         self._check_finite(window)

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
 from scipy import stats
 
 from agent.errors import InputRejected, ManifestInvalid
@@ -221,6 +222,7 @@ def test_features_are_normalised_after_they_were_computed() -> None:
         (np.zeros((0, 1), np.float32), {"features": SPEECH}, "it takes windows", "source of windows"),
         (np.full((16000, 1), np.nan), {"features": SPEECH}, "16000 of 16000 numbers are NaN", "sensor"),
         (np.full((16000, 1), np.inf), {"features": MEL}, "16000 of 16000 numbers are NaN", "sensor"),
+        (np.full((16000, 1), 1e300), {"features": MEL}, "16000 of 16000 numbers are NaN", "sensor"),
         (np.full((1960, 1), np.nan), {"normalise": {"kind": "zscore"}}, "are NaN", "sensor"),
     ],
 )
@@ -260,6 +262,28 @@ def test_an_input_that_no_window_fills_is_refused_when_the_model_is_loaded(
 ) -> None:
     with pytest.raises(ManifestInvalid, match="no window gives"):
         Preprocessor(spec, pre_of({"features": features}))
+
+
+@given(
+    hnp.arrays(np.float32, (1000, 2), elements=st.floats(width=32), fill=st.floats(width=32)),
+    st.sampled_from(["log_mel", "mfcc", "spectrum", "statistics", ""]),
+    st.sampled_from([{"kind": "zscore"}, {"kind": "min_max", "over": "window"}, None]),
+    st.sampled_from(["float32", "int8"]),
+)
+def test_whatever_a_sensor_gives_fills_the_input_or_is_refused(
+    data: Array, kind: str, normalise: dict[str, Any] | None, dtype: str
+) -> None:
+    shapes = {"log_mel": (2, 40, 2), "mfcc": (2, 13, 2), "spectrum": (501, 2), "statistics": (9, 2)}
+    told: dict[str, Any] = {"normalise": normalise} if normalise else {}
+    if kind:
+        told["features"] = {**MEL, "kind": kind} if kind in {"log_mel", "mfcc"} else {"kind": kind}
+    shape = (1, *shapes.get(kind, (1000, 2)))
+    spec = TensorSpec("x", dtype, shape, (0.5,), (0,)) if dtype == "int8" else floats(*shape)
+    if np.isfinite(data).all():
+        assert np.isfinite(fill(spec, data, **told)).all()
+    else:
+        with pytest.raises(InputRejected, match="NaN or infinite"):
+            fill(spec, data, **told)
 
 
 @given(st.integers(480, 4000), st.integers(1, 3), st.integers(160, 900))

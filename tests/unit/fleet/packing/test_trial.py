@@ -34,6 +34,12 @@ TWO = tiny_models.add()
         (BYTES, {"task": "guessing"}, ConfigInvalid, "there is no 'guessing'"),
         (BYTES, {"pre": manifest.Pre(mean=(1, 2))}, ModelInvalid, "mean has 2 numbers for 1 channels"),
         (ROW, {"pre": manifest.Pre(color="bgr")}, ManifestInvalid, "Remove pre from the manifest"),
+        (
+            ROW,
+            {"pre": manifest.pre_of({"features": {"kind": "micro_speech"}})},
+            ManifestInvalid,
+            r"no window gives 4 values of micro_speech: the input wants uint8 \[1, 4\]",
+        ),
         (TWO, {}, ModelInvalid, "it has 2 inputs"),
         (tiny_models.custom("edgetpu-custom-op"), {}, ModelInvalid, "compiled for the Edge TPU"),
     ],

@@ -8,7 +8,14 @@ from __future__ import annotations
 import hashlib
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    ValidationError,
+    model_validator,
+)
 
 from agent.errors import ManifestInvalid
 from agent.windowing import Features, Normalise
@@ -234,18 +241,6 @@ def parse(data: bytes, subject: str = "manifest.json") -> Manifest:
         return Manifest.model_validate_json(data, strict=True)
     except ValidationError as error:
         raise ManifestInvalid("read manifest", subject, _first(error), "Make the bundle again") from error
-
-
-def pre_of(told: dict[str, Any]) -> Pre:
-    """Read a ``pre`` that stands outside of a manifest.
-
-    Raises:
-        ValueError: a key is unknown or wrong; which, in one line.
-    """
-    try:
-        return Pre.model_validate(told)
-    except ValidationError as error:
-        raise ValueError(_first(error)) from error
 
 
 def entry(path: str, content: bytes, chunk_size: int = CHUNK_BYTES) -> FileEntry:

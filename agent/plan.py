@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from agent.manifest import pre_of
 from agent.recovery.borrower import order
 from agent.workers.spec import LaneSpec
 
@@ -109,7 +108,7 @@ def lane_spec(
         task=pipeline.task,
         decoder=pipeline.decoder,
         labels=pipeline.labels,
-        pre=pre_of(pipeline.pre) if pipeline.pre else None,
+        pre=pipeline.pre,
         backend=pipeline.backend.kind,
         backend_options={"threads": profile.threads, **pipeline.backend.options},
         tunable=_tunable(pipeline),

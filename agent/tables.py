@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
 
 from agent import addresses
-from agent.manifest import pre_of
 from agent.pictures import Health, Region
+from agent.preparing import PreTable
 
 Name = Annotated[
     str,
@@ -50,11 +50,6 @@ class Backend(Plugin):
     """Which backend: "tflite"."""
 
 
-def _read_pre(told: dict[str, Any]) -> dict[str, Any]:
-    pre_of(told)
-    return told
-
-
 class Pipeline(_Table):
     """One model on one source, in a worker process of its own."""
 
@@ -75,7 +70,7 @@ class Pipeline(_Table):
     """Options of the decoder, over those of the manifest."""
     labels: str = ""
     """A file with one class name a line, over those of the model."""
-    pre: Annotated[dict[str, Any], AfterValidator(_read_pre)] = Field(default_factory=dict)
+    pre: PreTable = {}
     """How input is prepared for a model that comes without a manifest; its keys are those of a manifest's."""
     backend: Backend = Backend()
     """What runs the model: `kind` and that backend's options."""

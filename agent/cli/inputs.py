@@ -10,13 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 from agent import plugins
 from agent.errors import InputRejected
-from agent.manifest import pre_of
+from agent.preparing import pre_of
 from agent.sources.pictures.listing import list_files
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-
-    from agent.manifest import Pre
 
 _VIDEOS = frozenset((".avi", ".m4v", ".mkv", ".mov", ".mp4", ".mpg", ".ts", ".webm"))
 _DEVICES = ("/dev/video", "/dev/v4l/")
@@ -68,20 +66,22 @@ def choose(inputs: Sequence[str], source: str) -> Inputs:
     return Inputs("images", {"paths": files}, files)
 
 
-def features_of(text: str) -> Pre | None:
-    """Read which features a model without a manifest takes: ``KIND`` or ``KIND:KEY=VALUE,...``; "" for none.
+def features_of(text: str) -> dict[str, Any]:
+    """Give the ``pre`` with the features that are named: ``KIND`` or ``KIND:KEY=VALUE,...``; "" for none.
 
     Raises:
         InputRejected: there is no such kind, or a key is unknown or wrong.
     """
     if not text:
-        return None
+        return {}
     kind, options = _pairs(text, "--features")
+    pre = {"features": {"kind": kind, **options}}
     try:
-        return pre_of({"features": {"kind": kind, **options}})
+        pre_of(pre)
     except ValueError as error:
         hint = "docs/features.md lists kinds and keys"
         raise InputRejected("read", f"--features {text}", str(error), hint) from error
+    return pre
 
 
 def speakable(name: str) -> None:

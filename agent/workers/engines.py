@@ -17,6 +17,7 @@ from agent.picks import picked
 from agent.pipeline.engine import Engine
 from agent.pipeline.preprocess import Preprocessor
 from agent.pipeline.slot import BUFFERS
+from agent.preparing import pre_of
 from agent.types import Signature
 from agent.validation import options
 
@@ -97,7 +98,7 @@ def model_of(spec: LaneSpec) -> LoadedModel:
     were recorded with what its manifest says, which stands.
     """
     model = load(spec.model, spec.digest, spec.eased.variant)
-    return replace(model, pre=spec.pre) if spec.pre and model.manifest is None else model
+    return replace(model, pre=pre_of(spec.pre)) if spec.pre and model.manifest is None else model
 
 
 def labelled(spec: LaneSpec, model: LoadedModel) -> LoadedModel:

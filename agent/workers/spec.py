@@ -6,9 +6,9 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from agent.manifest import Pre
 from agent.picks import Pick
 from agent.pictures import Health, Region
+from agent.preparing import PreTable
 
 
 class Eased(BaseModel):
@@ -34,8 +34,8 @@ class LaneSpec(BaseModel):
     task: str = ""
     decoder: dict[str, Any] = {}
     labels: str = ""
-    pre: Pre | None = None
-    """How input is prepared for a model without a manifest; None as the model has it."""
+    pre: PreTable = {}
+    """How input is prepared for a model without a manifest; empty, as any input of its kind."""
     backend: str = "tflite"
     backend_options: dict[str, Any] = {}
     tunable: bool = False

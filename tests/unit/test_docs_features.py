@@ -12,7 +12,7 @@ import pytest
 
 from agent import config
 from agent.fleet.packing import recipe
-from agent.manifest import pre_of
+from agent.preparing import pre_of
 from agent.windowing import LogMel, MeanStd, Mfcc, MicroSpeech, MinMax, Spectrum, Statistics, Zscore
 
 if TYPE_CHECKING:

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from agent.features.statistics import NAMES
-from agent.manifest import Pre, pre_of
+from agent.manifest import Pre
+from agent.preparing import pre_of
 from agent.windowing import STATISTICS, LogMel, MeanStd, Statistics
 
 MEL = {"kind": "log_mel", "rate": 16000, "frame": 480, "hop": 160}

@@ -8,7 +8,6 @@ import pytest
 
 from agent.cli.inputs import choose, features_of
 from agent.errors import AgentError, ConfigInvalid, InputRejected
-from agent.manifest import pre_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -79,10 +78,10 @@ def test_a_kind_that_there_is_not_is_refused_with_those_that_there_are() -> None
 
 
 def test_features_come_with_their_keys() -> None:
-    assert features_of("") is None
-    assert features_of("micro_speech") == pre_of({"features": {"kind": "micro_speech"}})
+    assert features_of("") == {}
+    assert features_of("micro_speech") == {"features": {"kind": "micro_speech"}}
     told = {"kind": "log_mel", "rate": 16000, "frame": 480, "hop": 320, "mel": "slaney"}
-    assert features_of("log_mel:rate=16000,frame=480,hop=320,mel=slaney") == pre_of({"features": told})
+    assert features_of("log_mel:rate=16000,frame=480,hop=320,mel=slaney") == {"features": told}
 
 
 @pytest.mark.parametrize(

@@ -16,8 +16,8 @@ from agent.features import spectrum
 from agent.features.mel import mel_bands
 from agent.features.speech import SpeechFeatures
 from agent.features.statistics import statistics
-from agent.manifest import pre_of
 from agent.pipeline.preprocess import Preprocessor
+from agent.preparing import pre_of
 from agent.tensors import dequantize, quantize
 from agent.types import Frame, TensorSpec
 

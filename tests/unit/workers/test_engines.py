@@ -5,14 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from agent import resources
-from agent.manifest import Pre, pre_of
+from agent.manifest import Pre
+from agent.preparing import pre_of
 from agent.workers import engines
 from agent.workers.spec import LaneSpec
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-PRE = pre_of({"normalise": {"kind": "zscore"}})
+PRE = {"normalise": {"kind": "zscore"}}
 
 
 def spec(model: Path, **more: Any) -> LaneSpec:
@@ -22,7 +23,7 @@ def spec(model: Path, **more: Any) -> LaneSpec:
 def test_a_model_without_a_manifest_is_prepared_for_as_the_pipeline_says() -> None:
     bare = resources.bundled_models()["vibration"] / "vibration.tflite"
     assert engines.model_of(spec(bare)).pre == Pre()
-    assert engines.model_of(spec(bare, pre=PRE)).pre == PRE
+    assert engines.model_of(spec(bare, pre=PRE)).pre == pre_of(PRE)
 
 
 def test_what_a_manifest_says_stands_whatever_the_pipeline_says() -> None:

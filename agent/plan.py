@@ -121,6 +121,7 @@ def lane_spec(
         task=pipeline.task,
         decoder=pipeline.decoder,
         labels=pipeline.labels,
+        pre=pipeline.pre,
         backend=pipeline.backend.kind,
         backend_options={"threads": profile.threads, **pipeline.backend.options},
         tunable=_tunable(pipeline),

@@ -21,6 +21,7 @@ from pydantic import (
 
 from agent import addresses
 from agent.pictures import Health, Region
+from agent.preparing import PreTable
 
 Name = Annotated[
     str,
@@ -97,6 +98,8 @@ class Pipeline(_Table):
     """Options of the decoder, over those of the manifest."""
     labels: str = ""
     """A file with one class name a line, over those of the model."""
+    pre: PreTable = {}
+    """How input is prepared for a model that comes without a manifest; its keys are those of a manifest's."""
     backend: Backend = Backend()
     """What runs the model: `kind` and that backend's options."""
     priority: Literal["low", "normal", "high"] = "normal"

@@ -7,7 +7,7 @@ import sys
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from agent.cli.inputs import choose, speakable
+from agent.cli.inputs import choose, features_of, speakable
 from agent.cli.numbers import number
 from agent.cli.progress import progress
 from agent.errors import EXIT_FAILED, EXIT_OK, AgentError
@@ -43,6 +43,8 @@ examples:
   edge-agent infer glyphs /dev/video0 --frames 10    ten frames of a camera
   edge-agent infer glyphs --source synthetic:seed=7 --frames 5    any source
   ffmpeg -i x.mp4 -f mjpeg - | edge-agent infer glyphs -     what is piped in
+  edge-agent infer micro_speech.tflite --task classification --features micro_speech \\
+      --source wav:path=yes.wav,window=16000         what was said?
 
 tasks: classification, detection (SSD or anchor-free), anomaly (the input reconstructed, or an error),
 tensor (any output, summarised); a bundle knows its own. An array of uint8 (height, width, 3) is an RGB
@@ -73,6 +75,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--task", default="", metavar="T", help="what the outputs mean; the bundle's own if any"
     )
     parser.add_argument("--labels", default="", metavar="FILE", help="class names, one a line")
+    parser.add_argument(
+        "--features",
+        default="",
+        metavar="KIND[:KEY=VALUE,...]",
+        help="what is computed of each window, for a model that is no bundle",
+    )
     parser.add_argument(
         "--top", type=number(int, 1, 100), metavar="K", help="classification: how many classes to give"
     )
@@ -119,6 +127,7 @@ def main(arguments: argparse.Namespace) -> int:
         model=arguments.model,
         task=arguments.task,
         labels=arguments.labels,
+        pre=features_of(arguments.features),
         decoder={key: value for key, value in decoder.items() if value is not None},
         backend_options={"threads": arguments.threads, "runtime": arguments.runtime},
         source=inputs.source,

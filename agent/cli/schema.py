@@ -6,6 +6,7 @@ from typing import Any
 
 from agent import plugins
 from agent.config import Settings
+from agent.manifest import Pre
 
 
 def schema() -> dict[str, Any]:
@@ -17,6 +18,7 @@ def schema() -> dict[str, Any]:
     definitions["NamedSource"] = _named(definitions["Plugin"], definitions["NamedSource"])
     definitions["Backend"] = _one_of("backends", definitions)
     definitions["Pipeline"]["properties"]["decoder"] = _any_decoder(definitions)
+    definitions["Pipeline"]["properties"]["pre"] = _pre(definitions)
     return whole
 
 
@@ -44,6 +46,12 @@ def _named(sources: dict[str, Any], named: dict[str, Any]) -> dict[str, Any]:
 def _any_decoder(definitions: dict[str, Any]) -> dict[str, Any]:
     tasks = [_options("decoders", name, definitions) for name in plugins.names("decoders")]
     return {"anyOf": tasks, "description": "Options of the decoder, over those of the manifest."}
+
+
+def _pre(definitions: dict[str, Any]) -> dict[str, Any]:
+    table = Pre.model_json_schema()
+    definitions.update(table.pop("$defs", {}))
+    return table
 
 
 def _options(room: str, name: str, definitions: dict[str, Any]) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from agent.picks import Pick
 from agent.pictures import Health, Region
+from agent.preparing import PreTable
 
 
 class Eased(BaseModel):
@@ -33,6 +34,8 @@ class LaneSpec(BaseModel):
     task: str = ""
     decoder: dict[str, Any] = {}
     labels: str = ""
+    pre: PreTable = {}
+    """How input is prepared for a model without a manifest; empty, as any input of its kind."""
     backend: str = "tflite"
     backend_options: dict[str, Any] = {}
     tunable: bool = False

@@ -31,6 +31,11 @@ kind = "synthetic"
 fps = 5.0
 [pipelines.decoder]
 top_k = 3
+[pipelines.pre.features]
+kind = "mfcc"
+rate = 16000
+frame = 480
+hop = 160
 [pipelines.backend]
 kind = "tflite"
 threads = 2
@@ -81,6 +86,9 @@ def test_a_full_configuration_is_valid(validator: Draft202012Validator) -> None:
         ("seed = 3", 'health = "all"'),
         ('source = "yard"', "source = 3"),
         ("max_rate = 2.5", "max_rate = -1"),
+        ('kind = "mfcc"', 'kind = "wavelet"'),
+        ("hop = 160", "hop = 0"),
+        ("hop = 160", "hops = 160"),
     ],
 )
 def test_a_wrong_key_is_not_valid(validator: Draft202012Validator, right: str, wrong: str) -> None:

@@ -44,12 +44,14 @@ class Needs:
         devices: device nodes that are read, written and controlled; one that is not there yet counts, too.
         network: whether it connects to anything.
         hotplug: whether it listens to the kernel for devices that come and go, as libusb does.
+        can: whether it opens raw CAN sockets.
     """
 
     read: tuple[str, ...] = ()
     devices: tuple[str, ...] = ()
     network: bool = False
     hotplug: bool = False
+    can: bool = False
 
 
 @dataclass(frozen=True, slots=True)

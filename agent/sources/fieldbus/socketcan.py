@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from agent.errors import SourceLost
 from agent.sources.fieldbus.signals import Message
+from agent.sources.sampling.sysfs import text
 
 if TYPE_CHECKING:
     from agent.sources.fieldbus.signals import Id
@@ -164,14 +165,7 @@ def _ask_for(made: socket.socket, ids: list[Id]) -> None:
 
 def interfaces(root: Path = Path("/sys/class/net")) -> list[str]:
     """Name the CAN interfaces of this machine."""
-    found = []
-    for path in sorted(root.glob("*/type")):
-        try:
-            if path.read_text().strip() == _CAN_TYPE:
-                found.append(path.parent.name)
-        except OSError:  # it has just gone
-            continue
-    return found
+    return [path.parent.name for path in sorted(root.glob("*/type")) if text(path) == _CAN_TYPE]
 
 
 def _hint(channel: str) -> str:

@@ -73,19 +73,20 @@ class Tcp:
                 return found
             if not self._poll.poll(math.ceil(max(0.0, deadline - time.monotonic()) * 1000)):
                 return None
-            try:
-                data = self._socket.recv(_PIECE)
-            except BlockingIOError:
-                continue
-            except OSError as error:
-                raise self._lost(_plain(error)) from error
-            if not data:
-                raise self._lost("the other end has closed the connection")
-            self._held += data
+            self._receive()
 
     def close(self) -> None:
         """Close the connection. Idempotent."""
         self._socket.close()
+
+    def _receive(self) -> None:
+        try:
+            data = self._socket.recv(_PIECE)
+        except OSError as error:
+            raise self._lost(_plain(error)) from error
+        if not data:
+            raise self._lost("the other end has closed the connection")
+        self._held += data
 
     def _next(self) -> bytes | str | None:
         """Take the next whole answer that is not late out of what came."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -79,10 +78,8 @@ class Options(Resampling):
 
 
 def needs(options: Options) -> Needs:
-    """Say what it opens: raw CAN sockets, or the adapter's port, also where it is a link."""
-    if options.channel.startswith("/"):
-        return Needs(devices=(os.path.realpath(options.channel),))
-    return Needs(can=True)
+    """Say what it opens: raw CAN sockets, or the adapter's port, which may be a link."""
+    return Needs(devices=(options.channel,)) if options.channel.startswith("/") else Needs(can=True)
 
 
 def build(options: Options, *, start: int) -> Sensor:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -84,10 +83,8 @@ class Options(Resampling):
 
 
 def needs(options: Options) -> Needs:
-    """Say what it reaches: a network, or the serial port, also where it is a link."""
-    if options.host:
-        return Needs(network=True)
-    return Needs(devices=(os.path.realpath(options.device),))
+    """Say what it reaches: a network, or the serial port, which may be a link."""
+    return Needs(network=True) if options.host else Needs(devices=(options.device,))
 
 
 def build(options: Options, *, start: int) -> Sensor:

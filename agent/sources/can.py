@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from agent.errors import ExtraMissing
+from agent.sources.fieldbus.bitrates import BITRATES
 from agent.sources.sampling.cutting import Finite, Resampling
 from agent.types import Needs
 
@@ -58,7 +59,7 @@ class Options(Resampling):
 
     channel: str = Field(min_length=1, max_length=4096, pattern=r"^(/.*|[^/\s]{1,15})$")
     """An interface, such as `can0`, or the port of an adapter that speaks slcan, such as `/dev/ttyACM0`."""
-    bitrate: Literal[10000, 20000, 50000, 100000, 125000, 250000, 500000, 800000, 1000000] = 500000
+    bitrate: int = Field(default=500_000, ge=10_000, le=1_000_000)
     """Bits a second on the bus, for an adapter; an interface has its own, set with `ip link`."""
     listen_only: bool = True
     """An adapter takes no part in the bus; false, where nobody else would acknowledge messages."""
@@ -68,6 +69,13 @@ class Options(Resampling):
     """Seconds that a signal's last value counts; when its message stays away longer, there is no sample."""
     silence_s: float = Field(default=4.0, ge=0.5, le=3600)
     """Seconds without a sample after which the bus counts as lost, and is opened again."""
+
+    @field_validator("bitrate")
+    @classmethod
+    def _adapters_have_it(cls, value: int) -> int:
+        if value not in BITRATES:
+            raise ValueError(f"adapters have {', '.join(map(str, BITRATES))}")
+        return value
 
     @model_validator(mode="after")
     def _names_differ(self) -> Options:

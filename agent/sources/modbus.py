@@ -61,7 +61,7 @@ class Options(Resampling):
     """Bits a second on the line."""
     parity: Literal["none", "even", "odd"] = "even"
     """Parity of each byte on the line."""
-    stop_bits: Literal[1, 2] = 1
+    stop_bits: int = Field(default=1, ge=1, le=2)
     """Stop bits of each byte on the line; 2 is usual where there is no parity."""
     unit: int = Field(default=1, ge=0, le=255)
     """Number of the unit on its line, or behind its gateway."""

@@ -11,20 +11,9 @@ import time
 import serial
 
 from agent.errors import SourceLost
+from agent.sources.fieldbus.bitrates import BITRATES
 from agent.sources.fieldbus.signals import Message
 
-RATES = {
-    10_000: 0,
-    20_000: 1,
-    50_000: 2,
-    100_000: 3,
-    125_000: 4,
-    250_000: 5,
-    500_000: 6,
-    800_000: 7,
-    1_000_000: 8,
-}
-"""The bitrates that such an adapter has by number."""
 _PIECE = 4096
 _MOST_LINE = 64
 _LINE = re.compile(
@@ -41,7 +30,7 @@ class Slcan:
 
     Args:
         port: the device.
-        bitrate: of the bus, one of ``RATES``.
+        bitrate: of the bus, one of ``BITRATES``.
         listen_only: take no part in the bus, not even by acknowledging.
 
     Raises:
@@ -56,7 +45,7 @@ class Slcan:
             self._port = serial.Serial(port, 115200, timeout=0, write_timeout=0, exclusive=True)
             try:
                 # Whatever it was doing: the line is ended first, and the channel closed.
-                self._port.write(b"\rC\rS%d\r%c\r" % (RATES[bitrate], b"L" if listen_only else b"O"))
+                self._port.write(b"\rC\rS%d\r%c\r" % (BITRATES.index(bitrate), b"L" if listen_only else b"O"))
             except OSError:
                 self._port.close()
                 raise

@@ -1,4 +1,4 @@
-"""Modbus units over TCP and on a serial line: one that pymodbus plays, and one that a test plays."""
+"""Modbus over TCP and on a serial line, with a unit that does what a test says."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import os
 import select
 import socket
 import struct
-import sys
 import time
 import tty
 from contextlib import closing, contextmanager
@@ -14,29 +13,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from pydantic import ValidationError
 
-from agent.errors import ExtraMissing, InputRejected, SourceLost
+from agent.errors import InputRejected, SourceLost
 from agent.sources import modbus
 from agent.sources.fieldbus.rtu import framed
-from agent.types import Needs
-from tests.simulators.modbus_units import UNIT, served
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from agent.types import Frame, Source
 
-EVERY = [
-    {"name": "flow", "address": 0x10, "type": "float32"},
-    {"name": "level", "address": 0x12, "type": "int16"},
-    {"name": "hours", "address": 0x13, "type": "uint32"},
-    {"name": "swapped", "address": 0x13, "type": "uint32", "word_order": "little"},
-    {"name": "temperature", "address": 0x100, "kind": "input", "scale": 0.1, "offset": 1},
-    {"name": "valve", "address": 9, "kind": "coil"},
-    {"name": "door", "address": 41, "kind": "discrete"},
-]
-VALUES = [1.5, -7, 0x10002, 0x20001, 22.5, 1, 0]
 ONE = [{"name": "speed", "address": 3, "type": "int16"}]
 ASKED = bytes([3, 0, 3, 0, 1])
 
@@ -118,18 +104,6 @@ def answered(request: bytes, pdu: bytes, unit: int = 1) -> bytes:
     return request[:4] + struct.pack(">HB", len(pdu) + 1, unit) + pdu
 
 
-def test_a_unit_is_read_over_tcp_and_on_a_line_all_tables_in_the_order_asked_for() -> None:
-    with served() as where:
-        for way in (
-            {"host": "localhost", "port": where.port},
-            {"device": where.line, "baud": 115200, "parity": "none"},
-        ):
-            with closing(unit(4, EVERY, unit=UNIT, window=2, **way)) as source:
-                frame = one(source)
-                assert (frame.seq, frame.data.tolist()) == (4, [VALUES, VALUES])
-                assert one(source).seq == 5
-
-
 def test_a_question_on_the_line_is_the_one_of_the_specification() -> None:
     with line() as (wire, source):
         assert source.read(0.02) is None
@@ -185,15 +159,6 @@ def test_a_unit_that_does_not_answer_is_told_once_and_then_lost() -> None:
         ):
             source.read(5)
         assert time.monotonic() - began < 2
-
-
-def test_what_a_unit_does_not_have_is_a_loss_that_says_so() -> None:
-    with (
-        served() as where,
-        closing(unit(host="127.0.0.1", port=where.port, unit=UNIT)) as source,
-        pytest.raises(SourceLost, match=r"register 0x3: it has no such address.*so 40001 is holding 0"),
-    ):
-        source.read(5)
 
 
 def test_an_answer_that_comes_too_late_is_not_taken_for_the_next_one() -> None:
@@ -309,40 +274,3 @@ def test_a_slow_rate_is_no_silence() -> None:
         wire.asked()
         wire.say(framed(1, b"\x03\x02\x00\x05"))
         assert source.read(0.7) is None
-
-
-def test_without_pyserial_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delitem(sys.modules, "agent.sources.fieldbus.rtu", raising=False)
-    monkeypatch.delattr("agent.sources.fieldbus.rtu", raising=False)
-    monkeypatch.setitem(sys.modules, "serial", None)
-    with pytest.raises(ExtraMissing, match=r"edge-inference-agent\[serial\]"):
-        unit(device="/dev/ttyNONE")
-
-
-@pytest.mark.parametrize(
-    ("options", "told"),
-    [
-        ({}, "give host for a unit over TCP"),
-        ({"host": "a", "device": "/dev/ttyS0"}, "give host for a unit over TCP"),
-        ({"host": "a b"}, "host"),
-        ({"device": "ttyS0"}, "device"),
-        ({"host": "a", "registers": [*ONE, *ONE]}, "two registers have the same name"),
-        ({"host": "a", "registers": []}, "registers"),
-        ({"host": "a", "registers": [{"name": "x", "address": 0xFFFF, "type": "int32"}]}, "beyond the last"),
-        (
-            {"host": "a", "registers": [{"name": "x", "address": 1, "kind": "coil", "type": "int16"}]},
-            "a coil is one bit",
-        ),
-    ],
-)
-def test_options_that_make_no_sense_are_refused(options: dict[str, Any], told: str) -> None:
-    with pytest.raises(ValidationError, match=told):
-        modbus.Options(**{"rate": 1, "window": 1, "registers": ONE, **options})
-
-
-def test_it_needs_a_network_or_its_port_alone() -> None:
-    def needed(**options: Any) -> Needs:
-        return modbus.needs(modbus.Options(rate=1, window=1, registers=ONE, **options))
-
-    assert needed(host="plc") == Needs(network=True)
-    assert needed(device="/dev/null") == Needs(devices=("/dev/null",))

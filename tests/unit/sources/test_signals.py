@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+import re
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+from textwrap import dedent
 from typing import Any
 
 import pytest
+from cantools.database import load_string
 from cantools.database.can import Message as Reference
 from cantools.database.can import Signal as ReferenceSignal
 from hypothesis import given
@@ -89,3 +96,31 @@ def test_a_message_that_is_too_short_for_its_signals_is_named() -> None:
     held = Signals([signal("a", 0x123, start=7, length=16, order="big"), signal("b", 0x123)], 2, 0)
     assert held.take(message(0x123, b"\x01")) == "message 0x123 has 1 bytes, and its signals need 2"
     assert held.take(message(0x123, b"\x01\x02")) == (0x102, 1)
+
+
+DBC = """
+VERSION ""
+BU_: ECU
+BO_ 291 Engine: 8 ECU
+ SG_ Speed : 0|16@1+ (0.25,0) [0|0] "rpm" ECU
+ SG_ Torque : 23|12@0- (0.5,-10) [0|0] "Nm" ECU
+BO_ 2594950640 Oil: 2 ECU
+ SG_ Level : 3|5@1+ (1,0) [0|0] "" ECU
+"""
+
+
+def test_the_page_turns_a_dbc_file_into_signals_that_mean_the_same(tmp_path: Path) -> None:
+    page = Path(__file__).parents[3] / "docs/fieldbus.md"
+    [code] = re.findall(r"<<'END'\n(.*?)\n +END$", page.read_text(), re.DOTALL | re.MULTILINE)
+    (tmp_path / "vehicle.dbc").write_text(DBC)
+    command = [sys.executable, "-", str(tmp_path / "vehicle.dbc")]
+    done = subprocess.run(command, input=dedent(code), capture_output=True, text=True, check=True)
+    given = tomllib.loads(f"signals = [\n{done.stdout}]")["signals"]
+    signals = [Signal(**one) for one in given]
+    held = Signals(signals, 2, 0)
+    engine, oil = b"\x04\x00\x80\x10\x00\x00\x00\x00", b"\xf8\x00"
+    assert held.take(message(291, engine)) is None
+    found = held.take(message(0x1AABCDF0, oil, extended=True))
+    theirs: Any = load_string(DBC)
+    told = theirs.decode_message("Engine", engine) | theirs.decode_message("Oil", oil)
+    assert found == tuple(told[one.name.partition(".")[2]] for one in signals) == (1, -1033.5, 31)

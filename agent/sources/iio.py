@@ -24,7 +24,7 @@ class Options(Resampling):
     channels: tuple[Channel, ...] = Field(min_length=1, max_length=64)
     """What is read, in this order, such as `in_accel_x` or `in_voltage0`."""
     silence_s: float = Field(default=10.0, ge=0.5, le=3600)
-    """Seconds without a sample after which it counts as lost, and is opened again."""
+    """Seconds without a sample (at least 2.5 samples) after which it counts as lost, and is opened again."""
     root: str = Field(default="/sys/bus/iio/devices", min_length=1)
     """The folder that the kernel shows devices in."""
 
@@ -53,4 +53,4 @@ def build(options: Options, *, start: int) -> Sensor:
     feed = Attributes(options.device, [attribute(folder, one) for one in options.channels], options.rate)
     feed.sample()  # so that what is not there is said at once
     hint = "Look at what the file says; dmesg tells more"
-    return Sensor(feed, windows, start, silence_s=options.silence_s, hint=hint)
+    return Sensor(feed, windows, start, silence_s=options.patience_s(options.silence_s), hint=hint)

@@ -14,9 +14,6 @@ if TYPE_CHECKING:
     from agent.sources.fieldbus.polling import Wire
     from agent.sources.sampling.sensor import Sensor
 
-_LATE = 2.5
-"""Samples that may stay away before the unit counts as lost, however low the rate."""
-
 
 class Register(BaseModel):
     """A value of the unit, which is a channel."""
@@ -103,8 +100,7 @@ def build(options: Options, *, start: int) -> Sensor:
     windows = Windows(options, options.rate, len(options.registers))
     feed = Polling(_wire(options), Plan(options.registers), options.rate, options.timeout_s)
     hint = "Check wiring, unit, baud and parity, or raise timeout_s for a unit that is slower"
-    silence_s = max(options.silence_s, _LATE / options.rate)
-    return Sensor(feed, windows, start, silence_s=silence_s, hint=hint)
+    return Sensor(feed, windows, start, silence_s=options.patience_s(options.silence_s), hint=hint)
 
 
 def _wire(options: Options) -> Wire:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 _READ_S = 0.5
 _REOPEN_S, _REOPEN_MAX_S = 0.5, 10.0
+_TELL_S = 1.0
 
 
 class Reporter(Protocol):
@@ -32,6 +33,9 @@ class Reporter(Protocol):
 
     def lost(self, problem: str) -> None:
         """The source is gone; it will be opened again."""
+
+    def refused(self, reason: str, problem: str) -> None:
+        """Frames of a live source cannot be used, for such a reason; said once a second at most."""
 
     def captured(self, count: int) -> None:
         """So many frames were captured since the start: durable against this process's death."""
@@ -81,6 +85,7 @@ class Capture:
         self._keep_pixels = keep_pixels
         self._gate = gate or Gate()
         self._prepare = prepare
+        self._tell_from = 0.0
 
     def run(self) -> str:
         """Capture until the source ends or a stop is asked for; give a remark on the end, or ""."""
@@ -172,6 +177,9 @@ class Capture:
 
     def _failed(self, item: Item) -> None:
         if self._slot.live:
+            if (now := time.monotonic()) >= self._tell_from:  # before it is counted: then it is known why
+                self._reporter.refused(item.reason, str(item.error))
+                self._tell_from = now + _TELL_S
             self._slot.fail(item.index, item.reason)
         else:
             self._slot.publish(item)

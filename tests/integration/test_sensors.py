@@ -154,7 +154,9 @@ def test_every_kind_of_sensor_gives_results_and_the_trouble_of_one_is_its_own(tm
 
         made.wire.say(b"T=warm\n")  # a line that is no number
         made.until(lambda now: now["door"]["ledger"]["failed"] == {"unreadable": 1})
-        assert agent.log.count("frame.failed") == agent.log.count("frame.failed door reason=unreadable") == 1
+        [event] = [line for line in agent.log.splitlines() if "frame.failed" in line]
+        assert "frame.failed door reason=unreadable problem=cut window " in event
+        assert "a line holds no number where one is named: 'T=warm'. See that baud and the sensor's" in event
 
         made.wire.unplug()
         gone = made.until(lambda _: "source.lost" in agent.log)

@@ -44,6 +44,7 @@ class Needs:
         devices: device nodes that are read, written and controlled; one that is not there yet counts, too.
         network: whether it connects to anything.
         hotplug: whether it listens to the kernel for devices that come and go, as libusb does.
+        can: whether it opens raw CAN sockets.
         programs: what a launcher beside it starts for it, as a worker may start nothing.
     """
 
@@ -51,6 +52,7 @@ class Needs:
     devices: tuple[str, ...] = ()
     network: bool = False
     hotplug: bool = False
+    can: bool = False
     programs: tuple[Command, ...] = ()
 
 

@@ -86,6 +86,7 @@ def main(arguments: argparse.Namespace) -> int:
             check["detail"] = f"{ready.model} on {ready.delegate}, {ready.runtime}" if ready else ""
             check["detail"] += "" if came else "; nothing came from the source yet"
             if failed:  # the next one may be sound
+                check["detail"] += f"; WARNING: its frame failed: {failed[0].items[0]['problem']}"
         except AgentError as error:
             # As in run: another start would do no better. A camera may be back by then.
             refused = not isinstance(error, Restart | Retryable)

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from agent.types import Frame, Source
 
 _READ_S = 0.5
+_TELL_S = 1.0
 
 
 class Reporter(Protocol):
@@ -31,6 +32,9 @@ class Reporter(Protocol):
 
     def lost(self, problem: str) -> None:
         """The source is gone; it will be opened again."""
+
+    def refused(self, reason: str, problem: str) -> None:
+        """Frames of a live source cannot be used, for such a reason; said once a second at most."""
 
     def captured(self, count: int) -> None:
         """So many frames were captured since the start: durable against this process's death."""
@@ -80,6 +84,7 @@ class Capture:
         self._keep_pixels = keep_pixels
         self._gate = gate or Gate()
         self._prepare = prepare
+        self._tell_from = 0.0
 
     def run(self) -> str:
         """Capture until the source ends or a stop is asked for; give a remark on the end, or ""."""
@@ -170,6 +175,9 @@ class Capture:
 
     def _failed(self, item: Item) -> None:
         if self._slot.live:
+            if (now := time.monotonic()) >= self._tell_from:  # before it is counted: then it is known why
+                self._reporter.refused(item.reason, str(item.error))
+                self._tell_from = now + _TELL_S
             self._slot.fail(item.index, item.reason)
         else:
             self._slot.publish(item)

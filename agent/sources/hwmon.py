@@ -29,7 +29,7 @@ class Options(Resampling):
     channels: tuple[Channel, ...] = Field(min_length=1, max_length=64)
     """What is read, in this order, such as `temp1` or `in0`."""
     silence_s: float = Field(default=10.0, ge=0.5, le=3600)
-    """Seconds without a sample after which it counts as lost, and is opened again."""
+    """Seconds without a sample (at least 2.5 samples) after which it counts as lost, and is opened again."""
     root: str = Field(default="/sys/class/hwmon", min_length=1)
     """The folder that the kernel shows monitors in."""
 
@@ -69,4 +69,4 @@ def build(options: Options, *, start: int) -> Sensor:
     feed = Attributes(options.device, attributes, options.rate)
     feed.sample()  # so that what is not there is said at once
     hint = "Look at what the file says; a monitor that is asleep may say nothing"
-    return Sensor(feed, windows, start, silence_s=options.silence_s, hint=hint)
+    return Sensor(feed, windows, start, silence_s=options.patience_s(options.silence_s), hint=hint)

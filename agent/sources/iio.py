@@ -35,7 +35,7 @@ class Options(Resampling):
     length: int = Field(default=4096, ge=2, le=1 << 20)
     """Buffered: samples that the kernel keeps for a reader who is late."""
     silence_s: float = Field(default=10.0, ge=0.5, le=3600)
-    """Seconds without a sample after which it counts as lost, and is opened again."""
+    """Seconds without a sample (at least 2.5 samples) after which it counts as lost, and is opened again."""
     root: str = Field(default="/sys/bus/iio/devices", min_length=1)
     """The folder that the kernel shows devices in."""
     nodes: str = Field(default="/dev", min_length=1)
@@ -89,4 +89,4 @@ def build(options: Options, *, start: int) -> Sensor:
     feed = Attributes(options.device, [attribute(folder, one) for one in options.channels], options.rate)
     feed.sample()  # so that what is not there is said at once
     hint = "Look at what the file says; dmesg tells more"
-    return Sensor(feed, windows, start, silence_s=options.silence_s, hint=hint)
+    return Sensor(feed, windows, start, silence_s=options.patience_s(options.silence_s), hint=hint)

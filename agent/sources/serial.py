@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import struct
 from typing import TYPE_CHECKING, Literal
@@ -78,8 +77,8 @@ def found(root: Path) -> list[Found]:
 
 
 def needs(options: Options) -> Needs:
-    """Say what it opens: the port, also where it is a link."""
-    return Needs(devices=(os.path.realpath(options.port),))
+    """Say what it opens: the port. A link stays one: after a replug it may lead to another node."""
+    return Needs(devices=(options.port,))
 
 
 def build(options: Options, *, start: int) -> Sensor:

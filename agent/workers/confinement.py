@@ -88,7 +88,8 @@ def confine(spec: LaneSpec, needs: Iterable[Needs]) -> Confinement:
     if not spec.confine:
         return Confinement()
     wanted = list(needs)
-    network, hotplug = any(one.network for one in wanted), any(one.hotplug for one in wanted)
+    network, can = any(one.network for one in wanted), any(one.can for one in wanted)
+    hotplug = any(one.hotplug for one in wanted)
     devices = _open_to(spec.hidden, (*spec.devices, *(path for one in wanted for path in one.devices)))
     grants = list(_grants(spec, [path for one in wanted for path in one.read], devices, network=network))
     theirs = _launch(spec, [command for one in wanted for command in one.programs])
@@ -98,7 +99,7 @@ def confine(spec: LaneSpec, needs: Iterable[Needs]) -> Confinement:
     _drop_capabilities()
     _prctl(_PR_SET_NO_NEW_PRIVS, 1)
     landlock = _landlock.restrict(grants, network=network)
-    filtered = _seccomp.install(network=network, hotplug=hotplug)
+    filtered = _seccomp.install(network=network, hotplug=hotplug, can=can)
     return Confinement(landlock, filtered, (*devices, *theirs), granted, spec.hidden)
 
 

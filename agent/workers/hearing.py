@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from agent.errors import MessageInvalid
 from agent.events import Event, emit
 from agent.workers import messages
-from agent.workers.camera_messages import Unwell, Well
+from agent.workers.camera_messages import Refused, Unwell, Well
 from agent.workers.run import FIRST_EASE
 
 if TYPE_CHECKING:
@@ -114,6 +114,8 @@ class Hearing:
                 self._begin(run, message)
             case messages.Opened() | messages.Lost() | Unwell() | Well():
                 self._look_at_source(run, message)
+            case Refused():
+                run.refused = message
             case messages.Swapped() | messages.Unswapped():
                 self._answered(run, message)
             case messages.Timings():
@@ -186,7 +188,9 @@ class Hearing:
     def _account(self, run: Run, ledger: Ledger) -> None:
         for reason, count in ledger.failed.items():
             if (more := count - run.ledger.failed.get(reason, 0)) > 0:
-                emit(Event.FRAME_FAILED, self._name, count=more, reason=reason)
+                told = run.refused if run.refused and run.refused.reason == reason else None
+                why: dict[str, Any] = {"problem": told.problem} if told else {}
+                emit(Event.FRAME_FAILED, self._name, count=more, reason=reason, **why)
         for reason, count in ledger.dropped.items():
             if (more := count - run.ledger.dropped.get(reason, 0)) > 0:
                 emit(Event.FRAME_DROPPED, self._name, count=more, reason=reason)

@@ -85,6 +85,10 @@ class SocketOutlet:
         """Say that the source is gone."""
         self.say({"type": "lost", "problem": problem[:4000]})
 
+    def refused(self, reason: str, problem: str) -> None:
+        """Say why a frame of a live source cannot be used."""
+        self.say({"type": "refused", "reason": reason, "problem": problem[:4000]})
+
     def captured(self, count: int) -> None:
         """Note how many frames were captured, where it outlives this process."""
         self._page.captured = count

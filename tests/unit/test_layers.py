@@ -101,6 +101,9 @@ OWNERS = {
     "amqtt": ("agent.demo",),
     "typer": ("agent.fleet",),
     "psycopg": ("agent.fleet.postgres",),
+    "pymodbus": (),  # what a worker loads of these three brings ssl, and sqlite3: docs/adr/0012
+    "can": (),
+    "cantools": (),
     "pickle": (),
     "multiprocessing": (),
 }

@@ -68,6 +68,9 @@ class Bench:
     def lost(self, problem: str) -> None:
         self.told.append(("lost", problem))
 
+    def refused(self, reason: str, problem: str) -> None:
+        self.told.append((reason, problem))
+
     def captured(self, count: int) -> None:
         self.told.append(count)
 
@@ -145,6 +148,8 @@ def test_a_frame_of_a_camera_that_cannot_be_read_is_a_count() -> None:
     _, taken = bench.run()
     assert [seq for seq, _, _ in taken] == [3]
     assert bench.slot.ledger() == Ledger(captured=4, inferred=1, failed={"unreadable": 2, "input": 1})
+    # Why is told, but not of each: the others follow at once.
+    assert [one for one in bench.told if not isinstance(one, int)][1:] == [("unreadable", str(BAD))]
 
 
 def test_a_source_that_is_lost_is_opened_again_where_it_stopped() -> None:

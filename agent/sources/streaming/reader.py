@@ -1,0 +1,172 @@
+"""The thread that owns OpenCV's capture of a stream.
+
+Nothing else touches the capture: one that is released during a read ends the process. The thread reads as fast as
+the stream comes, so that no picture gets old in a queue, and keeps the newest one.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import cv2
+
+from agent.sources._quiet import quiet
+from agent.sources.pictures.decoding import MAX_FRAME_PIXELS
+
+if TYPE_CHECKING:
+    from agent.types import Array
+
+OPEN_S = 4.0
+"""For FFmpeg's own connection, and for what it must see of the stream before it can decode."""
+LEAVE_S = 1.0
+"""How long a source waits for its reader when it is closed."""
+_OPTIONS = "fflags;nobuffer|fpsprobesize;0|allowed_media_types;video"
+"""Of FFmpeg: begin with the newest frame, wait for no frame rate, leave the sound at the camera."""
+_TIMED_OUT = 0.95
+"""Share of the time-out after which a grab is one that ran into it: its frame is what the decoder had kept back."""
+
+_left: dict[str, Reader] = {}
+"""Readers that were still within a call of OpenCV when their sources were closed, by what they read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """One frame: uint8 (height, width, 3), BGR, or None for one that could not be decoded."""
+
+    image: Array | None
+    captured_ns: int
+
+
+class Reader(threading.Thread):
+    """Reads a stream until it ends or ``leave`` is called.
+
+    Args:
+        url: what FFmpeg opens, with name and password.
+        silence_s: how long a read may take, and the stream be without a picture.
+
+    Attributes:
+        heard: when the newest picture came, or the stream was opened; CLOCK_MONOTONIC, seconds.
+        opened: whether the stream is open.
+        remark: why it is over; "" when that is for its silence, or because it was told to leave.
+    """
+
+    def __init__(self, url: str, silence_s: float) -> None:
+        super().__init__(name="rtsp", daemon=True)
+        self.url = url
+        self._silence_s = silence_s
+        self._changed = threading.Condition()
+        self._stopped = False
+        self._newest: Picture | None = None
+        self._given: Array | None = None
+        self._spare: list[Array] = []
+        self.heard = time.monotonic()
+        self.opened = False
+        self.over = False
+        self.remark = ""
+
+    def until_open(self, deadline: float) -> bool:
+        """Wait until the stream is open, or over; False when it is neither by then."""
+        with self._changed:
+            return self._changed.wait_for(lambda: self.opened or self.over, deadline - time.monotonic())
+
+    def take(self, deadline: float) -> Picture | None:
+        """Give the newest picture that was not given before, valid until the next; None when none came in time."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._newest or self.over, deadline - time.monotonic())
+            newest, self._newest = self._newest, None
+            if newest is not None:
+                self._put_by(self._given)
+                self._given = newest.image
+            return newest
+
+    def leave(self, wait_s: float) -> bool:
+        """Have it end, and wait for it so long; False when a call of OpenCV still holds it."""
+        self._stopped = True
+        self.join(wait_s)
+        return not self.is_alive()
+
+    def run(self) -> None:
+        """Read; only this thread touches the capture."""
+        remark = ""
+        try:
+            remark = self._open_and_read()
+        except cv2.error as error:
+            remark = f"OpenCV gives up: {error.err}"
+        finally:
+            with self._changed:
+                self.remark, self.over = remark, True
+                self._changed.notify_all()
+
+    def _open_and_read(self) -> str:
+        limits = {
+            cv2.CAP_PROP_OPEN_TIMEOUT_MSEC: int(OPEN_S * 1000),
+            cv2.CAP_PROP_READ_TIMEOUT_MSEC: int(self._silence_s * 1000),
+            cv2.CAP_PROP_N_THREADS: 1,  # each more would keep a frame back
+        }
+        capture = cv2.VideoCapture(self.url, cv2.CAP_FFMPEG, [n for pair in limits.items() for n in pair])
+        try:
+            if not capture.isOpened():
+                return "it describes its stream, but does not start it"
+            with self._changed:
+                self.opened, self.heard = True, time.monotonic()
+                self._changed.notify_all()
+            return self._read(capture)
+        finally:
+            capture.release()
+
+    def _read(self, capture: cv2.VideoCapture) -> str:
+        while not self._stopped:
+            began = time.monotonic()
+            grabbed = capture.grab()
+            captured_ns = time.monotonic_ns()
+            if captured_ns / 1e9 - began >= self._silence_s * _TIMED_OUT:
+                return ""
+            if not grabbed:
+                return "the stream ended"
+            width, height = (
+                int(capture.get(p)) for p in (cv2.CAP_PROP_FRAME_WIDTH, cv2.CAP_PROP_FRAME_HEIGHT)
+            )
+            if width * height > MAX_FRAME_PIXELS:
+                return f"{width} x {height} pixels are too many"
+            with self._changed:
+                spare = self._spare.pop() if self._spare else None
+            decoded, image = capture.retrieve(spare)
+            self._publish(Picture(image if decoded else None, captured_ns))
+        return ""
+
+    def _publish(self, picture: Picture) -> None:
+        with self._changed:
+            if self._newest is not None:
+                self._put_by(self._newest.image)
+            self._newest = picture
+            self.heard = picture.captured_ns / 1e9
+            self._changed.notify_all()
+
+    def _put_by(self, image: Array | None) -> None:
+        if image is not None:
+            self._spare.append(image)
+
+
+def start(url: str, silence_s: float) -> Reader:
+    """Start a reader, after the end of the one before it.
+
+    One that a call of OpenCV never gives back is waited for without a limit: the deadline of opening then ends the
+    process, which is all that can be done about it.
+    """
+    quiet()
+    os.environ.setdefault("OPENCV_FFMPEG_CAPTURE_OPTIONS", _OPTIONS)
+    if before := _left.pop(url, None):
+        before.join()
+    reader = Reader(url, silence_s)
+    reader.start()
+    return reader
+
+
+def end(reader: Reader) -> None:
+    """End a reader; one that does not end at once is left to do so when its call returns."""
+    if not reader.leave(LEAVE_S):
+        _left[reader.url] = reader

@@ -31,7 +31,7 @@ class Options(BaseModel):
     )
 
     url: str = Field(max_length=2048, repr=False)
-    """Where the stream is: `rtsp://192.168.1.20:554/stream1`; it may hold `user:password@` before the host."""
+    """Where it is: `rtsp://192.168.1.20:554/stream1`; with `user:password@` before the host, if you like."""
     login: str = Field(default="", max_length=4096)
     """A file with one line, `user:password`, such as a credential that systemd passes; empty: none."""
     transport: Literal["tcp", "udp"] = "tcp"
@@ -128,19 +128,21 @@ def build(options: Options, *, start: int) -> RtspSource:
         InputRejected: the file with the login cannot be used.
     """
     from agent.sources.streaming import reader as readers
-    from agent.sources.streaming.describe import describe
+    from agent.sources.streaming.describe import describe, greet
     from agent.sources.web.login import Login, read_login
 
     address, login = parse(options.url)
     asks = read_login(options.login) if options.login else Login(*login) if login else None
-    describe(address, asks)
-    url = for_ffmpeg(address, asks.pair if asks else None, options.transport)
-    reader = readers.start(url, options.silence_s)
-    if reader.until_open(time.monotonic() + readers.OPEN_S + _HANGS_S) and reader.opened:
+    greet(address)
+    url = for_ffmpeg(address, asks.pair if asks else None)
+    reader = readers.start(url, options.transport, options.silence_s)
+    reader.until_picture(time.monotonic() + readers.FIRST_S)
+    if reader.opened and not reader.over:
         return RtspSource(reader, options, start)
     readers.end(reader)
+    describe(address, asks)
     other = "udp" if options.transport == "tcp" else "tcp"
-    problem = reader.remark or f"it does not start its stream in {readers.OPEN_S:g} s"
+    problem = reader.remark or f"it gives no picture in {readers.FIRST_S:g} s"
     raise _lost(address.shown, problem, f'Try transport = "{other}", and see who else reads the camera')
 
 

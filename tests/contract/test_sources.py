@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 NAMES = plugins.names("sources")
 
 
-SEEN = {"camera": [pytest.mark.cameras]}
+SEEN = {"camera": [pytest.mark.cameras], "rtsp": [pytest.mark.rtsp]}
 """What a source's tests need."""
 
 

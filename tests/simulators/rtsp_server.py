@@ -40,16 +40,16 @@ def line(codec: str, size: str, fps: int) -> str:
 
 
 class Camera:
-    """One mount point, ``/cam``; what it feeds all clients from is made anew when the first one comes."""
+    """Serves ``/cam``, and ``/cam/slow``; what feeds all clients is made anew when the first one comes."""
 
     def __init__(self, given: argparse.Namespace) -> None:
-        self._media: GstRtspServer.RTSPMedia | None = None
+        self._media: GstRtspServer.RTSPMedia = None
         self._server = GstRtspServer.RTSPServer()
         self._server.set_address("127.0.0.1")
         self._server.set_service(given.port)
-        factory = GstRtspServer.RTSPMediaFactory()
-        factory.set_launch(line(given.codec, given.size, given.fps))
-        factory.set_shared(True)
+        factory = self._mount("/cam", line(given.codec, given.size, given.fps))
+        if given.slow:
+            self._mount("/cam/slow", line(given.codec, given.size, given.slow))
         if given.transport == "tcp":
             factory.set_protocols(GstRtsp.RTSPLowerTrans.TCP)
         elif given.transport == "udp":
@@ -57,7 +57,6 @@ class Camera:
         factory.connect("media-configure", self._made)
         if given.login:
             self._ask_for(factory, given.login, given.auth)
-        self._server.get_mount_points().add_factory("/cam", factory)
         self._server.attach(None)
         self.port = self._server.get_bound_port()
 
@@ -71,6 +70,13 @@ class Camera:
             caps = f"video/x-raw,format=I420,width={words[1]},height={words[2]}"
             self._part("size").set_property("caps", Gst.Caps.from_string(caps))
         return False
+
+    def _mount(self, path: str, launch: str) -> GstRtspServer.RTSPMediaFactory:
+        factory = GstRtspServer.RTSPMediaFactory()
+        factory.set_launch(launch)
+        factory.set_shared(True)
+        self._server.get_mount_points().add_factory(path, factory)
+        return factory
 
     def _made(self, _: object, media: GstRtspServer.RTSPMedia) -> None:
         self._media = media
@@ -102,6 +108,7 @@ def main() -> None:
     parser.add_argument("--port", default="0")
     parser.add_argument("--size", default="320x240")
     parser.add_argument("--fps", type=int, default=25)
+    parser.add_argument("--slow", type=int, default=0)
     parser.add_argument("--login", default="")
     parser.add_argument("--auth", default="basic")
     parser.add_argument("--transport", default="")

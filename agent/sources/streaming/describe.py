@@ -1,11 +1,12 @@
-"""Asks a camera what it streams (RTSP's DESCRIBE, RFC 2326) before FFmpeg is let at it.
+"""Speaks RTSP (RFC 2326) as far as it takes to say why a camera gives no stream.
 
-FFmpeg within OpenCV says only that it could not open a stream; this says why, within a time, and without a thread.
+FFmpeg within OpenCV says only that it could not open one. This says why, in time, and without a thread.
 """
 
 from __future__ import annotations
 
 import time
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from agent.errors import SourceLost
@@ -14,25 +15,46 @@ from agent.sources.web.connection import Connection
 from agent.sources.web.reply import Reply
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from agent.sources.web.address import Address
     from agent.sources.web.login import Login
 
 OP = "read camera"
 ANSWER_S = 4.0
 """For connecting, logging in and the answer."""
+AGAIN_S = 0.4
+"""After which one that is busy is asked once more."""
 MAX_DESCRIPTION = 65536
 """Bytes of an answer's body."""
 
 
+def greet(address: Address) -> None:
+    """See that the camera is there and speaks RTSP.
+
+    It is not asked for more: some start their stream to describe it, and are busy when FFmpeg asks right after.
+
+    Raises:
+        SourceLost: it is away, or something else answers.
+    """
+    with _in_one_line(address):
+        _request(address, "OPTIONS", time.monotonic() + ANSWER_S)
+
+
 def describe(address: Address, login: Login | None) -> None:
-    """See that the camera is there, lets us in, and has a video that we read.
+    """See that the camera lets us in, and has a video that we read.
 
     Raises:
         SourceLost: it is away or refuses, or what it has is nothing for us.
     """
-    deadline = time.monotonic() + ANSWER_S
+    with _in_one_line(address):
+        _judge(address, video(_ask(address, login, time.monotonic() + ANSWER_S)))
+
+
+@contextmanager
+def _in_one_line(address: Address) -> Iterator[None]:
     try:
-        _judge(address, video(_ask(address, login, deadline)))
+        yield
     except ValueError as error:
         hint = "Check that the URL names the camera's RTSP stream"
         raise SourceLost(OP, address.shown, str(error), hint) from None
@@ -51,16 +73,21 @@ def _judge(address: Address, codecs: list[str]) -> None:
 
 def _ask(address: Address, login: Login | None, deadline: float) -> str:
     """Give the description, after the answer to a challenge if there is one."""
-    reply, body = _request(address, login, 1, deadline)
+    reply, body = _request(address, "DESCRIBE", deadline)
+    if reply.status == 503:  # it may still be busy to end what FFmpeg has begun
+        time.sleep(AGAIN_S)
+        reply, body = _request(address, "DESCRIBE", deadline)
     offers = [value for key, value in reply.headers if key == "www-authenticate"]
     if reply.status == 401 and login is not None and login.challenge(offers):
-        reply, body = _request(address, login, 2, deadline)
+        reply, body = _request(address, "DESCRIBE", deadline, login)
     if reply.status != 200:
         raise SourceLost(OP, address.shown, *_meaning(reply.status, known=login is not None))
     return body.decode(errors="replace")
 
 
-def _request(address: Address, login: Login | None, number: int, deadline: float) -> tuple[Reply, bytes]:
+def _request(
+    address: Address, method: str, deadline: float, login: Login | None = None
+) -> tuple[Reply, bytes]:
     """Ask on a connection of its own, which the answer ends.
 
     Raises:
@@ -69,12 +96,12 @@ def _request(address: Address, login: Login | None, number: int, deadline: float
     """
     url = f"rtsp://{address.authority}{address.target}"
     lines = [
-        f"DESCRIBE {url} RTSP/1.0",
-        f"CSeq: {number}",
+        f"{method} {url} RTSP/1.0",
+        "CSeq: 1",
         "Accept: application/sdp",
         "User-Agent: edge-agent",
     ]
-    if login is not None and (answer := login.header("DESCRIBE", url)):
+    if login is not None and (answer := login.header(method, url)):
         lines.append(f"Authorization: {answer}")
     connection = Connection(address, "\r\n".join([*lines, "", ""]).encode())
     reply, body = Reply("RTSP/1.0"), b""

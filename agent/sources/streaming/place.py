@@ -37,14 +37,10 @@ def parse(url: str) -> tuple[Address, tuple[str, str] | None]:
     return address, _login(found["login"])
 
 
-def for_ffmpeg(address: Address, login: tuple[str, str] | None, transport: str) -> str:
-    """Give the URL that FFmpeg opens; it takes the transport from the query, and leaves the rest of that.
-
-    This way no option of one stream stands in the environment, which all threads share.
-    """
+def for_ffmpeg(address: Address, login: tuple[str, str] | None) -> str:
+    """Give the URL that FFmpeg opens."""
     user = f"{quote(login[0], safe='')}:{quote(login[1], safe='')}@" if login else ""
-    mark = "&" if "?" in address.target else "?"
-    return f"rtsp://{user}{address.authority}{address.target}{mark}{transport}"
+    return f"rtsp://{user}{address.authority}{address.target}"
 
 
 def _login(text: str | None) -> tuple[str, str] | None:

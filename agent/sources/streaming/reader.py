@@ -1,7 +1,7 @@
 """The thread that owns OpenCV's capture of a stream.
 
-Nothing else touches the capture: one that is released during a read ends the process. The thread reads as fast as
-the stream comes, so that no picture gets old in a queue, and keeps the newest one.
+Nothing else touches the capture: one that is released during a read ends the process. The thread reads as
+fast as the stream comes, so that no picture gets old in a queue, and keeps the newest one.
 """
 
 from __future__ import annotations
@@ -22,13 +22,18 @@ if TYPE_CHECKING:
 
 OPEN_S = 4.0
 """For FFmpeg's own connection, and for what it must see of the stream before it can decode."""
+FIRST_S = OPEN_S + 2.0
+"""For the first picture: a stream that is open then, but waits for its next key frame, may go on to do so."""
 LEAVE_S = 1.0
 """How long a source waits for its reader when it is closed."""
-_OPTIONS = "fflags;nobuffer|fpsprobesize;0|allowed_media_types;video"
+_OPTIONS = "fflags;nobuffer|fpsprobesize;0|allowed_media_types;video|rtsp_transport;"
 """Of FFmpeg: begin with the newest frame, wait for no frame rate, leave the sound at the camera."""
+_VARIABLE = "OPENCV_FFMPEG_CAPTURE_OPTIONS"
 _TIMED_OUT = 0.95
-"""Share of the time-out after which a grab is one that ran into it: its frame is what the decoder had kept back."""
+"""Share of the time-out after which a grab ran into it: its frame is an old one that the decoder had kept."""
 
+_opening = threading.Lock()
+"""Held while a stream is opened: FFmpeg's options stand in the environment, which all threads share."""
 _left: dict[str, Reader] = {}
 """Readers that were still within a call of OpenCV when their sources were closed, by what they read."""
 
@@ -46,6 +51,7 @@ class Reader(threading.Thread):
 
     Args:
         url: what FFmpeg opens, with name and password.
+        transport: tcp or udp.
         silence_s: how long a read may take, and the stream be without a picture.
 
     Attributes:
@@ -54,9 +60,10 @@ class Reader(threading.Thread):
         remark: why it is over; "" when that is for its silence, or because it was told to leave.
     """
 
-    def __init__(self, url: str, silence_s: float) -> None:
+    def __init__(self, url: str, transport: str, silence_s: float) -> None:
         super().__init__(name="rtsp", daemon=True)
         self.url = url
+        self._transport = transport
         self._silence_s = silence_s
         self._changed = threading.Condition()
         self._stopped = False
@@ -68,13 +75,13 @@ class Reader(threading.Thread):
         self.over = False
         self.remark = ""
 
-    def until_open(self, deadline: float) -> bool:
-        """Wait until the stream is open, or over; False when it is neither by then."""
+    def until_picture(self, deadline: float) -> None:
+        """Wait until there is a picture, or it is over, but no longer than so long."""
         with self._changed:
-            return self._changed.wait_for(lambda: self.opened or self.over, deadline - time.monotonic())
+            self._changed.wait_for(lambda: self._newest or self.over, deadline - time.monotonic())
 
     def take(self, deadline: float) -> Picture | None:
-        """Give the newest picture that was not given before, valid until the next; None when none came in time."""
+        """Give the newest picture, once, valid until the next is taken; None when none came in time."""
         with self._changed:
             self._changed.wait_for(lambda: self._newest or self.over, deadline - time.monotonic())
             newest, self._newest = self._newest, None
@@ -107,13 +114,14 @@ class Reader(threading.Thread):
             cv2.CAP_PROP_READ_TIMEOUT_MSEC: int(self._silence_s * 1000),
             cv2.CAP_PROP_N_THREADS: 1,  # each more would keep a frame back
         }
-        capture = cv2.VideoCapture(self.url, cv2.CAP_FFMPEG, [n for pair in limits.items() for n in pair])
+        with _opening:
+            # Never removed: where a variable is only replaced, other threads may look theirs up meanwhile.
+            os.environ[_VARIABLE] = _OPTIONS + self._transport
+            capture = cv2.VideoCapture(self.url, cv2.CAP_FFMPEG, [n for pair in limits.items() for n in pair])
         try:
             if not capture.isOpened():
                 return "it describes its stream, but does not start it"
-            with self._changed:
-                self.opened, self.heard = True, time.monotonic()
-                self._changed.notify_all()
+            self.opened, self.heard = True, time.monotonic()
             return self._read(capture)
         finally:
             capture.release()
@@ -151,17 +159,16 @@ class Reader(threading.Thread):
             self._spare.append(image)
 
 
-def start(url: str, silence_s: float) -> Reader:
+def start(url: str, transport: str, silence_s: float) -> Reader:
     """Start a reader, after the end of the one before it.
 
-    One that a call of OpenCV never gives back is waited for without a limit: the deadline of opening then ends the
-    process, which is all that can be done about it.
+    One that a call of OpenCV never gives back is waited for without a limit: the deadline of opening then
+    ends the process, which is all that can be done about it.
     """
     quiet()
-    os.environ.setdefault("OPENCV_FFMPEG_CAPTURE_OPTIONS", _OPTIONS)
     if before := _left.pop(url, None):
         before.join()
-    reader = Reader(url, silence_s)
+    reader = Reader(url, transport, silence_s)
     reader.start()
     return reader
 

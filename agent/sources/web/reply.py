@@ -1,4 +1,4 @@
-"""Reads an answer in HTTP/1.1 (RFC 9112) or RTSP/1.0 as its bytes come in, with a limit on all that it holds."""
+"""Reads an answer in HTTP/1.1 (RFC 9112) or RTSP/1.0 as its bytes come in, with limits on all it holds."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class Reply:
     """One answer; it does no I/O.
 
     Args:
-        protocol: what it is to be in: ``HTTP/1.1``, or ``RTSP/1.0``, whose answers without a length have no body.
+        protocol: ``HTTP/1.1``, or ``RTSP/1.0``, whose answers without a length have no body.
 
     Attributes:
         status: the code, 0 before the head is complete.

@@ -34,7 +34,11 @@ REQUIRE = "EDGE_AGENT_TESTS_REQUIRE"
 """Needs that must be met: a test that would skip for one of them fails. Comma-separated."""
 NEEDS = ("mosquitto", "shared", "cameras", "system", "landlock", "postgresql", "rtsp")
 
-_SIMULATED = {"cameras": preloaded.missing, "system": container.missing, "rtsp": rtsp_camera.missing}
+_SIMULATED: dict[str, Callable[[], str]] = {
+    "cameras": preloaded.missing,
+    "system": container.missing,
+    "rtsp": rtsp_camera.missing,
+}
 
 REPRODUCIBLE = "EDGE_AGENT_TESTS_REPRODUCIBLE"
 """Set, property tests try the same examples each time: a commit's verdict depends on the commit alone."""

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
-from agent.errors import InputRejected, SourceLost
+from agent.errors import SourceLost
 from agent.sources.streaming.place import for_ffmpeg, parse
 from agent.types import Frame, Needs
 
 if TYPE_CHECKING:
-    from agent.sources.streaming.reader import Picture, Reader
+    from agent.sources.streaming.reader import Reader
     from agent.sources.web.address import Address
 
 APART = True
@@ -82,35 +82,29 @@ class RtspSource:
 
         Raises:
             SourceLost: the stream ended, or has been silent for too long.
-            InputRejected: this picture cannot be decoded; its sequence number is used up.
         """
         picture = self._reader.take(time.monotonic() + timeout_s)
         if picture is None:
             self._watch()
             return None
-        return self._frame(picture)
+        seq, self._next = self._next, self._next + 1
+        return Frame(seq, picture.captured_ns, picture.image)
 
     def close(self) -> None:
         """End the reader. Idempotent."""
-        from agent.sources.streaming.reader import end
+        from agent.sources.streaming.reader import finish
 
-        end(self._reader)
-
-    def _frame(self, picture: Picture) -> Frame:
-        seq, self._next = self._next, self._next + 1
-        if picture.image is None:
-            hint = "If it repeats, look at the camera's settings and at the network"
-            raise InputRejected("decode frame", f"{self._shown} frame {seq}", "it cannot be decoded", hint)
-        return Frame(seq, picture.captured_ns, picture.image)
+        finish(self._reader)
 
     def _watch(self) -> None:
         """Judge the reader's silence by our own clock: time-outs of OpenCV are not all that can hold it."""
-        reader = self._reader
-        silent = time.monotonic() - reader.heard
-        if reader.over and reader.remark:
-            raise _lost(self._shown, reader.remark, "It is opened again; see who else uses the camera")
-        if reader.over or silent > self._silence_s + _HANGS_S:
-            told = "" if reader.over else ", and OpenCV does not return"
+        end, silent = self._reader.end, time.monotonic() - self._reader.heard
+        if end and end.problem:
+            raise _lost(
+                self._shown, end.problem, end.hint or "It is opened again; see who else uses the camera"
+            )
+        if end or silent > self._silence_s + _HANGS_S:
+            told = "" if end else ", and OpenCV does not return"
             hint = "Look whether the camera hangs, or raise silence_s above the time between its key frames"
             raise _lost(self._shown, f"no picture for {silent:.1f} s{told}", hint)
 
@@ -137,13 +131,14 @@ def build(options: Options, *, start: int) -> RtspSource:
     url = for_ffmpeg(address, asks.pair if asks else None)
     reader = readers.start(url, options.transport, options.silence_s)
     reader.until_picture(time.monotonic() + readers.FIRST_S)
-    if reader.opened and not reader.over:
+    if reader.opened and reader.end is None:
         return RtspSource(reader, options, start)
-    readers.end(reader)
+    readers.finish(reader)
     describe(address, asks)
+    end = reader.end or readers.End()
     other = "udp" if options.transport == "tcp" else "tcp"
-    problem = reader.remark or f"it gives no picture in {readers.FIRST_S:g} s"
-    raise _lost(address.shown, problem, f'Try transport = "{other}", and see who else reads the camera')
+    hint = end.hint or f'Try transport = "{other}", and see who else reads the camera'
+    raise _lost(address.shown, end.problem or f"it gives no picture in {readers.FIRST_S:g} s", hint)
 
 
 def _lost(shown: str, problem: str, hint: str) -> SourceLost:

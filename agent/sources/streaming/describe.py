@@ -32,7 +32,7 @@ MAX_DESCRIPTION = 65536
 def greet(address: Address) -> None:
     """See that the camera is there and speaks RTSP.
 
-    It is not asked for more: some start their stream to describe it, and are busy when FFmpeg asks right after.
+    It is asked for no more: some start their stream to describe it, and are busy when FFmpeg asks next.
 
     Raises:
         SourceLost: it is away, or something else answers.

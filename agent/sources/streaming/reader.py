@@ -40,10 +40,23 @@ _left: dict[str, Reader] = {}
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """One frame: uint8 (height, width, 3), BGR, or None for one that could not be decoded."""
+    """One frame.
 
-    image: Array | None
+    Attributes:
+        image: uint8 (height, width, 3), BGR.
+        captured_ns: when it had been decoded; CLOCK_MONOTONIC.
+    """
+
+    image: Array
     captured_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """Why a reader has ended: the problem, and what to do if that is clear; both "" for silence, or a stop."""
+
+    problem: str = ""
+    hint: str = ""
 
 
 class Reader(threading.Thread):
@@ -57,7 +70,7 @@ class Reader(threading.Thread):
     Attributes:
         heard: when the newest picture came, or the stream was opened; CLOCK_MONOTONIC, seconds.
         opened: whether the stream is open.
-        remark: why it is over; "" when that is for its silence, or because it was told to leave.
+        end: why it is over; None while it is not.
     """
 
     def __init__(self, url: str, transport: str, silence_s: float) -> None:
@@ -72,21 +85,21 @@ class Reader(threading.Thread):
         self._spare: list[Array] = []
         self.heard = time.monotonic()
         self.opened = False
-        self.over = False
-        self.remark = ""
+        self.end: End | None = None
 
     def until_picture(self, deadline: float) -> None:
         """Wait until there is a picture, or it is over, but no longer than so long."""
         with self._changed:
-            self._changed.wait_for(lambda: self._newest or self.over, deadline - time.monotonic())
+            self._changed.wait_for(lambda: self._newest or self.end, deadline - time.monotonic())
 
     def take(self, deadline: float) -> Picture | None:
         """Give the newest picture, once, valid until the next is taken; None when none came in time."""
         with self._changed:
-            self._changed.wait_for(lambda: self._newest or self.over, deadline - time.monotonic())
+            self._changed.wait_for(lambda: self._newest or self.end, deadline - time.monotonic())
             newest, self._newest = self._newest, None
             if newest is not None:
-                self._put_by(self._given)
+                if self._given is not None:
+                    self._spare.append(self._given)
                 self._given = newest.image
             return newest
 
@@ -98,17 +111,17 @@ class Reader(threading.Thread):
 
     def run(self) -> None:
         """Read; only this thread touches the capture."""
-        remark = ""
+        end = End()
         try:
-            remark = self._open_and_read()
+            end = self._open_and_read()
         except cv2.error as error:
-            remark = f"OpenCV gives up: {error.err}"
+            end = End(f"OpenCV gives up: {error.err}")
         finally:
             with self._changed:
-                self.remark, self.over = remark, True
+                self.end = end
                 self._changed.notify_all()
 
-    def _open_and_read(self) -> str:
+    def _open_and_read(self) -> End:
         limits = {
             cv2.CAP_PROP_OPEN_TIMEOUT_MSEC: int(OPEN_S * 1000),
             cv2.CAP_PROP_READ_TIMEOUT_MSEC: int(self._silence_s * 1000),
@@ -120,43 +133,41 @@ class Reader(threading.Thread):
             capture = cv2.VideoCapture(self.url, cv2.CAP_FFMPEG, [n for pair in limits.items() for n in pair])
         try:
             if not capture.isOpened():
-                return "it describes its stream, but does not start it"
+                return End("it describes its stream, but does not start it")
             self.opened, self.heard = True, time.monotonic()
             return self._read(capture)
         finally:
             capture.release()
 
-    def _read(self, capture: cv2.VideoCapture) -> str:
+    def _read(self, capture: cv2.VideoCapture) -> End:
         while not self._stopped:
             began = time.monotonic()
             grabbed = capture.grab()
             captured_ns = time.monotonic_ns()
             if captured_ns / 1e9 - began >= self._silence_s * _TIMED_OUT:
-                return ""
+                return End()
             if not grabbed:
-                return "the stream ended"
+                return End("the stream ended")
             width, height = (
                 int(capture.get(p)) for p in (cv2.CAP_PROP_FRAME_WIDTH, cv2.CAP_PROP_FRAME_HEIGHT)
             )
             if width * height > MAX_FRAME_PIXELS:
-                return f"{width} x {height} pixels are too many"
+                return End(f"{width} x {height} pixels are too many", "Set the camera to a smaller size")
             with self._changed:
                 spare = self._spare.pop() if self._spare else None
             decoded, image = capture.retrieve(spare)
-            self._publish(Picture(image if decoded else None, captured_ns))
-        return ""
+            if not decoded:
+                return End("its pictures are in a format that OpenCV cannot convert")
+            self._publish(Picture(image, captured_ns))
+        return End()
 
     def _publish(self, picture: Picture) -> None:
         with self._changed:
             if self._newest is not None:
-                self._put_by(self._newest.image)
+                self._spare.append(self._newest.image)
             self._newest = picture
             self.heard = picture.captured_ns / 1e9
             self._changed.notify_all()
-
-    def _put_by(self, image: Array | None) -> None:
-        if image is not None:
-            self._spare.append(image)
 
 
 def start(url: str, transport: str, silence_s: float) -> Reader:
@@ -173,7 +184,7 @@ def start(url: str, transport: str, silence_s: float) -> Reader:
     return reader
 
 
-def end(reader: Reader) -> None:
+def finish(reader: Reader) -> None:
     """End a reader; one that does not end at once is left to do so when its call returns."""
     if not reader.leave(LEAVE_S):
         _left[reader.url] = reader

@@ -31,7 +31,7 @@ class Options(BaseModel):
     )
 
     url: str = Field(max_length=2048, repr=False)
-    """Where it is: `rtsp://192.168.1.20:554/stream1`; with `user:password@` before the host, if you like."""
+    """Where it is: `rtsp://192.0.2.20:554/stream1`; with `user:password@` before the host, if you like."""
     login: str = Field(default="", max_length=4096)
     """A file with one line, `user:password`, such as a credential that systemd passes; empty: none."""
     transport: Literal["tcp", "udp"] = "tcp"

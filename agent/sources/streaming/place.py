@@ -26,7 +26,7 @@ def parse(url: str) -> tuple[Address, tuple[str, str] | None]:
         raise ValueError("a worker speaks no TLS: use rtsp:// within the camera's own network")
     found = _URL.fullmatch(url)
     if found is None or not _PRINTABLE.fullmatch(url):
-        raise ValueError("it must be like rtsp://192.168.1.20:554/stream1; write / in a password as %2F")
+        raise ValueError("it must be like rtsp://192.0.2.20:554/stream1; write / in a password as %2F")
     port = int(found["port"] or PORTS["rtsp"])
     if not 0 < port < 65536:
         raise ValueError("a port is a number from 1 to 65535")

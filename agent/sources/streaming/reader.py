@@ -53,7 +53,7 @@ class Picture:
 
 @dataclass(frozen=True, slots=True)
 class End:
-    """Why a reader has ended: the problem, and what to do if that is clear; both "" for silence, or a stop."""
+    """Why a reader has ended: the problem, and what to do if it is clear; both "" for silence or a stop."""
 
     problem: str = ""
     hint: str = ""

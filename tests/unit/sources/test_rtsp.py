@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import socket
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -18,6 +17,7 @@ from tests.simulators.rtsp_reading import opened, read, refused
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
 pytestmark = pytest.mark.rtsp
 
@@ -151,13 +151,13 @@ def test_pictures_that_are_too_large_are_not_taken(monkeypatch: pytest.MonkeyPat
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        ({"url": "http://10.0.0.1/x"}, "it must be like rtsp://"),
-        ({"url": "rtsps://10.0.0.1/x"}, "speaks no TLS"),
-        ({"url": "rtsp://yard@10.0.0.1/x"}, "a name, a colon and a password"),
-        ({"url": "rtsp://yard:hunter2@10.0.0.1:99999/x"}, "from 1 to 65535"),
-        ({"url": "rtsp://yard:hunter2@10.0.0.1/x y"}, "it must be like rtsp://"),
-        ({"url": "rtsp://yard:hunter2@10.0.0.1/x", "login": "/run/login"}, "leave one of them out"),
-        ({"url": "rtsp://yard:hunter2@10.0.0.1/x", "transport": "http"}, "'tcp' or 'udp'"),
+        ({"url": "http://192.0.2.1/x"}, "it must be like rtsp://"),
+        ({"url": "rtsps://192.0.2.1/x"}, "speaks no TLS"),
+        ({"url": "rtsp://yard@192.0.2.1/x"}, "a name, a colon and a password"),
+        ({"url": "rtsp://yard:hunter2@192.0.2.1:99999/x"}, "from 1 to 65535"),
+        ({"url": "rtsp://yard:hunter2@192.0.2.1/x y"}, "it must be like rtsp://"),
+        ({"url": "rtsp://yard:hunter2@192.0.2.1/x", "login": "/run/login"}, "leave one of them out"),
+        ({"url": "rtsp://yard:hunter2@192.0.2.1/x", "transport": "http"}, "'tcp' or 'udp'"),
     ],
 )
 def test_options_that_cannot_do_are_refused_without_the_password(options: dict[str, Any], said: str) -> None:
@@ -167,11 +167,11 @@ def test_options_that_cannot_do_are_refused_without_the_password(options: dict[s
 
 
 def test_a_password_in_the_url_stands_in_no_description_of_the_options() -> None:
-    options = Options(url="rtsp://yard:hunter2@10.0.0.1/x")
+    options = Options(url="rtsp://yard:hunter2@192.0.2.1/x")
     assert "hunter2" not in f"{options} {options!r} {options.address}"
 
 
 def test_it_says_that_it_is_best_read_apart_and_reaches_the_network_and_its_login() -> None:
     assert rtsp.APART is True
-    needs = rtsp.needs(Options(url="rtsp://10.0.0.1/x", login="/run/login"))
+    needs = rtsp.needs(Options(url="rtsp://192.0.2.1/x", login="/run/login"))
     assert (needs.network, needs.read, needs.devices) == (True, ("/run/login",), ())

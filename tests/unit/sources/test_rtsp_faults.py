@@ -1,4 +1,4 @@
-"""RTSP cameras that freeze, cut the stream, vanish and return: noticed in time, and nothing is left behind."""
+"""RTSP cameras that freeze, cut the stream, vanish and return: noticed in time, with nothing left behind."""
 
 from __future__ import annotations
 

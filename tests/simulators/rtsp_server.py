@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import sys
 import threading
+import time
 
 import gi
 
@@ -24,7 +25,25 @@ LINES = {
     "h265": "x265enc tune=zerolatency speed-preset=ultrafast key-int-max=8 ! rtph265pay name=pay0 pt=96",
     "sound": "",
 }
+CLOCK_BITS = 16
 TONE = "( audiotestsrc is-live=true ! alawenc ! rtppcmapay name=pay0 pt=8 )"
+
+
+def dated(codec: str, fps: int) -> str:
+    """Give a pipeline whose pictures say when they were made."""
+    caps = f"video/x-raw,format=I420,width={CLOCK_BITS * 20},height=240,framerate={fps}/1"
+    return f"( appsrc name=clock is-live=true do-timestamp=true format=time caps={caps} ! {LINES[codec]} )"
+
+
+def feed(clock: Gst.Element, fps: int) -> None:
+    """Push pictures whose columns are the bits of CLOCK_MONOTONIC in milliseconds, lowest first."""
+    while True:
+        now_ms = int(time.monotonic() * 1000)
+        row = b"".join((b"\xeb" if now_ms >> bit & 1 else b"\x10") * 20 for bit in range(CLOCK_BITS))
+        picture = Gst.Buffer.new_wrapped(row * 240 + b"\x80" * (len(row) * 120))
+        if clock.emit("push-buffer", picture) != Gst.FlowReturn.OK:
+            return
+        time.sleep(1 / fps)
 
 
 def line(codec: str, size: str, fps: int) -> str:
@@ -47,7 +66,9 @@ class Camera:
         self._server = GstRtspServer.RTSPServer()
         self._server.set_address("127.0.0.1")
         self._server.set_service(given.port)
-        factory = self._mount("/cam", line(given.codec, given.size, given.fps))
+        self._fps = given.fps
+        launch = line(given.codec, given.size, given.fps)
+        factory = self._mount("/cam", dated(given.codec, given.fps) if given.dated else launch)
         if given.slow:
             self._mount("/cam/slow", line(given.codec, given.size, given.slow))
         if given.transport == "tcp":
@@ -80,6 +101,8 @@ class Camera:
 
     def _made(self, _: object, media: GstRtspServer.RTSPMedia) -> None:
         self._media = media
+        if clock := media.get_element().get_by_name("clock"):
+            threading.Thread(target=feed, args=(clock, self._fps), daemon=True).start()
 
     def _part(self, name: str) -> Gst.Element:
         return self._media.get_element().get_by_name(name)
@@ -108,6 +131,7 @@ def main() -> None:
     parser.add_argument("--port", default="0")
     parser.add_argument("--size", default="320x240")
     parser.add_argument("--fps", type=int, default=25)
+    parser.add_argument("--dated", action="store_true")
     parser.add_argument("--slow", type=int, default=0)
     parser.add_argument("--login", default="")
     parser.add_argument("--auth", default="basic")

@@ -24,6 +24,7 @@ from agent.sources._quiet import quiet
 from agent.sources.rtsp import Options, build
 from bench.figures import Figure, report
 from tests.simulators.rtsp_camera import RtspCamera, missing
+from tests.simulators.rtsp_reading import age_ms
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -31,8 +32,6 @@ if TYPE_CHECKING:
     from agent.types import Array
 
 _FPS = 15
-_BITS, _WIDTH = 16, 20
-"""As ``tests/simulators/rtsp_server.py`` draws them."""
 _SETTLED = 2 * _FPS
 """Pictures after which what the camera had sent before is through."""
 
@@ -94,17 +93,10 @@ def _round(codec: str) -> tuple[Run, Run]:
 
 def _run(pictures: Iterator[Array]) -> Run:
     began = time.monotonic()
-    first_ms = _age_ms(next(pictures))
+    first_ms = age_ms(next(pictures))
     wait_ms = (time.monotonic() - began) * 1000
-    ages = [_age_ms(next(pictures)) for _ in range(2 * _SETTLED)]
+    ages = [age_ms(next(pictures)) for _ in range(2 * _SETTLED)]
     return Run(wait_ms, first_ms, statistics.median(ages[_SETTLED:]))
-
-
-def _age_ms(picture: Array) -> float:
-    now_ms = time.monotonic() * 1000
-    columns = picture[120, _WIDTH // 2 :: _WIDTH].mean(axis=1) > 128
-    made_ms = sum(1 << bit for bit in range(_BITS) if columns[bit])
-    return (now_ms - made_ms) % (1 << _BITS)
 
 
 def _ours(url: str) -> Iterator[Array]:

@@ -16,7 +16,7 @@ from agent.sources.streaming import reader as readers
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from agent.types import Frame
+    from agent.types import Array, Frame
     from tests.simulators.rtsp_camera import RtspCamera
 
 
@@ -56,6 +56,13 @@ def in_one_line(error: SourceLost) -> SourceLost:
     assert error.hint
     assert "\n" not in str(error)
     return error
+
+
+def age_ms(picture: Array) -> float:
+    """Give how long ago a picture of a camera that was started with ``--dated`` was made."""
+    now_ms = time.monotonic() * 1000
+    columns = picture[120, 10::20].mean(axis=1) > 128
+    return (now_ms - sum(1 << bit for bit, one in enumerate(columns) if one)) % (1 << len(columns))
 
 
 def reading() -> list[threading.Thread]:

@@ -26,6 +26,8 @@ FIRST_S = OPEN_S + 2.0
 """For the first picture: a stream that is open then, but waits for its next key frame, may go on to do so."""
 LEAVE_S = 1.0
 """How long a source waits for its reader when it is closed."""
+PAST_S = 2.0
+"""For how long after opening what comes without a wait is taken for the past, which was sent before."""
 _OPTIONS = "fflags;nobuffer|fpsprobesize;0|allowed_media_types;video|rtsp_transport;"
 """Of FFmpeg: begin with the newest frame, wait for no frame rate, leave the sound at the camera."""
 _VARIABLE = "OPENCV_FFMPEG_CAPTURE_OPTIONS"
@@ -140,14 +142,19 @@ class Reader(threading.Thread):
             capture.release()
 
     def _read(self, capture: cv2.VideoCapture) -> End:
+        waiting_s, past_until = _half_interval_s(capture), time.monotonic() + PAST_S
         while not self._stopped:
             began = time.monotonic()
             grabbed = capture.grab()
             captured_ns = time.monotonic_ns()
-            if captured_ns / 1e9 - began >= self._silence_s * _TIMED_OUT:
+            took_s = captured_ns / 1e9 - began
+            if took_s >= self._silence_s * _TIMED_OUT:
                 return End()
             if not grabbed:
                 return End("the stream ended")
+            if began < past_until and took_s < waiting_s:
+                continue
+            past_until = 0.0
             width, height = (
                 int(capture.get(p)) for p in (cv2.CAP_PROP_FRAME_WIDTH, cv2.CAP_PROP_FRAME_HEIGHT)
             )
@@ -168,6 +175,11 @@ class Reader(threading.Thread):
             self._newest = picture
             self.heard = picture.captured_ns / 1e9
             self._changed.notify_all()
+
+
+def _half_interval_s(capture: cv2.VideoCapture) -> float:
+    fps = capture.get(cv2.CAP_PROP_FPS)
+    return 0.5 / fps if 1 <= fps <= 120 else 0.02
 
 
 def start(url: str, transport: str, silence_s: float) -> Reader:

@@ -13,7 +13,7 @@ from agent.sources import rtsp
 from agent.sources.rtsp import Options
 from agent.sources.streaming import reader as readers
 from tests.simulators.rtsp_camera import RtspCamera
-from tests.simulators.rtsp_reading import opened, read, refused
+from tests.simulators.rtsp_reading import age_ms, opened, read, refused
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -51,6 +51,12 @@ def test_who_reads_late_gets_the_newest_picture_and_nothing_of_the_past(camera: 
         assert late.seq == first + 1
         began = time.monotonic_ns()
         assert read(source).captured_ns > began - 0.1e9
+
+
+@pytest.mark.parametrize("codec", ["h264", "mjpeg"])
+def test_the_first_picture_is_none_of_those_that_came_before_it_was_opened(codec: str) -> None:
+    with RtspCamera(codec, "--dated", "--fps", "15") as camera, opened(camera, silence_s=5) as source:
+        assert age_ms(read(source).data) < 700  # 70 and 2 ms; with OpenCV's defaults 1900 and 1300 ms
 
 
 def test_a_picture_is_the_readers_own_until_the_next_is_read(camera: RtspCamera) -> None:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from agent.types import Source
 
 NAMES = plugins.names("sources")
-SEEN = {"camera": [pytest.mark.cameras]}
+SEEN = {"camera": [pytest.mark.cameras], "rtsp": [pytest.mark.rtsp]}
 """What a source's tests need."""
 
 

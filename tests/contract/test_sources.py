@@ -75,8 +75,8 @@ def test_every_option_is_explained(name: str) -> None:
 
 
 def test_frames_are_numbered_from_the_start_and_keep_time(opened: Callable[..., Source]) -> None:
-    source = opened(start=3)
     before = time.monotonic_ns()
+    source = opened(start=3)
     frames = [read(source) for _ in range(FRAMES - 3)]
     assert [frame.seq for frame in frames] == list(range(3, FRAMES))
     stamps = [before, *(frame.captured_ns for frame in frames), time.monotonic_ns()]

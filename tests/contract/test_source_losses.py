@@ -104,6 +104,9 @@ class Counting:
         if not self.left:
             self.stop.set()
 
+    def refused(self, reason: str, problem: str) -> None:
+        pass
+
     def captured(self, count: int) -> None:
         pass
 

@@ -11,9 +11,11 @@ from typing import TYPE_CHECKING
 from pydantic import Field
 
 from agent.sources.sampling import sound
-from agent.types import Command, Needs
+from agent.types import Command, Found, Needs
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from agent.sources._program import Program
     from agent.sources.sampling.sensor import Sensor
 
@@ -46,6 +48,13 @@ def command(options: Options) -> tuple[str, ...]:
     """Give the program that listens, and all that it is given."""
     form, channels, rate = _FORMATS[options.format], str(options.channels), str(options.capture_rate)
     return ("arecord", "-q", "-t", "raw", "-f", form, "-c", channels, "-r", rate, "-D", options.device)
+
+
+def found(root: Path) -> list[Found]:
+    """Give the sound cards that record."""
+    from agent.sources.finding import sound
+
+    return sound.found(root)
 
 
 def needs(options: Options) -> Needs:

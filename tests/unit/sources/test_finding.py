@@ -159,7 +159,7 @@ def test_an_empty_machine_has_nothing_and_a_strange_one_breaks_nothing(tmp_path:
 
 def test_what_is_found_opens_with_the_options_that_are_given(tmp_path: Path) -> None:
     found = list(find(everything(tmp_path)))
-    assert {"hwmon", "iio", "serial"} <= {kind for kind, _ in found}
+    assert {kind for kind, _ in found} == {"can", "hwmon", "iio", "microphone", "rpicam", "serial"}
     for kind, one in found:
         options = plugins.load("sources", kind).Options(**one.options)
         assert set(one.guessed) <= one.options.keys()

@@ -142,6 +142,15 @@ def test_a_transport_that_the_camera_has_not_is_told_with_the_other() -> None:
         assert error.hint.startswith('Try transport = "tcp"')
 
 
+def test_an_opencv_that_cannot_do_the_transport_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(readers, "TCP_ONLY", True)
+    error = refused(url="rtsp://127.0.0.1:1/x", transport="udp")
+    assert (error.problem, error.hint) == (
+        "OpenCV 4.11 comes by TCP, whatever it is told",
+        'Set transport = "tcp", or install a later OpenCV',
+    )
+
+
 def test_a_camera_that_nobody_knows_or_that_is_not_there_is_told_in_one_line() -> None:
     assert "known" in refused(url="rtsp://camera.invalid/x").problem
     with socket.create_server(("127.0.0.1", 0)) as server:

@@ -177,6 +177,13 @@ def test_a_pace_that_the_device_does_not_take_is_refused_with_what_it_can(device
         real.write_text(f"0x{before}")
 
 
+@pytest.mark.parametrize("name", ["in_sampling_frequency", "in_accel_sampling_frequency"])
+def test_a_pace_may_be_that_of_all_inputs_or_of_one_kind(device: IioDevice, name: str) -> None:
+    (device.folder / "sampling_frequency").rename(device.folder / name)
+    sensor(device, frequency=400).close()
+    assert device.told(name) == "400"
+
+
 def test_a_device_that_a_trigger_paces_has_the_triggers_frequency_set(device: IioDevice) -> None:
     (device.folder / "sampling_frequency").unlink()
     with pytest.raises(SourceLost, match="no sampling frequency that can be set"):

@@ -71,6 +71,12 @@ def test_timestamps_of_the_wall_clock_are_brought_to_the_monotonic_one(device: I
         assert abs(one(source).captured_ns - time.monotonic_ns()) < 5 * 10**9
 
 
+def test_a_file_that_ends_with_a_null_is_read_as_one_that_does_not(device: IioDevice) -> None:
+    """Linux 6.1 ends this one so."""
+    device.file("current_timestamp_clock", "monotonic\n\0")
+    sensor(device).close()
+
+
 def test_a_record_that_the_kernel_had_no_room_for_is_a_gap(device: IioDevice) -> None:
     dates = stamps(9)
     with closing(sensor(device)) as source:

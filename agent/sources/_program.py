@@ -101,7 +101,7 @@ class Program:
         op: what it is for, as errors call it: "read microphone".
         subject: what it reads.
         install: how it is installed, for the hint where it is missing.
-        hints: the next thing to do, by what stands in one of its last complaints, in lower case; "" for others.
+        hints: the next thing to do, by what one of its last complaints holds, in lower case; "" for others.
         start: how it is started, given its path and arguments; None: by this worker's launcher, if any.
 
     Raises:

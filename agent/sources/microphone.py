@@ -27,9 +27,10 @@ _HINTS = {
     "permission denied": "Let the agent's user join the group audio",
     "no such file": _LIST,
     "invalid argument": _LIST,
-    "no such device": "Plug it in again",
+    "no such device": f"Plug it in again. {_LIST}",
     "not accurate": _PLUG,
-    "available": _PLUG,
+    "non available": _PLUG,
+    "not available": _PLUG,
     "speed value": _PLUG,
     "": "See what arecord says by hand; dmesg tells more",
 }
@@ -46,8 +47,9 @@ class Options(sound.Sound):
 
 def command(options: Options) -> tuple[str, ...]:
     """Give the program that listens, and all that it is given."""
+    # Not -q: it would not tell that the device has another rate.
     form, channels, rate = _FORMATS[options.format], str(options.channels), str(options.capture_rate)
-    return ("arecord", "-q", "-t", "raw", "-f", form, "-c", channels, "-r", rate, "-D", options.device)
+    return ("arecord", "-t", "raw", "-f", form, "-c", channels, "-r", rate, "-D", options.device)
 
 
 def found(root: Path) -> list[Found]:

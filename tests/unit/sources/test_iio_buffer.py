@@ -71,6 +71,12 @@ def test_timestamps_of_the_wall_clock_are_brought_to_the_monotonic_one(device: I
         assert abs(one(source).captured_ns - time.monotonic_ns()) < 5 * 10**9
 
 
+def test_a_file_that_ends_with_a_null_is_read_as_one_that_does_not(device: IioDevice) -> None:
+    """Linux 6.1 ends this one so."""
+    device.file("current_timestamp_clock", "monotonic\n\0")
+    sensor(device).close()
+
+
 def test_a_record_that_the_kernel_had_no_room_for_is_a_gap(device: IioDevice) -> None:
     dates = stamps(9)
     with closing(sensor(device)) as source:
@@ -175,6 +181,13 @@ def test_a_pace_that_the_device_does_not_take_is_refused_with_what_it_can(device
             sensor(device, frequency=800)
     finally:
         real.write_text(f"0x{before}")
+
+
+@pytest.mark.parametrize("name", ["in_sampling_frequency", "in_accel_sampling_frequency"])
+def test_a_pace_may_be_that_of_all_inputs_or_of_one_kind(device: IioDevice, name: str) -> None:
+    (device.folder / "sampling_frequency").rename(device.folder / name)
+    sensor(device, frequency=400).close()
+    assert device.told(name) == "400"
 
 
 def test_a_device_that_a_trigger_paces_has_the_triggers_frequency_set(device: IioDevice) -> None:

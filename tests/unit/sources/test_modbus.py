@@ -180,14 +180,14 @@ def test_an_answer_that_comes_too_late_is_not_taken_for_the_next_one() -> None:
 
 
 def test_answers_to_nobody_without_an_end_do_not_hold_a_read_up() -> None:
-    began = time.monotonic()
+    began, over = time.monotonic(), threading.Event()
     with server(timeout_s=30) as (there, source):
         assert source.read(0.02) is None
         stale = answered(b"\xff\xff\0\0", b"\x03\x02\x00\x01") * 50
 
         def talk() -> None:
             there.client.settimeout(0.1)
-            while time.monotonic() < began + 2:
+            while not over.is_set() and time.monotonic() < began + 6:
                 with suppress(TimeoutError):  # it reads no more for now
                     there.client.send(stale)
 
@@ -195,9 +195,9 @@ def test_answers_to_nobody_without_an_end_do_not_hold_a_read_up() -> None:
         talker.start()
         found = [source.read(0.1) for _ in range(3)]
         took = time.monotonic() - began
+        over.set()
         talker.join()
-    assert found == [None] * 3
-    assert took < 1.5
+    assert (found, took < 5) == ([None] * 3, True)
 
 
 @pytest.mark.parametrize(

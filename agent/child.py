@@ -27,6 +27,7 @@ class Child:
         spec_json: what it is to do.
         also: descriptors that it inherits, too.
         environment: variables over those few that every child gets.
+        stdin: the descriptor that it has as standard input; nothing by default.
 
     Attributes:
         on_close: called before the descriptors are freed: for a selector that has them.
@@ -44,6 +45,7 @@ class Child:
         *,
         also: Sequence[int] = (),
         environment: Mapping[str, str] | None = None,
+        stdin: int = subprocess.DEVNULL,
     ) -> None:
         with ExitStack() as handed_over, ExitStack() as undo:
             self.channel, theirs = Channel.pair()
@@ -62,7 +64,7 @@ class Child:
                 command,
                 pass_fds=fds,
                 env={**kept, **(environment or {})},
-                stdin=subprocess.DEVNULL,
+                stdin=stdin,
                 start_new_session=True,
             )
             undo.callback(self._process.wait)

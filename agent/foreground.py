@@ -11,6 +11,7 @@ from agent.errors import AgentError, LaneCrashed
 from agent.message import error_of
 from agent.workers.lane import Lane
 from agent.workers.policy import State
+from agent.workers.process import WorkerProcess
 from agent.workers.proof import Proof
 
 if TYPE_CHECKING:
@@ -42,12 +43,22 @@ class Foreground:
         spec: what the worker is to do.
         deadlines: of its phases.
         explain: makes a worker's fault an error.
+        spawn: starts its workers.
+        patience_s: how long a recording may give nothing; None for ever. A live source knows it itself.
     """
 
     def __init__(
-        self, spec: LaneSpec, deadlines: Deadlines, explain: Callable[[Fault], AgentError] = error_of
+        self,
+        spec: LaneSpec,
+        deadlines: Deadlines,
+        explain: Callable[[Fault], AgentError] = error_of,
+        *,
+        spawn: Callable[[bytes], WorkerProcess] = WorkerProcess,
+        patience_s: float | None = None,
     ) -> None:
-        self._lane = Lane(spec, deadlines, explain=explain)
+        self._patience_s = patience_s
+        self._idle_since: float | None = None
+        self._lane = Lane(spec, deadlines, spawn=spawn, explain=explain)
         self._explain = explain
 
     def run(self) -> Iterator[list[Record]]:
@@ -76,6 +87,8 @@ class Foreground:
                     lane.reap(time.monotonic())
                 lane.tick(time.monotonic())
                 self._give_up()
+                if self.idle:
+                    break
         finally:
             self._abandon()
         self._raise_refusal()
@@ -84,6 +97,15 @@ class Foreground:
     def outcome(self) -> Outcome:
         """What is known of the lane now."""
         return Outcome(self._lane.ready, self._lane.ledger, self._lane.restarts)
+
+    @property
+    def idle(self) -> bool:
+        """Whether a recording is open, and has given nothing for as long as it may."""
+        run = self._lane.run
+        if self._patience_s is None or run is None or run.live is not False or run.process.page.captured:
+            return False
+        self._idle_since = self._idle_since or time.monotonic()
+        return time.monotonic() - self._idle_since > self._patience_s
 
     def _give_up(self) -> None:
         lane = self._lane

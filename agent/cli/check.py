@@ -27,6 +27,9 @@ if TYPE_CHECKING:
     from agent.tables import Mqtt
     from agent.workers.spec import LaneSpec
 
+_PATIENCE_S = 5.0
+"""How long a recording may give nothing, such as a folder that is watched; then the rest is well."""
+
 HELP = "test a configuration without running it"
 DESCRIPTION = """\
 Does what `run` does up to the first frame: reads the configuration, looks into the data folder, and for each
@@ -73,13 +76,17 @@ def main(arguments: argparse.Namespace) -> int:
             spec,
             plan.deadlines,
             partial(explain, spec.pipeline),
+            patience_s=_PATIENCE_S,
         )
         check: dict[str, Any] = {"check": f"pipeline {spec.pipeline}", "ok": True}
         try:
-            for _ in lane.run():
-                pass
+            came = [one for records in lane.run() for one in records]
+            failed = [one for one in came if one.kind == "failed"]
             ready = lane.outcome.ready
             check["detail"] = f"{ready.model} on {ready.delegate}, {ready.runtime}" if ready else ""
+            check["detail"] += "" if came else "; nothing came from the source yet"
+            if failed:  # the next one may be sound
+                check["detail"] += f"; WARNING: its frame failed: {failed[0].items[0]['problem']}"
         except AgentError as error:
             # As in run: another start would do no better. A camera may be back by then.
             refused = not isinstance(error, Restart | Retryable)

@@ -5,13 +5,15 @@ from __future__ import annotations
 import math
 import select
 import time
-from typing import TYPE_CHECKING, Literal
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from agent.errors import InputRejected, SourceLost
-from agent.sources.v4l2.devices import resolve, video_nodes
-from agent.types import Frame, Needs
+from agent.sources.v4l2.devices import cameras, refusal_hint, video_nodes
+from agent.sources.v4l2.naming import matching
+from agent.types import Found, Frame, Needs
 
 if TYPE_CHECKING:
     from agent.sources.v4l2.stream import Stream
@@ -26,7 +28,8 @@ class Options(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 
     device: str = Field(default="", max_length=4096)
-    """`/dev/video0`, or a name in `/dev/v4l/by-id` or `/dev/v4l/by-path`; empty: the only camera."""
+    """`/dev/video0`, a name in `/dev/v4l/by-id` or `/dev/v4l/by-path`, `usb:046d:0825` or
+    `usb:046d:0825:SERIAL`, or what its maker calls it; empty: the only camera."""
     width: int | None = Field(default=None, ge=16, le=16384)
     """Width of a frame, pixels; with `height`. Without them what the camera likes, near 640x480."""
     height: int | None = Field(default=None, ge=16, le=16384)
@@ -37,6 +40,11 @@ class Options(BaseModel):
         "auto", "YUYV", "UYVY", "NV12", "NV21", "YU12", "YV12", "BGR3", "RGB3", "MJPG", "JPEG", "GREY"
     ] = "auto"
     """Pixel format, as a four-character code; `auto` takes the first of these that is fast enough."""
+    controls: dict[Annotated[str, Field(max_length=64)], int | Annotated[str, Field(max_length=64)]] = Field(
+        default={}, max_length=64
+    )
+    """What is set once it runs, such as `{ auto_exposure = "Manual Mode", exposure_time_absolute = 100 }`: by
+    the names that `v4l2-ctl --list-ctrls` shows; switches and menus first."""
     silence_s: float = Field(default=5.0, ge=0.5, le=3600)
     """Seconds without a frame after which the camera counts as lost, and is opened again."""
 
@@ -127,18 +135,34 @@ class CameraSource:
             raise SourceLost("read camera", self._stream.path, problem, hint)
 
 
+def found(root: Path) -> list[Found]:
+    """Give the cameras of this machine; those of another cannot be asked."""
+    if root != Path("/"):
+        return []
+    return [
+        Found(
+            name=one.name,
+            options={"device": one.best_id},
+            about=(one.path, *(str(form) for form in one.formats)),
+            problem=one.problem,
+            hint=refusal_hint(one),
+        )
+        for one in cameras()
+    ]
+
+
 def needs(options: Options) -> Needs:
     """Say what it opens: its device, or without a name every video node, to find the only camera."""
-    return Needs(devices=(resolve(options.device),) if options.device else tuple(video_nodes()))
+    return Needs(devices=tuple(matching(options.device) if options.device else video_nodes()))
 
 
 def build(options: Options, *, start: int) -> CameraSource:
     """Open the camera and start it; its first frame is number ``start``.
 
     Raises:
-        SourceLost: it is not there, held by another program, no camera, or does not give what is asked for.
+        SourceLost: it is not there, held by another program, no camera, or does not do what is asked for.
     """
     from agent.sources.v4l2.stream import open_stream
 
-    stream = open_stream(options.device, options.size, options.fps, options.format)
+    stream = open_stream(options.device, options.size, options.fps, options.format, options.controls)
     return CameraSource(stream, start, options.silence_s)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 from pydantic import Field, StringConstraints
 
 from agent.sources.sampling.cutting import Resampling
-from agent.types import Needs
+from agent.types import Found, Needs
 
 if TYPE_CHECKING:
     from agent.sources.sampling.sensor import Sensor
@@ -34,6 +34,13 @@ class Options(Resampling):
     """The folder that the kernel shows monitors in."""
 
 
+def found(root: Path) -> list[Found]:
+    """Give the hardware monitors, with the channels of each."""
+    from agent.sources.finding import sysfs
+
+    return sysfs.hwmon(root)
+
+
 def needs(options: Options) -> Needs:
     """Say what it reads: the folder, where it is not the kernel's own, which every worker may read."""
     return Needs() if options.root.startswith("/sys/") else Needs(read=(options.root,))
@@ -46,8 +53,9 @@ def build(options: Options, *, start: int) -> Sensor:
         SourceLost: the monitor or a channel is not there.
         InputRejected: ``mean`` or ``std`` do not fit.
     """
+    from agent.sources.sampling.lookup import find_device
     from agent.sources.sampling.sensor import Sensor
-    from agent.sources.sampling.sysfs import Attribute, Attributes, find_device
+    from agent.sources.sampling.sysfs import Attribute, Attributes
     from agent.sources.sampling.windows import Windows
 
     windows = Windows(options, options.rate, len(options.channels))

@@ -10,9 +10,11 @@ from pydantic import Field, field_validator, model_validator
 
 from agent.errors import ExtraMissing
 from agent.sources.sampling.cutting import Resampling
-from agent.types import Needs
+from agent.types import Found, Needs
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from agent.sources.sampling.sensor import Sensor
 
 
@@ -65,6 +67,13 @@ class Options(Resampling):
         if bool(self.frame) != bool(self.sync):
             raise ValueError("frame and sync go together")
         return self
+
+
+def found(root: Path) -> list[Found]:
+    """Give the serial ports that something may hang on, by their stable names."""
+    from agent.sources.finding import ports
+
+    return ports.found(root)
 
 
 def needs(options: Options) -> Needs:

@@ -111,6 +111,10 @@ _ONLY_ONESELF = {  # the call, and which argument is the process; 0 stands for o
     "prlimit64": ((302, 261, 369), 0, True),
     "sched_setaffinity": ((203, 122, 241), 0, True),
 }
+_OF_PARENTS = frozenset((
+    "execve", "execveat", "fork", "vfork", "kill", "tkill", "tgkill", "pidfd_send_signal", "semget", "shmget",
+))  # fmt: skip
+"""What starting and ending programs takes, and what these may do to each other: ALSA shares memory so."""
 _CLONE, _CLONE3 = (56, 220, 120), (435, 435, 435)
 _PRCTL = (157, 167, 172)
 _PRCTL_NEVER = (1, 4, 35, 0x59616D61)
@@ -154,7 +158,15 @@ def available() -> bool:
     return machine() is not None and Path("/proc/sys/kernel/seccomp").is_dir()
 
 
-def program(here: Machine, pid: int, *, network: bool, hotplug: bool = False, can: bool = False) -> Code:
+def program(
+    here: Machine,
+    pid: int,
+    *,
+    network: bool,
+    hotplug: bool = False,
+    can: bool = False,
+    children: bool = False,
+) -> Code:
     """Give the filter for a process.
 
     Args:
@@ -163,23 +175,25 @@ def program(here: Machine, pid: int, *, network: bool, hotplug: bool = False, ca
         network: allow the sockets of a network.
         hotplug: allow the socket on which the kernel tells of devices: libusb does not start without.
         can: allow raw CAN sockets.
+        children: allow to start programs, to tie them to this process, and to signal others.
     """
     refuse = _REFUSE
     code: Code = [(_LOAD, 0, 0, _ARCH), (_EQUAL, 1, 0, here.audit), refuse, (_LOAD, 0, 0, _NR)]
     if here.column == 0:  # the second set of calls on x86-64, by other numbers
         code += [(_AT_LEAST, 0, 1, _X32), refuse]
-    for numbers in _NEVER.values():
-        if numbers[here.column] >= 0:
+    allowed = _OF_PARENTS if children else frozenset()
+    for name, numbers in _NEVER.items():
+        if numbers[here.column] >= 0 and name not in allowed:
             code += [(_EQUAL, 0, 1, numbers[here.column]), refuse]
     # Its flags are in memory, where a filter cannot look; the C library then takes the older call.
     code += [(_EQUAL, 0, 1, _CLONE3[here.column]), (_RETURN, 0, 0, _ERRNO | errno.ENOSYS)]
-    code += _on(_CLONE[here.column], 0, [(_ANY_BIT, 1, 0, _CLONE_THREAD), refuse])
-    for numbers, argument, zero in _ONLY_ONESELF.values():
+    if not children:
+        code += _on(_CLONE[here.column], 0, [(_ANY_BIT, 1, 0, _CLONE_THREAD), refuse])
+    for name, (numbers, argument, zero) in _ONLY_ONESELF.items():
         mine = [pid, 0] if zero else [pid]
-        code += _on(numbers[here.column], argument, _only(mine))
-    code += _on(
-        _PRCTL[here.column], 0, [part for one in _PRCTL_NEVER for part in ((_EQUAL, 0, 1, one), refuse)]
-    )
+        code += [] if name in allowed else _on(numbers[here.column], argument, _only(mine))
+    never = _PRCTL_NEVER[1:] if children else _PRCTL_NEVER
+    code += _on(_PRCTL[here.column], 0, [part for one in never for part in ((_EQUAL, 0, 1, one), refuse)])
     single = [(_NETLINK, _UEVENT)] if hotplug and not network else []
     single += [(_CAN, _CAN_RAW)] if can else []
     code += _on(_SOCKET[here.column], 0, _sockets(_FAMILIES if network else (), single))
@@ -211,7 +225,7 @@ class _Program(ctypes.Structure):
     _fields_ = (("count", ctypes.c_ushort), ("code", ctypes.c_char_p))
 
 
-def install(*, network: bool, hotplug: bool = False, can: bool = False) -> bool:
+def install(*, network: bool, hotplug: bool = False, can: bool = False, children: bool = False) -> bool:
     """Put the filter on this thread and what it starts. PR_SET_NO_NEW_PRIVS must be set.
 
     Returns:
@@ -223,7 +237,7 @@ def install(*, network: bool, hotplug: bool = False, can: bool = False) -> bool:
     here = machine()
     if here is None:
         return False
-    code = program(here, os.getpid(), network=network, hotplug=hotplug, can=can)
+    code = program(here, os.getpid(), network=network, hotplug=hotplug, can=can, children=children)
     packed = b"".join(struct.pack("=HBBI", *one) for one in code)
     libc = ctypes.CDLL(None, use_errno=True)
     filled = _Program(len(code), packed)

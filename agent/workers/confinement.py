@@ -2,6 +2,7 @@
 
 It runs native code on pixels that nobody vouches for, and it runs as the user that holds the keys. So it
 keeps its descriptors, what it must read, and its own camera; it starts no program, and signals nobody else.
+What its source must run, a launcher beside it runs, which was told of it before.
 docs/security.md has the whole list.
 """
 
@@ -9,21 +10,23 @@ from __future__ import annotations
 
 import ctypes
 import os
+import shutil
 import site
 import sys
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from agent import resources
 from agent.errors import FolderUnusable
+from agent.launcher.starting import Launcher, Resident
 from agent.workers import _capabilities, _landlock, _seccomp
-from agent.workers._landlock import DEVICE, OWN, READ, READ_DIR, WRITE, Grant
+from agent.workers._landlock import DEVICE, OWN, READ, READ_DIR, RUN, WRITE, Grant
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from agent.types import Needs
+    from agent.types import Command, Needs
     from agent.workers.spec import LaneSpec
 
 _PR_SET_DUMPABLE, _PR_SET_NO_NEW_PRIVS = 4, 38
@@ -44,19 +47,25 @@ class Confinement:
     Attributes:
         landlock: the ABI, 0 for none.
         seccomp: whether the filter is on.
-        devices: the paths that the source and the backend may open.
+        devices: what the source, the backend and the launcher may open: nodes, and programs.
     """
 
     landlock: int = 0
     seccomp: bool = False
     devices: tuple[str, ...] = ()
     _granted: frozenset[tuple[int, int]] = field(default=frozenset(), repr=False)
+    _hidden: tuple[str, ...] = field(default=(), repr=False)
 
-    def stranger(self) -> str:
-        """Name a device that came after the rules, so that this process can't open it; or give ""."""
+    def stranger(self, now: Iterable[str] = ()) -> str:
+        """Name a device or program that came after the rules, so that this process can't open it; or give "".
+
+        Args:
+            now: what the source would open by now, where its name leads elsewhere than it did.
+        """
         if not self.landlock:
             return ""
-        there = ((path, _identity(path)) for path in self.devices)
+        wanted = (*self.devices, *_open_to(self._hidden, now))
+        there = ((path, _identity(path)) for path in wanted)
         return next((path for path, it in there if it is not None and it not in self._granted), "")
 
 
@@ -83,13 +92,32 @@ def confine(spec: LaneSpec, needs: Iterable[Needs]) -> Confinement:
     hotplug = any(one.hotplug for one in wanted)
     devices = _open_to(spec.hidden, (*spec.devices, *(path for one in wanted for path in one.devices)))
     grants = list(_grants(spec, [path for one in wanted for path in one.read], devices, network=network))
-    granted = frozenset(it for path in devices if (it := _identity(path)) is not None)
+    theirs = _launch(spec, [command for one in wanted for command in one.programs])
+    read = _open_to(spec.hidden, (path for one in wanted for path in one.read))
+    granted = frozenset(it for path in (*devices, *theirs, *read) if (it := _identity(path)) is not None)
     close_memory()
     _drop_capabilities()
     _prctl(_PR_SET_NO_NEW_PRIVS, 1)
     landlock = _landlock.restrict(grants, network=network)
     filtered = _seccomp.install(network=network, hotplug=hotplug, can=can)
-    return Confinement(landlock, filtered, devices, granted)
+    return Confinement(landlock, filtered, (*devices, *theirs), granted, spec.hidden)
+
+
+def _launch(spec: LaneSpec, commands: list[Command]) -> tuple[str, ...]:
+    """Start the launcher, where something is to be launched; give the devices and programs it may open."""
+    if not commands:
+        return ()
+    theirs = [one.needs for one in commands]
+    devices = _open_to(spec.hidden, (path for one in theirs for path in one.devices))
+    rules = {
+        "hidden": spec.hidden,
+        "devices": devices,
+        "read": [path for one in theirs for path in one.read],
+        "network": any(one.network for one in theirs),
+        "hotplug": any(one.hotplug for one in theirs),
+    }
+    Resident.launcher = Launcher([one.argv for one in commands], rules)
+    return (*devices, *(path for one in commands if (path := shutil.which(one.argv[0]))))
 
 
 def confine_updater(folder: str, read: Iterable[str]) -> Confinement:
@@ -113,12 +141,12 @@ def confine_updater(folder: str, read: Iterable[str]) -> Confinement:
     return Confinement(landlock, _seccomp.install(network=True))
 
 
-def confine_accelerator(hidden: Iterable[str], needs: Needs) -> Confinement:
-    """Confine a process that owns an accelerator, and gets all else handed over; it has no other thread yet.
+def confine_owner(hidden: Iterable[str], needs: Needs) -> Confinement:
+    """Confine a process that owns a device, and gets all else handed over; it has no other thread yet.
 
     Args:
         hidden: paths that stay closed wherever they stand.
-        needs: of the delegate: its library, its device.
+        needs: of the delegate or the source: its library, its device.
 
     Raises:
         OSError: the kernel can do it, and refuses.
@@ -126,14 +154,44 @@ def confine_accelerator(hidden: Iterable[str], needs: Needs) -> Confinement:
     closed = [os.path.realpath(path) for path in hidden]
     paths = (*_python(), *needs.read)
     grants = [grant for path in paths for grant in _carved(os.path.realpath(path), closed)]
-    grants += [Grant(path, READ) for path in (*_LIBRARIES, *_KERNEL)]
+    network = _NETWORK if needs.network else ()
+    grants += [Grant(path, READ) for path in (*_LIBRARIES, *_KERNEL, *network)]
     devices = _open_to(closed, needs.devices)
+    granted = frozenset(it for path in devices if (it := _identity(path)) is not None)
     grants += [Grant("/dev", READ_DIR), *(Grant(path, DEVICE) for path in (*_PLAIN_DEVICES, *devices))]
     close_memory()
     _drop_capabilities()
     _prctl(_PR_SET_NO_NEW_PRIVS, 1)
     landlock = _landlock.restrict(grants, network=needs.network)
     filtered = _seccomp.install(network=needs.network, hotplug=needs.hotplug)
+    return Confinement(landlock, filtered, devices, granted)
+
+
+def confine_launcher(hidden: Iterable[str], programs: Iterable[str], needs: Needs) -> Confinement:
+    """Confine a process that starts programs, and with it them; it has no other thread yet.
+
+    Args:
+        hidden: paths that stay closed wherever they stand.
+        programs: where they are, beyond the usual folders.
+        needs: what they must reach.
+
+    Raises:
+        OSError: the kernel can do it, and refuses.
+    """
+    closed = [os.path.realpath(path) for path in hidden]
+    paths = (*_python(), *programs, "/usr", "/lib", "/lib32", "/lib64", "/bin", "/sbin", "/opt")
+    found = (grant for path in paths for grant in _carved(os.path.realpath(path), closed))
+    grants = [replace(one, access=RUN) if one.access == READ else one for one in found]
+    also = ("/etc", "/run/udev", *needs.read, *(_NETWORK if needs.network else ()))
+    grants += [grant for path in also for grant in _carved(os.path.realpath(path), closed)]
+    grants += [Grant(path, READ) for path in _KERNEL]
+    devices = _open_to(closed, needs.devices)
+    grants += [Grant("/dev", READ_DIR), *(Grant(path, DEVICE) for path in (*_PLAIN_DEVICES, *devices))]
+    close_memory()
+    _drop_capabilities()
+    _prctl(_PR_SET_NO_NEW_PRIVS, 1)
+    landlock = _landlock.restrict(grants, network=needs.network)
+    filtered = _seccomp.install(network=needs.network, hotplug=needs.hotplug, children=True)
     return Confinement(landlock, filtered, devices)
 
 

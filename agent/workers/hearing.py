@@ -24,6 +24,7 @@ class Hearing:
 
     Args:
         name: the pipeline's.
+        source: its source's, where it has one.
 
     Attributes:
         ready: what the newest worker said of the model that serves, as of its last swap.
@@ -32,8 +33,9 @@ class Hearing:
         news: what was said of accelerators.
     """
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, source: str = "") -> None:
         self._name = name
+        self._of_source: dict[str, Any] = {"source": source} if source else {}
         self.ready: messages.Ready | None = None
         self.fault: messages.Fault | None = None
         self.replies: list[messages.Swapped | messages.Unswapped] = []
@@ -140,22 +142,27 @@ class Hearing:
     def _end(self, run: Run, message: messages.Ended) -> None:
         run.ended = True
         if not run.dismissed:
-            emit(Event.SOURCE_ENDED, self._name, remark=message.remark)
+            emit(Event.SOURCE_ENDED, self._name, remark=message.remark, **self._of_source)
 
     def _look_at_source(self, run: Run, message: messages.Opened | messages.Lost | Unwell | Well) -> None:
         match message:
             case messages.Opened():
                 run.live, run.away = message.live, ""
-                emit(Event.SOURCE_OPENED, self._name)
+                emit(Event.SOURCE_OPENED, self._name, **self._of_source)
             case messages.Lost():
                 run.away = message.problem
-                emit(Event.SOURCE_LOST, self._name, problem=message.problem)
+                emit(Event.SOURCE_LOST, self._name, problem=message.problem, **self._of_source)
             case Unwell():
                 run.unwell.add(message.fault)
-                emit(Event.SOURCE_UNWELL, f"{self._name}/{message.fault}", problem=message.problem)
+                emit(
+                    Event.SOURCE_UNWELL,
+                    f"{self._name}/{message.fault}",
+                    problem=message.problem,
+                    **self._of_source,
+                )
             case Well():
                 run.unwell.discard(message.fault)
-                emit(Event.SOURCE_WELL, f"{self._name}/{message.fault}")
+                emit(Event.SOURCE_WELL, f"{self._name}/{message.fault}", **self._of_source)
 
     def _answered(self, run: Run, message: messages.Swapped | messages.Unswapped) -> None:
         if message.token not in run.asked:

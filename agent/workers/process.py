@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
@@ -21,6 +22,7 @@ class WatchedChild(Child):
     Args:
         module: the program.
         spec_json: what it is to do.
+        stdin: the descriptor that it has as standard input; nothing by default.
 
     Attributes:
         page: where it says what each of its threads does.
@@ -30,11 +32,11 @@ class WatchedChild(Child):
         OSError: this machine cannot start one now; nothing is left behind.
     """
 
-    def __init__(self, module: str, spec_json: bytes) -> None:
+    def __init__(self, module: str, spec_json: bytes, stdin: int = subprocess.DEVNULL) -> None:
         with ExitStack() as undo:
             self.page = Page.create()
             undo.callback(self.page.close)
-            super().__init__(module, spec_json, also=(self.page.fd,))
+            super().__init__(module, spec_json, also=(self.page.fd,), stdin=stdin)
             self.usage = Usage(self.pid)  # now: it hides as soon as it has read what it is to do
             undo.pop_all()
 
@@ -56,5 +58,5 @@ class WatchedChild(Child):
 class WorkerProcess(WatchedChild):
     """A running ``python -m agent.workers.main``; raises what ``WatchedChild`` does."""
 
-    def __init__(self, spec_json: bytes) -> None:
-        super().__init__("agent.workers.main", spec_json)
+    def __init__(self, spec_json: bytes, stdin: int = subprocess.DEVNULL) -> None:
+        super().__init__("agent.workers.main", spec_json, stdin)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -43,18 +44,37 @@ class Cameras:
         return cls(Path(os.environ[ROOT]))
 
     def plug(
-        self, number: int = 0, name: str = "Sim Cam", modes: tuple[str, ...] = MODES, **traits: object
+        self,
+        number: int = 0,
+        name: str = "Sim Cam",
+        modes: tuple[str, ...] = MODES,
+        *,
+        controls: tuple[str, ...] = (),
+        usb: tuple[str, ...] = (),
+        **traits: object,
     ) -> str:
-        """Plug in a camera: give its path. ``traits`` are further lines that the simulator knows."""
+        """Plug in a camera: give its path. ``traits`` are further lines that the simulator knows.
+
+        ``usb`` is vendor, product and serial number of its device.
+        """
         node = self.root / "dev" / f"video{number}"
         lines = {"name": name, "driver": "uvcvideo", **traits}
         text = "".join(f"{key}={value}\n" for key, value in lines.items())
         aside = node.with_name(f".{node.name}")
-        aside.write_text(text + "".join(f"mode={mode}\n" for mode in modes))
+        text += "".join(f"mode={mode}\n" for mode in modes)
+        aside.write_text(text + "".join(f"control={control}\n" for control in controls))
         aside.rename(node)  # it is there as a whole, or not at all
         about = self.root / "sys/class/video4linux" / node.name
         about.mkdir(exist_ok=True)
         (about / "name").write_text(f"{name}\n")
+        (about / "index").write_text(f"{traits.get('index', 0)}\n")
+        if usb:
+            device = self.root / f"sys/devices/usb1/1-{number}"
+            (device / f"1-{number}:1.0").mkdir(parents=True, exist_ok=True)
+            for file, value in zip(("idVendor", "idProduct", "serial"), usb, strict=False):
+                (device / file).write_text(f"{value}\n")
+            (about / "device").unlink(missing_ok=True)
+            (about / "device").symlink_to(device / f"1-{number}:1.0")
         return f"/dev/{node.name}"
 
     def name(self, number: int, by_id: str) -> str:
@@ -66,6 +86,7 @@ class Cameras:
     def unplug(self, number: int = 0) -> None:
         """Pull it out."""
         (self.root / "dev" / f"video{number}").unlink()
+        shutil.rmtree(self.root / f"sys/class/video4linux/video{number}")
 
     @property
     def log(self) -> list[str]:

@@ -113,7 +113,7 @@ class RunningAgent:
         self.process.send_signal(number)
         return self.process.wait(timeout_s)
 
-    def stored(self, name: str = "door") -> tuple[list[dict[str, Any]], dict[str, Any]]:
+    def stored(self, pipeline: str = "door") -> tuple[list[dict[str, Any]], dict[str, Any]]:
         """Give all records of a pipeline, oldest first, and the ledger as of the last."""
         records: list[dict[str, Any]] = []
         ledger: dict[str, Any] = {}
@@ -124,9 +124,9 @@ class RunningAgent:
                     records += [
                         record
                         for record in found
-                        if record.get("pipeline") == name and record["kind"] != "metrics"
+                        if record.get("pipeline") == pipeline and record["kind"] != "metrics"
                     ]
-                    ledger = ledgers.get(name, ledger)
+                    ledger = ledgers.get(pipeline, ledger)
         return records, ledger
 
 

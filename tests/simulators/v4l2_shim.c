@@ -30,6 +30,7 @@
 #define MAX_OPEN 16
 #define MAX_MODES 64
 #define MAX_BUFFERS 16
+#define MAX_CONTROLS 32
 #define REAL(name) ((__typeof__(name) *)real(#name))
 
 struct mode {
@@ -37,15 +38,23 @@ struct mode {
     int rates[4], count;
 };
 
+struct control {
+    struct v4l2_queryctrl about;
+    int value, held_by;  // held_by: refused while that control is not 0
+    char menu[128];      // entries by value, between bars; an empty one is not there
+};
+
 struct device {
     int fd, memory, number, streaming, buffers, queued[MAX_BUFFERS], waiting;
     long taken;
-    uint32_t code, width, height, size, fps, caps;
+    uint32_t code, width, height, size, fps, fastest, caps;
     uint32_t force_width, force_height;
     int open_error, busy, age_ms, stop_after, unplug_after, bad_every, cut, stream_error;
     char name[32], driver[16], jpeg[PATH_MAX], path[PATH_MAX];
     struct mode modes[MAX_MODES];
     int mode_count;
+    struct control controls[MAX_CONTROLS];
+    int control_count;
 };
 
 static struct device open_devices[MAX_OPEN];
@@ -107,6 +116,23 @@ static void add_mode(struct device *device, const char *text) {
     device->modes[device->mode_count++] = mode;
 }
 
+// "9963776 1 0 255 1 128 0 0 Brightness|": id, type, least, greatest, step, default, flags, held by, title, menu.
+static void add_control(struct device *device, const char *text) {
+    struct control *control = &device->controls[device->control_count];
+    struct v4l2_queryctrl *about = &control->about;
+    int used = 0;
+    if (device->control_count == MAX_CONTROLS ||
+        sscanf(text, "%u %u %d %d %d %d %u %d %n", &about->id, &about->type, &about->minimum, &about->maximum,
+               &about->step, &about->default_value, &about->flags, &control->held_by, &used) < 8)
+        return;
+    const char *bar = strchr(text + used, '|');
+    if (!bar) return;
+    snprintf((char *)about->name, sizeof about->name, "%.*s", (int)(bar - text - used), text + used);
+    snprintf(control->menu, sizeof control->menu, "%s", bar + 1);
+    control->value = about->default_value;
+    device->control_count++;
+}
+
 // Gives 0, or why the node cannot be opened.
 static int read_node(struct device *device) {
     char line[PATH_MAX + 32], *value;
@@ -122,6 +148,7 @@ static int read_node(struct device *device) {
         if (!strcmp(line, "driver")) snprintf(device->driver, sizeof device->driver, "%s", value);
         if (!strcmp(line, "jpeg")) snprintf(device->jpeg, sizeof device->jpeg, "%s", value);
         if (!strcmp(line, "mode")) add_mode(device, value);
+        if (!strcmp(line, "control")) add_control(device, value);
         if (!strcmp(line, "caps")) device->caps = strtoul(value, NULL, 16);
         if (!strcmp(line, "open_error")) device->open_error = number;
         if (!strcmp(line, "stream_error")) device->stream_error = number;
@@ -152,7 +179,7 @@ static void choose(struct device *device, uint32_t code, uint32_t width, uint32_
     device->code = best->code;
     device->width = device->force_width ? device->force_width : inside ? width : best->width;
     device->height = device->force_height ? device->force_height : inside ? height : best->height;
-    device->fps = best->count ? best->rates[0] : 30;
+    device->fps = device->fastest = best->count ? best->rates[0] : 30;
     device->size = device->width * device->height * 2;
 }
 
@@ -385,7 +412,7 @@ static int rate(struct device *device, struct v4l2_streamparm *parameters, int s
     struct v4l2_fract *every = &parameters->parm.capture.timeperframe;
     if (set && every->denominator && every->numerator) {
         uint32_t asked = every->denominator / every->numerator;
-        device->fps = asked < device->fps && asked ? asked : device->fps;
+        device->fps = asked < device->fastest && asked ? asked : device->fastest;
         note("rate %u\n", device->fps);
     }
     every->numerator = 1;
@@ -430,6 +457,43 @@ static int list_rates(struct device *device, struct v4l2_frmivalenum *entry) {
     return EINVAL;
 }
 
+static struct control *control_of(struct device *device, uint32_t id) {
+    for (int n = 0; n < device->control_count; n++)
+        if (device->controls[n].about.id == id) return &device->controls[n];
+    return NULL;
+}
+
+static int query_control(struct device *device, struct v4l2_queryctrl *asked) {
+    struct control *best = NULL;
+    uint32_t id = asked->id & ~V4L2_CTRL_FLAG_NEXT_CTRL;
+    if (id == asked->id) best = control_of(device, id);
+    for (int n = 0; n < device->control_count && id != asked->id; n++) {
+        struct control *one = &device->controls[n];
+        if (one->about.id > id && (!best || one->about.id < best->about.id)) best = one;
+    }
+    if (best) *asked = best->about;
+    return best ? 0 : EINVAL;
+}
+
+static int query_menu(struct device *device, struct v4l2_querymenu *asked) {
+    struct control *control = control_of(device, asked->id);
+    const char *at = control ? control->menu : "";
+    for (uint32_t n = 0; n < asked->index && at; n++) at = (at = strchr(at, '|')) ? at + 1 : NULL;
+    int length = at ? strcspn(at, "|") : 0;
+    snprintf((char *)asked->name, sizeof asked->name, "%.*s", length, at ? at : "");
+    return length ? 0 : EINVAL;
+}
+
+static int set_control(struct device *device, struct v4l2_control *wanted) {
+    struct control *control = control_of(device, wanted->id);
+    if (!control) return EINVAL;
+    struct control *holder = control_of(device, control->held_by);
+    if (holder && holder->value) return EACCES;
+    control->value = wanted->value;
+    note("control %s %d\n", control->about.name, control->value);
+    return 0;
+}
+
 static int answer(struct device *device, unsigned long number, void *argument) {
     struct v4l2_capability *card = argument;
     struct v4l2_buffer *buffer = argument;
@@ -450,6 +514,9 @@ static int answer(struct device *device, unsigned long number, void *argument) {
     case VIDIOC_S_FMT: return set_format(device, argument, 1);
     case VIDIOC_G_PARM: return rate(device, argument, 0);
     case VIDIOC_S_PARM: return rate(device, argument, 1);
+    case VIDIOC_QUERYCTRL: return query_control(device, argument);
+    case VIDIOC_QUERYMENU: return query_menu(device, argument);
+    case VIDIOC_S_CTRL: return set_control(device, argument);
     case VIDIOC_REQBUFS: return request(device, argument);
     case VIDIOC_QUERYBUF:
         buffer->length = device->size;

@@ -18,6 +18,7 @@ PACKAGE = Path(agent.__file__).parent
 
 WORDS = {"types", "errors", "events", "fsm", "clock", "plugins"}
 ROOMS = {
+    "capture",
     "accelerator",
     "delegates",
     "link",
@@ -44,9 +45,11 @@ JOINTS = {
     "control",
     "crew",
     "delivery",
+    "feeding",
     "foreground",
     "mailbox",
     "metering",
+    "owners",
     "passage",
     "plan",
     "readings",
@@ -54,6 +57,7 @@ JOINTS = {
     "seat",
     "signals",
     "status",
+    "taking",
     "telemetry",
     "trust",
     "tunings",
@@ -64,6 +68,7 @@ SUPERVISOR = {"supervisor", "health"}
 # Parts of a program that stand beside its main.py.
 PROGRAM_PARTS = {
     "agent.probing.trying",
+    "agent.taking.frames",
     "agent.tuning.trial",
     "agent.workers.accelerating",
     "agent.workers.assembly",
@@ -83,7 +88,7 @@ SHARED = {"agent.sqlite", "agent.ipc", "agent.child"}
 
 # Who may import what from outside: everyone else goes through them.
 OWNERS = {
-    "paho": ("agent.link", "agent.updater", "agent.sources.mqtt"),
+    "paho": ("agent.link", "agent.updater", "agent.sources.sampling.mqtt"),
     "ai_edge_litert": ("agent.backends",),
     "tflite_runtime": ("agent.backends",),
     "sqlite3": ("agent.sqlite", "agent.store", "agent.fleet", "agent.demo.account"),
@@ -187,6 +192,12 @@ def test_imports_go_down_only_and_siblings_do_not_know_each_other(sources: Sourc
 def test_what_comes_from_outside_is_imported_by_its_owners_only(sources: Sources) -> None:
     found = strays(sources)
     assert not found, "\n".join(found)
+
+
+def test_what_loads_mqtt_in_a_worker_is_imported_by_the_source_of_that_kind_alone(sources: Sources) -> None:
+    wanted = "agent.sources.sampling.mqtt"
+    found = [module for module in sources for _, target in imported(sources, module) if target == wanted]
+    assert found == ["agent.sources.mqtt"]
 
 
 def test_no_module_imports_itself_in_a_circle(sources: Sources) -> None:

@@ -46,8 +46,7 @@ def loaded(modules: list[str], unwanted: list[str]) -> dict[str, list[str]]:
 
 def plugins_of_a_worker() -> list[str]:
     rooms = (sources, backends, decoders, pipeline, accelerator, delegates)
-    found = [m.name for room in rooms for m in pkgutil.iter_modules(room.__path__, f"{room.__name__}.")]
-    return [name for name in found if name != "agent.sources.mqtt"]
+    return [m.name for room in rooms for m in pkgutil.iter_modules(room.__path__, f"{room.__name__}.")]
 
 
 @pytest.mark.parametrize(
@@ -83,11 +82,20 @@ def test_a_worker_loads_no_database_crypto_or_broker() -> None:
     assert loaded(modules, NOT_IN_WORKER) == {}
 
 
+def test_a_worker_that_listens_to_a_broker_loads_mqtt_and_tls_when_it_opens_its_source_and_no_more() -> None:
+    assert loaded(["agent.sources.mqtt"], NOT_IN_WORKER) == {}
+    assert loaded(["agent.sources.sampling.mqtt"], NOT_IN_WORKER).keys() == {"paho", "ssl"}
+
+
 def test_an_accelerator_process_loads_a_runtime_and_nothing_else_that_is_heavy() -> None:
     modules = ["agent.accelerator.main", "agent.accelerator.serving", "agent.backends.tflite"]
     assert loaded(modules, [*NOT_IN_WORKER, "cv2"]) == {}
     unwanted = [*NOT_IN_SUPERVISOR, *NOT_IN_WORKER]
     assert loaded(["agent.accelerator.main", "agent.accelerator.spec"], unwanted) == {}
+
+
+def test_a_launcher_loads_nothing_that_is_heavy() -> None:
+    assert loaded(["agent.launcher.main"], [*NOT_IN_SUPERVISOR, *NOT_IN_WORKER, "pydantic"]) == {}
 
 
 def test_an_updater_loads_no_arrays_models_or_databases() -> None:

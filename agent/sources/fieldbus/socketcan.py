@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from agent.errors import SourceLost
 from agent.sources.fieldbus.signals import Message
-from agent.sources.sampling.sysfs import text
+from agent.sources.sampling.lookup import text
 
 if TYPE_CHECKING:
     from agent.sources.fieldbus.signals import Id

@@ -30,6 +30,11 @@ class Jpegs:
         """Take what came in."""
         self._pending += data
 
+    @property
+    def begun(self) -> bool:
+        """Whether a picture has begun that is not whole."""
+        return self._at > 0
+
     def next(self) -> bytes | None:
         """Give the next whole picture; None when more bytes are needed.
 

@@ -11,7 +11,7 @@ from agent.sources.pictures.decoding import decode_jpeg
 from agent.sources.pictures.jpegs import Jpegs
 
 if TYPE_CHECKING:
-    from agent.sources._fifo import Fifo
+    from agent.sources.pictures.flow import Feed
     from agent.types import Array
 
 _CONVERSIONS = {
@@ -27,7 +27,7 @@ _CHANNELS = {"BGR3": 3, "RGB3": 3, "YUYV": 2}
 class Unpack(Protocol):
     """Collects the bytes of one frame after the other."""
 
-    def fill(self, fifo: Fifo) -> None:
+    def fill(self, feed: Feed) -> None:
         """Take what the pipe has."""
 
     def whole(self) -> bool:
@@ -35,6 +35,10 @@ class Unpack(Protocol):
 
     def decode(self, path: str, seq: int) -> Array:
         """Give the frame that is there: uint8 (height, width, 3), BGR."""
+
+    @property
+    def begun(self) -> bool:
+        """Whether a frame has begun that is not whole."""
 
 
 class Pictures:
@@ -44,9 +48,9 @@ class Pictures:
         self._jpegs = Jpegs()
         self._picture: bytes | None = None
 
-    def fill(self, fifo: Fifo) -> None:
+    def fill(self, feed: Feed) -> None:
         """Take what the pipe has."""
-        self._jpegs.feed(fifo.read())
+        self._jpegs.feed(feed.read())
 
     def whole(self) -> bool:
         """Whether a picture is there. ValueError: what comes is no JPEG, or too large."""
@@ -57,6 +61,11 @@ class Pictures:
         """Decode the picture that is there. InputRejected: it is damaged."""
         picture, self._picture = self._picture or b"", None
         return decode_jpeg(path, seq, picture)
+
+    @property
+    def begun(self) -> bool:
+        """Whether a picture has begun that is not whole."""
+        return self._jpegs.begun
 
 
 class Raw:
@@ -73,9 +82,9 @@ class Raw:
         self._image = np.empty((height, width, 3), np.uint8) if self._conversion is not None else self._raw
         self._filled = 0
 
-    def fill(self, fifo: Fifo) -> None:
+    def fill(self, feed: Feed) -> None:
         """Take what the pipe has, up to the end of the frame."""
-        self._filled += fifo.read_into(self._view[self._filled :])
+        self._filled += feed.read_into(self._view[self._filled :])
 
     def whole(self) -> bool:
         """Whether a frame is there."""
@@ -87,6 +96,11 @@ class Raw:
         if self._conversion is not None:
             cv2.cvtColor(self._raw, self._conversion, dst=self._image)
         return self._image
+
+    @property
+    def begun(self) -> bool:
+        """Whether a frame has begun that is not whole."""
+        return 0 < self._filled < len(self._view)
 
 
 def unpacker(fourcc: str, width: int, height: int) -> Unpack:

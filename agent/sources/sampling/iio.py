@@ -10,7 +10,8 @@ import re
 from typing import TYPE_CHECKING
 
 from agent.errors import SourceLost
-from agent.sources.sampling.sysfs import Attribute, text
+from agent.sources.sampling.lookup import text
+from agent.sources.sampling.sysfs import Attribute
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -29,7 +30,16 @@ def attribute(folder: Path, channel: str) -> Attribute:
         endings = (path.name for path in sorted(folder.glob("in_*_raw")))
         there = ", ".join(name.removesuffix("_raw") for name in endings)[:300] or "none"
         raise SourceLost("open sensor", folder.name, f"it has no {channel}", f"It has: {there}")
-    return Attribute(raw, _shared(folder, channel, "scale", 1.0), _shared(folder, channel, "offset", 0.0))
+    return Attribute(raw, *scaling(folder, channel))
+
+
+def scaling(folder: Path, channel: str) -> tuple[float, float]:
+    """Give what a channel's raw number means: the scale, and the offset that is added before.
+
+    Raises:
+        SourceLost: one of them is no number.
+    """
+    return _shared(folder, channel, "scale", 1.0), _shared(folder, channel, "offset", 0.0)
 
 
 def _shared(folder: Path, channel: str, what: str, default: float) -> float:

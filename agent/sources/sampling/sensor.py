@@ -11,7 +11,7 @@ from agent.sources.sampling.windows import Broken
 from agent.types import Frame
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from agent.sources.sampling.windows import Window, Windows
     from agent.types import Array
@@ -44,14 +44,25 @@ class Sensor:
         start: the number of the first window.
         silence_s: without a sample for so long it counts as lost, seconds.
         hint: what to do about lines or samples that cannot be read.
+        date: makes CLOCK_MONOTONIC of the feed's times, where these are of another clock.
     """
 
-    def __init__(self, feed: Feed, windows: Windows, start: int, *, silence_s: float, hint: str) -> None:
+    def __init__(
+        self,
+        feed: Feed,
+        windows: Windows,
+        start: int,
+        *,
+        silence_s: float,
+        hint: str,
+        date: Callable[[int], int] = int,
+    ) -> None:
         self._feed = feed
         self._windows = windows
         self._seq = start
         self._silence_s = silence_s
         self._hint = hint
+        self._date = date
         self._heard = time.monotonic()
         self._trouble = ""
         self._ready: deque[Window | Broken] = deque()
@@ -77,7 +88,7 @@ class Sensor:
         self._seq += 1
         if isinstance(found, Broken):
             raise InputRejected("cut window", f"{self._feed.name} window {seq}", found.reason, self._hint)
-        return Frame(seq, min(found.last_ns, time.monotonic_ns()), found.data)
+        return Frame(seq, min(self._date(found.last_ns), time.monotonic_ns()), found.data)
 
     def close(self) -> None:
         """Release the device."""

@@ -29,34 +29,6 @@ class Attribute:
     offset: float = 0.0
 
 
-def find_device(op: str, folder: Path, wanted: str, hint: str) -> Path:
-    """Find a device's folder by its number's name, such as hwmon0, or by what its file ``name`` says.
-
-    Raises:
-        SourceLost: there is none, or more than one.
-    """
-    try:
-        held = sorted(folder.iterdir())
-    except OSError:
-        held = []
-    named = {path: text(path / "name") for path in held}
-    found = [path for path, name in named.items() if wanted in (path.name, name)]
-    if len(found) == 1:
-        return found[0]
-    there = ", ".join(f"{path.name} ({name})" for path, name in named.items() if name)[:300] or "none"
-    problem = f"{len(found)} devices have this name" if found else "there is no such device"
-    raise SourceLost(op, wanted, problem, f"{hint}. There are: {there}")
-
-
-def text(path: Path) -> str:
-    """Give what a file of the kernel says, without the line's end; "" where it says nothing."""
-    try:
-        with path.open("rb") as file:
-            return file.read(200).decode(errors="replace").strip()
-    except OSError:
-        return ""
-
-
 class Attributes:
     """Implements ``Feed``: reads a few files at a steady pace. They are open only while they are read."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import stat
@@ -14,11 +15,11 @@ MAX_DEVICES = 64
 """How many video nodes are looked at; the kernel has 256 numbers for them."""
 _MAJOR = 81
 _DEV = Path("/dev")
-_STABLE = (Path("/dev/v4l/by-id"), Path("/dev/v4l/by-path"))
+STABLE = (Path("/dev/v4l/by-id"), Path("/dev/v4l/by-path"))
 _NODE = re.compile(r"video(\d+)")
 _NO_CAMERAS = {"bcm2835-isp"}
 """Drivers whose nodes capture from memory: the Raspberry Pi's image processor."""
-LIBCAMERA = "its picture must be set up by libcamera, which the agent does not use"
+LIBCAMERA = "its picture must be set up by libcamera"
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,18 +57,6 @@ def cameras() -> list[Camera]:
     return [camera for camera in found if camera is not None]
 
 
-def resolve(device: str) -> str:
-    """Give the path that a device's name stands for, whether it is there or not.
-
-    Args:
-        device: a path, or a name in /dev/v4l/by-id or /dev/v4l/by-path.
-    """
-    if device.startswith("/"):
-        return device
-    links = [folder / device for folder in _STABLE]
-    return str(next((link for link in links if link.exists()), links[0]))
-
-
 def holder(path: str) -> str:
     """Name a process that has the device open, such as ``ffmpeg (pid 812)``; "" when /proc shows none."""
     real = os.path.realpath(path)
@@ -78,6 +67,15 @@ def holder(path: str) -> str:
             except OSError:
                 name = "a process"
             return f"{name} (pid {process.name})"
+    return ""
+
+
+def refusal_hint(camera: Camera) -> str:
+    """Say what to do about a camera that cannot be used; "" for one that can, or where nothing helps."""
+    if camera.problem == os.strerror(errno.EACCES).lower():
+        return "Let this user join the group video: sudo usermod -aG video USER, then log in again"
+    if camera.problem == os.strerror(errno.EBUSY).lower():
+        return f"Stop the program that has it: sudo fuser -v {camera.path} names it"
     return ""
 
 
@@ -111,21 +109,21 @@ def _camera(path: str, ids: tuple[str, ...]) -> Camera | None:
     try:
         fd = os.open(path, os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError as error:
-        return Camera(path, _name(path), ids=ids, problem=(error.strerror or str(error)).lower())
+        return Camera(path, name_of(path), ids=ids, problem=(error.strerror or str(error)).lower())
     try:
         card = ask_card(fd)
         if not card.captures or card.driver in _NO_CAMERAS:
             return None
         formats = ask_formats(fd, card.buffers)
     except OSError as error:
-        return Camera(path, _name(path), ids=ids, problem=(error.strerror or str(error)).lower())
+        return Camera(path, name_of(path), ids=ids, problem=(error.strerror or str(error)).lower())
     finally:
         os.close(fd)
     problem = LIBCAMERA if card.raw else ""
     return Camera(path, card.name, card.driver, card.bus, ids, formats, problem)
 
 
-def _name(path: str) -> str:
+def name_of(path: str) -> str:
     """Give the name that the kernel keeps beside the node, for one that cannot be opened."""
     try:
         return printable(Path("/sys/class/video4linux", Path(path).name, "name").read_bytes()[:64])
@@ -136,7 +134,7 @@ def _name(path: str) -> str:
 def _links() -> dict[str, list[str]]:
     """Give the stable names of each node."""
     found: dict[str, list[str]] = {}
-    for folder in _STABLE:
+    for folder in STABLE:
         for link in _entries(folder):
             found.setdefault(os.path.realpath(link), []).append(str(link))
     return found

@@ -90,7 +90,7 @@ class Card:
     buffers: int
 
 
-def _ioctl(direction: int, number: int, size: int) -> int:
+def request(direction: int, number: int, size: int) -> int:
     """Make a request's number, as _IOC of asm-generic/ioctl.h does: direction is 2 to read, 3 for both."""
     return direction << 30 | size << 16 | ord("V") << 8 | number
 
@@ -108,7 +108,7 @@ def ask_card(fd: int) -> Card:
     """
     layout = struct.Struct("=16s32s32sIII12x")
     reply = bytearray(layout.size)
-    fcntl.ioctl(fd, _ioctl(2, 0, layout.size), reply)
+    fcntl.ioctl(fd, request(2, 0, layout.size), reply)
     driver, name, bus, _, whole, own = layout.unpack(reply)
     able = own if whole & _DEVICE_CAPS else whole
     return Card(
@@ -140,8 +140,8 @@ def is_busy(fd: int, buffers: int) -> bool:
     form = bytearray(size)
     struct.pack_into("=I", form, 0, buffers)
     try:
-        fcntl.ioctl(fd, _ioctl(3, 4, size), form)
-        fcntl.ioctl(fd, _ioctl(3, 5, size), form)
+        fcntl.ioctl(fd, request(3, 4, size), form)
+        fcntl.ioctl(fd, request(3, 5, size), form)
     except OSError as error:
         return error.errno == errno.EBUSY
     return False
@@ -193,7 +193,7 @@ def _enumerated(fd: int, number: int, layout: struct.Struct, *fields: object) ->
     """Ask for one entry of a list; None after its end, or where the driver does not have the list."""
     entry = bytearray(layout.pack(*fields))
     try:
-        fcntl.ioctl(fd, _ioctl(3, number, layout.size), entry)
+        fcntl.ioctl(fd, request(3, number, layout.size), entry)
     except OSError:
         return None
     return layout.unpack(entry)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from agent.errors import SourceLost
 from agent.sources.v4l2 import devices
+from agent.sources.v4l2.naming import matching
 from agent.sources.v4l2.query import ask_card, ask_formats, is_busy
 
 if TYPE_CHECKING:
@@ -48,7 +49,7 @@ def reach(device: str) -> Reached:
     Raises:
         SourceLost: it is not there, may not be opened, or is no camera.
     """
-    path = devices.resolve(device) if device else _only()
+    path = _one_of(device) if device else _only()
     try:
         Path(path).stat()  # asked first: opening what is no camera may do things, to a watchdog or a modem
         if not devices.is_video(path):
@@ -61,7 +62,9 @@ def reach(device: str) -> Reached:
         if not card.captures:
             raise SourceLost(OP, path, f"{card.name} gives no pictures here", _there())
         if card.raw:
-            raise SourceLost(OP, path, f"{card.name}: {devices.LIBCAMERA}", "Use a USB camera")
+            raise SourceLost(
+                OP, path, f"{card.name}: {devices.LIBCAMERA}", 'Use source = { kind = "rpicam" }'
+            )
         return Reached(path, ask_formats(fd, card.buffers), card.buffers)
     except OSError as error:
         raise _refused(path, error) from error
@@ -106,6 +109,15 @@ def best_format(formats: tuple[Format, ...], width: int, height: int, fps: float
     enough = (fps or _SMOOTH) * 0.99  # 29.97 is 30
     fast = (code for code in fitting if speeds[code] >= enough)
     return next(fast, "") or max(fitting, key=speeds.__getitem__, default="")
+
+
+def _one_of(device: str) -> str:
+    """Give the path that a name means, where it means one."""
+    found = matching(device)
+    if len(found) > 1:
+        problem = f"{len(found)} cameras are called so: {', '.join(found)}"
+        raise SourceLost(OP, device, problem, _there())
+    return found[0]
 
 
 def _only() -> str:

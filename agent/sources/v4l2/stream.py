@@ -15,11 +15,14 @@ import numpy as np
 from agent.errors import SourceLost
 from agent.sources._quiet import quiet
 from agent.sources.pictures.header import dimensions
+from agent.sources.v4l2.controls import set_controls
 from agent.sources.v4l2.devices import told
 from agent.sources.v4l2.query import is_gone
 from agent.sources.v4l2.reach import OP, best_format, reach, why_not
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from agent.sources.v4l2.reach import Reached
     from agent.types import Array
 
@@ -103,7 +106,13 @@ class Stream:
         self._capture.release()
 
 
-def open_stream(device: str, size: tuple[int, int] | None, fps: int | None, fourcc: str) -> Stream:
+def open_stream(
+    device: str,
+    size: tuple[int, int] | None,
+    fps: int | None,
+    fourcc: str,
+    controls: Mapping[str, int | str] | None = None,
+) -> Stream:
     """Open a camera, set it up and start it.
 
     Args:
@@ -111,6 +120,7 @@ def open_stream(device: str, size: tuple[int, int] | None, fps: int | None, four
         size: width and height in pixels, when they matter.
         fps: frames a second to ask for.
         fourcc: the pixel format, or "auto".
+        controls: what is set once it runs, by name.
 
     Raises:
         SourceLost: it cannot be had, or not so.
@@ -127,6 +137,7 @@ def open_stream(device: str, size: tuple[int, int] | None, fps: int | None, four
         _set_up(capture, reached, size, fps, fourcc)
         stream = Stream(reached.path, capture, _descriptor(before, reached.path))
         stream.grab()  # starts it, and has no frame yet
+        set_controls(stream.fd, stream.path, controls or {})
     except SourceLost:
         capture.release()
         raise

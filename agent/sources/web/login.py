@@ -22,7 +22,7 @@ class Login:
 
     Args:
         user: the name.
-        password: it leaves this object as a hash, or as Basic wants it, and in no error.
+        password: it leaves this object as a hash, as Basic wants it, or for a library, and in no error.
     """
 
     def __init__(self, user: str, password: str) -> None:
@@ -31,6 +31,11 @@ class Login:
         self._digest: dict[str, str] | None = None
         self._basic = False
         self._uses = 0
+
+    @property
+    def pair(self) -> tuple[str, str]:
+        """Name and password, for a library that logs in by itself."""
+        return self._user, self._password
 
     def challenge(self, offers: list[str]) -> bool:
         """Take the WWW-Authenticate headers of a 401; False when none of them can be answered."""

@@ -165,7 +165,7 @@ def test_the_only_camera_needs_no_name_and_of_two_one_must_be_named() -> None:
         ({"caps": f"{METADATA:x}"}, "Sim Cam gives no pictures here. Set device to one of"),
         (
             {"caps": f"{MEDIA_CONTROLLER:x}"},
-            "must be set up by libcamera, which the agent does not use. Use a USB",
+            'must be set up by libcamera. Use source = { kind = "rpicam" }',
         ),
         ({"name": ""}, "it is no camera."),
         ({"modes": ("H264 640x480@30",)}, "OpenCV can't read what it gives: H264 640x480."),

@@ -13,10 +13,10 @@ import numpy as np
 import pytest
 
 from agent.errors import InputRejected, SourceEnded
-from agent.sources.images import ImagesSource, Options, build
+from agent.sources.images import Options, build
 
 if TYPE_CHECKING:
-    from agent.types import Array
+    from agent.types import Array, Source
 
 
 def save(path: Path, level: int = 100, size: tuple[int, int] = (20, 30)) -> str:
@@ -25,11 +25,11 @@ def save(path: Path, level: int = 100, size: tuple[int, int] = (20, 30)) -> str:
     return str(path)
 
 
-def source(*paths: str | Path, loop: bool = False, start: int = 0) -> ImagesSource:
+def source(*paths: str | Path, loop: bool = False, start: int = 0) -> Source:
     return build(Options(paths=tuple(map(str, paths)), loop=loop), start=start)
 
 
-def origins(images: ImagesSource) -> list[str]:
+def origins(images: Source) -> list[str]:
     names: list[str] = []
     while True:
         try:

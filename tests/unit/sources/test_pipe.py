@@ -18,12 +18,13 @@ from pydantic import ValidationError
 
 from agent.errors import InputRejected, SourceLost
 from agent.sources.pictures.jpegs import MAX_JPEG, Jpegs
-from agent.sources.pipe import Options, PipeSource, build
+from agent.sources.pipe import Options, build
 from tests.simulators.web_camera import jpeg
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from agent.sources.pictures.flow import FlowSource
     from agent.types import Frame
 
 
@@ -51,24 +52,24 @@ def written(path: str, *pieces: bytes, stay: bool = True) -> Iterator[None]:
     thread.join()
 
 
-def opened(path: str, start: int = 0, **options: Any) -> PipeSource:
+def opened(path: str, start: int = 0, **options: Any) -> FlowSource:
     return build(Options(**{"path": path, "silence_s": 0.5, **options}), start=start)
 
 
-def read(source: PipeSource) -> Frame:
+def read(source: FlowSource) -> Frame:
     frame = source.read(5)
     assert frame is not None
     return frame
 
 
-def lost(source: PipeSource) -> str:
+def lost(source: FlowSource) -> str:
     with pytest.raises(SourceLost) as caught:
         read_on(source)
     assert caught.value.hint
     return str(caught.value)
 
 
-def read_on(source: PipeSource) -> None:
+def read_on(source: FlowSource) -> None:
     while True:
         source.read(0.2)
 

@@ -128,6 +128,21 @@ def test_what_ties_a_worker_to_its_supervisor_stays(here: Machine) -> None:
 
 
 @EACH
+def test_who_starts_programs_may_do_what_that_takes_and_no_more(here: Machine) -> None:
+    code = _seccomp.program(here, PID, network=False, children=True)
+    for name, numbers in _seccomp._NEVER.items():
+        if numbers[here.column] >= 0:
+            told = judged(code, here.audit, numbers[here.column])
+            assert told == (0 if name in _seccomp._OF_PARENTS else errno.EPERM), name
+    assert judged(code, here.audit, ALSO["clone"][here.column], 17) == 0
+    assert judged(code, here.audit, _seccomp._ONLY_ONESELF["kill"][0][here.column], PID + 1) == 0
+    assert judged(code, here.audit, ALSO["prctl"][here.column], 1) == 0  # to have them end with it
+    for option in (4, 35, 0x59616D61):
+        assert judged(code, here.audit, ALSO["prctl"][here.column], option) == errno.EPERM
+    assert judged(code, here.audit, ALSO["socket"][here.column], 2) == errno.EPERM
+
+
+@EACH
 def test_calls_of_another_architecture_are_refused(here: Machine) -> None:
     code = _seccomp.program(here, PID, network=True)
     assert judged(code, 0x40000003, 3) == errno.EPERM  # 32-bit x86

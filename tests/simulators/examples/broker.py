@@ -1,0 +1,64 @@
+"""A sensor that publishes to a broker."""
+
+from __future__ import annotations
+
+import threading
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import paho.mqtt.client as paho
+from paho.mqtt.enums import CallbackAPIVersion
+
+from agent.demo.broker import Broker
+from tests.simulators.examples.example import Example
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+
+@contextmanager
+def publishing(port: int, topic: str, payload: bytes, every_s: float = 0.004) -> Iterator[None]:
+    """Publish the same message again and again."""
+    quiet = threading.Event()
+    client = paho.Client(CallbackAPIVersion.VERSION2)
+    client.connect("127.0.0.1", port)
+
+    def publish() -> None:
+        while not quiet.wait(every_s):
+            client.publish(topic, payload)
+            client.loop(0)
+        client.disconnect()
+
+    publisher = threading.Thread(target=publish)
+    publisher.start()
+    try:
+        yield
+    finally:
+        quiet.set()
+        publisher.join()
+
+
+@contextmanager
+def talking_broker(folder: Path) -> Iterator[dict[str, Any]]:
+    broker = Broker(folder / "broker")
+    broker.start()
+    try:
+        with publishing(broker.port, "pump/accel", b'{"x": 1.5}'):
+            yield {"port": broker.port}
+    finally:
+        broker.stop()
+
+
+EXAMPLES = {
+    "mqtt": Example(
+        "windows",
+        lambda _: {
+            "host": "127.0.0.1", "topics": ["pump/+"], "channels": ["/x"],
+            "rate": 200, "window": 4, "max_gap_s": 30,
+        },
+        lambda _: {"rate": 4, "window": 1},
+        endless=True,
+        beside=talking_broker,
+    )
+}  # fmt: skip

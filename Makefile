@@ -65,6 +65,10 @@ $(PYTHONS:%=test-python-%): test-python-%:
 test-system: $(VENV)/.installed-dev ## Boot the service under a real systemd; needs root, systemd-container, mmdebstrap
 	@$(PY) -m pytest -m system $(or $(ARGS),tests/system)
 
+.PHONY: test-vm
+test-vm: $(VENV)/.installed-dev ## Plug a camera and a sensor into a virtual machine; needs root, qemu-system-x86, mmdebstrap
+	@$(PY) -m pytest -m vm $(or $(ARGS),tests/system)
+
 .PHONY: check
 check: lint test ## Check format, lint and types, and run all tests
 

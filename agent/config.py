@@ -25,7 +25,9 @@ from agent.tables import (
     Metrics,
     Models,
     Mqtt,
+    NamedSource,
     Pipeline,
+    Plugin,
     Store,
     Trust,
 )
@@ -62,8 +64,19 @@ class Settings(BaseSettings):
     log: Log = Log()
     shutdown_drain_s: float = Field(default=5.0, ge=0, le=600)
     """How long a stopping agent waits for acknowledgements of what it has stored."""
+    sources: tuple[NamedSource, ...] = Field(default=(), max_length=256)
+    """Sources that pipelines use by their names."""
     pipelines: tuple[Pipeline, ...] = Field(min_length=1)
     """The pipelines; at least one."""
+
+    def source_of(self, pipeline: Pipeline) -> Plugin:
+        """Give where a pipeline's frames come from: a `NamedSource` where it has a name."""
+        source = pipeline.source
+        return source if isinstance(source, Plugin) else next(n for n in self.sources if n.name == source)
+
+    def users_of(self, source: NamedSource) -> list[str]:
+        """Name the pipelines that use a source."""
+        return [one.name for one in self.pipelines if one.source == source.name]
 
     @classmethod
     def settings_customise_sources(
@@ -95,7 +108,7 @@ def parse(text: str, filename: str) -> Settings:
     except ValidationError as error:
         locs = [e["loc"] for e in error.errors()]
         found: list[tuple[Loc, str]] = [
-            (e["loc"], e["msg"])
+            (_as_written(e["loc"]), e["msg"])
             for e in error.errors(include_url=False)
             # An array that lost its wrong elements is then called too short.
             if not any(len(loc) > len(e["loc"]) and loc[: len(e["loc"])] == e["loc"] for loc in locs)
@@ -105,7 +118,7 @@ def parse(text: str, filename: str) -> Settings:
         variable = ENV_PREFIX + (field[1].upper() if field else "...")
         raise ConfigInvalid("", f"environment {variable}", "no valid JSON", HINT) from error
     else:
-        found = [*_twins(settings), *_strays()]
+        found = [*_twins(settings), *_unmatched(settings), *_strays()]
         if not found:
             return settings
     first, *others = (problem(text, filename, loc, message) for loc, message in found)
@@ -127,12 +140,36 @@ def _tables(text: str, filename: str) -> dict[str, Any]:
     return tables
 
 
+def _as_written(loc: Loc) -> Loc:
+    """Leave out what pydantic adds to the path of a pipeline's source: in which of two ways it is given."""
+    return (*loc[:3], *loc[4:]) if loc[:1] == ("pipelines",) and loc[2:3] == ("source",) else loc
+
+
 def _twins(settings: Settings) -> list[tuple[Loc, str]]:
-    names = [pipeline.name for pipeline in settings.pipelines]
-    return [
-        (("pipelines", at, "name"), f"another pipeline is named {name!r}, too")
-        for at, name in enumerate(names)
-        if name in names[:at]
+    found: list[tuple[Loc, str]] = []
+    for table, tables in (("source", settings.sources), ("pipeline", settings.pipelines)):
+        names = [one.name for one in tables]
+        found += [
+            ((f"{table}s", at, "name"), f"another {table} is named {name!r}, too")
+            for at, name in enumerate(names)
+            if name in names[:at]
+        ]
+    return found
+
+
+def _unmatched(settings: Settings) -> list[tuple[Loc, str]]:
+    """Give the names of sources that are used and not there, or there and not used."""
+    names = list(dict.fromkeys(one.name for one in settings.sources))
+    known = f"the sources are {', '.join(names)}" if names else "there is no [[sources]] at all"
+    unknown: list[tuple[Loc, str]] = [
+        (("pipelines", at, "source"), f"there is no source {one.source!r}: {known}")
+        for at, one in enumerate(settings.pipelines)
+        if isinstance(one.source, str) and one.source not in names
+    ]
+    return unknown + [
+        (("sources", at, "name"), f"no pipeline uses {one.name!r}")
+        for at, one in enumerate(settings.sources)
+        if not settings.users_of(one)
     ]
 
 

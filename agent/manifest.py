@@ -8,9 +8,17 @@ from __future__ import annotations
 import hashlib
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    ValidationError,
+    model_validator,
+)
 
 from agent.errors import ManifestInvalid
+from agent.windowing import Features, Normalise
 
 MAX_BYTES = 1 << 20
 """The largest manifest that is read."""
@@ -66,16 +74,33 @@ class FileEntry(_Part):
 
 
 class Pre(_Part):
-    """How a picture becomes the input tensor.
+    """How a frame becomes the input tensor.
 
-    ``mean`` and ``std`` hold one number, or one per channel in the order of ``color``; a pixel x then
-    means (x - mean) / std. Without both, see ``tensors.pixel_table``.
+    Pictures: ``mean`` and ``std`` hold one number, or one per channel in the order of ``color``; a pixel x
+    then means (x - mean) / std. Without both, see ``tensors.pixel_table``.
+
+    Windows of samples: ``features`` are computed, then ``normalise`` is applied to what is there then. A
+    model takes one or the other.
     """
 
     resize: Literal["stretch"] = "stretch"
     color: Literal["rgb", "bgr", "gray"] = "rgb"
     mean: tuple[Finite, ...] | None = Field(default=None, min_length=1, max_length=4)
     std: tuple[Positive, ...] | None = Field(default=None, min_length=1, max_length=4)
+    features: Features | None = None
+    normalise: Normalise | None = None
+
+    @property
+    def of_windows(self) -> bool:
+        """Whether windows of samples are meant."""
+        return self.features is not None or self.normalise is not None
+
+    @model_validator(mode="after")
+    def _is_of_one_kind(self) -> Pre:
+        told = self.model_dump(exclude_defaults=True, exclude={"features", "normalise"})
+        if self.of_windows and told:
+            raise ValueError(f"{', '.join(told)}: of pictures, and features and normalise are of windows")
+        return self
 
 
 class Post(BaseModel):

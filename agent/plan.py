@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from agent import plugins
+from agent.capture.spec import CaptureSpec
 from agent.recovery.borrower import order
+from agent.tables import NamedSource
 from agent.workers.spec import LaneSpec
 
 if TYPE_CHECKING:
@@ -15,7 +18,7 @@ if TYPE_CHECKING:
     from agent.config import Settings
     from agent.profiles import Profile, Thermal
     from agent.slots import Tuning
-    from agent.tables import Deadlines, Mqtt, Pipeline
+    from agent.tables import Deadlines, Mqtt, Pipeline, Plugin
 
 
 TUNABLE = frozenset({"threads", "xnnpack"})
@@ -32,6 +35,7 @@ class Plan:
         data: the data folder.
         control: the local socket.
         lanes: one worker each.
+        feeds: sources that have processes of their own.
         managed: whether the operator's models are taken.
         tuned: what the tuner has chosen, here and elsewhere; see ``agent.tunings``.
     """
@@ -43,6 +47,7 @@ class Plan:
     data: Path
     control: Path
     lanes: tuple[LaneSpec, ...]
+    feeds: tuple[CaptureSpec, ...] = ()
     managed: bool = False
     tuned: tuple[Tuning, ...] = ()
 
@@ -81,6 +86,7 @@ class Plan:
 
 def lane_spec(
     pipeline: Pipeline,
+    source: Plugin,
     profile: Profile,
     folder: Path,
     *,
@@ -88,19 +94,26 @@ def lane_spec(
     once: bool = False,
     limit: int = 0,
     bundles: Path | None = None,
+    apart: bool = False,
 ) -> LaneSpec:
     """Describe a pipeline to the worker that will run it.
 
     Args:
         pipeline: the configured pipeline.
+        source: where its frames come from.
         profile: gives what the pipeline does not: the number of threads, what a camera is asked for.
         folder: where the configuration file stands: relative model paths start there.
         hidden: what its worker may not read, even where it stands among what it may.
         once: fail when the source isn't there.
         limit: stop after so many frames; 0 for no limit.
         bundles: the folder of proved bundles; None where none are taken.
+        apart: whether another process reads the source, and hides what is its own to hide.
     """
-    options = pipeline.source.options
+    named = source if isinstance(source, NamedSource) else None
+    theirs = named.privacy if named else ()
+    health = pipeline.health
+    if health is None and named:
+        health = named.health
     spec = LaneSpec(
         pipeline=pipeline.name,
         model=pipeline.model,
@@ -108,13 +121,18 @@ def lane_spec(
         task=pipeline.task,
         decoder=pipeline.decoder,
         labels=pipeline.labels,
+        pre=pipeline.pre,
         backend=pipeline.backend.kind,
         backend_options={"threads": profile.threads, **pipeline.backend.options},
         tunable=_tunable(pipeline),
-        source=pipeline.source.kind,
-        source_options=profile.camera.under(options) if pipeline.source.kind == "camera" else options,
-        health=pipeline.health,
-        privacy=pipeline.privacy,
+        source=source.kind,
+        source_options={} if apart else source_options(source, profile),
+        source_name=named.name if named else "",
+        health=health,
+        apart=apart,
+        privacy=pipeline.privacy if apart else (*theirs, *pipeline.privacy),
+        veiled=theirs if apart else (),
+        max_rate=0 if once else pipeline.max_rate,
         once=once,
         limit=limit,
         hidden=tuple(map(str, hidden)),
@@ -124,6 +142,44 @@ def lane_spec(
     )
     may = bool(order(spec, profile.delegates)) and not once  # what is done once has no accelerator
     return spec.model_copy(update={"accelerated": may})
+
+
+def is_apart(settings: Settings, source: Plugin) -> bool:
+    """Whether a source has a process of its own: several pipelines use it, or its kind wants one."""
+    shared = isinstance(source, NamedSource) and len(settings.users_of(source)) > 1
+    return shared or plugins.apart("sources", source.kind)
+
+
+def feeds(
+    settings: Settings, profile: Profile, folder: Path, *, hidden: Sequence[Path] = ()
+) -> tuple[CaptureSpec, ...]:
+    """Describe the sources that have processes of their own to these; the arguments are ``lane_spec``'s."""
+    users: dict[str, list[Pipeline]] = {}
+    found: dict[str, Plugin] = {}
+    for pipeline in settings.pipelines:
+        source = settings.source_of(pipeline)
+        if is_apart(settings, source):
+            name = source.name if isinstance(source, NamedSource) else f"{pipeline.name}.source"
+            users.setdefault(name, []).append(pipeline)
+            found[name] = source
+    return tuple(
+        CaptureSpec(
+            source=name,
+            kind=source.kind,
+            options=source_options(source, profile),
+            pipelines=tuple(one.name for one in users[name]),
+            privacy=source.privacy if isinstance(source, NamedSource) else (),
+            folder=str(folder),
+            confine=all(one.confine == "full" for one in users[name]),
+            hidden=tuple(map(str, hidden)),
+        )
+        for name, source in found.items()
+    )
+
+
+def source_options(source: Plugin, profile: Profile) -> dict[str, Any]:
+    """Give a source's options; the profile says what a camera is asked for where they do not."""
+    return profile.camera.under(source.options) if source.kind == "camera" else source.options
 
 
 def unknown_delegate(pipeline: Pipeline, profile: Profile) -> str:

@@ -58,6 +58,13 @@ def load(room: str, name: str, *loc: str) -> ModuleType:
     return module
 
 
+def apart(room: str, name: str) -> bool:
+    """Whether a built-in plugin says ``APART = True``: it wants a process of its own."""
+    if name not in _built_in(room):
+        return False
+    return bool(getattr(importlib.import_module(f"agent.{room}.{name}"), "APART", False))
+
+
 def _built_in(room: str) -> list[str]:
     package = importlib.import_module(f"agent.{room}")
     return sorted(

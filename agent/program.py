@@ -7,13 +7,16 @@ import os
 import signal
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
-from agent.errors import EXIT_FAILED
+import orjson
+
+from agent.errors import EXIT_CONFIG, EXIT_FAILED, EXIT_OK, AgentError, Fatal, Rejected
 from agent.ipc import Channel
+from agent.message import flattened
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
 _PR_SET_PDEATHSIG = 1
 
@@ -35,6 +38,30 @@ def begin(*, tied: bool = True) -> tuple[Channel, list[int], bytes]:
     with os.fdopen(spec_fd, "rb") as file:
         spec = file.read()
     return Channel.from_fd(socket_fd), more, spec
+
+
+def serve(channel: Channel, what: str, run: Callable[[], bool]) -> NoReturn:
+    """Do what a process is for, tell the parent when that fails, and leave.
+
+    Args:
+        channel: to the parent.
+        what: what it serves.
+        run: does it; gives whether the parent has asked to stop, which is exit code 0.
+    """
+    code = EXIT_FAILED
+    try:
+        if run():
+            code = EXIT_OK
+    except AgentError as error:
+        code = EXIT_CONFIG if isinstance(error, Fatal | Rejected) else EXIT_FAILED
+        channel.send(orjson.dumps({"type": "fault", **flattened(error)}))
+    except Exception as error:  # noqa: BLE001 - the boundary: say it, then let a new process start
+        sys.excepthook(type(error), error, error.__traceback__)
+        bug = AgentError("serve", what, f"{type(error).__name__}: {error}", "This is a bug: report it")
+        channel.send(orjson.dumps({"type": "fault", **flattened(bug)}))
+    # Native threads and destructors may hang: leave without waiting for them.
+    sys.stderr.flush()
+    os._exit(code)
 
 
 def tie_to(parent: int) -> None:

@@ -8,10 +8,12 @@ from agent import __version__
 from agent.errors import MessageInvalid
 from agent.events import counters
 from agent.message import error_of
+from agent.workers.policy import State
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from agent.feeding.feeds import Feeds
     from agent.governor.governor import Governor
     from agent.metering import Meter
     from agent.plan import Plan
@@ -38,6 +40,7 @@ def report(
     standings: Mapping[str, Mapping[str, Any]],
     governor: Governor,
     accelerators: Accelerators,
+    feeds: Feeds,
 ) -> dict[str, Any]:
     """Answer ``{"op": "status"}``.
 
@@ -58,6 +61,7 @@ def report(
             | governor.of_pipeline(lane.name)
             for lane, meter in pipelines
         ],
+        "sources": [*feeds.status(), *_sources(plan, [lane for lane, _ in pipelines])],
         "governor": governor.status(now),
         "accelerators": accelerators.status(now),
         "store": {
@@ -82,6 +86,33 @@ def report(
         "link": uplink.status() if uplink else {"state": "none"},
         "events": dict(sorted(counters.items())),
     }
+
+
+def _sources(plan: Plan, lanes: Sequence[Lane]) -> list[dict[str, Any]]:
+    """Say how those sources with names are that their pipelines' workers read themselves."""
+    apart = {one.source for one in plan.feeds}
+    kinds = {one.name: one.kind for one in plan.settings.sources if one.name not in apart}
+    return [
+        {
+            "name": spec.source_name,
+            "kind": kinds[spec.source_name],
+            "pipelines": [spec.pipeline],
+            "state": _source_state(lane),
+            "live": lane.run.live if lane.run else None,
+            "pid": None,
+            "restarts": 0,
+            "problem": (lane.run.away or None) if lane.run else None,
+        }
+        for spec, lane in zip(plan.lanes, lanes, strict=True)
+        if spec.source_name in kinds
+    ]
+
+
+def _source_state(lane: Lane) -> str:
+    run = lane.run
+    if run is None or run.ended:
+        return "ended" if lane.state is State.ENDED else "stopped"
+    return "away" if run.away else "opening" if run.live is None else "open"
 
 
 def _stream(epoch: str, stream: StreamStatus) -> dict[str, Any]:

@@ -20,8 +20,10 @@ from agent.control import ControlServer
 from agent.crew import Crew
 from agent.errors import EXIT_CONFIG, EXIT_OK, AgentError, FolderUnusable
 from agent.events import Event, emit
+from agent.feeding.feeds import Feeds
 from agent.governor.governor import Governor
 from agent.health import START_AGAIN, Notifier, check_threads, earned, in_words
+from agent.owners import Owners
 from agent.recorder import Recorder
 from agent.recovery.accelerators import Accelerators
 from agent.signals import StopAsked, signals_to
@@ -105,6 +107,8 @@ class Supervisor:
         self._recorder = Recorder(self._telemetry.passage, lanes, self._clock, plan.urgent)
         known = plan.profile.delegates
         self._accelerators = Accelerators(known, plan.lanes, lanes, self._selector, clock=self._clock)
+        self._feeds = Feeds(plan.feeds, lanes, self._selector, plan.deadlines, clock=self._clock)
+        self._owners = Owners(self._accelerators, self._feeds)
         self._models = models(lanes, self._report)
         if self._models:
             self._models.proving.lend = self._accelerators.lend
@@ -117,13 +121,12 @@ class Supervisor:
             record=lambda alert: self._telemetry.passage.put([alert], {}, "alert"),
             totals=lambda: (self._uplink.sent_bytes if self._uplink else 0, store.flash().written),
             on_trial=lambda name: self._models is not None and self._models.on_trial(name),
-            shared=self._accelerators.cpu_seconds,
+            shared=self._owners.cpu_seconds,
         )
         self._telemetry.others.append(self._governor.numbers)
         self._intact = intact
-        self._next_look = 0.0
         self._stage = Stage.RUNNING
-        self._give_up_at = math.inf
+        self._next_look, self._give_up_at = 0.0, math.inf
         self._started = self._clock.monotonic()
         self._control = ControlServer(plan.control, self._selector, self._answer, self._pids, self._clock)
 
@@ -173,7 +176,7 @@ class Supervisor:
         self._crew.tick(now)
         if self._models:
             self._models.tick(now)
-        self._accelerators.tick(now)
+        self._owners.tick(now)
         self._watch()
         self._recorder.tick(now)
         if self._stage is Stage.RUNNING:
@@ -223,7 +226,7 @@ class Supervisor:
             elif self._exit_when_ended and states <= {State.ENDED, State.FATAL}:
                 self._stop(now, "every source has ended")
         ended = all(seat.lane.state in _OVER for seat in self._seats)
-        ended = ended and (self._accelerators.idle or now >= self._give_up_at)
+        ended = ended and (self._owners.idle or now >= self._give_up_at)
         if self._stage is Stage.STOPPING_LANES and ended and (self._models is None or self._models.idle):
             self._stage = Stage.DELIVERING
             self._give_up_at = min(self._give_up_at, now + self._plan.settings.shutdown_drain_s)
@@ -249,13 +252,12 @@ class Supervisor:
 
     def _pids(self) -> set[int]:
         """Those whose word on the local socket is refused."""
-        others = self._models.pids() if self._models else set()
-        return self._crew.pids() | self._accelerators.pids() | others
+        return self._crew.pids() | self._owners.pids() | (self._models.pids() if self._models else set())
 
     def _wait_s(self) -> float:
         now = self._clock.monotonic()
         waits = [w for seat in self._seats if (w := seat.lane.next_tick(now)) is not None]
-        waits += self._accelerators.next_tick(now)
+        waits += self._owners.next_tick(now)
         if self._uplink:
             waits.append(self._uplink.due(now))
         if self._models:
@@ -282,6 +284,7 @@ class Supervisor:
             standings=answers.standings(self._models),
             governor=self._governor,
             accelerators=self._accelerators,
+            feeds=self._feeds,
         )
 
     def _close(self) -> None:
@@ -290,7 +293,7 @@ class Supervisor:
         if self._uplink:
             self._uplink.close()
         self._crew.close()
-        self._accelerators.close()
+        self._owners.close()
         self._processes.keep(())
         if self._models:
             self._models.close()

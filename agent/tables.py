@@ -8,10 +8,20 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Discriminator,
+    Field,
+    SecretStr,
+    Tag,
+    field_validator,
+    model_validator,
+)
 
 from agent import addresses
 from agent.pictures import Health, Region
+from agent.preparing import PreTable
 
 Name = Annotated[
     str,
@@ -42,6 +52,21 @@ class Plugin(BaseModel):
         return dict(self.__pydantic_extra__ or {})
 
 
+class NamedSource(Plugin):
+    """A source with a name, for one pipeline or several; it is opened once."""
+
+    name: Name
+    """The source's name, which pipelines refer to."""
+    health: Health | None = None
+    """What `health` of a pipeline that uses it is, where the pipeline does not say."""
+    privacy: tuple[Region, ...] = Field(default=(), max_length=32)
+    """Regions that are hidden for every pipeline that uses it, before those of the pipeline's own."""
+
+
+def _how_given(source: Any) -> str:
+    return "name" if isinstance(source, str) else "table"
+
+
 class Backend(Plugin):
     """What runs the model."""
 
@@ -57,8 +82,12 @@ class Pipeline(_Table):
     model: str
     """A bundled model's name, a bundle's folder or a .tflite file; relative to the configuration file. With
     `models.root` it may be empty: then the pipeline waits for the operator's first model."""
-    source: Plugin
-    """Where frames come from: `kind` and that source's options."""
+    source: Annotated[
+        Annotated[Plugin, Tag("table")] | Annotated[str, Tag("name")], Discriminator(_how_given)
+    ]
+    """Where frames come from: the name of one of `sources`, or `kind` and that source's options."""
+    max_rate: float = Field(default=0, ge=0, le=1000, allow_inf_nan=False)
+    """Frames a second at most, of those that the source gives; 0 for all."""
     health: Health | None = None
     """Which faults of the camera are looked for: `{}` for all, as they are defined; without it, none."""
     privacy: tuple[Region, ...] = Field(default=(), max_length=32)
@@ -69,6 +98,8 @@ class Pipeline(_Table):
     """Options of the decoder, over those of the manifest."""
     labels: str = ""
     """A file with one class name a line, over those of the model."""
+    pre: PreTable = {}
+    """How input is prepared for a model that comes without a manifest; its keys are those of a manifest's."""
     backend: Backend = Backend()
     """What runs the model: `kind` and that backend's options."""
     priority: Literal["low", "normal", "high"] = "normal"

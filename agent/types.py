@@ -44,6 +44,7 @@ class Needs:
         devices: device nodes that are read, written and controlled; one that is not there yet counts, too.
         network: whether it connects to anything.
         hotplug: whether it listens to the kernel for devices that come and go, as libusb does.
+        can: whether it opens raw CAN sockets.
         programs: what a launcher beside it starts for it, as a worker may start nothing.
     """
 
@@ -51,6 +52,7 @@ class Needs:
     devices: tuple[str, ...] = ()
     network: bool = False
     hotplug: bool = False
+    can: bool = False
     programs: tuple[Command, ...] = ()
 
 
@@ -77,12 +79,14 @@ class Frame:
         data: uint8 (height, width, 3) in BGR order for pictures, float32 (samples, channels) for windows.
             Valid until the next ``read``: a source may reuse the buffer.
         origin: where a recorded frame came from (a file name), else "".
+        missed: frames just before it that were captured and never given to this reader; ``seq`` counts them.
     """
 
     seq: int
     captured_ns: int
     data: Array
     origin: str = ""
+    missed: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +135,27 @@ class Result:
 
     kind: str
     items: tuple[Mapping[str, JsonValue], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A device that a source can read, as a look at files found it; see docs/howto/add-a-source.md.
+
+    Attributes:
+        name: what its maker or the kernel calls it.
+        options: what opens it: all that its source must be told.
+        guessed: the keys of these that are only a beginning, and belong to what is connected.
+        about: more on it, a line each: what it can do.
+        problem: why it cannot be used now, in a few words; "" where it can.
+        hint: the next thing to do about that.
+    """
+
+    name: str
+    options: Mapping[str, JsonValue]
+    guessed: tuple[str, ...] = ()
+    about: tuple[str, ...] = ()
+    problem: str = ""
+    hint: str = ""
 
 
 class Source(Protocol):

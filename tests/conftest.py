@@ -18,9 +18,9 @@ from agent.backends._runtimes import choose
 from agent.errors import ExtraMissing
 from agent.workers import _landlock, _seccomp
 from tests import leaks, preloaded, runtimes
-from tests.simulators import postgres, tiny_models
+from tests.simulators import postgres, rtsp_camera, tiny_models
 from tests.simulators.cameras import ROOT, Cameras, compile_shim
-from tests.system import container
+from tests.system import container, vm
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -32,7 +32,15 @@ if TYPE_CHECKING:
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 REQUIRE = "EDGE_AGENT_TESTS_REQUIRE"
 """Needs that must be met: a test that would skip for one of them fails. Comma-separated."""
-NEEDS = ("mosquitto", "shared", "cameras", "system", "landlock", "postgresql")
+NEEDS = ("mosquitto", "shared", "cameras", "system", "vm", "landlock", "postgresql", "alsa", "rtsp")
+PROGRAMS = {"mosquitto": ("mosquitto", "mosquitto"), "alsa": ("arecord", "alsa-utils")}
+"""Needs that are a program, and its package."""
+_SIMULATED: dict[str, Callable[[], str]] = {
+    "cameras": preloaded.missing,
+    "system": container.missing,
+    "vm": vm.missing,
+    "rtsp": rtsp_camera.missing,
+}
 
 REPRODUCIBLE = "EDGE_AGENT_TESTS_REPRODUCIBLE"
 """Set, property tests try the same examples each time: a commit's verdict depends on the commit alone."""
@@ -86,15 +94,14 @@ def _see_to(need: str) -> None:
 
 def _missing(need: str) -> str:
     """Say what to do so that ``need`` is met; "" when it is."""
-    if need == "mosquitto":
-        return "" if shutil.which("mosquitto") else "install mosquitto (Debian: apt-get install mosquitto)"
-    if need == "system":
-        return container.missing()
+    if need in _SIMULATED:
+        return _SIMULATED[need]()
+    if need in PROGRAMS:
+        program, package = PROGRAMS[need]
+        return "" if shutil.which(program) else f"install {program} (Debian: apt-get install {package})"
     if need == "landlock":
         held = _landlock.abi() and _seccomp.available()
         return "" if held else "boot a kernel of 5.13 or later with lsm=landlock"
-    if need == "cameras":
-        return preloaded.missing()
     if need == "postgresql":
         found = postgres.program("initdb") and postgres.program("postgres")
         return "" if found else "install PostgreSQL (Debian: apt-get install postgresql)"

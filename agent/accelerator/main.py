@@ -8,8 +8,6 @@ Exit codes: 0 stopped, 1 failed (start me again), 78 the profile is wrong (don't
 from __future__ import annotations
 
 import faulthandler
-import os
-import sys
 from typing import TYPE_CHECKING, NoReturn
 
 import orjson
@@ -17,10 +15,8 @@ import orjson
 from agent import program
 from agent.accelerator.spec import AcceleratorSpec
 from agent.accelerators import delegate_of
-from agent.errors import EXIT_CONFIG, EXIT_FAILED, EXIT_OK, AgentError, Fatal, Rejected
-from agent.message import flattened
 from agent.types import Phase
-from agent.workers.confinement import confine_accelerator
+from agent.workers.confinement import confine_owner
 from agent.workers.heartbeat import Page, Slot
 
 if TYPE_CHECKING:
@@ -64,27 +60,16 @@ def main() -> NoReturn:
     page = Page(page_fd)
     page.enter(Slot.INFER, Phase.START)
     faulthandler.enable()
-    code = EXIT_FAILED
-    try:
+
+    def serve() -> bool:
         spec = AcceleratorSpec.model_validate_json(spec_json)
         delegate = delegate_of(spec.accelerator)
         if spec.confine:  # before there is a second thread: rules are one thread's
-            confine_accelerator(spec.hidden, delegate.needs())
+            confine_owner(spec.hidden, delegate.needs())
         page.enter(Slot.INFER, Phase.LOAD)
-        if run(spec, channel, page, delegate):
-            code = EXIT_OK
-    except AgentError as error:
-        code = EXIT_CONFIG if isinstance(error, Fatal | Rejected) else EXIT_FAILED
-        channel.send(orjson.dumps({"type": "fault", **flattened(error)}))
-    except Exception as error:  # noqa: BLE001 - the boundary: say it, then let a new process start
-        sys.excepthook(type(error), error, error.__traceback__)
-        bug = AgentError(
-            "serve", "accelerator", f"{type(error).__name__}: {error}", "This is a bug: report it"
-        )
-        channel.send(orjson.dumps({"type": "fault", **flattened(bug)}))
-    # The library's own threads and destructors may hang: leave without waiting for them.
-    sys.stderr.flush()
-    os._exit(code)
+        return run(spec, channel, page, delegate)
+
+    program.serve(channel, "accelerator", serve)
 
 
 if __name__ == "__main__":

@@ -6,7 +6,6 @@ of SIGBUS by cutting it. A model's bytes can't be written any more, either: what
 
 from __future__ import annotations
 
-import fcntl
 import math
 import mmap
 import os
@@ -14,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from agent import memfd
 from agent.errors import MessageInvalid
 
 if TYPE_CHECKING:
@@ -24,8 +24,6 @@ if TYPE_CHECKING:
 MOST_BYTES = 256 << 20
 """Of a model's tensors together."""
 _ALIGN = 64
-_SIZED = fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW
-_FIXED = _SIZED | fcntl.F_SEAL_WRITE
 
 
 def sealed(data: bytes) -> int:
@@ -34,12 +32,12 @@ def sealed(data: bytes) -> int:
     Raises:
         OSError: there is no memory for it.
     """
-    fd = os.memfd_create("edge-agent-model", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
+    fd = memfd.create("edge-agent-model", 0)
     try:
         rest = memoryview(data)
         while rest:
             rest = rest[os.write(fd, rest) :]
-        fcntl.fcntl(fd, fcntl.F_ADD_SEALS, _FIXED | fcntl.F_SEAL_SEAL)
+        memfd.seal(fd, memfd.FIXED)
     except OSError:
         os.close(fd)
         raise
@@ -52,7 +50,7 @@ def unsealed(fd: int, most: int) -> bytes:
     Raises:
         MessageInvalid: it is no memory, can still be changed, or is too large.
     """
-    size = _checked(fd, _FIXED)
+    size = memfd.checked(fd, memfd.FIXED)
     if size > most:
         raise MessageInvalid(
             "read shared memory", "of a model", f"it has {size} bytes, at most {most} may be"
@@ -76,7 +74,7 @@ class Area:
     def __init__(self, fd: int, inputs: Sequence[TensorSpec], outputs: Sequence[TensorSpec]) -> None:
         self.fd = fd
         places, size = _layout((*inputs, *outputs))
-        if (found := _checked(fd, _SIZED)) != size:
+        if (found := memfd.checked(fd, memfd.SIZED)) != size:
             raise MessageInvalid(
                 "read shared memory", "of tensors", f"it has {found} bytes in place of {size}"
             )
@@ -97,10 +95,9 @@ class Area:
             OSError: there is no memory for it.
         """
         _, size = _layout((*inputs, *outputs))
-        fd = os.memfd_create("edge-agent-tensors", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
+        fd = memfd.create("edge-agent-tensors", size)
         try:
-            os.ftruncate(fd, size)
-            fcntl.fcntl(fd, fcntl.F_ADD_SEALS, _SIZED | fcntl.F_SEAL_SEAL)
+            memfd.seal(fd, memfd.SIZED)
             return cls(fd, inputs, outputs)
         except OSError:
             os.close(fd)
@@ -125,16 +122,3 @@ def _layout(specs: Sequence[TensorSpec]) -> tuple[list[int], int]:
         if at > MOST_BYTES:
             raise MessageInvalid("share memory", "of tensors", f"they take more than {MOST_BYTES >> 20} MB")
     return places, max(at, _ALIGN)
-
-
-def _checked(fd: int, seals: int) -> int:
-    """Give the size of a memfd that has these seals."""
-    try:
-        found = fcntl.fcntl(fd, fcntl.F_GET_SEALS)
-    except OSError as error:
-        raise MessageInvalid(
-            "read shared memory", "of a peer", "it is no memory that can be sealed"
-        ) from error
-    if found & seals != seals:
-        raise MessageInvalid("read shared memory", "of a peer", "its size or content is not sealed")
-    return os.fstat(fd).st_size

@@ -80,10 +80,13 @@ def main(arguments: argparse.Namespace) -> int:
         )
         check: dict[str, Any] = {"check": f"pipeline {spec.pipeline}", "ok": True}
         try:
-            came = sum(len(records) for records in lane.run())
+            came = [one for records in lane.run() for one in records]
+            failed = [one for one in came if one.kind == "failed"]
             ready = lane.outcome.ready
             check["detail"] = f"{ready.model} on {ready.delegate}, {ready.runtime}" if ready else ""
             check["detail"] += "" if came else "; nothing came from the source yet"
+            if failed:  # the next one may be sound
+                check["detail"] += f"; WARNING: its frame failed: {failed[0].items[0]['problem']}"
         except AgentError as error:
             # As in run: another start would do no better. A camera may be back by then.
             refused = not isinstance(error, Restart | Retryable)

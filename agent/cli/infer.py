@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 import sys
-from contextlib import nullcontext
 from functools import partial
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 
-from agent.cli.inputs import choose, speakable
+from agent.cli.inputs import choose, features_of, speakable
 from agent.cli.numbers import number
+from agent.cli.progress import progress
 from agent.errors import EXIT_FAILED, EXIT_OK, AgentError
 from agent.foreground import Foreground
 from agent.tables import Deadlines
@@ -20,7 +20,6 @@ from agent.workers.spec import LaneSpec
 
 if TYPE_CHECKING:
     import argparse
-    from contextlib import AbstractContextManager
 
     from agent.workers.messages import Fault
 
@@ -44,6 +43,8 @@ examples:
   edge-agent infer glyphs /dev/video0 --frames 10    ten frames of a camera
   edge-agent infer glyphs --source synthetic:seed=7 --frames 5    any source
   ffmpeg -i x.mp4 -f mjpeg - | edge-agent infer glyphs -     what is piped in
+  edge-agent infer micro_speech.tflite --task classification --features micro_speech \\
+      --source wav:path=yes.wav,window=16000         what was said?
 
 tasks: classification, detection (SSD or anchor-free), anomaly (the input reconstructed, or an error),
 tensor (any output, summarised); a bundle knows its own. An array of uint8 (height, width, 3) is an RGB
@@ -74,6 +75,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--task", default="", metavar="T", help="what the outputs mean; the bundle's own if any"
     )
     parser.add_argument("--labels", default="", metavar="FILE", help="class names, one a line")
+    parser.add_argument(
+        "--features",
+        default="",
+        metavar="KIND[:KEY=VALUE,...]",
+        help="what is computed of each window, for a model that is no bundle",
+    )
     parser.add_argument(
         "--top", type=number(int, 1, 100), metavar="K", help="classification: how many classes to give"
     )
@@ -120,6 +127,7 @@ def main(arguments: argparse.Namespace) -> int:
         model=arguments.model,
         task=arguments.task,
         labels=arguments.labels,
+        pre=features_of(arguments.features),
         decoder={key: value for key, value in decoder.items() if value is not None},
         backend_options={"threads": arguments.threads, "runtime": arguments.runtime},
         source=inputs.source,
@@ -132,14 +140,14 @@ def main(arguments: argparse.Namespace) -> int:
     left = dict(enumerate(inputs.files[: arguments.frames or None]))
     bad = 0
     try:
-        with _progress(len(left), sharing=sys.stdout.isatty()) as progress:
+        with progress("inferring", len(left), sharing=sys.stdout.isatty() or not left) as bar:
             spawn = partial(WorkerProcess, stdin=0) if inputs.source == "stdin" else WorkerProcess
             for records in Foreground(spec, Deadlines(), explain=_refusal, spawn=spawn).run():
                 for record in records:
                     left.pop(record.frame, None)
                     bad += record.kind == "failed"
                     print(show(record), flush=True)
-                progress.advance(len(records))
+                bar.advance(len(records))
     except KeyboardInterrupt:
         if inputs.files:  # what has no end of its own is ended by hand: no failure
             raise
@@ -179,46 +187,3 @@ def _line(record: Record) -> str:
 def _name(record: Record) -> str:
     """What to call a frame: its file, else its number."""
     return record.origin or f"frame {record.frame}"
-
-
-class _Silent:
-    """Progress where nobody watches."""
-
-    def advance(self, count: int) -> None:
-        """Say nothing."""
-
-
-class _Bar:
-    """Progress on a terminal, through rich."""
-
-    def __init__(self, total: int) -> None:
-        from rich.console import Console
-        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-        columns = (TextColumn("inferring"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-        self._progress = Progress(
-            *columns, console=Console(stderr=True), transient=True, redirect_stdout=False
-        )
-        self._task = self._progress.add_task("inferred", total=total)
-
-    def __enter__(self) -> Self:
-        self._progress.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._progress.stop()
-
-    def advance(self, count: int) -> None:
-        """So many more are done."""
-        self._progress.advance(self._task, count)
-
-
-def _progress(total: int, *, sharing: bool) -> AbstractContextManager[_Bar | _Silent]:
-    if (
-        not sys.stderr.isatty() or sharing or not total
-    ):  # lines of results on the same terminal are progress enough
-        return nullcontext(_Silent())
-    try:
-        return _Bar(total)
-    except ModuleNotFoundError:  # rich comes with the demo and fleet extras
-        return nullcontext(_Silent())

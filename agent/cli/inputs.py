@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from agent import plugins
 from agent.errors import InputRejected
+from agent.preparing import pre_of
 from agent.sources.pictures.listing import list_files
 
 if TYPE_CHECKING:
@@ -67,6 +68,24 @@ def choose(inputs: Sequence[str], source: str) -> Inputs:
     return Inputs("images", {"paths": files}, files)
 
 
+def features_of(text: str) -> dict[str, Any]:
+    """Give the ``pre`` with the features that are named: ``KIND`` or ``KIND:KEY=VALUE,...``; "" for none.
+
+    Raises:
+        InputRejected: there is no such kind, or a key is unknown or wrong.
+    """
+    if not text:
+        return {}
+    kind, options = _pairs(text, "--features")
+    pre = {"features": {"kind": kind, **options}}
+    try:
+        pre_of(pre)
+    except ValueError as error:
+        hint = "docs/features.md lists kinds and keys"
+        raise InputRejected("read", f"--features {text}", str(error), hint) from error
+    return pre
+
+
 def speakable(name: str) -> None:
     """Refuse a name that JSON cannot carry.
 
@@ -90,17 +109,24 @@ def _is_device(name: str) -> bool:
 
 
 def _source(text: str) -> Inputs:
+    kind, options = _pairs(text, "--source")
+    plugins.load("sources", kind)
+    return Inputs(kind, options)
+
+
+def _pairs(text: str, flag: str) -> tuple[str, dict[str, Any]]:
+    """Read ``KIND`` or ``KIND:KEY=VALUE,...``."""
     speakable(text)
     kind, _, rest = text.partition(":")
-    plugins.load("sources", kind)
     options = {}
     for pair in rest.split(",") if rest else ():
         key, equals, value = pair.partition("=")
         if not equals or not key:
-            hint = "Write --source KIND:KEY=VALUE,KEY=VALUE; docs/configuration.md lists the keys"
-            raise InputRejected("read", f"--source {text}", f"{pair!r} is no KEY=VALUE", hint)
+            page = "docs/configuration.md" if flag == "--source" else "docs/features.md"
+            hint = f"Write {flag} KIND:KEY=VALUE,KEY=VALUE; {page} lists the keys"
+            raise InputRejected("read", f"{flag} {text}", f"{pair!r} is no KEY=VALUE", hint)
         options[key] = _value(value)
-    return Inputs(kind, options)
+    return kind, options
 
 
 def _value(text: str) -> Any:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from agent.cli import model_card, service
+from agent.cli.active import models
 from agent.cli.parts import Parts, add_json
 from agent.cli.printing import print_table
 from agent.cli.settings import Loaded
@@ -58,7 +59,7 @@ def main(arguments: argparse.Namespace) -> int:
 
 
 def _list(arguments: argparse.Namespace, plan: Plan) -> int:
-    found = _models(plan)
+    found = models(plan)
     if arguments.json:
         print(json.dumps(found))
         return EXIT_OK
@@ -77,13 +78,6 @@ def _row(name: str, one: dict[str, Any]) -> list[Any]:
     return [name, one["state"], *titles, one["generation"], one["strikes"], one["reason"]]
 
 
-def _models(plan: Plan) -> dict[str, Any]:
-    """Ask the running agent; read the folder when there is none."""
-    from agent.activation.offline import models
-
-    return models(plan) if deserted(plan.control) else ask(plan.control, {"op": "models"})
-
-
 def _show(arguments: argparse.Namespace, plan: Plan) -> int:
     folder, origin = _bundle(arguments.model, plan)
     card = model_card.card(folder, origin)
@@ -93,7 +87,7 @@ def _show(arguments: argparse.Namespace, plan: Plan) -> int:
 
 def _bundle(model: str, plan: Plan) -> tuple[Path, dict[str, Any]]:
     """Find a bundle: a pipeline's active one, one by its digest, or a folder."""
-    found = _models(plan)["pipelines"]
+    found = models(plan)["pipelines"]
     if model in found:
         slots = found[model]["slots"]
         if "active" not in slots:
@@ -124,7 +118,7 @@ def _rollback(arguments: argparse.Namespace, plan: Plan) -> int:
         ask(plan.control, {"op": "model.rollback", "pipeline": arguments.pipeline})
     else:
         rollback(plan, arguments.pipeline)
-    found = _models(plan)
+    found = models(plan)
     one = found["pipelines"][arguments.pipeline]
     if arguments.json:
         print(json.dumps(found))

@@ -6,6 +6,7 @@ from typing import Any
 
 from agent import plugins
 from agent.config import Settings
+from agent.manifest import Pre
 
 
 def schema() -> dict[str, Any]:
@@ -14,8 +15,10 @@ def schema() -> dict[str, Any]:
     whole["$schema"] = "https://json-schema.org/draft/2020-12/schema"
     definitions = whole["$defs"]
     definitions["Plugin"] = _one_of("sources", definitions)
+    definitions["NamedSource"] = _named(definitions["Plugin"], definitions["NamedSource"])
     definitions["Backend"] = _one_of("backends", definitions)
     definitions["Pipeline"]["properties"]["decoder"] = _any_decoder(definitions)
+    definitions["Pipeline"]["properties"]["pre"] = _pre(definitions)
     return whole
 
 
@@ -30,9 +33,25 @@ def _one_of(room: str, definitions: dict[str, Any]) -> dict[str, Any]:
     return {"oneOf": kinds} if room == "sources" else {"anyOf": kinds}
 
 
+def _named(sources: dict[str, Any], named: dict[str, Any]) -> dict[str, Any]:
+    """Give each kind of source the keys that one with a name has besides."""
+    own = {key: value for key, value in named["properties"].items() if key != "kind"}
+    kinds = [
+        {**one, "properties": {**one["properties"], **own}, "required": [*one["required"], "name"]}
+        for one in sources["oneOf"]
+    ]
+    return {"oneOf": kinds, "description": named["description"]}
+
+
 def _any_decoder(definitions: dict[str, Any]) -> dict[str, Any]:
     tasks = [_options("decoders", name, definitions) for name in plugins.names("decoders")]
     return {"anyOf": tasks, "description": "Options of the decoder, over those of the manifest."}
+
+
+def _pre(definitions: dict[str, Any]) -> dict[str, Any]:
+    table = Pre.model_json_schema()
+    definitions.update(table.pop("$defs", {}))
+    return table
 
 
 def _options(room: str, name: str, definitions: dict[str, Any]) -> dict[str, Any]:

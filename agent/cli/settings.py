@@ -12,7 +12,7 @@ from agent import config, trust
 from agent.config_errors import problem
 from agent.errors import ConfigInvalid
 from agent.message import error_of
-from agent.plan import Plan, lane_spec, secrets, unknown_delegate
+from agent.plan import Plan, feeds, is_apart, lane_spec, secrets, unknown_delegate
 from agent.probing.recognition import recognise
 
 if TYPE_CHECKING:
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from agent.boards import Recognised
     from agent.config import Settings
+    from agent.config_errors import Loc
     from agent.errors import AgentError
     from agent.workers.messages import Fault
 
@@ -72,19 +73,35 @@ class Loaded:
             data=data,
             control=folder / (settings.control.path or default_control(data)),
             lanes=tuple(
-                lane_spec(pipeline, profile, folder, hidden=hidden, once=once, limit=limit, bundles=bundles)
+                lane_spec(
+                    pipeline,
+                    source,
+                    profile,
+                    folder,
+                    hidden=hidden,
+                    once=once,
+                    limit=limit,
+                    bundles=bundles,
+                    apart=not once and is_apart(settings, source),
+                )
                 for pipeline in settings.pipelines
+                for source in (settings.source_of(pipeline),)
             ),
+            feeds=() if once else feeds(settings, profile, folder, hidden=hidden),
             managed=managed,
         )
 
     def explain(self) -> Callable[[str, Fault], AgentError]:
         """Give what makes a worker's fault an error, with file, line and key where it has them."""
         numbers = {pipeline.name: n for n, pipeline in enumerate(self.settings.pipelines)}
+        sources = {source.name: n for n, source in enumerate(self.settings.sources)}
 
         def explained(pipeline: str, fault: Fault) -> AgentError:
             if fault.error == "ConfigInvalid" and fault.loc:
-                loc = ("pipelines", numbers[pipeline], *fault.loc)
+                source = self.settings.pipelines[numbers[pipeline]].source
+                loc: Loc = ("pipelines", numbers[pipeline], *fault.loc)
+                if fault.loc[0] == "source" and isinstance(source, str):
+                    loc = ("sources", sources[source], *fault.loc[1:])
                 return problem(self.text, str(self.path), loc, fault.problem, fault.hint)
             return error_of(fault)
 

@@ -85,8 +85,7 @@ class ClassificationDecoder:
         raw = outputs[0].reshape(-1)
         if self._plain:  # the stored integers order as the scores do: only the best need be dequantized
             best = _best(raw, self._options.top_k)
-            scores = np.clip(dequantize(raw[best], self._output), 0, 1)
-            return self._result(best, scores)
+            return self._result(best, [self._score(raw.item(index)) for index in best])
         values = dequantize(raw, self._output)
         finite = np.isfinite(values)
         if not finite.any():
@@ -94,14 +93,18 @@ class ClassificationDecoder:
             raise InputRejected("decode", self._output.name, problem, "Check the model with --task tensor")
         scores = _activate(self._activation, values, finite)
         best = _best(scores, self._options.top_k)
-        return self._result(best, scores[best])
+        return self._result(best, [round(score, _DIGITS) for score in scores[best].tolist()])
 
-    def _result(self, best: Array, scores: Array) -> Result:
+    def _score(self, stored: int) -> float:
+        """Dequantize one score: without an array, which costs many times as much."""
+        (scale,), (zero_point,) = self._output.scale, self._output.zero_point
+        return round(min(max((stored - zero_point) * scale, 0.0), 1.0), _DIGITS)
+
+    def _result(self, best: Sequence[int], scores: Sequence[float]) -> Result:
         """Name the classes ``best``; a score of -1 marks none."""
-        rounded = [round(score, _DIGITS) for score in scores.tolist()]
         items = tuple(
             {"label": self._labels.name(index), "index": index, "score": score}
-            for index, score in zip(best.tolist(), rounded, strict=True)
+            for index, score in zip(best, scores, strict=True)
             if score >= self._options.min_score and score >= 0
         )
         return Result("classification", items)
@@ -134,14 +137,19 @@ def _activate(activation: Activation, values: Array, finite: Array) -> Array:
     return np.where(finite, np.clip(scores, 0, 1), -1)
 
 
-def _best(scores: Array, count: int) -> Array:
+def _best(scores: Array, count: int) -> list[int]:
     """Give the indices of the ``count`` best, the best first; of equal ones, the lower index first."""
     if count < scores.size:
         least = np.partition(scores, -count)[-count]
-        above = np.flatnonzero(scores > least)
-        level = np.flatnonzero(scores == least)[: count - above.size]
-        chosen = np.concatenate((above, level))
+        chosen = (scores >= least).nonzero()[0]
+        if chosen.size > count:  # several share the last place
+            level = (scores[chosen] == least).nonzero()[0][count - chosen.size :]
+            chosen = np.delete(chosen, level)
     else:
         chosen = np.arange(scores.size)
-    order: Array = chosen[np.argsort(-scores[chosen].astype(np.float64), kind="stable")]
-    return order
+    pairs = zip(scores[chosen].tolist(), chosen.tolist(), strict=True)
+    return [index for _, index in sorted(pairs, key=_rank)]
+
+
+def _rank(pair: tuple[float, int]) -> tuple[float, int]:
+    return -pair[0], pair[1]

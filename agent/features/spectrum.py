@@ -1,7 +1,7 @@
-"""Spectra of one channel: magnitudes, mel bands and cepstral coefficients.
+"""Spectra: magnitudes, logarithms of mel bands, and cepstral coefficients.
 
-Formulas: mel scale and triangles as in the HTK Book 3.4, section 5.4 (mel = 2595 log10(1 + f / 700));
-cepstral coefficients after Davis and Mermelstein, IEEE ASSP-28 (1980), by the orthonormal DCT-II.
+Cepstral coefficients are those of Davis and Mermelstein, IEEE ASSP-28 (1980): the DCT-II of the logarithms of
+mel bands.
 """
 
 from __future__ import annotations
@@ -68,46 +68,28 @@ def amplitudes(signal: Array) -> Array:
     return spectrum
 
 
-def mel(hertz: Array) -> Array:
-    """Give the pitch of frequencies in mel."""
-    pitch: Array = 2595 * np.log10(1 + np.asarray(hertz) / 700)
-    return pitch
-
-
-def mel_bands(bands: int, points: int, rate: float, low: float, high: float) -> Array:
-    """Give the weights of triangles that are equally spaced and half-overlapping in mel, each 1 at its peak.
-
-    Args:
-        bands: how many.
-        points: of the Fourier transform.
-        rate: samples a second.
-        low: lower end of the first triangle, Hz.
-        high: upper end of the last one, Hz, at most half the rate.
-
-    Returns:
-        float64 (bands, points // 2 + 1).
-
-    Raises:
-        ValueError: the limits are not ascending, or beyond half the rate.
-    """
-    if not 0 <= low < high <= rate / 2:
-        raise ValueError(f"mel bands from {low} to {high} Hz do not fit {rate} samples a second")
-    edges = np.linspace(mel(np.array(low)), mel(np.array(high)), bands + 2)[:, None]
-    at = mel(np.arange(points // 2 + 1) * (rate / points))
-    rising = (at - edges[:-2]) / (edges[1:-1] - edges[:-2])
-    falling = (edges[2:] - at) / (edges[2:] - edges[1:-1])
-    weights: Array = np.maximum(0, np.minimum(rising, falling))
-    return weights
-
-
-def log_mel(samples: Array, length: int, hop: int, weights: Array) -> Array:
-    """Give the natural logarithm of the power in mel bands, frame by frame.
+def log_mel(
+    samples: Array,
+    length: int,
+    hop: int,
+    weights: Array,
+    *,
+    power: int = 2,
+    decibel: bool = False,
+    offset: float = 0.0,
+    floor: float = FLOOR,
+) -> Array:
+    """Give the logarithm of the power in mel bands, frame by frame: log(max(bands + offset, floor)).
 
     Args:
         samples: float (n).
         length: of a frame, samples; a Hann window is applied.
         hop: samples from one frame to the next.
         weights: of ``mel_bands``; its width says how many points the transform has.
+        power: 2 sums up squared magnitudes, 1 magnitudes.
+        decibel: give decibels of the power, 10 log10 or 20 log10, in place of the natural logarithm.
+        offset: is added to each band.
+        floor: the least whose logarithm is taken.
 
     Returns:
         float32 (frames, bands).
@@ -116,17 +98,20 @@ def log_mel(samples: Array, length: int, hop: int, weights: Array) -> Array:
         ValueError: there is no whole frame.
     """
     points = 2 * (weights.shape[1] - 1)
-    power = magnitudes(frames(samples, length, hop) * hann(length), points) ** 2
-    logs: Array = np.log(np.maximum(power @ weights.T, FLOOR))
-    return logs.astype(np.float32)
+    shown = magnitudes(frames(samples, length, hop) * hann(length), points)
+    bands = (shown * shown if power == 2 else shown) @ weights.T
+    logs: Array = np.log(np.maximum(bands + offset, floor))
+    return (logs * (20 / power / np.log(10)) if decibel else logs).astype(np.float32)
 
 
-def mfcc(log_bands: Array, count: int) -> Array:
-    """Give the first ``count`` cepstral coefficients of ``log_mel``: its orthonormal DCT-II.
+def mfcc(log_bands: Array, count: int, *, htk: bool = False) -> Array:
+    """Give the first ``count`` cepstral coefficients of ``log_mel``: its DCT-II.
 
     Args:
         log_bands: float (frames, bands).
         count: at most ``bands``.
+        htk: scale all by the root of 2 / bands, as the HTK Book and TensorFlow do; else the transform is
+            orthonormal, and the one of order 0 smaller by the root of 2.
 
     Returns:
         float32 (frames, count).
@@ -134,6 +119,7 @@ def mfcc(log_bands: Array, count: int) -> Array:
     bands = log_bands.shape[-1]
     angles = np.pi * (2 * np.arange(bands)[:, None] + 1) * np.arange(count) / (2 * bands)
     basis = np.cos(angles) * np.sqrt(2 / bands)
-    basis[:, 0] = np.sqrt(1 / bands)
+    if not htk:
+        basis[:, 0] = np.sqrt(1 / bands)
     coefficients: Array = log_bands @ basis
     return coefficients.astype(np.float32)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 import time
 from contextlib import closing
 from typing import TYPE_CHECKING, Protocol
@@ -11,6 +10,7 @@ from agent.errors import InputRejected, SourceEnded, SourceLost
 from agent.pipeline.gate import Gate
 from agent.pipeline.health import Unwell
 from agent.pipeline.slot import Item, Slot
+from agent.reopening import Reopening
 from agent.types import FrameInfo, Phase
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from agent.types import Frame, Source
 
 _READ_S = 0.5
-_REOPEN_S, _REOPEN_MAX_S = 0.5, 10.0
+_TELL_S = 1.0
 
 
 class Reporter(Protocol):
@@ -32,6 +32,9 @@ class Reporter(Protocol):
 
     def lost(self, problem: str) -> None:
         """The source is gone; it will be opened again."""
+
+    def refused(self, reason: str, problem: str) -> None:
+        """Frames of a live source cannot be used, for such a reason; said once a second at most."""
 
     def captured(self, count: int) -> None:
         """So many frames were captured since the start: durable against this process's death."""
@@ -81,6 +84,7 @@ class Capture:
         self._keep_pixels = keep_pixels
         self._gate = gate or Gate()
         self._prepare = prepare
+        self._tell_from = 0.0
 
     def run(self) -> str:
         """Capture until the source ends or a stop is asked for; give a remark on the end, or ""."""
@@ -90,7 +94,7 @@ class Capture:
             self._beat(Phase.NONE)  # what still waits for the model is not this thread's to be judged by
 
     def _run(self) -> str:
-        wait_s = _REOPEN_S
+        waits = Reopening()
         while not self._stop.is_set():
             before = self._next
             try:
@@ -101,9 +105,8 @@ class Capture:
                 if self._once:
                     raise
                 self._reporter.lost(str(error))
-                wait_s = _REOPEN_S if self._next > before else min(wait_s * 2, _REOPEN_MAX_S)
                 self._beat(Phase.WAIT)
-                self._stop.wait(wait_s * random.uniform(0.5, 1.0))  # noqa: S311 - jitter, no secret
+                self._stop.wait(waits.after(gave=self._next > before))
             else:
                 break  # a stop, or enough
         return ""
@@ -136,7 +139,7 @@ class Capture:
                 self._slot.give_back(index)
                 raise
             if frame is not None:
-                engine = self._begin()
+                engine = self._begin(frame.missed)
                 self._next = frame.seq + 1
                 if not self._gate.open and self._slot.live and self._gate.shuts():
                     self._slot.gate()
@@ -146,10 +149,10 @@ class Capture:
         if index is not None:
             self._slot.give_back(index)
 
-    def _begin(self) -> Engine:
+    def _begin(self, missed: int = 0) -> Engine:
         self._next += 1
         self._left -= 1
-        count, engine = self._slot.begin()
+        count, engine = self._slot.begin(missed)
         self._reporter.captured(count)
         return engine
 
@@ -172,6 +175,9 @@ class Capture:
 
     def _failed(self, item: Item) -> None:
         if self._slot.live:
+            if (now := time.monotonic()) >= self._tell_from:  # before it is counted: then it is known why
+                self._reporter.refused(item.reason, str(item.error))
+                self._tell_from = now + _TELL_S
             self._slot.fail(item.index, item.reason)
         else:
             self._slot.publish(item)

@@ -1,4 +1,4 @@
-"""Where frames are held back while the board is to do less: evenly, and none uncounted.
+"""Where frames are held back, for good or while the board is to do less: evenly, and none uncounted.
 
 A live source's frames are gated, in whole frames, so that those that pass are evenly spaced. A recording is
 slowed: its next frame is read when it is due, so none is left out.
@@ -22,27 +22,29 @@ class Gate:
 
     Args:
         clock: seconds of the monotonic clock.
+        most_fps: frames a second that pass at most, whatever is set; 0 for any number.
 
     Attributes:
         open: whether there is no limit: then nobody need ask.
     """
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, clock: Callable[[], float] = time.monotonic, *, most_fps: float = 0) -> None:
         self._clock = clock
+        self._own_s = 1 / most_fps if most_fps else 0.0
         self._changed = threading.Condition()
-        self._interval_s = 0.0
+        self._interval_s = self._own_s
         self._paused = False
         self._due = 0.0
         self._last = 0.0
-        self.open = True
+        self.open = not self._own_s
 
     def set(self, fps: float | None, *, paused: bool) -> None:
         """Let so many frames a second pass (above 0; None for all), or none while ``paused``."""
         with self._changed:
-            self._interval_s = 0.0 if fps is None else 1 / fps
+            self._interval_s = self._own_s if fps is None else max(self._own_s, 1 / fps)
             self._paused = paused
             self._due = min(self._due, self._clock() + self._interval_s)
-            self.open = fps is None and not paused
+            self.open = not (self._interval_s or paused)
             self._changed.notify_all()
 
     def shuts(self) -> bool:

@@ -2,7 +2,8 @@
 
 A picture is stretched to the input's size with linear interpolation, then its channels are brought into the
 model's order, then each pixel is replaced by what the input's type and the manifest make of it (see
-``tensors.pixel_table``). Anything else is taken as the tensor itself.
+``tensors.pixel_table``). A window of samples goes through the features and the normalisation that the
+manifest names (see ``windows``). Anything else is taken as the tensor itself.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import numpy as np
 from agent.errors import InputRejected, ManifestInvalid
 from agent.manifest import Pre
 from agent.pipeline import _arrays
+from agent.pipeline.windows import WindowPreprocessor
 from agent.tensors import PIXELS, pixel_table
 
 if TYPE_CHECKING:
@@ -38,7 +40,7 @@ class Preprocessor:
 
     Args:
         spec: the model's input.
-        pre: what the manifest says of pictures.
+        pre: what the manifest says of pictures, or of windows.
 
     Raises:
         ManifestInvalid: ``pre`` does not fit the input.
@@ -48,8 +50,9 @@ class Preprocessor:
     def __init__(self, spec: TensorSpec, pre: Pre) -> None:
         self._spec = spec
         self._dtype = np.dtype(spec.dtype)
-        self._picture = _Picture(spec, pre) if _takes_pictures(spec) else None
-        if self._picture is None and pre != Pre():
+        self._window = WindowPreprocessor(spec, pre) if pre.of_windows else None
+        self._picture = _Picture(spec, pre) if self._window is None and _takes_pictures(spec) else None
+        if self._picture is None and self._window is None and pre != Pre():
             problem = f"the manifest has a pre for pictures, but {spec.dtype} {list(spec.shape)} takes none"
             raise ManifestInvalid("prepare input", spec.name, problem, "Remove pre from the manifest")
 
@@ -58,9 +61,10 @@ class Preprocessor:
 
         Args:
             frame: its data is a picture, uint8 of shape (height, width), (height, width, 3) in BGR or
-                (height, width, 4) in BGRA, where the input is (1, height, width, 1 or 3). Else it is the
-                tensor itself: the shape may leave out dimensions of one; float numbers are quantized for
-                quantized inputs; integers must have the input's very type, and are stored as they are.
+                (height, width, 4) in BGRA, where the input is (1, height, width, 1 or 3). It is a window,
+                float (samples, channels), where ``pre`` is of windows. Else it is the tensor itself: the
+                shape may leave out dimensions of one; float numbers are quantized for quantized inputs;
+                integers must have the input's very type, and are stored as they are.
             into: a C-contiguous array of the input's shape and type.
 
         Raises:
@@ -71,6 +75,8 @@ class Preprocessor:
         data = frame.data
         if self._picture is not None and data.dtype == np.uint8 and data.ndim in (2, 3) and data.size:
             self._picture.fill(data, into)
+        elif self._window is not None:
+            self._window.fill(data, into)
         else:
             _arrays.fill(data, into, self._spec)
 

@@ -81,10 +81,15 @@ class Slot:
         with self._changed:
             self._free.append(index)
 
-    def begin(self) -> tuple[int, Engine]:
-        """Count a frame as captured; give how many there are now, and the engine that this one is for."""
+    def begin(self, missed: int = 0) -> tuple[int, Engine]:
+        """Count a frame as captured; give how many there are now, and the engine that this one is for.
+
+        So many before it were ``missed``: they were captured, too, and dropped.
+        """
         with self._changed:
-            self._captured += 1
+            self._captured += 1 + missed
+            if missed:
+                self._dropped["missed"] += missed
             self._preparing = 1
             return self._captured, self._engine
 

@@ -18,7 +18,7 @@ from agent.accelerators import delegate_of
 from agent.errors import EXIT_FAILED, EXIT_OK, AgentError
 from agent.message import flattened
 from agent.probing.trial import TrialSpec
-from agent.workers.confinement import confine_accelerator
+from agent.workers.confinement import confine_owner
 
 if TYPE_CHECKING:
     from agent.ipc import Channel
@@ -39,7 +39,7 @@ def tried(spec: TrialSpec, channel: Channel) -> Tried:
     if spec.confine:
         needs = delegate.needs()
         models = (*spec.models, *map(str, resources.bundled_models().values()))
-        confine_accelerator(spec.hidden, replace(needs, read=(*needs.read, *models)))
+        confine_owner(spec.hidden, replace(needs, read=(*needs.read, *models)))
     from agent.probing.trying import try_out
 
     return try_out(spec, delegate, at)

@@ -1,4 +1,4 @@
-"""One life of an accelerator's process, as the supervisor knows it."""
+"""One life of a process that owns a device, as the supervisor knows it."""
 
 from __future__ import annotations
 
@@ -6,19 +6,17 @@ import signal
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from agent.types import Phase
-from agent.workers.heartbeat import Slot
-
 if TYPE_CHECKING:
-    from agent.accelerators import Limits
-    from agent.recovery.process import AcceleratorProcess
+    from collections.abc import Mapping
+
+    from agent.types import Phase
+    from agent.workers.heartbeat import Slot
     from agent.workers.messages import Fault
+    from agent.workers.process import WatchedChild
 
 _STOP_S, _TERM_S, _KILL_S = 2.0, 0.25, 5.0
-_BEGIN_S = 30.0
+BEGIN_S = 30.0
 """From the start of its process to the first library that it loads."""
-_SLACK_S = 1.0
-"""The worker that waits for an answer notices first that there is none."""
 
 
 @dataclass(slots=True)
@@ -36,7 +34,7 @@ class Life:
         signals: what it was sent.
     """
 
-    process: AcceleratorProcess
+    process: WatchedChild
     number: int
     opened: str = ""
     failed: bool = False
@@ -51,18 +49,18 @@ class Life:
         """Whether it is to end."""
         return self.failed or self.dismissed
 
-    def overrun(self, limits: Limits, now: float) -> str:
-        """Say what has taken it too long; "" for nothing.
+    def overrun(self, slot: Slot, allowed: Mapping[Phase, float], now: float) -> str:
+        """Say what has taken one of its threads too long; "" for nothing.
+
+        Args:
+            slot: the thread's.
+            allowed: the seconds that each phase may take; one that is not there may take any time.
+            now: seconds of the monotonic clock.
 
         Raises:
             MessageInvalid: it has written over its heartbeat page.
         """
-        phase, since = self.process.page.read(Slot.INFER)
-        allowed = {
-            Phase.START: _BEGIN_S,
-            Phase.LOAD: limits.load_s if self.opened else limits.open_s,
-            Phase.INVOKE: limits.invoke_s + _SLACK_S,
-        }
+        phase, since = self.process.page.read(slot)
         if phase not in allowed or now - since <= allowed[phase]:
             return ""
         return f"it hung in {phase.name.lower()} for {now - since:.1f} s"

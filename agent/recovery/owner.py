@@ -18,7 +18,7 @@ from agent.events import Event, emit
 from agent.message import error_of
 from agent.recovery import messages
 from agent.recovery.ladder import OPEN, Happening, Ladder, State
-from agent.recovery.life import Life
+from agent.recovery.life import BEGIN_S, Life
 from agent.recovery.process import AcceleratorProcess
 from agent.recovery.resetting import Resetting
 from agent.types import Phase
@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 
 _TICK_S = 0.25
 _PACKETS_A_TURN = 16
+_SLACK_S = 1.0
+"""The worker that waits for an answer notices first that there is none."""
 
 
 class Owner:
@@ -228,12 +230,20 @@ class Owner:
 
     def _judge(self, life: Life, now: float) -> None:
         try:
-            problem = life.overrun(self.spec.accelerator.limits, now)
+            problem = life.overrun(Slot.INFER, self._allowed(life), now)
         except MessageInvalid as error:
             self._distrust(life, error, now)
             return
         if problem and self.fail("overrun", problem, now):
             self._tell("overrun")
+
+    def _allowed(self, life: Life) -> dict[Phase, float]:
+        limits = self.spec.accelerator.limits
+        return {
+            Phase.START: BEGIN_S,
+            Phase.LOAD: limits.load_s if life.opened else limits.open_s,
+            Phase.INVOKE: limits.invoke_s + _SLACK_S,
+        }
 
     def _escalate(self, life: Life, now: float) -> None:
         if not life.doomed:

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 _PIECE = 1 << 16
 _MAX_LINE = 200
 _MAX_LINES = 100
+_LAST_WORDS = 8
+"""Lines among which one is looked for that says why it ended: a list of what there is may come after it."""
 _ENDS_S = 0.5
 """What a program has, after its output has ended or it was asked to end, before it is killed."""
 
@@ -99,7 +101,7 @@ class Program:
         op: what it is for, as errors call it: "read microphone".
         subject: what it reads.
         install: how it is installed, for the hint where it is missing.
-        hints: the next thing to do, by what stands in its last complaint, in lower case; "" for any other.
+        hints: the next thing to do, by what one of its last complaints holds, in lower case; "" for others.
         start: how it is started, given its path and arguments; None: by this worker's launcher, if any.
 
     Raises:
@@ -134,7 +136,7 @@ class Program:
         self._stderr_ended = False
         self._rest = b""
         self._said: deque[str] = deque(maxlen=_MAX_LINES)
-        self._last = ""
+        self._last: deque[str] = deque(maxlen=_LAST_WORDS)
         for one in (self._running.stdout, self._running.stderr):
             os.set_blocking(one, False)
 
@@ -213,7 +215,11 @@ class Program:
         code = self._running.finish(_ENDS_S)
         self._listen()
         ending = f"exit code {code}" if code >= 0 else f"ended by signal {-code}"
-        told = self._last.removeprefix(f"{self._name}: ") or "it has ended"
+        telling = (
+            one for one in reversed(self._last) if any(key and key in one.lower() for key in self._hints)
+        )
+        last = next(telling, self._last[-1] if self._last else "it has ended")
+        told = last.removeprefix(f"{self._name}: ")
         raise self.lost(f"{self._name}: {told} ({ending})")
 
     def _listen(self) -> None:
@@ -229,4 +235,4 @@ class Program:
             for line in lines:
                 if told := " ".join(line[:_MAX_LINE].decode(errors="replace").split()):
                     self._said.append(told)
-                    self._last = told
+                    self._last.append(told)

@@ -5,14 +5,15 @@ from __future__ import annotations
 import math
 import select
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from agent.errors import InputRejected, SourceLost
-from agent.sources.v4l2.devices import video_nodes
+from agent.sources.v4l2.devices import cameras, refusal_hint, video_nodes
 from agent.sources.v4l2.naming import matching
-from agent.types import Frame, Needs
+from agent.types import Found, Frame, Needs
 
 if TYPE_CHECKING:
     from agent.sources.v4l2.stream import Stream
@@ -132,6 +133,22 @@ class CameraSource:
             problem = f"no frame for {silent:.1f} s"
             hint = "Unplug it and plug it in again, or raise silence_s for a camera that is slower"
             raise SourceLost("read camera", self._stream.path, problem, hint)
+
+
+def found(root: Path) -> list[Found]:
+    """Give the cameras of this machine; those of another cannot be asked."""
+    if root != Path("/"):
+        return []
+    return [
+        Found(
+            name=one.name,
+            options={"device": one.best_id},
+            about=(one.path, *(str(form) for form in one.formats)),
+            problem=one.problem,
+            hint=refusal_hint(one),
+        )
+        for one in cameras()
+    ]
 
 
 def needs(options: Options) -> Needs:

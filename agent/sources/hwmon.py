@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 from pydantic import Field, StringConstraints
 
 from agent.sources.sampling.cutting import Resampling
-from agent.types import Needs
+from agent.types import Found, Needs
 
 if TYPE_CHECKING:
     from agent.sources.sampling.sensor import Sensor
@@ -29,9 +29,16 @@ class Options(Resampling):
     channels: tuple[Channel, ...] = Field(min_length=1, max_length=64)
     """What is read, in this order, such as `temp1` or `in0`."""
     silence_s: float = Field(default=10.0, ge=0.5, le=3600)
-    """Seconds without a sample after which it counts as lost, and is opened again."""
+    """Seconds without a sample (at least 2.5 samples) after which it counts as lost, and is opened again."""
     root: str = Field(default="/sys/class/hwmon", min_length=1)
     """The folder that the kernel shows monitors in."""
+
+
+def found(root: Path) -> list[Found]:
+    """Give the hardware monitors, with the channels of each."""
+    from agent.sources.finding import sysfs
+
+    return sysfs.hwmon(root)
 
 
 def needs(options: Options) -> Needs:
@@ -62,4 +69,4 @@ def build(options: Options, *, start: int) -> Sensor:
     feed = Attributes(options.device, attributes, options.rate)
     feed.sample()  # so that what is not there is said at once
     hint = "Look at what the file says; a monitor that is asleep may say nothing"
-    return Sensor(feed, windows, start, silence_s=options.silence_s, hint=hint)
+    return Sensor(feed, windows, start, silence_s=options.patience_s(options.silence_s), hint=hint)

@@ -10,7 +10,7 @@ from pydantic import Field, StringConstraints, model_validator
 
 from agent.sources.sampling import lookup
 from agent.sources.sampling.cutting import Resampling
-from agent.types import Needs
+from agent.types import Found, Needs
 
 if TYPE_CHECKING:
     from agent.sources.sampling.sensor import Sensor
@@ -35,7 +35,7 @@ class Options(Resampling):
     length: int = Field(default=4096, ge=2, le=1 << 20)
     """Buffered: samples that the kernel keeps for a reader who is late."""
     silence_s: float = Field(default=10.0, ge=0.5, le=3600)
-    """Seconds without a sample after which it counts as lost, and is opened again."""
+    """Seconds without a sample (at least 2.5 samples) after which it counts as lost, and is opened again."""
     root: str = Field(default="/sys/bus/iio/devices", min_length=1)
     """The folder that the kernel shows devices in."""
     nodes: str = Field(default="/dev", min_length=1)
@@ -48,6 +48,13 @@ class Options(Resampling):
         if len(set(self.channels)) < len(self.channels):
             raise ValueError("a channel is named twice")
         return self
+
+
+def found(root: Path) -> list[Found]:
+    """Give the devices of Industrial I/O, with the channels of each."""
+    from agent.sources.finding import sysfs
+
+    return sysfs.iio(root)
 
 
 def needs(options: Options) -> Needs:
@@ -82,4 +89,4 @@ def build(options: Options, *, start: int) -> Sensor:
     feed = Attributes(options.device, [attribute(folder, one) for one in options.channels], options.rate)
     feed.sample()  # so that what is not there is said at once
     hint = "Look at what the file says; dmesg tells more"
-    return Sensor(feed, windows, start, silence_s=options.silence_s, hint=hint)
+    return Sensor(feed, windows, start, silence_s=options.patience_s(options.silence_s), hint=hint)

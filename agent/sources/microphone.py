@@ -25,9 +25,10 @@ _HINTS = {
     "permission denied": "Let the agent's user join the group audio",
     "no such file": _LIST,
     "invalid argument": _LIST,
-    "no such device": "Plug it in again",
+    "no such device": f"Plug it in again. {_LIST}",
     "not accurate": _PLUG,
-    "available": _PLUG,
+    "non available": _PLUG,
+    "not available": _PLUG,
     "speed value": _PLUG,
     "": "See what arecord says by hand; dmesg tells more",
 }
@@ -44,13 +45,19 @@ class Options(sound.Sound):
 
 def command(options: Options) -> tuple[str, ...]:
     """Give the program that listens, and all that it is given."""
+    # Not -q: it would not tell that the device has another rate.
     form, channels, rate = _FORMATS[options.format], str(options.channels), str(options.capture_rate)
-    return ("arecord", "-q", "-t", "raw", "-f", form, "-c", channels, "-r", rate, "-D", options.device)
+    return ("arecord", "-t", "raw", "-f", form, "-c", channels, "-r", rate, "-D", options.device)
 
 
 def needs(options: Options) -> Needs:
-    """Say what it runs, and what that opens: the nodes of all sound cards."""
-    return Needs(programs=(Command(command(options), Needs(devices=("/dev/snd",))),))
+    """Say what it runs, and what that opens: the nodes of all sound cards.
+
+    What is no card, but shared by other programs or a sound server, talks through sockets.
+    """
+    shared = not options.device.startswith(("hw:", "plughw:"))
+    reached = Needs(devices=("/dev/snd",), network=shared)
+    return Needs(programs=(Command(command(options), reached),))
 
 
 def build(options: Options, *, start: int) -> Sensor:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import struct
 from typing import TYPE_CHECKING, Literal
@@ -11,9 +10,11 @@ from pydantic import Field, field_validator, model_validator
 
 from agent.errors import ExtraMissing
 from agent.sources.sampling.cutting import Resampling
-from agent.types import Needs
+from agent.types import Found, Needs
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from agent.sources.sampling.sensor import Sensor
 
 
@@ -68,9 +69,16 @@ class Options(Resampling):
         return self
 
 
+def found(root: Path) -> list[Found]:
+    """Give the serial ports that something may hang on, by their stable names."""
+    from agent.sources.finding import ports
+
+    return ports.found(root)
+
+
 def needs(options: Options) -> Needs:
-    """Say what it opens: the port, also where it is a link."""
-    return Needs(devices=(os.path.realpath(options.port),))
+    """Say what it opens: the port. A link stays one: after a replug it may lead to another node."""
+    return Needs(devices=(options.port,))
 
 
 def build(options: Options, *, start: int) -> Sensor:

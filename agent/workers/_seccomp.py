@@ -124,9 +124,13 @@ _FAMILIES = (1, 2, 10, 16)
 """AF_UNIX, AF_INET, AF_INET6, and AF_NETLINK, which resolving a name needs."""
 _NETLINK, _UEVENT = 16, 15
 """AF_NETLINK, and NETLINK_KOBJECT_UEVENT: how the kernel tells of devices that come and go."""
+_CAN, _CAN_RAW = 29, 1
+"""AF_CAN, and CAN_RAW: messages of a bus, without the kernel's protocols above them."""
 
 _ARCHES = {"x86_64": (0, 0xC000003E), "aarch64": (1, 0xC00000B7), "arm": (2, 0x40000028)}
 """Which column, and the kernel's name of the architecture (AUDIT_ARCH)."""
+
+_REFUSE = (_RETURN, 0, 0, _ERRNO | errno.EPERM)
 
 Code = list[tuple[int, int, int, int]]
 """Instructions: what, jump if true, jump if false, constant."""
@@ -154,7 +158,15 @@ def available() -> bool:
     return machine() is not None and Path("/proc/sys/kernel/seccomp").is_dir()
 
 
-def program(here: Machine, pid: int, *, network: bool, hotplug: bool = False, children: bool = False) -> Code:
+def program(
+    here: Machine,
+    pid: int,
+    *,
+    network: bool,
+    hotplug: bool = False,
+    can: bool = False,
+    children: bool = False,
+) -> Code:
     """Give the filter for a process.
 
     Args:
@@ -162,9 +174,10 @@ def program(here: Machine, pid: int, *, network: bool, hotplug: bool = False, ch
         pid: its id: to itself it may send signals.
         network: allow the sockets of a network.
         hotplug: allow the socket on which the kernel tells of devices: libusb does not start without.
+        can: allow raw CAN sockets.
         children: allow to start programs, to tie them to this process, and to signal others.
     """
-    refuse = (_RETURN, 0, 0, _ERRNO | errno.EPERM)
+    refuse = _REFUSE
     code: Code = [(_LOAD, 0, 0, _ARCH), (_EQUAL, 1, 0, here.audit), refuse, (_LOAD, 0, 0, _NR)]
     if here.column == 0:  # the second set of calls on x86-64, by other numbers
         code += [(_AT_LEAST, 0, 1, _X32), refuse]
@@ -181,10 +194,19 @@ def program(here: Machine, pid: int, *, network: bool, hotplug: bool = False, ch
         code += [] if name in allowed else _on(numbers[here.column], argument, _only(mine))
     never = _PRCTL_NEVER[1:] if children else _PRCTL_NEVER
     code += _on(_PRCTL[here.column], 0, [part for one in never for part in ((_EQUAL, 0, 1, one), refuse)])
-    told = [*_only((_NETLINK,)), (_LOAD, 0, 0, _ARGS + 8 * 2), *_only((_UEVENT,))]
-    sockets = _only(_FAMILIES) if network else told if hotplug else [refuse]
-    code += _on(_SOCKET[here.column], 0, sockets)
+    single = [(_NETLINK, _UEVENT)] if hotplug and not network else []
+    single += [(_CAN, _CAN_RAW)] if can else []
+    code += _on(_SOCKET[here.column], 0, _sockets(_FAMILIES if network else (), single))
     return [*code, (_RETURN, 0, 0, _ALLOW)]
+
+
+def _sockets(families: tuple[int, ...], single: list[tuple[int, int]]) -> Code:
+    """Refuse all sockets but those of these families, and of one protocol of a family."""
+    code: Code = []
+    for family, protocol in single:
+        code += [(_EQUAL, 0, 4, family), (_LOAD, 0, 0, _ARGS + 8 * 2)]
+        code += [(_EQUAL, 0, 1, protocol), (_RETURN, 0, 0, _ALLOW), _REFUSE]
+    return [*code, *_only(families)]
 
 
 def _on(number: int, argument: int, then: Code) -> Code:
@@ -196,14 +218,14 @@ def _on(number: int, argument: int, then: Code) -> Code:
 def _only(values: list[int] | tuple[int, ...]) -> Code:
     """Refuse all but these values of the argument that is loaded."""
     tests: Code = [(_EQUAL, len(values) - at, 0, value) for at, value in enumerate(values)]
-    return [*tests, (_RETURN, 0, 0, _ERRNO | errno.EPERM)]
+    return [*tests, _REFUSE]
 
 
 class _Program(ctypes.Structure):
     _fields_ = (("count", ctypes.c_ushort), ("code", ctypes.c_char_p))
 
 
-def install(*, network: bool, hotplug: bool = False, children: bool = False) -> bool:
+def install(*, network: bool, hotplug: bool = False, can: bool = False, children: bool = False) -> bool:
     """Put the filter on this thread and what it starts. PR_SET_NO_NEW_PRIVS must be set.
 
     Returns:
@@ -215,7 +237,7 @@ def install(*, network: bool, hotplug: bool = False, children: bool = False) -> 
     here = machine()
     if here is None:
         return False
-    code = program(here, os.getpid(), network=network, hotplug=hotplug, children=children)
+    code = program(here, os.getpid(), network=network, hotplug=hotplug, can=can, children=children)
     packed = b"".join(struct.pack("=HBBI", *one) for one in code)
     libc = ctypes.CDLL(None, use_errno=True)
     filled = _Program(len(code), packed)

@@ -1,10 +1,10 @@
-"""What a worker says of its camera's health: messages beside those in ``messages.py``."""
+"""What a worker says of its source's frames: messages beside those in ``messages.py``."""
 
 from __future__ import annotations
 
 from typing import Literal
 
-from agent.message import Message, Text
+from agent.message import Message, Text, Word
 from agent.pictures import Fault
 
 
@@ -21,3 +21,11 @@ class Well(Message):
 
     type: Literal["well"] = "well"
     fault: Fault
+
+
+class Refused(Message):
+    """A frame of a live source could not be used, which the ledger counts: why. Not each one is told."""
+
+    type: Literal["refused"] = "refused"
+    reason: Word
+    problem: Text

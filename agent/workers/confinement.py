@@ -88,7 +88,8 @@ def confine(spec: LaneSpec, needs: Iterable[Needs]) -> Confinement:
     if not spec.confine:
         return Confinement()
     wanted = list(needs)
-    network, hotplug = any(one.network for one in wanted), any(one.hotplug for one in wanted)
+    network, can = any(one.network for one in wanted), any(one.can for one in wanted)
+    hotplug = any(one.hotplug for one in wanted)
     devices = _open_to(spec.hidden, (*spec.devices, *(path for one in wanted for path in one.devices)))
     grants = list(_grants(spec, [path for one in wanted for path in one.read], devices, network=network))
     theirs = _launch(spec, [command for one in wanted for command in one.programs])
@@ -98,7 +99,7 @@ def confine(spec: LaneSpec, needs: Iterable[Needs]) -> Confinement:
     _drop_capabilities()
     _prctl(_PR_SET_NO_NEW_PRIVS, 1)
     landlock = _landlock.restrict(grants, network=network)
-    filtered = _seccomp.install(network=network, hotplug=hotplug)
+    filtered = _seccomp.install(network=network, hotplug=hotplug, can=can)
     return Confinement(landlock, filtered, (*devices, *theirs), granted, spec.hidden)
 
 
@@ -140,12 +141,12 @@ def confine_updater(folder: str, read: Iterable[str]) -> Confinement:
     return Confinement(landlock, _seccomp.install(network=True))
 
 
-def confine_accelerator(hidden: Iterable[str], needs: Needs) -> Confinement:
-    """Confine a process that owns an accelerator, and gets all else handed over; it has no other thread yet.
+def confine_owner(hidden: Iterable[str], needs: Needs) -> Confinement:
+    """Confine a process that owns a device, and gets all else handed over; it has no other thread yet.
 
     Args:
         hidden: paths that stay closed wherever they stand.
-        needs: of the delegate: its library, its device.
+        needs: of the delegate or the source: its library, its device.
 
     Raises:
         OSError: the kernel can do it, and refuses.
@@ -153,15 +154,17 @@ def confine_accelerator(hidden: Iterable[str], needs: Needs) -> Confinement:
     closed = [os.path.realpath(path) for path in hidden]
     paths = (*_python(), *needs.read)
     grants = [grant for path in paths for grant in _carved(os.path.realpath(path), closed)]
-    grants += [Grant(path, READ) for path in (*_LIBRARIES, *_KERNEL)]
+    network = _NETWORK if needs.network else ()
+    grants += [Grant(path, READ) for path in (*_LIBRARIES, *_KERNEL, *network)]
     devices = _open_to(closed, needs.devices)
+    granted = frozenset(it for path in devices if (it := _identity(path)) is not None)
     grants += [Grant("/dev", READ_DIR), *(Grant(path, DEVICE) for path in (*_PLAIN_DEVICES, *devices))]
     close_memory()
     _drop_capabilities()
     _prctl(_PR_SET_NO_NEW_PRIVS, 1)
     landlock = _landlock.restrict(grants, network=needs.network)
     filtered = _seccomp.install(network=needs.network, hotplug=needs.hotplug)
-    return Confinement(landlock, filtered, devices)
+    return Confinement(landlock, filtered, devices, granted)
 
 
 def confine_launcher(hidden: Iterable[str], programs: Iterable[str], needs: Needs) -> Confinement:

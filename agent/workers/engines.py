@@ -17,6 +17,7 @@ from agent.picks import picked
 from agent.pipeline.engine import Engine
 from agent.pipeline.preprocess import Preprocessor
 from agent.pipeline.slot import BUFFERS
+from agent.preparing import pre_of
 from agent.types import Signature
 from agent.validation import options
 
@@ -91,8 +92,13 @@ def facts_of(model: LoadedModel, backend: Backend, task: str) -> dict[str, Any]:
 
 
 def model_of(spec: LaneSpec) -> LoadedModel:
-    """Load the model's bytes, each file with its hash checked."""
-    return load(spec.model, spec.digest, spec.eased.variant)
+    """Load the model's bytes, each file with its hash checked.
+
+    Of a model without a manifest the pipeline may say how its input is prepared. A bundle's golden answers
+    were recorded with what its manifest says, which stands.
+    """
+    model = load(spec.model, spec.digest, spec.eased.variant)
+    return replace(model, pre=pre_of(spec.pre)) if spec.pre and model.manifest is None else model
 
 
 def labelled(spec: LaneSpec, model: LoadedModel) -> LoadedModel:

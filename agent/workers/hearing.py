@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from agent.errors import MessageInvalid
 from agent.events import Event, emit
 from agent.workers import messages
-from agent.workers.camera_messages import Unwell, Well
+from agent.workers.camera_messages import Refused, Unwell, Well
 from agent.workers.run import FIRST_EASE
 
 if TYPE_CHECKING:
@@ -24,6 +24,7 @@ class Hearing:
 
     Args:
         name: the pipeline's.
+        source: its source's, where it has one.
 
     Attributes:
         ready: what the newest worker said of the model that serves, as of its last swap.
@@ -32,8 +33,9 @@ class Hearing:
         news: what was said of accelerators.
     """
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, source: str = "") -> None:
         self._name = name
+        self._of_source: dict[str, Any] = {"source": source} if source else {}
         self.ready: messages.Ready | None = None
         self.fault: messages.Fault | None = None
         self.replies: list[messages.Swapped | messages.Unswapped] = []
@@ -112,6 +114,8 @@ class Hearing:
                 self._begin(run, message)
             case messages.Opened() | messages.Lost() | Unwell() | Well():
                 self._look_at_source(run, message)
+            case Refused():
+                run.refused = message
             case messages.Swapped() | messages.Unswapped():
                 self._answered(run, message)
             case messages.Timings():
@@ -138,22 +142,27 @@ class Hearing:
     def _end(self, run: Run, message: messages.Ended) -> None:
         run.ended = True
         if not run.dismissed:
-            emit(Event.SOURCE_ENDED, self._name, remark=message.remark)
+            emit(Event.SOURCE_ENDED, self._name, remark=message.remark, **self._of_source)
 
     def _look_at_source(self, run: Run, message: messages.Opened | messages.Lost | Unwell | Well) -> None:
         match message:
             case messages.Opened():
                 run.live, run.away = message.live, ""
-                emit(Event.SOURCE_OPENED, self._name)
+                emit(Event.SOURCE_OPENED, self._name, **self._of_source)
             case messages.Lost():
                 run.away = message.problem
-                emit(Event.SOURCE_LOST, self._name, problem=message.problem)
+                emit(Event.SOURCE_LOST, self._name, problem=message.problem, **self._of_source)
             case Unwell():
                 run.unwell.add(message.fault)
-                emit(Event.SOURCE_UNWELL, f"{self._name}/{message.fault}", problem=message.problem)
+                emit(
+                    Event.SOURCE_UNWELL,
+                    f"{self._name}/{message.fault}",
+                    problem=message.problem,
+                    **self._of_source,
+                )
             case Well():
                 run.unwell.discard(message.fault)
-                emit(Event.SOURCE_WELL, f"{self._name}/{message.fault}")
+                emit(Event.SOURCE_WELL, f"{self._name}/{message.fault}", **self._of_source)
 
     def _answered(self, run: Run, message: messages.Swapped | messages.Unswapped) -> None:
         if message.token not in run.asked:
@@ -179,7 +188,9 @@ class Hearing:
     def _account(self, run: Run, ledger: Ledger) -> None:
         for reason, count in ledger.failed.items():
             if (more := count - run.ledger.failed.get(reason, 0)) > 0:
-                emit(Event.FRAME_FAILED, self._name, count=more, reason=reason)
+                told = run.refused if run.refused and run.refused.reason == reason else None
+                why: dict[str, Any] = {"problem": told.problem} if told else {}
+                emit(Event.FRAME_FAILED, self._name, count=more, reason=reason, **why)
         for reason, count in ledger.dropped.items():
             if (more := count - run.ledger.dropped.get(reason, 0)) > 0:
                 emit(Event.FRAME_DROPPED, self._name, count=more, reason=reason)

@@ -7,12 +7,12 @@ it CLOCK_MONOTONIC in units of 1,024 ns (good for 2,283 years of uptime). The pa
 
 from __future__ import annotations
 
-import fcntl
 import mmap
 import os
 import time
 from enum import IntEnum
 
+from agent import memfd
 from agent.errors import MessageInvalid
 from agent.types import Phase
 
@@ -43,11 +43,9 @@ class Page:
     @classmethod
     def create(cls) -> Page:
         """Make a page of zeros."""
-        fd = os.memfd_create("edge-agent-heartbeat", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
-        os.ftruncate(fd, SIZE)
-        # A worker that shrank it would have the supervisor die of SIGBUS.
-        fcntl.fcntl(fd, fcntl.F_ADD_SEALS, fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_SEAL)
+        fd = memfd.create("edge-agent-heartbeat", SIZE)
         try:
+            memfd.seal(fd, memfd.SIZED)
             return cls(fd)
         except OSError:
             os.close(fd)

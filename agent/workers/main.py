@@ -12,6 +12,7 @@ import faulthandler
 import os
 import sys
 import threading
+from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, NoReturn
 
@@ -19,6 +20,7 @@ import orjson
 
 from agent import plugins, program
 from agent.accelerators import Lend
+from agent.capture.feed import Feed
 from agent.errors import (
     EXIT_CONFIG,
     EXIT_FAILED,
@@ -83,6 +85,10 @@ class SocketOutlet:
         """Say that the source is gone."""
         self.say({"type": "lost", "problem": problem[:4000]})
 
+    def refused(self, reason: str, problem: str) -> None:
+        """Say why a frame of a live source cannot be used."""
+        self.say({"type": "refused", "reason": reason, "problem": problem[:4000]})
+
     def captured(self, count: int) -> None:
         """Note how many frames were captured, where it outlives this process."""
         self._page.captured = count
@@ -102,7 +108,7 @@ def confined(spec: LaneSpec) -> Confinement:
     """
     needs: list[Needs] = []
     wanted = [("backends", spec.backend, "backend", spec.backend_options)]
-    if not spec.prove:
+    if not (spec.prove or spec.apart):
         wanted.append(("sources", spec.source, "source", spec.source_options))
     for room, name, key, given in wanted:
         module = plugins.load(room, name, key, "kind")
@@ -121,6 +127,7 @@ def run(
     swapper: Swapper,
     gate: Gate,
     lending: Lending,
+    feed: Feed,
 ) -> str:
     """Build the pipeline that ``spec`` describes and run it to its end; give a remark on the end, or ""."""
     from agent.workers import easing
@@ -140,6 +147,7 @@ def run(
         beats=(lambda phase: page.enter(Slot.CAPTURE, phase), inferring),
         turned=swapper.turned,
         gate=gate,
+        feed=feed,
     )
     make = partial(easing.make, beat=inferring)
     accelerating = Accelerating(outlet, Resident(easing.resolved(spec), pipeline.slot.engine))
@@ -178,25 +186,38 @@ def _fault(error: AgentError) -> dict[str, object]:
     }
 
 
-def _follow(channel: Channel, stop: threading.Event, swapper: Swapper, lending: Lending, gate: Gate) -> None:
+@dataclass(frozen=True, slots=True)
+class _Hands:
+    """What the supervisor moves, in other threads."""
+
+    stop: threading.Event
+    swapper: Swapper
+    lending: Lending
+    gate: Gate
+    feed: Feed
+
+
+def _follow(channel: Channel, hands: _Hands) -> None:
     """Obey the supervisor, and leave at once when it is gone."""
     while (got := channel.receive_with())[0]:
         packet, descriptors = got
         match orjson.loads(packet or b"{}"):
             case {"type": "accelerate"} as terms if descriptors:
-                lending.lend(Lend.model_validate(terms), descriptors.pop())
+                hands.lending.lend(Lend.model_validate(terms), descriptors.pop())
+            case {"type": "feed"} if descriptors:
+                hands.feed.lend(descriptors.pop())
             case {"type": "relieve", "generation": generation}:
-                lending.relieve(generation)
+                hands.lending.relieve(generation)
             case {"type": "stop"}:
-                stop.set()
+                hands.stop.set()
             case {"type": "swap", "model": model, "digest": digest, "token": token}:
-                swapper.ask(model, digest, token)
+                hands.swapper.ask(model, digest, token)
             case {"type": "settle"}:
-                swapper.settle()
+                hands.swapper.settle()
             case {"type": "ease", "threads": threads, "variant": variant, "token": token}:
-                swapper.ease(Eased(threads=threads, variant=variant), token)
+                hands.swapper.ease(Eased(threads=threads, variant=variant), token)
             case {"type": "pace", "fps": fps, "paused": paused}:
-                gate.set(fps, paused=paused)
+                hands.gate.set(fps, paused=paused)
         close_all(descriptors)
     os._exit(EXIT_FAILED)
 
@@ -213,20 +234,20 @@ def main() -> NoReturn:
     else:
         faulthandler.enable()
     outlet = SocketOutlet(channel, page)
-    stop, gate = threading.Event(), Gate()
+    stop, gate = threading.Event(), Gate(most_fps=spec.max_rate)
     swapper = Swapper(outlet, lambda phase: page.enter(Slot.LOAD, phase))
-    lending = Lending()
+    lending, feed = Lending(), Feed()
     code = EXIT_OK
     try:
         confinement = confined(spec)  # before there is a second thread: rules are one thread's
-        control = channel, stop, swapper, lending, gate
+        control = channel, _Hands(stop, swapper, lending, gate, feed)
         threading.Thread(target=_follow, args=control, name="control", daemon=True).start()
         if spec.prove:
             prove(spec, outlet, page, lending)
         else:
             run(
                 spec, outlet, page, stop,
-                confinement=confinement, swapper=swapper, lending=lending, gate=gate,
+                confinement=confinement, swapper=swapper, lending=lending, gate=gate, feed=feed,
             )  # fmt: skip
     except AgentError as error:
         code = _exit_code(error, once=spec.once)

@@ -13,7 +13,7 @@ from pydantic import AfterValidator, Field, TypeAdapter, field_validator
 from agent.histogram import LONGEST_US, MOST_BUCKETS, Histogram
 from agent.ledger import Ledger
 from agent.message import Count, Flat, Message, Text, Word, read
-from agent.workers.camera_messages import Unwell, Well
+from agent.workers.camera_messages import Refused, Unwell, Well
 
 
 def _not_reserved(kind: str) -> str:
@@ -267,6 +267,7 @@ _Packet = (
     Ready
     | Opened
     | Lost
+    | Refused
     | Unwell
     | Well
     | Results

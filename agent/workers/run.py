@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from agent.accelerators import Lend
     from agent.workers import messages
+    from agent.workers.camera_messages import Refused
     from agent.workers.process import WorkerProcess
 
 _MOST_LENT = 16
@@ -31,6 +32,7 @@ class Run:
     Attributes:
         away: why it has no source just now.
         unwell: the faults that its camera has just now.
+        refused: why the last frame of a live source that it told of could not be used.
         asked: tokens of swaps that it has not answered.
         dismissed: whether it was asked to end.
         renewed: whether a new one is to follow at once, however it ends.
@@ -51,6 +53,7 @@ class Run:
     live: bool | None = None
     away: str = ""
     unwell: set[str] = field(default_factory=set)
+    refused: Refused | None = None
     fault: messages.Fault | None = None
     ended: bool = False
     closed: bool = False

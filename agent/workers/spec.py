@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from agent.picks import Pick
 from agent.pictures import Health, Region
+from agent.preparing import PreTable
 
 
 class Eased(BaseModel):
@@ -33,6 +34,8 @@ class LaneSpec(BaseModel):
     task: str = ""
     decoder: dict[str, Any] = {}
     labels: str = ""
+    pre: PreTable = {}
+    """How input is prepared for a model without a manifest; empty, as any input of its kind."""
     backend: str = "tflite"
     backend_options: dict[str, Any] = {}
     tunable: bool = False
@@ -41,10 +44,18 @@ class LaneSpec(BaseModel):
     """What the tuner has chosen on this board, for models that may come."""
     source: str
     source_options: dict[str, Any] = {}
+    source_name: str = ""
+    """What the configuration calls the source; "" where it has no name."""
+    apart: bool = False
+    """Whether another process reads the source, and the worker gets its frames from there."""
     health: Health | None = None
     """Which faults of the camera are looked for; None for none."""
     privacy: tuple[Region, ...] = ()
     """What is hidden in each frame before anything else sees it."""
+    veiled: tuple[Region, ...] = ()
+    """What is hidden already when the frame comes: by the process that reads the source."""
+    max_rate: float = 0
+    """Frames a second at most; 0 for all that the source gives."""
     start: int = 0
     """The first frame's sequence number."""
     once: bool = False

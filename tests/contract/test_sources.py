@@ -1,4 +1,4 @@
-"""What every source promises.
+"""What every source promises; how it is lost is in ``test_source_losses.py``.
 
 A new module in ``agent/sources`` is found by itself; it needs an example in
 ``a module of tests/simulators/examples``.
@@ -9,8 +9,7 @@ from __future__ import annotations
 import subprocess
 import sys
 import time
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
@@ -21,44 +20,10 @@ from agent.errors import SourceEnded
 from tests.simulators.examples import EXAMPLES, FRAMES
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
+    from pathlib import Path
 
     from agent.types import Array, Frame, Source
-
-NAMES = plugins.names("sources")
-
-
-SEEN = {"camera": [pytest.mark.cameras]}
-"""What a source's tests need."""
-
-
-@pytest.fixture(params=[pytest.param(name, marks=SEEN.get(name, [])) for name in NAMES])
-def name(request: pytest.FixtureRequest) -> str:
-    assert request.param in EXAMPLES, (
-        f"add an example of {request.param!r} to a module of tests/simulators/examples"
-    )
-    return str(request.param)
-
-
-@pytest.fixture
-def opened(name: str, tmp_path: Path) -> Iterator[Callable[..., Source]]:
-    """Opens the source by name with its example's options; closes what it opened."""
-    sources: list[Source] = []
-    options = EXAMPLES[name].options(tmp_path)
-
-    def build(start: int = 0, *, at_its_pace: bool = False, **more: Any) -> Source:
-        live = EXAMPLES[name].live
-        if at_its_pace and live is not None:
-            more |= live(options)
-        module = plugins.load("sources", name)
-        sources.append(module.build(module.Options(**{**options, **more}), start=start))
-        return sources[-1]
-
-    with EXAMPLES[name].beside(tmp_path) as more:
-        options |= more
-        yield build
-        for source in sources:
-            source.close()
 
 
 def read(source: Source) -> Frame:
@@ -110,8 +75,8 @@ def test_every_option_is_explained(name: str) -> None:
 
 
 def test_frames_are_numbered_from_the_start_and_keep_time(opened: Callable[..., Source]) -> None:
-    source = opened(start=3)
     before = time.monotonic_ns()
+    source = opened(start=3)
     frames = [read(source) for _ in range(FRAMES - 3)]
     assert [frame.seq for frame in frames] == list(range(3, FRAMES))
     stamps = [before, *(frame.captured_ns for frame in frames), time.monotonic_ns()]
@@ -190,19 +155,3 @@ def test_closing_twice_is_fine_before_and_after_reading(opened: Callable[..., So
             read(source)
         source.close()
         source.close()
-
-
-def test_opening_and_closing_often_leaves_no_thread_and_no_descriptor(opened: Callable[..., Source]) -> None:
-    def held() -> tuple[int, int]:
-        return len([*Path("/proc/self/task").iterdir()]), len([*Path("/proc/self/fd").iterdir()])
-
-    def once() -> None:
-        source = opened()
-        read(source)
-        source.close()
-
-    once()  # what a library keeps for good
-    before = held()
-    for _ in range(25):
-        once()
-    assert held() <= before

@@ -11,6 +11,7 @@ from agent.foreground import Foreground
 from agent.pictures import Health, Region
 from agent.tables import Deadlines
 from agent.workers.spec import LaneSpec
+from tests.integration.test_telemetry import stored
 from tests.simulators.faulty_camera import FaultyCamera
 from tests.simulators.running_agent import RunningAgent
 
@@ -81,3 +82,7 @@ def test_an_agent_says_that_its_camera_is_unwell_as_an_alert_and_in_its_status(t
         assert agent.status()["events"]["source.unwell"] == 1
         assert "source.unwell door/black" in agent.log
         agent.end()
+    [alert] = [one for one in stored(agent.data, "alert") if one["event"] == "source.unwell"]
+    assert (alert["kind"], alert["level"], alert["subject"]) == ("event", "warning", "door/black")
+    problem = "the picture is black. Take the cover off, or give it light"
+    assert [item["problem"] for item in alert["items"]] == [problem]

@@ -143,7 +143,7 @@ def test_a_node_that_is_new_is_opened_by_a_new_worker_since_the_old_one_may_not(
         running.until(lambda _: "it was unplugged" in running.log)
         machine.plug()
         found = running.until(lambda pipeline: pipeline["pid"] not in {None, worker} and pipeline["fps"] > 0)
-        assert "it was plugged in after this worker had confined itself. A new worker opens it" in running.log
+        assert "it was plugged in after this process had confined itself. A new one opens it" in running.log
         assert (found["restarts"], found["balanced"]) == (1, True)
         assert running.end() == 0
         _, ledger = running.stored()
@@ -169,7 +169,7 @@ def test_a_camera_that_comes_back_under_another_number_is_found_by_its_usb_ids(
         assert time.monotonic() - began < 10  # under 3 s on a machine with nothing else to do
         assert running.worker != worker
         assert (
-            "open camera /dev/video2: it was plugged in after this worker had confined itself" in running.log
+            "open camera /dev/video2: it was plugged in after this process had confined itself" in running.log
         )
         assert running.end() == 0
 

@@ -50,8 +50,9 @@ def test_without_a_camera_the_synthetic_one_is_written_and_it_passes_check(
     assert (done.returncode, done.stderr) == (0, "")
     assert f"edge-agent check --config {path}" in done.stdout
     assert f"edge-agent run --config {path}" in done.stdout
-    [pipeline] = config.parse(path.read_text(), "agent.toml").pipelines
-    assert (pipeline.model, pipeline.source.kind) == ("shapes", "synthetic")
+    settings = config.parse(path.read_text(), "agent.toml")
+    [pipeline] = settings.pipelines
+    assert (pipeline.model, settings.source_of(pipeline).kind) == ("shapes", "synthetic")
     checked(machine, path)
     assert sorted(found.name for found in tmp_path.glob("*agent*")) == ["agent.schema.json", "agent.toml"]
 
@@ -75,7 +76,7 @@ def test_each_camera_gets_a_pipeline_by_its_stable_name_and_it_passes_check(
     assert told["cameras"][2]["problem"] == "permission denied"
     assert told["written"] == [str(path), str(tmp_path / "my.schema.json")]
     settings = config.parse(path.read_text(), "my.toml")
-    assert [(one.name, one.source.options) for one in settings.pipelines] == [
+    assert [(one.name, settings.source_of(one).options) for one in settings.pipelines] == [
         ("camera1", {"device": "usb-Front_1-video-index0"}),
         ("camera2", {"device": "/dev/video2"}),
     ]
@@ -113,7 +114,8 @@ def test_what_is_commented_out_is_valid_too(machine: Cameras, tmp_path: Path) ->
     path = tmp_path / "agent.toml"
     machine.run("init", "--output", str(path))
     settings = config.parse(uncommented(path.read_text()), "agent.toml")
-    assert [one.source.kind for one in settings.pipelines] == ["synthetic", "camera", "synthetic_sensor"]
+    kinds = [settings.source_of(one).kind for one in settings.pipelines]
+    assert kinds == ["synthetic", "camera", "synthetic_sensor"]
     assert settings.mqtt is not None
 
 

@@ -100,8 +100,10 @@ def test_messages_become_windows(broker: Broker, qos: int) -> None:
     ):
         client.publish("t/x", b'{"a": [1], "b": 2.5}', qos=qos)
         first = one(source)
-        client.publish("t/y", b'{"b": 2.5, "a": [1, 0]}', qos=qos)
-        second = one(source)
+        second = None
+        while second is None:  # a window ends with the first sample that is later than it
+            client.publish("t/y", b'{"b": 2.5, "a": [1, 0]}', qos=qos)
+            second = source.read(0.01)
     assert (first.seq, first.data.tolist()) == (3, [[2.5, 1]])
     assert (second.seq, second.data.tolist()) == (4, [[2.5, 1]])
     assert abs(first.captured_ns - time.monotonic_ns()) < 10 * 10**9
@@ -144,7 +146,7 @@ def test_a_broker_that_freezes_is_lost_within_five_seconds(broker: Broker) -> No
     with closing(sensor(broker.port)) as source:
         os.kill(broker.pid, signal.SIGSTOP)
         try:
-            lost_within(source, 5)
+            assert "it says nothing any more" in lost_within(source, 5)
         finally:
             os.kill(broker.pid, signal.SIGCONT)
 
@@ -196,7 +198,7 @@ CONNACK, SUBACK = frame(0x20, b"\0\0"), frame(0x90, b"\0\1\0")
         (b"\x30" + b"\xff\xff\x7f", r"it began a packet of 2097151 bytes, and 65536 is the most"),
         (frame(0x10, b"\0\4MQTT\4\0\0\0\0\0"), r"kind 1, which is not for us"),
         (publish(b"t/x", b"1", qos=2), r"QoS 2"),
-        (frame(0x30, b"\xff"), r"what MQTT does not allow|the connection has ended"),
+        (frame(0x30, b"\xff"), r"it sent what MQTT does not allow\. See what is published"),
     ],
 )
 def test_a_broker_that_lies_costs_the_connection(sent: bytes, told: str) -> None:
@@ -209,6 +211,6 @@ def test_a_broker_that_lies_costs_the_connection(sent: bytes, told: str) -> None
 def test_a_broker_that_never_answers_is_given_up() -> None:
     with socket.create_server(("127.0.0.1", 0)) as deaf:
         before = time.monotonic()
-        with pytest.raises(SourceLost, match=r"does not answer .connect.|it is silent"):
+        with pytest.raises(SourceLost, match=r"does not answer .connect."):
             sensor(deaf.getsockname()[1])
         assert time.monotonic() - before < 8

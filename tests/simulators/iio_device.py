@@ -72,6 +72,10 @@ class IioDevice:
         for at, (x, y) in enumerate(rows):
             data += struct.pack("<hh", x << 4, y << 4)
             data += struct.pack("<4xq", stamps[at]) if self.stamped else b""
+        self.put_raw(data)
+
+    def put_raw(self, data: bytes) -> None:
+        """Give bytes of records."""
         os.write(self._end, data)
 
     def options(self, **more: Any) -> dict[str, Any]:

@@ -113,8 +113,8 @@ class RunningAgent:
         self.process.send_signal(number)
         return self.process.wait(timeout_s)
 
-    def stored(self) -> tuple[list[dict[str, Any]], dict[str, Any]]:
-        """Give all records of the pipeline, oldest first, and the ledger as of the last."""
+    def stored(self, pipeline: str = "door") -> tuple[list[dict[str, Any]], dict[str, Any]]:
+        """Give all records of a pipeline, oldest first, and the ledger as of the last."""
         records: list[dict[str, Any]] = []
         ledger: dict[str, Any] = {}
         for path in sorted((self.data / "segments").glob("*.db"), key=lambda path: path.stat().st_mtime_ns):
@@ -124,9 +124,9 @@ class RunningAgent:
                     records += [
                         record
                         for record in found
-                        if record.get("pipeline") == "door" and record["kind"] != "metrics"
+                        if record.get("pipeline") == pipeline and record["kind"] != "metrics"
                     ]
-                    ledger = ledgers.get("door", ledger)
+                    ledger = ledgers.get(pipeline, ledger)
         return records, ledger
 
 

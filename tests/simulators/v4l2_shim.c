@@ -47,7 +47,7 @@ struct control {
 struct device {
     int fd, memory, number, streaming, buffers, queued[MAX_BUFFERS], waiting;
     long taken;
-    uint32_t code, width, height, size, fps, caps;
+    uint32_t code, width, height, size, fps, fastest, caps;
     uint32_t force_width, force_height;
     int open_error, busy, age_ms, stop_after, unplug_after, bad_every, cut, stream_error;
     char name[32], driver[16], jpeg[PATH_MAX], path[PATH_MAX];
@@ -179,7 +179,7 @@ static void choose(struct device *device, uint32_t code, uint32_t width, uint32_
     device->code = best->code;
     device->width = device->force_width ? device->force_width : inside ? width : best->width;
     device->height = device->force_height ? device->force_height : inside ? height : best->height;
-    device->fps = best->count ? best->rates[0] : 30;
+    device->fps = device->fastest = best->count ? best->rates[0] : 30;
     device->size = device->width * device->height * 2;
 }
 
@@ -412,7 +412,7 @@ static int rate(struct device *device, struct v4l2_streamparm *parameters, int s
     struct v4l2_fract *every = &parameters->parm.capture.timeperframe;
     if (set && every->denominator && every->numerator) {
         uint32_t asked = every->denominator / every->numerator;
-        device->fps = asked < device->fps && asked ? asked : device->fps;
+        device->fps = asked < device->fastest && asked ? asked : device->fastest;
         note("rate %u\n", device->fps);
     }
     every->numerator = 1;

@@ -170,7 +170,7 @@ def _serve_for_ever() -> None:
     def manners(visit: Visit) -> None:
         name, _, path = visit.target.partition("?")
         if path:
-            pause_s = 0.6 if name == "/slow" else 0.01
+            pause_s = 0.6 if name == "/slow" else 0.002
             threading.Thread(target=_fill, args=(path, pause_s), daemon=True).start()
         if visit.target not in {"/fast", "/slow"}:
             visit.picture(jpeg(100))

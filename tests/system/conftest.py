@@ -10,26 +10,40 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.system.container import COLLECTOR, CONFIG, DATA, UNIT, Container
+from tests.system.booted import COLLECTOR, CONFIG, DATA, UNIT
+from tests.system.container import Container
+from tests.system.vm import Vm
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-REPOSITORY = Path(__file__).resolve().parents[2]
+HERE = Path(__file__).resolve().parent
+REPOSITORY = HERE.parents[1]
 CACHE = Path(os.environ.get("EDGE_AGENT_TESTS_ROOTFS", REPOSITORY / "build" / "rootfs"))
+VM_ROOT, VM = REPOSITORY / "build" / "vm-root", REPOSITORY / "build" / "vm"
 # The real unit, with a watchdog that a test can wait for; another test has the real one's time.
 IMPATIENT = "[Service]\nWatchdogSec=4\n"
+# And one for a machine that is emulated beside others' work.
+PATIENT = "[Service]\nTimeoutStartSec=900\nWatchdogSec=300\nTimeoutStopSec=300\n"
 
 
 @pytest.fixture(scope="session")
 def rootfs() -> Path:
     """A file system with this checkout's agent; made once, and again when the agent's code is newer."""
-    script = Path(__file__).with_name("rootfs.sh")
+    build_root(CACHE)
+    return CACHE
+
+
+def build_root(root: Path, *packages: str) -> bool:
+    """Build a file system with this checkout's agent, unless it is there and newer; say whether it did."""
+    script = HERE / "rootfs.sh"
     inputs = [*(REPOSITORY / "agent").rglob("*.py"), REPOSITORY / "pyproject.toml", script]
     newest = max(path.stat().st_mtime for path in inputs)
-    if not CACHE.exists() or CACHE.stat().st_ctime < newest:
-        subprocess.run([str(script), str(CACHE), sys.executable], cwd=REPOSITORY, check=True, timeout=220)
-    return CACHE
+    if root.exists() and root.stat().st_ctime >= newest:
+        return False
+    command = [str(script), str(root), sys.executable, *packages]
+    subprocess.run(command, cwd=REPOSITORY, check=True, timeout=220)
+    return True
 
 
 @pytest.fixture(scope="module")
@@ -43,6 +57,21 @@ def machine(rootfs: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
         container.write(f"/etc/systemd/system/{UNIT}.d/impatient.conf", IMPATIENT)
         container.run("systemctl", "daemon-reload")
         yield container
+
+
+@pytest.fixture(scope="module")
+def vm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Vm]:
+    """A booted virtual machine with the service's unit as it is in the repository, and no device yet."""
+    inputs = [HERE / name for name in ("vm.sh", "vm_hand.py", "vm_hand.service")]
+    disk = VM / "disk.img"
+    newest = max(path.stat().st_mtime for path in inputs)
+    if build_root(VM_ROOT, "udev", "kmod") or not disk.exists() or disk.stat().st_mtime < newest:
+        subprocess.run([str(inputs[0]), str(VM), str(VM_ROOT)], cwd=REPOSITORY, check=True, timeout=220)
+    with Vm(VM, tmp_path_factory.mktemp("vm")) as machine:
+        machine.write(f"/etc/systemd/system/{UNIT}", (REPOSITORY / "systemd" / UNIT).read_text())
+        machine.write(f"/etc/systemd/system/{UNIT}.d/patient.conf", PATIENT)
+        machine.run("systemctl", "daemon-reload")
+        yield machine
 
 
 @pytest.fixture

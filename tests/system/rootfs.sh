@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
-# Build a Debian 12 with systemd, a broker, and the agent and edgectl in /opt/edge-agent, for tests/system: rootfs.sh FOLDER PYTHON
+# Build a Debian 12 with systemd, a broker, and the agent and edgectl in /opt/edge-agent, for tests/system: rootfs.sh FOLDER PYTHON [PACKAGE]...
 # Packages are unpacked only, from this machine's own mirrors; the wheels come by PYTHON's pip, and go into a
 # virtual environment without a network. Needs root and mmdebstrap.
 set -euo pipefail
 root=$1 python=$2 arch=$(dpkg --print-architecture)
+shift 2
 building=$root.building
 wheels=$building/opt/wheels
 mkdir -p "$(dirname "$root")"
@@ -11,6 +12,7 @@ rm -rf "$root" "$building"
 packages=base-files,base-passwd,bash,dash,coreutils,util-linux,mount,login,passwd,sed,grep,mawk,findutils,hostname
 packages+=,libc-bin,libpam-modules,libpam-runtime,systemd,systemd-sysv,dbus,dbus-daemon,dbus-system-bus-common
 packages+=,dbus-bin,procps,python3,python3-minimal,python3-venv,libstdc++6,libatomic1,ca-certificates,mosquitto
+packages+=$(printf ',%s' "$@" | sed 's/,$//')
 apt-get indextargets --format 'deb $(REPO_URI) $(SUITE) $(COMPONENT)' | sort -u \
   | sed -e 's/ oldstable-security / bookworm-security /; s/ oldstable-updates / bookworm-updates /' \
     -e 's/ oldstable / bookworm /' > "$root.lines"

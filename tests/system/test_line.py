@@ -11,7 +11,7 @@ import pytest
 
 from tests.integration.test_confinement import ATTEMPTS
 from tests.simulators import burglar
-from tests.system.container import COLLECTOR, CONFIG, DATA, UNIT
+from tests.system.booted import COLLECTOR, CONFIG, DATA, UNIT
 
 if TYPE_CHECKING:
     from tests.system.container import Container

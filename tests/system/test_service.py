@@ -8,7 +8,7 @@ import pytest
 
 from agent.errors import EXIT_CONFIG
 from agent.workers import _landlock
-from tests.system.container import CONFIG, DATA, UNIT
+from tests.system.booted import CONFIG, DATA, UNIT
 
 if TYPE_CHECKING:
     from tests.system.container import Container

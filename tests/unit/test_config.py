@@ -12,7 +12,7 @@ from agent.config_errors import ENV_PREFIX, problem
 from agent.errors import EXIT_CONFIG, ConfigInvalid
 from agent.plan import Plan
 from agent.profiles import Profile, Thermal
-from agent.tables import Deadlines
+from agent.tables import Deadlines, Plugin
 
 PIPELINE = """\
 [[pipelines]]
@@ -39,6 +39,7 @@ def test_a_pipeline_is_all_that_must_be_said() -> None:
     settings = parse(PIPELINE, "agent.toml")
     [pipeline] = settings.pipelines
     assert (pipeline.name, pipeline.model, pipeline.task) == ("door", "glyphs", "")
+    assert isinstance(pipeline.source, Plugin)
     assert (pipeline.source.kind, pipeline.source.options) == ("synthetic", {"fps": 5})
     assert (pipeline.backend.kind, pipeline.backend.options) == ("tflite", {})
     assert settings.mqtt is None
@@ -95,6 +96,8 @@ def test_settings_cannot_be_changed() -> None:
         (PIPELINE + "[device]\nid = 'A b'\n", "agent.toml:6: device.id: String should match pattern"),
         (PIPELINE.replace('"door"', '"Door"'), "agent.toml:2: pipelines.0.name: String should match pattern"),
         (PIPELINE.replace("kind", "kin"), "agent.toml:4: pipelines.0.source.kind: this key is missing"),
+        (PIPELINE.replace("{ kind", "5 #"), "agent.toml:4: pipelines.0.source: Input should be a valid dict"),
+        (PIPELINE + "max_rate = -1\n", "agent.toml:5: pipelines.0.max_rate: Input should be greater"),
         ("pipelines = []", "agent.toml:1: pipelines: Tuple should have at least 1 item"),
         ("[log]\nlevel = 'loud'\n" + PIPELINE, "agent.toml:2: log.level: Input should be 'debug'"),
         ("", "agent.toml: pipelines: this key is missing"),
@@ -202,6 +205,8 @@ LINES = [
     "[mqtt]",
     "[device]",
     "[[pipelines]]",
+    "[[sources]]",
+    "source = 'a'",
     "[pipelines.source]",
     "[x]",
     "host = 'b'",

@@ -18,6 +18,7 @@ PACKAGE = Path(agent.__file__).parent
 
 WORDS = {"types", "errors", "events", "fsm", "clock", "plugins"}
 ROOMS = {
+    "capture",
     "accelerator",
     "delegates",
     "link",
@@ -44,9 +45,11 @@ JOINTS = {
     "control",
     "crew",
     "delivery",
+    "feeding",
     "foreground",
     "mailbox",
     "metering",
+    "owners",
     "passage",
     "plan",
     "readings",
@@ -54,6 +57,7 @@ JOINTS = {
     "seat",
     "signals",
     "status",
+    "taking",
     "telemetry",
     "trust",
     "tunings",
@@ -64,6 +68,7 @@ SUPERVISOR = {"supervisor", "health"}
 # Parts of a program that stand beside its main.py.
 PROGRAM_PARTS = {
     "agent.probing.trying",
+    "agent.taking.frames",
     "agent.tuning.trial",
     "agent.workers.accelerating",
     "agent.workers.assembly",
@@ -96,6 +101,9 @@ OWNERS = {
     "amqtt": ("agent.demo",),
     "typer": ("agent.fleet",),
     "psycopg": ("agent.fleet.postgres",),
+    "pymodbus": (),  # what a worker loads of these three brings ssl, and sqlite3: docs/adr/0012
+    "can": (),
+    "cantools": (),
     "pickle": (),
     "multiprocessing": (),
 }

@@ -53,6 +53,16 @@ def test_a_full_manifest_is_read() -> None:
     assert found.post.options == {"top_k": 3}
 
 
+def test_a_model_may_take_features_of_windows() -> None:
+    told = {
+        "features": {"kind": "micro_speech"},
+        "normalise": {"kind": "mean_std", "mean": [13], "std": [6.5]},
+    }
+    found = parse(pre=told).pre
+    assert found.model_dump(exclude_defaults=True, mode="json") == told
+    assert found.of_windows
+
+
 def test_what_may_be_left_out_has_its_defaults() -> None:
     found = parse(labels=None)
     assert found.labels is None
@@ -97,6 +107,8 @@ def test_a_path_that_could_lead_out_of_the_bundle_is_refused(path: str) -> None:
         ({"pre": {"resize": "letterbox"}}, r"pre\.resize"),
         ({"pre": {"std": [0]}}, r"pre\.std\.0"),
         ({"pre": {"mean": []}}, r"pre\.mean"),
+        ({"pre": {"features": {"kind": "micro_speech", "bands": 40}}}, r"pre\.features\.micro_speech\.bands"),
+        ({"pre": {"normalise": {"kind": "zscore"}, "color": "bgr"}}, "pre"),
         ({"post": {"top_k": 3}}, r"post\.kind"),
         ({"golden": [GOLDEN] * 65}, "golden"),
         ({"golden": [{**GOLDEN, "input": "../x"}]}, r"golden\.0\.input"),

@@ -22,8 +22,14 @@ def test_health_and_privacy_reach_the_worker_as_they_were_configured() -> None:
         "[[pipelines.privacy]]\npoints = [[0, 0.5], [0.25, 1]]\n"
         '[[pipelines.privacy]]\nshape = "polygon"\npoints = [[0, 0], [1, 0], [0, 1]]\nhow = "blur"\n'
     )
-    [pipeline] = parse(text, "agent.toml").pipelines
-    spec = lane_spec(pipeline, Profile(name="board", description="A board", tested=True), Path("/"))
+    settings = parse(text, "agent.toml")
+    [pipeline] = settings.pipelines
+    spec = lane_spec(
+        pipeline,
+        settings.source_of(pipeline),
+        Profile(name="board", description="A board", tested=True),
+        Path("/"),
+    )
     told = LaneSpec.model_validate_json(spec.model_dump_json())
     assert told.health == Health(black=12, infer=True)
     assert told.privacy == (

@@ -100,9 +100,10 @@ def test_configured_deadlines_go_over_those_of_the_profile_one_by_one(
 def test_a_pipeline_gets_the_profiles_threads_unless_it_says_its_own(
     backend: str, threads: int, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
-    [pipeline] = parse(PIPELINE + backend, "agent.toml").pipelines
+    settings = parse(PIPELINE + backend, "agent.toml")
+    [pipeline] = settings.pipelines
     folder = tmp_path_factory.getbasetemp()
-    spec = lane_spec(pipeline, BOARD, folder, once=True)
+    spec = lane_spec(pipeline, settings.source_of(pipeline), BOARD, folder, once=True)
     assert spec.backend_options == {"threads": threads}
     assert (spec.pipeline, spec.source, spec.folder, spec.once, spec.limit) == (
         "door",
@@ -134,8 +135,9 @@ def test_no_other_source_is_told_what_a_camera_is_asked_for(
     kind: str, expected: dict[str, object], tmp_path: Path
 ) -> None:
     board = BOARD.model_copy(update={"camera": Camera(fps=15)})
-    [pipeline] = parse(PIPELINE.replace("synthetic", kind), "agent.toml").pipelines
-    assert lane_spec(pipeline, board, tmp_path).source_options == expected
+    settings = parse(PIPELINE.replace("synthetic", kind), "agent.toml")
+    [pipeline] = settings.pipelines
+    assert lane_spec(pipeline, settings.source_of(pipeline), board, tmp_path).source_options == expected
 
 
 @pytest.mark.parametrize(
@@ -146,9 +148,10 @@ def test_a_pipeline_may_wait_for_an_accelerator_that_its_board_may_have(
     backend: str, once: bool, may: bool, tmp_path: Path
 ) -> None:
     board = BOARD.model_copy(update={"delegates": (Accelerator(kind="edgetpu"),)})
-    [pipeline] = parse(PIPELINE + backend, "agent.toml").pipelines
-    assert lane_spec(pipeline, board, tmp_path, once=once).accelerated is may
-    assert not lane_spec(pipeline, BOARD, tmp_path).accelerated
+    settings = parse(PIPELINE + backend, "agent.toml")
+    [pipeline] = settings.pipelines
+    assert lane_spec(pipeline, settings.source_of(pipeline), board, tmp_path, once=once).accelerated is may
+    assert not lane_spec(pipeline, settings.source_of(pipeline), BOARD, tmp_path).accelerated
 
 
 def test_models_have_a_fixed_budget_of_memory_or_a_share() -> None:

@@ -31,9 +31,23 @@ kind = "synthetic"
 fps = 5.0
 [pipelines.decoder]
 top_k = 3
+[pipelines.pre.features]
+kind = "mfcc"
+rate = 16000
+frame = 480
+hop = 160
 [pipelines.backend]
 kind = "tflite"
 threads = 2
+[[sources]]
+name = "yard"
+kind = "synthetic"
+seed = 3
+[[pipelines]]
+name = "yard"
+model = "glyphs"
+source = "yard"
+max_rate = 2.5
 """
 
 
@@ -68,6 +82,13 @@ def test_a_full_configuration_is_valid(validator: Draft202012Validator) -> None:
         ("top_k = 3", "top_k = 0"),
         ("top_k = 3", "topk = 3"),
         ("threads = 2", "threads = 99"),
+        ("seed = 3", "sead = 3"),
+        ("seed = 3", 'health = "all"'),
+        ('source = "yard"', "source = 3"),
+        ("max_rate = 2.5", "max_rate = -1"),
+        ('kind = "mfcc"', 'kind = "wavelet"'),
+        ("hop = 160", "hop = 0"),
+        ("hop = 160", "hops = 160"),
     ],
 )
 def test_a_wrong_key_is_not_valid(validator: Draft202012Validator, right: str, wrong: str) -> None:

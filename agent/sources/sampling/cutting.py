@@ -47,6 +47,10 @@ class Resampling(Cutting):
     rate: float = Field(gt=0, le=1_000_000)
     """Samples a second in the windows; what is measured at other times is interpolated."""
 
+    def patience_s(self, silence_s: float) -> float:
+        """Give after how long without a sample a sensor that is asked at this rate is lost, seconds."""
+        return max(silence_s, _BRIDGED / self.rate)
+
     @model_validator(mode="after")
     def _gap_is_bounded(self) -> Resampling:
         if self.bridged_s(self.rate) * self.rate > MOST_BRIDGED:

@@ -109,7 +109,7 @@ class Settings:
 
     def _pace(self, wanted: float | None, trigger: str) -> float | None:
         """Set the sampling frequency where it is to be another one, and give what it is."""
-        places = [self._folder / "sampling_frequency", *sorted(self._folder.glob("in_*_sampling_frequency"))]
+        places = [self._folder / "sampling_frequency", *sorted(self._folder.glob("in_*sampling_frequency"))]
         if trigger:
             held = self._folder.parent.glob("trigger*")
             places += [one / "sampling_frequency" for one in held if text(one / "name") == trigger]

@@ -35,7 +35,7 @@ def text(path: Path) -> str:
     """Give what a file of the kernel says, without the line's end; "" where it says nothing."""
     try:
         with path.open("rb") as file:
-            return file.read(200).decode(errors="replace").strip()
+            return file.read(200).decode(errors="replace").strip("\0 \t\r\n")
     except OSError:
         return ""
 

@@ -6,13 +6,11 @@ import secrets
 import select
 import socket
 import ssl
-import struct
 import time
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 import paho.mqtt.client as paho
-from paho.mqtt import MQTTException
 from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode, MQTTProtocolVersion
 
 from agent.errors import SourceLost
@@ -33,9 +31,9 @@ _PACKETS = 64
 """Packets that are read before the samples in them are given out."""
 _REFUSED = 0x80
 """In SUBACK: the broker will not send what was asked for."""
-_STUMBLES = (ValueError, LookupError, TypeError, struct.error, MQTTException)
-"""What paho raises on bytes that are no MQTT."""
+_FINE, _WRONG = MQTTErrorCode.MQTT_ERR_SUCCESS, MQTTErrorCode.MQTT_ERR_PROTOCOL
 _AWAY = "Check the broker's address, and that it runs; it is tried again"
+_STRANGE = f"See what is published there: a message of a sensor has {MAX_BYTES} bytes at most"
 _LOGIN = "Check the name and the password in the file that login names"
 _ANSWERS = {
     "Bad user name or password": _LOGIN,
@@ -216,38 +214,30 @@ class Subscriber:
         """Let paho read, write and look at the clock; wait for that at most so long."""
         held = self._client.socket()
         if held is None:
-            raise self._gone()
+            raise self._lost("the connection has ended", _AWAY)
         pending = isinstance(held, ssl.SSLSocket) and held.pending() > 0
         poll = select.poll()
         poll.register(held, select.POLLIN | (select.POLLOUT if self._client.want_write() else 0))
         ready = pending or bool(poll.poll(timeout_s * 1000))
-        code = self._stumbling() if ready else MQTTErrorCode.MQTT_ERR_SUCCESS
-        if code == MQTTErrorCode.MQTT_ERR_SUCCESS:
-            code = self._client.loop_misc()
-        if code != MQTTErrorCode.MQTT_ERR_SUCCESS and not self._refused:
-            raise self._gone()
+        code = self._exchange() if ready else _FINE
+        problem = "it sent what MQTT does not allow" if code == _WRONG else "the connection has ended"
+        if code == _FINE and self._client.loop_misc() != _FINE:
+            code, problem = MQTTErrorCode.MQTT_ERR_KEEPALIVE, "it says nothing any more"
+        if code != _FINE and not self._refused:
+            strange = code == _WRONG or self._guard.problem
+            raise self._lost(self._guard.problem or problem, _STRANGE if strange else _AWAY)
 
-    def _stumbling(self) -> MQTTErrorCode:
-        """Write and read; bytes on which paho stumbles cost the connection."""
-        try:
-            code = self._client.loop_write() if self._client.want_write() else MQTTErrorCode.MQTT_ERR_SUCCESS
-            for _ in range(_PACKETS):
-                if code != MQTTErrorCode.MQTT_ERR_SUCCESS or self._client.socket() is None:
-                    break
-                before = len(self._found)
-                code = self._client.loop_read()
-                if len(self._found) == before:  # it was no message, or not all of one
-                    break
-        except _STUMBLES as error:
-            raise self._lost(
-                f"it sent what MQTT does not allow: {error!r}"[:300], "Check the broker"
-            ) from error
+    def _exchange(self) -> MQTTErrorCode:
+        """Write what is to be written, and read messages as long as there are some."""
+        code = self._client.loop_write() if self._client.want_write() else _FINE
+        for _ in range(_PACKETS):
+            if code != _FINE or self._client.socket() is None:
+                break
+            before = len(self._found)
+            code = self._client.loop_read()
+            if len(self._found) == before:  # it was no message, or not all of one
+                break
         return code
-
-    def _gone(self) -> SourceLost:
-        if self._guard.problem:
-            return self._lost(self._guard.problem, f"Messages of a sensor have {MAX_BYTES} bytes at most")
-        return self._lost("the connection has ended, or it is silent", _AWAY)
 
     def _lost(self, problem: str, hint: str) -> SourceLost:
         return SourceLost(_OP, self._name, " ".join(problem.split()), hint)

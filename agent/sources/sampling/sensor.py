@@ -64,6 +64,7 @@ class Sensor:
         self._hint = hint
         self._date = date
         self._heard = time.monotonic()
+        self._trouble = ""
         self._ready: deque[Window | Broken] = deque()
 
     @property
@@ -96,12 +97,13 @@ class Sensor:
     def _take(self, timeout_s: float) -> None:
         for part in self._feed.take(timeout_s):
             if isinstance(part, str):
+                self._trouble = f"; the last trouble: {part}"
                 self._ready += self._windows.cut(part)
             elif len(part[0]):
                 self._ready += self._windows.add(*part)
-                self._heard = time.monotonic()
+                self._heard, self._trouble = time.monotonic(), ""
         silent = time.monotonic() - self._heard
         if silent > self._silence_s and not self._ready:
-            problem = f"no sample for {silent:.1f} s"
+            problem = f"no sample for {silent:.1f} s{self._trouble}"
             hint = "Check its cable and power, or raise silence_s for a sensor that is slower"
-            raise SourceLost("read sensor", self._feed.name, problem, hint)
+            raise SourceLost("read sensor", self._feed.name, problem, self._hint if self._trouble else hint)

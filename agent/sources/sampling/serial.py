@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import select
+import termios
 import time
 from typing import TYPE_CHECKING
 
@@ -37,7 +38,7 @@ class Port:
         self._last_ns = 0
         try:
             self._port = serial.Serial(path, baud, timeout=0, exclusive=True)
-        except (OSError, ValueError) as error:  # its own errors are OSErrors
+        except (OSError, ValueError, termios.error) as error:  # its own errors are OSErrors
             hint = "Check the cable, the name in /dev/serial/by-id, and that no other program uses it"
             raise SourceLost(_OP, path, _plain(error), hint) from error
         self._poll = select.poll()
@@ -77,7 +78,7 @@ class Port:
         self._port.close()
 
 
-def _plain(error: OSError | ValueError) -> str:
+def _plain(error: Exception) -> str:
     """Give the reason alone, in one line."""
-    told = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+    told = error.strerror if isinstance(error, OSError) and error.strerror else str(error.args[-1])
     return " ".join(told.split())[:200].lower()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import stat
@@ -66,6 +67,15 @@ def holder(path: str) -> str:
             except OSError:
                 name = "a process"
             return f"{name} (pid {process.name})"
+    return ""
+
+
+def refusal_hint(camera: Camera) -> str:
+    """Say what to do about a camera that cannot be used; "" for one that can, or where nothing helps."""
+    if camera.problem == os.strerror(errno.EACCES).lower():
+        return "Let this user join the group video: sudo usermod -aG video USER, then log in again"
+    if camera.problem == os.strerror(errno.EBUSY).lower():
+        return f"Stop the program that has it: sudo fuser -v {camera.path} names it"
     return ""
 
 

@@ -8,33 +8,37 @@ from dataclasses import dataclass
 _URL = re.compile(
     r"http://(?P<host>\[[0-9A-Fa-f:.]+\]|[^\s/:?#@\[\]]+)(?::(?P<port>\d{1,5}))?(?P<path>[/?][^#]*)?"
 )
+PORTS = {"http": 80, "rtsp": 554}
+"""Where servers listen unless the URL says otherwise."""
 _PRINTABLE = re.compile(r"[!-~]+")
 
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """The parts of an ``http://`` URL.
+    """The parts of a URL.
 
     Attributes:
         host: a name or an address, without brackets.
         port: from 1 to 65535.
         target: path and query, as the request names them.
+        scheme: ``http`` or ``rtsp``.
     """
 
     host: str
     port: int
     target: str
+    scheme: str = "http"
 
     @property
     def authority(self) -> str:
         """Host and port as a Host header has them."""
         host = f"[{self.host}]" if ":" in self.host else self.host
-        return host if self.port == 80 else f"{host}:{self.port}"
+        return host if self.port == PORTS[self.scheme] else f"{host}:{self.port}"
 
     @property
     def shown(self) -> str:
         """The URL without its query, which may hold a password: for errors and logs."""
-        return f"http://{self.authority}{self.target.partition('?')[0]}"
+        return f"{self.scheme}://{self.authority}{self.target.partition('?')[0]}"
 
 
 def parse(url: str) -> Address:

@@ -1,4 +1,4 @@
-"""Reads an HTTP/1.1 answer as its bytes come in (RFC 9112), with a limit on all that it holds."""
+"""Reads an answer in HTTP/1.1 (RFC 9112) or RTSP/1.0 as its bytes come in, with limits on all it holds."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ MAX_HEAD = 16384
 _MAX_LINE = 1024
 """Bytes of a line that announces a chunk, or follows the last one."""
 _MAX_TRAILERS = 32
-_STATUS = re.compile(rb"HTTP/1\.[01] (\d{3})(?: [^\r\n]*)?")
+_STATUS = re.compile(rb"(?:HTTP/1\.[01]|RTSP/1\.0) (\d{3})(?: [^\r\n]*)?")
 _HEADER = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]+):[ \t]*([^\r\n]*?)[ \t]*")
 _SIZE = re.compile(rb"([0-9A-Fa-f]{1,8})[ \t]*(?:;[^\r\n]*)?")
 
@@ -17,13 +17,17 @@ _SIZE = re.compile(rb"([0-9A-Fa-f]{1,8})[ \t]*(?:;[^\r\n]*)?")
 class Reply:
     """One answer; it does no I/O.
 
+    Args:
+        protocol: ``HTTP/1.1``, or ``RTSP/1.0``, whose answers without a length have no body.
+
     Attributes:
         status: the code, 0 before the head is complete.
         headers: pairs of lower-case name and value, in their order.
         complete: whether the body's end has been seen.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, protocol: str = "HTTP/1.1") -> None:
+        self._protocol = protocol
         self.status = 0
         self.headers: list[tuple[str, str]] = []
         self.complete = False
@@ -65,14 +69,14 @@ class Reply:
         if at < 0:
             if len(self._pending) >= MAX_HEAD:
                 raise ValueError(f"more than {MAX_HEAD} bytes of headers")
-            if not b"HTTP/1.".startswith(self._pending[:7]):
-                raise ValueError("it speaks no HTTP/1.1")
+            if not self._protocol[:7].encode().startswith(self._pending[:7]):
+                raise ValueError(f"it speaks no {self._protocol}")
             return False
         first, *lines = bytes(self._pending[:at]).split(b"\r\n")
         del self._pending[: at + 4]
         status = _STATUS.fullmatch(first)
-        if status is None:
-            raise ValueError("it speaks no HTTP/1.1")
+        if status is None or not first.startswith(self._protocol[:7].encode()):
+            raise ValueError(f"it speaks no {self._protocol}")
         headers = [_HEADER.fullmatch(line) for line in lines]
         self.headers = [(h[1].decode().lower(), h[2].decode("latin-1")) for h in headers if h is not None]
         self.status = int(status[1])
@@ -85,7 +89,7 @@ class Reply:
         if coding not in {"", "identity", "chunked"}:
             raise ValueError("a transfer coding that was not asked for")
         self._chunked = self._line_next = coding == "chunked"
-        length = self.header("content-length")
+        length = self.header("content-length") or ("0" if self._protocol.startswith("RTSP") else "")
         if self._chunked or not length:
             return
         if not re.fullmatch(r"\d{1,12}", length):

@@ -21,6 +21,24 @@ def no_more(_: Path) -> Iterator[dict[str, Any]]:
 
 
 @dataclass(frozen=True)
+class Plug:
+    """A device that a test pulls out.
+
+    Attributes:
+        options: what it is opened with, beside those of the example.
+        out: pulls it out; sources that are open lose it.
+        back: plugs it in again.
+        hush: whoever opens it from now on gets a few frames at most, and then nothing; None for what always
+            says something.
+    """
+
+    options: dict[str, Any]
+    out: Callable[[], object]
+    back: Callable[[], object]
+    hush: Callable[[], object] | None = None
+
+
+@dataclass(frozen=True)
 class Example:
     """What a source is tested with.
 
@@ -31,6 +49,8 @@ class Example:
             second, or fewer.
         endless: it gives frames for ever, and none of them twice.
         beside: what runs beside the source, and more options for it.
+        plug: the device that it reads, for a test to pull out; None for what has none.
+        reopened: how often it is lost and opened again; fewer where that takes long, as to start a program.
     """
 
     gives: Literal["pictures", "windows"]
@@ -38,3 +58,5 @@ class Example:
     live: Callable[[dict[str, Any]], dict[str, Any]] | None = None
     endless: bool = False
     beside: Callable[[Path], AbstractContextManager[dict[str, Any]]] = no_more
+    plug: Callable[[Path], AbstractContextManager[Plug]] | None = None
+    reopened: int = 200

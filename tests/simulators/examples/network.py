@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import atexit
 import os
 import subprocess
 import sys
 from contextlib import closing, contextmanager
-from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from agent.sources import http_snapshot
+from tests.simulators import plugging
 from tests.simulators.examples.example import Example
 
 if TYPE_CHECKING:
@@ -18,14 +17,26 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-@cache
-def address() -> str:
-    """Run a camera on the loopback, in a process of its own, until these tests end."""
+_running: list[str] = []
+
+
+@contextmanager
+def alongside() -> Iterator[None]:
+    """Run a camera on the loopback, in a process of its own."""
     command = [sys.executable, "-m", "tests.simulators.web_camera"]
-    server = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-    atexit.register(server.communicate)  # a camera that is not needed any more sees its stdin end
-    assert server.stdout is not None
-    return f"http://127.0.0.1:{server.stdout.readline().strip()}"
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as server:
+        assert server.stdout is not None
+        _running.append(f"http://127.0.0.1:{server.stdout.readline().strip()}")
+        try:
+            yield
+        finally:
+            _running.clear()
+            server.communicate()  # a camera that is not needed any more sees its stdin end
+
+
+def address() -> str:
+    """Give the camera's address; ``alongside`` is running."""
+    return _running[-1]
 
 
 @contextmanager
@@ -50,12 +61,14 @@ EXAMPLES = {
         lambda _: {"url": f"{address()}/fast"},
         lambda given: {"url": _slow(given["url"])},
         endless=True,
+        plug=plugging.network("/fast"),
     ),
     "http_snapshot": Example(
         "pictures",
         lambda _: {"url": f"{address()}/shot", "interval_s": 0.05},
         lambda _: {"interval_s": 0.25},
         endless=True,
+        plug=plugging.network("/shot"),
     ),
     "pipe": Example(
         "pictures",
@@ -63,5 +76,6 @@ EXAMPLES = {
         lambda given: {"path": _slow(given["path"])},
         endless=True,
         beside=written_pipe,
+        plug=plugging.pipe,
     ),
 }

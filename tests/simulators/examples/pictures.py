@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import cv2
 import numpy as np
 
+from tests.simulators import plugging
 from tests.simulators.cameras import Cameras
 from tests.simulators.examples.example import FRAMES, Example
 
@@ -30,11 +31,11 @@ def picture_folder(folder: Path) -> str:
 
 
 def camera(_: Path) -> dict[str, Any]:
-    return {"device": Cameras.here().plug(modes=("YUYV 64x48@100",))}
+    return {"device": Cameras.here().plug(modes=("YUYV 64x48@500",)), "fps": 500}
 
 
 EXAMPLES = {
-    "camera": Example("pictures", camera, lambda _: {"fps": 4}, endless=True),
+    "camera": Example("pictures", camera, lambda _: {"fps": 4}, endless=True, plug=plugging.camera),
     "images": Example("pictures", lambda folder: {"paths": [picture_folder(folder)]}),
     "synthetic": Example(
         "pictures",

@@ -8,13 +8,14 @@ import tty
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
+from tests.simulators import plugging
 from tests.simulators.examples.example import Example
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-POLLED = {"rate": 200, "window": 4, "max_gap_s": 30}
+POLLED = {"rate": 500, "window": 4, "max_gap_s": 30}
 """Bridges whatever a loaded machine does to a sensor that is read."""
 
 
@@ -41,7 +42,7 @@ def talking_port(_: Path) -> Iterator[dict[str, Any]]:
     quiet = threading.Event()
 
     def talk() -> None:
-        while not quiet.wait(0.004):
+        while not quiet.wait(0.002):
             with suppress(BlockingIOError):  # nobody listens for now
                 os.write(theirs, b"x=1.5\n")
 
@@ -57,13 +58,26 @@ def talking_port(_: Path) -> Iterator[dict[str, Any]]:
 
 
 EXAMPLES = {
-    "hwmon": Example("windows", monitor, lambda _: {"rate": 4, "window": 1}, endless=True),
-    "iio": Example("windows", iio_device, lambda _: {"rate": 4, "window": 1}, endless=True),
+    "hwmon": Example(
+        "windows",
+        monitor,
+        lambda _: {"rate": 4, "window": 1},
+        endless=True,
+        plug=plugging.folder_of_the_kernel,
+    ),
+    "iio": Example(
+        "windows",
+        iio_device,
+        lambda _: {"rate": 4, "window": 1},
+        endless=True,
+        plug=plugging.folder_of_the_kernel,
+    ),
     "serial": Example(
         "windows",
         lambda _: {"port": "/dev/ttyNONE", "pattern": "x=(?P<x>.*)", "baud": 115200, **POLLED},
         lambda _: {"rate": 4, "window": 1},
         endless=True,
         beside=talking_port,
+        plug=plugging.port,
     ),
 }

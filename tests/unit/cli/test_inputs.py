@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from agent.cli.inputs import choose
+from agent.cli.inputs import choose, features_of
 from agent.errors import AgentError, ConfigInvalid, InputRejected
 
 if TYPE_CHECKING:
@@ -75,3 +75,26 @@ def test_a_kind_that_there_is_not_is_refused_with_those_that_there_are() -> None
         choose([], "nosuch")
     with pytest.raises(AgentError):
         choose([], ":seed=7")
+
+
+def test_features_come_with_their_keys() -> None:
+    assert features_of("") == {}
+    assert features_of("micro_speech") == {"features": {"kind": "micro_speech"}}
+    told = {"kind": "log_mel", "rate": 16000, "frame": 480, "hop": 320, "mel": "slaney"}
+    assert features_of("log_mel:rate=16000,frame=480,hop=320,mel=slaney") == {"features": told}
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("wavelet", "'wavelet'"),
+        ("log_mel:rate=16000", "frame: Field required"),
+        ("micro_speech:rate", "'rate' is no KEY=VALUE"),
+        ("micro_speech:rate=16000", "rate: Extra inputs are not permitted"),
+        ("micro_speech:rate=\udcff", "not UTF-8"),
+    ],
+)
+def test_features_that_are_none_are_refused_with_a_way_out(text: str, words: str) -> None:
+    with pytest.raises(InputRejected, match=words) as caught:
+        features_of(text)
+    assert caught.value.hint

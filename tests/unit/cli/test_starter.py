@@ -21,7 +21,8 @@ def composed(camera: Defaults, *overlays: tuple[str, str]) -> str:
         schema="agent.schema.json",
     )
     text = compose(found)
-    assert config.parse(text, "agent.toml").pipelines[0].source.kind == "camera"
+    settings = config.parse(text, "agent.toml")
+    assert settings.source_of(settings.pipelines[0]).kind == "camera"
     return text
 
 

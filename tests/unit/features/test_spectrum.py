@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from scipy import fft, signal
 
 from agent.features import spectrum
+from agent.features.mel import mel_bands
 
 if TYPE_CHECKING:
     from agent.types import Array
@@ -58,37 +59,10 @@ def test_frames_are_whole_and_hop() -> None:
         spectrum.frames(np.arange(9), 4, 0)
 
 
-def test_a_thousand_hertz_are_a_thousand_mel() -> None:
-    assert float(spectrum.mel(np.array(1000.0))) == pytest.approx(1000, abs=0.02)
-
-
-@given(st.integers(1, 60), st.sampled_from([256, 400, 512]), st.floats(0, 300), st.floats(1000, 8000))
-def test_the_bands_are_triangles_that_sum_to_one_between_the_outer_peaks(
-    bands: int, points: int, low: float, high: float
-) -> None:
-    weights = spectrum.mel_bands(bands, points, 16000, low, high)
-    assert weights.shape == (bands, points // 2 + 1)
-    assert weights.min() >= 0
-    assert weights.max() <= 1
-    at = spectrum.mel(np.arange(points // 2 + 1) * 16000 / points)
-    edges = np.linspace(spectrum.mel(np.array(low)), spectrum.mel(np.array(high)), bands + 2)
-    for band in range(bands):
-        corners = edges[band : band + 3]
-        np.testing.assert_allclose(weights[band], np.interp(at, corners, [0, 1, 0]), atol=1e-9)
-    between = (at >= edges[1]) & (at <= edges[-2])
-    np.testing.assert_allclose(weights[:, between].sum(axis=0), 1, atol=1e-9)
-
-
-@pytest.mark.parametrize(("low", "high"), [(-1, 4000), (4000, 4000), (20, 8001)])
-def test_limits_that_do_not_fit_are_refused(low: float, high: float) -> None:
-    with pytest.raises(ValueError, match="do not fit 16000 samples a second"):
-        spectrum.mel_bands(40, 512, 16000, low, high)
-
-
 @given(st.integers(0, 1000), st.integers(480, 3000), st.integers(1, 400))
 def test_log_mel_is_that_of_scipys_spectra_to_a_thousandth(seed: int, count: int, hop: int) -> None:
     samples = noise(seed, count)
-    weights = spectrum.mel_bands(20, 512, 16000, 300, 8000)
+    weights = mel_bands(20, 512, 16000, 300, 8000)
     made = spectrum.log_mel(samples, 480, hop, weights)
     shape = signal.windows.hann(480, sym=False)
     rows = [np.abs(fft.rfft(samples[at : at + 480] * shape, 512)) ** 2 for at in range(0, count - 479, hop)]
@@ -96,8 +70,34 @@ def test_log_mel_is_that_of_scipys_spectra_to_a_thousandth(seed: int, count: int
     np.testing.assert_allclose(made, np.log(np.array(rows) @ weights.T), atol=1e-3)
 
 
+@given(st.integers(0, 1000), st.sampled_from([64, 400, 480]), st.integers(10, 400), st.sampled_from([1, 2]))
+def test_the_frames_spectra_are_scipys_short_time_fourier_transform(
+    seed: int, length: int, hop: int, power: int
+) -> None:
+    samples = noise(seed, 3000)
+    shape = signal.windows.hann(length, sym=False)
+    transform = signal.ShortTimeFFT(shape, hop, fs=1, mfft=512, phase_shift=None)
+    first = transform.lower_border_end[1]  # before it the samples are padded
+    theirs = np.abs(transform.stft(samples, p0=first, p1=transform.upper_border_begin(3000)[1])).T ** power
+    at = first * hop - length // 2
+    made = spectrum.log_mel(samples[at:], length, hop, np.eye(257), power=power)[: len(theirs)]
+    np.testing.assert_allclose(made, np.log(theirs[: len(made)]), atol=1e-3)
+
+
+def test_decibels_are_of_the_power_and_an_offset_is_added_before_the_floor() -> None:
+    samples, weights = noise(3, 1000), mel_bands(20, 512, 16000, 300, 8000)
+    bands = np.exp(spectrum.log_mel(samples, 480, 160, weights).astype(np.float64))
+    square = spectrum.log_mel(samples, 480, 160, weights, decibel=True)
+    np.testing.assert_allclose(square, 10 * np.log10(bands), atol=1e-3)
+    plain = np.exp(spectrum.log_mel(samples, 480, 160, weights, power=1).astype(np.float64))
+    single = spectrum.log_mel(samples, 480, 160, weights, power=1, decibel=True)
+    np.testing.assert_allclose(single, 20 * np.log10(plain), atol=1e-3)
+    more = spectrum.log_mel(samples, 480, 160, weights, offset=500.0, floor=800.0)
+    np.testing.assert_allclose(more, np.log(np.maximum(bands + 500, 800)), atol=1e-3)
+
+
 def test_silence_has_a_finite_logarithm() -> None:
-    weights = spectrum.mel_bands(20, 512, 16000, 300, 8000)
+    weights = mel_bands(20, 512, 16000, 300, 8000)
     assert np.isfinite(spectrum.log_mel(np.zeros(480), 480, 160, weights)).all()
 
 
@@ -109,3 +109,6 @@ def test_cepstral_coefficients_are_scipys_to_a_hundred_thousandth(
     logs = noise(seed, 4, bands)
     expected = fft.dct(logs, type=2, norm="ortho", axis=-1)[:, :count]
     np.testing.assert_allclose(spectrum.mfcc(logs, count), expected, atol=1e-5)
+    # The HTK Book's, and tf.signal.mfccs_from_log_mel_spectrograms: the plain DCT by the root of 2 N.
+    plain = fft.dct(logs, type=2, axis=-1)[:, :count] / np.sqrt(2 * bands)
+    np.testing.assert_allclose(spectrum.mfcc(logs, count, htk=True), plain, atol=1e-5)

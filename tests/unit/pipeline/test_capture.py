@@ -10,7 +10,6 @@ import pytest
 
 from agent.errors import BackendFault, InputRejected, SourceEnded, SourceLost
 from agent.ledger import Ledger
-from agent.pipeline import capture as module
 from agent.pipeline.capture import Capture
 from agent.pipeline.health import Unwell
 from agent.pipeline.slot import BUFFERS, Item, Slot
@@ -69,6 +68,9 @@ class Bench:
     def lost(self, problem: str) -> None:
         self.told.append(("lost", problem))
 
+    def refused(self, reason: str, problem: str) -> None:
+        self.told.append((reason, problem))
+
     def captured(self, count: int) -> None:
         self.told.append(count)
 
@@ -93,8 +95,8 @@ class Bench:
 
 @pytest.fixture(autouse=True)
 def _reopen_quickly(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "_REOPEN_S", 0.002)
-    monkeypatch.setattr(module, "_REOPEN_MAX_S", 0.004)
+    monkeypatch.setattr("agent.reopening._FIRST_S", 0.002)
+    monkeypatch.setattr("agent.reopening._LONGEST_S", 0.004)
 
 
 def test_frames_of_a_recording_arrive_in_order_each_in_its_buffer() -> None:
@@ -146,6 +148,8 @@ def test_a_frame_of_a_camera_that_cannot_be_read_is_a_count() -> None:
     _, taken = bench.run()
     assert [seq for seq, _, _ in taken] == [3]
     assert bench.slot.ledger() == Ledger(captured=4, inferred=1, failed={"unreadable": 2, "input": 1})
+    # Why is told, but not of each: the others follow at once.
+    assert [one for one in bench.told if not isinstance(one, int)][1:] == [("unreadable", str(BAD))]
 
 
 def test_a_source_that_is_lost_is_opened_again_where_it_stopped() -> None:
@@ -183,8 +187,8 @@ def test_where_once_is_asked_for_a_live_source_drops_nothing(once: bool) -> None
 
 
 def test_a_stop_while_a_source_is_away_is_done_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "_REOPEN_S", 60.0)
-    monkeypatch.setattr(module, "_REOPEN_MAX_S", 60.0)
+    monkeypatch.setattr("agent.reopening._FIRST_S", 60.0)
+    monkeypatch.setattr("agent.reopening._LONGEST_S", 60.0)
     bench = Bench(GONE)
     timer = threading.Timer(0.02, bench.stop.set)
     timer.start()

@@ -36,6 +36,20 @@ def limited(fps: float | None, *, paused: bool = False) -> tuple[Gate, ManualClo
     return gate, clock
 
 
+def test_a_pipelines_own_rate_holds_whatever_else_it_is_held_to() -> None:
+    clock = ManualClock()
+    gate = Gate(clock.monotonic, most_fps=10)
+    assert not gate.open
+    assert len(passed(gate, clock, [1 / 30] * 300)) == pytest.approx(100, abs=2)
+    gate.set(5, paused=False)
+    assert len(passed(gate, clock, [1 / 30] * 300)) == pytest.approx(50, abs=2)
+    gate.set(20, paused=False)
+    assert len(passed(gate, clock, [1 / 30] * 300)) == pytest.approx(100, abs=2)
+    gate.set(None, paused=False)
+    assert not gate.open
+    assert len(passed(gate, clock, [1 / 30] * 300)) == pytest.approx(100, abs=2)
+
+
 @pytest.mark.parametrize(("source", "fps"), [(30, 15), (30, 7.5), (25, 10), (30, 29), (50, 1)])
 def test_a_live_source_comes_through_at_the_rate_that_it_is_held_to(source: float, fps: float) -> None:
     gate, clock = limited(fps)
@@ -111,6 +125,8 @@ class Bench:
     def opened(self, *, live: bool) -> None: ...
 
     def lost(self, problem: str) -> None: ...
+
+    def refused(self, reason: str, problem: str) -> None: ...
 
     def captured(self, count: int) -> None: ...
 

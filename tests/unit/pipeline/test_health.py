@@ -29,10 +29,11 @@ CLEAN, ILL = 60, 40
 
 
 class Ward:
-    """Shows pictures to a watch, ``FPS`` a second, and notes what it says of each."""
+    """Shows pictures to a watch, so many a second, and notes what it says of each."""
 
-    def __init__(self, health: Health = QUICK, regions: Sequence[Region] = ()) -> None:
+    def __init__(self, health: Health = QUICK, regions: Sequence[Region] = (), fps: float = FPS) -> None:
         self.at = 0
+        self.fps = fps
         self.said: list[tuple[int, Mapping[str, object]]] = []
         self.refused: list[str] = []
         self.watch = Watch(health, Teller(lambda message: self.said.append((self.at, message))), regions)
@@ -41,7 +42,7 @@ class Ward:
         for picture in pictures:
             self.at += 1
             try:
-                self.watch(Frame(self.at, self.at * 10**9 // FPS, picture))
+                self.watch(Frame(self.at, round(self.at * 1e9 / self.fps), picture))
             except Unwell as error:
                 self.refused.append(error.reason)
         return self
@@ -76,6 +77,36 @@ def test_a_fault_is_told_within_its_seconds_and_not_before(fault: Fault) -> None
 
 
 @pytest.mark.parametrize("fault", FAULTS)
+def test_a_fault_ends_after_its_seconds_and_not_before_even_when_it_has_only_begun(fault: Fault) -> None:
+    for ill in (ILL, 0):
+        camera, ward = FaultyCamera(), Ward()
+        ward.show(shots(camera, CLEAN)).show(shots(camera, ill, fault, CLEAN))
+        while not ward.said:  # its last frame is the one that it is told with
+            ward.show([camera.draw(ward.at, fault)])
+        began = ward.at
+        ward.show(shots(camera, CLEAN, None, began))
+        [_, (at, _)] = ward.said
+        assert QUICK.seconds <= (at - began - 1) / FPS <= QUICK.seconds + 2 / FPS
+
+
+def test_a_fault_needs_its_frames_too_however_long_they_take() -> None:
+    camera, ward = FaultyCamera(), Ward(Health(frames=9, seconds=0.5))
+    ward.show(shots(camera, CLEAN)).show(shots(camera, 8, "overexposed", CLEAN))
+    assert ward.said == []
+    ward.show(shots(camera, 1, "overexposed", CLEAN))
+    assert ward.told == [("unwell", "overexposed")]
+
+
+@pytest.mark.parametrize("fault", ["black", "blocked", "overexposed"])
+def test_a_camera_that_is_turned_while_nothing_is_seen_has_moved_afterwards(fault: Fault) -> None:
+    camera, ward = FaultyCamera(), Ward()
+    ward.show(shots(camera, CLEAN))
+    ward.show(shots(camera, 30 * FPS, fault, CLEAN))  # so long that a view would be forgotten
+    ward.show(shots(camera, ILL, "moved", CLEAN))
+    assert ("unwell", "moved") in ward.told
+
+
+@pytest.mark.parametrize("fault", FAULTS)
 def test_a_fault_that_nobody_asked_for_is_not_told(fault: Fault) -> None:
     others = tuple(one for one in FAULTS if one != fault)
     ward = Ward(QUICK.model_copy(update={"faults": others}))
@@ -97,6 +128,12 @@ def test_frames_that_show_nothing_have_no_answer_and_the_others_go_on() -> None:
         "frozen": ILL - 1 - 2 * FPS, "black": ILL, "blocked": ILL - FPS,
         "overexposed": 0, "blurred": 0, "moved": 0,
     }  # fmt: skip
+
+
+def test_a_frame_with_two_faults_is_counted_under_the_first_of_the_list_that_is_there() -> None:
+    ward = Ward().show([np.zeros((240, 320, 3), np.uint8)] * ILL)
+    frozen = ILL - 1 - 2 * FPS
+    assert ward.refused == ["black"] * (ILL - frozen) + ["frozen"] * frozen
 
 
 def test_who_asks_for_it_gets_answers_to_all_frames() -> None:
@@ -123,12 +160,30 @@ def test_a_fault_that_grows_is_found_on_its_way_and_called_by_its_name(fault: Fa
     assert ("unwell", fault) in ward.told
 
 
+@pytest.mark.parametrize(("fps", "needed"), [(25, 250), (2, 20), (0.01, 10)])
+def test_a_view_is_learnt_by_the_clock_and_a_frame_counts_for_a_second_at_most(
+    fps: float, needed: int
+) -> None:
+    for count, known in ((needed - 1, False), (needed + 1, True)):
+        camera, ward = FaultyCamera(), Ward(Health(learn_s=10, seconds=0, frames=1), fps=fps)
+        ward.show(shots(camera, count)).show(shots(camera, 1, "moved", count))
+        assert (("unwell", "moved") in ward.told) is known
+
+
 def test_a_new_view_becomes_the_usual_one() -> None:
     camera, ward = FaultyCamera(), Ward()
     ward.show(shots(camera, CLEAN)).show(shots(camera, (10 * 10 + 5) * FPS, "moved", CLEAN))
     assert ward.told == [("unwell", "moved"), ("well", "moved")]
     ward.show(shots(camera, CLEAN, "moved"))
     assert len(ward.said) == 2
+
+
+def test_short_looks_elsewhere_do_not_add_up_to_a_new_view() -> None:
+    camera, ward = FaultyCamera(), Ward()
+    ward.show(shots(camera, CLEAN))
+    for _ in range(2):  # each of them 60 of the 100 seconds
+        ward.show(shots(camera, 60 * FPS, "moved")).show(shots(camera, 20 * FPS))
+    assert ward.told == [("unwell", "moved"), ("well", "moved")] * 2
 
 
 def test_a_light_that_goes_out_moves_nothing() -> None:
@@ -150,6 +205,7 @@ def test_the_synthetic_camera_is_well_at_any_noise_and_exposure(
     assert ward.refused == []
 
 
+@pytest.mark.shared
 def test_public_pictures_are_those_of_sound_cameras(shared: Path) -> None:
     names = sorted(one for one in (shared / "models" / "media").iterdir() if one.suffix in {".bmp", ".jpg"})
     assert names
@@ -182,8 +238,9 @@ def test_pictures_of_any_size_and_kind_can_be_looked_at(shape: tuple[int, ...]) 
     assert ward.refused == []
 
 
-def test_frames_may_change_their_size() -> None:
-    camera, ward = FaultyCamera(), Ward()
+@pytest.mark.parametrize("regions", [[], [Region(points=((0.0, 0.0), (0.5, 1.0)))]], ids=["all", "half"])
+def test_frames_may_change_their_size(regions: list[Region]) -> None:
+    camera, ward = FaultyCamera(), Ward(QUICK, regions)
     for at in range(2 * CLEAN):
         ward.show([cv2.resize(camera.draw(at), (320, 240) if at % 40 < 20 else (150, 100))])
     assert ward.said == []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from contextlib import closing
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -17,7 +18,6 @@ from tests.simulators.iio_device import STEP_NS, IioDevice, stamps
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from agent.types import Frame, Source
 
@@ -69,6 +69,12 @@ def test_timestamps_of_the_wall_clock_are_brought_to_the_monotonic_one(device: I
     with closing(sensor(device)) as source:
         device.put([(1, 1), (2, 2)], stamps(2, first=time.time_ns() - 2 * STEP_NS))
         assert abs(one(source).captured_ns - time.monotonic_ns()) < 5 * 10**9
+
+
+def test_a_file_that_ends_with_a_null_is_read_as_one_that_does_not(device: IioDevice) -> None:
+    """Linux 6.1 ends this one so."""
+    device.file("current_timestamp_clock", "monotonic\n\0")
+    sensor(device).close()
 
 
 def test_a_record_that_the_kernel_had_no_room_for_is_a_gap(device: IioDevice) -> None:
@@ -162,6 +168,38 @@ def test_a_setting_that_the_device_refuses_is_named(device: IioDevice) -> None:
     (device.folder / "trigger/current_trigger").mkdir()
     with pytest.raises(SourceLost, match="current_trigger = x: is a directory"):
         sensor(device, trigger="x")
+
+
+def test_a_pace_that_the_device_does_not_take_is_refused_with_what_it_can(device: IioDevice) -> None:
+    place, real = device.folder / "sampling_frequency", Path("/proc/self/coredump_filter")
+    before = real.read_text()
+    place.unlink()
+    place.symlink_to(real)  # a file of the kernel's own that takes 800 for a number with another base
+    device.file("sampling_frequency_available", "100 400")
+    try:
+        with pytest.raises(SourceLost, match=r"takes \d+ samples a second, not 800\. It can: 100 400"):
+            sensor(device, frequency=800)
+    finally:
+        real.write_text(f"0x{before}")
+
+
+@pytest.mark.parametrize("name", ["in_sampling_frequency", "in_accel_sampling_frequency"])
+def test_a_pace_may_be_that_of_all_inputs_or_of_one_kind(device: IioDevice, name: str) -> None:
+    (device.folder / "sampling_frequency").rename(device.folder / name)
+    sensor(device, frequency=400).close()
+    assert device.told(name) == "400"
+
+
+def test_a_device_that_a_trigger_paces_has_the_triggers_frequency_set(device: IioDevice) -> None:
+    (device.folder / "sampling_frequency").unlink()
+    with pytest.raises(SourceLost, match="no sampling frequency that can be set"):
+        sensor(device, frequency=50)
+    trigger = device.root / "trigger0"
+    trigger.mkdir()
+    (trigger / "name").write_text("hrtimer0\n")
+    (trigger / "sampling_frequency").write_text("100\n")
+    sensor(device, frequency=12.5, trigger="hrtimer0").close()
+    assert (trigger / "sampling_frequency").read_text() == "12.5\n"
 
 
 def test_what_is_for_a_buffer_is_refused_without_one(device: IioDevice) -> None:

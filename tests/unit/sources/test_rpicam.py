@@ -195,5 +195,5 @@ def test_a_confined_worker_reads_it_loses_it_when_it_dies_and_has_it_started_aga
         fake_rpicam.install(tmp_path / "bin")  # another file, which the launcher may not run
         found = running.until(lambda pipeline: pipeline["restarts"] == 1 and pipeline["fps"] > 0)
         assert found["pid"] != worker
-        assert "it was put there after this worker had confined itself" in running.log
+        assert "it was put there after this process had confined itself" in running.log
         assert running.end() == 0

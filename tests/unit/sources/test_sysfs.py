@@ -160,3 +160,10 @@ def test_only_a_tree_of_ones_own_is_a_need(module: Any) -> None:
     given = {"rate": 1, "window": 1, "device": "x", "channels": ["temp1" if module is hwmon else "in_temp"]}
     assert module.needs(module.Options(**given)) == Needs()
     assert module.needs(module.Options(**given, root="/srv/tree")) == Needs(read=("/srv/tree",))
+
+
+def test_a_slow_rate_is_no_silence(tmp_path: Path) -> None:
+    tree(tmp_path, {"hwmon1/name": "board", "hwmon1/temp1_input": "1000"})
+    with closing(monitor(tmp_path, "temp1", rate=0.5, silence_s=0.5)) as source:
+        assert source.read(0.1) is None
+        assert source.read(0.7) is None

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from agent import events
 from agent.errors import EXIT_CONFIG
-from agent.events import counters
+from agent.events import counters, heard_by
 from agent.ledger import Ledger
 from agent.types import Phase
 from agent.workers.heartbeat import Slot
@@ -183,3 +184,20 @@ def test_dropped_and_failed_frames_are_counted_as_events_once(stage: Stage) -> N
         stage.lane.receive()
     assert counters["frame.dropped"] - before["frame.dropped"] == 5
     assert counters["frame.failed"] - before["frame.failed"] == 2
+
+
+def test_why_a_frame_of_a_live_source_failed_stands_in_the_event_of_its_reason_alone(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[tuple[str, dict[str, object]]] = []
+    stage.start(live=True)
+    with heard_by(lambda event, _, fields: told.append((event.value, fields))):
+        stage.worker.say({"type": "refused", "reason": "unreadable", "problem": "no number"})
+        for failed in ({"decode": 1}, {"decode": 1, "unreadable": 1}):
+            monkeypatch.setattr(events, "_last_logged", {})  # it would say it once a minute
+            stage.worker.results([], Ledger(captured=2, inferred=2 - sum(failed.values()), failed=failed))
+            stage.lane.receive()
+    assert told == [
+        ("frame.failed", {"reason": "decode"}),
+        ("frame.failed", {"reason": "unreadable", "problem": "no number"}),
+    ]

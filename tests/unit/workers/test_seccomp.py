@@ -54,9 +54,9 @@ def judged(code: Code, audit: int, number: int, *arguments: int) -> int:
     raise AssertionError("it does not end")
 
 
-def filtered(here: Machine, name: str, *arguments: int, network: bool = False, hotplug: bool = False) -> int:
+def filtered(here: Machine, name: str, *arguments: int, network: bool = False, **more: bool) -> int:
     table = _seccomp._NEVER | {one: it[0] for one, it in _seccomp._ONLY_ONESELF.items()} | ALSO | HARMLESS
-    code = _seccomp.program(here, PID, network=network, hotplug=hotplug)
+    code = _seccomp.program(here, PID, network=network, **more)
     return judged(code, here.audit, table[name][here.column], *arguments)
 
 
@@ -105,6 +105,18 @@ def test_who_listens_for_devices_gets_the_kernels_socket_for_that_and_no_other(h
     every = [(family, protocol) for family in range(50) for protocol in range(25)]
     allowed = [one for one in every if not filtered(here, "socket", one[0], 3, one[1], hotplug=True)]
     assert allowed == [(socket.AF_NETLINK, 15)]
+
+
+@EACH
+def test_who_reads_a_can_bus_gets_raw_can_sockets_and_no_other(here: Machine) -> None:
+    def allowed(**more: bool) -> set[tuple[int, int]]:
+        every = [(family, protocol) for family in range(50) for protocol in range(25)]
+        return {one for one in every if not filtered(here, "socket", one[0], 3, one[1], **more)}
+
+    raw_can = {(socket.AF_CAN, socket.CAN_RAW)}
+    assert allowed(can=True) == raw_can
+    assert allowed(can=True, network=True) == raw_can | allowed(network=True)
+    assert allowed(can=True, hotplug=True) == raw_can | allowed(hotplug=True)
 
 
 @EACH

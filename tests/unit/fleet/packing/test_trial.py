@@ -12,6 +12,7 @@ from agent import manifest
 from agent.errors import AgentError, ConfigInvalid, InputRejected, LaneCrashed, ManifestInvalid, ModelInvalid
 from agent.fleet.packing import apart, side, trial, words
 from agent.ipc import Channel
+from agent.preparing import pre_of
 from agent.workers import engines
 from agent.workers.measuring import Tryout
 from agent.workers.spec import LaneSpec
@@ -34,6 +35,12 @@ TWO = tiny_models.add()
         (BYTES, {"task": "guessing"}, ConfigInvalid, "there is no 'guessing'"),
         (BYTES, {"pre": manifest.Pre(mean=(1, 2))}, ModelInvalid, "mean has 2 numbers for 1 channels"),
         (ROW, {"pre": manifest.Pre(color="bgr")}, ManifestInvalid, "Remove pre from the manifest"),
+        (
+            ROW,
+            {"pre": pre_of({"features": {"kind": "micro_speech"}})},
+            ManifestInvalid,
+            r"no window gives 4 values of micro_speech: the input wants uint8 \[1, 4\]",
+        ),
         (TWO, {}, ModelInvalid, "it has 2 inputs"),
         (tiny_models.custom("edgetpu-custom-op"), {}, ModelInvalid, "compiled for the Edge TPU"),
     ],

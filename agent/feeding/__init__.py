@@ -1,0 +1,1 @@
+"""What looks after the processes that read sources for several pipelines."""

@@ -1,0 +1,1 @@
+"""Fieldbuses: registers of Modbus units, and messages of a CAN bus."""

@@ -1,0 +1,145 @@
+"""Modbus on a serial line: MODBUS over Serial Line V1.02, section 2.5.1 (RTU)."""
+
+from __future__ import annotations
+
+import math
+import select
+import termios
+import time
+from typing import TYPE_CHECKING
+
+import serial
+
+from agent.errors import SourceLost
+
+if TYPE_CHECKING:
+    from agent.sources.modbus import Options
+
+_PIECE = 512
+_MOST_BYTES = 256
+_BITS = 11
+"""On the wire for each byte: start, eight of data, parity or a second stop bit, stop."""
+_LEAST_QUIET_S = 0.00175
+
+
+def crc16(data: bytes) -> int:
+    """Give the checksum of a frame: CRC-16/MODBUS, section 6.2.2 of the specification."""
+    found = 0xFFFF
+    for byte in data:
+        found ^= byte
+        for _ in range(8):
+            found = found >> 1 ^ (0xA001 if found & 1 else 0)
+    return found
+
+
+def framed(unit: int, pdu: bytes) -> bytes:
+    """Give what is on the wire: the unit, the message, and its checksum, low byte first."""
+    body = bytes([unit]) + pdu
+    return body + crc16(body).to_bytes(2, "little")
+
+
+class Rtu:
+    """Implements ``Wire``.
+
+    Raises:
+        SourceLost: the port cannot be opened.
+    """
+
+    def __init__(self, options: Options) -> None:
+        self._device, self._unit = options.device, options.unit
+        parity = {"none": "N", "even": "E", "odd": "O"}[options.parity]
+        self._quiet_s = max(_LEAST_QUIET_S, 3.5 * _BITS / options.baud)
+        self._unsent = b""
+        self._held = b""
+        self._last = time.monotonic()
+        try:
+            self._port = serial.Serial(
+                options.device,
+                options.baud,
+                parity=parity,
+                stopbits=options.stop_bits,
+                timeout=0,
+                write_timeout=0,
+                exclusive=True,
+            )
+        except (OSError, ValueError, termios.error) as error:  # its own errors are OSErrors
+            hint = "Check the cable, the name in /dev/serial/by-id, and that no other program uses it"
+            raise SourceLost("open serial port", self._device, _plain(error), hint) from error
+        self._poll = select.poll()
+        self._poll.register(self._port.fileno(), select.POLLIN)
+
+    @property
+    def name(self) -> str:
+        """The port, and the unit."""
+        return f"{self._device} unit {self._unit}"
+
+    def ask(self, pdu: bytes) -> None:
+        """Take a request; it is sent when the line has been quiet for long enough."""
+        self._unsent = framed(self._unit, pdu)
+
+    def answer(self, deadline: float) -> bytes | str | None:
+        """Give the answer's bytes, why they are none, or None when it did not come in time.
+
+        Args:
+            deadline: CLOCK_MONOTONIC, seconds.
+
+        Raises:
+            SourceLost: the port is gone.
+        """
+        while True:
+            sent = not self._unsent
+            came = self._receive(deadline if sent else min(deadline, self._last + self._quiet_s))
+            found = self._whole() if sent and came else None
+            if found is not None:
+                return found
+            now = time.monotonic()
+            if not sent and now >= self._last + self._quiet_s:
+                self._send()
+            elif now >= deadline:
+                return None
+
+    def close(self) -> None:
+        """Close the port. Idempotent."""
+        self._port.close()
+
+    def _receive(self, until: float) -> bool:
+        """Wait for bytes; False when none came."""
+        try:
+            if not self._poll.poll(math.ceil(max(0.0, until - time.monotonic()) * 1000)):
+                return False
+            self._held = (self._held + self._port.read(_PIECE))[-_PIECE:]
+        except OSError as error:
+            raise self._lost(error) from error
+        self._last = time.monotonic()
+        return True
+
+    def _send(self) -> None:
+        """Send the request. What came before it answers nothing."""
+        self._held = b""
+        try:
+            self._port.write(self._unsent)
+        except OSError as error:
+            raise self._lost(error) from error
+        self._unsent = b""
+        self._last = time.monotonic()
+
+    def _whole(self) -> bytes | str | None:
+        """Take an answer out of what came, once it is all there."""
+        if len(self._held) < 5:
+            return None
+        end = 5 if self._held[1] & 0x80 else 5 + self._held[2]
+        if len(self._held) < min(end, _MOST_BYTES):
+            return None
+        unit, pdu = self._held[0], self._held[1 : end - 2]
+        if framed(unit, pdu) != self._held[:end]:
+            return f"a checksum is wrong, in {self._held[:16].hex(' ')}"
+        return pdu if unit == self._unit else f"unit {unit} answers in its place"
+
+    def _lost(self, error: OSError) -> SourceLost:
+        return SourceLost("read registers", self.name, _plain(error), "Plug the adapter in again")
+
+
+def _plain(error: Exception) -> str:
+    """Give the reason alone, in one line."""
+    told = error.strerror if isinstance(error, OSError) and error.strerror else str(error.args[-1])
+    return " ".join(told.split())[:200].lower()

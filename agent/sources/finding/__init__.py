@@ -1,0 +1,1 @@
+"""Finds what is plugged in: files of the kernel are read, and hardly anything is ever opened."""

@@ -211,6 +211,13 @@ class Hub:
             for name, guest in self._guests.items():
                 self._offer(name, guest)
 
+    def close(self) -> None:
+        """Let go of the memory."""
+        with self._changed:
+            for area in self._areas:
+                if area is not None:
+                    area.close()
+
     # Under the lock.
 
     def _greet(self, guest: _Guest) -> None:

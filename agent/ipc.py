@@ -14,6 +14,7 @@ MAX_PACKET = 64 << 10
 """Bytes of the largest packet; the kernel itself refuses more than about 208 KiB."""
 MAX_DESCRIPTORS = 4
 """Descriptors that may ride on one packet; the kernel drops those beyond."""
+_ROOM = socket.CMSG_SPACE(MAX_DESCRIPTORS * array.array("i").itemsize)
 
 
 class Channel:
@@ -71,13 +72,14 @@ class Channel:
 
     def receive_with(self) -> tuple[bytes | None, list[int]]:
         """Give the next packet as ``receive`` does, and the descriptors that came with it: the caller's."""
-        room = socket.CMSG_SPACE(MAX_DESCRIPTORS * array.array("i").itemsize)
         try:
-            packet, ancillary, _, _ = self._sock.recvmsg(MAX_PACKET + 1, room, socket.MSG_CMSG_CLOEXEC)
+            packet, ancillary, _, _ = self._sock.recvmsg(MAX_PACKET + 1, _ROOM, socket.MSG_CMSG_CLOEXEC)
         except BlockingIOError:
             return None, []
         except ConnectionResetError:
             return self.receive_with()
+        if not ancillary:
+            return packet, []
         found = array.array("i")
         for level, kind, data in ancillary:
             if (level, kind) == (socket.SOL_SOCKET, socket.SCM_RIGHTS):

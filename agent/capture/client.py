@@ -36,6 +36,7 @@ class Remote:
         self.name = name
         self._feed, self._beat, self._stop = feed, beat, stop
         self._channel: Channel | None = None
+        self._poll = select.poll()
         self._windows: dict[int, Window] = {}
         self._token = 0
 
@@ -54,6 +55,8 @@ class Remote:
             if fresh := self._feed.take(0 if self._channel else _LOOK_S):
                 self._hang_up()
                 self._channel, joined = fresh, False
+                self._poll = select.poll()
+                self._poll.register(fresh.fileno(), select.POLLIN)
             if self._channel is None:
                 continue
             try:
@@ -98,9 +101,7 @@ class Remote:
         """
         if self._channel is None:
             raise self._gone("its capture process is gone")
-        poll = select.poll()
-        poll.register(self._channel.fileno(), select.POLLIN)
-        if not poll.poll(max(0.0, timeout_s) * 1000):
+        if not self._poll.poll(max(0.0, timeout_s) * 1000):
             return None
         packet, descriptors = self._channel.receive_with()
         try:

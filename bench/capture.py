@@ -5,9 +5,8 @@
 The bench draws a 720p file (H.264 where OpenCV or PyAV can write it, else MPEG-4) and reads it twice a round,
 in turns: by one process, as a pipeline's worker does; and by a capture process for four readers, each a
 process of its own, which get every frame through the ring. What counts is CPU time for a frame: the decoding
-process with all its threads, and on the other side the capture process and all four readers together. Starting
-and opening count for neither. Readers do nothing with the pixels, as the decoding process does nothing with
-them.
+process with all its threads, and on the other side the capture process and all four readers together.
+Neither starting nor opening counts, and nobody does anything with the pixels.
 """
 
 from __future__ import annotations

@@ -39,6 +39,7 @@ class Remote:
         self._poll = select.poll()
         self._windows: dict[int, Window] = {}
         self._token = 0
+        self._why = "its capture process is gone"
 
     def open(self, start: int) -> RemoteSource:
         """Wait until the source is open over there; its first frame has the given number.
@@ -53,19 +54,16 @@ class Remote:
         while not self._stop.is_set():
             self._beat(Phase.WAIT)
             if fresh := self._feed.take(0 if self._channel else _LOOK_S):
-                self._hang_up()
+                self._hang_up("there is a newer one")
                 self._channel, joined = fresh, False
                 self._poll = select.poll()
                 self._poll.register(fresh.fileno(), select.POLLIN)
             if self._channel is None:
                 continue
-            try:
-                if not joined:
-                    self.send(protocol.Join(self._token, start).packet())
-                    joined = True
-                said = self.receive(_LOOK_S)
-            except SourceLost:  # the process is gone: another one comes
-                continue
+            if not joined:
+                self._post(protocol.Join(self._token, start).packet())
+                joined = True
+            said = self._next(_LOOK_S)
             if isinstance(said, protocol.Opened) and said.token == self._token:
                 return RemoteSource(self, start, live=said.live)
             self.raise_if_away(said)
@@ -85,13 +83,9 @@ class Remote:
         Raises:
             SourceLost: the process is gone.
         """
-        try:
-            if self._channel is not None:
-                self._channel.send(packet)
-                return
-        except OSError:
-            self._hang_up()
-        raise self._gone("its capture process is gone")
+        self._post(packet)
+        if self._channel is None:
+            raise self._gone()
 
     def receive(self, timeout_s: float) -> protocol.Said | None:
         """Give the next message; None when none came in time. Memory that came with it is kept.
@@ -99,19 +93,34 @@ class Remote:
         Raises:
             SourceLost: the process is gone, or breaks the protocol.
         """
+        said = self._next(timeout_s) if self._channel is not None else None
         if self._channel is None:
-            raise self._gone("its capture process is gone")
-        if not self._poll.poll(max(0.0, timeout_s) * 1000):
+            raise self._gone()
+        return said
+
+    def _post(self, packet: bytes) -> None:
+        """Send a packet; there is no channel any more when that cannot be."""
+        try:
+            if self._channel is not None:
+                self._channel.send(packet)
+        except OSError:
+            self._hang_up("its capture process is gone")
+
+    def _next(self, timeout_s: float) -> protocol.Said | None:
+        """Receive a message, or None; there is no channel any more when none can come."""
+        if self._channel is None or not self._poll.poll(max(0.0, timeout_s) * 1000):
             return None
         packet, descriptors = self._channel.receive_with()
+        said: protocol.Said | None = None
+        if not packet:
+            self._hang_up("its capture process is gone")
+            return None
         try:
-            if not packet:
-                raise self._gone("its capture process is gone")
             said = protocol.said(packet)
-            if isinstance(said, protocol.Shown) and descriptors:
+            if descriptors and isinstance(said, protocol.Shown):
                 self._windows[said.slot] = Window(descriptors[0])
         except (MessageInvalid, OSError) as error:
-            raise self._gone(str(error)) from error
+            self._hang_up(str(error))
         finally:
             close_all(descriptors)
         return said
@@ -125,18 +134,23 @@ class Remote:
         try:
             data = self._windows[said.slot].view(said.shape)
         except (KeyError, MessageInvalid) as error:
-            raise self._gone(str(error)) from error
+            self._hang_up(str(error))
+            raise self._gone() from error
         return Frame(seq, said.captured_ns, data, said.origin, missed)
 
-    def _gone(self, problem: str) -> SourceLost:
-        self._hang_up()
-        return SourceLost("read source", self.name, problem, "The agent starts it again")
+    def _gone(self) -> SourceLost:
+        return SourceLost("read source", self.name, self._why, "The agent starts it again")
 
-    def _hang_up(self) -> None:
+    def _hang_up(self, why: str) -> None:
+        self._why = why
         if self._channel is not None:
             self._channel.close()
             self._channel = None
         self._windows.clear()
+
+    def close(self) -> None:
+        """Let go of the connection. Idempotent."""
+        self._hang_up("it is closed")
 
 
 class RemoteSource:

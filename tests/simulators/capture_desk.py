@@ -40,7 +40,7 @@ class Reader:
 
     def close(self) -> None:
         """Die."""
-        self.remote._hang_up()
+        self.remote.close()
         if fresh := self.feed.take(0):
             fresh.close()
 

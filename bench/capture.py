@@ -12,6 +12,7 @@ Neither starting nor opening counts, and nobody does anything with the pixels.
 from __future__ import annotations
 
 import argparse
+import importlib
 import json
 import os
 import select
@@ -61,8 +62,7 @@ class _H264:
     """Writes H.264 with PyAV, where that is installed; the same two methods as OpenCV's."""
 
     def __init__(self, path: Path) -> None:
-        import av
-
+        av = importlib.import_module("av")
         self._frame = av.VideoFrame.from_ndarray
         self._file = av.open(str(path), "w")
         self._stream = self._file.add_stream("libx264", rate=25, options={"preset": "veryfast"})

@@ -6,8 +6,6 @@ import os
 import selectors
 from typing import Any
 
-import orjson
-
 from agent.capture.spec import CaptureSpec
 from agent.feeding.feeds import Feeds
 from agent.feeding.keeper import Keeper
@@ -19,24 +17,18 @@ from agent.workers.spec import LaneSpec
 from agent.workers.usage import Usage
 from tests.simulators.clocks import ManualClock
 from tests.simulators.lane_stage import DEADLINES
-from tests.simulators.puppet_accelerator import PuppetAccelerator, PuppetChild
+from tests.simulators.puppet_accelerator import PuppetChild
 from tests.simulators.puppet_worker import PuppetWorker, Spawner
 
 
 class PuppetCapture(PuppetChild, CaptureProcess):
     """What the supervisor sees of a capture process, and the process's own ends of it."""
 
-    heard = PuppetAccelerator.heard
-
     def __init__(self, spec_json: bytes, pid: int) -> None:
         self.spec = CaptureSpec.model_validate_json(spec_json)
         self.page = Page.create()
         self.usage = Usage(os.getpid())
         PuppetChild.__init__(self, pid)
-
-    def say(self, message: dict[str, Any] | bytes) -> None:
-        """Send a packet."""
-        self.end.send(message if isinstance(message, bytes) else orjson.dumps(message))
 
     def beat(self, slot: Slot, phase: Phase, at: float) -> None:
         """Write its word as it would have been written at ``at``."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import array
 import os
 import socket
+import struct
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -38,6 +39,12 @@ class Channel:
     def fileno(self) -> int:
         """The descriptor, for a selector."""
         return self._sock.fileno()
+
+    def wait_for(self, timeout_s: float) -> None:
+        """Have a blocking end wait so long for a packet, and then give None; socket(7), SO_RCVTIMEO."""
+        us = max(1, int(timeout_s * 1e6))
+        value = struct.pack("@ll", us // 1_000_000, us % 1_000_000)
+        self._sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, value)
 
     def send(self, packet: bytes) -> None:
         """Send one packet.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import select
 from typing import TYPE_CHECKING
 
 from agent.capture import protocol
@@ -36,10 +35,11 @@ class Remote:
         self.name = name
         self._feed, self._beat, self._stop = feed, beat, stop
         self._channel: Channel | None = None
-        self._poll = select.poll()
+        self._timeout_s = 0.0
         self._windows: dict[int, Window] = {}
         self._token = 0
         self._why = "its capture process is gone"
+        self._told_gone = False
 
     def open(self, start: int) -> RemoteSource:
         """Wait until the source is open over there; its first frame has the given number.
@@ -56,15 +56,17 @@ class Remote:
             if fresh := self._feed.take(0 if self._channel else _LOOK_S):
                 self._hang_up("there is a newer one")
                 self._channel, joined = fresh, False
-                self._poll = select.poll()
-                self._poll.register(fresh.fileno(), select.POLLIN)
+                self._timeout_s = 0.0
             if self._channel is None:
                 continue
             if not joined:
                 self._post(protocol.Join(self._token, start).packet())
                 joined = True
             said = self._next(_LOOK_S)
+            if self._channel is None and not self._told_gone:
+                raise self._gone()
             if isinstance(said, protocol.Opened) and said.token == self._token:
+                self._told_gone = False
                 return RemoteSource(self, start, live=said.live)
             self.raise_if_away(said)
         raise SourceEnded("")
@@ -108,10 +110,15 @@ class Remote:
 
     def _next(self, timeout_s: float) -> protocol.Said | None:
         """Receive a message, or None; there is no channel any more when none can come."""
-        if self._channel is None or not self._poll.poll(max(0.0, timeout_s) * 1000):
+        if self._channel is None:
             return None
+        if timeout_s != self._timeout_s:
+            self._timeout_s = timeout_s
+            self._channel.wait_for(timeout_s)
         packet, descriptors = self._channel.receive_with()
         said: protocol.Said | None = None
+        if packet is None:
+            return None
         if not packet:
             self._hang_up("its capture process is gone")
             return None
@@ -122,7 +129,8 @@ class Remote:
         except (MessageInvalid, OSError) as error:
             self._hang_up(str(error))
         finally:
-            close_all(descriptors)
+            if descriptors:
+                close_all(descriptors)
         return said
 
     def frame(self, said: protocol.Shown, seq: int, missed: int) -> Frame:
@@ -139,6 +147,7 @@ class Remote:
         return Frame(seq, said.captured_ns, data, said.origin, missed)
 
     def _gone(self) -> SourceLost:
+        self._told_gone = True
         return SourceLost("read source", self.name, self._why, "The agent starts it again")
 
     def _hang_up(self, why: str) -> None:
@@ -197,7 +206,7 @@ class RemoteSource:
             self._next += 1
             raise InputRejected(said.op, said.subject, said.problem, said.hint)
         if isinstance(said, protocol.Ended):
-            raise SourceEnded(said.remark)
+            raise SourceEnded(said.remark, missed=self._untold + said.missed)
         self._remote.raise_if_away(said)
         return None
 

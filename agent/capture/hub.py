@@ -75,8 +75,6 @@ class Hub:
         self._ended = protocol.Ended()
         self._waits = False
 
-    # What the serving thread calls.
-
     def connect(self, name: str, channel: Channel) -> None:
         """Let a reader in; one that was there under this name is gone."""
         with self._changed:
@@ -266,7 +264,8 @@ class Hub:
             self._be_quiet(guest, whether=taken.entry.no + 1 == self._ring.next and not self._ring.ended)
             self._show(guest, taken)
         elif self._ring.ended:
-            self._dismiss(guest, self._ended)
+            missed = self._ring.behind(name)
+            self._dismiss(guest, self._ended.model_copy(update={"missed": missed}))
 
     def _show(self, guest: _Guest, taken: Taken) -> None:
         slot, packet = taken.entry.slot, taken.entry.told

@@ -35,6 +35,8 @@ class Area:
 
     def __init__(self, size: int) -> None:
         self.size = -(-size // _PAGE) * _PAGE
+        self._shape: tuple[str, tuple[int, ...]] = "", ()
+        self._array: Array = np.empty(0)
         self.fd = memfd.create("edge-agent-frame", self.size)
         try:
             self._map = mmap.mmap(self.fd, self.size)
@@ -48,10 +50,13 @@ class Area:
 
     def view(self, dtype: str, dims: tuple[int, ...]) -> Array:
         """Give where a frame of this shape lies in it."""
-        return _view(self._map, dtype, dims)
+        if (dtype, dims) != self._shape:
+            self._shape, self._array = (dtype, dims), _view(self._map, dtype, dims)
+        return self._array
 
     def close(self) -> None:
         """Close the descriptor; the memory goes with those that read it. Idempotent."""
+        self._shape, self._array = ("", ()), np.empty(0)
         if self.fd >= 0:
             os.close(self.fd)
             self.fd = -1

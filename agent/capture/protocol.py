@@ -112,6 +112,7 @@ class Ended(Message):
 
     type: Literal["ended"] = "ended"
     remark: Text = ""
+    missed: Count = 0
 
 
 _Told = Opened | Lost | Refused | Unreadable | Ended

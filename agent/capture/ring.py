@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass
+from typing import NamedTuple
 
 SPARE = 2
 """Slots besides one for each reader: one is written, one holds the newest frame."""
@@ -28,8 +29,7 @@ class Entry:
     told: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Taken:
+class Taken(NamedTuple):
     """An entry that a reader gets, and how many frames before it that reader did not get."""
 
     entry: Entry
@@ -147,6 +147,10 @@ class Ring:
         missed = entry.no - reader.next
         reader.next, reader.held = entry.no + 1, entry.slot
         return Taken(entry, missed)
+
+    def behind(self, name: str) -> int:
+        """How many frames came that a reader has not got; those that are there still are among them."""
+        return max(0, self.next - self._readers[name].next)
 
     def _next_for(self, reader: _Reader) -> Entry | None:
         if self.live:

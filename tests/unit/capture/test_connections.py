@@ -6,6 +6,7 @@ import os
 import threading
 import time
 from itertools import repeat
+from socket import AF_UNIX, SOCK_SEQPACKET, socketpair
 from typing import TYPE_CHECKING
 
 import pytest
@@ -49,6 +50,38 @@ def test_a_process_that_is_gone_is_a_lost_source_and_the_next_connection_goes_on
         reader._desk = other
         frame = read(reader.connect().remote.open(seq + 1))
         assert frame.seq == seq + 1 + frame.missed
+
+
+def test_a_process_that_dies_again_and_again_before_the_source_is_open_is_told_once() -> None:
+    def never(_start: int) -> Source:
+        raise SourceLost("open camera", "yard", "there is none", "Plug it in")
+
+    with Desk(never, "a") as desk:
+        reader = desk.reader("a", connected=False)
+        for told in (True, False, False):
+            ours, theirs = socketpair(AF_UNIX, SOCK_SEQPACKET)
+            reader.feed.lend(ours.detach())
+            theirs.close()
+            threading.Timer(0.3, reader.stop.set).start()
+            with pytest.raises(SourceLost if told else SourceEnded):
+                reader.remote.open(0)
+            reader.stop.clear()
+            time.sleep(0.3)
+            reader.stop.clear()
+
+
+def test_a_reader_that_comes_back_after_the_end_is_told_what_it_has_missed() -> None:
+    with Desk(lambda start: ScriptedSource(range(start, 6), start=start), "a") as desk:
+        source = desk.reader("a").remote.open(0)
+        for _ in range(6):
+            read(source)
+        with pytest.raises(SourceEnded) as ended:
+            source.read(5)
+        assert ended.value.missed == 0
+        again = desk.reader("a").remote.open(2)
+        with pytest.raises(SourceEnded, match="the script is over") as caught:
+            again.read(5)
+        assert caught.value.missed == 4
 
 
 def test_a_reader_that_waits_for_a_connection_can_be_stopped() -> None:

@@ -43,8 +43,8 @@ examples:
   edge-agent infer glyphs /dev/video0 --frames 10    ten frames of a camera
   edge-agent infer glyphs --source synthetic:seed=7 --frames 5    any source
   ffmpeg -i x.mp4 -f mjpeg - | edge-agent infer glyphs -     what is piped in
-  edge-agent infer micro_speech.tflite --task classification --features micro_speech \\
-      --source wav:path=yes.wav,window=16000         what was said?
+  edge-agent infer micro_speech.tflite --features micro_speech \\
+      --task classification --source wav:path=yes.wav,window=16000
 
 tasks: classification, detection (SSD or anchor-free), anomaly (the input reconstructed, or an error),
 tensor (any output, summarised); a bundle knows its own. An array of uint8 (height, width, 3) is an RGB

@@ -261,9 +261,8 @@ class Session:
         refused = [name for (name, _), code in zip(asked, codes, strict=False) if code.is_failure]
         if refused or len(codes) != len(asked):
             topic = refused[0] if refused else asked[-1][0]
-            self._end(
-                Reason(f"no subscription to {topic}", refused=True, hint="Check the broker's access list")
-            )
+            hint = "Check the broker's access list"
+            self._end(Reason(f"no subscription to {topic}", refused=True, hint=hint))
         else:
             self.notes.append(Subscribed())
 

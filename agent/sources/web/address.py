@@ -55,7 +55,7 @@ def parse(url: str) -> Address:
         raise ValueError("a worker speaks no TLS: use http:// within the camera's own network")
     found = _URL.fullmatch(url)
     if found is None or not _PRINTABLE.fullmatch(url):
-        raise ValueError("it must be like http://192.168.1.20:8080/video")
+        raise ValueError("it must be like http://192.0.2.20:8080/video")
     port = int(found["port"] or 80)
     if not 0 < port < 65536:
         raise ValueError("a port is a number from 1 to 65535")

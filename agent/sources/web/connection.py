@@ -59,18 +59,26 @@ class Connection:
             if not self._poll(wanted, deadline):
                 return None
             try:
-                if not self._connected:
-                    self._check()
-                elif self._unsent:
-                    self._unsent = self._unsent[self._open().send(self._unsent) :]
-                else:
-                    return self._open().recv(_PIECE)
-            except BlockingIOError:
-                continue
+                data = self._go_on()
+            except BlockingIOError:  # it was not ready after all
+                data = None
             except OSError as error:
                 if self._connected or not self._candidates:
                     raise self._lost(_told(error)) from error
                 self._try_next(error.errno or 0)
+                data = None
+            if data is not None:
+                return data
+
+    def _go_on(self) -> bytes | None:
+        """Take the step that the connection is ready for; give what was received, if it was that."""
+        if not self._connected:
+            self._check()
+        elif self._unsent:
+            self._unsent = self._unsent[self._open().send(self._unsent) :]
+        else:
+            return self._open().recv(_PIECE)
+        return None
 
     def close(self) -> None:
         """Close it. Idempotent."""

@@ -26,7 +26,7 @@ class WebOptions(BaseModel):
     )
 
     url: str = Field(max_length=2048)
-    """Where it is: `http://192.168.1.20:8080/video`; without name and password."""
+    """Where it is: `http://192.0.2.20:8080/video`; without name and password."""
     login: str = Field(default="", max_length=4096)
     """A file with one line, `user:password`, such as a credential that systemd passes; empty: none."""
     silence_s: float = Field(default=4.0, ge=0.5, le=3600)

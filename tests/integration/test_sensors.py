@@ -78,8 +78,8 @@ class Plant:
             "samples": f'kind = "samples", path = "{folder}/log.csv", {WINDOWS}, realtime = true',
             "wav": f'kind = "wav", path = "{folder}/sound.wav", window = 4, realtime = true',
             "modbus": f'kind = "modbus", host = "127.0.0.1", port = {port}, unit = {UNIT}, timeout_s = 5,'
-            f" registers = [{register}], {WINDOWS}",
-            "can": f'kind = "can", channel = "{self.adapter.link}", hold_s = 30, {WINDOWS},'
+            f" silence_s = 60, registers = [{register}], {WINDOWS}",
+            "can": f'kind = "can", channel = "{self.adapter.link}", hold_s = 30, silence_s = 60, {WINDOWS},'
             f" signals = [{signal}]",
         }
         model = f'model = "{folder}/echo.tflite"\ntask = "tensor"\n'

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from agent.types import Frame, Source
 
 RPM = [{"name": "rpm", "id": 0x123, "start": 0, "length": 16, "scale": 0.25}]
-FAST = {"rate": 500, "window": 1, "max_gap_s": 30, "hold_s": 60}
+FAST = {"rate": 500, "window": 1, "max_gap_s": 30, "hold_s": 60, "silence_s": 60}
 
 
 @contextmanager

@@ -29,7 +29,8 @@ ASKED = bytes([3, 0, 3, 0, 1])
 
 
 def unit(start: int = 0, registers: Any = ONE, **options: Any) -> Source:
-    given = {"rate": 500, "window": 1, "max_gap_s": 30, "timeout_s": 5, "registers": registers, **options}
+    patient = {"max_gap_s": 30, "timeout_s": 5, "silence_s": 60}
+    given = {"rate": 500, "window": 1, "registers": registers, **patient, **options}
     return modbus.build(modbus.Options(**given), start=start)
 
 

@@ -32,7 +32,8 @@ from agent.workers.confinement import confine
 from agent.workers.spec import LaneSpec
 
 signal = dict(name="rpm", id=0x123, start=0, length=16, scale=0.25)
-options = can.Options(channel=sys.argv[1], signals=[signal], rate=500, window=1, max_gap_s=30, hold_s=60)
+slow = dict(max_gap_s=30, hold_s=60, silence_s=60)
+options = can.Options(channel=sys.argv[1], signals=[signal], rate=500, window=1, **slow)
 spec = LaneSpec(pipeline="p", model="/none", task="tensor", source="can", backend="tflite", confine=True)
 needs = can.needs(options) if sys.argv[2] == "can" else Needs(network=True)
 held = confine(spec, [needs])
@@ -61,7 +62,15 @@ def channel() -> Iterator[str]:
 
 
 def options(channel: str, **more: Any) -> can.Options:
-    given = {"rate": 500, "window": 1, "max_gap_s": 30, "hold_s": 60, "signals": [RPM], **more}
+    given = {
+        "rate": 500,
+        "window": 1,
+        "max_gap_s": 30,
+        "hold_s": 60,
+        "silence_s": 60,
+        "signals": [RPM],
+        **more,
+    }
     return can.Options(channel=channel, **given)
 
 

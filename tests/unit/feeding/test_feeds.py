@@ -116,6 +116,7 @@ def test_a_process_that_hangs_is_ended_by_ever_harder_signals_and_started_again(
     booth.turn(0.25, beating=beating)
     assert booth.process.signals == []
     booth.turn(0.5, beating=beating)
+    booth.turn(0.1, beating=beating)
     assert booth.process.signals == [], "the whole machine may have stood still"
     booth.turn(0.25, beating=beating)
     assert booth.process.signals == [SIGTERM]

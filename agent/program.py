@@ -13,7 +13,6 @@ import orjson
 
 from agent.errors import EXIT_CONFIG, EXIT_FAILED, EXIT_OK, AgentError, Fatal, Rejected
 from agent.ipc import Channel
-from agent.message import flattened
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -48,6 +47,8 @@ def serve(channel: Channel, what: str, run: Callable[[], bool]) -> NoReturn:
         what: what it serves.
         run: does it; gives whether the parent has asked to stop, which is exit code 0.
     """
+    from agent.message import flattened  # it loads pydantic, which not every program of ours needs
+
     code = EXIT_FAILED
     try:
         if run():

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 import pytest
 
-from tests.system.container import CONFIG, UNIT
+from tests.system.booted import CONFIG, UNIT
 
 if TYPE_CHECKING:
     from tests.system.container import Container

@@ -216,4 +216,8 @@ class FileDamaged(FolderUnusable):
 
 
 class SourceEnded(Exception):
-    """A recording has given its last frame."""
+    """A recording has given its last frame; ``missed`` are those that this reader was never given."""
+
+    def __init__(self, remark: str, *, missed: int = 0) -> None:
+        super().__init__(remark)
+        self.missed = missed

@@ -5,6 +5,7 @@ from __future__ import annotations
 import array
 import os
 import socket
+import struct
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -14,6 +15,7 @@ MAX_PACKET = 64 << 10
 """Bytes of the largest packet; the kernel itself refuses more than about 208 KiB."""
 MAX_DESCRIPTORS = 4
 """Descriptors that may ride on one packet; the kernel drops those beyond."""
+_ROOM = socket.CMSG_SPACE(MAX_DESCRIPTORS * array.array("i").itemsize)
 
 
 class Channel:
@@ -37,6 +39,12 @@ class Channel:
     def fileno(self) -> int:
         """The descriptor, for a selector."""
         return self._sock.fileno()
+
+    def wait_for(self, timeout_s: float) -> None:
+        """Have a blocking end wait so long for a packet, and then give None; socket(7), SO_RCVTIMEO."""
+        us = max(1, int(timeout_s * 1e6))
+        value = struct.pack("@ll", us // 1_000_000, us % 1_000_000)
+        self._sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, value)
 
     def send(self, packet: bytes) -> None:
         """Send one packet.
@@ -71,13 +79,14 @@ class Channel:
 
     def receive_with(self) -> tuple[bytes | None, list[int]]:
         """Give the next packet as ``receive`` does, and the descriptors that came with it: the caller's."""
-        room = socket.CMSG_SPACE(MAX_DESCRIPTORS * array.array("i").itemsize)
         try:
-            packet, ancillary, _, _ = self._sock.recvmsg(MAX_PACKET + 1, room, socket.MSG_CMSG_CLOEXEC)
+            packet, ancillary, _, _ = self._sock.recvmsg(MAX_PACKET + 1, _ROOM, socket.MSG_CMSG_CLOEXEC)
         except BlockingIOError:
             return None, []
         except ConnectionResetError:
             return self.receive_with()
+        if not ancillary:
+            return packet, []
         found = array.array("i")
         for level, kind, data in ancillary:
             if (level, kind) == (socket.SOL_SOCKET, socket.SCM_RIGHTS):

@@ -64,27 +64,31 @@ def report(
         "sources": [*feeds.status(), *_sources(plan, [lane for lane, _ in pipelines])],
         "governor": governor.status(now),
         "accelerators": accelerators.status(now),
-        "store": {
-            "path": str(plan.data),
-            "epoch": store.epoch,
-            "accepted": store.accepted,
-            "committed": store.committed,
-            "acked": store.acked,
-            "backlog": store.backlog,
-            "bytes": store.size,
-            "cap": store.cap,
-            "mode": "memory" if store.memory else "disk",
-            "streams": {stream: _stream(store.epoch, one) for stream, one in store.streams.items()},
-            "flash": {
-                "written": flash.written,
-                "per_day": flash.per_day,
-                "extrapolated": flash.extrapolated,
-            },
-            "problem": store_problem,
-        },
+        "store": _store(plan, store, flash, store_problem),
         "latency": latency,
         "link": uplink.status() if uplink else {"state": "none"},
         "events": dict(sorted(counters.items())),
+    }
+
+
+def _store(plan: Plan, store: StoreStatus, flash: FlashStatus, problem: str) -> dict[str, Any]:
+    return {
+        "path": str(plan.data),
+        "epoch": store.epoch,
+        "accepted": store.accepted,
+        "committed": store.committed,
+        "acked": store.acked,
+        "backlog": store.backlog,
+        "bytes": store.size,
+        "cap": store.cap,
+        "mode": "memory" if store.memory else "disk",
+        "streams": {stream: _stream(store.epoch, one) for stream, one in store.streams.items()},
+        "flash": {
+            "written": flash.written,
+            "per_day": flash.per_day,
+            "extrapolated": flash.extrapolated,
+        },
+        "problem": problem,
     }
 
 

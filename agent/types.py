@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import IntEnum
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -176,6 +176,17 @@ class Source(Protocol):
 
     def close(self) -> None:
         """Release the device. Idempotent."""
+
+
+@runtime_checkable
+class Fills(Protocol):
+    """A source that can write its next frame where it is told to."""
+
+    def fill(self, buffer: Array | None) -> None:
+        """Write the next frame into this, and give that very array as its data, where its shape and type fit.
+
+        None has it use memory of its own. What was given before is not written to any more.
+        """
 
 
 class Backend(Protocol):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import select
 from typing import TYPE_CHECKING
 
 from agent.capture import protocol
@@ -36,8 +35,11 @@ class Remote:
         self.name = name
         self._feed, self._beat, self._stop = feed, beat, stop
         self._channel: Channel | None = None
+        self._timeout_s = 0.0
         self._windows: dict[int, Window] = {}
         self._token = 0
+        self._why = "its capture process is gone"
+        self._told_gone = False
 
     def open(self, start: int) -> RemoteSource:
         """Wait until the source is open over there; its first frame has the given number.
@@ -52,18 +54,19 @@ class Remote:
         while not self._stop.is_set():
             self._beat(Phase.WAIT)
             if fresh := self._feed.take(0 if self._channel else _LOOK_S):
-                self._hang_up()
+                self._hang_up("there is a newer one")
                 self._channel, joined = fresh, False
+                self._timeout_s = 0.0
             if self._channel is None:
                 continue
-            try:
-                if not joined:
-                    self.send(protocol.Join(self._token, start).packet())
-                    joined = True
-                said = self.receive(_LOOK_S)
-            except SourceLost:  # the process is gone: another one comes
-                continue
+            if not joined:
+                self._post(protocol.Join(self._token, start).packet())
+                joined = True
+            said = self._next(_LOOK_S)
+            if self._channel is None and not self._told_gone:
+                raise self._gone()
             if isinstance(said, protocol.Opened) and said.token == self._token:
+                self._told_gone = False
                 return RemoteSource(self, start, live=said.live)
             self.raise_if_away(said)
         raise SourceEnded("")
@@ -82,13 +85,9 @@ class Remote:
         Raises:
             SourceLost: the process is gone.
         """
-        try:
-            if self._channel is not None:
-                self._channel.send(packet)
-                return
-        except OSError:
-            self._hang_up()
-        raise self._gone("its capture process is gone")
+        self._post(packet)
+        if self._channel is None:
+            raise self._gone()
 
     def receive(self, timeout_s: float) -> protocol.Said | None:
         """Give the next message; None when none came in time. Memory that came with it is kept.
@@ -96,23 +95,42 @@ class Remote:
         Raises:
             SourceLost: the process is gone, or breaks the protocol.
         """
+        said = self._next(timeout_s) if self._channel is not None else None
         if self._channel is None:
-            raise self._gone("its capture process is gone")
-        poll = select.poll()
-        poll.register(self._channel.fileno(), select.POLLIN)
-        if not poll.poll(max(0.0, timeout_s) * 1000):
-            return None
-        packet, descriptors = self._channel.receive_with()
+            raise self._gone()
+        return said
+
+    def _post(self, packet: bytes) -> None:
+        """Send a packet; there is no channel any more when that cannot be."""
         try:
-            if not packet:
-                raise self._gone("its capture process is gone")
+            if self._channel is not None:
+                self._channel.send(packet)
+        except OSError:
+            self._hang_up("its capture process is gone")
+
+    def _next(self, timeout_s: float) -> protocol.Said | None:
+        """Receive a message, or None; there is no channel any more when none can come."""
+        if self._channel is None:
+            return None
+        if timeout_s != self._timeout_s:
+            self._timeout_s = timeout_s
+            self._channel.wait_for(timeout_s)
+        packet, descriptors = self._channel.receive_with()
+        said: protocol.Said | None = None
+        if packet is None:
+            return None
+        if not packet:
+            self._hang_up("its capture process is gone")
+            return None
+        try:
             said = protocol.said(packet)
-            if isinstance(said, protocol.Shown) and descriptors:
+            if descriptors and isinstance(said, protocol.Shown):
                 self._windows[said.slot] = Window(descriptors[0])
         except (MessageInvalid, OSError) as error:
-            raise self._gone(str(error)) from error
+            self._hang_up(str(error))
         finally:
-            close_all(descriptors)
+            if descriptors:
+                close_all(descriptors)
         return said
 
     def frame(self, said: protocol.Shown, seq: int, missed: int) -> Frame:
@@ -124,18 +142,24 @@ class Remote:
         try:
             data = self._windows[said.slot].view(said.shape)
         except (KeyError, MessageInvalid) as error:
-            raise self._gone(str(error)) from error
+            self._hang_up(str(error))
+            raise self._gone() from error
         return Frame(seq, said.captured_ns, data, said.origin, missed)
 
-    def _gone(self, problem: str) -> SourceLost:
-        self._hang_up()
-        return SourceLost("read source", self.name, problem, "The agent starts it again")
+    def _gone(self) -> SourceLost:
+        self._told_gone = True
+        return SourceLost("read source", self.name, self._why, "The agent starts it again")
 
-    def _hang_up(self) -> None:
+    def _hang_up(self, why: str) -> None:
+        self._why = why
         if self._channel is not None:
             self._channel.close()
             self._channel = None
         self._windows.clear()
+
+    def close(self) -> None:
+        """Let go of the connection. Idempotent."""
+        self._hang_up("it is closed")
 
 
 class RemoteSource:
@@ -182,7 +206,7 @@ class RemoteSource:
             self._next += 1
             raise InputRejected(said.op, said.subject, said.problem, said.hint)
         if isinstance(said, protocol.Ended):
-            raise SourceEnded(said.remark)
+            raise SourceEnded(said.remark, missed=self._untold + said.missed)
         self._remote.raise_if_away(said)
         return None
 

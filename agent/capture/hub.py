@@ -10,17 +10,19 @@ import threading
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from agent.capture import memory, protocol
-from agent.capture.ring import KEPT, SPARE, Entry, Ring
-from agent.errors import InputRejected
+from agent.capture import protocol
+from agent.capture.ring import SPARE, Entry, Ring, Taken
+from agent.capture.slots import Slots
+from agent.errors import MessageInvalid
+from agent.types import Phase
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from agent.errors import AgentError
+    from agent.errors import AgentError, InputRejected
     from agent.ipc import Channel
     from agent.message import Message
-    from agent.types import Frame
+    from agent.types import Array, Frame
 
 _LOOK_S = 0.25
 """Whoever waits here looks at least so often whether it is to stop."""
@@ -36,6 +38,8 @@ class _Guest:
         asked: whether it waits for a frame.
         told: the number of the last outage that it knows of.
         known: by slot, the version of the memory that it has.
+        quiet: whether the serving thread does not listen to it, but for its end: it has the newest frame, so
+            what it asks for is not there yet, and whoever puts the next one hears it.
     """
 
     channel: Channel
@@ -44,6 +48,7 @@ class _Guest:
     asked: bool = False
     told: int = 0
     known: dict[int, int] = field(default_factory=dict)
+    quiet: bool = False
 
 
 class Hub:
@@ -51,22 +56,24 @@ class Hub:
 
     Args:
         wanted: the readers that a recording waits for.
+
+    Attributes:
+        listen: has the serving thread listen to a connection or not; it always hears its end.
     """
 
     def __init__(self, wanted: frozenset[str]) -> None:
+        self.listen: Callable[[Channel, bool], None] = lambda _channel, _whether: None
         self._changed = threading.Condition()
-        slots = len(wanted) + SPARE + KEPT
+        slots = len(wanted) + SPARE
         self._ring = Ring(slots)
         self._ring.wanted = wanted
-        self._areas: list[memory.Area | None] = [None] * slots
-        self._versions = [0] * slots
+        self._slots = Slots(slots)
         self._guests: dict[str, _Guest] = {}
         self._open = False
         self._outage = 0
         self._away: Message | None = None
         self._ended = protocol.Ended()
-
-    # What the serving thread calls.
+        self._waits = False
 
     def connect(self, name: str, channel: Channel) -> None:
         """Let a reader in; one that was there under this name is gone."""
@@ -97,18 +104,12 @@ class Hub:
         Raises:
             MessageInvalid: it breaks the protocol.
         """
-        join = protocol.asked(packet)
         with self._changed:
             guest = self._guests[name]
-            if join is not None:
-                guest.token, guest.greeted, guest.asked = join.token, False, False
-                self._ring.join(name, join.start)
-                self._greet(guest)
-            elif guest.greeted:
-                self._ring.release(name)
-                guest.asked = True
-                self._offer(name, guest)
-            self._changed.notify_all()
+            self._hear(name, guest, packet)
+            self._offer(name, guest)
+            if self._waits:
+                self._changed.notify_all()
 
     # What the reading thread calls.
 
@@ -119,8 +120,13 @@ class Hub:
                 lowest = self._ring.lowest
                 if lowest is not None and (self._ring.here or not all_of_them):
                     return lowest
-                self._changed.wait(_LOOK_S)
+                self._wait(_LOOK_S)
         return None
+
+    def _wait(self, timeout_s: float) -> None:
+        self._waits = True
+        self._changed.wait(timeout_s)
+        self._waits = False
 
     @property
     def next(self) -> int:
@@ -158,17 +164,24 @@ class Hub:
             self._ended = protocol.Ended(remark=remark[:4000])
             self._open, self._away = True, None
             for name, guest in self._guests.items():
+                if guest.quiet:
+                    self._listen(name, guest)
                 self._greet(guest)
                 self._offer(name, guest)
 
-    def room(self, timeout_s: float) -> int | None:
+    def room(self, timeout_s: float, beat: Callable[[Phase], None]) -> int | None:
         """Give a slot for the next frame; a recording waits for one, a live source does not."""
         with self._changed:
             slot = self._ring.claim()
             if slot is None and not self._ring.live:
-                self._changed.wait(timeout_s)
+                beat(Phase.WAIT)
+                self._wait(timeout_s)
                 slot = self._ring.claim()
             return slot
+
+    def lend(self, slot: int | None) -> Array | None:
+        """Give memory for the next frame to a source that can fill it itself, as ``Slots.lend`` does."""
+        return self._slots.lend(slot)
 
     def publish(self, frame: Frame, slot: int | None) -> None:
         """Write a frame into its slot, and tell whoever waits for one. Without a slot all have missed it.
@@ -181,25 +194,9 @@ class Hub:
                 self._ring.skip()
             return
         data = frame.data
-        memory.check(data)
-        told = protocol.head(frame.captured_ns, data.dtype.name, data.shape, frame.origin)
-        area = self._areas[slot]
-        if area is None or area.size < data.nbytes:
-            area = self._grow(slot, data.nbytes)
-        area.write(data)
+        told = protocol.shown(slot, frame.captured_ns, data.dtype.name, data.shape, frame.origin)
+        self._slots.write(slot, data)
         self._put(Entry(frame.seq, slot, told))
-
-    def _grow(self, slot: int, size: int) -> memory.Area:
-        try:
-            area = memory.Area(max(1, size))
-        except OSError as error:
-            problem = error.strerror or str(error)
-            raise InputRejected("share frame", f"of {size} bytes", problem, "Free some memory") from error
-        if (old := self._areas[slot]) is not None:
-            old.close()
-        self._areas[slot] = area
-        self._versions[slot] += 1
-        return area
 
     def reject(self, no: int, error: InputRejected) -> None:
         """Tell each reader of a frame that cannot be read."""
@@ -209,9 +206,43 @@ class Hub:
         with self._changed:
             self._ring.put(entry)
             for name, guest in self._guests.items():
+                if guest.quiet:
+                    self._listen(name, guest)
                 self._offer(name, guest)
 
+    def close(self) -> None:
+        """Let go of the memory."""
+        with self._changed:
+            self._slots.close()
+
     # Under the lock.
+
+    def _hear(self, name: str, guest: _Guest, packet: bytes) -> None:
+        join = protocol.asked(packet)
+        if join is not None:
+            guest.token, guest.greeted, guest.asked = join.token, False, False
+            self._ring.join(name, join.start)
+            self._be_quiet(guest, whether=False)
+            self._greet(guest)
+        elif guest.greeted:
+            self._ring.release(name)
+            guest.asked = True
+
+    def _listen(self, name: str, guest: _Guest) -> None:
+        """Hear what a quiet reader has said; if that is nothing, have the serving thread listen to it."""
+        packet = guest.channel.receive()
+        try:
+            if packet:
+                self._hear(name, guest, packet)
+                return
+        except MessageInvalid:
+            guest.channel.hang_up()
+        self._be_quiet(guest, whether=False)
+
+    def _be_quiet(self, guest: _Guest, *, whether: bool) -> None:
+        if guest.quiet is not whether:
+            guest.quiet = whether
+            self.listen(guest.channel, not whether)
 
     def _greet(self, guest: _Guest) -> None:
         """Tell a reader how the source is, if it does not know."""
@@ -222,8 +253,7 @@ class Hub:
             self._send(guest, protocol.Opened(token=guest.token, live=self._ring.live))
         elif self._away is not None and guest.told != self._outage:
             guest.told = self._outage
-            guest.token, guest.greeted, guest.asked = None, False, False
-            self._send(guest, self._away)
+            self._dismiss(guest, self._away)
 
     def _offer(self, name: str, guest: _Guest) -> None:
         if not (guest.greeted and guest.asked):
@@ -231,31 +261,39 @@ class Hub:
         taken = self._ring.take(name)
         if taken is not None:
             guest.asked = False
-            self._show(guest, taken.entry, taken.missed)
+            self._be_quiet(guest, whether=taken.entry.no + 1 == self._ring.next and not self._ring.ended)
+            self._show(guest, taken)
         elif self._ring.ended:
-            guest.token, guest.greeted, guest.asked = None, False, False
-            self._send(guest, self._ended)
+            missed = self._ring.behind(name)
+            self._dismiss(guest, self._ended.model_copy(update={"missed": missed}))
 
-    def _show(self, guest: _Guest, entry: Entry, missed: int) -> None:
-        slot = entry.slot
-        area = self._areas[slot] if slot is not None else None
-        if slot is None or area is None:
-            _post(guest.channel, lambda: guest.channel.send(protocol.unread(entry.told, missed)))
-            return
-        packet = protocol.shown(entry.told, slot, missed)
-        if guest.known.get(slot) == self._versions[slot]:
-            _post(guest.channel, lambda: guest.channel.send(packet))
-        else:
-            guest.known[slot] = self._versions[slot]
-            _post(guest.channel, lambda: guest.channel.send_with(packet, [area.fd]))
+    def _show(self, guest: _Guest, taken: Taken) -> None:
+        slot, packet = taken.entry.slot, taken.entry.told
+        if taken.missed:
+            packet = protocol.missed(packet, taken.missed)
+        try:
+            if slot is None or guest.known.get(slot) == self._slots.versions[slot]:
+                guest.channel.send(packet)
+            else:
+                guest.known[slot] = self._slots.versions[slot]
+                guest.channel.send_with(packet, [self._slots.descriptor(slot)])
+        except OSError:
+            _hang_up(guest)
 
-    def _send(self, guest: _Guest, message: Message) -> None:
-        packet = protocol.packed(message)
-        _post(guest.channel, lambda: guest.channel.send(packet))
+    def _dismiss(self, guest: _Guest, message: Message) -> None:
+        """Tell it what keeps it from frames until it joins again."""
+        guest.token, guest.greeted, guest.asked = None, False, False
+        self._be_quiet(guest, whether=False)
+        self._send(guest, message)
+
+    @staticmethod
+    def _send(guest: _Guest, message: Message) -> None:
+        try:
+            guest.channel.send(protocol.packed(message))
+        except OSError:
+            _hang_up(guest)
 
 
-def _post(channel: Channel, send: Callable[[], None]) -> None:
-    try:
-        send()
-    except OSError:  # it is gone, or does not read what it is sent
-        channel.hang_up()  # the serving thread finds it closed
+def _hang_up(guest: _Guest) -> None:
+    """It is gone, or does not read what it is sent: the serving thread will find it closed."""
+    guest.channel.hang_up()

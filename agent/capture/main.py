@@ -82,6 +82,7 @@ def run(spec: CaptureSpec, channel: Channel, page: Page) -> bool:
     stop.set()
     wait([reading], _LEAVE_S)
     host.close()
+    hub.close()
     return asked
 
 

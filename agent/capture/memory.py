@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import mmap
 import os
 from typing import TYPE_CHECKING
@@ -9,10 +10,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from agent import memfd
+from agent.capture import protocol
 from agent.errors import InputRejected, MessageInvalid
 
 if TYPE_CHECKING:
-    from agent.capture.protocol import Shape
     from agent.types import Array
 
 MOST_BYTES = 64 << 20
@@ -34,6 +35,8 @@ class Area:
 
     def __init__(self, size: int) -> None:
         self.size = -(-size // _PAGE) * _PAGE
+        self._shape: tuple[str, tuple[int, ...]] = "", ()
+        self._array: Array = np.empty(0)
         self.fd = memfd.create("edge-agent-frame", self.size)
         try:
             self._map = mmap.mmap(self.fd, self.size)
@@ -45,12 +48,15 @@ class Area:
             self.close()
             raise
 
-    def write(self, data: Array) -> None:
-        """Copy a frame into it."""
-        np.copyto(_view(self._map, data.dtype.name, data.shape), data)
+    def view(self, dtype: str, dims: tuple[int, ...]) -> Array:
+        """Give where a frame of this shape lies in it."""
+        if (dtype, dims) != self._shape:
+            self._shape, self._array = (dtype, dims), _view(self._map, dtype, dims)
+        return self._array
 
     def close(self) -> None:
         """Close the descriptor; the memory goes with those that read it. Idempotent."""
+        self._shape, self._array = ("", ()), np.empty(0)
         if self.fd >= 0:
             os.close(self.fd)
             self.fd = -1
@@ -81,19 +87,25 @@ class Window:
     def __init__(self, fd: int) -> None:
         size = memfd.checked(fd, memfd.SIZED)
         self._map = mmap.mmap(fd, size, prot=mmap.PROT_READ)
+        self._shape, self._array = b"", np.empty(0)
 
-    def view(self, shape: Shape) -> Array:
+    def view(self, shape: bytes) -> Array:
         """Give the frame that lies there: read only, and no copy.
 
+        Args:
+            shape: of the frame, as packets have it.
+
         Raises:
-            MessageInvalid: there is no room for one of that shape.
+            MessageInvalid: it is none, or there is no room for one of that shape.
         """
-        if shape.nbytes > len(self._map):
-            problem = f"{list(shape.dims)} {shape.dtype} is more than its {len(self._map)} bytes"
-            raise MessageInvalid("read frame", "of shared memory", problem)
-        return _view(self._map, shape.dtype, shape.dims)
+        if shape != self._shape:
+            read = protocol.shape_of(shape)
+            if read.nbytes > len(self._map):
+                problem = f"{list(read.dims)} {read.dtype} is more than its {len(self._map)} bytes"
+                raise MessageInvalid("read frame", "of shared memory", problem)
+            self._shape, self._array = shape, _view(self._map, read.dtype, read.dims)
+        return self._array
 
 
 def _view(shared: mmap.mmap, dtype: str, dims: tuple[int, ...]) -> Array:
-    count = int(np.prod(dims, dtype=np.int64))
-    return np.frombuffer(shared, dtype, count).reshape(dims)
+    return np.frombuffer(shared, dtype, math.prod(dims)).reshape(dims)

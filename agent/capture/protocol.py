@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import struct
 from dataclasses import dataclass
-from typing import Annotated, Literal, TypeAlias
+from typing import Annotated, Literal, NamedTuple, TypeAlias
 
 import orjson
 from pydantic import Field, TypeAdapter
@@ -23,7 +23,9 @@ _SIZES = (1, 1, 2, 2, 4, 4, 4, 8)
 _MOST_DIMS = 4
 _MOST_ORIGIN = 4096
 _JOIN = struct.Struct("<BxxxIQ")
-_FRAME = struct.Struct("<BBBxIQQ4I")
+_FRAME = struct.Struct("<B3xIQQBBxx4I")
+_MISSED = struct.Struct("<Q")
+_MISSED_AT, _SHAPE_AT = 8, 24
 _JOINS, _ASKS, _IS_FRAME = 1, 2, 3
 ASK = bytes([_ASKS])
 """The next frame, please; the one before is given back."""
@@ -59,21 +61,21 @@ class Shape:
         return math.prod(self.dims) * _SIZES[DTYPES.index(self.dtype)]
 
 
-@dataclass(frozen=True, slots=True)
-class Shown:
-    """A frame is there.
+class Shown(NamedTuple):
+    """A frame is there; made for each of them, so it is a tuple.
 
     Attributes:
         slot: where.
         missed: frames before it that this reader did not get.
         captured_ns: CLOCK_MONOTONIC at capture.
+        shape: what ``shape_of`` reads: the same bytes for the same shape.
         origin: where a recorded frame came from, or "".
     """
 
     slot: int
     missed: int
     captured_ns: int
-    shape: Shape
+    shape: bytes
     origin: str = ""
 
 
@@ -110,6 +112,7 @@ class Ended(Message):
 
     type: Literal["ended"] = "ended"
     remark: Text = ""
+    missed: Count = 0
 
 
 _Told = Opened | Lost | Refused | Unreadable | Ended
@@ -142,8 +145,8 @@ def asked(packet: bytes) -> Join | None:
     return Join(token, start)
 
 
-def head(captured_ns: int, dtype: str, dims: tuple[int, ...], origin: str = "") -> bytes:
-    """Describe a frame; ``shown`` adds the slot and what a reader has missed.
+def shown(slot: int, captured_ns: int, dtype: str, dims: tuple[int, ...], origin: str = "") -> bytes:
+    """Give the packet that says that a frame is there, for a reader that has missed none before it.
 
     Raises:
         InputRejected: it cannot be described: another type, too many or too large dimensions.
@@ -154,27 +157,35 @@ def head(captured_ns: int, dtype: str, dims: tuple[int, ...], origin: str = "") 
             "share frame", origin or "of a source", problem, "Give the source to one pipeline"
         )
     padded = (*dims, *[0] * (_MOST_DIMS - len(dims)))
-    code = DTYPES.index(dtype)
-    whole = _FRAME.pack(_IS_FRAME, code, len(dims), 0, 0, captured_ns, *padded)
+    whole = _FRAME.pack(_IS_FRAME, slot, 0, captured_ns, DTYPES.index(dtype), len(dims), *padded)
     return whole + origin[:_MOST_ORIGIN].encode("utf-8", "replace")
 
 
-def shown(head: bytes, slot: int, missed: int) -> bytes:
-    """Give the packet that says that a frame is there."""
-    kind, code, count, _, _, captured_ns, *dims = _FRAME.unpack_from(head)
-    return _FRAME.pack(kind, code, count, slot, missed, captured_ns, *dims) + head[_FRAME.size :]
+def missed(packet: bytes, count: int) -> bytes:
+    """Say in a packet of a frame, or of what cannot be read, that so many before it were missed."""
+    if not count:
+        return packet
+    if packet[0] != _IS_FRAME:
+        whole = Unreadable.model_validate_json(packet)
+        return packed(whole.model_copy(update={"missed": count}))
+    return packet[:_MISSED_AT] + _MISSED.pack(count) + packet[_MISSED_AT + _MISSED.size :]
+
+
+def shape_of(shape: bytes) -> Shape:
+    """Read what ``Shown.shape`` holds.
+
+    Raises:
+        MessageInvalid: it is no shape.
+    """
+    code, count, *dims = struct.unpack("<BBxx4I", shape)
+    if code >= len(DTYPES) or not 1 <= count <= _MOST_DIMS:
+        raise MessageInvalid("read packet", "of a frame", f"there is no type {code}, or it has {count} axes")
+    return Shape(DTYPES[code], tuple(dims[:count]))
 
 
 def unreadable(error: InputRejected) -> bytes:
-    """Describe a frame that cannot be read; ``unread`` adds what a reader has missed."""
+    """Give the packet that says that a frame cannot be read."""
     return packed(Unreadable(**flattened(error)))
-
-
-def unread(told: bytes, missed: int) -> bytes:
-    """Give the packet that says so."""
-    if not missed:
-        return told
-    return packed(Unreadable.model_validate_json(told).model_copy(update={"missed": missed}))
 
 
 def lost(error: AgentError) -> Lost:
@@ -205,10 +216,10 @@ def said(packet: bytes) -> Said:
     if packet[:1] == b"{":
         return read(_told, packet, "of a capture process")
     try:
-        kind, code, count, slot, missed, captured_ns, *dims = _FRAME.unpack_from(packet)
+        kind, slot, count, captured_ns, *_ = _FRAME.unpack_from(packet)
         origin = packet[_FRAME.size :].decode()
     except (struct.error, UnicodeDecodeError) as error:
         raise MessageInvalid("read packet", "of a frame", str(error)) from error
-    if kind != _IS_FRAME or code >= len(DTYPES) or not 1 <= count <= _MOST_DIMS or missed >= 1 << 53:
-        raise MessageInvalid("read packet", "of a frame", f"there is no kind {kind} of type {code}")
-    return Shown(slot, missed, captured_ns, Shape(DTYPES[code], tuple(dims[:count])), origin)
+    if kind != _IS_FRAME or count >= 1 << 53:
+        raise MessageInvalid("read packet", "of a frame", f"there is no kind {kind}, or it missed {count}")
+    return Shown(slot, count, captured_ns, packet[_SHAPE_AT : _FRAME.size], origin)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from agent.errors import Fatal, InputRejected, Rejected, SourceEnded, SourceLost
 from agent.reopening import Reopening
-from agent.types import Phase
+from agent.types import Fills, Phase
 
 if TYPE_CHECKING:
     import threading
@@ -102,11 +102,11 @@ class Pump:
             self._start = start
             if not self._lost:
                 self._tell_open(source)
+            fills = source if isinstance(source, Fills) else None
             while not self._stop.is_set():
-                self._beat(Phase.WAIT)
-                slot = self._hub.room(_READ_S)
+                slot = self._hub.room(_READ_S, self._beat)
                 if slot is not None or source.live:
-                    self._share(source, slot)
+                    self._share(source, fills, slot)
 
     def _tell_open(self, source: Source) -> None:
         """Say that it is open: at once, but after it was lost with the first frame that it gives."""
@@ -120,9 +120,11 @@ class Pump:
         lowest = self._hub.gather(self._stop, all_of_them=True)
         return lowest is None or lowest >= start
 
-    def _share(self, source: Source, slot: int | None) -> None:
+    def _share(self, source: Source, fills: Fills | None, slot: int | None) -> None:
         self._beat(Phase.CAPTURE)
         try:
+            if fills is not None:
+                fills.fill(self._hub.lend(slot))
             frame = source.read(_READ_S)
             if frame is None:
                 return

@@ -9,11 +9,10 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass
+from typing import NamedTuple
 
 SPARE = 2
 """Slots besides one for each reader: one is written, one holds the newest frame."""
-KEPT = 4
-"""Slots more, in which a recording's last frames stay for a reader that is started again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,8 +29,7 @@ class Entry:
     told: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Taken:
+class Taken(NamedTuple):
     """An entry that a reader gets, and how many frames before it that reader did not get."""
 
     entry: Entry
@@ -48,7 +46,7 @@ class Ring:
     """The slots of one source.
 
     Args:
-        slots: how many there are: ``SPARE`` more than readers, and ``KEPT`` more for what may be a recording.
+        slots: how many there are: ``SPARE`` more than readers.
 
     Attributes:
         live: whether frames are lost that are not read in time.
@@ -108,16 +106,17 @@ class Ring:
         return min((reader.next for reader in self._readers.values()), default=None)
 
     def claim(self) -> int | None:
-        """Give a slot that nobody reads, for the next frame; None while each is needed."""
-        while True:
-            used = {entry.slot for entry in self._entries}
-            used |= {reader.held for reader in self._readers.values()}
-            free = next((slot for slot in range(self._slots) if slot not in used), None)
-            if free is not None and len(self._entries) < self._slots:
-                return free
-            if not self._oldest_is_done():
-                return None
+        """Give a slot that nobody reads, for the next frame; None while each is needed.
+
+        It is the first one of them: those that are used again soon are in the processor's caches.
+        """
+        while self._oldest_is_done():
             self._entries.popleft()
+        if len(self._entries) >= self._slots:
+            return None
+        used = {entry.slot for entry in self._entries}
+        used |= {reader.held for reader in self._readers.values()}
+        return next((slot for slot in range(self._slots) if slot not in used), None)
 
     def _oldest_is_done(self) -> bool:
         if self.live or not self._entries or not self.here:
@@ -149,8 +148,15 @@ class Ring:
         reader.next, reader.held = entry.no + 1, entry.slot
         return Taken(entry, missed)
 
+    def behind(self, name: str) -> int:
+        """How many frames came that a reader has not got; those that are there still are among them."""
+        return max(0, self.next - self._readers[name].next)
+
     def _next_for(self, reader: _Reader) -> Entry | None:
         if self.live:
             newest = self._entries[-1] if self._entries else None
             return newest if newest is not None and newest.no >= reader.next else None
-        return next((entry for entry in self._entries if entry.no >= reader.next), None)
+        for entry in self._entries:
+            if entry.no >= reader.next:
+                return entry
+        return None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-import selectors
+import select
 from typing import TYPE_CHECKING
 
 import orjson
@@ -41,28 +41,26 @@ class Host:
         self._beat = beat
         self._over = over
         self._guests: dict[int, tuple[str, Channel]] = {}
-        self._selector = selectors.DefaultSelector()
-        self._selector.register(channel.fileno(), selectors.EVENT_READ)
+        self._poll = select.epoll()
+        self._poll.register(channel.fileno(), select.EPOLLIN)
+        hub.listen = lambda guest, whether: self._poll.modify(guest.fileno(), select.EPOLLIN * whether)
 
     def run(self) -> bool:
         """Serve until the supervisor says stop, or is gone, or it is over; give whether it said stop."""
         while not self._over.is_set():
             self._beat(Phase.WAIT)
-            ready = [key.fd for key, _ in self._selector.select(_BEAT_S)]
-            if self._channel.fileno() in ready:
-                ready.remove(self._channel.fileno())
-                if (stop := self._obey()) is not None:
-                    return stop
-            for fd in ready:
+            for fd, _ in self._poll.poll(_BEAT_S):
                 if fd in self._guests:
                     self._attend(fd)
+                elif (stop := self._obey()) is not None:
+                    return stop
         return False
 
     def close(self) -> None:
         """Let go of all connections."""
         for fd in list(self._guests):
             self._part(fd)
-        self._selector.close()
+        self._poll.close()
 
     def _obey(self) -> bool | None:
         packet, descriptors = self._channel.receive_with()
@@ -85,14 +83,13 @@ class Host:
         os.set_blocking(fd, False)
         channel = Channel.from_fd(fd)
         self._guests[fd] = pipeline, channel
-        self._selector.register(fd, selectors.EVENT_READ)
+        self._poll.register(fd, select.EPOLLIN)
         self._hub.connect(pipeline, channel)
 
     def _attend(self, fd: int) -> None:
         """Take in one packet. Whoever breaks the protocol, or does not read, loses this connection only."""
         name, channel = self._guests[fd]
-        packet, descriptors = channel.receive_with()
-        close_all(descriptors)
+        packet = channel.receive()
         if packet is None:
             return
         if not packet:
@@ -106,6 +103,6 @@ class Host:
 
     def _part(self, fd: int) -> None:
         name, channel = self._guests.pop(fd)
-        self._selector.unregister(fd)
         self._hub.part(name, channel)
+        self._poll.unregister(fd)
         channel.close()

@@ -80,6 +80,8 @@ def _lines(status: dict[str, Any]) -> list[str]:
     ]
     for one in status["pipelines"]:
         lines += _pipeline(one)
+    for one in status.get("sources", ()):
+        lines += _source(one)
     for one in status.get("accelerators", ()):
         lines += _accelerator(one)
     lines += governed.of_board(status.get("governor"))
@@ -125,6 +127,17 @@ def _pipeline(one: dict[str, Any]) -> list[str]:
         lines.append(f"    the camera is unwell: {', '.join(unwell)}")
     if one["problem"]:
         lines.append(f"    last problem: {one['problem']}")
+    return lines
+
+
+def _source(one: dict[str, Any]) -> list[str]:
+    """How a source with a name is, and who uses it."""
+    restarts = f"  restarts {one['restarts']}" if one["restarts"] else ""
+    lines = [
+        f"  source {one['name']:<9} {one['state']}  {one['kind']} for {', '.join(one['pipelines'])}{restarts}"
+    ]
+    if one["problem"]:
+        lines.append(f"    problem: {one['problem']}")
     return lines
 
 

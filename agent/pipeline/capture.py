@@ -135,8 +135,10 @@ class Capture:
                 self._failed(Item(index, info, engine, error, "unreadable"))
                 index = None
                 continue
-            except (SourceEnded, SourceLost):
+            except (SourceEnded, SourceLost) as error:
                 self._slot.give_back(index)
+                if isinstance(error, SourceEnded) and error.missed:
+                    self._reporter.captured(self._slot.miss(error.missed))
                 raise
             if frame is not None:
                 engine = self._begin(frame.missed)

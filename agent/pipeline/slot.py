@@ -93,6 +93,13 @@ class Slot:
             self._preparing = 1
             return self._captured, self._engine
 
+    def miss(self, count: int) -> int:
+        """Count frames that were captured and never given here as dropped; give how many there are now."""
+        with self._changed:
+            self._captured += count
+            self._dropped["missed"] += count
+            return self._captured
+
     def swap(self, engine: Engine) -> None:
         """Give frames that begin from now on another engine."""
         with self._changed:

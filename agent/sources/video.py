@@ -77,6 +77,10 @@ class VideoSource:
         self._image = image
         return Frame(seq, captured_ns, image, self._options.path)
 
+    def fill(self, buffer: Array | None) -> None:
+        """Decode the next frame into this, where that is of its size."""
+        self._image = buffer
+
     def close(self) -> None:
         """Close the file."""
         self._capture.release()

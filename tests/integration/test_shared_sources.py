@@ -181,7 +181,7 @@ def test_a_source_that_nobody_feeds_is_told_once_by_each_and_read_within_3_s_whe
                 pipe.flush()
                 time.sleep(0.02)
                 assert time.monotonic() - began < 3
-        assert agent.status()["sources"][0]["state"] == "open"
+            assert agent.status()["sources"][0]["state"] == "open"
 
 
 def test_a_wrong_option_of_a_shared_source_is_told_with_its_line_and_ends_the_agent(tmp_path: Path) -> None:

@@ -69,6 +69,22 @@ class PuppetChild(Child):
         self.end.close()
         self.code = code
 
+    def say(self, message: dict[str, Any] | bytes) -> None:
+        """Send a packet."""
+        self.end.send(message if isinstance(message, bytes) else orjson.dumps(message))
+
+    def heard(self) -> list[dict[str, Any]]:
+        """Give what it was told; connections that came with it are closed."""
+        found: list[dict[str, Any]] = []
+        while True:
+            try:
+                packet, descriptors, _, _ = socket.recv_fds(self.end, 4096, 4)
+            except BlockingIOError:
+                return found
+            for one in descriptors:
+                os.close(one)
+            found.append(orjson.loads(packet) | ({"with": len(descriptors)} if descriptors else {}))
+
 
 class PuppetAccelerator(PuppetChild, AcceleratorProcess):
     """What the supervisor sees of an accelerator's process, and the process's own ends of it."""
@@ -78,10 +94,6 @@ class PuppetAccelerator(PuppetChild, AcceleratorProcess):
         self.page = Page.create()
         self.usage = Usage(os.getpid())
         PuppetChild.__init__(self, pid)
-
-    def say(self, message: dict[str, Any] | bytes) -> None:
-        """Send a packet."""
-        self.end.send(message if isinstance(message, bytes) else orjson.dumps(message))
 
     def opened(self) -> None:
         """Say that the device is open."""
@@ -96,18 +108,6 @@ class PuppetAccelerator(PuppetChild, AcceleratorProcess):
     def beat(self, phase: Phase, at: float) -> None:
         """Write its word as it would have been written at ``at``."""
         self.page._words[Slot.INFER] = phase << 56 | int(at * 1e9) >> 10
-
-    def heard(self) -> list[dict[str, Any]]:
-        """Give what it was told; connections that came with it are closed."""
-        found: list[dict[str, Any]] = []
-        while True:
-            try:
-                packet, descriptors, _, _ = socket.recv_fds(self.end, 4096, 4)
-            except BlockingIOError:
-                return found
-            for one in descriptors:
-                os.close(one)
-            found.append(orjson.loads(packet) | ({"with": len(descriptors)} if descriptors else {}))
 
 
 class Bench:

@@ -22,9 +22,16 @@ def chunk() -> bytes:
     return np.arange(100, dtype="<i2").tobytes()
 
 
+SCRIPT = """
+while [ ! -e "$HERE/gone" ]; do sleep 0.05; [ -e "$HERE/hush" ] || cat "$HERE/chunk"; done
+echo 'arecord: pcm_read:2221: read error: No such device' >&2
+exit 1
+"""
+
+
 @contextmanager
-def arecord(folder: Path, script: str = 'while :; do sleep 0.05; cat "$HERE/chunk"; done') -> Iterator[None]:
-    """Have another arecord on the PATH: a script of the shell, which finds its folder in ``HERE``."""
+def arecord(folder: Path, script: str = SCRIPT) -> Iterator[Path]:
+    """Have another arecord on the PATH: a script, which finds its folder, given here, in ``HERE``."""
     place = folder / "bin"
     place.mkdir(exist_ok=True)
     (place / "chunk").write_bytes(chunk())
@@ -34,23 +41,24 @@ def arecord(folder: Path, script: str = 'while :; do sleep 0.05; cat "$HERE/chun
     before = os.environ["PATH"]
     os.environ["PATH"] = f"{place}:{before}"
     try:
-        yield
+        yield place
     finally:
         os.environ["PATH"] = before
 
 
 @contextmanager
-def written_pipe(path: Path) -> Iterator[None]:
-    """Somebody writes 2000 samples a second into a named pipe, whenever it is read."""
+def written_pipe(path: Path) -> Iterator[threading.Event]:
+    """Write 2000 samples a second into a named pipe, whenever it is read, while the event is set."""
     os.mkfifo(path)
-    quiet = threading.Event()
+    quiet, playing = threading.Event(), threading.Event()
+    playing.set()
 
     def play() -> None:
         while not quiet.wait(_STEP_S):
             with suppress(OSError):  # nobody listens for now
-                end = os.open(path, os.O_WRONLY | os.O_NONBLOCK)
+                end = os.open(path, os.O_WRONLY | os.O_NONBLOCK) if playing.is_set() else -1
                 try:
-                    while not quiet.wait(_STEP_S):
+                    while playing.is_set() and not quiet.wait(_STEP_S):
                         os.write(end, chunk())
                 finally:
                     os.close(end)
@@ -58,7 +66,7 @@ def written_pipe(path: Path) -> Iterator[None]:
     player = threading.Thread(target=play)
     player.start()
     try:
-        yield
+        yield playing
     finally:
         quiet.set()
         player.join()

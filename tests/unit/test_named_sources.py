@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from agent.capture.main import _preparing
 from agent.cli.settings import Loaded
 from agent.config import parse
 from agent.errors import ConfigInvalid
-from agent.plan import lane_spec
+from agent.plan import feeds, lane_spec
 from agent.profiles import Profile
+from agent.types import Frame
 from agent.workers.messages import Fault
 
 PIPELINE = """\
@@ -57,6 +60,44 @@ def test_a_pipeline_has_the_privacy_of_its_source_and_the_sources_health_unless_
     assert [spec.source_name for spec in specs] == ["yard", "yard"]
     assert [spec.health.frames if spec.health else None for spec in specs] == [7, 9]
     assert [[one.how for one in spec.privacy] for spec in specs] == [["fill"], ["fill", "blur"]]
+
+
+def test_a_source_that_several_use_is_read_apart_and_hides_its_own_regions_there() -> None:
+    region = '[[{}.privacy]]\npoints = [[0.0, 0.0], [0.5, 0.5]]\nhow = "{}"\n'
+    text = SOURCE + region.format("sources", "fill") + USERS + region.format("pipelines", "blur")
+    settings = parse(text, "agent.toml")
+    board = Profile(name="b", description="b", tested=False)
+    [feed] = feeds(settings, board, Path("/etc"), hidden=[Path("/key")])
+    assert (feed.source, feed.kind, feed.options) == ("yard", "synthetic", {"fps": 5})
+    assert (feed.pipelines, feed.folder, feed.hidden, feed.confine) == (
+        ("faces", "cars"),
+        "/etc",
+        ("/key",),
+        True,
+    )
+    assert [one.how for one in feed.privacy] == ["fill"]
+    spec = lane_spec(
+        settings.pipelines[1], settings.source_of(settings.pipelines[1]), board, Path(), apart=True
+    )
+    assert (spec.apart, spec.source_options) == (True, {})
+    assert [one.how for one in spec.privacy] == ["blur"]
+    assert [one.how for one in spec.veiled] == ["fill"]
+    made = _preparing(feed)(Frame(0, 0, np.full((10, 10, 3), 9, np.uint8)))
+    assert made.data[:5, :5].max() == 0
+    assert made.data[5:].min() == 9
+
+
+def test_a_source_that_one_pipeline_uses_stays_in_its_worker_unless_its_kind_wants_to_be_apart(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    settings = parse(SOURCE + USERS.partition("\n\n")[0] + "\n" + PIPELINE, "agent.toml")
+    board = Profile(name="b", description="b", tested=False)
+    assert feeds(settings, board, Path()) == ()
+    monkeypatch.setattr("agent.sources.synthetic.APART", True, raising=False)
+    assert [(one.source, one.pipelines) for one in feeds(settings, board, Path())] == [
+        ("yard", ("faces",)),
+        ("door.source", ("door",)),
+    ]
 
 
 def test_a_wrong_option_of_a_named_source_is_told_where_it_stands(tmp_path: Path) -> None:

@@ -98,6 +98,14 @@ def test_a_launcher_loads_nothing_that_is_heavy() -> None:
     assert loaded(["agent.launcher.main"], [*NOT_IN_SUPERVISOR, *NOT_IN_WORKER, "pydantic"]) == {}
 
 
+def test_a_capture_process_loads_what_its_source_needs_and_no_model_database_or_broker() -> None:
+    unwanted = [*NOT_IN_WORKER, "ai_edge_litert", "tflite_runtime"]
+    modules = ["agent.capture.main", "agent.capture.hub", "agent.capture.pump", "agent.capture.serving"]
+    assert loaded([*modules, "agent.pipeline.privacy"], unwanted) == {}
+    before_it_is_confined = ["agent.capture.main", "agent.sources.synthetic", "agent.capture.feed"]
+    assert loaded(before_it_is_confined, [*unwanted, *NOT_IN_SUPERVISOR]) == {}
+
+
 def test_an_updater_loads_no_arrays_models_or_databases() -> None:
     modules = ["agent.updater.main", "agent.updater.session", "agent.updater.mirrored", "agent.link.bulk"]
     assert loaded(modules, [*NOT_IN_SUPERVISOR, "sqlite3", "requests", "typer", "rich"]) == {}

@@ -41,14 +41,14 @@ class Stdin:
         """Give what is there, 64 KiB at most. SourceEnded: that was all."""
         data = os.read(self._fd, _PIECE)  # it blocks, as others share it; so wait first
         if not data:
-            raise SourceEnded
+            raise SourceEnded("standard input has ended")
         return data
 
     def read_into(self, view: memoryview) -> int:
         """Read into ``view``, and give how many bytes that were. SourceEnded: there are no more."""
         count = os.readv(self._fd, [view])
         if not count:
-            raise SourceEnded
+            raise SourceEnded("standard input has ended")
         return count
 
     def close(self) -> None:

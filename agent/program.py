@@ -47,7 +47,7 @@ def serve(channel: Channel, what: str, run: Callable[[], bool]) -> NoReturn:
         what: what it serves.
         run: does it; gives whether the parent has asked to stop, which is exit code 0.
     """
-    from agent.message import flattened  # with pydantic, which a launcher does without
+    from agent.message import flattened  # it loads pydantic, which not every program of ours needs
 
     code = EXIT_FAILED
     try:

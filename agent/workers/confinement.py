@@ -92,7 +92,7 @@ def confine(spec: LaneSpec, needs: Iterable[Needs]) -> Confinement:
     hotplug = any(one.hotplug for one in wanted)
     devices = _open_to(spec.hidden, (*spec.devices, *(path for one in wanted for path in one.devices)))
     grants = list(_grants(spec, [path for one in wanted for path in one.read], devices, network=network))
-    theirs = _launch(spec, [command for one in wanted for command in one.programs])
+    theirs = _launch(spec.hidden, [command for one in wanted for command in one.programs])
     read = _open_to(spec.hidden, (path for one in wanted for path in one.read))
     granted = frozenset(it for path in (*devices, *theirs, *read) if (it := _identity(path)) is not None)
     close_memory()
@@ -103,14 +103,14 @@ def confine(spec: LaneSpec, needs: Iterable[Needs]) -> Confinement:
     return Confinement(landlock, filtered, (*devices, *theirs), granted, spec.hidden)
 
 
-def _launch(spec: LaneSpec, commands: list[Command]) -> tuple[str, ...]:
+def _launch(hidden: Iterable[str], commands: Iterable[Command]) -> tuple[str, ...]:
     """Start the launcher, where something is to be launched; give the devices and programs it may open."""
     if not commands:
         return ()
     theirs = [one.needs for one in commands]
-    devices = _open_to(spec.hidden, (path for one in theirs for path in one.devices))
+    devices = _open_to(hidden, (path for one in theirs for path in one.devices))
     rules = {
-        "hidden": spec.hidden,
+        "hidden": list(hidden),
         "devices": devices,
         "read": [path for one in theirs for path in one.read],
         "network": any(one.network for one in theirs),
@@ -157,14 +157,15 @@ def confine_owner(hidden: Iterable[str], needs: Needs) -> Confinement:
     network = _NETWORK if needs.network else ()
     grants += [Grant(path, READ) for path in (*_LIBRARIES, *_KERNEL, *network)]
     devices = _open_to(closed, needs.devices)
-    granted = frozenset(it for path in devices if (it := _identity(path)) is not None)
+    theirs, read = _launch(closed, needs.programs), _open_to(closed, needs.read)
+    granted = frozenset(it for path in (*devices, *theirs, *read) if (it := _identity(path)) is not None)
     grants += [Grant("/dev", READ_DIR), *(Grant(path, DEVICE) for path in (*_PLAIN_DEVICES, *devices))]
     close_memory()
     _drop_capabilities()
     _prctl(_PR_SET_NO_NEW_PRIVS, 1)
     landlock = _landlock.restrict(grants, network=needs.network)
     filtered = _seccomp.install(network=needs.network, hotplug=needs.hotplug)
-    return Confinement(landlock, filtered, devices, granted)
+    return Confinement(landlock, filtered, (*devices, *theirs), granted, tuple(closed))
 
 
 def confine_launcher(hidden: Iterable[str], programs: Iterable[str], needs: Needs) -> Confinement:

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from agent.errors import AgentError
+from tests.simulators import fake_rpicam
 from tests.simulators.running_agent import RunningAgent, until_gone
 
 if TYPE_CHECKING:
@@ -191,3 +192,13 @@ def test_a_wrong_option_of_a_shared_source_is_told_with_its_line_and_ends_the_ag
     for name in ("gate", "door"):
         assert f"lane.refused {name} problem={line}" in agent.log
     assert "capture.died" not in agent.log
+
+
+@pytest.mark.landlock
+def test_two_pipelines_share_a_program_that_their_sources_launcher_starts(tmp_path: Path) -> None:
+    program = fake_rpicam.install(tmp_path / "bin")
+    camera = f'kind = "rpicam"\nprogram = "{program}"\nwidth = 64\nheight = 64\nfps = 50\n'
+    with Two(tmp_path, camera) as agent:
+        status = agent.inferring(10)
+        assert balanced(status)
+        assert agent.end() == 0

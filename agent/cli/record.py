@@ -11,7 +11,7 @@ from agent.cli import recorded, reference
 from agent.cli.numbers import number
 from agent.cli.taken import take_all
 from agent.cli.wanted import add_source, wanted
-from agent.errors import EXIT_FAILED, EXIT_OK, AgentError, InputRejected
+from agent.errors import EXIT_FAILED, EXIT_OK, AgentError, DiskFull, InputRejected
 from agent.taking.orders import Orders
 
 if TYPE_CHECKING:
@@ -125,6 +125,9 @@ def _record(source: Wanted, arguments: argparse.Namespace, out: Path) -> Done:
     except AgentError:
         _drop_if_empty(out)
         raise
+    except OSError as error:
+        problem = (error.strerror or str(error)).lower()
+        raise DiskFull(_OP, str(out), problem, "Make room; what was recorded so far can be read") from error
     finally:
         os.close(descriptor)
     return done
@@ -132,7 +135,7 @@ def _record(source: Wanted, arguments: argparse.Namespace, out: Path) -> Done:
 
 def _create(out: Path, *, force: bool) -> int:
     """Open the file, which only this user can read: what it shows may be private."""
-    flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | (os.O_TRUNC if force else os.O_EXCL)
+    flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | (0 if force else os.O_EXCL)
     try:
         return os.open(out, flags, 0o600)
     except FileExistsError as error:
@@ -145,11 +148,12 @@ def _create(out: Path, *, force: bool) -> int:
 
 
 def _drop_if_empty(out: Path) -> None:
+    """Remove a file without any frame; what was there before, and was not begun to be replaced, stays."""
     try:
-        held = recorded.look(out).frames
-    except AgentError:
-        held = 0
-    if not held and out.is_file():
+        empty = not out.stat().st_size or not recorded.look(out).frames
+    except (AgentError, OSError):
+        return  # it is no recording: somebody else's file, or gone
+    if empty:
         out.unlink()
 
 

@@ -2,7 +2,7 @@
 
 A confined worker has no children and sends no signals. What it must run, such as ``rpicam-vid``, this process
 starts and ends for it: commands that were fixed before the worker was confined, and none that it asks for.
-It reads nothing that a program puts out. It ends with the worker, and ends what it has started.
+It reads nothing that a program puts out (docs/adr/0015), ends with the worker, and ends what it has started.
 """
 
 from __future__ import annotations

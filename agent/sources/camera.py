@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from agent.errors import InputRejected, SourceLost
-from agent.sources.v4l2.devices import cameras, refusal_hint, video_nodes
+from agent.sources.v4l2.devices import cameras, holder, refusal_hint, video_nodes
 from agent.sources.v4l2.naming import matching
 from agent.types import Found, Frame, Needs
 
@@ -143,12 +143,18 @@ def found(root: Path) -> list[Found]:
         Found(
             name=one.name,
             options={"device": one.best_id},
-            about=(one.path, *(str(form) for form in one.formats)),
+            about=(one.path, *_opened(one.path), *(str(form) for form in one.formats)),
             problem=one.problem,
             hint=refusal_hint(one),
         )
         for one in cameras()
     ]
+
+
+def _opened(path: str) -> tuple[str, ...]:
+    """Say who has it open: not all of them read it, so that it may be free nevertheless."""
+    who = holder(path)
+    return (f"{who} has it open",) if who else ()
 
 
 def needs(options: Options) -> Needs:

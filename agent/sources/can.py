@@ -9,9 +9,11 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 from agent.errors import ExtraMissing
 from agent.sources.fieldbus.bitrates import BITRATES
 from agent.sources.sampling.cutting import Finite, Resampling
-from agent.types import Needs
+from agent.types import Found, Needs
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from agent.sources.fieldbus.bus import Link
     from agent.sources.fieldbus.signals import Id
     from agent.sources.sampling.sensor import Sensor
@@ -83,6 +85,13 @@ class Options(Resampling):
         if len({*names}) < len(names):
             raise ValueError("two signals have the same name")
         return self
+
+
+def found(root: Path) -> list[Found]:
+    """Give the CAN interfaces of the kernel."""
+    from agent.sources.finding import buses
+
+    return buses.found(root)
 
 
 def needs(options: Options) -> Needs:

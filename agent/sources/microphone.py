@@ -11,9 +11,11 @@ from typing import TYPE_CHECKING
 from pydantic import Field
 
 from agent.sources.sampling import sound
-from agent.types import Command, Needs
+from agent.types import Command, Found, Needs
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from agent.sources._program import Program
     from agent.sources.sampling.sensor import Sensor
 
@@ -48,6 +50,13 @@ def command(options: Options) -> tuple[str, ...]:
     # Not -q: it would not tell that the device has another rate.
     form, channels, rate = _FORMATS[options.format], str(options.channels), str(options.capture_rate)
     return ("arecord", "-t", "raw", "-f", form, "-c", channels, "-r", rate, "-D", options.device)
+
+
+def found(root: Path) -> list[Found]:
+    """Give the sound cards that record."""
+    from agent.sources.finding import sound
+
+    return sound.found(root)
 
 
 def needs(options: Options) -> Needs:

@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from agent.sources.pictures.flow import FlowSource
-from agent.types import Command, Needs
+from agent.types import Command, Found, Needs
 
 PROGRAMS = ("rpicam-vid", "libcamera-vid")
 """What it is called, since Debian 12 and before."""
@@ -80,6 +80,13 @@ def command(options: Options, program: str) -> tuple[str, ...]:
         "--width", str(options.width), "--height", str(options.height), "--framerate", f"{options.fps:g}",
         "--output", "-", *options.arguments,
     )  # fmt: skip
+
+
+def found(root: Path) -> list[Found]:
+    """Give the cameras on the ribbon cable, by their sensors' drivers."""
+    from agent.sources.finding import ribbon
+
+    return ribbon.found(root)
 
 
 def needs(options: Options) -> Needs:

@@ -127,6 +127,9 @@ def build(options: Options, *, start: int) -> RtspSource:
 
     address, login = parse(options.url)
     asks = read_login(options.login) if options.login else Login(*login) if login else None
+    if options.transport == "udp" and readers.TCP_ONLY:
+        hint = 'Set transport = "tcp", or install a later OpenCV'
+        raise _lost(address.shown, "OpenCV 4.11 comes by TCP, whatever it is told", hint)
     greet(address)
     url = for_ffmpeg(address, asks.pair if asks else None)
     reader = readers.start(url, options.transport, options.silence_s)

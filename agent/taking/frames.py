@@ -56,6 +56,7 @@ class Taker:
     def __init__(self, orders: Orders, channel: Channel, file: BinaryIO) -> None:
         self._orders = orders
         self._channel = channel
+        self._file = file
         self._writer = Writer(file, orders.most_bytes)
         self._hide = Privacy(orders.lane.privacy) if orders.lane.privacy else None
         self._encoders = min(_MOST_ENCODERS, os.cpu_count() or 1)
@@ -78,6 +79,7 @@ class Taker:
         with closing(build()) as source:
             live = source.live
             try:
+                self._file.truncate(0)  # not before: what is replaced is kept where the source is away
                 self._writer.begin(self._head(live=live))
                 why, remark = self._read(source)
                 if why != "size" and not self._write(0):

@@ -6,7 +6,7 @@ import os
 import time
 import tty
 import wave
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -184,3 +184,31 @@ def test_every_kind_of_sensor_gives_results_and_the_trouble_of_one_is_its_own(tm
             settled = ledger["inferred"] + ledger["lost"] + sum(ledger["dropped"].values())
             assert ledger["captured"] == settled + sum(ledger["failed"].values()) + ledger["in_flight"]
             assert ledger["failed"] == ({"unreadable": 1} if name == "door" else {})
+
+
+def test_a_modbus_unit_that_goes_is_read_again_in_the_same_worker_soon_after_it_is_back(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "echo.tflite").write_bytes(tiny_models.echo("float32", (1, 4, 1)))
+    with ExitStack() as plugged:
+        port = plugged.enter_context(served()).port
+        source = f'kind = "modbus", host = "127.0.0.1", port = {port}, unit = {UNIT}, {WINDOWS}'
+        registers = 'registers = [{ name = "flow", address = 0x10, type = "float32" }]'
+        table = f'task = "tensor"\nsource = {{ {source}, {registers} }}'
+        with RunningAgent(tmp_path, table, model=f"{tmp_path}/echo.tflite") as agent:
+            agent.until_inferred(5)
+            worker = agent.worker
+            began = time.monotonic()
+            plugged.close()
+            agent.until(lambda now: now["problem"] is not None)
+            lost_s = time.monotonic() - began
+            plugged.enter_context(served(port))
+            began = time.monotonic()
+            agent.until(lambda now: now["problem"] is None)
+            agent.until_inferred(1)
+            back_s = time.monotonic() - began
+            assert (agent.worker, agent.pipeline()["balanced"]) == (worker, True)
+            assert "source.lost door problem=read registers 127.0.0.1" in agent.log
+            assert agent.end() == 0
+    assert lost_s < 5
+    assert back_s < 10  # under 3 s on a machine with nothing else to do

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,9 +15,10 @@ import pytest
 from agent.cli import main as cli
 from agent.cli.wanted import wanted
 from agent.errors import SourceLost
+from agent.recordings.reading import Reader
 from agent.sources import synthetic
-from tests.simulators.running_agent import RunningAgent
-from tests.simulators.taken import config, picture
+from tests.simulators.running_agent import PROGRAM, RunningAgent
+from tests.simulators.taken import config, members, picture
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -101,6 +103,36 @@ def test_the_agent_that_has_the_source_is_named(tmp_path: Path) -> None:
         away = SourceLost("open camera", "/dev/video0", "it is not there", "Plug it in")
         assert other.explained(away) is away
     assert mine.explained(lost) is lost
+
+
+def test_what_is_to_be_replaced_is_kept_where_the_source_is_away(tmp_path: Path, run: Any) -> None:
+    out = tmp_path / "r.tar"
+    assert run("record", "synthetic:fps=0", "--frames", 9, "--out", out)[0] == 0
+    before = out.read_bytes()
+    assert run("record", "camera:device=/dev/video77", "--out", out, "--force")[0] == 1
+    assert out.read_bytes() == before
+    (tmp_path / "mine.txt").write_text("no recording")
+    assert run("record", "camera:device=/dev/video77", "--out", tmp_path / "mine.txt", "--force")[0] == 1
+    assert (tmp_path / "mine.txt").read_text() == "no recording"
+    assert run("record", "synthetic:fps=0,width=64,height=48", "--frames", 2, "--out", out, "--force")[0] == 0
+    assert len(members(out)) == 5
+    assert out.stat().st_size < len(before)
+
+
+def test_a_disk_that_is_full_ends_a_recording_and_what_it_holds_can_be_read(tmp_path: Path) -> None:
+    out = tmp_path / "r.tar"
+    words = [*PROGRAM, "record", "synthetic:fps=0", "--seconds", "60", "--out", str(out)]
+    limited = ["sh", "-c", 'ulimit -f 4000 && exec "$@"', "sh", *words]  # blocks of 512 or 1024 bytes
+    done = subprocess.run(limited, capture_output=True, text=True, check=False, timeout=60)
+    assert done.returncode == 1
+    assert "Make room; what was recorded so far can be read" in done.stderr
+    assert done.stderr.count("\n") == 1
+    with out.open("rb") as file:
+        reader = Reader(file, str(out))
+        while (taken := reader.take()) is not None:
+            reader.data(taken)
+    assert reader.frames >= 2
+    assert reader.remark == "it is cut short"
 
 
 @pytest.mark.parametrize(

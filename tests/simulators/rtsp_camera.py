@@ -20,7 +20,7 @@ import gi
 gi.require_version("GstRtspServer", "1.0")
 from gi.repository import Gst, GstRtspServer
 Gst.init(None)
-names = ("videotestsrc", "rtph264pay", "jpegenc", "x264enc", "vp8enc")
+names = ("videotestsrc", "rtph264pay", "jpegenc", "x264enc", "x265enc", "openjpegenc")
 print(" ".join(name for name in names if Gst.ElementFactory.find(name) is None))
 """
 _PACKAGES = "python3-gi gir1.2-gst-rtsp-server-1.0 gstreamer1.0-plugins-{base,good,ugly}"
@@ -44,7 +44,7 @@ class RtspCamera:
     """A camera, as a process; a context manager that leaves nothing.
 
     Args:
-        codec: what it sends: h264, mjpeg, vp8, h265 or sound.
+        codec: what it sends: h264, mjpeg, h265, j2k or sound.
         options: further options of the server's program.
     """
 

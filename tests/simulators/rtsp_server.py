@@ -21,7 +21,7 @@ from gi.repository import GLib, Gst, GstRtsp, GstRtspServer  # noqa: E402 - afte
 LINES = {
     "h264": "x264enc tune=zerolatency key-int-max=8 speed-preset=ultrafast ! rtph264pay name=pay0 pt=96",
     "mjpeg": "jpegenc ! rtpjpegpay name=pay0 pt=26",
-    "vp8": "vp8enc deadline=1 ! rtpvp8pay name=pay0 pt=96",
+    "j2k": "openjpegenc ! rtpj2kpay name=pay0 pt=96",
     "h265": "x265enc tune=zerolatency speed-preset=ultrafast key-int-max=8 ! rtph265pay name=pay0 pt=96",
     "sound": "",
 }

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from tests.system.vm import Vm
 
-pytestmark = [pytest.mark.vm, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.vm, pytest.mark.timeout(1500)]
 
 CAMERA = "/dev/v4l/by-path/platform-vivid.0-video-index0"
 DRIVER, BUS = "/sys/bus/platform/drivers/vivid", "/sys/bus/i2c/devices/i2c-0"

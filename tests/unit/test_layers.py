@@ -101,7 +101,7 @@ OWNERS = {
     "amqtt": ("agent.demo",),
     "typer": ("agent.fleet",),
     "psycopg": ("agent.fleet.postgres",),
-    "pymodbus": (),  # what a worker loads of these three brings ssl, and sqlite3: docs/adr/0012
+    "pymodbus": (),  # what a worker loads of these three brings ssl, and sqlite3: docs/adr/0016
     "can": (),
     "cantools": (),
     "pickle": (),

@@ -67,13 +67,15 @@ class Tcp:
         Raises:
             SourceLost: the connection broke, or the other end speaks another protocol.
         """
-        while True:
-            found = self._next()
-            if found is not None:
-                return found
+        found = self._next()
+        while found is None:
             if not self._poll.poll(math.ceil(max(0.0, deadline - time.monotonic()) * 1000)):
                 return None
             self._receive()
+            found = self._next()
+            if found is None and time.monotonic() >= deadline:  # what comes may be no answer, without an end
+                return None
+        return found
 
     def close(self) -> None:
         """Close the connection. Idempotent."""

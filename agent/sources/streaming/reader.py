@@ -30,6 +30,8 @@ PAST_S = 2.0
 """For how long after opening what comes without a wait is taken for the past, which was sent before."""
 _OPTIONS = "fflags;nobuffer|fpsprobesize;0|allowed_media_types;video|rtsp_transport;"
 """Of FFmpeg: begin with the newest frame, wait for no frame rate, leave the sound at the camera."""
+TCP_ONLY = cv2.__version__.startswith("4.11.")
+"""The wheel of this version ignores FFmpeg's options: https://github.com/opencv/opencv/issues/27091."""
 _VARIABLE = "OPENCV_FFMPEG_CAPTURE_OPTIONS"
 _TIMED_OUT = 0.95
 """Share of the time-out after which a grab ran into it: its frame is an old one that the decoder had kept."""

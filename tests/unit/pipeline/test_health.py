@@ -217,6 +217,14 @@ def test_public_pictures_are_those_of_sound_cameras(shared: Path) -> None:
         assert (ward.told, ward.refused) == ([], []), name.name
 
 
+@pytest.mark.parametrize(("contrast", "told"), [(22, []), (44, [("unwell", "blurred")])])
+def test_where_all_is_nearly_as_bright_nothing_is_said_of_its_sharpness(contrast: int, told: object) -> None:
+    fog = np.full((120, 160), 100, np.uint8)
+    fog[:, 80:] += contrast
+    ward = Ward(Health(frames=1, seconds=0, blurred=2))
+    assert ward.show([cv2.GaussianBlur(fog, (0, 0), 1.0)]).told == told
+
+
 def test_what_is_hidden_speaks_neither_for_nor_against_the_camera() -> None:
     half = Region(points=((0.0, 0.0), (0.5, 1.0)))
     camera = FaultyCamera()

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -14,7 +17,6 @@ from tests.simulators.cameras import Cameras
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from pathlib import Path
 
     from agent.types import Found
 
@@ -159,7 +161,7 @@ def test_an_empty_machine_has_nothing_and_a_strange_one_breaks_nothing(tmp_path:
 
 def test_what_is_found_opens_with_the_options_that_are_given(tmp_path: Path) -> None:
     found = list(find(everything(tmp_path)))
-    assert {"hwmon", "iio", "serial"} <= {kind for kind, _ in found}
+    assert {kind for kind, _ in found} == {"can", "hwmon", "iio", "microphone", "rpicam", "serial"}
     for kind, one in found:
         options = plugins.load("sources", kind).Options(**one.options)
         assert set(one.guessed) <= one.options.keys()
@@ -172,11 +174,17 @@ def test_cameras_are_found_with_what_they_can_and_why_not(tmp_path: Path) -> Non
     here.plug(0, "Door", modes=("YUYV 64x48@30",))
     here.plug(1, "Locked", open_error=13)
     here.plug(2, "Busy", open_error=16)
-    from pathlib import Path as Real
-
     module = plugins.load("sources", "camera")
     assert module.found(tmp_path) == []
-    door, locked, busy = module.found(Real("/"))
+    code = f"f = open({str(here.root / 'dev/video0')!r}); print(flush=True); input()"
+    command = [sys.executable, "-c", code]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as other:
+        assert other.stdout is not None
+        other.stdout.readline()
+        held, _, _ = module.found(Path("/"))
+        other.communicate(b"\n")
+    assert f"(pid {other.pid}) has it open" in held.about[1]
+    door, locked, busy = module.found(Path("/"))
     assert (door.name, door.options, door.problem) == ("Door", {"device": "/dev/video0"}, "")
     assert door.about[0] == "/dev/video0"
     assert door.about[1].startswith("YUYV 64x48")

@@ -6,9 +6,10 @@ import os
 import select
 import socket
 import struct
+import threading
 import time
 import tty
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -176,6 +177,27 @@ def test_an_answer_that_comes_too_late_is_not_taken_for_the_next_one() -> None:
                 newest = there.asked()[-12:]
                 there.say(answered(newest, b"\x03\x02\x00\x02"))
         assert frame.data.tolist() == [[2]]
+
+
+def test_answers_to_nobody_without_an_end_do_not_hold_a_read_up() -> None:
+    began, over = time.monotonic(), threading.Event()
+    with server(timeout_s=30) as (there, source):
+        assert source.read(0.02) is None
+        stale = answered(b"\xff\xff\0\0", b"\x03\x02\x00\x01") * 50
+
+        def talk() -> None:
+            there.client.settimeout(0.1)
+            while not over.is_set() and time.monotonic() < began + 6:
+                with suppress(TimeoutError):  # it reads no more for now
+                    there.client.send(stale)
+
+        talker = threading.Thread(target=talk)
+        talker.start()
+        found = [source.read(0.1) for _ in range(3)]
+        took = time.monotonic() - began
+        over.set()
+        talker.join()
+    assert (found, took < 5) == ([None] * 3, True)
 
 
 @pytest.mark.parametrize(

@@ -42,6 +42,11 @@ def test_pictures_come_over_both_transports_numbered_and_dated(camera: RtspCamer
     assert stamps == sorted(stamps)
 
 
+def test_h265_is_read_too() -> None:
+    with RtspCamera("h265", "--fps", "50") as camera, opened(camera) as source:
+        assert read(source).data.max() > 200
+
+
 def test_who_reads_late_gets_the_newest_picture_and_nothing_of_the_past(camera: RtspCamera) -> None:
     with opened(camera) as source:
         first = read(source).seq
@@ -121,7 +126,7 @@ def test_a_login_comes_from_the_url_or_a_file_and_a_wrong_one_stands_in_no_error
 @pytest.mark.parametrize(
     ("codec", "said"),
     [
-        ("vp8", "its video is VP8, which is not read here. Set the camera to H.264, H.265 or MJPEG"),
+        ("j2k", "its video is JPEG2000, which is not read here. Set the camera to H.264, H.265 or MJPEG"),
         ("sound", "it streams no video. Name a stream of the camera that has video"),
     ],
 )
@@ -135,6 +140,15 @@ def test_a_transport_that_the_camera_has_not_is_told_with_the_other() -> None:
         error = refused(url=camera.url(), transport="udp")
         assert error.problem == "it describes its stream, but does not start it"
         assert error.hint.startswith('Try transport = "tcp"')
+
+
+def test_an_opencv_that_cannot_do_the_transport_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(readers, "TCP_ONLY", True)
+    error = refused(url="rtsp://127.0.0.1:1/x", transport="udp")
+    assert (error.problem, error.hint) == (
+        "OpenCV 4.11 comes by TCP, whatever it is told",
+        'Set transport = "tcp", or install a later OpenCV',
+    )
 
 
 def test_a_camera_that_nobody_knows_or_that_is_not_there_is_told_in_one_line() -> None:

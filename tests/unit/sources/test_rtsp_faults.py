@@ -5,13 +5,12 @@ from __future__ import annotations
 import os
 import threading
 import time
-from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
-from agent.sources.rtsp import Options, RtspSource, build
+from agent.sources.rtsp import Options, RtspSource
 from agent.sources.streaming import describe
 from agent.sources.streaming import reader as readers
 from tests.simulators.rtsp_camera import RtspCamera
@@ -110,11 +109,9 @@ def test_a_call_that_does_not_return_is_told_and_the_next_opening_waits_for_its_
         assert time.monotonic() - began < readers.LEAVE_S + 0.5
         assert reading() == [reader]
         threading.Timer(0.5, camera.thaw).start()
-        began = time.monotonic()
-        with closing(build(options, start=1)) as source:
-            assert time.monotonic() - began > 0.4
-            assert reader not in reading()
-            read(source)
+        following = readers.start(camera.url(), "tcp", 5)
+        assert reading() == [following]
+        assert following.leave(10)
 
 
 def test_what_is_opened_again_and_again_leaves_no_thread_and_no_descriptor() -> None:

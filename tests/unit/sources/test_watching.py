@@ -211,6 +211,18 @@ def test_more_files_than_are_kept_in_mind_come_in_turns_in_order(
     assert found == [f"{number}.png" for number in range(35)]
 
 
+def test_a_file_that_was_there_before_and_is_written_again_is_given_again(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(watching, "_YOUNG_S", 0.0)
+    (folder / "same.png").write_bytes(PICTURE)
+    time.sleep(0.01)
+    with closing(watched(folder)) as source:
+        assert names(source) == ["same.png"]
+        (folder / "same.png").write_bytes(PICTURE)
+        assert names(source) == ["same.png"]
+
+
 def test_files_that_all_came_at_once_come_in_turns_too(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(watching, "MAX_FILES", 3)
     monkeypatch.setattr(watching, "_YOUNG_S", 0.0)

@@ -63,6 +63,7 @@ GOOD: list[dict[str, Any]] = [
     {**LENT, "type": "relieved", "reason": "unfit", "problem": "no variant"},
     {**LENT, "type": "retried", "problem": "device lost"},
     {"type": "unwell", "fault": "black", "problem": "the picture is black"},
+    {"type": "refused", "reason": "unreadable", "problem": "a line holds no number"},
     {"type": "well", "fault": "black"},
 ]
 JSON = st.recursive(

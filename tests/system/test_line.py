@@ -63,7 +63,7 @@ def line(machine: Container) -> Container:
     done("systemd-run", "--unit=broker", "mosquitto", "-p", "1883")
     done("useradd", "--system", "--home-dir", "/var/lib/edgectl", "--shell", "/usr/sbin/nologin", "edgectl")
     done("mkdir", "-p", "/etc/edgectl")
-    done(EDGECTL, "init", KEYS, "--fleet", "north", "--device", "gate-1")
+    done(EDGECTL, "init", KEYS, "--fleet", "north", "--device", "gate-1", "--no-models")
     done("chown", "-R", "edgectl:", KEYS)
     done("install", "-d", "-m", "0700", "/etc/credstore")
     for name, key in (("device-key", "devices/gate-1.key"), ("collector-key", "collector.pub")):

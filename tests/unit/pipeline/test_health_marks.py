@@ -120,4 +120,4 @@ def test_what_is_hidden_has_no_edge_and_where_hardly_anything_is_left_nothing_is
     for some in (0, 9):
         shown[60, 100 : 100 + some] = True
         marks = look(soft, Health(), shown)
-        assert not (marks.black or marks.overexposed or marks.blocked)
+        assert (marks.black, marks.overexposed, marks.blocked) == (False,) * 3

@@ -42,6 +42,7 @@ query = "SELECT count(*) FROM results WHERE device = 'gate-1' AND stream = 'resu
 query += " AND kind NOT IN ('ledger', 'failed')"
 print(sqlite3.connect('/var/lib/edgectl/north.db').execute(query, sys.argv[1:]).fetchone()[0])
 """
+SCRATCH = "/var/lib/edge-agent/scratch"  # where the service itself may write
 SECRETS = {
     "device key": "/run/credentials/edge-agent.service/device-key",
     "credentials": "/run/credentials/edge-agent.service",
@@ -142,7 +143,8 @@ def test_a_worker_of_the_service_reads_no_secret_signals_nobody_and_starts_nothi
     line.write(f"{SITE}/burglar-1.dist-info/METADATA", burglar.METADATA)
     line.write(f"{SITE}/burglar-1.dist-info/entry_points.txt", burglar.ENTRY_POINTS)
     loot = ", ".join(f'"{what}" = "{path}"' for what, path in SECRETS.items())
-    source = f'{{ kind = "burglar", loot = {{ {loot} }}, control = "/run/edge-agent/agent.sock" }}'
+    more = f'control = "/run/edge-agent/agent.sock", scratch = "{SCRATCH}"'
+    source = f'{{ kind = "burglar", loot = {{ {loot} }}, {more} }}'
     lines = [part for part in LINE.splitlines() if not part.startswith("source")]
     line.start("\n".join([*lines, f"source = {source}", ""]))
     problems: list[str] = []

@@ -42,6 +42,7 @@ query = "SELECT count(*) FROM results WHERE device = 'gate-1' AND stream = 'resu
 query += " AND kind NOT IN ('ledger', 'failed')"
 print(sqlite3.connect('/var/lib/edgectl/north.db').execute(query, sys.argv[1:]).fetchone()[0])
 """
+SCRATCH = "/var/lib/edge-agent/scratch"  # where the service itself may write
 SECRETS = {
     "device key": "/run/credentials/edge-agent.service/device-key",
     "credentials": "/run/credentials/edge-agent.service",
@@ -63,7 +64,7 @@ def line(machine: Container) -> Container:
     done("systemd-run", "--unit=broker", "mosquitto", "-p", "1883")
     done("useradd", "--system", "--home-dir", "/var/lib/edgectl", "--shell", "/usr/sbin/nologin", "edgectl")
     done("mkdir", "-p", "/etc/edgectl")
-    done(EDGECTL, "init", KEYS, "--fleet", "north", "--device", "gate-1")
+    done(EDGECTL, "init", KEYS, "--fleet", "north", "--device", "gate-1", "--no-models")
     done("chown", "-R", "edgectl:", KEYS)
     done("install", "-d", "-m", "0700", "/etc/credstore")
     for name, key in (("device-key", "devices/gate-1.key"), ("collector-key", "collector.pub")):
@@ -142,7 +143,8 @@ def test_a_worker_of_the_service_reads_no_secret_signals_nobody_and_starts_nothi
     line.write(f"{SITE}/burglar-1.dist-info/METADATA", burglar.METADATA)
     line.write(f"{SITE}/burglar-1.dist-info/entry_points.txt", burglar.ENTRY_POINTS)
     loot = ", ".join(f'"{what}" = "{path}"' for what, path in SECRETS.items())
-    source = f'{{ kind = "burglar", loot = {{ {loot} }}, control = "/run/edge-agent/agent.sock" }}'
+    more = f'control = "/run/edge-agent/agent.sock", scratch = "{SCRATCH}"'
+    source = f'{{ kind = "burglar", loot = {{ {loot} }}, {more} }}'
     lines = [part for part in LINE.splitlines() if not part.startswith("source")]
     line.start("\n".join([*lines, f"source = {source}", ""]))
     problems: list[str] = []

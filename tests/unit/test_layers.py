@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -129,15 +130,23 @@ Sources = dict[str, str]
 """The text of each module, by its dotted name."""
 
 
-def imported(sources: Sources, module: str) -> Iterator[tuple[int, str]]:
-    """Give (line, module) of every import, those inside functions and those for types included."""
-    for node in ast.walk(ast.parse(sources[module])):
+@functools.cache
+def imports(text: str) -> tuple[tuple[int, str, str], ...]:
+    """Give (line, module, name) of every import, those inside functions and those for types included."""
+    found = []
+    for node in ast.walk(ast.parse(text)):
         if isinstance(node, ast.Import):
-            yield from ((node.lineno, alias.name) for alias in node.names)
+            found += [(node.lineno, alias.name, "") for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
-            for alias in node.names:
-                inner = f"{node.module}.{alias.name}"
-                yield node.lineno, inner if inner in sources else node.module or ""
+            found += [(node.lineno, node.module or "", alias.name) for alias in node.names]
+    return tuple(found)
+
+
+def imported(sources: Sources, module: str) -> Iterator[tuple[int, str]]:
+    """Give (line, module) of every import; a name that is a module itself is what is imported."""
+    for line, target, name in imports(sources[module]):
+        inner = f"{target}.{name}"
+        yield line, inner if inner in sources else target
 
 
 def climbs(sources: Sources) -> list[str]:

@@ -44,6 +44,7 @@ EXAMPLES = {
         },
         lambda _: {"fps": 4},
         endless=True,
+        reopened=40,
     ),
     "stdin": Example(
         "pictures",

@@ -50,6 +50,15 @@ def ended(pid: int) -> bool:
         return True
 
 
+def test_one_that_complains_without_an_end_is_not_waited_for_longer_than_asked() -> None:
+    with closing(shell("yes >&2; :")) as program:
+        eventually(lambda: "y" in program.said())
+        before = time.monotonic()
+        for _ in range(4):
+            assert not program.wait(time.monotonic() + 0.05)
+        assert time.monotonic() - before < 5
+
+
 def test_what_it_puts_out_is_read_as_it_comes() -> None:
     with closing(shell("printf abc; exec sleep 60")) as program:
         assert read(program, 3) == b"abc"

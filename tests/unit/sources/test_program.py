@@ -117,7 +117,7 @@ def test_closing_ends_it_and_what_it_has_started_also_twice() -> None:
     child = int(read(program, 2))
     for _ in range(2):
         program.close()
-    assert ended(child)
+    eventually(lambda: ended(child))
 
 
 def test_one_that_does_not_obey_is_killed() -> None:

@@ -164,7 +164,7 @@ def confine_owner(hidden: Iterable[str], needs: Needs) -> Confinement:
     _drop_capabilities()
     _prctl(_PR_SET_NO_NEW_PRIVS, 1)
     landlock = _landlock.restrict(grants, network=needs.network)
-    filtered = _seccomp.install(network=needs.network, hotplug=needs.hotplug)
+    filtered = _seccomp.install(network=needs.network, hotplug=needs.hotplug, can=needs.can)
     return Confinement(landlock, filtered, (*devices, *theirs), granted, tuple(closed))
 
 

@@ -121,11 +121,13 @@ class FlowSource:
             InputRejected: this JPEG is damaged; its sequence number is used up.
         """
         deadline = time.monotonic() + timeout_s
+        late = False  # asked for itself, as there may be something to read all the time
         while not self._whole():
-            if not self._feed.wait(deadline):
+            if late or not self._feed.wait(deadline):
                 self._watch()
                 return None
             self._unpack.fill(self._feed)
+            late = time.monotonic() >= deadline
         now_ns = time.monotonic_ns()
         self._heard = time.monotonic()
         seq, self._next = self._next, self._next + 1

@@ -10,7 +10,7 @@ _MAX_LINE = 1024
 """Bytes of a line that announces a chunk, or follows the last one."""
 _MAX_TRAILERS = 32
 _STATUS = re.compile(rb"(?:HTTP/1\.[01]|RTSP/1\.0) (\d{3})(?: [^\r\n]*)?")
-_HEADER = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]+):[ \t]*([^\r\n]*?)[ \t]*")
+_NAME = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _SIZE = re.compile(rb"([0-9A-Fa-f]{1,8})[ \t]*(?:;[^\r\n]*)?")
 
 
@@ -77,8 +77,7 @@ class Reply:
         status = _STATUS.fullmatch(first)
         if status is None or not first.startswith(self._protocol[:7].encode()):
             raise ValueError(f"it speaks no {self._protocol}")
-        headers = [_HEADER.fullmatch(line) for line in lines]
-        self.headers = [(h[1].decode().lower(), h[2].decode("latin-1")) for h in headers if h is not None]
+        self.headers = [pair for line in lines if (pair := _header(line)) is not None]
         self.status = int(status[1])
         self._frame()
         return True
@@ -151,3 +150,14 @@ class Reply:
         taken = self._pending[:count]
         del self._pending[:count]
         return taken
+
+
+def _header(line: bytes) -> tuple[str, str] | None:
+    """Give name and value, or None for what is no header.
+
+    A pattern for all of it would try each way to share out the spaces: minutes for one line.
+    """
+    name, colon, value = line.partition(b":")
+    if not colon or _NAME.fullmatch(name) is None or b"\r" in value or b"\n" in value:
+        return None
+    return name.decode().lower(), value.strip(b" \t").decode("latin-1")

@@ -47,6 +47,23 @@ def lost(camera: WebCamera, **options: Any) -> str:
     return str(caught.value)
 
 
+def test_what_comes_without_an_end_and_is_no_picture_does_not_hold_a_read(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("agent.sources.web.multipart.MAX_PART", 1 << 60)
+
+    def flood(visit: Visit) -> None:
+        visit.stream()
+        while not visit.over.is_set():
+            visit.send(b"x" * 65536)
+
+    with WebCamera(flood) as camera, closing(opened(camera, silence_s=0.5)) as source:
+        assert source.read(0.1) is None
+        with pytest.raises(SourceLost, match="no picture for"):
+            while True:
+                source.read(0.1)
+
+
 def streaming(*pieces: bytes, stay: bool = True) -> Any:
     def manners(visit: Visit) -> None:
         visit.stream()

@@ -44,6 +44,23 @@ print(json.dumps([held.landlock, found]))
 """
 
 
+OWNER = """
+import errno, socket, sys
+from agent.types import Needs
+from agent.workers.confinement import confine_owner
+
+held = confine_owner([], Needs(can=sys.argv[1] == "can"))
+told = []
+for protocol in (1, 2):  # raw, and one above it
+    try:
+        socket.socket(29, socket.SOCK_RAW if protocol == 1 else socket.SOCK_DGRAM, protocol).close()
+        told.append("open")
+    except OSError as error:
+        told.append("refused" if error.errno == errno.EPERM else "open")
+print(held.seccomp, *told)
+"""
+
+
 def tree(root: Path, files: Sequence[str]) -> None:
     for name in files:
         path = root / name
@@ -160,3 +177,13 @@ def test_pictures_need_their_folders_and_where_links_lead(tmp_path: Path) -> Non
     assert not needs.network
     alone = images.needs(images.Options(paths=(str(tmp_path / "far" / "c.png"),)))
     assert all(Path(path) in {tmp_path / "far", tmp_path / "far" / "c.png"} for path in alone.read)
+
+
+@pytest.mark.parametrize(("needs", "raw"), [("can", "open"), ("none", "refused")])
+def test_a_process_that_owns_a_bus_may_open_its_raw_sockets_and_no_other(needs: str, raw: str) -> None:
+    told = subprocess.run(
+        [sys.executable, "-c", OWNER, needs], capture_output=True, text=True, check=True, timeout=60
+    ).stdout.split()
+    if told[0] != "True":
+        pytest.skip("the kernel has no filters")
+    assert told[1:] == [raw, "refused"]

@@ -27,5 +27,6 @@ EXAMPLES = {
         lambda given: {"url": given["url"] + "/slow"},
         endless=True,
         beside=cameras,
+        reopened=60,
     )
 }

@@ -11,7 +11,7 @@ import time
 from typing import TYPE_CHECKING
 
 from agent.child import Child, ending
-from agent.errors import EXIT_OK, AgentError, LaneCrashed, MessageInvalid
+from agent.errors import EXIT_OK, AgentError, ConfigInvalid, LaneCrashed, MessageInvalid
 from agent.message import error_of, read
 from agent.taking.orders import MODULE, At, Done, Fault, Took, packets
 
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from agent.taking.orders import Orders
 
 _STOP_S = 5.0
+_READ = "See docs/configuration.md"
 
 
 def take(
@@ -148,7 +149,10 @@ class _Follower:
     def why_not(self, code: int | None) -> AgentError:
         """Say why nothing came of it; ``code`` is how it ended, None when SIGKILL did not end it."""
         if self._fault is not None:
-            return error_of(self._fault)
+            fault = self._fault
+            if fault.error == ConfigInvalid.__name__ and not fault.hint:
+                fault = fault.model_copy(update={"hint": _READ})
+            return error_of(fault)
         why = self._why
         if not why:
             died = "it fell silent" if code is None or code == EXIT_OK else ending(code)

@@ -15,6 +15,7 @@ from agent import plugins
 from agent.errors import SourceLost
 from agent.pipeline import capture
 from agent.pipeline.slot import Slot
+from tests.simulators.choosing import choose
 from tests.simulators.examples import EXAMPLES
 from tests.simulators.small_engine import engine
 
@@ -24,6 +25,10 @@ if TYPE_CHECKING:
     from agent.ledger import Ledger
     from agent.types import Frame, Source
     from tests.simulators.examples import Plug
+
+
+pluggable = pytest.mark.parametrize("name", choose(lambda one: one.plug), indirect=True)
+"""What is asked of those that read a device."""
 
 
 def read_for(source: Source, seconds: float) -> None:
@@ -38,7 +43,7 @@ def read(source: Source) -> Frame:
     return frame
 
 
-@pytest.mark.usefixtures("plug")
+@pluggable
 def test_what_gives_nothing_is_waited_for_as_long_as_asked(name: str, plug: Plug) -> None:
     if plug.hush is None:
         return  # it always says something
@@ -53,6 +58,7 @@ def test_what_gives_nothing_is_waited_for_as_long_as_asked(name: str, plug: Plug
             assert 0.9 * timeout_s <= time.monotonic() - began < timeout_s + 0.3  # a busy machine may be late
 
 
+@pluggable
 def test_what_is_unplugged_is_missed_in_5_s_and_back_in_3_s_after_it_is_plugged_in(
     name: str, plug: Plug
 ) -> None:

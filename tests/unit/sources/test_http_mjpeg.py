@@ -211,6 +211,11 @@ def test_a_camera_that_is_away_refuses_and_comes_back() -> None:
         source.close()
 
 
+def test_a_name_that_no_name_server_can_be_asked_for_is_told_as_one_that_is_not_known() -> None:
+    with pytest.raises(SourceLost, match=r"http://cam\.\.era/video: the name cannot be looked up"):
+        build(Options(url="http://cam..era/video"), start=0)
+
+
 def login(folder: Path, text: str = "eva:s3cret") -> str:
     (folder / "login").write_text(text)
     return str(folder / "login")

@@ -82,7 +82,8 @@ def test_a_source_that_several_use_is_read_apart_and_hides_its_own_regions_there
     assert (spec.apart, spec.source_options) == (True, {})
     assert [one.how for one in spec.privacy] == ["blur"]
     assert [one.how for one in spec.veiled] == ["fill"]
-    assert (hide := _preparing(feed)) is not None
+    hide = _preparing(feed)
+    assert hide is not None
     made = hide(Frame(0, 0, np.full((10, 10, 3), 9, np.uint8)))
     assert made.data[:5, :5].max() == 0
     assert made.data[5:].min() == 9

@@ -121,7 +121,7 @@ def test_a_wrong_option_of_a_named_source_is_told_where_it_stands(tmp_path: Path
         (NAMED.replace("kind", "kin"), "agent.toml:1: sources.0.kind: this key is missing"),
         (
             SOURCE + "[[sources.privacy]]\npoints = [[0, 0]]\n" + USERS,
-            "agent.toml:6: sources.0.privacy.0.points: Tuple should have at least 2 items",
+            "agent.toml:6: sources.0.privacy.0.points: A list should have at least 2 items",
         ),
     ],
 )

@@ -7,13 +7,14 @@ import os
 import signal
 import threading
 import tty
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any
 
 from tests.simulators import fake_rpicam, modbus_units
 from tests.simulators.cameras import Cameras
 from tests.simulators.examples.example import Plug
 from tests.simulators.rtsp_camera import RtspCamera
+from tests.simulators.serial_line import Repeating
 from tests.simulators.web_camera import WebCamera, jpeg
 
 if TYPE_CHECKING:
@@ -51,25 +52,6 @@ def _move(path: Path, to: Path) -> None:
     path.rename(to)
 
 
-class _Repeating:
-    """Somebody who does something again and again, until it is called off."""
-
-    def __init__(self, act: Callable[[], object], every_s: float = 0.004) -> None:
-        self._act, self._every_s = act, every_s
-        self._over = threading.Event()
-        self._thread = threading.Thread(target=self._run)
-        self._thread.start()
-
-    def _run(self) -> None:
-        while not self._over.wait(self._every_s):
-            with suppress(OSError):  # nobody listens, or no more
-                self._act()
-
-    def end(self) -> None:
-        self._over.set()
-        self._thread.join()
-
-
 class _Port:
     """A serial port behind a name that stays, with a sensor that talks."""
 
@@ -83,7 +65,7 @@ class _Port:
         tty.setraw(ours)
         os.set_blocking(theirs, False)
         self.name.symlink_to(os.ttyname(ours))
-        self.talker = _Repeating(lambda: os.write(theirs, self._says))
+        self.talker = Repeating(lambda: os.write(theirs, self._says))
 
     def quiet(self) -> None:
         self.talker.end()
@@ -154,7 +136,7 @@ class _Writer:
     def start(self) -> None:
         # Both directions: it opens at once, whether or not somebody reads.
         self._fd = fd = os.open(self._path, os.O_RDWR | os.O_NONBLOCK)
-        self.writing = _Repeating(lambda: os.write(fd, _FRAME))
+        self.writing = Repeating(lambda: os.write(fd, _FRAME))
 
     def quiet(self) -> None:
         self.writing.end()

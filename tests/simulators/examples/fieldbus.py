@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import os
-import threading
-import tty
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from tests.simulators import plugging
 from tests.simulators.examples.example import Example
 from tests.simulators.examples.sensors import POLLED
 from tests.simulators.modbus_units import UNIT, served
+from tests.simulators.serial_line import talking
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -28,25 +26,8 @@ def modbus_unit(_: Path) -> Iterator[dict[str, Any]]:
 @contextmanager
 def talking_adapter(_: Path) -> Iterator[dict[str, Any]]:
     """An adapter on a serial port, to a bus that is never quiet."""
-    theirs, ours = os.openpty()
-    tty.setraw(ours)
-    os.set_blocking(theirs, False)
-    quiet = threading.Event()
-
-    def talk() -> None:
-        while not quiet.wait(0.004):
-            with suppress(BlockingIOError):  # nobody listens for now
-                os.write(theirs, b"t12320C80\r")
-
-    talker = threading.Thread(target=talk)
-    talker.start()
-    try:
-        yield {"channel": os.ttyname(ours)}
-    finally:
-        quiet.set()
-        talker.join()
-        os.close(theirs)
-        os.close(ours)
+    with talking(b"t12320C80\r") as path:
+        yield {"channel": path}
 
 
 EXAMPLES = {

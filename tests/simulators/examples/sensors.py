@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import threading
-import tty
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from tests.simulators import plugging
 from tests.simulators.examples.example import Example
+from tests.simulators.serial_line import talking
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -36,25 +34,8 @@ def iio_device(folder: Path) -> dict[str, Any]:
 @contextmanager
 def talking_port(_: Path) -> Iterator[dict[str, Any]]:
     """A serial port whose sensor never stops."""
-    theirs, ours = os.openpty()
-    tty.setraw(ours)
-    os.set_blocking(theirs, False)
-    quiet = threading.Event()
-
-    def talk() -> None:
-        while not quiet.wait(0.002):
-            with suppress(BlockingIOError):  # nobody listens for now
-                os.write(theirs, b"x=1.5\n")
-
-    talker = threading.Thread(target=talk)
-    talker.start()
-    try:
-        yield {"port": os.ttyname(ours)}
-    finally:
-        quiet.set()
-        talker.join()
-        os.close(theirs)
-        os.close(ours)
+    with talking(b"x=1.5\n", 0.002) as path:
+        yield {"port": path}
 
 
 EXAMPLES = {

@@ -21,6 +21,7 @@ from agent.sources import can
 from agent.sources.fieldbus.signals import Message
 from agent.sources.fieldbus.slcan import Slcan
 from agent.types import Needs
+from tests.simulators.serial_line import wire
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -29,19 +30,6 @@ if TYPE_CHECKING:
 
 RPM = [{"name": "rpm", "id": 0x123, "start": 0, "length": 16, "scale": 0.25}]
 FAST = {"rate": 500, "window": 1, "max_gap_s": 30, "hold_s": 60, "silence_s": 60}
-
-
-@contextmanager
-def wire() -> Iterator[tuple[int, str]]:
-    """Give the adapter's end of a line, and the path of ours."""
-    theirs, ours = os.openpty()
-    tty.setraw(theirs)
-    tty.setraw(ours)
-    try:
-        yield theirs, os.ttyname(ours)
-    finally:
-        os.close(ours)
-        os.close(theirs)
 
 
 def bus(channel: str, signals: Any = RPM, start: int = 0, **options: Any) -> Source:

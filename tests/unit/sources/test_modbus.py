@@ -86,8 +86,7 @@ class Server:
 
 
 def _piece(end: int) -> bytes:
-    assert select.select([end], [], [], 10)[0], "nothing is asked"
-    return os.read(end, 512)
+    return os.read(end, 512) if select.select([end], [], [], 10)[0] else b"nothing was asked"
 
 
 @contextmanager

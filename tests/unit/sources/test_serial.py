@@ -5,8 +5,7 @@ from __future__ import annotations
 import os
 import struct
 import sys
-import tty
-from contextlib import closing, contextmanager
+from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -18,26 +17,12 @@ from agent.errors import ExtraMissing, InputRejected, SourceLost
 from agent.sources import serial
 from agent.sources.sampling.framing import MAX_LINE, Frames, Lines, Sample
 from agent.types import Needs
+from tests.simulators.serial_line import wire
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from agent.types import Source
 
 PATTERN = r"T=(?P<t>\S+) H=(?P<h>\d+)"
-
-
-@contextmanager
-def wire() -> Iterator[tuple[int, str]]:
-    """Give the sensor's end of a line, and the path of ours."""
-    theirs, ours = os.openpty()
-    tty.setraw(theirs)
-    tty.setraw(ours)
-    try:
-        yield theirs, os.ttyname(ours)
-    finally:
-        os.close(ours)
-        os.close(theirs)
 
 
 def sensor(path: str, start: int = 0, **options: Any) -> Source:

@@ -48,11 +48,9 @@ class FaultyCamera:
             case "overexposed":
                 picture = cv2.addWeighted(picture, 1 - strength, np.full_like(picture, 255), strength, 0.0)
             case "blurred":
-                picture = cv2.GaussianBlur(picture, (0, 0), 0.1 + 12 * strength)
+                picture = _blurred(picture, 0.1 + 12 * strength)
             case "blocked":
-                hand = cv2.GaussianBlur(np.full_like(picture, (70, 90, 140)), (0, 0), 9)
-                covered = round(WIDTH * strength)
-                picture[:, :covered] = hand[:, :covered]
+                picture[:, : round(WIDTH * strength)] = (70, 90, 140)  # a hand, out of focus
         return self._noisy(picture)
 
     def _furnished(self) -> Array:
@@ -74,3 +72,10 @@ class FaultyCamera:
         noise = self._grain[row : row + HEIGHT, column : column + WIDTH]
         noisy: Array = np.clip(picture + noise, 0, 255).astype(np.uint8)
         return noisy
+
+
+def _blurred(picture: Array, sigma: float) -> Array:
+    if sigma < 4:
+        return cv2.GaussianBlur(picture, (0, 0), sigma)
+    half = cv2.resize(picture, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)  # a fourth of the work
+    return cv2.resize(cv2.GaussianBlur(half, (0, 0), sigma / 2), (WIDTH, HEIGHT))

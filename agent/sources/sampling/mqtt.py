@@ -13,7 +13,7 @@ import numpy as np
 import paho.mqtt.client as paho
 from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode, MQTTProtocolVersion
 
-from agent.errors import SourceLost
+from agent.errors import LoginRefused, SourceLost
 from agent.packets import Guard
 from agent.sources.sampling.payloads import MAX_BYTES
 
@@ -240,7 +240,8 @@ class Subscriber:
         return code
 
     def _lost(self, problem: str, hint: str) -> SourceLost:
-        return SourceLost(_OP, self._name, " ".join(problem.split()), hint)
+        kind = LoginRefused if hint == _LOGIN else SourceLost
+        return kind(_OP, self._name, " ".join(problem.split()), hint)
 
 
 def _told(error: OSError | UnicodeError) -> str:

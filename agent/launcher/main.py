@@ -16,7 +16,7 @@ import orjson
 from agent import program
 from agent.errors import EXIT_FAILED, EXIT_OK
 from agent.ipc import close_all
-from agent.sources._program import Launched
+from agent.launcher.launched import Launched
 from agent.types import Needs
 from agent.workers.confinement import confine_launcher
 

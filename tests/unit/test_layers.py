@@ -85,7 +85,7 @@ PROGRAM_PARTS = {
 # Level 1 computes; what waits, stores or talks belongs higher up.
 IMPURE = {"asyncio", "multiprocessing", "selectors", "socket", "sqlite3", "subprocess", "threading", "time"}
 # Except for what more than one room does in one way.
-SHARED = {"agent.sqlite", "agent.ipc", "agent.child"}
+SHARED = {"agent.sqlite", "agent.ipc", "agent.child", "agent.launcher.launched"}
 
 # Who may import what from outside: everyone else goes through them.
 OWNERS = {

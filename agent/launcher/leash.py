@@ -1,4 +1,4 @@
-"""``python -m agent.sources._leash PARENT PATH ARG...``: becomes that program, and dies with its parent."""
+"""``python -m agent.launcher.leash PARENT PATH ARG...``: becomes that program, and dies with its parent."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ from pydantic import (
 )
 
 from agent.errors import ManifestInvalid
-from agent.windowing import Features, Normalise
+from agent.features.tables import Features, Normalise
 
 MAX_BYTES = 1 << 20
 """The largest manifest that is read."""

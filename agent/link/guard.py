@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import paho.mqtt.client as paho
 
-from agent.packets import Guard
+from agent.mqtt_packets import Guard
 
 __all__ = ["Guard", "GuardedClient"]
 

@@ -9,7 +9,7 @@ import numpy as np
 from agent.features import spectrum, speech
 from agent.features.mel import mel_bands
 from agent.features.statistics import NAMES, statistics
-from agent.windowing import LogMel, MelBands, Mfcc, MicroSpeech, Spectrum, Statistics
+from agent.features.tables import LogMel, MelBands, Mfcc, MicroSpeech, Spectrum, Statistics
 
 if TYPE_CHECKING:
     from agent.types import Array

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from agent.errors import InputRejected, ManifestInvalid
+from agent.features.tables import MeanStd, MinMax, Zscore
 from agent.pipeline import _arrays
 from agent.pipeline._features import extractor
-from agent.windowing import MeanStd, MinMax, Zscore
 
 if TYPE_CHECKING:
     from collections.abc import Callable

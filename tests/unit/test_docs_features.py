@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from agent import config
+from agent.features.tables import LogMel, MeanStd, Mfcc, MicroSpeech, MinMax, Spectrum, Statistics, Zscore
 from agent.fleet.packing import recipe
 from agent.preparing import pre_of
-from agent.windowing import LogMel, MeanStd, Mfcc, MicroSpeech, MinMax, Spectrum, Statistics, Zscore
 
 if TYPE_CHECKING:
     from pydantic import BaseModel

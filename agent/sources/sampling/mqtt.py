@@ -14,7 +14,7 @@ import paho.mqtt.client as paho
 from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode, MQTTProtocolVersion
 
 from agent.errors import LoginRefused, SourceLost
-from agent.packets import Guard
+from agent.mqtt_packets import Guard
 from agent.sources.sampling.payloads import MAX_BYTES
 
 if TYPE_CHECKING:

@@ -1,6 +1,6 @@
 """What a model is told of windows of samples: the features that it takes, and how numbers are normalised.
 
-Lengths are samples and frequencies hertz. What each kind computes stands in ``agent.features``, and
+Lengths are samples and frequencies hertz. What each kind computes stands beside this file, and
 docs/features.md explains it.
 """
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import sys
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from agent.cli.inputs import choose, features_of, speakable
 from agent.cli.numbers import number
 from agent.cli.progress import progress
-from agent.errors import EXIT_FAILED, EXIT_OK, AgentError
+from agent.errors import EXIT_FAILED, EXIT_OK, AgentError, InputRejected
 from agent.foreground import Foreground
 from agent.tables import Deadlines
 from agent.wording import in_words
@@ -30,8 +31,9 @@ crashes the runtime costs that process, and the next input gets a new one. Print
 the output is not a terminal.
 
 Inputs are pictures, .npy arrays, folders of these, or quoted globs; or one video file; or one camera, by its
-device; or any other source, with --source; or -, JPEGs from standard input. What has no end goes on until ^C
-or --frames."""
+device or its rtsp:// address; or one recording (.tar); or any other source, with --source; or -, JPEGs from
+standard input. What has no end goes on until ^C or --frames. A value of KEY=VALUE that has commas is a list
+(channels=["a","b"]) or stands in quotes."""
 EPILOG = """\
 examples:
   edge-agent infer glyphs picture.jpg                a bundled model
@@ -127,7 +129,7 @@ def main(arguments: argparse.Namespace) -> int:
         model=arguments.model,
         task=arguments.task,
         labels=arguments.labels,
-        pre=features_of(arguments.features),
+        pre=_features(arguments),
         decoder={key: value for key, value in decoder.items() if value is not None},
         backend_options={"threads": arguments.threads, "runtime": arguments.runtime},
         source=inputs.source,
@@ -154,6 +156,19 @@ def main(arguments: argparse.Namespace) -> int:
     for frame, name in left.items():
         print(show(_lost(frame, name)), flush=True)
     return EXIT_FAILED if bad or left else EXIT_OK
+
+
+def _features(arguments: argparse.Namespace) -> dict[str, Any]:
+    """Give what --features says.
+
+    Raises:
+        InputRejected: it does not read, or a bundle says it already.
+    """
+    features = features_of(arguments.features)
+    if features and Path(arguments.model).suffix != ".tflite" and not Path(arguments.model).is_file():
+        problem = f"{arguments.model} is a bundle, whose manifest says what it takes"
+        raise InputRejected("read", "--features", problem, "Leave it out, or name a .tflite file")
+    return features
 
 
 def _refusal(fault: Fault) -> AgentError:

@@ -30,7 +30,9 @@ EPILOG = """\
 examples:
   edge-agent snapshot door --config agent.toml       a pipeline's source
   edge-agent snapshot /dev/video0 --out door.jpg     a camera
+  edge-agent snapshot rtsp://192.0.2.20/stream1
   edge-agent snapshot camera:width=1280,height=720 --skip 10
+  edge-agent snapshot 'hwmon:device=k10temp,channels=["temp1"],rate=1,window=5'
   edge-agent snapshot synthetic_sensor --out window.csv
 
 exit codes: 0 taken, 1 the source gave none or fewer, 2 usage, 78 there is no such source"""

@@ -132,6 +132,17 @@ _SENSOR = """
 #model = "vibration"
 #source = {{ kind = "synthetic_sensor" }}
 """
+_ELSE = """
+# A camera on the network, whose path its maker chose (docs/cameras.md); yard.login holds user:password.
+#[[pipelines]]
+#name = "yard"
+#model = {model}
+#source = {{ kind = "rtsp", url = "rtsp://192.0.2.20/stream1", login = "yard.login" }}
+
+# `edge-agent sources` prints such lines for whatever is plugged in: ports, sensors, sound cards, buses.
+# A camera that several pipelines use gets a name in [[sources]], where regions can be hidden, too:
+# docs/configuration.md and docs/cameras.md.
+"""
 _CAMERA = """
 [[pipelines]]
 name = "{name}"
@@ -172,7 +183,7 @@ def compose(found: Found) -> str:
             name="door", model=_quoted(found.model), device='"/dev/video0"',
             about="# A camera of your own, once it is plugged in:",
         )))  # fmt: skip
-    parts.append(_SENSOR.format())
+    parts += [_ELSE.format(model=_quoted(found.model)), _SENSOR.format()]
     return "".join(parts)
 
 

@@ -77,7 +77,8 @@ def add_source(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "source",
         metavar="SOURCE",
-        help="a pipeline or source of the configuration, a device, a file, or KIND[:KEY=VALUE,...]",
+        help="a pipeline or source of the configuration, a device, an rtsp:// address, a file, or "
+        "KIND[:KEY=VALUE,...]; quote what has brackets for the shell",
     )
     parser.add_argument(
         "--config", "-c", type=Path, metavar="FILE", help=f"where pipelines stand; default {service.CONFIG}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import select
 import stat
@@ -30,10 +31,13 @@ class Fifo:
             self._fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
         except OSError as error:
             problem = (error.strerror or str(error)).lower()
-            raise SourceLost(_OP, path, problem, f"Make it: mkfifo {path}") from error
+            hint = (
+                f"Make it: mkfifo {path}" if error.errno == errno.ENOENT else "Let the agent's user read it"
+            )
+            raise SourceLost(_OP, path, problem, hint) from error
         if not stat.S_ISFIFO(os.fstat(self._fd).st_mode):
             self.close()
-            raise SourceLost(_OP, path, "it is no named pipe", "Remove it, and make one with mkfifo")
+            raise SourceLost(_OP, path, "it is no named pipe", "Name one that mkfifo has made")
 
     def wait(self, deadline: float) -> bool:
         """Wait until there is something to read, or the writer has gone; False when neither in time."""

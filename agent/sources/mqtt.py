@@ -81,4 +81,5 @@ def build(options: Options, *, start: int) -> Sensor:
     login = read_login(options.login).pair if options.login else None
     feed = mqtt.Subscriber(options, login, reader)
     hint = "See that channels or pattern fit what is published, or set max_gap_s for a sensor that is slower"
-    return Sensor(feed, windows, start, silence_s=options.silence_s, hint=hint)
+    silent = "Check topics, and that something is published there (retained messages do not count)"
+    return Sensor(feed, windows, start, silence_s=options.silence_s, hint=hint, silent=silent)

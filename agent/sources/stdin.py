@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from agent.errors import InputRejected, SourceEnded
+from agent.errors import InputRejected, SourceEnded, SourceLost
 from agent.sources.pictures.flow import FlowSource, RawOptions
 
 if TYPE_CHECKING:
@@ -29,12 +29,16 @@ class StdinSource(FlowSource):
 
         Raises:
             SourceEnded: the input has come to its end.
-            SourceLost: what comes is no JPEG, or too large.
+            SourceLost: what comes is no JPEG, or too large, or has ended before the first frame was whole.
             InputRejected: this JPEG is damaged; its sequence number is used up.
         """
         try:
             return super().read(timeout_s)
         except SourceEnded:
+            if not self.count:
+                raise SourceLost(
+                    *self._names, "it has ended without one whole frame", self._hints[1]
+                ) from None
             rest = ", and the beginning of another" if self.begun else ""
             raise SourceEnded(f"standard input: {self.count} frames{rest}") from None
 

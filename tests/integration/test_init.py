@@ -115,7 +115,7 @@ def test_what_is_commented_out_is_valid_too(machine: Cameras, tmp_path: Path) ->
     machine.run("init", "--output", str(path))
     settings = config.parse(uncommented(path.read_text()), "agent.toml")
     kinds = [settings.source_of(one).kind for one in settings.pipelines]
-    assert kinds == ["synthetic", "camera", "synthetic_sensor"]
+    assert kinds == ["synthetic", "camera", "rtsp", "synthetic_sensor"]
     assert settings.mqtt is not None
 
 

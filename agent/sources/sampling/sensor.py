@@ -44,6 +44,7 @@ class Sensor:
         start: the number of the first window.
         silence_s: without a sample for so long it counts as lost, seconds.
         hint: what to do about lines or samples that cannot be read.
+        silent: what to do about silence.
         date: makes CLOCK_MONOTONIC of the feed's times, where these are of another clock.
     """
 
@@ -55,6 +56,7 @@ class Sensor:
         *,
         silence_s: float,
         hint: str,
+        silent: str = "Check its cable and power",
         date: Callable[[int], int] = int,
     ) -> None:
         self._feed = feed
@@ -62,6 +64,7 @@ class Sensor:
         self._seq = start
         self._silence_s = silence_s
         self._hint = hint
+        self._silent = silent
         self._date = date
         self._heard = time.monotonic()
         self._trouble = ""
@@ -105,5 +108,5 @@ class Sensor:
         silent = time.monotonic() - self._heard
         if silent > self._silence_s and not self._ready:
             problem = f"no sample for {silent:.1f} s{self._trouble}"
-            hint = "Check its cable and power, or raise silence_s for a sensor that is slower"
+            hint = f"{self._silent}, or raise silence_s for a sensor that is slower"
             raise SourceLost("read sensor", self._feed.name, problem, self._hint if self._trouble else hint)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from agent.cli import main as cli
 from agent.cli.inputs import Inputs, choose, features_of
 from agent.errors import AgentError, ConfigInvalid, InputRejected
 
@@ -122,3 +123,9 @@ def test_features_that_are_none_are_refused_with_a_way_out(text: str, words: str
     with pytest.raises(InputRejected, match=words) as caught:
         features_of(text)
     assert caught.value.hint
+
+
+def test_features_for_a_bundle_are_refused_rather_than_ignored(capsys: pytest.CaptureFixture[str]) -> None:
+    words = ["infer", "vibration", "--source", "synthetic", "--features", "micro_speech"]
+    assert cli.run(words) == 1
+    assert "vibration is a bundle, whose manifest says what it takes. Leave it out" in capsys.readouterr().err

@@ -185,6 +185,13 @@ def test_what_is_no_pipe_is_told(tmp_path: Path, make: Any, problem: str) -> Non
     assert "mkfifo" in caught.value.hint
 
 
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
+def test_a_pipe_that_may_not_be_read_is_not_to_be_made(fifo: str) -> None:
+    Path(fifo).chmod(0)
+    with pytest.raises(SourceLost, match=r"permission denied\. Let the agent's user read it"):
+        opened(fifo)
+
+
 @pytest.mark.parametrize(
     "options",
     [

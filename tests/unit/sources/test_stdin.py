@@ -15,7 +15,7 @@ import cv2
 import numpy as np
 import pytest
 
-from agent.errors import InputRejected, SourceEnded
+from agent.errors import InputRejected, SourceEnded, SourceLost
 from agent.sources.stdin import Options, StdinSource, build
 
 if TYPE_CHECKING:
@@ -84,6 +84,20 @@ def test_a_frame_that_is_cut_short_is_told_at_the_end(data: bytes, options: dict
         assert source.read(1) is not None
         with pytest.raises(SourceEnded, match="1 frames, and the beginning of another"):
             source.read(1)
+
+
+@pytest.mark.parametrize(("data", "options"), [(b"hello\n", {}), (JPEG[:40], {}), (bytes(127), GREY)])
+def test_what_holds_no_whole_frame_is_told_and_is_no_success(data: bytes, options: dict[str, Any]) -> None:
+    said = "ended without one whole frame. Check what is piped, and format: it is read as"
+    with opened(data, **options) as source, pytest.raises(SourceLost, match=said):
+        source.read(1)
+
+
+def test_infer_fails_when_nothing_that_is_piped_in_is_a_picture() -> None:
+    command = [sys.executable, "-m", "agent.cli.main", "infer", "glyphs", "-"]
+    done = subprocess.run(command, input=b"hello\n", capture_output=True, timeout=60, check=False)
+    assert done.returncode == 1
+    assert done.stderr.startswith(b"edge-agent: read standard input: it has ended without one whole frame")
 
 
 def test_a_read_waits_no_longer_than_asked_and_leaves_the_descriptor_as_it_was() -> None:

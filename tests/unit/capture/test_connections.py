@@ -115,7 +115,11 @@ def test_whoever_breaks_the_protocol_loses_its_connection_only(packet: bytes) ->
 
 @pytest.mark.parametrize(
     ("size", "seals", "problem"),
-    [(0, memfd.SIZED, "it is empty"), (4096, 0, "not sealed"), (4096, memfd.SIZED, "more than its 4096 bytes")],
+    [
+        (0, memfd.SIZED, "it is empty"),
+        (4096, 0, "not sealed"),
+        (4096, memfd.SIZED, "more than its 4096 bytes"),
+    ],
 )
 def test_memory_that_is_not_what_it_should_be_is_a_lost_source(size: int, seals: int, problem: str) -> None:
     feed = Feed()

@@ -14,7 +14,7 @@ from typing import Any
 from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, SettingsError
 
-from agent.config_errors import ENV_PREFIX, HINT, UNKNOWN, Loc, problem
+from agent.config_errors import ENV_PREFIX, HINT, Loc, problem
 from agent.errors import ConfigInvalid
 from agent.tables import (
     Control,
@@ -31,7 +31,7 @@ from agent.tables import (
     Store,
     Trust,
 )
-from agent.validation import nul
+from agent.validation import UNKNOWN, nul
 
 _LINE = re.compile(r"line (\d+)")
 _FIELD = re.compile(r'field "(\w+)"')

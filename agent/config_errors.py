@@ -8,10 +8,10 @@ import orjson
 
 from agent import toml_lines
 from agent.errors import ConfigInvalid
+from agent.validation import plain
 
 ENV_PREFIX = "EDGE_AGENT__"
 HINT = "See docs/configuration.md"
-UNKNOWN = "there is no such key"
 
 Loc = tuple[str | int, ...]
 """The path of a key, as pydantic gives it: names of tables and keys, and indices."""
@@ -25,12 +25,7 @@ def problem(text: str, filename: str, loc: Loc, message: str, hint: str = "") ->
     else:
         line = toml_lines.find(text, loc)
         where = f"{filename}:{line}" if line else filename
-    message = message.removeprefix("Value error, ")
-    if message == "Extra inputs are not permitted":
-        message = UNKNOWN
-    elif message == "Field required":
-        message = "this key is missing"
-    return ConfigInvalid("", f"{where}: {key}", message, hint or HINT, loc=loc)
+    return ConfigInvalid("", f"{where}: {key}", plain(message), hint or HINT, loc=loc)
 
 
 def _variable(loc: Loc) -> str:

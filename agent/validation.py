@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 _MOST = 200
+UNKNOWN = "there is no such key"
+_PLAIN = {"Extra inputs are not permitted": UNKNOWN, "Field required": "this key is missing"}
 M = TypeVar("M", bound=BaseModel)
 
 
@@ -21,6 +23,14 @@ def first_problem(error: ValidationError) -> str:
     where = ".".join(map(str, first["loc"]))
     line = f"{where}: {first['msg']}" if where else first["msg"]
     return line.encode("unicode_escape").decode("ascii")[:_MOST]
+
+
+def plain(message: str) -> str:
+    """Say what pydantic says of a key in the words of whoever wrote it."""
+    message = message.removeprefix("Value error, ").replace("a valid tuple", "a list")
+    return _PLAIN.get(
+        message, message.replace("Tuple should", "A list should").replace(" after validation", "")
+    )
 
 
 def nul(value: Any, loc: tuple[str | int, ...] = ()) -> tuple[str | int, ...]:
@@ -47,4 +57,7 @@ def options(model: type[M], given: Mapping[str, object], *where: str) -> M:
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         loc = (*where, *first["loc"])
-        raise ConfigInvalid("read", ".".join(map(str, loc)), first["msg"], loc=loc) from error
+        problem = plain(first["msg"])
+        known = sorted(model.model_fields) if problem == UNKNOWN and len(first["loc"]) == 1 else []
+        hint = f"The keys are {', '.join(known)}" if known else ""
+        raise ConfigInvalid("read", ".".join(map(str, loc)), problem, hint, loc=loc) from error

@@ -83,7 +83,7 @@ class Pump:
                 self._hub.lose(error)
                 self._say({"type": "lost", "problem": str(error)[:4000]})
                 self._beat(Phase.WAIT)
-                self._stop.wait(self._waits.after(gave=self._hub.next > before))
+                self._stop.wait(self._waits.after(error, gave=self._hub.next > before))
                 start = max(before, self._hub.next)
             except (Fatal, Rejected) as error:
                 self._hub.refuse(error)

@@ -18,6 +18,14 @@ if TYPE_CHECKING:
 
 _VIDEOS = frozenset((".avi", ".m4v", ".mkv", ".mov", ".mp4", ".mpg", ".ts", ".webm"))
 _DEVICES = ("/dev/video", "/dev/v4l/")
+_ADDRESSES = ("rtsp://", "http://", "https://")
+_COMPOUND = ("[", "{", '"', "'")
+_MOST_COMMAS = 1000
+_WINDOWS = {
+    ".wav": "wav:path={},window=16000",
+    ".csv": "samples:path={},rate=100,window=256",
+    ".ndjson": "samples:path={},rate=100,window=256",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +47,9 @@ def choose(inputs: Sequence[str], source: str) -> Inputs:
     """Work out what is meant.
 
     Args:
-        inputs: paths: files, folders and patterns, or one video file, or one camera's device; or "-".
-        source: ``KIND`` or ``KIND:KEY=VALUE,...``; "" for none.
+        inputs: paths: files, folders and patterns, or one video, recording, camera's device or address;
+            or "-".
+        source: ``KIND`` or ``KIND:KEY=VALUE,...``, or an address; "" for none.
 
     Raises:
         InputRejected: both or neither are given, a file is missing, a name is not UTF-8, or ``source`` does
@@ -56,16 +65,36 @@ def choose(inputs: Sequence[str], source: str) -> Inputs:
         speakable(name)
     if source:
         return _source(source)
-    if list(inputs) == ["-"]:
-        return Inputs("stdin", {})
-    if len(inputs) == 1 and _is_device(inputs[0]):
-        return Inputs("camera", {"device": inputs[0]})
-    if len(inputs) == 1 and Path(inputs[0]).suffix.lower() in _VIDEOS:
-        return Inputs("video", {"path": inputs[0]})
+    if len(inputs) == 1 and (one := _one(inputs[0])):
+        return one
     files = list_files(inputs)
     for name in files:
         speakable(name)
     return Inputs("images", {"paths": files}, files)
+
+
+def _one(name: str) -> Inputs | None:
+    """Give what a name alone means; None for files and folders of pictures and arrays.
+
+    Raises:
+        InputRejected: more must be said of it.
+    """
+    if name == "-":
+        return Inputs("stdin", {})
+    if name.startswith(_ADDRESSES):
+        return _camera_at(name)
+    if _is_device(name):
+        return Inputs("camera", {"device": name})
+    suffix = Path(name).suffix.lower()
+    if suffix in _VIDEOS:
+        return Inputs("video", {"path": name})
+    if suffix == ".tar":
+        return Inputs("recording", {"path": name})
+    if suffix in _WINDOWS:
+        form = _WINDOWS[suffix].format(name)
+        hint = f"Write {form} with numbers of your own; docs/sensors.md says what a window is"
+        raise InputRejected("read", name, "it holds samples, of which a window must be made", hint)
+    return None
 
 
 def features_of(text: str) -> dict[str, Any]:
@@ -76,7 +105,7 @@ def features_of(text: str) -> dict[str, Any]:
     """
     if not text:
         return {}
-    kind, options = _pairs(text, "--features")
+    kind, options = _pairs(text, "--features", "docs/features.md")
     pre = {"features": {"kind": kind, **options}}
     try:
         pre_of(pre)
@@ -109,29 +138,61 @@ def _is_device(name: str) -> bool:
 
 
 def _source(text: str) -> Inputs:
-    kind, options = _pairs(text, "--source")
+    if text.startswith(_ADDRESSES):
+        return _camera_at(text)
+    kind, options = _pairs(text, "source", "docs/configuration.md")
     plugins.load("sources", kind)
     return Inputs(kind, options)
 
 
-def _pairs(text: str, flag: str) -> tuple[str, dict[str, Any]]:
+def _camera_at(url: str) -> Inputs:
+    """Read an address: RTSP has one kind of source, HTTP two."""
+    speakable(url)
+    if url.startswith("rtsp://"):
+        return Inputs("rtsp", {"url": url})
+    shown = url.partition("?")[0].rpartition("@")[2]
+    hint = "Write http_mjpeg:url=http://... for a stream, http_snapshot:url=http://... for single pictures"
+    raise InputRejected("read", f"source {shown}", "an address over HTTP does not say what is there", hint)
+
+
+def _pairs(text: str, what: str, page: str) -> tuple[str, dict[str, Any]]:
     """Read ``KIND`` or ``KIND:KEY=VALUE,...``."""
     speakable(text)
     kind, _, rest = text.partition(":")
     options = {}
-    for pair in rest.split(",") if rest else ():
+    pieces = rest.split(",") if rest else []
+    while pieces:
+        pair = pieces.pop(0)
         key, equals, value = pair.partition("=")
         if not equals or not key:
-            page = "docs/configuration.md" if flag == "--source" else "docs/features.md"
-            hint = f"Write {flag} KIND:KEY=VALUE,KEY=VALUE; {page} lists the keys"
-            raise InputRejected("read", f"{flag} {text}", f"{pair!r} is no KEY=VALUE", hint)
-        options[key] = _value(value)
+            hint = f"Write KIND:KEY=VALUE,KEY=VALUE, and quote a text with a comma; {page} lists the keys"
+            raise InputRejected("read", f"{what} {text}", f"{pair!r} is no KEY=VALUE", hint)
+        options[key], used = _value(value, pieces)
+        del pieces[:used]
     return kind, options
 
 
-def _value(text: str) -> Any:
-    """Read a number, boolean or quoted text as TOML does; anything else is text as it stands."""
+def _value(text: str, more: Sequence[str] = ()) -> tuple[Any, int]:
+    """Read a number, boolean, quoted text, list or table as TOML does; anything else is text as it stands.
+
+    Args:
+        text: up to the next comma.
+        more: what stands behind it, from comma to comma.
+
+    Returns:
+        The value, and how many of ``more`` it goes on over.
+    """
+    most = min(len(more), _MOST_COMMAS) if text.startswith(_COMPOUND) else 0
+    for used in range(most + 1):
+        value = _toml(",".join((text, *more[:used])))
+        if value is not None:
+            return value, used
+    return text, 0
+
+
+def _toml(text: str) -> Any:
+    """Read a value of TOML; None when it is none."""
     try:
         return tomllib.loads(f"value = {text}")["value"]
     except (ValueError, RecursionError):
-        return text
+        return None

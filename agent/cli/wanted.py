@@ -154,7 +154,7 @@ def _plan(source: str, config: Path | None, pipeline: str) -> Plan | None:
             return None
         if not pipeline and not service.CONFIG.exists():
             known = ", ".join(plugins.names("sources"))
-            hint = f"Name a pipeline with --config FILE, or one of: {known}"
+            hint = f"Name a pipeline and --config FILE, a file or device that is there, or one of: {known}"
             raise ConfigInvalid("find", f"source {source[:200]}", "there is no such kind of source", hint)
         config = service.CONFIG
     service.look_as(config)
@@ -173,11 +173,13 @@ def _inputs(source: str) -> Inputs:
 
 
 def _is_path(source: str) -> bool:
-    """Whether it names a device or a file, where a kind has a colon before any slash."""
-    kind, _, _ = source.partition(":")
+    """Whether it names a device, a file or an address, where a kind has a colon before any slash or dot."""
+    kind, _, rest = source.partition(":")
+    if rest.startswith("//"):
+        return True
     if kind in plugins.names("sources"):
         return False
     try:
-        return "/" in kind or Path(source).exists()
+        return "/" in kind or "." in kind or Path(source).exists()
     except (OSError, ValueError):
         return False

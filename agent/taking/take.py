@@ -7,12 +7,11 @@ then can be read.
 from __future__ import annotations
 
 import selectors
-import signal
 import time
 from typing import TYPE_CHECKING
 
 from agent.child import Child, ending
-from agent.errors import EXIT_OK, AgentError, LaneCrashed, MessageInvalid
+from agent.errors import EXIT_OK, AgentError, ConfigInvalid, LaneCrashed, MessageInvalid
 from agent.message import error_of, read
 from agent.taking.orders import MODULE, At, Done, Fault, Took, packets
 
@@ -22,7 +21,8 @@ if TYPE_CHECKING:
     from agent.tables import Deadlines
     from agent.taking.orders import Orders
 
-_STOP_S, _KILL_S = 5.0, 3.0
+_STOP_S = 5.0
+_READ = "See docs/configuration.md"
 
 
 def take(
@@ -56,7 +56,7 @@ def take(
     try:
         yield from follower.follow()
     finally:
-        code = _end(child, patient=follower.over)
+        code = child.see_off(patient=follower.over)
     if not follower.done:
         raise follower.why_not(code)
 
@@ -149,22 +149,13 @@ class _Follower:
     def why_not(self, code: int | None) -> AgentError:
         """Say why nothing came of it; ``code`` is how it ended, None when SIGKILL did not end it."""
         if self._fault is not None:
-            return error_of(self._fault)
+            fault = self._fault
+            if fault.error == ConfigInvalid.__name__ and not fault.hint:
+                fault = fault.model_copy(update={"hint": _READ})
+            return error_of(fault)
         why = self._why
         if not why:
             died = "it fell silent" if code is None or code == EXIT_OK else ending(code)
             why = f"the process died {self._doing}: {died.removeprefix('ended by ')}"
         hint = "Look at the device: edge-agent sources; dmesg tells more"
         return LaneCrashed("read source", self._name, why, hint)
-
-
-def _end(child: Child, *, patient: bool) -> int | None:
-    """See to it that the process is gone, and give how it ended; None when it cannot be ended."""
-    with selectors.DefaultSelector() as selector:
-        selector.register(child.pidfd, selectors.EVENT_READ)
-        if not patient or not selector.select(_KILL_S):
-            child.signal(signal.SIGKILL)
-            selector.select(_KILL_S)
-    code = child.exit_code()
-    child.close()
-    return code

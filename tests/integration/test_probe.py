@@ -150,7 +150,7 @@ def test_every_bad_library_is_a_reason_in_one_line_and_the_next_one_is_tried(tmp
     assert found["crash"].reason == "SIGSEGV while opening it"
     assert found["hang"].reason == "no answer for 1 s while opening it"
     assert "there is no 'flux'" in found["unknown"].reason
-    assert "options.library of unclear: Field required" in found["unclear"].reason
+    assert "options.library of unclear: this key is missing" in found["unclear"].reason
     assert "libx.so" in found["missing"].reason
     assert "truncated.so" in found["truncated"].reason
     assert found["good"].verdict == "works"

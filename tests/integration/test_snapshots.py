@@ -140,7 +140,11 @@ def test_a_disk_that_is_full_ends_a_recording_and_what_it_holds_can_be_read(tmp_
     [
         (["snapshot", "nosuch"], 78, "there is no such kind of source"),
         (["snapshot", "camera:device=/dev/video77"], 1, "it is not there"),
-        (["snapshot", "synthetic:widht=3"], 78, "widht"),
+        (["snapshot", "synthetic:widht=3"], 78, "source.widht: there is no such key. The keys are blur, fps"),
+        (["snapshot", "synthetic:width=3"], 78, "or equal to 16. See docs/configuration.md"),
+        (["snapshot", "{}/nosuch.mp4"], 1, "nosuch.mp4"),
+        (["snapshot", "nosuch.png"], 1, "no file is there"),
+        (["snapshot", "http://127.0.0.1:1/x"], 1, "http_snapshot:url="),
         (["snapshot", "synthetic", "--out", "{}/a.txt"], 1, "its ending says no format"),
         (["snapshot", "synthetic", "--out", "{}/a.csv"], 1, "gives pictures, which .csv does not hold"),
         (["snapshot", "synthetic_sensor", "--out", "{}/a.png"], 1, "gives numbers, which .png does not hold"),

@@ -98,7 +98,7 @@ def test_settings_cannot_be_changed() -> None:
         (PIPELINE.replace("kind", "kin"), "agent.toml:4: pipelines.0.source.kind: this key is missing"),
         (PIPELINE.replace("{ kind", "5 #"), "agent.toml:4: pipelines.0.source: Input should be a valid dict"),
         (PIPELINE + "max_rate = -1\n", "agent.toml:5: pipelines.0.max_rate: Input should be greater"),
-        ("pipelines = []", "agent.toml:1: pipelines: Tuple should have at least 1 item"),
+        ("pipelines = []", "agent.toml:1: pipelines: A list should have at least 1 item, not 0"),
         ("[log]\nlevel = 'loud'\n" + PIPELINE, "agent.toml:2: log.level: Input should be 'debug'"),
         ("", "agent.toml: pipelines: this key is missing"),
     ],

@@ -12,6 +12,7 @@ from agent import toml_lines
 from agent.bundles.load import read_file
 from agent.errors import ConfigInvalid
 from agent.manifest import Line, Name, Positive, Post, Pre, Requires, Task, Version
+from agent.validation import plain
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -90,12 +91,4 @@ def read(path: Path) -> Recipe:
         line = toml_lines.find(text, loc)
         where = f"{path}:{line}" if line else str(path)
         key = ".".join(map(str, loc))
-        raise ConfigInvalid("read", f"{where}: {key}", _worded(first["msg"]), _HINT, loc=loc) from error
-
-
-def _worded(message: str) -> str:
-    known = {
-        "Extra inputs are not permitted": "there is no such key",
-        "Field required": "this key is missing",
-    }
-    return known.get(message, message.removeprefix("Value error, "))
+        raise ConfigInvalid("read", f"{where}: {key}", plain(first["msg"]), _HINT, loc=loc) from error

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+from agent.errors import LoginRefused
+
 MAX_HEAD = 16384
 """Bytes of the status line and headers."""
 _MAX_LINE = 1024
@@ -12,6 +14,16 @@ _MAX_TRAILERS = 32
 _STATUS = re.compile(rb"(?:HTTP/1\.[01]|RTSP/1\.0) (\d{3})(?: [^\r\n]*)?")
 _NAME = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _SIZE = re.compile(rb"([0-9A-Fa-f]{1,8})[ \t]*(?:;[^\r\n]*)?")
+
+REFUSALS = frozenset({401, 403})
+"""Statuses that mean a login is missing or wrong."""
+
+
+def refusal(op: str, subject: str, status: int, *, known: bool) -> LoginRefused:
+    """Say that a camera wants another login, or one at all where it is not ``known``."""
+    problem = "it refuses this name and password" if known else "it wants a name and a password"
+    hint = "Put user:password into a file, and name it in login"
+    return LoginRefused(op, subject, f"{problem} ({status})", hint)
 
 
 class Reply:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from agent.cli.inputs import choose, features_of
+from agent.cli.inputs import Inputs, choose, features_of
 from agent.errors import AgentError, ConfigInvalid, InputRejected
 
 if TYPE_CHECKING:
@@ -33,6 +33,21 @@ def test_a_video_file_is_a_video(name: str) -> None:
     assert choose([name], "").source == "video"
 
 
+def test_a_recording_and_an_rtsp_address_are_sources_as_they_stand() -> None:
+    assert choose(["night.tar"], "") == Inputs("recording", {"path": "night.tar"})
+    url = "rtsp://192.0.2.20/stream1?a=1,b=2"
+    assert choose([url], "") == choose([], url) == Inputs("rtsp", {"url": url})
+
+
+def test_an_http_address_is_one_of_two_kinds_and_its_secrets_are_not_told() -> None:
+    for choice in ((["http://u:secret@192.0.2.20/x?key=secret"], ""), ([], "http://u:secret@192.0.2.20/x")):
+        with pytest.raises(
+            InputRejected, match=r"source 192\.0\.2\.20/x: .*http_mjpeg:url=.*http_snapshot:url="
+        ) as caught:
+            choose(*choice)
+        assert "secret" not in str(caught.value)
+
+
 @pytest.mark.parametrize(
     ("text", "options"),
     [
@@ -42,6 +57,13 @@ def test_a_video_file_is_a_video(name: str) -> None:
         ("video:path=a=b.mp4,loop=true", {"path": "a=b.mp4", "loop": True}),
         ('video:path="7"', {"path": "7"}),
         ("video:path=/dev/x y", {"path": "/dev/x y"}),
+        ('hwmon:channels=["temp1","in0"],rate=1', {"channels": ["temp1", "in0"], "rate": 1}),
+        ("serial:pattern='(?P<x>\\d{1,3}),.*',rate=1", {"pattern": r"(?P<x>\d{1,3}),.*", "rate": 1}),
+        (
+            'modbus:registers=[{name="a",address=1}],unit=2',
+            {"registers": [{"name": "a", "address": 1}], "unit": 2},
+        ),
+        ("video:path=[1.mp4,loop=true", {"path": "[1.mp4", "loop": True}),
         ("video:path=", {"path": ""}),
         pytest.param("video:path=" + "[" * 5000, {"path": "[" * 5000}, id="deep"),
     ],
@@ -60,6 +82,8 @@ def test_a_source_comes_with_its_options(text: str, options: dict[str, Any]) -> 
         ([], "synthetic:=7", "'=7' is no KEY=VALUE"),
         ([], "synthetic:seed=1,", "'' is no KEY=VALUE"),
         (["nosuch.png"], "", "no file is there"),
+        (["yes.WAV"], "", "Write wav:path=yes.WAV,window=16000"),
+        (["pump.csv"], "", "Write samples:path=pump.csv,rate=100,window=256"),
         (["\udcff.png"], "", "not UTF-8"),
         ([], "synthetic:seed=\udcff", "not UTF-8"),
     ],

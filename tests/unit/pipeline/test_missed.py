@@ -48,6 +48,9 @@ class Reporter:
     def lost(self, problem: str) -> None:
         raise AssertionError(problem)
 
+    def refused(self, reason: str, problem: str) -> None:
+        raise AssertionError(f"{reason}: {problem}")
+
     def captured(self, count: int) -> None:
         self.counts.append(count)
 

@@ -32,10 +32,14 @@ def levels(source: HttpMjpegSource, count: int) -> list[int]:
     return found
 
 
+def read_until_lost(source: HttpMjpegSource) -> None:
+    while True:
+        source.read(0.1)
+
+
 def read_on(camera: WebCamera, **options: Any) -> None:
     with closing(opened(camera, **options)) as source:
-        while True:
-            source.read(0.2)
+        read_until_lost(source)
 
 
 def lost(camera: WebCamera, **options: Any) -> str:
@@ -60,8 +64,7 @@ def test_what_comes_without_an_end_and_is_no_picture_does_not_hold_a_read(
     with WebCamera(flood) as camera, closing(opened(camera, silence_s=0.5)) as source:
         assert source.read(0.1) is None
         with pytest.raises(SourceLost, match="no picture for"):
-            while True:
-                source.read(0.1)
+            read_until_lost(source)
 
 
 def streaming(*pieces: bytes, stay: bool = True) -> Any:

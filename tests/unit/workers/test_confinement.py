@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 from agent.sources import camera, images, video
 from agent.types import Needs
 from agent.workers import _landlock
-from agent.workers.confinement import _bundles, _carved, _open_to
+from agent.workers._paths import carved, open_to
+from agent.workers.confinement import _bundles
 from agent.workers.spec import LaneSpec
 
 if TYPE_CHECKING:
@@ -75,7 +76,7 @@ def test_what_is_hidden_is_never_granted_and_all_the_rest_is(
     root = tmp_path_factory.mktemp("tree").resolve()
     tree(root, [f"{name}/file" for name in (*kept, *hidden)])
     closed = [str(root / name) for name in hidden]
-    grants = list(_carved(str(root), closed))
+    grants = list(carved(str(root), closed))
 
     def readable(path: Path) -> bool:
         above = {str(path), *map(str, path.parents)}
@@ -114,8 +115,8 @@ def test_what_is_hidden_is_no_device_nor_in_a_folder_of_devices(tmp_path: Path) 
     (tmp_path / "way").symlink_to(tmp_path / "data")
     hidden = [str(tmp_path / "data")]
     for path in ("", "data", "data/state.db", "way", "nodes/../data"):
-        assert _open_to(hidden, [f"{tmp_path}/{path}"]) == (), path
-    assert _open_to(hidden, ["/dev/dri", f"{tmp_path}/nodes"]) == ("/dev/dri", f"{tmp_path}/nodes")
+        assert open_to(hidden, [f"{tmp_path}/{path}"]) == (), path
+    assert open_to(hidden, ["/dev/dri", f"{tmp_path}/nodes"]) == ("/dev/dri", f"{tmp_path}/nodes")
 
 
 def granted(bundles: Path) -> list[str]:

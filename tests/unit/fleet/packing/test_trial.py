@@ -31,7 +31,7 @@ TWO = tiny_models.add()
     ("model", "more", "error", "said"),
     [
         (BYTES, {"task": "detection"}, ModelInvalid, "decode as detection"),
-        (BYTES, {"task": "anomaly"}, ConfigInvalid, "read post.threshold: Field required"),
+        (BYTES, {"task": "anomaly"}, ConfigInvalid, "read post.threshold: this key is missing"),
         (BYTES, {"task": "guessing"}, ConfigInvalid, "there is no 'guessing'"),
         (BYTES, {"pre": manifest.Pre(mean=(1, 2))}, ModelInvalid, "mean has 2 numbers for 1 channels"),
         (ROW, {"pre": manifest.Pre(color="bgr")}, ManifestInvalid, "Remove pre from the manifest"),

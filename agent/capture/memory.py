@@ -80,12 +80,14 @@ class Window:
         fd: of the memory; the caller's to close.
 
     Raises:
-        MessageInvalid: its size is not sealed.
+        MessageInvalid: its size is not sealed, or nothing is in it.
         OSError: it cannot be mapped.
     """
 
     def __init__(self, fd: int) -> None:
         size = memfd.checked(fd, memfd.SIZED)
+        if not size:
+            raise MessageInvalid("read frame", "of shared memory", "it is empty")
         self._map = mmap.mmap(fd, size, prot=mmap.PROT_READ)
         self._shape, self._array = b"", np.empty(0)
 

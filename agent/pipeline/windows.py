@@ -68,8 +68,9 @@ class WindowPreprocessor:
         if window.shape != self._known:
             self._fit(window)
         self._check_finite(window)
-        made = window if self._extract is None else self._extract(window)
-        _arrays.fill(self._apply(made).reshape(self._spec.shape), into, self._spec)
+        with np.errstate(over="ignore", invalid="ignore"):  # what comes of that is rejected, or saturates
+            made = self._apply(window if self._extract is None else self._extract(window))
+        _arrays.fill(made.reshape(self._spec.shape), into, self._spec)
 
     def _check_finite(self, window: Array) -> None:
         """Refuse what would spread over all features, or vanish in them."""

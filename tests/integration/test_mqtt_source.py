@@ -7,8 +7,9 @@ import shutil
 import signal
 import socket
 import subprocess
+import threading
 import time
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 import paho.mqtt.client as paho
@@ -216,3 +217,29 @@ def test_a_broker_that_never_answers_is_given_up() -> None:
         with pytest.raises(SourceLost, match=r"does not answer .connect."):
             sensor(deaf.getsockname()[1])
         assert time.monotonic() - before < 8
+
+
+def test_a_broker_that_reads_no_answers_gets_no_more_of_them_than_fit() -> None:
+    def serve() -> None:
+        with listening, listening.accept()[0] as client, suppress(OSError):
+            client.recv(4096)
+            client.sendall(frame(0x20, b"\0\0"))
+            client.sendall(frame(0x90, client.recv(4096)[2:4] + b"\0"))
+            while True:
+                client.sendall(publish(b"t/x", b"1", qos=1) * 1000)
+
+    listening = socket.socket()
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2048)  # which is what its connection gets, too
+    listening.bind(("127.0.0.1", 0))
+    listening.listen()
+    thread = threading.Thread(target=serve)
+    thread.start()
+    with closing(sensor(listening.getsockname()[1], keepalive_s=3600)) as source:
+        client = source._feed._client  # type: ignore[attr-defined]
+        client.socket().setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 2048)
+        until = time.monotonic() + 1.5
+        while time.monotonic() < until:
+            source.read(0.1)
+        waiting = len(client._out_packet)
+    thread.join(10)
+    assert waiting < 64

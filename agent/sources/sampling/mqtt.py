@@ -215,9 +215,10 @@ class Subscriber:
         held = self._client.socket()
         if held is None:
             raise self._lost("the connection has ended", _AWAY)
-        pending = isinstance(held, ssl.SSLSocket) and held.pending() > 0
+        blocked = self._client.want_write()  # then nothing is read: each message may want an answer
+        pending = not blocked and isinstance(held, ssl.SSLSocket) and held.pending() > 0
         poll = select.poll()
-        poll.register(held, select.POLLIN | (select.POLLOUT if self._client.want_write() else 0))
+        poll.register(held, select.POLLOUT if blocked else select.POLLIN)
         ready = pending or bool(poll.poll(timeout_s * 1000))
         code = self._exchange() if ready else _FINE
         problem = "it sent what MQTT does not allow" if code == _WRONG else "the connection has ended"
@@ -231,7 +232,7 @@ class Subscriber:
         """Write what is to be written, and read messages as long as there are some."""
         code = self._client.loop_write() if self._client.want_write() else _FINE
         for _ in range(_PACKETS):
-            if code != _FINE or self._client.socket() is None:
+            if code != _FINE or self._client.socket() is None or self._client.want_write():
                 break
             before = len(self._found)
             code = self._client.loop_read()

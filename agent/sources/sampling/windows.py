@@ -117,8 +117,10 @@ class Windows:
         grid = np.rint(np.arange(made, reached + 1) * (_SECOND / self._rate))
         grid = grid[grid <= spent[-1]]
         self._last_ns, self._last = int(spent[-1]) + self._origin, levels[-1]
-        points = np.stack([np.interp(grid, spent, levels[:, one]) for one in range(self._channels)], axis=1)
-        scaled = ((points - self._mean) / self._std).astype(np.float32)
+        # Numbers beyond those of float32 become infinite; whoever uses the window refuses it.
+        with np.errstate(over="ignore", invalid="ignore"):
+            points = [np.interp(grid, spent, levels[:, one]) for one in range(self._channels)]
+            scaled = ((np.stack(points, axis=1) - self._mean) / self._std).astype(np.float32)
         self._points = np.concatenate([self._points, scaled])
         return self._finished()
 

@@ -233,15 +233,14 @@ def test_a_damaged_frame_fails_alone() -> None:
     assert reader.data(second) == b"b" * 600
 
 
-@pytest.mark.parametrize("frames", [[2], [0, 1, 1]])
-def test_results_of_frames_that_are_not_there_are_refused(frames: list[int]) -> None:
-    _, reader = read(judged(recorded([b"a", b"b"]), [outcome(one) for one in frames]))
-    with pytest.raises(InputRejected, match="is one too many: it has 2 frames"):
-        list(reader.outcomes())
+def test_results_of_frames_that_are_not_there_are_refused() -> None:
+    for outcomes in ([outcome(2)], [outcome(0)] * 3):
+        _, reader = read(judged(recorded([b"a", b"b"]), outcomes))
+        with pytest.raises(InputRejected, match="is one too many: it has 2 frames"):
+            list(reader.outcomes())
 
 
 def test_a_model_that_no_path_can_name_is_refused() -> None:
-    whole = recorded([b"a"], ends=False)
     about = documents.write(RESULTS).replace(b'"glyphs"', b'"gly\\u0000phs"')
     with pytest.raises(InputRejected, match="path: String should match"):
-        read(whole + member(documents.RESULTS, about) + member(documents.RECORDS, b"") + END)
+        read(recorded([b"a"], ends=False) + member(documents.RESULTS, about))

@@ -158,3 +158,8 @@ def test_numbers_for_other_channels_are_refused() -> None:
 def test_a_gap_that_would_make_too_many_samples_is_refused() -> None:
     with pytest.raises(ValidationError, match="more than 16384 samples of one gap"):
         Resampling(rate=1000, window=4, max_gap_s=17)
+
+
+def test_numbers_that_float32_does_not_hold_are_infinite_in_the_window_without_a_warning() -> None:
+    [made] = feed(windows(window=2), [(0, [1e308]), (SECOND // 10, [-1e308])])
+    assert shown([made]) == [(float("inf"), float("-inf"))]

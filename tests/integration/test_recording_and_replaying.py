@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import cv2
 import numpy as np
@@ -30,25 +30,9 @@ from tests.simulators.running_agent import PROGRAM
 from tests.simulators.taken import config, members, picture
 from tests.simulators.tuf_fleet import TufFleet
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
 ROOT = Path(__file__).resolve().parents[2]
 SCENE = "synthetic:scene=shapes,width=320,height=240,fps=0,noise=0"
 WITH = ("--runtime", runtimes.CHOSEN)
-
-
-@pytest.fixture
-def run(capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, str, str]]:
-    """Runs edge-agent: give its exit code, and what it prints."""
-
-    def ran(*words: object) -> tuple[int, str, str]:
-        capsys.readouterr()
-        code = cli.run([str(word) for word in words])
-        told = capsys.readouterr()
-        return code, told.out, told.err
-
-    return ran
 
 
 @pytest.fixture(scope="module")

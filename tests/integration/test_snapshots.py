@@ -6,35 +6,18 @@ import io
 import json
 import subprocess
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import cv2
 import numpy as np
 import pytest
 
-from agent.cli import main as cli
 from agent.cli.wanted import wanted
 from agent.errors import SourceLost
 from agent.recordings.reading import Reader
 from agent.sources import synthetic
 from tests.simulators.running_agent import PROGRAM, RunningAgent
 from tests.simulators.taken import config, members, picture
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-
-@pytest.fixture
-def run(capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, str, str]]:
-    """Runs edge-agent: give its exit code, and what it prints."""
-
-    def ran(*words: object) -> tuple[int, str, str]:
-        capsys.readouterr()
-        code = cli.run([str(word) for word in words])
-        told = capsys.readouterr()
-        return code, told.out, told.err
-
-    return ran
 
 
 @pytest.mark.parametrize(("named", "source"), [(False, "door"), (True, "door"), (True, "cam")])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import select
 import signal
 import subprocess
 import sys
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
 _KEPT = ("LANG", "LC_ALL", "TZ", "LD_LIBRARY_PATH")
+_KILL_MS = 3000
 
 
 class Child:
@@ -94,6 +96,24 @@ class Child:
                 return None
             os.killpg(self._process.pid, signal.SIGKILL)
         return self._process.poll()
+
+    def see_off(self, *, patient: bool) -> int | None:
+        """Wait for its end, and free the descriptors; for those who have nothing else to wait for.
+
+        Args:
+            patient: let it end by itself for three seconds; else it is killed at once.
+
+        Returns:
+            The exit code, as ``exit_code`` gives it; None when SIGKILL does not end it.
+        """
+        poll = select.poll()
+        poll.register(self.pidfd, select.POLLIN)
+        if not patient or not poll.poll(_KILL_MS):
+            self.signal(signal.SIGKILL)
+            poll.poll(_KILL_MS)
+        code = self.exit_code()
+        self.close()
+        return code
 
     def close(self) -> None:
         """Free the descriptors. The process must have ended, or be stuck for good."""

@@ -92,6 +92,10 @@ class SourceLost(Retryable):
     """A camera or sensor is away."""
 
 
+class LoginRefused(SourceLost):
+    """A camera or broker refuses name and password. It is asked again seldom, as devices lock accounts."""
+
+
 class DelegateLost(Retryable):
     """An accelerator's library or device cannot be used for now."""
 

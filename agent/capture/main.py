@@ -102,9 +102,9 @@ def _opener(spec: CaptureSpec) -> Callable[[int], Source]:
     return refuse
 
 
-def _preparing(spec: CaptureSpec) -> Callable[[Frame], Frame]:
+def _preparing(spec: CaptureSpec) -> Callable[[Frame], Frame] | None:
     if not spec.privacy:
-        return lambda frame: frame
+        return None
     from agent.pipeline.privacy import Privacy
 
     return Privacy(spec.privacy)

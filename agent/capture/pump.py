@@ -32,7 +32,8 @@ class Pump:
         say: tells the supervisor.
         beat: notes the phase that begins.
         stop: set when no more frames are wanted.
-        prepare: what each frame passes first.
+        prepare: what each frame passes first; with it no source fills shared memory itself: what is to be
+            hidden would be there before it is.
     """
 
     def __init__(
@@ -43,7 +44,7 @@ class Pump:
         say: Callable[[Mapping[str, object]], None],
         beat: Callable[[Phase], None],
         stop: threading.Event,
-        prepare: Callable[[Frame], Frame] = lambda frame: frame,
+        prepare: Callable[[Frame], Frame] | None = None,
     ) -> None:
         self._open_source = open_source
         self._hub = hub
@@ -82,7 +83,7 @@ class Pump:
                 self._hub.lose(error)
                 self._say({"type": "lost", "problem": str(error)[:4000]})
                 self._beat(Phase.WAIT)
-                self._stop.wait(self._waits.after(gave=self._hub.next > before))
+                self._stop.wait(self._waits.after(error, gave=self._hub.next > before))
                 start = max(before, self._hub.next)
             except (Fatal, Rejected) as error:
                 self._hub.refuse(error)
@@ -102,7 +103,7 @@ class Pump:
             self._start = start
             if not self._lost:
                 self._tell_open(source)
-            fills = source if isinstance(source, Fills) else None
+            fills = source if isinstance(source, Fills) and self._prepare is None else None
             while not self._stop.is_set():
                 slot = self._hub.room(_READ_S, self._beat)
                 if slot is not None or source.live:
@@ -131,7 +132,7 @@ class Pump:
             if self._lost:
                 self._tell_open(source)
             self._beat(Phase.PREPROCESS)
-            self._hub.publish(self._prepare(frame), slot)
+            self._hub.publish(self._prepare(frame) if self._prepare else frame, slot)
         except InputRejected as error:
             if self._lost:
                 self._tell_open(source)

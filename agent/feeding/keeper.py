@@ -6,7 +6,6 @@ Like the lane it is told the time and never sleeps: ``tick`` and ``next_tick`` a
 
 from __future__ import annotations
 
-import socket
 from signal import SIGKILL
 from typing import TYPE_CHECKING
 
@@ -23,6 +22,7 @@ from agent.workers.messages import Fault, Lost, Opened
 from agent.workers.policy import RestartDelay
 
 if TYPE_CHECKING:
+    import socket
     from collections.abc import Callable, Iterable
 
     from agent.capture.spec import CaptureSpec
@@ -126,14 +126,7 @@ class Keeper:
 
     def connect(self, pipeline: str) -> socket.socket | None:
         """Connect a worker to the process; give the worker's end, the caller's to pass on and close."""
-        if self.life is None or self.life.doomed or self.life.closed:
-            return None
-        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        with theirs:
-            if self.life.process.tell({"type": "connect", "pipeline": pipeline}, [theirs.fileno()]):
-                return ours
-        ours.close()
-        return None
+        return self.life.connect(pipeline) if self.life else None
 
     def receive(self) -> None:
         """Take in what the process has said."""
@@ -227,7 +220,5 @@ class Keeper:
     def abandon(self) -> None:
         """The agent ends now: leave no process."""
         if self.life is not None:
-            self.life.process.signal(SIGKILL)
-            self.life.process.exit_code()
-            self.life.process.close()
+            self.life.abandon()
             self.life = None

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 MAX_RUNNING = 8
 """Programs at a time; who asks for more is refused."""
+_MOST_PATIENCE_S = 2.0
+"""What a program is given to end by itself, at most: meanwhile the worker's own end is not noticed."""
 
 
 class Desk:
@@ -55,7 +57,7 @@ class Desk:
     def finish(self, number: int, patience_s: float) -> dict[str, int]:
         """End a program; give the answer."""
         running = self._running.pop(number)
-        return {"ended": running.finish(min(patience_s, 60.0))}
+        return {"ended": running.finish(min(max(0.0, patience_s), _MOST_PATIENCE_S))}
 
     def close(self) -> None:
         """End all that runs."""

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import paho.mqtt.client as paho
 
-if TYPE_CHECKING:
-    from agent.packets import Guard
+from agent.packets import Guard
+
+__all__ = ["Guard", "GuardedClient"]
 
 
 class GuardedClient(paho.Client):

@@ -17,10 +17,9 @@ from paho.mqtt.properties import Properties
 
 from agent.events import Event, emit
 from agent.link import reasons, sockets
-from agent.link.guard import GuardedClient
+from agent.link.guard import Guard, GuardedClient
 from agent.link.reasons import Reason
 from agent.link.settings import MQTT_MAX_INFLIGHT, MQTT_MAX_PACKET
-from agent.packets import Guard
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -106,7 +106,7 @@ class Capture:
                     raise
                 self._reporter.lost(str(error))
                 self._beat(Phase.WAIT)
-                self._stop.wait(waits.after(gave=self._next > before))
+                self._stop.wait(waits.after(error, gave=self._next > before))
             else:
                 break  # a stop, or enough
         return ""

@@ -6,7 +6,6 @@ The library is a vendor's and may crash or hang: it costs that process, and is a
 from __future__ import annotations
 
 import selectors
-import signal
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -27,7 +26,6 @@ if TYPE_CHECKING:
 MODULE = "agent.probing.main"
 START_S = 60.0
 """A board with a slow card takes seconds to import numpy."""
-_KILL_S = 3.0
 WHERE: dict[Stage, str] = {
     "start": "while it starts",
     "open": "while opening it",
@@ -101,7 +99,7 @@ def try_out(spec: TrialSpec, spawn: Callable[[str, bytes], Child] = Child) -> Ou
     try:
         watch.follow()
     finally:
-        code = _end(child, patient=watch.over)
+        code = child.see_off(patient=watch.over)
     return watch.outcome(code)
 
 
@@ -173,15 +171,3 @@ class _Watch:
             self._why = f"{died} {WHERE[self.stage]}"
         stuck = "; SIGKILL did not end it: its driver hangs" if code is None else ""
         return Outcome(self.stage, problem=self._why + stuck)
-
-
-def _end(child: Child, *, patient: bool) -> int | None:
-    """See to it that the process is gone, and give how it ended; None when it cannot be ended."""
-    with selectors.DefaultSelector() as selector:
-        selector.register(child.pidfd, selectors.EVENT_READ)
-        if not patient or not selector.select(_KILL_S):
-            child.signal(signal.SIGKILL)
-            selector.select(_KILL_S)
-    code = child.exit_code()
-    child.close()
-    return code

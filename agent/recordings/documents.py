@@ -27,6 +27,7 @@ MAX_FRAMES = 1 << 20
 Count = Annotated[int, Field(ge=0, lt=1 << 53)]
 Stamp = Annotated[int, Field(ge=0, lt=1 << 62)]
 Word = Annotated[str, Field(max_length=200)]
+Place = Annotated[str, Field(max_length=4096, pattern=r"^[^\x00]*$")]
 Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 D = TypeVar("D", bound="_Document")
 
@@ -92,14 +93,14 @@ class Results(_Document):
     made: Word
     model: Word
     """Name and version."""
-    path: Annotated[str, Field(max_length=4096)]
+    path: Place
     """Where it was loaded from: a bundled model's name, a folder or a file."""
     sha256: Digest
     bundle: Word = ""
     task: Word
     decoder: dict[str, Any] = {}
     """Options of the decoder, over those of the model's manifest."""
-    labels: Annotated[str, Field(max_length=4096)] = ""
+    labels: Place = ""
     """The file with class names, over those of the model."""
     tolerance: Annotated[float, Field(ge=0, allow_inf_nan=False)]
     """By how much a number of a result may be off, where something of the reference is another."""

@@ -139,7 +139,10 @@ class Reader:
                 raise damaged(self._path, f"line {number + 1} of its results is too long or cut short")
             left -= len(line)
             number += 1
-            yield documents.parse(Outcome, line, f"result {number}", self._path)
+            found = documents.parse(Outcome, line, f"result {number}", self._path)
+            if found.frame >= self.frames or number > self.frames:
+                raise damaged(self._path, f"result {number} is one too many: it has {self.frames} frames")
+            yield found
 
     def _read_results(self, one: Member) -> None:
         """Read what the results are of; results that are not whole are none."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import socket
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -65,6 +66,17 @@ class Life:
             return ""
         return f"it hung in {phase.name.lower()} for {now - since:.1f} s"
 
+    def connect(self, pipeline: str) -> socket.socket | None:
+        """Connect a worker to it; give the worker's end, the caller's to pass on and close. None: it ends."""
+        if self.doomed or self.closed:
+            return None
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        with theirs:
+            if self.process.tell({"type": "connect", "pipeline": pipeline}, [theirs.fileno()]):
+                return ours
+        ours.close()
+        return None
+
     def dismiss(self, now: float) -> None:
         """Ask it to end; one that cannot be asked is signalled at the next tick."""
         self.dismissed = True
@@ -84,3 +96,9 @@ class Life:
         self.escalate_at = now + wait_s
         self.process.signal(number)
         return False
+
+    def abandon(self) -> None:
+        """The agent ends now: kill it, and free what it holds here."""
+        self.process.signal(signal.SIGKILL)
+        self.process.exit_code()
+        self.process.close()

@@ -7,9 +7,7 @@ Like the lane it is told the time and never sleeps: ``tick`` and ``next_tick`` a
 from __future__ import annotations
 
 import random
-import socket
 from collections import Counter
-from signal import SIGKILL
 from typing import TYPE_CHECKING
 
 from agent.child import ending
@@ -25,6 +23,7 @@ from agent.types import Phase
 from agent.workers.heartbeat import Slot
 
 if TYPE_CHECKING:
+    import socket
     from collections.abc import Callable
 
     from agent.accelerator.spec import AcceleratorSpec
@@ -105,12 +104,7 @@ class Owner:
         """Connect a worker to its process; give the worker's end, the caller's to pass on and close."""
         if self.life is None or not self.lends(self.life.number):
             return None
-        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        with theirs:
-            if self.life.process.tell({"type": "connect", "pipeline": pipeline}, [theirs.fileno()]):
-                return ours
-        ours.close()
-        return None
+        return self.life.connect(pipeline)
 
     def receive(self, now: float) -> None:
         """Take in what its process has said."""
@@ -271,7 +265,5 @@ class Owner:
             self.resetting.abandon()
             self.resetting = None
         if self.life is not None:
-            self.life.process.signal(SIGKILL)
-            self.life.process.exit_code()
-            self.life.process.close()
+            self.life.abandon()
             self.life = None

@@ -24,6 +24,8 @@ _MAX_LINE = 200
 _MAX_LINES = 100
 _LAST_WORDS = 8
 """Lines among which one is looked for that says why it ended: a list of what there is may come after it."""
+_MOST_PIECES = 16
+"""Of what it complains, at a time: it may complain faster than that is read."""
 _ENDS_S = 0.5
 """What a program has, after its output has ended or it was asked to end, before it is killed."""
 
@@ -224,7 +226,9 @@ class Program:
 
     def _listen(self) -> None:
         """Take what it complains of, so that it never waits for somebody to read that."""
-        while not self._stderr_ended:
+        for _ in range(_MOST_PIECES):
+            if self._stderr_ended:
+                return
             try:
                 data = os.read(self._running.stderr, _PIECE)
             except BlockingIOError:

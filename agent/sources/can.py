@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
-from agent.errors import ExtraMissing
 from agent.sources.fieldbus.bitrates import BITRATES
-from agent.sources.sampling.cutting import Finite, Resampling
+from agent.sources.fieldbus.tables import Signal  # noqa: TC001 - pydantic reads it
+from agent.sources.sampling.cutting import Resampling
 from agent.types import Found, Needs
 
 if TYPE_CHECKING:
@@ -17,43 +17,6 @@ if TYPE_CHECKING:
     from agent.sources.fieldbus.bus import Link
     from agent.sources.fieldbus.signals import Id
     from agent.sources.sampling.sensor import Sensor
-
-_MOST_BITS = 512
-"""Of a message's data, in CAN FD."""
-
-
-class Signal(BaseModel):
-    """A number within a message, which is a channel. The keys are those of a DBC file."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
-
-    name: str = Field(min_length=1, max_length=60)
-    """What it is."""
-    id: int = Field(ge=0, le=0x1FFFFFFF)
-    """The message's number."""
-    extended: bool = False
-    """Whether that number has 29 bits."""
-    start: int = Field(ge=0, lt=_MOST_BITS)
-    """Its first bit: the lowest in little order, the highest in big order, counted as in DBC files."""
-    length: int = Field(ge=1, le=64)
-    """How many bits it has."""
-    order: Literal["little", "big"] = "little"
-    """Which byte comes first: little is Intel's order, big Motorola's."""
-    signed: bool = False
-    """Whether the highest bit is a sign."""
-    scale: Finite = 1.0
-    """What the number is multiplied by."""
-    offset: Finite = 0.0
-    """What is added after that."""
-
-    @model_validator(mode="after")
-    def _is_possible(self) -> Signal:
-        if self.id > 0x7FF and not self.extended:
-            raise ValueError("a number above 0x7ff has 29 bits: say extended = true")
-        first = self.start if self.order == "little" else self.start - self.start % 8 + 7 - self.start % 8
-        if first + self.length > _MOST_BITS:
-            raise ValueError(f"it ends beyond the {_MOST_BITS // 8} bytes of the longest message")
-        return self
 
 
 class Options(Resampling):
@@ -126,11 +89,6 @@ def _link(options: Options, ids: list[Id]) -> Link:
         from agent.sources.fieldbus.socketcan import SocketCan
 
         return SocketCan(options.channel, ids)
-    try:
-        from agent.sources.fieldbus.slcan import Slcan
-    except ModuleNotFoundError as error:
-        if error.name != "serial":
-            raise
-        hint = "Install the extra: pip install 'edge-inference-agent[serial]'"
-        raise ExtraMissing("open CAN adapter", options.channel, "pyserial is not installed", hint) from error
+    from agent.sources.fieldbus.slcan import Slcan
+
     return Slcan(options.channel, options.bitrate, listen_only=options.listen_only)

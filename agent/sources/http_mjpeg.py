@@ -50,16 +50,18 @@ class HttpMjpegSource:
             InputRejected: this picture is damaged; its sequence number is used up.
         """
         deadline = time.monotonic() + timeout_s
+        late = False  # asked for itself, as there may be something to read all the time
         while (picture := self._picture()) is None:
             if self._get.reply.complete:
                 raise self._get.lost(
                     "it ended the stream", "It is opened again; see who else uses the camera"
                 )
-            data = self._get.advance(deadline)
+            data = None if late else self._get.advance(deadline)
             if data is None:
                 self._watch()
                 return None
             self._parts.feed(data)
+            late = time.monotonic() >= deadline
         return self._frame(picture)
 
     def close(self) -> None:

@@ -8,12 +8,16 @@ from typing import TYPE_CHECKING, Annotated, Self
 
 from pydantic import Field, StringConstraints, model_validator
 
+from agent.errors import InputRejected
 from agent.sources.sampling import lookup
 from agent.sources.sampling.cutting import Resampling
 from agent.types import Found, Needs
 
 if TYPE_CHECKING:
     from agent.sources.sampling.sensor import Sensor
+
+_WAKES = 20
+"""Times a second that a reader of a buffer wakes for what was collected, where the device is faster."""
 
 Channel = Annotated[str, StringConstraints(pattern=r"^in_[a-z0-9_-]{1,60}$")]
 Name = Annotated[str, StringConstraints(pattern=r"^[^/\x00-\x1f]{0,100}$")]
@@ -75,7 +79,6 @@ def build(options: Options, *, start: int) -> Sensor:
         SourceLost: the device or a channel is not there, or the device does not obey.
         InputRejected: ``mean`` or ``std`` do not fit.
     """
-    from agent.sources.sampling import iio_buffer
     from agent.sources.sampling.iio import attribute
     from agent.sources.sampling.sensor import Sensor
     from agent.sources.sampling.sysfs import Attributes
@@ -84,9 +87,28 @@ def build(options: Options, *, start: int) -> Sensor:
     hint = "Name one of them, or load its driver"
     folder = lookup.find_device("open sensor", Path(options.root), options.device, hint)
     if options.buffered:
-        return iio_buffer.sensor(folder, options, start)
+        return _buffered(folder, options, start)
     windows = Windows(options, options.rate, len(options.channels))
     feed = Attributes(options.device, [attribute(folder, one) for one in options.channels], options.rate)
     feed.sample()  # so that what is not there is said at once
     hint = "Look at what the file says; dmesg tells more"
     return Sensor(feed, windows, start, silence_s=options.patience_s(options.silence_s), hint=hint)
+
+
+def _buffered(folder: Path, options: Options, start: int) -> Sensor:
+    """Have the device collect samples; how many numbers one of them has is known only then."""
+    from agent.sources.sampling.iio_buffer import Buffer
+    from agent.sources.sampling.iio_settings import Wanted
+    from agent.sources.sampling.sensor import Sensor
+    from agent.sources.sampling.windows import Windows
+
+    watermark = max(1, round((options.frequency or options.rate) / _WAKES))
+    wanted = Wanted(options.channels, options.frequency, options.trigger, options.length, watermark)
+    feed = Buffer(folder, f"{options.nodes}/{folder.name}", options.device, wanted)
+    try:
+        windows = Windows(options, options.rate, feed.channels)
+    except InputRejected:
+        feed.close()
+        raise
+    hint = "Give it a larger length or a lower frequency when samples are lost, or set max_gap_s"
+    return Sensor(feed, windows, start, silence_s=options.silence_s, hint=hint, date=feed.date)

@@ -59,14 +59,11 @@ class ImagesSource:
             SourceEnded: there are no more files.
             InputRejected: this file cannot be read; its sequence number is used up, and the next follows.
         """
-        from agent.sources.pictures.picture import read_picture
-
         if self._next >= len(self._files) and not self._loop:
             raise SourceEnded(f"images: {len(self._files)} files")
         seq, self._next = self._next, self._next + 1
         path = self._files[seq % len(self._files)]
-        captured_ns = time.monotonic_ns()
-        return Frame(seq, captured_ns, read_picture(path), path)
+        return _frame(seq, path)
 
     def close(self) -> None:
         """Release nothing: each file is closed when it has been read."""
@@ -91,21 +88,26 @@ class WatchedImages:
             SourceLost: a folder is gone.
             InputRejected: this file cannot be read; its sequence number is used up, and the next follows.
         """
-        from agent.sources.pictures.picture import read_picture
-
         path = self._watching.next(timeout_s)
         if path is None:
             return None
         seq, self._next = self._next, self._next + 1
-        captured_ns = time.monotonic_ns()
-        shown = path.encode("utf-8", "backslashreplace").decode()
-        if shown != path:  # no record can hold it
-            raise InputRejected("read image", shown, "its name is not UTF-8", "Rename it")
-        return Frame(seq, captured_ns, read_picture(path), path)
+        return _frame(seq, path)
 
     def close(self) -> None:
         """Stop watching."""
         self._watching.close()
+
+
+def _frame(seq: int, path: str) -> Frame:
+    """Read a file. InputRejected: it cannot be read, or no record can hold its name."""
+    from agent.sources.pictures.picture import read_picture
+
+    captured_ns = time.monotonic_ns()
+    shown = path.encode("utf-8", "backslashreplace").decode()
+    if shown != path:
+        raise InputRejected("read image", shown, "its name is not UTF-8", "Rename it")
+    return Frame(seq, captured_ns, read_picture(path), path)
 
 
 def needs(options: Options) -> Needs:

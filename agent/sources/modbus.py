@@ -4,45 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
-from agent.errors import ExtraMissing
-from agent.sources.sampling.cutting import Finite, Resampling
+from agent.sources.fieldbus.tables import Register  # noqa: TC001 - pydantic reads it
+from agent.sources.sampling.cutting import Resampling
 from agent.types import Needs
 
 if TYPE_CHECKING:
     from agent.sources.fieldbus.polling import Wire
     from agent.sources.sampling.sensor import Sensor
-
-
-class Register(BaseModel):
-    """A value of the unit, which is a channel."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
-
-    name: str = Field(min_length=1, max_length=60)
-    """What it is."""
-    address: int = Field(ge=0, le=0xFFFF)
-    """Its first register, from 0: what manuals number 40001 is 0."""
-    kind: Literal["input", "holding", "coil", "discrete"] = "holding"
-    """Which of the unit's four tables."""
-    type: Literal["int16", "uint16", "int32", "uint32", "int64", "uint64", "float32", "float64"] = "uint16"
-    """How its registers are one number; coils and discrete inputs are 0 or 1."""
-    word_order: Literal["big", "little"] = "big"
-    """Which of its registers comes first: the one with the highest bits, or with the lowest."""
-    scale: Finite = 1.0
-    """What the number is multiplied by."""
-    offset: Finite = 0.0
-    """What is added after that."""
-
-    @model_validator(mode="after")
-    def _is_whole(self) -> Register:
-        if self.kind in {"coil", "discrete"} and {"type", "word_order"} & self.model_fields_set:
-            raise ValueError(f"a {self.kind} is one bit: it has neither type nor word_order")
-        size = int(self.type.lstrip("uintfloa")) // 16
-        if self.kind in {"holding", "input"} and self.address + size > 0x10000:
-            raise ValueError("it ends beyond the last register")
-        return self
 
 
 class Options(Resampling):
@@ -108,11 +78,6 @@ def _wire(options: Options) -> Wire:
         from agent.sources.fieldbus.tcp import Tcp
 
         return Tcp(options.host, options.port, options.unit, options.timeout_s)
-    try:
-        from agent.sources.fieldbus.rtu import Rtu
-    except ModuleNotFoundError as error:
-        if error.name != "serial":
-            raise
-        hint = "Install the extra: pip install 'edge-inference-agent[serial]'"
-        raise ExtraMissing("open serial port", options.device, "pyserial is not installed", hint) from error
-    return Rtu(options)
+    from agent.sources.fieldbus.rtu import Rtu
+
+    return Rtu(options.device, options.baud, options.parity, options.stop_bits, options.unit)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Self
 from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
 from agent.sources.sampling import payloads
+from agent.sources.sampling.broker import Broker
 from agent.sources.sampling.cutting import Resampling
 from agent.types import Needs
 
@@ -18,57 +19,23 @@ if TYPE_CHECKING:
     from agent.sources.sampling.sensor import Sensor
 
 
-def _is_filter(value: str) -> str:
-    """Check a topic filter (MQTT 3.1.1, section 4.7.1)."""
-    levels = value.split("/")
-    for at, level in enumerate(levels):
-        if ("#" in level and (level != "#" or at != len(levels) - 1)) or ("+" in level and level != "+"):
-            raise ValueError("it is no topic filter: # stands at the end, and # and + for whole levels")
-    return value
-
-
 def _is_pointer(value: str) -> str:
     payloads.tokens(value)
     return value
 
 
-Filter = Annotated[
-    str,
-    StringConstraints(min_length=1, max_length=1000, pattern=r"^[^\x00-\x1f]+$"),
-    AfterValidator(_is_filter),
-]
 Pointer = Annotated[str, StringConstraints(max_length=200), AfterValidator(_is_pointer)]
 
 
-class Options(Resampling):
+class Options(Broker, Resampling):
     """Which broker, which messages, and how they are read."""
 
-    host: str = Field(min_length=1, max_length=253, pattern=r"^[A-Za-z0-9][A-Za-z0-9.:_-]*$")
-    """The broker's name or address."""
-    port: int | None = Field(default=None, ge=1, le=65535)
-    """Its port; without it 1883, or 8883 with `tls`."""
-    topics: tuple[Filter, ...] = Field(min_length=1, max_length=32)
-    """What is subscribed to, such as `plant/pump/accel` or `plant/+/accel`; each message is a sample."""
     channels: tuple[Pointer, ...] = Field(default=(), max_length=64)
     """The numbers of a sample, in this order, as JSON pointers into the message: `/accel/x`."""
     pattern: str = Field(default="", max_length=1000)
     """A regular expression that a whole message fits; each named group is a channel, in this order."""
-    qos: int = Field(default=0, ge=0, le=1)
-    """1 has the broker send a message again that was not confirmed."""
-    client_id: str = Field(default="", max_length=64, pattern=r"^[A-Za-z0-9._-]*$")
-    """What the broker calls this subscriber; empty: a name made by chance."""
     login: str = Field(default="", max_length=4096)
     """A file with one line, `user:password`; empty: no login."""
-    tls: bool = False
-    """Encrypt, and check the broker's certificate and name."""
-    ca_file: str = Field(default="", max_length=4096)
-    """The authority that vouches for the broker; empty: those that this machine trusts."""
-    cert_file: str = Field(default="", max_length=4096)
-    """Our own certificate, where the broker wants one."""
-    key_file: str = Field(default="", max_length=4096)
-    """Its private key; empty: it stands in `cert_file`."""
-    keepalive_s: int = Field(default=2, ge=1, le=3600)
-    """Seconds without a word from the broker after which it is asked; after as many more it is lost."""
     silence_s: float = Field(default=10.0, ge=0.5, le=86400)
     """Seconds without a sample after which the sensor counts as lost, and is subscribed to again."""
 
@@ -82,14 +49,7 @@ class Options(Resampling):
             raise ValueError(f"pattern is no regular expression: {error}") from error
         if self.pattern and not groups:
             raise ValueError("pattern names no channel: write (?P<name>...) around each number")
-        if not self.tls and (self.ca_file or self.cert_file or self.key_file):
-            raise ValueError("ca_file, cert_file and key_file are for tls = true")
         return self
-
-    @property
-    def address(self) -> tuple[str, int]:
-        """Host and port."""
-        return self.host, self.port or (8883 if self.tls else 1883)
 
 
 def needs(options: Options) -> Needs:

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from agent.errors import ExtraMissing
 from agent.sources.sampling.cutting import Resampling
 from agent.types import Found, Needs
 
@@ -89,14 +88,7 @@ def build(options: Options, *, start: int) -> Sensor:
         InputRejected: ``mean`` or ``std`` do not fit.
         ExtraMissing: pyserial is not installed.
     """
-    try:
-        from agent.sources.sampling import serial
-    except ModuleNotFoundError as error:
-        if error.name != "serial":
-            raise
-        hint = "Install the extra: pip install 'edge-inference-agent[serial]'"
-        raise ExtraMissing("open serial port", options.port, "pyserial is not installed", hint) from error
-    from agent.sources.sampling import framing
+    from agent.sources.sampling import framing, serial
     from agent.sources.sampling.sensor import Sensor
     from agent.sources.sampling.windows import Windows
 

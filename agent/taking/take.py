@@ -7,7 +7,6 @@ then can be read.
 from __future__ import annotations
 
 import selectors
-import signal
 import time
 from typing import TYPE_CHECKING
 
@@ -22,7 +21,7 @@ if TYPE_CHECKING:
     from agent.tables import Deadlines
     from agent.taking.orders import Orders
 
-_STOP_S, _KILL_S = 5.0, 3.0
+_STOP_S = 5.0
 _READ = "See docs/configuration.md"
 
 
@@ -57,7 +56,7 @@ def take(
     try:
         yield from follower.follow()
     finally:
-        code = _end(child, patient=follower.over)
+        code = child.see_off(patient=follower.over)
     if not follower.done:
         raise follower.why_not(code)
 
@@ -160,15 +159,3 @@ class _Follower:
             why = f"the process died {self._doing}: {died.removeprefix('ended by ')}"
         hint = "Look at the device: edge-agent sources; dmesg tells more"
         return LaneCrashed("read source", self._name, why, hint)
-
-
-def _end(child: Child, *, patient: bool) -> int | None:
-    """See to it that the process is gone, and give how it ended; None when it cannot be ended."""
-    with selectors.DefaultSelector() as selector:
-        selector.register(child.pidfd, selectors.EVENT_READ)
-        if not patient or not selector.select(_KILL_S):
-            child.signal(signal.SIGKILL)
-            selector.select(_KILL_S)
-    code = child.exit_code()
-    child.close()
-    return code

@@ -20,13 +20,15 @@ from typing import TYPE_CHECKING
 from agent import resources
 from agent.errors import FolderUnusable
 from agent.launcher.starting import Launcher, Resident
+from agent.types import Needs
 from agent.workers import _capabilities, _landlock, _seccomp
 from agent.workers._landlock import DEVICE, OWN, READ, READ_DIR, RUN, WRITE, Grant
+from agent.workers._paths import carved, identity, open_to
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
-    from agent.types import Command, Needs
+    from agent.types import Command
     from agent.workers.spec import LaneSpec
 
 _PR_SET_DUMPABLE, _PR_SET_NO_NEW_PRIVS = 4, 38
@@ -64,8 +66,8 @@ class Confinement:
         """
         if not self.landlock:
             return ""
-        wanted = (*self.devices, *_open_to(self._hidden, now))
-        there = ((path, _identity(path)) for path in wanted)
+        wanted = (*self.devices, *open_to(self._hidden, now))
+        there = ((path, identity(path)) for path in wanted)
         return next((path for path, it in there if it is not None and it not in self._granted), "")
 
 
@@ -87,37 +89,74 @@ def confine(spec: LaneSpec, needs: Iterable[Needs]) -> Confinement:
     """
     if not spec.confine:
         return Confinement()
-    wanted = list(needs)
-    network, can = any(one.network for one in wanted), any(one.can for one in wanted)
-    hotplug = any(one.hotplug for one in wanted)
-    devices = _open_to(spec.hidden, (*spec.devices, *(path for one in wanted for path in one.devices)))
-    grants = list(_grants(spec, [path for one in wanted for path in one.read], devices, network=network))
-    theirs = _launch(spec.hidden, [command for one in wanted for command in one.programs])
-    read = _open_to(spec.hidden, (path for one in wanted for path in one.read))
-    granted = frozenset(it for path in (*devices, *theirs, *read) if (it := _identity(path)) is not None)
-    close_memory()
-    _drop_capabilities()
-    _prctl(_PR_SET_NO_NEW_PRIVS, 1)
-    landlock = _landlock.restrict(grants, network=network)
-    filtered = _seccomp.install(network=network, hotplug=hotplug, can=can)
-    return Confinement(landlock, filtered, (*devices, *theirs), granted, spec.hidden)
+    wanted = _together(needs)
+    devices = open_to(spec.hidden, (*spec.devices, *wanted.devices))
+    grants = list(_grants(spec, wanted.read, devices, network=wanted.network))
+    return _owning(spec.hidden, wanted, devices, grants)
 
 
-def _launch(hidden: Iterable[str], commands: Iterable[Command]) -> tuple[str, ...]:
+def _together(needs: Iterable[Needs]) -> Needs:
+    """Give all that several need."""
+    every = list(needs)
+    return Needs(
+        read=tuple(path for one in every for path in one.read),
+        devices=tuple(path for one in every for path in one.devices),
+        network=any(one.network for one in every),
+        hotplug=any(one.hotplug for one in every),
+        programs=tuple(command for one in every for command in one.programs),
+        can=any(one.can for one in every),
+    )
+
+
+def _owning(
+    hidden: Sequence[str], wanted: Needs, devices: tuple[str, ...], grants: list[Grant]
+) -> Confinement:
+    """Start the launcher, note what may be opened, so that what comes later is known for it, and shut."""
+    theirs, read = _launch(hidden, wanted.programs), open_to(hidden, wanted.read)
+    granted = frozenset(it for path in (*devices, *theirs, *read) if (it := identity(path)) is not None)
+    landlock, filtered = _shut(grants, wanted)
+    return Confinement(landlock, filtered, (*devices, *theirs), granted, tuple(hidden))
+
+
+def _launch(hidden: Sequence[str], commands: Sequence[Command]) -> tuple[str, ...]:
     """Start the launcher, where something is to be launched; give the devices and programs it may open."""
     if not commands:
         return ()
-    theirs = [one.needs for one in commands]
-    devices = _open_to(hidden, (path for one in theirs for path in one.devices))
+    theirs = _together(one.needs for one in commands)
+    devices = open_to(hidden, theirs.devices)
     rules = {
         "hidden": list(hidden),
         "devices": devices,
-        "read": [path for one in theirs for path in one.read],
-        "network": any(one.network for one in theirs),
-        "hotplug": any(one.hotplug for one in theirs),
+        "read": list(theirs.read),
+        "network": theirs.network,
+        "hotplug": theirs.hotplug,
     }
     Resident.launcher = Launcher([one.argv for one in commands], rules)
     return (*devices, *(path for one in commands if (path := shutil.which(one.argv[0]))))
+
+
+def _shut(
+    grants: list[Grant], needs: Needs, *, rules: bool = True, children: bool = False
+) -> tuple[int, bool]:
+    """Give up, for good, whatever is not granted or needed: what all processes of ours have in common.
+
+    Args:
+        grants: the paths that stay open.
+        needs: the sockets that do.
+        rules: whether Landlock is used, where there is one.
+        children: whether programs may be started.
+
+    Returns:
+        Landlock's ABI, 0 for none, and whether the filter is on.
+    """
+    close_memory()
+    _drop_capabilities()
+    _prctl(_PR_SET_NO_NEW_PRIVS, 1)
+    landlock = _landlock.restrict(grants, network=needs.network) if rules else 0
+    filtered = _seccomp.install(
+        network=needs.network, hotplug=needs.hotplug, can=needs.can, children=children
+    )
+    return landlock, filtered
 
 
 def confine_updater(folder: str, read: Iterable[str]) -> Confinement:
@@ -133,12 +172,8 @@ def confine_updater(folder: str, read: Iterable[str]) -> Confinement:
     paths = (*_python(), *_LIBRARIES, *_KERNEL, *_NETWORK, *read)
     grants = [*(Grant(path, READ) for path in paths), Grant("/dev", READ_DIR), Grant(folder, OWN)]
     grants += [Grant(path, DEVICE) for path in _PLAIN_DEVICES]
-    close_memory()
-    _drop_capabilities()
-    _prctl(_PR_SET_NO_NEW_PRIVS, 1)
     moves = _landlock.abi() != 1  # the first one lets nobody move a bundle from one folder into another
-    landlock = _landlock.restrict(grants, network=True) if moves else 0
-    return Confinement(landlock, _seccomp.install(network=True))
+    return Confinement(*_shut(grants, Needs(network=True), rules=moves))
 
 
 def confine_owner(hidden: Iterable[str], needs: Needs) -> Confinement:
@@ -153,19 +188,12 @@ def confine_owner(hidden: Iterable[str], needs: Needs) -> Confinement:
     """
     closed = [os.path.realpath(path) for path in hidden]
     paths = (*_python(), *needs.read)
-    grants = [grant for path in paths for grant in _carved(os.path.realpath(path), closed)]
+    grants = [grant for path in paths for grant in carved(os.path.realpath(path), closed)]
     network = _NETWORK if needs.network else ()
     grants += [Grant(path, READ) for path in (*_LIBRARIES, *_KERNEL, *network)]
-    devices = _open_to(closed, needs.devices)
-    theirs, read = _launch(closed, needs.programs), _open_to(closed, needs.read)
-    granted = frozenset(it for path in (*devices, *theirs, *read) if (it := _identity(path)) is not None)
+    devices = open_to(closed, needs.devices)
     grants += [Grant("/dev", READ_DIR), *(Grant(path, DEVICE) for path in (*_PLAIN_DEVICES, *devices))]
-    close_memory()
-    _drop_capabilities()
-    _prctl(_PR_SET_NO_NEW_PRIVS, 1)
-    landlock = _landlock.restrict(grants, network=needs.network)
-    filtered = _seccomp.install(network=needs.network, hotplug=needs.hotplug)
-    return Confinement(landlock, filtered, (*devices, *theirs), granted, tuple(closed))
+    return _owning(closed, needs, devices, grants)
 
 
 def confine_launcher(hidden: Iterable[str], programs: Iterable[str], needs: Needs) -> Confinement:
@@ -181,26 +209,21 @@ def confine_launcher(hidden: Iterable[str], programs: Iterable[str], needs: Need
     """
     closed = [os.path.realpath(path) for path in hidden]
     paths = (*_python(), *programs, "/usr", "/lib", "/lib32", "/lib64", "/bin", "/sbin", "/opt")
-    found = (grant for path in paths for grant in _carved(os.path.realpath(path), closed))
+    found = (grant for path in paths for grant in carved(os.path.realpath(path), closed))
     grants = [replace(one, access=RUN) if one.access == READ else one for one in found]
     also = ("/etc", "/run/udev", *needs.read, *(_NETWORK if needs.network else ()))
-    grants += [grant for path in also for grant in _carved(os.path.realpath(path), closed)]
+    grants += [grant for path in also for grant in carved(os.path.realpath(path), closed)]
     grants += [Grant(path, READ) for path in _KERNEL]
-    devices = _open_to(closed, needs.devices)
+    devices = open_to(closed, needs.devices)
     grants += [Grant("/dev", READ_DIR), *(Grant(path, DEVICE) for path in (*_PLAIN_DEVICES, *devices))]
-    close_memory()
-    _drop_capabilities()
-    _prctl(_PR_SET_NO_NEW_PRIVS, 1)
-    landlock = _landlock.restrict(grants, network=needs.network)
-    filtered = _seccomp.install(network=needs.network, hotplug=needs.hotplug, children=True)
-    return Confinement(landlock, filtered, devices)
+    return Confinement(*_shut(grants, needs, children=True), devices)
 
 
-def _grants(spec: LaneSpec, read: list[str], devices: Iterable[str], *, network: bool) -> Iterator[Grant]:
+def _grants(spec: LaneSpec, read: Iterable[str], devices: Iterable[str], *, network: bool) -> Iterator[Grant]:
     hidden = [os.path.realpath(path) for path in spec.hidden]
     mine = [*_python(), *_model(spec), *read, *([spec.labels] if spec.labels else [])]
     for path in mine:
-        yield from _carved(os.path.realpath(path), hidden)
+        yield from carved(os.path.realpath(path), hidden)
     for path in (*_LIBRARIES, *_KERNEL, *(_NETWORK if network else ())):
         yield Grant(path, READ)
     yield Grant("/dev", READ_DIR)
@@ -240,42 +263,6 @@ def _python() -> Iterator[str]:
 def _model(spec: LaneSpec) -> Iterator[str]:
     yield spec.model
     yield from map(str, resources.bundled_models().values())
-
-
-def _carved(path: str, hidden: list[str]) -> Iterator[Grant]:
-    """Grant reading of ``path``, but for what is hidden in it: there only its names can be seen."""
-    if any(path == one or path.startswith(one.rstrip("/") + "/") for one in hidden):
-        return
-    if not any(one.startswith(path.rstrip("/") + "/") for one in hidden):
-        yield Grant(path, READ)
-        return
-    yield Grant(path, READ_DIR)
-    try:
-        with os.scandir(path) as entries:
-            below = [os.path.realpath(entry.path) for entry in entries]
-    except OSError:  # what cannot be listed cannot be read either
-        return
-    for one in below:
-        yield from _carved(one, hidden)
-
-
-def _open_to(hidden: Iterable[str], devices: Iterable[str]) -> tuple[str, ...]:
-    """Leave out what is no device but hidden, or holds what is: a folder of nodes is granted as a whole."""
-    closed = [os.path.realpath(path) for path in hidden]
-    return tuple(path for path in devices if not any(_meet(os.path.realpath(path), one) for one in closed))
-
-
-def _meet(path: str, other: str) -> bool:
-    one, two = path.rstrip("/") + "/", other.rstrip("/") + "/"
-    return one.startswith(two) or two.startswith(one)
-
-
-def _identity(path: str) -> tuple[int, int] | None:
-    try:
-        found = os.stat(path)  # noqa: PTH116 - the simulated cameras of the tests answer to it
-    except (OSError, ValueError):
-        return None
-    return found.st_dev, found.st_ino
 
 
 def _drop_capabilities() -> None:

@@ -17,6 +17,7 @@ from pydantic import ValidationError
 
 from agent import plugins
 from agent.errors import SourceEnded
+from tests.simulators.choosing import choose
 from tests.simulators.examples import EXAMPLES, FRAMES
 
 if TYPE_CHECKING:
@@ -32,11 +33,8 @@ def read(source: Source) -> Frame:
     return frame
 
 
-@pytest.fixture
-def recording(name: str) -> None:
-    """What is asked of those that come to an end."""
-    if EXAMPLES[name].endless:
-        pytest.skip(f"{name} has no end and no second time")
+recordings = pytest.mark.parametrize("name", choose(lambda one: not one.endless), indirect=True)
+"""What is asked of those that come to an end."""
 
 
 def drain(source: Source) -> list[tuple[int, Array]]:
@@ -98,7 +96,7 @@ def test_pictures_are_bgr_bytes_and_windows_are_finite_samples_by_channels(
             assert data.size
 
 
-@pytest.mark.usefixtures("recording")
+@recordings
 def test_what_starts_in_the_middle_gives_the_same_data(opened: Callable[..., Source]) -> None:
     whole = drain(opened())
     assert len(whole) == FRAMES
@@ -109,7 +107,7 @@ def test_what_starts_in_the_middle_gives_the_same_data(opened: Callable[..., Sou
             np.testing.assert_array_equal(mine, theirs)
 
 
-@pytest.mark.usefixtures("recording")
+@recordings
 @pytest.mark.parametrize("start", [0, FRAMES, FRAMES + 5])
 def test_a_source_that_has_ended_stays_ended_and_says_how(opened: Callable[..., Source], start: int) -> None:
     source = opened(start=start)
@@ -119,7 +117,7 @@ def test_a_source_that_has_ended_stays_ended_and_says_how(opened: Callable[..., 
             source.read(0)
 
 
-@pytest.mark.usefixtures("recording")
+@recordings
 def test_a_recording_waits_and_is_there_at_once(opened: Callable[..., Source]) -> None:
     source = opened()
     assert source.live is False
@@ -129,9 +127,8 @@ def test_a_recording_waits_and_is_there_at_once(opened: Callable[..., Source]) -
     assert frame.seq == 2
 
 
-def test_a_live_source_gives_nothing_before_its_time(name: str, opened: Callable[..., Source]) -> None:
-    if EXAMPLES[name].live is None:
-        return  # this kind has no pace of its own
+@pytest.mark.parametrize("name", choose(lambda one: one.live), indirect=True)
+def test_a_live_source_gives_nothing_before_its_time(opened: Callable[..., Source]) -> None:
     before = time.monotonic()
     source = opened(at_its_pace=True)
     assert source.live is True

@@ -15,7 +15,7 @@ import paho.mqtt.client as paho
 import pytest
 from paho.mqtt.enums import CallbackAPIVersion
 
-from agent.errors import InputRejected, SourceLost
+from agent.errors import InputRejected, LoginRefused, SourceLost
 from agent.sources import mqtt
 from tests.simulators.certificates import self_signed
 from tests.simulators.hostile_broker import HostileBroker, frame, publish
@@ -168,7 +168,7 @@ def test_a_wrong_password_is_one_line_without_it(tmp_path: Path) -> None:
     with own_mosquitto(tmp_path, "allow_anonymous false", f"password_file {tmp_path / 'users'}") as port:
         login.write_text("pump:wrong1\n")
         with pytest.raises(
-            SourceLost, match=r"(not authorized|bad user name or password).*that login names"
+            LoginRefused, match=r"(not authorized|bad user name or password).*that login names"
         ) as told:
             sensor(port, login=str(login))
         assert "wrong1" not in str(told.value)

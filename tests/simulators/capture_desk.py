@@ -61,7 +61,7 @@ class Desk:
         self,
         open_source: Callable[[int], Source],
         *readers: str,
-        prepare: Callable[[Frame], Frame] = lambda frame: frame,
+        prepare: Callable[[Frame], Frame] | None = None,
     ) -> None:
         self.said: list[Mapping[str, Any]] = []
         self._channel, theirs = Channel.pair()

@@ -10,6 +10,7 @@ import logging
 import os
 import threading
 import tty
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from queue import SimpleQueue
@@ -73,6 +74,8 @@ async def _serve(
     port: int, told: SimpleQueue[tuple[Served, asyncio.AbstractEventLoop, asyncio.Event]]
 ) -> None:
     loop, over = asyncio.get_running_loop(), asyncio.Event()
+    loop.set_default_executor(ThreadPoolExecutor(1))
+    await loop.run_in_executor(None, int)  # its thread is there from now on, and is the only one
     masters, ends = zip(*(os.openpty() for _ in range(2)), strict=True)
     for end in ends:
         tty.setraw(end)

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import os
+import signal
 import threading
 import tty
-from contextlib import contextmanager, suppress
-from typing import TYPE_CHECKING
+from contextlib import ExitStack, contextmanager, suppress
+from typing import TYPE_CHECKING, Any
 
+from tests.simulators import fake_rpicam, modbus_units
 from tests.simulators.cameras import Cameras
 from tests.simulators.examples.example import Plug
+from tests.simulators.rtsp_camera import RtspCamera
 from tests.simulators.web_camera import WebCamera, jpeg
 
 if TYPE_CHECKING:
@@ -69,8 +73,9 @@ class _Repeating:
 class _Port:
     """A serial port behind a name that stays, with a sensor that talks."""
 
-    def __init__(self, name: Path) -> None:
+    def __init__(self, name: Path, says: bytes) -> None:
         self.name = name
+        self._says = says
         self.plug()
 
     def plug(self) -> None:
@@ -78,7 +83,7 @@ class _Port:
         tty.setraw(ours)
         os.set_blocking(theirs, False)
         self.name.symlink_to(os.ttyname(ours))
-        self.talker = _Repeating(lambda: os.write(theirs, b"x=1.5\n"))
+        self.talker = _Repeating(lambda: os.write(theirs, self._says))
 
     def quiet(self) -> None:
         self.talker.end()
@@ -90,14 +95,53 @@ class _Port:
             os.close(end)
 
 
+def port(option: str, says: bytes) -> Callable[[Path], AbstractContextManager[Plug]]:
+    """Give what plugs a thing that talks into a serial port, whose stable name stands in this option."""
+
+    @contextmanager
+    def plugged(folder: Path) -> Iterator[Plug]:
+        held = _Port(folder / "by-id", says)
+        try:
+            yield Plug({option: str(held.name)}, held.unplug, held.plug, held.quiet)
+        finally:
+            held.unplug()
+
+    return plugged
+
+
 @contextmanager
-def port(folder: Path) -> Iterator[Plug]:
-    """Give a serial port, by a stable name."""
-    held = _Port(folder / "by-id")
-    try:
-        yield Plug({"port": str(held.name)}, held.unplug, held.plug, held.quiet)
-    finally:
-        held.unplug()
+def modbus_unit(_: Path) -> Iterator[Plug]:
+    """Give a Modbus unit over TCP; what is asked for always answers."""
+    held = ExitStack()
+    number = held.enter_context(modbus_units.served()).port
+    with held:
+        yield Plug(
+            {"port": number},
+            out=held.close,
+            back=lambda: held.enter_context(modbus_units.served(number)),
+        )
+
+
+@contextmanager
+def ribbon_camera(folder: Path) -> Iterator[Plug]:
+    """Give a camera on the ribbon cable: pulled out, its program dies, and a new one finds none."""
+    log = folder / "started"
+
+    def install(**mood: Any) -> str:
+        return fake_rpicam.install(folder / "bin", log=str(log), **mood)
+
+    def out() -> None:
+        install(says="ERROR: *** no cameras available ***")
+        os.kill(json.loads(log.read_text().splitlines()[-1])[0], signal.SIGKILL)
+
+    yield Plug({"program": install()}, out, back=install, hush=lambda: install(freezes_after=2))
+
+
+@contextmanager
+def streaming_camera(_: Path) -> Iterator[Plug]:
+    """Give a camera that streams over RTSP; what hushes it stands in its own tests."""
+    with RtspCamera("mjpeg", "--fps", "20", "--size", "64x48") as camera:
+        yield Plug({"url": camera.url()}, out=camera.switch_off, back=camera.switch_on)
 
 
 class _Writer:

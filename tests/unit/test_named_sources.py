@@ -82,7 +82,9 @@ def test_a_source_that_several_use_is_read_apart_and_hides_its_own_regions_there
     assert (spec.apart, spec.source_options) == (True, {})
     assert [one.how for one in spec.privacy] == ["blur"]
     assert [one.how for one in spec.veiled] == ["fill"]
-    made = _preparing(feed)(Frame(0, 0, np.full((10, 10, 3), 9, np.uint8)))
+    hide = _preparing(feed)
+    assert hide is not None
+    made = hide(Frame(0, 0, np.full((10, 10, 3), 9, np.uint8)))
     assert made.data[:5, :5].max() == 0
     assert made.data[5:].min() == 9
 
@@ -119,7 +121,7 @@ def test_a_wrong_option_of_a_named_source_is_told_where_it_stands(tmp_path: Path
         (NAMED.replace("kind", "kin"), "agent.toml:1: sources.0.kind: this key is missing"),
         (
             SOURCE + "[[sources.privacy]]\npoints = [[0, 0]]\n" + USERS,
-            "agent.toml:6: sources.0.privacy.0.points: Tuple should have at least 2 items",
+            "agent.toml:6: sources.0.privacy.0.points: A list should have at least 2 items",
         ),
     ],
 )

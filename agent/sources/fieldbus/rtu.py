@@ -4,22 +4,17 @@ from __future__ import annotations
 
 import math
 import select
-import termios
 import time
-from typing import TYPE_CHECKING
-
-import serial
 
 from agent.errors import SourceLost
-
-if TYPE_CHECKING:
-    from agent.sources.modbus import Options
+from agent.sources._port import open_port, reason
 
 _PIECE = 512
 _MOST_BYTES = 256
 _BITS = 11
 """On the wire for each byte: start, eight of data, parity or a second stop bit, stop."""
 _LEAST_QUIET_S = 0.00175
+_PARITIES = {"none": "N", "even": "E", "odd": "O"}
 
 
 def crc16(data: bytes) -> int:
@@ -41,30 +36,25 @@ def framed(unit: int, pdu: bytes) -> bytes:
 class Rtu:
     """Implements ``Wire``.
 
+    Args:
+        device: the port.
+        baud: bits a second.
+        parity: of each byte: none, even or odd.
+        stop_bits: of each byte.
+        unit: whom the requests are for.
+
     Raises:
         SourceLost: the port cannot be opened.
+        ExtraMissing: pyserial is not installed.
     """
 
-    def __init__(self, options: Options) -> None:
-        self._device, self._unit = options.device, options.unit
-        parity = {"none": "N", "even": "E", "odd": "O"}[options.parity]
-        self._quiet_s = max(_LEAST_QUIET_S, 3.5 * _BITS / options.baud)
+    def __init__(self, device: str, baud: int, parity: str, stop_bits: int, unit: int) -> None:
+        self._device, self._unit = device, unit
+        self._quiet_s = max(_LEAST_QUIET_S, 3.5 * _BITS / baud)
         self._unsent = b""
         self._held = b""
         self._last = time.monotonic()
-        try:
-            self._port = serial.Serial(
-                options.device,
-                options.baud,
-                parity=parity,
-                stopbits=options.stop_bits,
-                timeout=0,
-                write_timeout=0,
-                exclusive=True,
-            )
-        except (OSError, ValueError, termios.error) as error:  # its own errors are OSErrors
-            hint = "Check the cable, the name in /dev/serial/by-id, and that no other program uses it"
-            raise SourceLost("open serial port", self._device, _plain(error), hint) from error
+        self._port = open_port("open serial port", device, baud, parity=_PARITIES[parity], stopbits=stop_bits)
         self._poll = select.poll()
         self._poll.register(self._port.fileno(), select.POLLIN)
 
@@ -136,10 +126,4 @@ class Rtu:
         return pdu if unit == self._unit else f"unit {unit} answers in its place"
 
     def _lost(self, error: OSError) -> SourceLost:
-        return SourceLost("read registers", self.name, _plain(error), "Plug the adapter in again")
-
-
-def _plain(error: Exception) -> str:
-    """Give the reason alone, in one line."""
-    told = error.strerror if isinstance(error, OSError) and error.strerror else str(error.args[-1])
-    return " ".join(told.split())[:200].lower()
+        return SourceLost("read registers", self.name, reason(error), "Plug the adapter in again")

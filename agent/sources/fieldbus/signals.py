@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from agent.sources.can import Signal
+    from agent.sources.fieldbus.tables import Signal
 
 Id = tuple[int, bool]
 """A message's number, and whether it is one of 29 bits."""

@@ -5,12 +5,10 @@ from __future__ import annotations
 import math
 import re
 import select
-import termios
 import time
 
-import serial
-
 from agent.errors import SourceLost
+from agent.sources._port import open_port, reason
 from agent.sources.fieldbus.bitrates import BITRATES
 from agent.sources.fieldbus.signals import Message
 
@@ -35,23 +33,20 @@ class Slcan:
 
     Raises:
         SourceLost: the port cannot be opened.
+        ExtraMissing: pyserial is not installed.
     """
 
     def __init__(self, port: str, bitrate: int, *, listen_only: bool) -> None:
         self._path = port
         self._rest = b""
         self._begun = False
+        self._port = open_port("open CAN adapter", port, 115200)
         try:
-            self._port = serial.Serial(port, 115200, timeout=0, write_timeout=0, exclusive=True)
-            try:
-                # Whatever it was doing: the line is ended first, and the channel closed.
-                self._port.write(b"\rC\rS%d\r%c\r" % (BITRATES.index(bitrate), b"L" if listen_only else b"O"))
-            except OSError:
-                self._port.close()
-                raise
-        except (OSError, ValueError, termios.error) as error:  # its own errors are OSErrors
-            hint = "Check the cable, the name in /dev/serial/by-id, and that no other program uses it"
-            raise SourceLost("open CAN adapter", port, _plain(error), hint) from error
+            # Whatever it was doing: the line is ended first, and the channel closed.
+            self._port.write(b"\rC\rS%d\r%c\r" % (BITRATES.index(bitrate), b"L" if listen_only else b"O"))
+        except OSError as error:
+            self._port.close()
+            raise SourceLost("open CAN adapter", port, reason(error), "Plug it in again") from error
         self._poll = select.poll()
         self._poll.register(self._port.fileno(), select.POLLIN)
 
@@ -71,7 +66,7 @@ class Slcan:
         try:
             data = self._port.read(_PIECE)
         except OSError as error:
-            raise SourceLost("read CAN adapter", self._path, _plain(error), "Plug it in again") from error
+            raise SourceLost("read CAN adapter", self._path, reason(error), "Plug it in again") from error
         now = time.monotonic_ns()
         # A bell says no to a command. Some adapters say so of a close while they are closed.
         *lines, rest = (self._rest + data.replace(b"\a", b"")).split(b"\r")
@@ -96,8 +91,3 @@ class Slcan:
         if not begun or line.startswith(_NO_MESSAGES):  # the first may be the end of one
             return []
         return [f"a line is no message: {line[:30].decode(errors='replace')!r}"]
-
-
-def _plain(error: Exception) -> str:
-    told = error.strerror if isinstance(error, OSError) and error.strerror else str(error.args[-1])
-    return " ".join(told.split())[:200].lower()

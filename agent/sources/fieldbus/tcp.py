@@ -111,6 +111,8 @@ class Tcp:
             found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[:_MOST_ADDRESSES]
         except OSError as error:
             raise self._lost(_plain(error)) from error
+        except UnicodeError as error:  # it is one that no name server can be asked for
+            raise self._lost(problem) from error
         for family, kind, protocol, _, target in found:
             made = None
             try:

@@ -11,7 +11,7 @@ from agent.errors import SourceLost
 from agent.types import Frame
 
 if TYPE_CHECKING:
-    from agent.sources.pictures.unpack import Unpack
+    from agent.types import Array
 
 Fourcc = Literal["MJPG", "BGR3", "RGB3", "GREY", "YU12", "NV12", "YUYV"]
 
@@ -30,6 +30,23 @@ class Feed(Protocol):
 
     def close(self) -> None:
         """Close it. Idempotent."""
+
+
+class Unpack(Protocol):
+    """Collects the bytes of one frame after the other."""
+
+    def fill(self, feed: Feed) -> None:
+        """Take what the pipe has."""
+
+    def whole(self) -> bool:
+        """Whether a frame is there. ValueError: there will be none."""
+
+    def decode(self, path: str, seq: int) -> Array:
+        """Give the frame that is there: uint8 (height, width, 3), BGR."""
+
+    @property
+    def begun(self) -> bool:
+        """Whether a frame has begun that is not whole."""
 
 
 class RawOptions(BaseModel):
@@ -104,11 +121,13 @@ class FlowSource:
             InputRejected: this JPEG is damaged; its sequence number is used up.
         """
         deadline = time.monotonic() + timeout_s
+        late = False  # asked for itself, as there may be something to read all the time
         while not self._whole():
-            if not self._feed.wait(deadline):
+            if late or not self._feed.wait(deadline):
                 self._watch()
                 return None
             self._unpack.fill(self._feed)
+            late = time.monotonic() >= deadline
         now_ns = time.monotonic_ns()
         self._heard = time.monotonic()
         seq, self._next = self._next, self._next + 1

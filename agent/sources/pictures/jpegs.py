@@ -6,6 +6,9 @@ import re
 
 MAX_JPEG = 16 << 20
 """Bytes of one picture; also what may stand between two of them."""
+_MOST_STEPS = 1 << 16
+"""Segments that are walked from one whole picture to the next: what only looks like pictures, one begun
+within the other, would be walked again for each of them."""
 _BEGINS = b"\xff\xd8\xff"
 _BARE = frozenset((0x01, *range(0xD0, 0xD9)))
 _SCAN, _END = 0xDA, b"\xff\xd9"
@@ -25,6 +28,7 @@ class Jpegs:
         """How far the picture at the begin was walked; 0 when none has begun."""
         self._in_scan = False
         self._skipped = 0
+        self._steps = 0
 
     def feed(self, data: bytes) -> None:
         """Take what came in."""
@@ -51,7 +55,7 @@ class Jpegs:
             del self._pending[:end]
             self._at, self._in_scan = 0, False
             if end:
-                self._skipped = 0
+                self._skipped = self._steps = 0
                 return picture
             del self._pending[: len(_BEGINS)]  # it was none: look on behind its begin
             self._skip(len(_BEGINS))
@@ -78,6 +82,9 @@ class Jpegs:
                 return self._at + 2
             if len(head) < 4:
                 return None
+            self._steps += 1
+            if self._steps > _MOST_STEPS:
+                raise ValueError("it sends no JPEG")
             length = _length(head)
             if length == 0:
                 return 0

@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 
 _DTYPE = re.compile(r"'descr':\s*'([<>|=]?(?:b1|[iu][1248]|f[248]))'")
 _ORDER = re.compile(r"'fortran_order':\s*(True|False)")
-_SHAPE = re.compile(r"'shape':\s*\(((?:\d{1,9},?\s*){0,32})\)")
+_SHAPE = re.compile(r"'shape':\s*\(((?:\d{1,9},\s*+){0,32}(?:\d{1,9}\s*+)?)\)")
+"""With a comma after all but the last: where it may be missing, digits can be shared out in too many ways."""
 _LENGTH_BYTES = {1: 2, 2: 4, 3: 4}
 
 

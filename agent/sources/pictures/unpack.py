@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
@@ -11,7 +11,7 @@ from agent.sources.pictures.decoding import decode_jpeg
 from agent.sources.pictures.jpegs import Jpegs
 
 if TYPE_CHECKING:
-    from agent.sources.pictures.flow import Feed
+    from agent.sources.pictures.flow import Feed, Unpack
     from agent.types import Array
 
 _CONVERSIONS = {
@@ -22,23 +22,6 @@ _CONVERSIONS = {
     "YUYV": cv2.COLOR_YUV2BGR_YUYV,
 }
 _CHANNELS = {"BGR3": 3, "RGB3": 3, "YUYV": 2}
-
-
-class Unpack(Protocol):
-    """Collects the bytes of one frame after the other."""
-
-    def fill(self, feed: Feed) -> None:
-        """Take what the pipe has."""
-
-    def whole(self) -> bool:
-        """Whether a frame is there. ValueError: there will be none."""
-
-    def decode(self, path: str, seq: int) -> Array:
-        """Give the frame that is there: uint8 (height, width, 3), BGR."""
-
-    @property
-    def begun(self) -> bool:
-        """Whether a frame has begun that is not whole."""
 
 
 class Pictures:

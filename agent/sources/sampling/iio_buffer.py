@@ -9,20 +9,17 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from agent.errors import InputRejected, SourceLost
+from agent.errors import SourceLost
 from agent.sources.sampling.iio import scaling
 from agent.sources.sampling.iio_settings import Settings
 from agent.sources.sampling.pcm import Clock
 from agent.sources.sampling.scan import Scan
-from agent.sources.sampling.sensor import Sensor
 from agent.sources.sampling.wav import dated
-from agent.sources.sampling.windows import Windows
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from agent.sources.iio import Options
-    from agent.sources.sampling.iio_settings import Ready
+    from agent.sources.sampling.iio_settings import Ready, Wanted
     from agent.types import Array
 
 _CLOCKS = {
@@ -36,8 +33,6 @@ _CLOCKS = {
 }
 """What current_timestamp_clock may say: Documentation/ABI/testing/sysfs-bus-iio."""
 _RECORDS = 1024
-_WAKES = 20
-"""Times a second that it wakes for what was collected, where the device is faster."""
 _SLEWED_NS = 1_000_000
 _ASTRAY_S = 5.0
 """A timestamp that is so far from now is of another clock, or of none."""
@@ -48,35 +43,30 @@ class Buffer:
 
     Args:
         folder: of the device.
-        options: what is to be read.
+        node: its node in /dev.
+        name: what errors call it.
+        wanted: what is to be read, and how.
 
     Raises:
         SourceLost: the device is away, in use, or does not obey.
     """
 
-    def __init__(self, folder: Path, options: Options) -> None:
-        self._name = options.device
-        meaning = [scaling(folder, one) for one in options.channels]
+    def __init__(self, folder: Path, node: str, name: str, wanted: Wanted) -> None:
+        self._name = name
+        meaning = [scaling(folder, one) for one in wanted.channels]
         settings = Settings(folder)
-        self._fd = _open(f"{options.nodes}/{folder.name}", options.device)  # whoever has it open owns it
+        self._fd = _open(node, name)  # whoever has it open owns it
         self._settings = settings
         try:
-            watermark = max(1, round((options.frequency or options.rate) / _WAKES))
-            ready = settings.set_up(
-                options.channels,
-                frequency=options.frequency,
-                trigger=options.trigger,
-                length=options.length,
-                watermark=watermark,
-            )
-            self._stamps = _Stamps(options.device, ready)
+            ready = settings.set_up(wanted)
+            self._stamps = _Stamps(name, ready)
             settings.start()
         except SourceLost:
             self.close()
             raise
         self._scan = Scan(ready.elements)
         self._stamped = bool(ready.clock)
-        values = ready.elements[: len(options.channels)]
+        values = ready.elements[: len(wanted.channels)]
         self._scales = np.repeat([one for one, _ in meaning], [one.repeat for one in values])
         self._offsets = np.repeat([one for _, one in meaning], [one.repeat for one in values])
         self.channels = len(self._scales)
@@ -184,20 +174,3 @@ def _open(path: str, name: str) -> int:
             "device or resource busy": "Stop the program that reads it: sudo fuser -v names it",
         }.get(told, "Check that the kernel has buffers for this device: CONFIG_IIO_BUFFER")
         raise SourceLost("open sensor", name, f"{path}: {told}", hint) from error
-
-
-def sensor(folder: Path, options: Options, start: int) -> Sensor:
-    """Make a source of a device's buffer; the first window is number ``start``.
-
-    Raises:
-        SourceLost: the device is away, in use, or does not obey.
-        InputRejected: ``mean`` or ``std`` do not fit.
-    """
-    feed = Buffer(folder, options)
-    try:
-        windows = Windows(options, options.rate, feed.channels)
-    except InputRejected:
-        feed.close()
-        raise
-    hint = "Give it a larger length or a lower frequency when samples are lost, or set max_gap_s"
-    return Sensor(feed, windows, start, silence_s=options.silence_s, hint=hint, date=feed.date)

@@ -23,6 +23,25 @@ _REFUSED = "See what it can in the files beside this one; a device without a tri
 
 
 @dataclass(frozen=True, slots=True)
+class Wanted:
+    """What a device is told.
+
+    Attributes:
+        channels: what is read, in this order.
+        frequency: samples a second; None leaves it as it is.
+        trigger: the name of what tells the device to take a sample; "" leaves it as it is.
+        length: samples that the kernel keeps.
+        watermark: samples that wake a reader.
+    """
+
+    channels: tuple[str, ...]
+    frequency: float | None
+    trigger: str
+    length: int
+    watermark: int
+
+
+@dataclass(frozen=True, slots=True)
 class Ready:
     """A device that is set up, and not yet started.
 
@@ -52,23 +71,21 @@ class Settings:
         if not (self._scan.is_dir() and self._buffer.is_dir()):
             raise self._lost("its driver has no buffer", "Leave buffered out")
 
-    def set_up(
-        self, channels: tuple[str, ...], *, frequency: float | None, trigger: str, length: int, watermark: int
-    ) -> Ready:
+    def set_up(self, wanted: Wanted) -> Ready:
         """Choose the channels and the pace; the buffer is off after that.
 
         Raises:
             SourceLost: the device lacks something, or does not obey.
         """
         self._set(self._buffer / "enable", "0")
-        if trigger:
-            self._set(self._folder / "trigger" / "current_trigger", trigger)
-        told = self._pace(frequency, trigger)
-        elements = self._choose(channels)
-        self._set(self._buffer / "length", str(length))
+        if wanted.trigger:
+            self._set(self._folder / "trigger" / "current_trigger", wanted.trigger)
+        told = self._pace(wanted.frequency, wanted.trigger)
+        elements = self._choose(wanted.channels)
+        self._set(self._buffer / "length", str(wanted.length))
         if (self._buffer / "watermark").exists():
-            self._set(self._buffer / "watermark", str(min(watermark, length)))
-        return Ready(elements, self._clock() if len(elements) > len(channels) else "", told)
+            self._set(self._buffer / "watermark", str(min(wanted.watermark, wanted.length)))
+        return Ready(elements, self._clock() if len(elements) > len(wanted.channels) else "", told)
 
     def start(self) -> None:
         """Have the kernel collect samples.

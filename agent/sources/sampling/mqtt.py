@@ -13,14 +13,14 @@ import numpy as np
 import paho.mqtt.client as paho
 from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode, MQTTProtocolVersion
 
-from agent.errors import SourceLost
+from agent.errors import LoginRefused, SourceLost
 from agent.packets import Guard
 from agent.sources.sampling.payloads import MAX_BYTES
 
 if TYPE_CHECKING:
     from paho.mqtt.reasoncodes import ReasonCode
 
-    from agent.sources.mqtt import Options
+    from agent.sources.sampling.broker import Broker
     from agent.types import Array
 
 _OP = "listen to broker"
@@ -79,7 +79,7 @@ class Subscriber:
     Messages that the broker had retained are left out: nobody knows how old they are.
 
     Args:
-        options: which broker, and what is subscribed to.
+        broker: which, and what is subscribed to.
         login: name and password.
         reader: makes samples of messages.
 
@@ -87,17 +87,17 @@ class Subscriber:
         SourceLost: the broker is away or refuses us, or the files for TLS cannot be used.
     """
 
-    def __init__(self, options: Options, login: tuple[str, str] | None, reader: Reader) -> None:
-        self._name = "{}:{}".format(*options.address)
+    def __init__(self, broker: Broker, login: tuple[str, str] | None, reader: Reader) -> None:
+        self._name = "{}:{}".format(*broker.address)
         self._reader = reader
         self._found: list[tuple[Array, Array] | str] = []
         self._last_ns = 0
         self._asked: str | None = "connect"
         self._refused = ""
         self._guard = Guard(MAX_BYTES, five=False)
-        self._client = self._made(options, login)
+        self._client = self._made(broker, login)
         try:
-            self._connect(options)
+            self._connect(broker)
             self._await()
         except SourceLost:
             self.close()
@@ -124,10 +124,10 @@ class Subscriber:
             self._client.disconnect()
             held.close()
 
-    def _made(self, options: Options, login: tuple[str, str] | None) -> _Client:
+    def _made(self, broker: Broker, login: tuple[str, str] | None) -> _Client:
         client = _Client(
             CallbackAPIVersion.VERSION2,
-            client_id=options.client_id or f"edge-agent-{secrets.token_hex(6)}",
+            client_id=broker.client_id or f"edge-agent-{secrets.token_hex(6)}",
             clean_session=True,
             protocol=MQTTProtocolVersion.MQTTv311,
             reconnect_on_failure=False,
@@ -136,20 +136,20 @@ class Subscriber:
         client.connect_timeout = _CONNECT_S
         if login:
             client.username_pw_set(*login)
-        if options.tls:
-            client.tls_set_context(self._context(options))
+        if broker.tls:
+            client.tls_set_context(self._context(broker))
 
         def connected(_: paho.Client, __: object, ___: object, code: ReasonCode, ____: object) -> None:
             if code.is_failure:
                 self._refused = str(code)
                 return
             self._asked = "subscribe"
-            wanted: list[tuple[str, int]] = [(one, options.qos) for one in options.topics]
+            wanted: list[tuple[str, int]] = [(one, broker.qos) for one in broker.topics]
             client.subscribe(wanted)
 
         def subscribed(_: paho.Client, __: object, ___: int, codes: list[ReasonCode], ____: object) -> None:
             self._asked = None
-            denied = [one for one, code in zip(options.topics, codes, strict=False) if code.value >= _REFUSED]
+            denied = [one for one, code in zip(broker.topics, codes, strict=False) if code.value >= _REFUSED]
             if denied:
                 self._refused = f"it lets us not subscribe to {denied[0][:100]}"
 
@@ -168,20 +168,20 @@ class Subscriber:
         self._last_ns = max(self._last_ns + 1, time.monotonic_ns())
         self._found.append((np.array([self._last_ns]), np.array([values])))
 
-    def _context(self, options: Options) -> ssl.SSLContext:
+    def _context(self, broker: Broker) -> ssl.SSLContext:
         try:
-            context = ssl.create_default_context(cafile=options.ca_file or None)
-            if options.cert_file:
-                context.load_cert_chain(options.cert_file, options.key_file or None)
+            context = ssl.create_default_context(cafile=broker.ca_file or None)
+            if broker.cert_file:
+                context.load_cert_chain(broker.cert_file, broker.key_file or None)
         except OSError as error:  # ssl.SSLError is one
             problem = f"the TLS files cannot be used: {_told(error)}"
             raise self._lost(problem, "Check ca_file, cert_file and key_file") from error
         context.sslsocket_class = _TlsSocket
         return context
 
-    def _connect(self, options: Options) -> None:
+    def _connect(self, broker: Broker) -> None:
         try:
-            self._client.connect(*options.address, keepalive=options.keepalive_s)
+            self._client.connect(*broker.address, keepalive=broker.keepalive_s)
         except ssl.SSLCertVerificationError as error:
             problem = f"its certificate is not trusted: {error.verify_message.rstrip('.')}"
             raise self._lost(problem, "Check ca_file, the host's name and this machine's clock") from error
@@ -240,7 +240,8 @@ class Subscriber:
         return code
 
     def _lost(self, problem: str, hint: str) -> SourceLost:
-        return SourceLost(_OP, self._name, " ".join(problem.split()), hint)
+        kind = LoginRefused if hint == _LOGIN else SourceLost
+        return kind(_OP, self._name, " ".join(problem.split()), hint)
 
 
 def _told(error: OSError | UnicodeError) -> str:

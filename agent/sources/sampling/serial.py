@@ -4,21 +4,19 @@ from __future__ import annotations
 
 import math
 import select
-import termios
 import time
 from typing import TYPE_CHECKING
 
 import numpy as np
-import serial
 
 from agent.errors import SourceLost
+from agent.sources._port import open_port, reason
 from agent.sources.sampling.framing import Sample
 
 if TYPE_CHECKING:
     from agent.sources.sampling.framing import Frames, Lines
     from agent.types import Array
 
-_OP = "open serial port"
 _PIECE = 4096
 _BITS = 10
 """On the wire for each byte: a start bit, eight of data, a stop bit."""
@@ -29,6 +27,7 @@ class Port:
 
     Raises:
         SourceLost: the port cannot be opened.
+        ExtraMissing: pyserial is not installed.
     """
 
     def __init__(self, path: str, baud: int, reader: Lines | Frames) -> None:
@@ -36,11 +35,7 @@ class Port:
         self._reader = reader
         self._byte_ns = _BITS * 1_000_000_000 / baud
         self._last_ns = 0
-        try:
-            self._port = serial.Serial(path, baud, timeout=0, exclusive=True)
-        except (OSError, ValueError, termios.error) as error:  # its own errors are OSErrors
-            hint = "Check the cable, the name in /dev/serial/by-id, and that no other program uses it"
-            raise SourceLost(_OP, path, _plain(error), hint) from error
+        self._port = open_port("open serial port", path, baud)
         self._poll = select.poll()
         self._poll.register(self._port.fileno(), select.POLLIN)
 
@@ -60,7 +55,7 @@ class Port:
         try:
             data = self._port.read(_PIECE)
         except OSError as error:
-            raise SourceLost("read serial port", self._path, _plain(error), "Plug it in again") from error
+            raise SourceLost("read serial port", self._path, reason(error), "Plug it in again") from error
         now = time.monotonic_ns()
         found: list[tuple[Array, Array] | str] = []
         for one in self._reader.feed(data):
@@ -76,9 +71,3 @@ class Port:
     def close(self) -> None:
         """Close the port. Idempotent."""
         self._port.close()
-
-
-def _plain(error: Exception) -> str:
-    """Give the reason alone, in one line."""
-    told = error.strerror if isinstance(error, OSError) and error.strerror else str(error.args[-1])
-    return " ".join(told.split())[:200].lower()

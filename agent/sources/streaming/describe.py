@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from agent.errors import SourceLost
 from agent.sources.streaming.description import KNOWN, video
 from agent.sources.web.connection import Connection
-from agent.sources.web.reply import Reply
+from agent.sources.web.reply import REFUSALS, Reply, refusal
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -81,7 +81,9 @@ def _ask(address: Address, login: Login | None, deadline: float) -> str:
     if reply.status == 401 and login is not None and login.challenge(offers):
         reply, body = _request(address, "DESCRIBE", deadline, login)
     if reply.status != 200:
-        raise SourceLost(OP, address.shown, *_meaning(reply.status, known=login is not None))
+        if reply.status in REFUSALS:
+            raise refusal(OP, address.shown, reply.status, known=login is not None)
+        raise SourceLost(OP, address.shown, *_meaning(reply.status))
     return body.decode(errors="replace")
 
 
@@ -121,11 +123,8 @@ def _request(
         connection.close()
 
 
-def _meaning(status: int, *, known: bool) -> tuple[str, str]:
+def _meaning(status: int) -> tuple[str, str]:
     """Give problem and hint."""
-    if status in {401, 403}:
-        problem = "it refuses this name and password" if known else "it wants a name and a password"
-        return f"{problem} ({status})", "Put user:password into a file, and name it in login"
     if status == 404:
         return (
             "it has nothing at this path (404)",

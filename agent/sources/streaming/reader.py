@@ -132,9 +132,10 @@ class Reader(threading.Thread):
             cv2.CAP_PROP_N_THREADS: 1,  # each more would keep a frame back
         }
         with _opening:
-            # Never removed: where a variable is only replaced, other threads may look theirs up meanwhile.
+            # Emptied, not removed: while one is only replaced, other threads may look theirs up.
             os.environ[_VARIABLE] = _OPTIONS + self._transport
             capture = cv2.VideoCapture(self.url, cv2.CAP_FFMPEG, [n for pair in limits.items() for n in pair])
+            os.environ[_VARIABLE] = ""
         try:
             if not capture.isOpened():
                 return End("it describes its stream, but does not start it")

@@ -39,8 +39,9 @@ class Connection:
         self._socket: socket.socket | None = None
         try:
             found = socket.getaddrinfo(address.host, address.port, type=socket.SOCK_STREAM)
-        except OSError as error:
-            raise self._lost((error.strerror or "the name cannot be looked up").lower()) from error
+        except (OSError, UnicodeError) as error:  # a name may be one that no name server can be asked for
+            problem = error.strerror if isinstance(error, OSError) else ""
+            raise self._lost((problem or "the name cannot be looked up").lower()) from error
         self._candidates = found[:_MAX_ADDRESSES]
         self._connected = False
         self._try_next(0)

@@ -4,14 +4,26 @@ from __future__ import annotations
 
 import re
 
+from agent.errors import LoginRefused
+
 MAX_HEAD = 16384
 """Bytes of the status line and headers."""
 _MAX_LINE = 1024
 """Bytes of a line that announces a chunk, or follows the last one."""
 _MAX_TRAILERS = 32
 _STATUS = re.compile(rb"(?:HTTP/1\.[01]|RTSP/1\.0) (\d{3})(?: [^\r\n]*)?")
-_HEADER = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]+):[ \t]*([^\r\n]*?)[ \t]*")
+_NAME = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _SIZE = re.compile(rb"([0-9A-Fa-f]{1,8})[ \t]*(?:;[^\r\n]*)?")
+
+REFUSALS = frozenset({401, 403})
+"""Statuses that mean a login is missing or wrong."""
+
+
+def refusal(op: str, subject: str, status: int, *, known: bool) -> LoginRefused:
+    """Say that a camera wants another login, or one at all where it is not ``known``."""
+    problem = "it refuses this name and password" if known else "it wants a name and a password"
+    hint = "Put user:password into a file, and name it in login"
+    return LoginRefused(op, subject, f"{problem} ({status})", hint)
 
 
 class Reply:
@@ -77,8 +89,7 @@ class Reply:
         status = _STATUS.fullmatch(first)
         if status is None or not first.startswith(self._protocol[:7].encode()):
             raise ValueError(f"it speaks no {self._protocol}")
-        headers = [_HEADER.fullmatch(line) for line in lines]
-        self.headers = [(h[1].decode().lower(), h[2].decode("latin-1")) for h in headers if h is not None]
+        self.headers = [pair for line in lines if (pair := _header(line)) is not None]
         self.status = int(status[1])
         self._frame()
         return True
@@ -151,3 +162,14 @@ class Reply:
         taken = self._pending[:count]
         del self._pending[:count]
         return taken
+
+
+def _header(line: bytes) -> tuple[str, str] | None:
+    """Give name and value, or None for what is no header.
+
+    A pattern for all of it would try each way to share out the spaces: minutes for one line.
+    """
+    name, colon, value = line.partition(b":")
+    if not colon or _NAME.fullmatch(name) is None or b"\r" in value or b"\n" in value:
+        return None
+    return name.decode().lower(), value.strip(b" \t").decode("latin-1")

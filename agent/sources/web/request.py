@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 from agent.errors import SourceLost
 from agent.sources.web.address import Address, parse
 from agent.sources.web.connection import Connection
-from agent.sources.web.reply import Reply
+from agent.sources.web.reply import REFUSALS, Reply, refusal
 from agent.types import Needs
 
 if TYPE_CHECKING:
@@ -116,14 +116,13 @@ class Get:
             self.reply = Reply()
             self._connection = self._ask()
             return
-        raise self.lost(*_meaning(status, known=self._login is not None))
+        if status in REFUSALS:
+            raise refusal(OP, self._address.shown, status, known=self._login is not None)
+        raise self.lost(*_meaning(status))
 
 
-def _meaning(status: int, *, known: bool) -> tuple[str, str]:
+def _meaning(status: int) -> tuple[str, str]:
     """Give problem and hint."""
-    if status in {401, 403}:
-        problem = "it refuses this name and password" if known else "it wants a name and a password"
-        return f"{problem} ({status})", "Put user:password into a file, and name it in login"
     if status == 404:
         return "it has nothing at this path (404)", "Look the path up in the camera's manual"
     if 300 <= status < 400:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import cv2
 import numpy as np
 
-from tests.simulators import fake_rpicam
+from tests.simulators import fake_rpicam, plugging
 from tests.simulators.examples.example import Example
 
 if TYPE_CHECKING:
@@ -44,6 +44,8 @@ EXAMPLES = {
         },
         lambda _: {"fps": 4},
         endless=True,
+        plug=plugging.ribbon_camera,
+        reopened=15,
     ),
     "stdin": Example(
         "pictures",

@@ -50,7 +50,8 @@ class Example:
         endless: it gives frames for ever, and none of them twice.
         beside: what runs beside the source, and more options for it.
         plug: the device that it reads, for a test to pull out; None for what has none.
-        reopened: how often it is lost and opened again; fewer where that takes long, as to start a program.
+        reopened: how often it is lost and opened again; fewer where that takes long, as to start a program,
+            unless EDGE_AGENT_TESTS_RECONNECTS says another number for all.
     """
 
     gives: Literal["pictures", "windows"]

@@ -8,6 +8,7 @@ import tty
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
+from tests.simulators import plugging
 from tests.simulators.examples.example import Example
 from tests.simulators.examples.sensors import POLLED
 from tests.simulators.modbus_units import UNIT, served
@@ -60,6 +61,7 @@ EXAMPLES = {
         lambda _: {"rate": 4, "window": 1},
         endless=True,
         beside=talking_adapter,
+        plug=plugging.port("channel", b"t12320C80\r"),
     ),
     "modbus": Example(
         "windows",
@@ -74,5 +76,6 @@ EXAMPLES = {
         lambda _: {"rate": 4, "window": 1},
         endless=True,
         beside=modbus_unit,
+        plug=plugging.modbus_unit,
     ),
 }

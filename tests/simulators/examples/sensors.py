@@ -78,6 +78,6 @@ EXAMPLES = {
         lambda _: {"rate": 4, "window": 1},
         endless=True,
         beside=talking_port,
-        plug=plugging.port,
+        plug=plugging.port("port", b"x=1.5\n"),
     ),
 }

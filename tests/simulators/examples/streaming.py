@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from tests.simulators import plugging
 from tests.simulators.examples.example import Example
 from tests.simulators.rtsp_camera import RtspCamera
 
@@ -27,5 +28,7 @@ EXAMPLES = {
         lambda given: {"url": given["url"] + "/slow"},
         endless=True,
         beside=cameras,
+        plug=plugging.streaming_camera,
+        reopened=15,
     )
 }

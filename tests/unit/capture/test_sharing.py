@@ -18,7 +18,7 @@ from tests.simulators.scripted_source import ScriptedSource
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from agent.types import Frame, Source
+    from agent.types import Array, Frame, Source
     from tests.simulators.capture_desk import Reader
 
 
@@ -147,6 +147,23 @@ def test_what_is_private_is_hidden_before_it_is_shared() -> None:
 
     with Desk(lambda start: ScriptedSource([9, 9], start=start), "a", prepare=hide) as desk:
         assert rest(desk.reader("a").remote.open(0)) == [(0, 0.0), (1, 0.0)]
+
+
+@pytest.mark.parametrize("private", [True, False])
+def test_no_source_writes_into_shared_memory_what_is_to_be_hidden_first(private: bool) -> None:
+    lent: list[bool] = []
+
+    class Filling(ScriptedSource):
+        def fill(self, buffer: Array | None) -> None:
+            lent.append(buffer is not None)
+
+    def hide(frame: Frame) -> Frame:
+        return replace(frame, data=np.zeros_like(frame.data))
+
+    prepare = hide if private else None
+    with Desk(lambda start: Filling([9] * 9, start=start), "a", prepare=prepare) as desk:
+        assert len(rest(desk.reader("a").remote.open(0))) == 9
+    assert any(lent) is not private
 
 
 def test_a_source_that_is_away_is_told_once_and_read_when_it_is_back() -> None:

@@ -74,6 +74,16 @@ def test_who_asks_for_what_there_is_not_gets_no_answer_any_more_and_all_ends(
     assert until_gone(pid)
 
 
+@pytest.mark.parametrize("patience_s", [-1, 60])
+def test_it_does_not_wait_for_longer_than_a_moment_whatever_it_is_asked(
+    launcher: Launcher, patience_s: float
+) -> None:
+    pid = int(line(launcher.start(which(), SHELL[1:])))
+    said, _ = launcher.ask({"finish": 1, "patience_s": patience_s}, 30)
+    assert said == {"ended": -signal.SIGTERM}
+    assert until_gone(pid)
+
+
 def test_more_programs_than_a_few_are_refused(launcher: Launcher) -> None:
     running = [launcher.start(which(), SHELL[1:]) for _ in range(MAX_RUNNING)]
     with pytest.raises(OSError, match=os.strerror(errno.EAGAIN)):

@@ -124,7 +124,9 @@ def test_a_region_is_where_it_was_when_frames_change_their_size() -> None:
         assert (data[: height // 2] == 9).all()
 
 
-@pytest.mark.parametrize("data", [np.zeros((8, 3), np.float32), np.zeros((4, 4, 2), np.uint8)])
+@pytest.mark.parametrize(
+    "data", [np.zeros((8, 3), np.float32), np.zeros((4, 4, 2), np.uint8), np.zeros((0, 4, 3), np.uint8)]
+)
 def test_what_is_no_picture_goes_no_further(data: np.ndarray[Any, Any]) -> None:
     with pytest.raises(InputRejected, match=r"is no picture\. Remove privacy from the pipeline"):
         Privacy([Region(points=((0, 0), (1, 1)))])(Frame(0, 0, data))

@@ -288,3 +288,17 @@ def test_the_same_model_on_the_same_reference_is_held_to_the_bit_and_anything_el
         other = REFERENCE.model_copy(update={name: "other"})
         assert tolerance(RESULTS, "a" * 64, other, None) == (0.1, f"another {name}")
     assert tolerance(RESULTS, "b" * 64, REFERENCE, 0.5) == (0.5, "as it was asked for")
+
+
+@pytest.mark.parametrize("frames", [[2], [0, 1, 1]])
+def test_results_of_frames_that_are_not_there_are_refused(frames: list[int]) -> None:
+    _, reader = read(judged(recorded([b"a", b"b"]), [outcome(one) for one in frames]))
+    with pytest.raises(InputRejected, match="is one too many: it has 2 frames"):
+        list(reader.outcomes())
+
+
+def test_a_model_that_no_path_can_name_is_refused() -> None:
+    whole = recorded([b"a"], ends=False)
+    about = documents.write(RESULTS).replace(b'"glyphs"', b'"gly\\u0000phs"')
+    with pytest.raises(InputRejected, match="path: String should match"):
+        read(whole + member(documents.RESULTS, about) + member(documents.RECORDS, b"") + END)

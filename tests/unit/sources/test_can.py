@@ -192,8 +192,6 @@ def test_an_interface_that_is_not_there_is_a_loss_with_what_to_do() -> None:
 
 
 def test_without_pyserial_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delitem(sys.modules, "agent.sources.fieldbus.slcan", raising=False)
-    monkeypatch.delattr("agent.sources.fieldbus.slcan", raising=False)
     monkeypatch.setitem(sys.modules, "serial", None)
     with pytest.raises(ExtraMissing, match=r"edge-inference-agent\[serial\]"):
         bus("/dev/ttyNONE")

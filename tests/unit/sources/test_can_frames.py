@@ -13,10 +13,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agent.errors import SourceLost
-from agent.sources.can import Signal
 from agent.sources.fieldbus.bus import Bus
 from agent.sources.fieldbus.signals import Message, Signals
 from agent.sources.fieldbus.socketcan import Reader, interfaces
+from agent.sources.fieldbus.tables import Signal
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

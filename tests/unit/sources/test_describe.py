@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.errors import SourceLost
+from agent.errors import LoginRefused, SourceLost
 from agent.sources.streaming import describe as module
 from agent.sources.streaming.describe import describe, greet
 from agent.sources.streaming.description import KNOWN, video
@@ -87,7 +87,7 @@ def test_one_that_is_busy_is_asked_once_more() -> None:
 def test_a_wrong_password_is_tried_once_and_stands_in_no_error() -> None:
     refusal = answer("", "401 Unauthorized", 'WWW-Authenticate: Basic realm="x"')
     with WebCamera(saying(refusal)) as camera:
-        with pytest.raises(SourceLost, match="it refuses this name and password") as caught:
+        with pytest.raises(LoginRefused, match="it refuses this name and password") as caught:
             describe(place(camera), Login("yard", "hunter2"))
         assert len(camera.visits) == 2
         assert "Authorization: Basic " in camera.visits[1]

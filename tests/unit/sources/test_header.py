@@ -66,3 +66,13 @@ def test_a_header_that_is_cut_short_gives_none(kind: str, data: st.DataObject) -
 def test_no_bytes_make_it_fail(start: bytes, rest: bytes) -> None:
     found = dimensions(start + rest)
     assert found is None or min(found) >= 0
+
+
+@pytest.mark.parametrize("filler", [b" ", b"#\n", b" #\n"])
+def test_a_pnm_header_without_an_end_takes_no_time(filler: bytes) -> None:
+    assert dimensions(b"P6" + filler * 1000 + b"x") is None
+
+
+@pytest.mark.parametrize("filler", [b"\xff", b"\xff\x01", b"\xff\xe0\0\2"])
+def test_a_jpeg_of_nothing_but_segments_is_given_up_early(filler: bytes) -> None:
+    assert dimensions(b"\xff\xd8" + filler * (1 << 20) + encoded("jpg", 70, 50)[2:]) is None

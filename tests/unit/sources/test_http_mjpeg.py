@@ -32,10 +32,14 @@ def levels(source: HttpMjpegSource, count: int) -> list[int]:
     return found
 
 
+def read_until_lost(source: HttpMjpegSource) -> None:
+    while True:
+        source.read(0.1)
+
+
 def read_on(camera: WebCamera, **options: Any) -> None:
     with closing(opened(camera, **options)) as source:
-        while True:
-            source.read(0.2)
+        read_until_lost(source)
 
 
 def lost(camera: WebCamera, **options: Any) -> str:
@@ -45,6 +49,22 @@ def lost(camera: WebCamera, **options: Any) -> str:
     assert caught.value.hint
     assert "\n" not in str(caught.value)
     return str(caught.value)
+
+
+def test_what_comes_without_an_end_and_is_no_picture_does_not_hold_a_read(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("agent.sources.web.multipart.MAX_PART", 1 << 60)
+
+    def flood(visit: Visit) -> None:
+        visit.stream()
+        while not visit.over.is_set():
+            visit.send(b"x" * 65536)
+
+    with WebCamera(flood) as camera, closing(opened(camera, silence_s=0.5)) as source:
+        assert source.read(0.1) is None
+        with pytest.raises(SourceLost, match="no picture for"):
+            read_until_lost(source)
 
 
 def streaming(*pieces: bytes, stay: bool = True) -> Any:
@@ -192,6 +212,11 @@ def test_a_camera_that_is_away_refuses_and_comes_back() -> None:
         source = build(options, start=0)
         assert levels(source, 1) == [10]
         source.close()
+
+
+def test_a_name_that_no_name_server_can_be_asked_for_is_told_as_one_that_is_not_known() -> None:
+    with pytest.raises(SourceLost, match=r"http://cam\.\.era/video: the name cannot be looked up"):
+        build(Options(url="http://cam..era/video"), start=0)
 
 
 def login(folder: Path, text: str = "eva:s3cret") -> str:

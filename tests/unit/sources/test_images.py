@@ -54,6 +54,17 @@ def rejected(path: str | Path) -> InputRejected:
     return caught.value
 
 
+def test_a_file_whose_name_no_record_can_hold_is_refused_and_the_next_follows(tmp_path: Path) -> None:
+    save(tmp_path / "a.png")
+    (tmp_path / "a.png").rename(tmp_path / os.fsdecode(b"a\xff.png"))
+    save(tmp_path / "b.png")
+    images = source(tmp_path)
+    with pytest.raises(InputRejected, match=r"a\\udcff.png: its name is not UTF-8") as caught:
+        images.read(0)
+    str(caught.value).encode()
+    assert origins(images) == ["b.png"]
+
+
 def test_a_folder_gives_its_pictures_in_natural_order_whatever_their_case(tmp_path: Path) -> None:
     for name in ("b10.png", "b2.PNG", "B1.jpg", "a.bmp", "c.ppm", "d.webp", "e.JPEG"):
         save(tmp_path / name.lower())

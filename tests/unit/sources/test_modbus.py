@@ -239,6 +239,8 @@ def test_a_connection_that_ends_or_cannot_be_made_is_a_loss() -> None:
         unit(**options)
     with pytest.raises(SourceLost, match=r"nowhere\.invalid:502 unit 1: "):
         unit(host="nowhere.invalid")
+    with pytest.raises(SourceLost, match=r"no\.\.where:502 unit 1: the name has no address"):
+        unit(host="no..where")
 
 
 def test_a_unit_that_went_is_read_again_once_it_is_back_two_hundred_times() -> None:

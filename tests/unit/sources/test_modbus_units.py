@@ -57,8 +57,6 @@ def test_what_a_unit_does_not_have_is_a_loss_that_says_so() -> None:
 
 
 def test_without_pyserial_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delitem(sys.modules, "agent.sources.fieldbus.rtu", raising=False)
-    monkeypatch.delattr("agent.sources.fieldbus.rtu", raising=False)
     monkeypatch.setitem(sys.modules, "serial", None)
     with pytest.raises(ExtraMissing, match=r"edge-inference-agent\[serial\]"):
         modbus.build(modbus.Options(rate=1, window=1, registers=ONE, device="/dev/ttyNONE"), start=0)

@@ -70,6 +70,12 @@ def test_what_is_no_array_of_numbers_is_refused(array: Array, problem: str) -> N
         parse_npy(saved(array))
 
 
+def test_a_shape_without_an_end_takes_no_time() -> None:
+    header = b"{'descr': '<f8', 'fortran_order': False, 'shape': (" + b"1" * 4000
+    with pytest.raises(ValueError, match="damaged"):
+        parse_npy(b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header)
+
+
 def test_a_shape_that_lies_takes_no_memory() -> None:
     honest = saved(np.zeros(1000))
     for shape in (b"(1001,)", b"(999999999,)", b"(9, 9, 999999)"):

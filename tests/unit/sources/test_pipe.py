@@ -6,6 +6,7 @@ import os
 import threading
 import time
 from contextlib import closing, contextmanager, suppress
+from itertools import repeat
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -120,6 +121,26 @@ def test_a_damaged_jpeg_is_refused_and_the_next_one_read(fifo: str) -> None:
         with pytest.raises(InputRejected, match="frame 0"):
             source.read(5)
         assert read(source).seq == 1
+
+
+def test_what_comes_without_an_end_and_is_no_picture_does_not_hold_a_read(
+    fifo: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("agent.sources.pictures.jpegs.MAX_JPEG", 1 << 60)
+    source = opened(fifo)
+    with written(fifo, *repeat(b"x" * 65536, 1 << 20)):
+        assert source.read(0.1) is None
+        with pytest.raises(SourceLost, match="no frame for"):
+            read_on(source)
+        source.close()
+
+
+@pytest.mark.parametrize("piece", [b"\xff\xd8", b"\xff\xe0\0\5\xff\xd8\xff"])
+def test_pictures_that_only_begin_one_within_the_other_are_given_up_early(piece: bytes) -> None:
+    jpegs = Jpegs()
+    jpegs.feed(b"\xff\xd8" + piece * (1 << 16) + bytes(8))
+    with pytest.raises(ValueError, match="no JPEG"):
+        jpegs.next()
 
 
 def test_a_read_without_a_frame_keeps_its_time(fifo: str) -> None:

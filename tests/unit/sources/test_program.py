@@ -50,6 +50,15 @@ def ended(pid: int) -> bool:
         return True
 
 
+def test_one_that_complains_without_an_end_is_not_waited_for_longer_than_asked() -> None:
+    with closing(shell("yes >&2; :")) as program:
+        eventually(lambda: "y" in program.said())
+        before = time.monotonic()
+        for _ in range(4):
+            assert not program.wait(time.monotonic() + 0.05)
+        assert time.monotonic() - before < 5
+
+
 def test_what_it_puts_out_is_read_as_it_comes() -> None:
     with closing(shell("printf abc; exec sleep 60")) as program:
         assert read(program, 3) == b"abc"
@@ -108,7 +117,7 @@ def test_closing_ends_it_and_what_it_has_started_also_twice() -> None:
     child = int(read(program, 2))
     for _ in range(2):
         program.close()
-    assert ended(child)
+    eventually(lambda: ended(child))
 
 
 def test_one_that_does_not_obey_is_killed() -> None:

@@ -15,7 +15,7 @@ from pymodbus.pdu.register_message import ReadHoldingRegistersResponse, ReadInpu
 
 from agent.sources.fieldbus.registers import NoAnswer, Plan, Request, requests, words
 from agent.sources.fieldbus.rtu import crc16, framed
-from agent.sources.modbus import Register
+from agent.sources.fieldbus.tables import Register
 
 ANSWERS: dict[str, Any] = {
     "coil": ReadCoilsResponse,

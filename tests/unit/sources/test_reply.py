@@ -74,6 +74,13 @@ def test_a_body_of_unknown_extent_is_refused(head: str) -> None:
         Reply().feed(f"HTTP/1.1 200 OK\r\n{head}\r\n\r\n".encode())
 
 
+@pytest.mark.parametrize("end", [b"b", b"\n", b"\r"])
+def test_a_header_full_of_spaces_takes_no_time(end: bytes) -> None:
+    reply = Reply()
+    reply.feed(b"HTTP/1.1 200 OK\r\nA: \tb\t \r\nC:d" + b" " * 16000 + end + b"\r\n\r\n")
+    assert (reply.status, reply.header("a")) == (200, "b")
+
+
 @pytest.mark.parametrize(
     "sent", [b"", b"HTTP/1.1 200", b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nx",
              b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nx"],

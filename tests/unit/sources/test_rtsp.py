@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from pydantic import ValidationError
 
+from agent.errors import LoginRefused
 from agent.sources import rtsp
 from agent.sources.rtsp import Options
 from agent.sources.streaming import reader as readers
@@ -112,6 +113,7 @@ def test_a_login_comes_from_the_url_or_a_file_and_a_wrong_one_stands_in_no_error
         )
         error = refused(url=camera.url(login="yard:hunter2"))
         assert "it refuses this name and password (401)" in str(error)
+        assert isinstance(error, LoginRefused)
         assert "yard" not in str(error)
         assert "hunter2" not in str(error)
         with opened(camera, url=camera.url(login="yard:s@cret%2F1")) as source:

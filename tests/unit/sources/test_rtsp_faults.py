@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import threading
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -21,7 +19,6 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.rtsp
 
-RECONNECTS = int(os.environ.get("EDGE_AGENT_TESTS_RECONNECTS", "25"))
 SMALL = ("--fps", "100", "--size", "64x48")
 
 
@@ -112,16 +109,3 @@ def test_a_call_that_does_not_return_is_told_and_the_next_opening_waits_for_its_
         following = readers.start(camera.url(), "tcp", 5)
         assert reading() == [following]
         assert following.leave(10)
-
-
-def test_what_is_opened_again_and_again_leaves_no_thread_and_no_descriptor() -> None:
-    def held() -> tuple[int, int]:
-        return threading.active_count(), len([*Path("/proc/self/fd").iterdir()])
-
-    with RtspCamera("mjpeg", *SMALL) as camera:
-        for number in range(RECONNECTS):
-            with opened(camera, silence_s=5) as source:
-                read(source)
-            if number == 0:
-                before = held()
-        assert held() <= before

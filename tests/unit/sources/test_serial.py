@@ -101,8 +101,6 @@ def test_a_silent_sensor_is_lost() -> None:
 
 
 def test_without_pyserial_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delitem(sys.modules, "agent.sources.sampling.serial", raising=False)
-    monkeypatch.delattr("agent.sources.sampling.serial", raising=False)
     monkeypatch.setitem(sys.modules, "serial", None)
     with pytest.raises(ExtraMissing, match=r"edge-inference-agent\[serial\]"):
         sensor("/dev/ttyNONE")

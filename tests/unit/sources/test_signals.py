@@ -17,8 +17,8 @@ from cantools.database.can import Signal as ReferenceSignal
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.sources.can import Signal
 from agent.sources.fieldbus.signals import Message, Signals, end, raw
+from agent.sources.fieldbus.tables import Signal
 
 ORDERS = {"little": "little_endian", "big": "big_endian"}
 

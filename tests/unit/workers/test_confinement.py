@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 from agent.sources import camera, images, video
 from agent.types import Needs
 from agent.workers import _landlock
-from agent.workers.confinement import _bundles, _carved, _open_to
+from agent.workers._paths import carved, open_to
+from agent.workers.confinement import _bundles
 from agent.workers.spec import LaneSpec
 
 if TYPE_CHECKING:
@@ -44,6 +45,23 @@ print(json.dumps([held.landlock, found]))
 """
 
 
+OWNER = """
+import errno, socket, sys
+from agent.types import Needs
+from agent.workers.confinement import confine_owner
+
+held = confine_owner([], Needs(can=sys.argv[1] == "can"))
+told = []
+for protocol in (1, 2):  # raw, and one above it
+    try:
+        socket.socket(29, socket.SOCK_RAW if protocol == 1 else socket.SOCK_DGRAM, protocol).close()
+        told.append("open")
+    except OSError as error:
+        told.append("refused" if error.errno == errno.EPERM else "open")
+print(held.seccomp, *told)
+"""
+
+
 def tree(root: Path, files: Sequence[str]) -> None:
     for name in files:
         path = root / name
@@ -58,7 +76,7 @@ def test_what_is_hidden_is_never_granted_and_all_the_rest_is(
     root = tmp_path_factory.mktemp("tree").resolve()
     tree(root, [f"{name}/file" for name in (*kept, *hidden)])
     closed = [str(root / name) for name in hidden]
-    grants = list(_carved(str(root), closed))
+    grants = list(carved(str(root), closed))
 
     def readable(path: Path) -> bool:
         above = {str(path), *map(str, path.parents)}
@@ -97,8 +115,8 @@ def test_what_is_hidden_is_no_device_nor_in_a_folder_of_devices(tmp_path: Path) 
     (tmp_path / "way").symlink_to(tmp_path / "data")
     hidden = [str(tmp_path / "data")]
     for path in ("", "data", "data/state.db", "way", "nodes/../data"):
-        assert _open_to(hidden, [f"{tmp_path}/{path}"]) == (), path
-    assert _open_to(hidden, ["/dev/dri", f"{tmp_path}/nodes"]) == ("/dev/dri", f"{tmp_path}/nodes")
+        assert open_to(hidden, [f"{tmp_path}/{path}"]) == (), path
+    assert open_to(hidden, ["/dev/dri", f"{tmp_path}/nodes"]) == ("/dev/dri", f"{tmp_path}/nodes")
 
 
 def granted(bundles: Path) -> list[str]:
@@ -160,3 +178,13 @@ def test_pictures_need_their_folders_and_where_links_lead(tmp_path: Path) -> Non
     assert not needs.network
     alone = images.needs(images.Options(paths=(str(tmp_path / "far" / "c.png"),)))
     assert all(Path(path) in {tmp_path / "far", tmp_path / "far" / "c.png"} for path in alone.read)
+
+
+@pytest.mark.parametrize(("needs", "raw"), [("can", "open"), ("none", "refused")])
+def test_a_process_that_owns_a_bus_may_open_its_raw_sockets_and_no_other(needs: str, raw: str) -> None:
+    told = subprocess.run(
+        [sys.executable, "-c", OWNER, needs], capture_output=True, text=True, check=True, timeout=60
+    ).stdout.split()
+    if told[0] != "True":
+        pytest.skip("the kernel has no filters")
+    assert told[1:] == [raw, "refused"]

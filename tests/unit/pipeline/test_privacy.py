@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from agent.errors import InputRejected
@@ -91,6 +92,7 @@ def test_of_a_blurred_region_at_most_64_means_are_left(how: str, size: tuple[int
 
 @settings(max_examples=100, deadline=None)
 @given(regions(), shapes)
+@example(Region(points=((0, 0.5), (1, 0))), (2, 1))
 def test_a_region_covers_each_pixel_whose_centre_lies_in_it(region: Region, shape: tuple[int, ...]) -> None:
     height, width = shape[:2]
     mask = hidden([region], height, width)
@@ -103,7 +105,10 @@ def test_a_region_covers_each_pixel_whose_centre_lies_in_it(region: Region, shap
         )
         assert mask[inside].all()
     for at_x, at_y in region.points:
-        assert mask[min(int(at_y * height), height - 1), min(int(at_x * width), width - 1)]
+        # What lies between two pixels touches both, and one of them is enough.
+        rows = {min(int(at_y * height), height - 1), max(math.ceil(at_y * height) - 1, 0)}
+        columns = {min(int(at_x * width), width - 1), max(math.ceil(at_x * width) - 1, 0)}
+        assert mask[np.ix_([*rows], [*columns])].any()
 
 
 def test_the_sources_own_buffer_is_left_as_it_is_and_may_be_read_only() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 import re
 import sys
@@ -15,7 +16,6 @@ from agent.sources.finding.finders import find
 from agent.wording import plain
 
 if TYPE_CHECKING:
-    import argparse
     from collections.abc import Iterable, Iterator, Mapping
 
     from agent.types import Found
@@ -45,14 +45,25 @@ name = "camera"
 model = "shapes"
 source = { kind = "synthetic", scene = "shapes" }"""
 
+_SAMPLES = """\
+model = "model.tflite"    # yours, for windows as this source gives them
+task = "anomaly"
+decoder = { threshold = 0.02 }    # yours: the error from which on a window is an anomaly"""
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     parser.add_argument("--kinds", action="store_true", help="list the kinds of source in place of devices")
     parser.add_argument(
-        "--root", type=Path, default=Path("/"), metavar="DIR", help="look below a folder in place of /"
+        "--root", type=_folder, default=Path("/"), metavar="DIR", help="look below a folder in place of /"
     )
     parser.add_argument("--json", action="store_true", help="print one JSON object")
+
+
+def _folder(text: str) -> Path:
+    if not Path(text).is_dir():
+        raise argparse.ArgumentTypeError(f"{text!a} is no folder")
+    return Path(text)
 
 
 def main(arguments: argparse.Namespace) -> int:
@@ -104,10 +115,7 @@ def extras() -> dict[str, list[str]]:
 def block(name: str, kind: str, found: Found) -> str:
     """Give the lines of a pipeline that reads a device."""
     source = inline({"kind": kind, **found.options})
-    if kind in _PICTURES:
-        model = 'model = "shapes"'
-    else:
-        model = 'model = "model.tflite"    # yours, for windows as this source gives them\ntask = "anomaly"'
+    model = 'model = "shapes"' if kind in _PICTURES else _SAMPLES
     return f'[[pipelines]]\nname = "{name}"\n{model}\nsource = {source}'
 
 

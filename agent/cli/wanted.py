@@ -109,6 +109,8 @@ def wanted(source: str, config: Path | None, pipeline: str = "") -> Wanted:
     if users:
         lane = users[0]
     else:
+        if lanes and not _is_path(source) and source.partition(":")[0] not in plugins.names("sources"):
+            raise _unknown(source, lanes, config)
         inputs = _inputs(source)
         lane = LaneSpec(pipeline="record", model="", source=inputs.source, source_options=inputs.options)
         if plan is not None and plan.lanes:
@@ -123,6 +125,14 @@ def wanted(source: str, config: Path | None, pipeline: str = "") -> Wanted:
         control=plan.control if plan else service.SOCKET,
         plan=plan,
     )
+
+
+def _unknown(source: str, lanes: dict[str, LaneSpec], config: Path | None) -> ConfigInvalid:
+    """Say what the configuration has, where it has nothing of that name."""
+    known = dict.fromkeys((*lanes, *(one.source_name for one in lanes.values() if one.source_name)))
+    problem = f"{config or service.CONFIG} has no pipeline or source of that name, and no kind is called so"
+    hint = f"Use one of: {', '.join(known)}; edge-agent sources --kinds lists the kinds"
+    return ConfigInvalid("find", f"source {source[:200]}", problem, hint)
 
 
 def _users(source: str, lanes: dict[str, LaneSpec]) -> list[LaneSpec]:

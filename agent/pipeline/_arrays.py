@@ -50,4 +50,8 @@ def _check_finite(array: Array, spec: TensorSpec) -> None:
 def _rejected(data: Array, spec: TensorSpec) -> InputRejected:
     kind = f"{spec.dtype} or float" if is_quantized(spec) else spec.dtype
     problem = f"it wants {kind} {list(spec.shape)}, and got {data.dtype} {list(data.shape)}"
-    return InputRejected("prepare input", spec.name, problem, "Convert the data to that shape and type")
+    if data.ndim == 2 and data.dtype.kind == "f":
+        hint = "Change the source's window and channels, or name pre.features that fit (docs/features.md)"
+    else:
+        hint = "Convert the data to that shape and type"
+    return InputRejected("prepare input", spec.name, problem, hint)

@@ -34,6 +34,14 @@ def test_what_a_pipeline_hides_never_reaches_a_snapshot(
     assert out.stat().st_mode & 0o777 == 0o600
 
 
+def test_a_name_that_the_configuration_does_not_have_is_told_with_those_that_it_has(
+    tmp_path: Path, run: Any
+) -> None:
+    code, _, err = run("snapshot", "dor", "--config", config(tmp_path, sources=True))
+    assert code == 78
+    assert "no pipeline or source of that name, and no kind is called so. Use one of: door, yard, cam; " in err
+
+
 def test_a_picture_is_written_pixel_by_pixel_as_its_source_gave_it(tmp_path: Path, run: Any) -> None:
     words = ("synthetic:fps=0,width=640,height=480", "--count", 6, "--out", tmp_path / "shot.png")
     assert run("snapshot", *words)[0] == 0

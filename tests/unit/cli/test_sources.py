@@ -97,3 +97,9 @@ def test_an_extra_that_a_source_needs_has_the_name_of_its_kind() -> None:
 def test_options_of_any_kind_stand_on_one_line() -> None:
     table = {"text": 'a "b" \\ c', "numbers": [1, 2.5], "yes": True, "tables": [{"id": 291, "name": "x"}]}
     assert tomllib.loads(f"x = {inline(table)}")["x"] == table
+
+
+def test_a_root_that_is_no_folder_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        cli.run(["sources", "--root", "/nosuch"])
+    assert "'/nosuch' is no folder" in capsys.readouterr().err

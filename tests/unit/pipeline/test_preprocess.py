@@ -192,6 +192,13 @@ def test_an_array_that_does_not_fit_is_rejected_with_both_shapes(spec: TensorSpe
     assert caught.value.hint
 
 
+def test_a_window_that_does_not_fit_is_told_of_features() -> None:
+    with pytest.raises(
+        InputRejected, match=r"Change the source's window and channels, or name pre\.features"
+    ):
+        fill(WINDOW, np.zeros((16000, 1), np.float32))
+
+
 BYTES = TensorSpec("x", "int8", (1, 3), (0.1,), (0,))
 FLOATS = TensorSpec("x", "float32", (1, 3))
 

@@ -56,7 +56,9 @@ def test_a_name_that_the_configuration_does_not_have_is_told_with_those_that_it_
 ) -> None:
     code, _, err = run("snapshot", "dor", "--config", config(tmp_path, sources=True))
     assert code == 78
-    assert "no pipeline or source of that name, and no kind is called so. Use one of: door, yard, cam; " in err
+    assert (
+        "no pipeline or source of that name, and no kind is called so. Use one of: door, yard, cam; " in err
+    )
 
 
 def test_a_picture_is_written_pixel_by_pixel_as_its_source_gave_it(tmp_path: Path, run: Any) -> None:

@@ -44,7 +44,7 @@ def test_a_device_is_reset_by_a_program_that_loads_no_native_code(tmp_path: Path
     [
         ({"how": "not"}, "no device of it can be reset"),
         ({"how": "fail"}, "Permission denied: '/dev/bus/usb/002/003'"),
-        ({"hwo": "done"}, "hwo of resettable: Extra inputs are not permitted"),
+        ({"hwo": "done"}, "hwo of resettable: there is no such key"),
     ],
 )
 def test_why_a_device_was_not_reset_is_told(options: dict[str, str], words: str) -> None:

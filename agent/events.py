@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger("edge-agent")
 _REPEAT_S = 60.0
+_ANEW_S = 10.0
 
 
 class Event(Enum):
@@ -126,7 +127,10 @@ class Listener(Protocol):
 
 
 _listeners: list[Listener] = []
+_ENDS = {Event.SOURCE_OPENED: Event.SOURCE_LOST}
+"""What is over with an event: when it happens again, that is news, and soon told."""
 _last_logged: dict[tuple[Event, str], float] = {}
+_over: set[tuple[Event, str]] = set()
 _guard = threading.Lock()
 
 
@@ -150,11 +154,15 @@ def emit(
         if event.often:
             now, place = time.monotonic(), (event, f"{subject}/{refusal}" if refusal else subject)
             last = _last_logged.get(place)
-            if last is not None and now - last < _REPEAT_S:
+            if last is not None and now - last < (_ANEW_S if place in _over else _REPEAT_S):
                 return
             if len(_last_logged) > 1000:  # subjects can come from outside
                 _last_logged.clear()
+                _over.clear()
             _last_logged[place] = now
+            _over.discard(place)
+        elif event in _ENDS and (_ENDS[event], subject) in _last_logged:
+            _over.add((_ENDS[event], subject))
     details = " ".join(f"{key}={value}" for key, value in fields.items())
     line = " ".join(part for part in (event.value, subject, details) if part)
     _log.log(event.level, "%s", printable(line))

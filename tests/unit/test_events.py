@@ -21,6 +21,7 @@ PLAIN = Event.LANE_READY
 def _fresh(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> Iterator[None]:
     caplog.set_level(logging.DEBUG, logger="edge-agent")
     monkeypatch.setattr(events, "_last_logged", {})
+    monkeypatch.setattr(events, "_over", set())
     before = counters.copy()
     counters.clear()
     yield
@@ -81,6 +82,20 @@ def test_a_repeat_is_held_back_for_a_minute_and_counted_all_the_same(
     emit(REPEATED, "door")
     assert len(caplog.messages) == 2
     assert counters[REPEATED.value] == 9
+
+
+def test_a_loss_after_a_return_is_told_after_10_s_however_often_it_comes_and_goes(
+    caplog: pytest.LogCaptureFixture, time: Time
+) -> None:
+    for _ in range(30):
+        emit(Event.SOURCE_LOST, "door")
+        emit(Event.SOURCE_OPENED, "door")
+        time.now += 1
+    assert [one for one in caplog.messages if "lost" in one] == ["source.lost door"] * 3
+    emit(Event.SOURCE_LOST, "door")
+    time.now += 30
+    emit(Event.SOURCE_LOST, "door")  # not open in between
+    assert [one for one in caplog.messages if "lost" in one] == ["source.lost door"] * 4
 
 
 def test_each_subject_has_a_minute_of_its_own(caplog: pytest.LogCaptureFixture, time: Time) -> None:

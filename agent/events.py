@@ -127,7 +127,7 @@ class Listener(Protocol):
 
 
 _listeners: list[Listener] = []
-_ENDS = {Event.SOURCE_OPENED: Event.SOURCE_LOST}
+_ENDS = {Event.SOURCE_OPENED: Event.SOURCE_LOST, Event.SOURCE_LOST: Event.SOURCE_OPENED}
 """What is over with an event: when it happens again, that is news, and soon told."""
 _last_logged: dict[tuple[Event, str], float] = {}
 _over: set[tuple[Event, str]] = set()
@@ -151,6 +151,8 @@ def emit(
         if refusal is not None:
             counters[f"{event.value}/{refusal}"] += count
             fields = {"refusal": refusal, **fields}
+        if event in _ENDS and (_ENDS[event], subject) in _last_logged:
+            _over.add((_ENDS[event], subject))
         if event.often:
             now, place = time.monotonic(), (event, f"{subject}/{refusal}" if refusal else subject)
             last = _last_logged.get(place)
@@ -161,8 +163,6 @@ def emit(
                 _over.clear()
             _last_logged[place] = now
             _over.discard(place)
-        elif event in _ENDS and (_ENDS[event], subject) in _last_logged:
-            _over.add((_ENDS[event], subject))
     details = " ".join(f"{key}={value}" for key, value in fields.items())
     line = " ".join(part for part in (event.value, subject, details) if part)
     _log.log(event.level, "%s", printable(line))

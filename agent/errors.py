@@ -6,6 +6,7 @@
     |   |-- FetchFailed        what is to be fetched is damaged, or does not come
     |   |   `-- Absent         ... or is not there
     |   |-- SourceLost         a camera or sensor is away
+    |   |   `-- LoginRefused   ... or refuses name and password
     |   |-- DelegateLost       an accelerator's library or device cannot be used for now
     |   `-- StoreBusy          the disk is read-only or locked for now
     |       `-- DiskFull       it has no room

@@ -180,7 +180,7 @@ def test_infer_words_a_wrong_option_of_a_source() -> None:
     found = command("infer", "glyphs", "--source", "synthetic:colour=red")
     assert found.returncode == 1
     assert found.stderr.startswith("edge-agent: read source.colour: ")
-    assert "docs/configuration.md" in found.stderr
+    assert "The keys are blur, fps" in found.stderr
 
 
 def test_infer_draws_pictures_and_windows_of_samples(tmp_path: Path) -> None:

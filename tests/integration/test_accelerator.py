@@ -108,7 +108,7 @@ def test_a_model_that_an_accelerator_does_not_load_stays_on_its_twin(
     with desk(liar, limits={**LIMITS, "load_s": 0.5}) as one, Station(SPEC) as station:
         one.opened()
         station.lend(one)
-        station.until(lambda: station.of(messages.Regained))
+        station.until(lambda: station.of(messages.Regained) and station.work)
     assert [(said.kind, said.twin) for said in station.of(messages.Incident)] == [(kind, True)]
     assert station.of(messages.Regained)[0].blind_us == 0
     every_frame_is_answered(station)

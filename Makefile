@@ -17,8 +17,7 @@ TFLITE_VENV := .venv-tflite-runtime
 # How a source behaves when its device goes does not hang on these: .venv's run has seen it.
 CONTRACTS := $(filter-out %_losses.py,$(wildcard tests/contract/test_*.py))
 TFLITE_TESTS := $(CONTRACTS) tests/unit/backends tests/unit/delegates tests/integration/test_runtimes.py \
-  tests/integration/test_real_models.py tests/integration/test_bench.py \
-  tests/integration/test_bench_processes.py tests/unit/tuning
+  tests/integration/test_real_models.py tests/integration/test_bench.py tests/unit/tuning
 # ARGS= goes to the program that a target runs; BENCH= names the benchmarks to run.
 ARGS ?=
 # How many processes share all tests: more than there are cores, since many tests wait.

@@ -228,8 +228,8 @@ def test_what_was_recorded_before_it_was_ended_can_be_read(end: signal.Signals, 
     if end is signal.SIGINT:
         assert (process.returncode, reader.remark) == (0, "")
         assert b"it was stopped" in told
-    else:
-        assert reader.remark
+    else:  # who writes may have seen it in time, and have ended the file
+        assert reader.remark in {"", "it is cut short"}
 
 
 def orders(source: str = "synthetic", **more: Any) -> Orders:

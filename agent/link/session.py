@@ -17,9 +17,10 @@ from paho.mqtt.properties import Properties
 
 from agent.events import Event, emit
 from agent.link import reasons, sockets
-from agent.link.guard import Guard, GuardedClient
 from agent.link.reasons import Reason
 from agent.link.settings import MQTT_MAX_INFLIGHT, MQTT_MAX_PACKET
+from agent.mqtt_client import GuardedClient, tls_context
+from agent.mqtt_packets import Guard
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -124,7 +125,7 @@ class Session:
         settings = self._settings
         if settings.tls:
             try:
-                self._client.tls_set_context(sockets.tls_context(settings))
+                self._client.tls_set_context(tls_context(settings))
             except (OSError, ValueError) as error:  # ssl.SSLError is an OSError
                 text = f"the TLS files cannot be used: {error}"
                 self._end(Reason(text, refused=True, hint="Check ca_file, cert_file and key_file"))

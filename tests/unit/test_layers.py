@@ -89,7 +89,7 @@ SHARED = {"agent.sqlite", "agent.ipc", "agent.child", "agent.launcher.launched"}
 
 # Who may import what from outside: everyone else goes through them.
 OWNERS = {
-    "paho": ("agent.link", "agent.updater", "agent.sources.sampling.mqtt"),
+    "paho": ("agent.link", "agent.updater", "agent.sources.sampling.mqtt", "agent.mqtt_client"),
     "ai_edge_litert": ("agent.backends",),
     "tflite_runtime": ("agent.backends",),
     "sqlite3": ("agent.sqlite", "agent.store", "agent.fleet", "agent.demo.account"),

@@ -10,14 +10,15 @@ import time
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
-import paho.mqtt.client as paho
 from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode, MQTTProtocolVersion
 
 from agent.errors import LoginRefused, SourceLost
+from agent.mqtt_client import GuardedClient, tls_context
 from agent.mqtt_packets import Guard
 from agent.sources.sampling.payloads import MAX_BYTES
 
 if TYPE_CHECKING:
+    import paho.mqtt.client as paho
     from paho.mqtt.reasoncodes import ReasonCode
 
     from agent.sources.sampling.broker import Broker
@@ -49,28 +50,6 @@ class Reader(Protocol):
 
     def read(self, payload: bytes) -> tuple[float, ...] | str:
         """Give the sample in a message, or what is wrong with it."""
-
-
-class _Client(paho.Client):
-    """paho's client with a guard at the one place where it reads."""
-
-    guard: Guard
-
-    def _sock_recv(self, bufsize: int) -> bytes:
-        data = super()._sock_recv(bufsize)
-        self.guard.saw(data)
-        return data
-
-
-class _TlsSocket(ssl.SSLSocket):
-    """Closes itself when the handshake fails: paho forgets to."""
-
-    def do_handshake(self, block: bool = False) -> None:  # noqa: FBT001, FBT002 - the base's signature
-        try:
-            super().do_handshake(block)
-        except OSError:
-            self.close()
-            raise
 
 
 class Subscriber:
@@ -124,8 +103,8 @@ class Subscriber:
             self._client.disconnect()
             held.close()
 
-    def _made(self, broker: Broker, login: tuple[str, str] | None) -> _Client:
-        client = _Client(
+    def _made(self, broker: Broker, login: tuple[str, str] | None) -> GuardedClient:
+        client = GuardedClient(
             CallbackAPIVersion.VERSION2,
             client_id=broker.client_id or f"edge-agent-{secrets.token_hex(6)}",
             clean_session=True,
@@ -170,14 +149,10 @@ class Subscriber:
 
     def _context(self, broker: Broker) -> ssl.SSLContext:
         try:
-            context = ssl.create_default_context(cafile=broker.ca_file or None)
-            if broker.cert_file:
-                context.load_cert_chain(broker.cert_file, broker.key_file or None)
+            return tls_context(broker)
         except OSError as error:  # ssl.SSLError is one
             problem = f"the TLS files cannot be used: {_told(error)}"
             raise self._lost(problem, "Check ca_file, cert_file and key_file") from error
-        context.sslsocket_class = _TlsSocket
-        return context
 
     def _connect(self, broker: Broker) -> None:
         try:

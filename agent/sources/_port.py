@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import select
 import termios
 from typing import TYPE_CHECKING, Any
 
@@ -10,9 +12,34 @@ from agent.errors import ExtraMissing, SourceLost
 if TYPE_CHECKING:
     import serial
 
+_PIECE = 4096
 
-def open_port(op: str, path: str, baud: int, **settings: Any) -> serial.Serial:
-    """Give the open port: reading gives what is there, writing takes what there is room for.
+
+class Port:
+    """An open port; what the driver refuses comes out as OSError, which ``reason`` words."""
+
+    def __init__(self, port: serial.Serial) -> None:
+        self._port = port
+        self._poll = select.poll()
+        self._poll.register(port.fileno(), select.POLLIN)
+
+    def read(self, timeout_s: float, most: int = _PIECE) -> bytes:
+        """Give so many of the bytes that are there, or come in time; b"" when none do."""
+        if not self._poll.poll(math.ceil(timeout_s * 1000)):
+            return b""
+        return self._port.read(most)
+
+    def write(self, data: bytes) -> None:
+        """Send what there is room for."""
+        self._port.write(data)
+
+    def close(self) -> None:
+        """Close it. Idempotent."""
+        self._port.close()
+
+
+def open_port(op: str, path: str, baud: int, **settings: Any) -> Port:
+    """Open a port.
 
     Args:
         op: what is done, for errors.
@@ -30,7 +57,7 @@ def open_port(op: str, path: str, baud: int, **settings: Any) -> serial.Serial:
         hint = "Install the extra: pip install 'edge-inference-agent[serial]'"
         raise ExtraMissing(op, path, "pyserial is not installed", hint) from error
     try:
-        return serial.Serial(path, baud, timeout=0, write_timeout=0, exclusive=True, **settings)
+        return Port(serial.Serial(path, baud, timeout=0, write_timeout=0, exclusive=True, **settings))
     except (OSError, ValueError, termios.error) as error:  # its own errors are OSErrors
         hint = "Check the cable, the name in /dev/serial/by-id, and that no other program uses it"
         raise SourceLost(op, path, reason(error), hint) from error

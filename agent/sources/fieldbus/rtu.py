@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-import select
 import time
 
 from agent.errors import SourceLost
@@ -55,8 +53,6 @@ class Rtu:
         self._held = b""
         self._last = time.monotonic()
         self._port = open_port("open serial port", device, baud, parity=_PARITIES[parity], stopbits=stop_bits)
-        self._poll = select.poll()
-        self._poll.register(self._port.fileno(), select.POLLIN)
 
     @property
     def name(self) -> str:
@@ -95,11 +91,12 @@ class Rtu:
     def _receive(self, until: float) -> bool:
         """Wait for bytes; False when none came."""
         try:
-            if not self._poll.poll(math.ceil(max(0.0, until - time.monotonic()) * 1000)):
-                return False
-            self._held = (self._held + self._port.read(_PIECE))[-_PIECE:]
+            came = self._port.read(max(0.0, until - time.monotonic()), _PIECE)
         except OSError as error:
             raise self._lost(error) from error
+        if not came:
+            return False
+        self._held = (self._held + came)[-_PIECE:]
         self._last = time.monotonic()
         return True
 

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import math
 import re
-import select
 import time
 
 from agent.errors import SourceLost
@@ -12,7 +10,6 @@ from agent.sources._port import open_port, reason
 from agent.sources.fieldbus.bitrates import BITRATES
 from agent.sources.fieldbus.signals import Message
 
-_PIECE = 4096
 _MOST_LINE = 64
 _LINE = re.compile(
     rb"(?:t(?P<short>[0-9A-Fa-f]{3})|T(?P<long>[0-9A-Fa-f]{8}))(?P<length>[0-8])(?P<data>(?:[0-9A-Fa-f]{2})*)"
@@ -47,8 +44,6 @@ class Slcan:
         except OSError as error:
             self._port.close()
             raise SourceLost("open CAN adapter", port, reason(error), "Plug it in again") from error
-        self._poll = select.poll()
-        self._poll.register(self._port.fileno(), select.POLLIN)
 
     @property
     def name(self) -> str:
@@ -61,10 +56,8 @@ class Slcan:
         Raises:
             SourceLost: the port is gone.
         """
-        if not self._poll.poll(math.ceil(timeout_s * 1000)):
-            return []
         try:
-            data = self._port.read(_PIECE)
+            data = self._port.read(timeout_s)
         except OSError as error:
             raise SourceLost("read CAN adapter", self._path, reason(error), "Plug it in again") from error
         now = time.monotonic_ns()

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-import select
 import time
 from typing import TYPE_CHECKING
 
@@ -17,7 +15,6 @@ if TYPE_CHECKING:
     from agent.sources.sampling.framing import Frames, Lines
     from agent.types import Array
 
-_PIECE = 4096
 _BITS = 10
 """On the wire for each byte: a start bit, eight of data, a stop bit."""
 
@@ -36,8 +33,6 @@ class Port:
         self._byte_ns = _BITS * 1_000_000_000 / baud
         self._last_ns = 0
         self._port = open_port("open serial port", path, baud)
-        self._poll = select.poll()
-        self._poll.register(self._port.fileno(), select.POLLIN)
 
     @property
     def name(self) -> str:
@@ -50,10 +45,8 @@ class Port:
         Raises:
             SourceLost: the port is gone.
         """
-        if not self._poll.poll(math.ceil(timeout_s * 1000)):
-            return []
         try:
-            data = self._port.read(_PIECE)
+            data = self._port.read(timeout_s)
         except OSError as error:
             raise SourceLost("read serial port", self._path, reason(error), "Plug it in again") from error
         now = time.monotonic_ns()

@@ -29,7 +29,6 @@ if TYPE_CHECKING:
     from agent.tables import Deadlines
 
 _TICK_S = 0.25
-_PACKETS_A_TURN = 16
 _SILENT_S = 3.5
 """The thread that serves readers beats twice a second, whatever happens to the source."""
 _AGAIN_S = 0.2
@@ -130,14 +129,9 @@ class Keeper:
 
     def receive(self) -> None:
         """Take in what the process has said."""
-        life = self.life
-        for _ in range(_PACKETS_A_TURN):
-            if life is None or life.closed:
-                return
-            packet = life.process.channel.receive()
-            if not packet:
-                life.closed = packet is not None
-                return
+        if (life := self.life) is None:
+            return
+        for packet in life.packets():
             try:
                 self._take(life, messages.parse(packet))
             except MessageInvalid as error:

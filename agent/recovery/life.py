@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from agent.types import Phase
     from agent.workers.heartbeat import Slot
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from agent.workers.process import WatchedChild
 
 _STOP_S, _TERM_S, _KILL_S = 2.0, 0.25, 5.0
+_PACKETS_A_TURN = 16
 BEGIN_S = 30.0
 """From the start of its process to the first library that it loads."""
 
@@ -65,6 +66,17 @@ class Life:
         if phase not in allowed or now - since <= allowed[phase]:
             return ""
         return f"it hung in {phase.name.lower()} for {now - since:.1f} s"
+
+    def packets(self) -> Iterator[bytes]:
+        """Give what it has said, a turn's worth; afterwards it is ``closed`` if it can say no more."""
+        for _ in range(_PACKETS_A_TURN):
+            if self.closed:
+                return
+            packet = self.process.channel.receive()
+            if not packet:
+                self.closed = packet is not None
+                return
+            yield packet
 
     def connect(self, pipeline: str) -> socket.socket | None:
         """Connect a worker to it; give the worker's end, the caller's to pass on and close. None: it ends."""

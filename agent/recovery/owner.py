@@ -30,7 +30,6 @@ if TYPE_CHECKING:
     from agent.accelerators import Accelerator
 
 _TICK_S = 0.25
-_PACKETS_A_TURN = 16
 _SLACK_S = 1.0
 """The worker that waits for an answer notices first that there is none."""
 
@@ -108,14 +107,9 @@ class Owner:
 
     def receive(self, now: float) -> None:
         """Take in what its process has said."""
-        life = self.life
-        for _ in range(_PACKETS_A_TURN):
-            if life is None or life.closed:
-                return
-            packet = life.process.channel.receive()
-            if not packet:
-                life.closed = packet is not None
-                return
+        if (life := self.life) is None:
+            return
+        for packet in life.packets():
             try:
                 self._take(life, messages.parse(packet), now)
             except MessageInvalid as error:

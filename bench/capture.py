@@ -37,7 +37,7 @@ from agent.sources import video
 from bench.figures import Figure, report
 
 if TYPE_CHECKING:
-    from agent.types import Array
+    from agent.types import Array, Source
 
 _READERS = 4
 _SIZE = (1280, 720)
@@ -93,13 +93,7 @@ def read_alone(path: str) -> None:
     cv2.setNumThreads(1)
     source = video.build(video.Options(path=path), start=0)
     source.read(10)
-    began, count = time.process_time(), 0
-    while True:
-        try:
-            count += source.read(10) is not None
-        except SourceEnded:
-            break
-    print(json.dumps([time.process_time() - began, count]))
+    _read_on(source)
 
 
 def read_shared(fd: int) -> None:
@@ -109,6 +103,11 @@ def read_shared(fd: int) -> None:
     source = Remote("file", feed, lambda _phase: None, threading.Event()).open(0)
     while source.read(10) is None:
         pass
+    _read_on(source)
+
+
+def _read_on(source: Source) -> None:
+    """Read to the end; print CPU seconds and frames."""
     began, count = time.process_time(), 0
     while True:
         try:

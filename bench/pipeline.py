@@ -17,16 +17,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import cv2
 import numpy as np
 
 from agent import resources
 from agent.demo.broker import Broker
 from agent.fleet.keys import make_keys
-from agent.sources.synthetic import Options, build
 from bench.collected import await_collector, stamps_of
 from bench.cpu import CpuSampler
 from bench.figures import Figure, report
+from bench.film import film
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -121,15 +120,7 @@ def _say(line: str) -> None:
 
 def _video(folder: Path, frames: int, codec: str) -> Path:
     _say(f"writing {frames} frames of 640x480 ...")
-    path = folder / ("video.avi" if codec == "MJPG" else "video.mp4")
-    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*codec), 30, (640, 480))
-    source = build(Options(fps=0, frames=frames), start=0)
-    for _ in range(frames):
-        frame = source.read(1.0)
-        assert frame is not None
-        writer.write(frame.data)
-    writer.release()
-    return path
+    return film(folder / ("video.avi" if codec == "MJPG" else "video.mp4"), frames, codec=codec)
 
 
 @contextmanager

@@ -26,9 +26,9 @@ from agent import resources
 from agent.backends import tflite
 from agent.manifest import Pre
 from agent.pipeline.preprocess import Preprocessor
-from agent.sources.synthetic import Options, build
 from agent.types import Frame
 from bench.figures import Figure, report
+from bench.film import film
 
 if TYPE_CHECKING:
     from agent.types import Array, TensorSpec
@@ -107,19 +107,6 @@ class Plain(Way):
         return tensor
 
 
-def film(folder: Path, width: int, height: int) -> str:
-    """Write the synthetic camera's frames into a file."""
-    source = build(Options(width=width, height=height, fps=0, frames=_FRAMES), start=0)
-    path = str(folder / f"{width}x{height}.mp4")
-    writer = cv2.VideoWriter(path, cv2.VideoWriter.fourcc(*"mp4v"), 30, (width, height))
-    for _ in range(_FRAMES):
-        frame = source.read(1)
-        assert frame is not None
-        writer.write(frame.data)
-    writer.release()
-    return path
-
-
 def compare(video: str, ours: Way, plain: Way) -> int:
     """Give by how much an element of the two tensors differs at most, over the file, in steps of its type."""
     capture, most = cv2.VideoCapture(video), 0
@@ -138,7 +125,7 @@ def measure(folder: Path, path: Path, rounds: int) -> list[Figure]:
     ours, plain = Ours(model, spec), Plain(model, spec)
     figures = []
     for (width, height), target in _SIZES.items():
-        video = film(folder, width, height)
+        video = str(film(folder / f"{width}x{height}.mp4", _FRAMES, width, height))
         if (most := compare(video, ours, plain)) > 1:
             sys.exit(f"{path.stem}: an element differs by {most}")
         sides = (ours, plain)

@@ -15,19 +15,13 @@ import cv2
 import numpy as np
 import pytest
 
-from tests.simulators.running_agent import CAMERA, PROGRAM, RunningAgent, alive, until_gone
+from tests.simulators.running_agent import CAMERA, PROGRAM, RunningAgent, alive, balanced, until_gone
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 HASTE = "[deadlines]\ncapture_s = 0.6\ninvoke_s = 0.6\n"
 FRAMES = 2000
-
-
-def balanced(ledger: dict[str, Any]) -> bool:
-    ends = sum(ledger["dropped"].values()) + sum(ledger["failed"].values())
-    settled = ledger["inferred"] + ledger["gated"] + ledger["lost"] + ends
-    return bool(ledger["captured"] == settled + ledger["in_flight"])
 
 
 def results(records: list[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -25,6 +25,13 @@ _numbers = itertools.count()
 CAMERA = 'source = { kind = "synthetic", width = 160, height = 120, fps = 50 }'
 
 
+def balanced(ledger: dict[str, Any]) -> bool:
+    """Say whether each captured frame stands in the ledger with what became of it."""
+    ends = sum(ledger["dropped"].values()) + sum(ledger["failed"].values())
+    settled = ledger["inferred"] + ledger["gated"] + ledger["lost"] + ends
+    return bool(ledger["captured"] == settled + ledger["in_flight"])
+
+
 class RunningAgent:
     """An agent on one pipeline, named "door", with a bundled model; a context manager that leaves nothing.
 
@@ -107,6 +114,17 @@ class RunningAgent:
         """Wait until it has inferred ``more`` frames than at the first answer; give the pipeline's status."""
         at_first = self.until(lambda _: True)["ledger"]["inferred"]
         return self.until(lambda pipeline: pipeline["ledger"]["inferred"] >= at_first + more)
+
+    def ends_as_it_was(self, worker: int) -> None:
+        """End it well: this worker was never replaced, and each frame of its was settled, none twice."""
+        pipeline = self.pipeline()
+        assert (self.worker, pipeline["restarts"]) == (worker, 0)
+        assert pipeline["balanced"]
+        assert self.end() == 0
+        records, ledger = self.stored()
+        frames = [record["frame"] for record in records if record["kind"] == "classification"]
+        assert frames == sorted(set(frames))
+        assert balanced(ledger)
 
     def end(self, number: signal.Signals = signal.SIGTERM, timeout_s: float = 20.0) -> int:
         """Send a signal and wait for the end; give the exit code."""

@@ -13,24 +13,12 @@ from hypothesis import strategies as st
 from agent.governor.cost import Cost, Costs, Totals
 from agent.ledger import Ledger
 from agent.metrics import PIPELINE
+from tests.simulators.made_usage import Process
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 TICKS = os.sysconf("SC_CLK_TCK")
-
-
-@dataclass
-class Usage:
-    seconds: float | None = 0.0
-
-    def cpu_seconds(self) -> float | None:
-        return self.seconds
-
-
-@dataclass
-class Process:
-    usage: Usage = field(default_factory=Usage)
 
 
 @dataclass

@@ -7,21 +7,11 @@ from typing import TYPE_CHECKING
 import pytest
 
 from agent.recordings.comparing import differs, tolerance
-from agent.recordings.documents import Outcome, Reference, Results
+from agent.recordings.documents import Outcome, Reference
+from tests.simulators.recorded_results import REFERENCE, RESULTS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-REFERENCE = Reference(runtime="r 1", delegate="xnnpack", machine="aarch64", cpu="one", opencv="5")
-RESULTS = Results(
-    made="2026-11-26T12:00:00+00:00",
-    model="glyphs@1",
-    path="glyphs",
-    sha256="a" * 64,
-    task="classification",
-    tolerance=0.1,
-    reference=REFERENCE,
-)
 
 
 def outcome(frame: int, *items: dict[str, object], kind: str = "classification") -> Outcome:

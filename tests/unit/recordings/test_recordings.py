@@ -11,22 +11,13 @@ from hypothesis import strategies as st
 
 from agent.errors import InputRejected
 from agent.recordings import documents
-from agent.recordings.documents import FrameNote, Head, Outcome, Reference, Results
+from agent.recordings.documents import FrameNote, Head, Outcome
 from agent.recordings.members import END, member
 from agent.recordings.reading import CUT, Reader
 from agent.recordings.writing import Writer, with_results
+from tests.simulators.recorded_results import RESULTS
 
 HEAD = Head(agent="0.1.0", made="2026-11-26T12:00:00+00:00", source="camera", live=True)
-REFERENCE = Reference(runtime="r 1", delegate="xnnpack", machine="aarch64", cpu="one", opencv="5")
-RESULTS = Results(
-    made="2026-11-26T12:00:00+00:00",
-    model="glyphs@1",
-    path="glyphs",
-    sha256="a" * 64,
-    task="classification",
-    tolerance=0.1,
-    reference=REFERENCE,
-)
 
 
 def note(seq: int, suffix: str = ".npy") -> FrameNote:

@@ -10,23 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agent.recovery.sharing import Sharing
+from tests.simulators.made_usage import Process
 
 if TYPE_CHECKING:
     from agent.recovery.life import Life
     from tests.simulators.puppet_accelerator import Bench
-
-
-@dataclass
-class Usage:
-    seconds: float | None = 0.0
-
-    def cpu_seconds(self) -> float | None:
-        return self.seconds
-
-
-@dataclass
-class Process:
-    usage: Usage = field(default_factory=Usage)
 
 
 @dataclass

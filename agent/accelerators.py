@@ -15,7 +15,7 @@ from agent.message import Count, Message, Word
 from agent.validation import options
 
 if TYPE_CHECKING:
-    from agent.types import Delegate
+    from agent.delegation import Delegate
 
 
 NOWHERE = "none"

@@ -16,21 +16,8 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 from agent.config_errors import ENV_PREFIX, HINT, Loc, problem
 from agent.errors import ConfigInvalid
-from agent.tables import (
-    Control,
-    Deadlines,
-    Device,
-    Governor,
-    Log,
-    Metrics,
-    Models,
-    Mqtt,
-    NamedSource,
-    Pipeline,
-    Plugin,
-    Store,
-    Trust,
-)
+from agent.pipelines import NamedSource, Pipeline, Plugin
+from agent.tables import Control, Deadlines, Device, Governor, Log, Metrics, Models, Mqtt, Store, Trust
 from agent.validation import UNKNOWN, nul
 
 _LINE = re.compile(r"line (\d+)")

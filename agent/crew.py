@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from agent.recorder import Recorder
     from agent.store.thread import Store
     from agent.workers.lane import Lane
-    from agent.workers.messages import Record
+    from agent.workers.record import Record
     from agent.workers.run import Run
 
 _PENDING_HIGH, _PENDING_LOW = 4096, 1024

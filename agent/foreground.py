@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 
     from agent.ledger import Ledger
     from agent.tables import Deadlines
-    from agent.workers.messages import Fault, Proved, Ready, Record
+    from agent.workers.messages import Fault, Proved, Ready
+    from agent.workers.record import Record
     from agent.workers.spec import LaneSpec
 
 _OVER = {State.ENDED, State.FATAL, State.STOPPED, State.STUCK}

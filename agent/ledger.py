@@ -1,6 +1,8 @@
 """The frame ledger: each captured frame ends in exactly one account.
 
-    captured = inferred + gated + dropped(reason) + failed(reason) + lost + in flight
+    captured = inferred + filtered(filter) + gated + dropped(reason) + failed(reason) + lost + in flight
+
+``filtered`` frames were inferred, and a filter held their results back; each ``inferred`` frame has one.
 
 ``captured`` and ``in_flight`` are counted on their own, never derived from the others: a ledger that
 does not balance is a bug that shows.
@@ -21,6 +23,7 @@ class Ledger:
 
     captured: int = 0
     inferred: int = 0
+    filtered: Mapping[str, int] = field(default_factory=dict)
     gated: int = 0
     dropped: Mapping[str, int] = field(default_factory=dict)
     failed: Mapping[str, int] = field(default_factory=dict)
@@ -30,7 +33,8 @@ class Ledger:
     @property
     def settled(self) -> int:
         """Frames whose end is known."""
-        return self.inferred + self.gated + sum(self.dropped.values()) + sum(self.failed.values()) + self.lost
+        told = (self.filtered, self.dropped, self.failed)
+        return self.inferred + self.gated + self.lost + sum(sum(one.values()) for one in told)
 
     @property
     def balanced(self) -> bool:
@@ -42,6 +46,7 @@ class Ledger:
         return Ledger(
             captured=self.captured + other.captured,
             inferred=self.inferred + other.inferred,
+            filtered=_merged(self.filtered, other.filtered),
             gated=self.gated + other.gated,
             dropped=_merged(self.dropped, other.dropped),
             failed=_merged(self.failed, other.failed),
@@ -62,6 +67,7 @@ class Ledger:
         return {
             "captured": self.captured,
             "inferred": self.inferred,
+            "filtered": dict(self.filtered),
             "gated": self.gated,
             "dropped": dict(self.dropped),
             "failed": dict(self.failed),

@@ -12,7 +12,8 @@ from agent.histogram import Rolling
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from agent.workers.messages import Record, Timings
+    from agent.workers.messages import Timings
+    from agent.workers.record import Record
 
 _LATENCIES = 2048
 _RATE_S = 5.0

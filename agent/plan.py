@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from agent import plugins
 from agent.capture.spec import CaptureSpec
+from agent.pipelines import NamedSource
 from agent.recovery.borrower import order
-from agent.tables import NamedSource
 from agent.workers.spec import LaneSpec
 
 if TYPE_CHECKING:
@@ -16,9 +16,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from agent.config import Settings
+    from agent.pipelines import Pipeline, Plugin
     from agent.profiles import Profile, Thermal
     from agent.slots import Tuning
-    from agent.tables import Deadlines, Mqtt, Pipeline, Plugin
+    from agent.tables import Deadlines, Mqtt
 
 
 TUNABLE = frozenset({"threads", "xnnpack"})
@@ -122,6 +123,8 @@ def lane_spec(
         decoder=pipeline.decoder,
         labels=pipeline.labels,
         pre=pipeline.pre,
+        gates=pipeline.gates,
+        filters=pipeline.filters,
         backend=pipeline.backend.kind,
         backend_options={"threads": profile.threads, **pipeline.backend.options},
         tunable=_tunable(pipeline),

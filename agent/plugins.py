@@ -1,4 +1,4 @@
-"""Sources, backends, decoders and delegates are found by name: one module each, imported only when asked for.
+"""What can be added is found by name: one module each, imported only when asked for; ``ROOMS`` says what.
 
 ``load("sources", "video")`` imports ``agent.sources.video``; a name that the agent does not have is
 looked up in the entry point group ``edge_agent.sources``. Built-in names cannot be shadowed.
@@ -17,7 +17,7 @@ from agent.errors import ConfigInvalid
 if TYPE_CHECKING:
     from types import ModuleType
 
-ROOMS = ("sources", "backends", "decoders", "delegates")
+ROOMS = ("sources", "backends", "decoders", "gates", "filters", "delegates")
 
 
 def names(room: str) -> list[str]:
@@ -31,7 +31,7 @@ def load(room: str, name: str, *loc: str) -> ModuleType:
     """Import the module that serves ``name`` in ``room``.
 
     Args:
-        room: "sources", "backends", "decoders" or "delegates".
+        room: one of ``ROOMS``.
         name: the plugin's name.
         loc: the path of the key that names it, for the error.
 

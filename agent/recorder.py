@@ -10,7 +10,8 @@ if TYPE_CHECKING:
     from agent.blocks import Stream
     from agent.clock import Clock
     from agent.ledger import Ledger
-    from agent.workers.messages import Ready, Record
+    from agent.workers.messages import Ready
+    from agent.workers.record import Record
 
 _NOTE_S = 10.0
 """A ledger that moves without results is sent at most so often."""

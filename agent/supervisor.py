@@ -44,10 +44,10 @@ if TYPE_CHECKING:
     from agent.mailbox import Mailbox
     from agent.plan import Plan
     from agent.store.thread import Store
-    from agent.workers.messages import Fault, Record
+    from agent.workers.messages import Fault
+    from agent.workers.record import Record
 
-_LONGEST_WAIT_S = 0.5
-_LOOK_S = 5.0
+_LONGEST_WAIT_S, _LOOK_S = 0.5, 5.0
 _OVER = {State.STOPPED, State.ENDED, State.FATAL, State.STUCK}
 
 

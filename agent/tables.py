@@ -6,22 +6,18 @@ loads a plugin validates them (docs/adr/0001).
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import (
     BaseModel,
     ConfigDict,
-    Discriminator,
     Field,
     SecretStr,
-    Tag,
     field_validator,
     model_validator,
 )
 
 from agent import addresses
-from agent.pictures import Health, Region
-from agent.preparing import PreTable
 
 Name = Annotated[
     str,
@@ -32,91 +28,20 @@ Name = Annotated[
 ]
 
 
-class _Table(BaseModel):
+class Table(BaseModel):
     """A table of the file: frozen, unknown keys refused."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 
 
-class Plugin(BaseModel):
-    """A plugin by its kind; the other keys are the plugin's own options."""
-
-    model_config = ConfigDict(extra="allow", frozen=True, use_attribute_docstrings=True)
-
-    kind: str
-    """Which plugin: a module of the agent, or an entry point."""
-
-    @property
-    def options(self) -> dict[str, Any]:
-        """The plugin's own options, not validated yet."""
-        return dict(self.__pydantic_extra__ or {})
-
-
-class NamedSource(Plugin):
-    """A source with a name, for one pipeline or several; it is opened once."""
-
-    name: Name
-    """The source's name, which pipelines refer to."""
-    health: Health | None = None
-    """What `health` of a pipeline that uses it is, where the pipeline does not say."""
-    privacy: tuple[Region, ...] = Field(default=(), max_length=32)
-    """Regions that are hidden for every pipeline that uses it, before those of the pipeline's own."""
-
-
-def _how_given(source: Any) -> str:
-    return "name" if isinstance(source, str) else "table"
-
-
-class Backend(Plugin):
-    """What runs the model."""
-
-    kind: str = "tflite"
-    """Which backend: "tflite"."""
-
-
-class Pipeline(_Table):
-    """One model on one source, in a worker process of its own."""
-
-    name: Name
-    """The pipeline's name in results, status and topics."""
-    model: str
-    """A bundled model's name, a bundle's folder or a .tflite file; relative to the configuration file. With
-    `models.root` it may be empty: then the pipeline waits for the operator's first model."""
-    source: Annotated[
-        Annotated[Plugin, Tag("table")] | Annotated[str, Tag("name")], Discriminator(_how_given)
-    ]
-    """Where frames come from: the name of one of `sources`, or `kind` and that source's options."""
-    max_rate: float = Field(default=0, ge=0, le=1000, allow_inf_nan=False)
-    """Frames a second at most, of those that the source gives; 0 for all."""
-    health: Health | None = None
-    """Which faults of the camera are looked for: `{}` for all, as they are defined; without it, none."""
-    privacy: tuple[Region, ...] = Field(default=(), max_length=32)
-    """Regions of each frame that are hidden before anything else sees it."""
-    task: str = ""
-    """The decoder, when the model's manifest does not say or should not decide."""
-    decoder: dict[str, Any] = Field(default_factory=dict)
-    """Options of the decoder, over those of the manifest."""
-    labels: str = ""
-    """A file with one class name a line, over those of the model."""
-    pre: PreTable = {}
-    """How input is prepared for a model that comes without a manifest; its keys are those of a manifest's."""
-    backend: Backend = Backend()
-    """What runs the model: `kind` and that backend's options."""
-    priority: Literal["low", "normal", "high"] = "normal"
-    """`high` makes its results alerts: stored at once, sent first, the last to go when the disk fills up.
-    `low` is paused when the board is too hot or short of memory, after everything else was tried."""
-    confine: Literal["full", "off"] = "full"
-    """`off` lets the worker reach whatever the agent's user may: for a vendor's library that needs more."""
-
-
-class Device(_Table):
+class Device(Table):
     """Who this device is."""
 
     id: str = Field(default="", pattern=r"^([a-z0-9][a-z0-9_-]{0,62})?$")
     """The device's name in topics and records; the host's name when empty."""
 
 
-class Mqtt(_Table):
+class Mqtt(Table):
     """The broker that results go to. Without this table nothing is sent; results wait in the store."""
 
     host: str = Field(min_length=1)
@@ -159,7 +84,7 @@ class Mqtt(_Table):
     """The longest wait between two attempts to connect; the waits grow, with jitter."""
 
 
-class Trust(_Table):
+class Trust(Table):
     """Who signs, and whose word counts. With a broker, either both keys are given, or `unsigned` is set."""
 
     device_key: str = ""
@@ -170,7 +95,7 @@ class Trust(_Table):
     """Neither sign nor check signatures: whoever reaches the broker can have undelivered results deleted."""
 
 
-class Models(_Table):
+class Models(Table):
     """Models from the fleet's operator, signed, over MQTT. Without `root` only configured models run."""
 
     root: str = ""
@@ -193,7 +118,7 @@ class Models(_Table):
     """Chunks that are asked for at a time."""
 
 
-class Store(_Table):
+class Store(Table):
     """Where results stand until the collector has them."""
 
     path: str = ""
@@ -214,7 +139,7 @@ class Store(_Table):
     """Packed results kept in memory while the disk refuses."""
 
 
-class Metrics(_Table):
+class Metrics(Table):
     """What the agent records of itself, into the stream that is sent last and evicted first."""
 
     interval_s: float = Field(default=60.0, ge=0, le=86400)
@@ -225,7 +150,7 @@ Measure = Literal["rate", "threads", "variant", "pause"]
 """What a pipeline can do without, by name."""
 
 
-class Governor(_Table):
+class Governor(Table):
     """How the agent does with less before the board's own limit: when it is hot, or short of memory."""
 
     heat: tuple[Measure, ...] = Field(default=("rate", "threads", "variant", "pause"), max_length=8)
@@ -260,14 +185,14 @@ class Governor(_Table):
         return self
 
 
-class Control(_Table):
+class Control(Table):
     """The local socket that `edge-agent status` asks."""
 
     path: str = ""
     """The socket's path; `$RUNTIME_DIRECTORY/agent.sock` or `agent.sock` in the data folder when empty."""
 
 
-class Deadlines(_Table):
+class Deadlines(Table):
     """How long a worker may stay in one phase before it is killed and started again; seconds."""
 
     start_s: float = Field(default=60, gt=0)
@@ -286,7 +211,7 @@ class Deadlines(_Table):
     """What an inference may always take, whatever was learned: a busy machine is no hang."""
 
 
-class Log(_Table):
+class Log(Table):
     """What is logged, to standard error."""
 
     level: Literal["debug", "info", "warning", "error"] = "info"

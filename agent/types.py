@@ -5,12 +5,12 @@ Everything here is light: the supervisor imports it, so numpy stays a name for t
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     import numpy as np
 
@@ -18,6 +18,12 @@ if TYPE_CHECKING:
 
 JsonValue = Any
 """A value that JSON can carry: None, bool, int, float, str, list or dict of these."""
+
+
+Box = tuple[float, float, float, float]
+"""A rectangle as shares of a picture: ymin, xmin, ymax, xmax."""
+WHOLE: Box = (0.0, 0.0, 1.0, 1.0)
+"""The whole picture."""
 
 
 class Phase(IntEnum):
@@ -91,13 +97,21 @@ class Frame:
 
 @dataclass(frozen=True, slots=True)
 class FrameInfo:
-    """What outlives a frame's pixels: enough to decode, and to say which frame it was."""
+    """What outlives a frame's pixels: enough to decode, and to say which frame it was.
+
+    Attributes:
+        seq: as ``Frame`` has it; so have ``captured_ns`` and ``origin``.
+        height: of the frame, pixels (of a window: its samples).
+        width: of the frame, pixels (of a window: its channels).
+        region: the part of the frame that the model is shown: what a gate proposed, else the whole.
+    """
 
     seq: int
     captured_ns: int
     height: int
     width: int
     origin: str = ""
+    region: Box = WHOLE
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,10 +145,19 @@ class Signature:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What a decoder says of one frame. ``items`` hold JSON values only; scores lie in [0, 1]."""
+    """What is said of one frame: by a decoder, and by the filters after it. JSON values only.
+
+    Attributes:
+        kind: the decoder's name.
+        items: what it found; scores lie in [0, 1].
+        events: what filters noticed in the results up to this one, each with its name as ``event``.
+        also: results of further models of this frame, by the name of their stage: {"kind", "items"}.
+    """
 
     kind: str
     items: tuple[Mapping[str, JsonValue], ...]
+    events: tuple[Mapping[str, JsonValue], ...] = ()
+    also: Mapping[str, JsonValue] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,53 +245,6 @@ class Backend(Protocol):
 
     def close(self) -> None:
         """Free the model. Idempotent."""
-
-
-@dataclass(frozen=True, slots=True)
-class Presence:
-    """What a look at an accelerator found, without any native code.
-
-    Attributes:
-        there: whether its library and a device of it are there.
-        why: the reason, in a few words, either way.
-        library: the library's path as it would be loaded; "" for none.
-        devices: its device nodes or USB addresses.
-    """
-
-    there: bool
-    why: str
-    library: str = ""
-    devices: tuple[str, ...] = ()
-
-
-class Delegate(Protocol):
-    """A way to run models on an accelerator. ``build(options)`` of its module makes it, and opens nothing."""
-
-    @property
-    def variant(self) -> str:
-        """Which of a bundle's variants it runs, such as "edgetpu"; "" for the model that any CPU runs."""
-
-    def probe(self) -> Presence:
-        """Look whether it is there: files and devices only, nothing is loaded. Never raises."""
-
-    def needs(self) -> Needs:
-        """Give what the process that opens it must reach."""
-
-    def open(self, load: Callable[[str, Mapping[str, str]], object]) -> object | None:
-        """Open the library with the runtime's own ``load_delegate(path, options)``.
-
-        Returns:
-            What the runtime's interpreter takes as a delegate; None for what needs none.
-
-        Raises:
-            DelegateLost: missing, no delegate, refused, or no device: in one line, with the next step.
-        """
-
-    def describe(self) -> str:
-        """Say in a few words which device and which version; after ``open``."""
-
-    def reset(self) -> bool:
-        """Reset the device from outside of the process that hangs on it; give whether that could be done."""
 
 
 class Decoder(Protocol):

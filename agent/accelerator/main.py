@@ -20,8 +20,9 @@ from agent.workers.confinement import confine_owner
 from agent.workers.heartbeat import Page, Slot
 
 if TYPE_CHECKING:
+    from agent.delegation import Delegate
     from agent.ipc import Channel
-    from agent.types import Backend, Delegate
+    from agent.types import Backend
 
 
 def run(spec: AcceleratorSpec, channel: Channel, page: Page, delegate: Delegate) -> bool:

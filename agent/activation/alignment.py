@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
     from agent.documents.policy import Policy
-    from agent.tables import Pipeline
+    from agent.pipelines import Pipeline
 
 Why = Literal["model", "delegate", "configuration"]
 WHYS: tuple[Why, ...] = ("model", "delegate", "configuration")

@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from agent.documents.policy import Policy
+    from agent.pipelines import Pipeline
     from agent.slots import SlotRow
-    from agent.tables import Pipeline
 
 
 class Approval:

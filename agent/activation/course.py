@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from agent.activation.goal import Goal, Setting
     from agent.slots import Change, Kept, SlotRow
-    from agent.workers.messages import Record
+    from agent.workers.record import Record
 
 MOST_STRIKES = 3
 

@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from agent.documents.reported import Reported
     from agent.errors import AgentError
     from agent.slots import Kept
-    from agent.workers.messages import Record
+    from agent.workers.record import Record
 
 _LEAVE_S = 10.0
 """How long the end waits for processes that were killed."""

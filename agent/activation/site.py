@@ -11,9 +11,10 @@ from agent.uplink import link_settings
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from agent.pipelines import Pipeline
     from agent.plan import Plan
     from agent.signing import Signer
-    from agent.tables import Deadlines, Models, Pipeline
+    from agent.tables import Deadlines, Models
     from agent.workers.spec import LaneSpec
 
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from agent.documents.desired import Probation
-    from agent.workers.messages import Record
+    from agent.workers.record import Record
 
 _RECENT = 2048
 _FEW = 50

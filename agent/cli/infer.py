@@ -15,8 +15,8 @@ from agent.errors import EXIT_FAILED, EXIT_OK, AgentError, InputRejected
 from agent.foreground import Foreground
 from agent.tables import Deadlines
 from agent.wording import in_words
-from agent.workers.messages import Record
 from agent.workers.process import WorkerProcess
+from agent.workers.record import Record
 from agent.workers.spec import LaneSpec
 
 if TYPE_CHECKING:

@@ -23,7 +23,8 @@ from agent.workers.spec import LaneSpec
 if TYPE_CHECKING:
     import argparse
 
-    from agent.workers.messages import Fault, Ready, Record
+    from agent.workers.messages import Fault, Ready
+    from agent.workers.record import Record
 
 TOLERANCE = 0.05
 """Where the model's golden answers say nothing: scores and coordinates go from 0 to 1."""

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, ConfigDict
 
-from agent.types import Needs, Presence
+from agent.delegation import Presence
+from agent.types import Needs
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 from pydantic import BaseModel, ConfigDict, Field
 
 from agent.delegates import _find, _reasons
-from agent.types import Needs, Presence
+from agent.delegation import Presence
+from agent.types import Needs
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

@@ -116,7 +116,7 @@ class Keeper:
         except OSError as error:
             self._failed(f"cannot start a process: {error}", now)
             return
-        process.page.enter(Slot.INFER, Phase.START)
+        process.page.enter(Slot.INFER, Phase.START, now)
         self.life = Life(process, self._lives)
         self._readers = frozenset(self.spec.pipelines)
         self._due = 0.0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from contextlib import closing
+from dataclasses import replace
 from typing import TYPE_CHECKING, Protocol
 
 from agent.errors import InputRejected, SourceEnded, SourceLost
@@ -11,7 +12,8 @@ from agent.pipeline.gate import Gate
 from agent.pipeline.health import Unwell
 from agent.pipeline.slot import Item, Slot
 from agent.reopening import Reopening
-from agent.types import FrameInfo, Phase
+from agent.screening import Admission
+from agent.types import WHOLE, FrameInfo, Phase
 
 if TYPE_CHECKING:
     import threading
@@ -56,6 +58,7 @@ class Capture:
         gate: holds frames back while the board is to do less.
         prepare: what each frame passes before anything else is made of it: regions hidden, the camera's
             health looked at. It gives the frame that goes on, or refuses it.
+        admit: says which frames are worth an inference, and what part of them the model is shown.
     """
 
     def __init__(
@@ -72,6 +75,7 @@ class Capture:
         keep_pixels: bool = False,
         gate: Gate | None = None,
         prepare: Callable[[Frame], Frame] = lambda frame: frame,
+        admit: Callable[[Frame], Admission | None] = lambda _: Admission(),
     ) -> None:
         self._open_source = open_source
         self._slot = slot
@@ -84,6 +88,7 @@ class Capture:
         self._keep_pixels = keep_pixels
         self._gate = gate or Gate()
         self._prepare = prepare
+        self._admit = admit
         self._tell_from = 0.0
 
     def run(self) -> str:
@@ -146,8 +151,7 @@ class Capture:
                 if not self._gate.open and self._slot.live and self._gate.shuts():
                     self._slot.gate()
                     continue
-                self._hand_over(frame, index, engine)
-                index = None
+                index = self._hand_over(frame, index, engine)
         if index is not None:
             self._slot.give_back(index)
 
@@ -158,13 +162,18 @@ class Capture:
         self._reporter.captured(count)
         return engine
 
-    def _hand_over(self, frame: Frame, index: int, engine: Engine) -> None:
+    def _hand_over(self, frame: Frame, index: int, engine: Engine) -> int | None:
+        """Put a frame into a buffer for the model; give the buffer back where a gate leaves the frame out."""
         height, width = (*frame.data.shape, 1, 1)[:2]
         info = FrameInfo(frame.seq, frame.captured_ns, height, width, frame.origin)
         self._beat(Phase.PREPROCESS)
         began_ns = time.monotonic_ns()
         try:
             frame = self._prepare(frame)
+            if (admission := self._admit(frame)) is None:
+                self._slot.gate()
+                return index
+            info = replace(info, region=admission.region) if admission.region != WHOLE else info
             engine.prepare(frame, engine.buffers[index])
         except Unwell as error:
             self._failed(Item(index, info, engine, error, error.reason))
@@ -174,6 +183,7 @@ class Capture:
             pixels = frame.data.copy() if self._keep_pixels else None
             ready_ns = time.monotonic_ns()
             self._slot.publish(Item(index, info, engine, pixels=pixels, began_ns=began_ns, ready_ns=ready_ns))
+        return None
 
     def _failed(self, item: Item) -> None:
         if self._slot.live:

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any, Protocol
 import orjson
 
 from agent.errors import BackendFault, DelegateLost, InputRejected
+from agent.pipeline.steps import Held
 from agent.pipeline.timings import Timings
-from agent.types import Phase
+from agent.types import Phase, Result
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -21,7 +22,8 @@ if TYPE_CHECKING:
     from agent.pipeline.capture import Capture
     from agent.pipeline.engine import Engine
     from agent.pipeline.slot import Item, Slot
-    from agent.types import Array, Result
+    from agent.pipeline.steps import Step
+    from agent.types import Array
 
 _FLUSH_S = 0.02
 """Results of a fast pipeline ride together for so long; those of a slow one leave at once."""
@@ -61,6 +63,7 @@ class Runner:
         outlet: where results go.
         beat: notes the phase that begins.
         turned: is called when the results change to another engine's: what went before is sent by then.
+        steps: what each result passes, in this order.
         draw: draws each result, or None.
     """
 
@@ -72,6 +75,7 @@ class Runner:
         outlet: Outlet,
         beat: Callable[[Phase], None],
         turned: Callable[[Engine], None],
+        steps: Sequence[Step] = (),
         draw: Drawing | None = None,
     ) -> None:
         self._capture = capture
@@ -80,6 +84,7 @@ class Runner:
         self._outlet = outlet
         self._beat = beat
         self._turned = turned
+        self._steps = steps
         self._draw = draw
         self._records: list[bytes] = []
         self._bytes = 0
@@ -177,9 +182,23 @@ class Runner:
             self._fail(item, error, "decode")
             return
         self._timings.frame(item, began, inferred, time.monotonic_ns())
+        self._finish(item, result, infer_us)
+
+    def _finish(self, item: Item, result: Result, infer_us: int) -> None:
+        """Take a result through its steps, and on its way out."""
+        for step in self._steps:
+            try:
+                passed = step(item, result)
+            except InputRejected as error:
+                self._fail(item, error, step.reason)
+                return
+            if isinstance(passed, Held):
+                self._slot.settle(item, filtered=passed.by)
+                return
+            result = passed
         if self._draw is not None and item.pixels is not None:
             self._draw(item.pixels, item, result)
-        record = _record(item, result.kind, result.items, infer_us)
+        record = _record(item, result, infer_us)
         if len(record) > _RECORD_BYTES:
             size = f"{len(record)} bytes of JSON"
             self._fail(item, InputRejected("send result", size, "too large", "Raise min_score"), "too_large")
@@ -192,7 +211,7 @@ class Runner:
             return
         # A recording's bad frame is an answer, too; a camera's is a count.
         why = {"reason": reason, "problem": str(error), "hint": error.hint}
-        self._settle(item, _record(item, "failed", (why,), 0), reason)
+        self._settle(item, _record(item, Result("failed", (why,)), 0), reason)
 
     def _settle(self, item: Item, record: bytes, failed: str = "") -> None:
         """Count the frame and keep its record for the next packet: a ledger goes with all its records."""
@@ -228,14 +247,18 @@ class Runner:
             self._outlet.timings(stages)
 
 
-def _record(item: Item, kind: str, items: Sequence[Any], infer_us: int) -> bytes:
-    record = {
+def _record(item: Item, result: Result, infer_us: int) -> bytes:
+    record: dict[str, Any] = {
         "frame": item.info.seq,
         "captured_ns": item.info.captured_ns,
         "infer_us": infer_us,
-        "kind": kind,
-        "items": items,
+        "kind": result.kind,
+        "items": result.items,
     }
+    if result.events:
+        record["events"] = result.events
+    if result.also:
+        record["also"] = result.also
     if item.info.origin:
         record["origin"] = item.info.origin
     return orjson.dumps(record, option=orjson.OPT_SERIALIZE_NUMPY)

@@ -64,6 +64,7 @@ class Slot:
         self._patient_until = 0.0
         self._captured = 0
         self._inferred = 0
+        self._filtered: Counter[str] = Counter()
         self._gated = 0
         self._dropped: Counter[str] = Counter()
         self._failed: Counter[str] = Counter()
@@ -184,12 +185,17 @@ class Slot:
             before = self._rests
             return self._changed.wait_for(lambda: self._rests != before, timeout_s)
 
-    def settle(self, item: Item, failed: str = "") -> None:
-        """Count the frame that was taken as inferred, or as failed for a reason; free its buffer."""
+    def settle(self, item: Item, failed: str = "", *, filtered: str = "") -> None:
+        """Count the frame that was taken as inferred, as failed for a reason, or as held back by a filter.
+
+        Its buffer is free then.
+        """
         with self._changed:
             self._inferring = 0
             if failed:
                 self._failed[failed] += 1
+            elif filtered:
+                self._filtered[filtered] += 1
             else:
                 self._inferred += 1
             self._free.append(item.index)
@@ -213,6 +219,7 @@ class Slot:
             return Ledger(
                 captured=self._captured,
                 inferred=self._inferred,
+                filtered=dict(self._filtered),
                 gated=self._gated,
                 dropped=dict(self._dropped),
                 failed=dict(self._failed),

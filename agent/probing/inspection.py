@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from agent import plugins
 from agent.accelerators import Accelerator, delegate_of
+from agent.delegation import Presence
 from agent.errors import AgentError, ConfigInvalid
-from agent.types import Presence
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

@@ -23,9 +23,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from agent.bundles.load import LoadedModel
+    from agent.delegation import Delegate
     from agent.probing.passport import Stage
     from agent.probing.trial import TrialSpec
-    from agent.types import Backend, Delegate
+    from agent.types import Backend
 
 _NEXT = 5
 XNNPACK = "xnnpack"

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from agent.clock import Clock
     from agent.workers.hearing import News
     from agent.workers.lane import Lane
-    from agent.workers.messages import Record
+    from agent.workers.record import Record
     from agent.workers.spec import LaneSpec
 
 _RUNTIMES = get_args(AcceleratorSpec.model_fields["runtime"].annotation)

@@ -96,7 +96,7 @@ class Owner:
             self._tell("open")
             self._go_on(now)
             return
-        process.page.enter(Slot.INFER, Phase.START)
+        process.page.enter(Slot.INFER, Phase.START, now)
         self.life = Life(process, self._lives)
 
     def connect(self, pipeline: str) -> socket.socket | None:

@@ -5,28 +5,34 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import reduce
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import cv2
 
+from agent import plugins
 from agent.capture.client import Remote
 from agent.pipeline.capture import Capture
+from agent.pipeline.gating import Gating
 from agent.pipeline.health import Teller, Watch
 from agent.pipeline.privacy import Privacy
 from agent.pipeline.runner import Runner
 from agent.pipeline.slot import Slot
+from agent.pipeline.steps import Filtering
+from agent.validation import options
 from agent.workers import engines
 from agent.workers.opening import opener
 
 if TYPE_CHECKING:
     import threading
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Sequence
 
     from agent.capture.feed import Feed
     from agent.pipeline.capture import Reporter
     from agent.pipeline.engine import Engine
     from agent.pipeline.gate import Gate
     from agent.pipeline.runner import Drawing, Outlet
+    from agent.pipeline.steps import Step
+    from agent.pipelines import Plugin
     from agent.types import Frame, Phase, Source
     from agent.workers.spec import LaneSpec
 
@@ -75,6 +81,7 @@ def assemble(
         keep_pixels=bool(spec.draw),
         gate=gate,
         prepare=_preparing(spec, outlet),
+        admit=Gating(_built("gates", spec.gates)),
     )
     runner = Runner(
         capture=capture,
@@ -82,6 +89,7 @@ def assemble(
         outlet=outlet,
         beat=beats[1],
         turned=turned,
+        steps=_steps(spec),
         draw=_drawing(spec),
     )
     return Pipeline(runner, slot)
@@ -108,6 +116,22 @@ def _preparing(spec: LaneSpec, outlet: Outlet) -> Callable[[Frame], Frame]:
     if spec.health is not None:
         steps.append(Watch(spec.health, Teller(outlet.say), (*spec.veiled, *spec.privacy)))
     return lambda frame: reduce(lambda one, step: step(one), steps, frame)
+
+
+def _steps(spec: LaneSpec) -> list[Step]:
+    """Give what each result passes, in order."""
+    kinds = [one.kind for one in spec.filters]
+    filters = zip(kinds, _built("filters", spec.filters), strict=True)
+    return [Filtering(tuple(filters))] if spec.filters else []
+
+
+def _built(room: str, wanted: Sequence[Plugin]) -> list[Any]:
+    """Build gates or filters, in order."""
+    built = []
+    for number, plugin in enumerate(wanted):
+        module = plugins.load(room, plugin.kind, room, str(number), "kind")
+        built.append(module.build(options(module.Options, plugin.options, room, str(number))))
+    return built
 
 
 def _drawing(spec: LaneSpec) -> Drawing | None:

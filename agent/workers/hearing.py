@@ -13,6 +13,7 @@ from agent.workers.run import FIRST_EASE
 
 if TYPE_CHECKING:
     from agent.ledger import Ledger
+    from agent.workers.record import Record
     from agent.workers.run import Run
 
 News = messages.Accelerated | messages.Incident | messages.Regained | messages.Relieved | messages.Retried
@@ -41,13 +42,13 @@ class Hearing:
         self.replies: list[messages.Swapped | messages.Unswapped] = []
         self.news: list[News] = []
 
-    def receive(self, run: Run, packets: int) -> list[messages.Record]:
+    def receive(self, run: Run, packets: int) -> list[Record]:
         """Take in so many packets at most; give the records among them, all of one model on one delegate.
 
         A change of either after some records ends it: ``turn`` takes it in when these have been kept as the
         work of what was there before.
         """
-        records: list[messages.Record] = []
+        records: list[Record] = []
         self.turn(run)
         for _ in range(packets):
             if run.closed:

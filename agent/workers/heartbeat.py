@@ -51,9 +51,10 @@ class Page:
             os.close(fd)
             raise
 
-    def enter(self, slot: Slot, phase: Phase) -> None:
-        """Say that this thread begins ``phase`` now."""
-        self._words[slot] = (phase << _TIME_BITS) | ((time.monotonic_ns() >> 10) & _TIME_MASK)
+    def enter(self, slot: Slot, phase: Phase, at: float | None = None) -> None:
+        """Say that this thread begins ``phase``: now, or at so many seconds of CLOCK_MONOTONIC."""
+        began_ns = time.monotonic_ns() if at is None else int(at * 1e9)
+        self._words[slot] = (phase << _TIME_BITS) | ((began_ns >> 10) & _TIME_MASK)
 
     def read(self, slot: Slot) -> tuple[Phase, float]:
         """Give a thread's phase and since when, in seconds of CLOCK_MONOTONIC.

@@ -1,8 +1,7 @@
 """A lane, as the supervisor sees it: one worker process, its state, its deadlines and its frame ledger.
 
-The lane decides; it is told the time, and never sleeps. What it decides shows as signals to the process,
-events, and the ledger. ``tick`` and ``next_tick`` are the clock's side, ``receive`` and ``reap`` the
-process's side.
+The lane decides, and never sleeps. What it decides shows as signals to the process, events, and the ledger.
+``tick`` and ``next_tick`` are the clock's side, ``receive`` and ``reap`` the process's side.
 """
 
 from __future__ import annotations
@@ -31,6 +30,7 @@ if TYPE_CHECKING:
     from agent.tables import Deadlines
     from agent.workers import messages
     from agent.workers.hearing import News
+    from agent.workers.record import Record
     from agent.workers.spec import LaneSpec
 
 _TICK_S, _STOP_S, _TERM_S, _KILL_S = 0.25, 5.0, 0.5, 5.0
@@ -99,7 +99,7 @@ class Lane:
             self.restarts += 1
             self._back_off(now, 0.0)
             return
-        process.page.enter(Slot.INFER, Phase.START)
+        process.page.enter(Slot.INFER, Phase.START, now)
         self.run = Run(process, started=now)
         emit(Event.LANE_STARTED, self.name, pid=process.pid)
 
@@ -186,7 +186,7 @@ class Lane:
         taken, self._hearing.replies = self._hearing.replies, []
         return taken
 
-    def receive(self, packets: int = _PACKETS_A_TURN) -> list[messages.Record]:
+    def receive(self, packets: int = _PACKETS_A_TURN) -> list[Record]:
         """Take in what the worker has sent, so many packets at most; give the records among it.
 
         They are all the work of the model that ``ready`` names, until the next call of this or of ``tick``.

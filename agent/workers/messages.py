@@ -5,25 +5,15 @@ The worker runs native code on untrusted pixels, so the supervisor believes noth
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-import orjson
-from pydantic import AfterValidator, Field, TypeAdapter, field_validator
+from pydantic import Field, TypeAdapter
 
 from agent.histogram import LONGEST_US, MOST_BUCKETS, Histogram
 from agent.ledger import Ledger
 from agent.message import Count, Flat, Message, Text, Word, read
 from agent.workers.camera_messages import Refused, Unwell, Well
-
-
-def _not_reserved(kind: str) -> str:
-    if kind in {"ledger", "event", "metrics"}:
-        raise ValueError("it is the supervisor's own")
-    return kind
-
-
-Stamp = Annotated[int, Field(ge=0, lt=1 << 62)]
-"""Nanoseconds of CLOCK_MONOTONIC; the wall time worked out from one still fits 63 bits."""
+from agent.workers.record import Record, Stamp
 
 
 class Counts(Message):
@@ -31,6 +21,7 @@ class Counts(Message):
 
     captured: Count = 0
     inferred: Count = 0
+    filtered: dict[Word, Count] = Field(default={}, max_length=32)
     gated: Count = 0
     dropped: dict[Word, Count] = Field(default={}, max_length=32)
     failed: dict[Word, Count] = Field(default={}, max_length=32)
@@ -41,45 +32,12 @@ class Counts(Message):
         return Ledger(
             captured=self.captured,
             inferred=self.inferred,
+            filtered=self.filtered,
             gated=self.gated,
             dropped=self.dropped,
             failed=self.failed,
             in_flight=self.in_flight,
         )
-
-
-class Record(Message):
-    """The result of one frame, or why it failed (`kind` "failed")."""
-
-    frame: Count
-    captured_ns: Stamp
-    infer_us: Count = 0
-    kind: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,62}$"), AfterValidator(_not_reserved)]
-    """The result's kind; "failed" says why there is none; "ledger", "event" and "metrics" are not its own."""
-    items: list[dict[str, Any]]
-    origin: Annotated[str, Field(max_length=4096)] = ""
-
-    @field_validator("items")
-    @classmethod
-    def _storable(cls, items: list[dict[str, Any]]) -> list[dict[str, Any]]:
-        try:
-            orjson.dumps(items)
-        except TypeError as error:  # an integer of more than 64 bits
-            raise ValueError(str(error)) from error
-        return items
-
-    def as_json(self) -> dict[str, Any]:
-        """The fields, without those that say nothing."""
-        body: dict[str, Any] = {
-            "frame": self.frame,
-            "captured_ns": self.captured_ns,
-            "infer_us": self.infer_us,
-            "kind": self.kind,
-            "items": self.items,
-        }
-        if self.origin:
-            body["origin"] = self.origin
-        return body
 
 
 class Confined(Message):

@@ -93,7 +93,7 @@ class Proof:
                 self.outcome = self._retryable(f"cannot start a process: {error}")
                 return
             self.stop()  # it fell at once
-        self.process.page.enter(Slot.INFER, Phase.START)
+        self.process.page.enter(Slot.INFER, Phase.START, now)
         self._over_at = now + self._limit_s
 
     def receive(self) -> None:

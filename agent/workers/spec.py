@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from agent.picks import Pick
 from agent.pictures import Health, Region
+from agent.pipelines import Plugin
 from agent.preparing import PreTable
 
 
@@ -42,6 +43,10 @@ class LaneSpec(BaseModel):
     """Whether the tuner's choices may go over the backend's options: where nobody has set any of them."""
     tuned: tuple[Pick, ...] = ()
     """What the tuner has chosen on this board, for models that may come."""
+    gates: tuple[Plugin, ...] = ()
+    """Which frames are worth an inference."""
+    filters: tuple[Plugin, ...] = ()
+    """What each result passes, in this order."""
     source: str
     source_options: dict[str, Any] = {}
     source_name: str = ""

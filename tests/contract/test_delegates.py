@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from pathlib import Path
     from types import ModuleType
 
-    from agent.types import Delegate
+    from agent.delegation import Delegate
 
 SHAPE = (1, 2, 3, 4)
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from agent.pictures import Fault
-    from agent.workers.messages import Record
+    from agent.workers.record import Record
 
 
 def pictures(folder: Path, *faults: Fault | None) -> list[str]:

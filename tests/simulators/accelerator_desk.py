@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from agent.ipc import Channel
+    from agent.workers.record import Record
     from agent.workers.spec import LaneSpec
 
 SOON_S = 20.0
@@ -106,7 +107,7 @@ class Station:
         self.process = WorkerProcess(spec.model_dump_json().encode())
         self.process.page.enter(Slot.INFER, Phase.START)
         self.said: list[Any] = []
-        self.work: list[tuple[str, messages.Record]] = []
+        self.work: list[tuple[str, Record]] = []
         self.generation = 0
         self._twin = self._delegate = ""
 

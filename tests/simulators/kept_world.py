@@ -10,7 +10,7 @@ from agent.activation.standing import standing
 from agent.documents.desired import Probation
 from agent.errors import BundleRefused
 from agent.slots import Change, Kept, SlotRow, Verdict
-from agent.workers.messages import Record
+from agent.workers.record import Record
 
 PIPELINE = "gate"
 DIGESTS = {"one": "1" * 64, "two": "2" * 64, "three": "3" * 64}

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from agent.accelerators import Accelerator
-    from agent.workers.messages import Record
+    from agent.workers.record import Record
     from agent.workers.spec import LaneSpec
 
 

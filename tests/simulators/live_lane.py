@@ -12,7 +12,8 @@ from agent.workers.policy import State
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from agent.workers.messages import Record, Swapped, Unswapped
+    from agent.workers.messages import Swapped, Unswapped
+    from agent.workers.record import Record
     from agent.workers.spec import LaneSpec
 
 

@@ -15,7 +15,7 @@ from tests.simulators.accelerator_desk import Desk
 from tests.simulators.lying_delegate import ANY, LyingDelegate
 
 if TYPE_CHECKING:
-    from agent.workers.messages import Record
+    from agent.workers.record import Record
 
 GLYPHS = resources.bundled_models()["glyphs"]
 LIMITS = {"open_s": 10, "load_s": 10, "invoke_s": 0.5, "floor_s": 0.25}

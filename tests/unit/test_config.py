@@ -10,9 +10,10 @@ from hypothesis import strategies as st
 from agent.config import Settings, parse
 from agent.config_errors import ENV_PREFIX, problem
 from agent.errors import EXIT_CONFIG, ConfigInvalid
+from agent.pipelines import Plugin
 from agent.plan import Plan
 from agent.profiles import Profile, Thermal
-from agent.tables import Deadlines, Plugin
+from agent.tables import Deadlines
 
 PIPELINE = """\
 [[pipelines]]

@@ -33,6 +33,8 @@ ROOMS = {
     "sources",
     "backends",
     "decoders",
+    "gates",
+    "filters",
     "ui",
 }
 PROGRAMS = {"cli", "fleet", "demo"}

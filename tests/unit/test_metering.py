@@ -7,7 +7,8 @@ import pytest
 
 from agent.errors import MessageInvalid
 from agent.metering import Meter
-from agent.workers.messages import Record, Results, parse
+from agent.workers.messages import Results, parse
+from agent.workers.record import Record
 
 
 def run(meter: Meter, fps: float, seconds: float, start: float = 1000.0) -> float:

@@ -8,7 +8,8 @@ import pytest
 
 from agent.ledger import Ledger
 from agent.recorder import Recorder
-from agent.workers.messages import Ready, Record
+from agent.workers.messages import Ready
+from agent.workers.record import Record
 from tests.simulators.clocks import ManualClock
 from tests.simulators.puppet_worker import READY
 

@@ -8,7 +8,7 @@ import pytest
 
 from agent.activation.alignment import Alignment
 from agent.documents.policy import Policy
-from agent.tables import Pipeline
+from agent.pipelines import Pipeline
 
 CPU = Policy(delegates=("cpu", "xnn*"))
 

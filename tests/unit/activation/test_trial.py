@@ -3,7 +3,7 @@ from __future__ import annotations
 from typing import Any
 
 from agent.activation.trial import Trial
-from agent.workers.messages import Record
+from agent.workers.record import Record
 
 
 def failed(*items: dict[str, Any]) -> Record:

@@ -20,7 +20,7 @@ from tests.simulators import lying_delegate
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from agent.types import Presence
+    from agent.delegation import Presence
 
 
 class Machine:

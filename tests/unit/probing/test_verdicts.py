@@ -5,6 +5,7 @@ import pytest
 from agent import plugins
 from agent.accelerators import Accelerator
 from agent.boards import Recognised
+from agent.delegation import Presence
 from agent.probing.inspection import Inspected, entries, inspect
 from agent.probing.passport import (
     BoardPart,
@@ -24,7 +25,6 @@ from agent.probing.picture import WIDTH, draw
 from agent.probing.recognition import recognise
 from agent.probing.trial import Outcome
 from agent.probing.verdicts import judge
-from agent.types import Presence
 
 NPU = Accelerator(kind="external", name="npu")
 THERE = Presence(there=True, why="libnpu.so, /dev/npu0", library="/usr/lib/libnpu.so", devices=("/dev/npu0",))

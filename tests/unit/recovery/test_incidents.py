@@ -11,7 +11,7 @@ from agent.accelerators import Lend
 from agent.events import counters
 from agent.ledger import Ledger
 from agent.recovery.ladder import CURED_FRAMES, CURED_S, State
-from agent.workers import messages
+from agent.workers.record import Record
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -73,7 +73,7 @@ def test_frames_and_time_cure_it(bench: Bench) -> None:
     bench.tpu().opened()
     bench.turn()
     bench.accelerated()
-    record = messages.Record(frame=1, captured_ns=1, kind="k", items=[])
+    record = Record(frame=1, captured_ns=1, kind="k", items=[])
     failed = record.model_copy(update={"kind": "failed"})
     bench.all.saw("door", [failed] * CURED_FRAMES)
     bench.turn(CURED_S)

@@ -13,6 +13,7 @@ from agent.errors import MessageInvalid
 from agent.ledger import Ledger
 from agent.workers import messages
 from agent.workers.messages import parse
+from agent.workers.record import Record
 from agent.workers.spec import LaneSpec
 from tests.simulators.puppet_worker import READY
 
@@ -207,8 +208,8 @@ def test_a_ledger_comes_out_as_it_went_in_and_a_worker_declares_no_losses() -> N
 
 
 def test_a_record_leaves_out_what_says_nothing() -> None:
-    assert messages.Record(**RECORD).as_json() == RECORD
-    assert messages.Record(**RECORD, origin="a.jpg").as_json() == {**RECORD, "origin": "a.jpg"}
+    assert Record(**RECORD).as_json() == RECORD
+    assert Record(**RECORD, origin="a.jpg").as_json() == {**RECORD, "origin": "a.jpg"}
 
 
 @given(st.dictionaries(st.text(max_size=5), st.text(max_size=5) | st.integers() | st.booleans(), max_size=4))

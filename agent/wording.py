@@ -24,7 +24,17 @@ def item_in_words(item: Mapping[str, Any]) -> str:
     label, score = item.get("label"), item.get("score")
     if label is not None and isinstance(score, int | float):
         return f"{plain(label, _NAME)} {score:.2f}{_against_threshold(item)}"
-    return " ".join(f"{plain(key, _NAME)}={plain(value, _VALUE)}" for key, value in item.items())
+    return " ".join(_pair(key, value) for key, value in item.items())
+
+
+def event_in_words(event: Mapping[str, Any]) -> str:
+    """Say what a filter noticed: its name, and all that it says of it."""
+    told = [_pair(key, value) for key, value in event.items() if key != "event"]
+    return " ".join([plain(event.get("event", "event"), _NAME), *told])
+
+
+def _pair(key: object, value: object) -> str:
+    return f"{plain(key, _NAME)}={plain(value, _VALUE)}"
 
 
 def _against_threshold(item: Mapping[str, Any]) -> str:

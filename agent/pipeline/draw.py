@@ -1,4 +1,4 @@
-"""Draws results on the frames that they came from: boxes with captions, classes, windows as curves."""
+"""Draws results on the frames that they came from: boxes, masks, keypoints, classes; windows as curves."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING, Any
 import cv2
 
 from agent.errors import FolderUnusable
-from agent.pipeline import _captions
+from agent.pipeline import _captions, _overlays
 from agent.pipeline._captions import Place
 from agent.pipeline.plot import is_window, plot
-from agent.wording import item_in_words
+from agent.wording import event_in_words, item_in_words
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from agent.pipeline._captions import Type
+    from agent.pipeline._captions import Colour, Type
     from agent.pipeline.slot import Item
     from agent.types import Array, Result
 
@@ -66,8 +66,9 @@ class Draughtsman:
 def annotated(pixels: Array, result: Result) -> Array:
     """Give a copy of a uint8 (height, width, 3) BGR picture with the result drawn on it.
 
-    Small pictures come back enlarged, by a whole number. Items with a box are drawn as boxes, the others as
-    lines in the upper left corner.
+    Small pictures come back enlarged, by a whole number. Items with a mask tint what it covers, those with
+    keypoints are drawn as these and the limbs between them, those with a box as boxes; the others stand as
+    lines in the upper left corner, with the events below. A picture that the model made stands at the right.
     """
     short = int(min(pixels.shape[:2]))
     times = max(1, min(-(-_LEAST // short), math.isqrt(_MOST_ENLARGED * 3 // pixels.size)))
@@ -76,14 +77,31 @@ def annotated(pixels: Array, result: Result) -> Array:
     boxed = [item for item in result.items if "box" in item]
     plain = [item for item in result.items if "box" not in item]
     style = _captions.type_for(short * times * (2 if len(boxed) > _MANY else 3) // 3)
-    for item in reversed(boxed):
-        _outline(drawn, item)
+    for item in reversed(result.items):
+        _shape(drawn, item)
     taken: list[Place] = []
     for item in boxed:
         _caption(drawn, item, taken, style)
-    rows = [(item_in_words(item), _captions.colour_of(item.get("index"))) for item in plain]
-    _captions.stack(drawn, rows if result.items else [("nothing found", _captions.DARK)], style)
-    return drawn
+    rows = [(item_in_words(item), _colour(item)) for item in plain]
+    rows = rows if result.items else [("nothing found", _captions.DARK)]
+    events = [(event_in_words(event), _captions.LIGHT) for event in result.events]
+    _captions.stack(drawn, [*rows, *events], style)
+    return _overlays.beside(drawn, result.items)
+
+
+def _colour(item: Mapping[str, Any]) -> Colour:
+    """The colour of an item: of its track, where it has one, so that neighbours can be told apart."""
+    return _captions.colour_of(item.get("track", item.get("index")))
+
+
+def _shape(pixels: Array, item: Mapping[str, Any]) -> None:
+    """Draw where an item is. An area says it better than the box round it, and so do keypoints."""
+    if "mask" in item:
+        _overlays.tint(pixels, item["mask"], _colour(item))
+    elif "keypoints" in item:
+        _overlays.skeleton(pixels, item["keypoints"], _thickness(pixels))
+    elif "box" in item:
+        _outline(pixels, item)
 
 
 def _corners(pixels: Array, item: Mapping[str, Any], margin: float) -> tuple[float, float, float, float]:
@@ -105,7 +123,7 @@ def _outline(pixels: Array, item: Mapping[str, Any]) -> None:
     """Draw a box, with a thin dark rim that lifts it off a ground of its own colour."""
     thick = _thickness(pixels)
     left, top, right, bottom = (round(one * (1 << _SHIFT)) for one in _corners(pixels, item, thick / 2 + 1))
-    for colour, width in ((_captions.DARK, thick + 2), (_captions.colour_of(item.get("index")), thick)):
+    for colour, width in ((_captions.DARK, thick + 2), (_colour(item), thick)):
         cv2.rectangle(pixels, (left, top), (right, bottom), colour, width, cv2.LINE_AA, _SHIFT)
 
 
@@ -130,7 +148,7 @@ def _caption(pixels: Array, item: Mapping[str, Any], taken: list[Place], style: 
     places = [place.moved_into(width, height) for place in inside or wanted[:1]]
     place = _first_free(places, taken)
     taken.append(place)
-    _captions.put(pixels, text, place, _captions.colour_of(item.get("index")), style)
+    _captions.put(pixels, text, place, _colour(item), style)
 
 
 def _first_free(places: Sequence[Place], taken: Sequence[Place]) -> Place:

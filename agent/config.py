@@ -133,15 +133,18 @@ def _as_written(loc: Loc) -> Loc:
 
 
 def _twins(settings: Settings) -> list[tuple[Loc, str]]:
-    found: list[tuple[Loc, str]] = []
-    for table, tables in (("source", settings.sources), ("pipeline", settings.pipelines)):
-        names = [one.name for one in tables]
-        found += [
-            ((f"{table}s", at, "name"), f"another {table} is named {name!r}, too")
-            for at, name in enumerate(names)
-            if name in names[:at]
-        ]
-    return found
+    named: list[tuple[Loc, str, list[str]]] = [
+        (("sources",), "source", [one.name for one in settings.sources]),
+        (("pipelines",), "pipeline", [one.name for one in settings.pipelines]),
+    ]
+    for number, pipeline in enumerate(settings.pipelines):
+        named.append((("pipelines", number, "stages"), "stage", [one.name for one in pipeline.stages]))
+    return [
+        ((*where, at, "name"), f"another {table} is named {name!r}, too")
+        for where, table, names in named
+        for at, name in enumerate(names)
+        if name in names[:at]
+    ]
 
 
 def _unmatched(settings: Settings) -> list[tuple[Loc, str]]:

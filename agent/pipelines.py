@@ -51,6 +51,33 @@ class Backend(Plugin):
     """Which backend: "tflite"."""
 
 
+class Stage(Table):
+    """A further model of each frame, after the first one."""
+
+    name: Name
+    """The stage's name, under which its results stand in `also`: of the items, or of the frame."""
+    model: str = Field(min_length=1)
+    """A bundled model's name, a bundle's folder or a .tflite file; relative to the configuration file."""
+    crops: tuple[str, ...] | None = Field(default=None, min_length=1, max_length=64)
+    """Labels of the items whose crops it is given, `"*"` for all; without it, it is given the whole frame."""
+    most: int = Field(default=4, ge=1, le=32)
+    """How many crops of a frame at most: of the items that score highest."""
+    min_score: float = Field(default=0, ge=0, le=1)
+    """Items that score less have no crop."""
+    margin: float = Field(default=0.1, ge=0, le=2)
+    """How much larger than the item's box a crop is: on each side by this share of the box."""
+    task: str = ""
+    """The decoder, when the model's manifest does not say or should not decide."""
+    decoder: dict[str, Any] = Field(default_factory=dict)
+    """Options of the decoder, over those of the manifest."""
+    labels: str = ""
+    """A file with one class name a line, over those of the model."""
+    pre: PreTable = Field(default_factory=dict)
+    """How input is prepared for a model that comes without a manifest."""
+    threads: int = Field(default=0, ge=0, le=16)
+    """CPU threads of an inference; 0 for as many as the pipeline's own model has."""
+
+
 class Pipeline(Table):
     """One model on one source, in a worker process of its own."""
 
@@ -81,6 +108,8 @@ class Pipeline(Table):
     """What runs the model: `kind` and that backend's options."""
     gates: tuple[Plugin, ...] = Field(default=(), max_length=8)
     """Which frames are worth an inference: gates, each by its `kind`; all of them must let a frame pass."""
+    stages: tuple[Stage, ...] = Field(default=(), max_length=8)
+    """Further models of the frame, or of the crops of what the first has found; they run on the CPU."""
     filters: tuple[Plugin, ...] = Field(default=(), max_length=32)
     """What each result passes before it is stored, in this order: filters, each by its `kind`."""
     priority: Literal["low", "normal", "high"] = "normal"

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from agent.tables import Deadlines, Mqtt
 
 
+_AS_TOLD = ("task", "decoder", "labels", "pre", "gates", "stages", "filters")
+"""What a worker is told as the configuration says it."""
 TUNABLE = frozenset({"threads", "xnnpack"})
 """The backend's options that the tuner chooses, all together or not at all."""
 
@@ -119,12 +121,7 @@ def lane_spec(
         pipeline=pipeline.name,
         model=pipeline.model,
         folder=str(folder),
-        task=pipeline.task,
-        decoder=pipeline.decoder,
-        labels=pipeline.labels,
-        pre=pipeline.pre,
-        gates=pipeline.gates,
-        filters=pipeline.filters,
+        **{key: getattr(pipeline, key) for key in _AS_TOLD},
         backend=pipeline.backend.kind,
         backend_options={"threads": profile.threads, **pipeline.backend.options},
         tunable=_tunable(pipeline),

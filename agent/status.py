@@ -153,6 +153,7 @@ def _pipeline(lane: Lane, meter: Meter, now: float) -> dict[str, Any]:
         "delegate": ready.delegate if ready else None,
         "delegated": list(ready.delegated) if ready else None,
         "tuned": ready.tuned if ready else None,
+        "stages": [one.model_dump() for one in ready.stages] if ready else [],
         "confined": ready.confined.model_dump() if ready else None,
         "fps": meter.fps(now),
         "infer_p50_ms": meter.percentile_ms(0.50),

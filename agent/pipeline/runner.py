@@ -192,6 +192,10 @@ class Runner:
             except InputRejected as error:
                 self._fail(item, error, step.reason)
                 return
+            except BackendFault as error:
+                self._fail(item, error, step.reason)
+                self._flush(time.monotonic())
+                raise
             if isinstance(passed, Held):
                 self._slot.settle(item, filtered=passed.by)
                 return

@@ -21,6 +21,7 @@ from agent.pipeline.steps import Filtering
 from agent.validation import options
 from agent.workers import engines
 from agent.workers.opening import opener
+from agent.workers.staging import staging
 
 if TYPE_CHECKING:
     import threading
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from agent.pipeline.engine import Engine
     from agent.pipeline.gate import Gate
     from agent.pipeline.runner import Drawing, Outlet
+    from agent.pipeline.stages import Staging
     from agent.pipeline.steps import Step
     from agent.pipelines import Plugin
     from agent.types import Frame, Phase, Source
@@ -43,6 +45,7 @@ class Pipeline:
 
     runner: Runner
     slot: Slot
+    stages: Staging
 
 
 def assemble(
@@ -69,6 +72,7 @@ def assemble(
     """
     cv2.setNumThreads(1)  # a pipeline's parallelism is its threads; cv2's pool only adds switches
     slot = Slot(engines.make(spec, beat=beats[1]))
+    stages = staging(spec, beats[1])
     capture = Capture(
         open_source=_opener(spec, stranger, feed, beats[0], stop),
         slot=slot,
@@ -78,7 +82,7 @@ def assemble(
         start=spec.start,
         once=spec.once,
         limit=spec.limit,
-        keep_pixels=bool(spec.draw),
+        keep_pixels=bool(spec.draw or spec.stages),
         gate=gate,
         prepare=_preparing(spec, outlet),
         admit=Gating(_built("gates", spec.gates)),
@@ -89,10 +93,10 @@ def assemble(
         outlet=outlet,
         beat=beats[1],
         turned=turned,
-        steps=_steps(spec),
+        steps=_steps(spec, stages),
         draw=_drawing(spec),
     )
-    return Pipeline(runner, slot)
+    return Pipeline(runner, slot, stages)
 
 
 def _opener(
@@ -118,11 +122,12 @@ def _preparing(spec: LaneSpec, outlet: Outlet) -> Callable[[Frame], Frame]:
     return lambda frame: reduce(lambda one, step: step(one), steps, frame)
 
 
-def _steps(spec: LaneSpec) -> list[Step]:
+def _steps(spec: LaneSpec, stages: Staging) -> list[Step]:
     """Give what each result passes, in order."""
+    steps: list[Step] = [stages] if spec.stages else []
     kinds = [one.kind for one in spec.filters]
     filters = zip(kinds, _built("filters", spec.filters), strict=True)
-    return [Filtering(tuple(filters))] if spec.filters else []
+    return [*steps, Filtering(tuple(filters))] if spec.filters else steps
 
 
 def _built(room: str, wanted: Sequence[Plugin]) -> list[Any]:

@@ -262,6 +262,8 @@ def _python() -> Iterator[str]:
 
 def _model(spec: LaneSpec) -> Iterator[str]:
     yield spec.model
+    for stage in spec.stages:
+        yield from (path for path in (stage.model, stage.labels) if path)
     yield from map(str, resources.bundled_models().values())
 
 

@@ -153,12 +153,14 @@ def run(
     accelerating = Accelerating(outlet, Resident(easing.resolved(spec), pipeline.slot.engine))
     swapper.begin(pipeline.slot, make, spec, accelerating, resolved=easing.resolved)
     held = {"landlock": confinement.landlock, "seccomp": confinement.seccomp}
-    outlet.say({"type": "ready", **pipeline.slot.engine.facts, "confined": held})
+    further = list(pipeline.stages.facts())
+    outlet.say({"type": "ready", **pipeline.slot.engine.facts, "confined": held, "stages": further})
     lending.begin(accelerating)
     try:
         remark = pipeline.runner.run()
     finally:
         pipeline.slot.engine.backend.close()
+        pipeline.stages.close()
     outlet.say({"type": "ended", "ledger": _counts(pipeline.slot.ledger()), "remark": remark[:4000]})
     return remark
 

@@ -64,11 +64,23 @@ class _Facts(Message):
     """Whether threads and kernels are the tuner's choice."""
 
 
+class StageFacts(Message):
+    """Which further model of the frame runs."""
+
+    name: Word
+    model: Word
+    sha256: Word
+    bundle: Word = ""
+    task: Word
+
+
 class Ready(_Facts):
     """The model is loaded and has run once."""
 
     type: Literal["ready"] = "ready"
     confined: Confined = Confined()
+    stages: list[StageFacts] = Field(default=[], max_length=8)
+    """The further models."""
 
 
 class Opened(Message):

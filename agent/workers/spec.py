@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from agent.picks import Pick
 from agent.pictures import Health, Region
-from agent.pipelines import Plugin
+from agent.pipelines import Plugin, Stage
 from agent.preparing import PreTable
 
 
@@ -45,6 +45,8 @@ class LaneSpec(BaseModel):
     """What the tuner has chosen on this board, for models that may come."""
     gates: tuple[Plugin, ...] = ()
     """Which frames are worth an inference."""
+    stages: tuple[Stage, ...] = ()
+    """Further models of each frame."""
     filters: tuple[Plugin, ...] = ()
     """What each result passes, in this order."""
     source: str

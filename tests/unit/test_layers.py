@@ -81,6 +81,7 @@ PROGRAM_PARTS = {
     "agent.workers.goldens",
     "agent.workers.measuring",
     "agent.workers.proving",
+    "agent.workers.staging",
     "agent.workers.swapping",
 }
 

@@ -1,0 +1,64 @@
+"""Loads the further models of a pipeline."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from typing import TYPE_CHECKING
+
+from agent.errors import ConfigInvalid
+from agent.pipeline.stages import Crops, Stage, Staging
+from agent.workers import engines
+from agent.workers.spec import Eased
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from agent import pipelines
+    from agent.types import Phase
+    from agent.workers.spec import LaneSpec
+
+
+def staging(spec: LaneSpec, beat: Callable[[Phase], None]) -> Staging:
+    """Load the models of all stages, and run each once on the CPU.
+
+    Args:
+        spec: of the pipeline.
+        beat: notes the phase of the infer thread.
+
+    Raises:
+        AgentError: what ``engines.make`` raises; of a wrong key, ``loc`` leads to the stage.
+    """
+    with ExitStack() as unless_all_load:
+        stages = []
+        for number, told in enumerate(spec.stages):
+            try:
+                stages.append(_stage(spec, told))
+            except ConfigInvalid as error:
+                loc = ("stages", number, *error.loc)
+                raise ConfigInvalid(error.op, error.subject, error.problem, error.hint, loc=loc) from error
+            unless_all_load.callback(stages[-1].engine.backend.close)
+        unless_all_load.pop_all()
+    return Staging(stages, beat)
+
+
+def _stage(spec: LaneSpec, told: pipelines.Stage) -> Stage:
+    options = spec.backend_options | ({"threads": told.threads} if told.threads else {})
+    own = spec.model_copy(
+        update={
+            "model": told.model,
+            "task": told.task,
+            "decoder": told.decoder,
+            "labels": told.labels,
+            "pre": told.pre,
+            "backend_options": options,
+            "tuned": spec.tuned if not told.threads else (),
+            "digest": "",
+            "eased": Eased(),
+            "accelerated": False,
+        }
+    )
+    model = engines.model_of(own)
+    engine = engines.engine(own, model, engines.backend_of(own, model))
+    if told.crops is None:
+        return Stage(told.name, engine)
+    return Stage(told.name, engine, Crops(frozenset(told.crops), told.most, told.min_score, told.margin))

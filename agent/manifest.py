@@ -19,6 +19,7 @@ from pydantic import (
 
 from agent.errors import ManifestInvalid
 from agent.features.tables import Features, Normalise
+from agent.placing import Resize
 
 MAX_BYTES = 1 << 20
 """The largest manifest that is read."""
@@ -81,9 +82,13 @@ class Pre(_Part):
 
     Windows of samples: ``features`` are computed, then ``normalise`` is applied to what is there then. A
     model takes one or the other.
+
+    ``resize`` is one of ``agent.placing``'s ways, with ``pad`` as the value of a letterbox's bars, a pixel's.
     """
 
-    resize: Literal["stretch"] = "stretch"
+    resize: Resize = "stretch"
+    interpolation: Literal["linear", "area", "nearest", "cubic"] = "linear"
+    pad: int | None = Field(default=None, ge=0, le=255)
     color: Literal["rgb", "bgr", "gray"] = "rgb"
     mean: tuple[Finite, ...] | None = Field(default=None, min_length=1, max_length=4)
     std: tuple[Positive, ...] | None = Field(default=None, min_length=1, max_length=4)
@@ -100,6 +105,8 @@ class Pre(_Part):
         told = self.model_dump(exclude_defaults=True, exclude={"features", "normalise"})
         if self.of_windows and told:
             raise ValueError(f"{', '.join(told)}: of pictures, and features and normalise are of windows")
+        if self.pad is not None and self.resize != "letterbox":
+            raise ValueError("pad: of letterbox, and resize is " + self.resize)
         return self
 
 

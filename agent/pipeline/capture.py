@@ -174,7 +174,7 @@ class Capture:
                 self._slot.gate()
                 return index
             info = replace(info, region=admission.region) if admission.region != WHOLE else info
-            engine.prepare(frame, engine.buffers[index])
+            engine.prepare(frame, engine.buffers[index], info.region)
         except Unwell as error:
             self._failed(Item(index, info, engine, error, error.reason))
         except InputRejected as error:

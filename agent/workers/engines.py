@@ -15,7 +15,8 @@ from agent.bundles.load import LoadedModel, load, read_labels
 from agent.errors import ConfigInvalid, ModelInvalid
 from agent.picks import picked
 from agent.pipeline.engine import Engine
-from agent.pipeline.preprocess import Preprocessor
+from agent.pipeline.placed import PlacedDecoder
+from agent.pipeline.preprocess import Preprocessor, takes_pictures
 from agent.pipeline.slot import BUFFERS
 from agent.preparing import pre_of
 from agent.types import Signature
@@ -145,4 +146,7 @@ def decoder_of(task: str, given: Mapping[str, Any], model: LoadedModel, backend:
     module = plugins.load("decoders", task, "task")
     signature = Signature(backend.inputs, backend.outputs)
     decoder: Decoder = module.build(options(module.Options, given, "decoder"), signature, model.labels)
-    return decoder
+    if len(backend.inputs) != 1 or model.pre.of_windows or not takes_pictures(backend.inputs[0]):
+        return decoder
+    _, height, width, _ = backend.inputs[0].shape
+    return PlacedDecoder(decoder, (height, width), model.pre.resize)

@@ -17,7 +17,7 @@ from agent.ipc import MAX_PACKET
 from agent.ledger import Ledger
 from agent.pipeline.engine import Engine
 from agent.pipeline.slot import BUFFERS
-from agent.types import Phase
+from agent.types import WHOLE, Phase
 from tests.simulators.scripted_source import ScriptedSource
 from tests.simulators.small_engine import BAD, FAULTY, LONG, UNDECODABLE, WRONG, AddOne, Read, Watch, engine
 from tests.simulators.small_runner import Bench
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from agent.histogram import Histogram
     from agent.pipeline.slot import Item
-    from agent.types import Array, Frame
+    from agent.types import Array, Box, Frame
     from tests.simulators.scripted_source import Step
 
 
@@ -275,7 +275,7 @@ class Wide(AddOne):
         return (tensors[0].sum(keepdims=True),)
 
 
-def widened(frame: Frame, into: Array) -> None:
+def widened(frame: Frame, into: Array, region: Box = WHOLE) -> None:
     into.fill(frame.data[0])
 
 

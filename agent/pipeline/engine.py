@@ -10,14 +10,15 @@ from agent.types import WHOLE
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from agent.pipeline.state import State
     from agent.types import Array, Backend, Box, Decoder, Frame
 
 
 class Prepare(Protocol):
-    """Makes a model's input of a frame."""
+    """Makes a model's inputs of a frame."""
 
-    def __call__(self, frame: Frame, into: Array, region: Box = WHOLE) -> None:
-        """Write the region of the frame that the model is shown into an array of the input's shape and type.
+    def __call__(self, frame: Frame, into: Sequence[Array], region: Box = WHOLE) -> None:
+        """Write the region of the frame that the model is shown into arrays, one for each of its inputs.
 
         Raises:
             InputRejected: it does not fit.
@@ -44,15 +45,17 @@ class Engine:
     Attributes:
         backend: the loaded model; one thread at a time may use it.
         decoder: what its outputs mean.
-        prepare: writes a frame into an input array.
-        buffers: input arrays of the model's shape and type, one for each buffer of the slot.
+        prepare: writes a frame into input arrays.
+        buffers: an array for each of the model's inputs, for each buffer of the slot.
         facts: what the worker says of the model: name, hash, runtime, delegate.
         tending: the backend, where it is to be tended.
+        state: what the model carries from frame to frame, where it does.
     """
 
     backend: Backend
     decoder: Decoder
     prepare: Prepare
-    buffers: Sequence[Array]
+    buffers: Sequence[Sequence[Array]]
     facts: Mapping[str, Any]
     tending: Tending | None = None
+    state: State | None = None

@@ -74,8 +74,8 @@ class Read:
         return Result("sum", ({"value": np.float32(value), "of": frame.seq, "pad": "x" * size},))
 
 
-def copy(frame: Frame, into: Array, region: Box = WHOLE) -> None:
-    np.copyto(into, frame.data)
+def copy(frame: Frame, into: Sequence[Array], region: Box = WHOLE) -> None:
+    np.copyto(into[0], frame.data)
 
 
 def engine(
@@ -86,5 +86,5 @@ def engine(
     **facts: Any,
 ) -> Engine:
     """Make an engine of the parts above."""
-    buffers = [np.zeros(2, np.float32) for _ in range(BUFFERS)]
+    buffers = [(np.zeros(2, np.float32),) for _ in range(BUFFERS)]
     return Engine(backend or AddOne(0.0), Read(sizes or {}), prepare, buffers, facts)

@@ -19,7 +19,7 @@ from tests.simulators.scripted_source import ScriptedSource
 from tests.simulators.small_engine import engine
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from agent.types import Array, Box
     from tests.simulators.scripted_source import Step
@@ -59,11 +59,11 @@ class Bench:
         self.sources.append(ScriptedSource(script, start=start, live=self.live))
         return self.sources[-1]
 
-    def prepare(self, frame: Frame, into: Array, region: Box = WHOLE) -> None:
+    def prepare(self, frame: Frame, into: Sequence[Array], region: Box = WHOLE) -> None:
         if frame.data[0] < 0:
             raise InputRejected("prepare input", "x", "negative")
         self.regions.append(region)
-        np.copyto(into, frame.data)
+        np.copyto(into[0], frame.data)
 
     def opened(self, *, live: bool) -> None:
         self.told.append(("opened", live))
@@ -90,7 +90,7 @@ class Bench:
         taken = []
         while not self.slot.over:
             if item := self.slot.take(0.5):
-                taken.append((item.info.seq, float(self.buffers[item.index][0]), item))
+                taken.append((item.info.seq, float(self.buffers[item.index][0][0]), item))
                 self.slot.settle(item, "x" if item.error else "")
         thread.join()
         return remarks[0], taken

@@ -19,6 +19,8 @@ from pydantic import (
 
 from agent.errors import ManifestInvalid
 from agent.features.tables import Features, Normalise
+from agent.inputs import Called, Inputs
+from agent.placing import Resize
 
 MAX_BYTES = 1 << 20
 """The largest manifest that is read."""
@@ -40,6 +42,8 @@ RelativePath = Annotated[str, StringConstraints(pattern=rf"^{_PART}(?:/{_PART})*
 Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 Finite = Annotated[float, Field(allow_inf_nan=False)]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+Outputs = Annotated[dict[Task, Called], Field(max_length=64)]
+"""Which output has which role."""
 Line = Annotated[str, StringConstraints(min_length=1, max_length=200)]
 
 
@@ -81,14 +85,21 @@ class Pre(_Part):
 
     Windows of samples: ``features`` are computed, then ``normalise`` is applied to what is there then. A
     model takes one or the other.
+
+    ``inputs`` says what fills each input of a model that has several.
+
+    ``resize`` is one of ``agent.placing``'s ways, with ``pad`` as the value of a letterbox's bars, a pixel's.
     """
 
-    resize: Literal["stretch"] = "stretch"
+    resize: Resize = "stretch"
+    interpolation: Literal["linear", "area", "nearest", "cubic"] = "linear"
+    pad: int | None = Field(default=None, ge=0, le=255)
     color: Literal["rgb", "bgr", "gray"] = "rgb"
     mean: tuple[Finite, ...] | None = Field(default=None, min_length=1, max_length=4)
     std: tuple[Positive, ...] | None = Field(default=None, min_length=1, max_length=4)
     features: Features | None = None
     normalise: Normalise | None = None
+    inputs: Inputs = {}
 
     @property
     def of_windows(self) -> bool:
@@ -97,23 +108,29 @@ class Pre(_Part):
 
     @model_validator(mode="after")
     def _is_of_one_kind(self) -> Pre:
-        told = self.model_dump(exclude_defaults=True, exclude={"features", "normalise"})
+        told = self.model_dump(exclude_defaults=True, exclude={"features", "normalise", "inputs"})
         if self.of_windows and told:
             raise ValueError(f"{', '.join(told)}: of pictures, and features and normalise are of windows")
+        if self.pad is not None and self.resize != "letterbox":
+            raise ValueError("pad: of letterbox, and resize is " + self.resize)
         return self
 
 
 class Post(BaseModel):
-    """The decoder's name, and its options beside it; the decoder checks those itself."""
+    """The decoder's name, and its options beside it; the decoder checks those itself.
+
+    ``outputs`` says which output has which role for the decoder.
+    """
 
     model_config = ConfigDict(extra="allow", frozen=True)
 
     kind: Task
+    outputs: Outputs = {}
 
     @property
     def options(self) -> dict[str, Any]:
         """What stands beside ``kind``."""
-        return dict(self.model_extra or {})
+        return {**(self.model_extra or {}), **({"outputs": self.outputs} if self.outputs else {})}
 
 
 class Golden(_Part):

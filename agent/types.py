@@ -125,6 +125,7 @@ class TensorSpec:
         scale: quantization scales; empty means not quantized, one means per tensor.
         zero_point: as many as scales.
         axis: the dimension that the scales run along when there are several.
+        called: the tensor's name in the model's signature; "" where it has none.
     """
 
     name: str
@@ -133,6 +134,7 @@ class TensorSpec:
     scale: tuple[float, ...] = ()
     zero_point: tuple[int, ...] = ()
     axis: int = 0
+    called: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ from agent import outline
 from agent.backends import _load_errors
 from agent.backends._delegated import count_delegated
 from agent.backends._integers import computes_in_integers
+from agent.backends._names import signature_names
 from agent.backends._runtimes import choose
 from agent.errors import BackendFault, InputRejected, ModelInvalid
 from agent.types import Signature, TensorSpec
@@ -124,10 +125,7 @@ def signature(options: Options, model: bytes, name: str = "model") -> Signature:
         interpreter: Interpreter = choose(options.runtime).module.Interpreter(model_content=model)
     except (RuntimeError, ValueError, MemoryError, outline.Broken) as error:
         raise _load_errors.explain(error, name) from error
-    sources, sinks = interpreter.get_input_details(), interpreter.get_output_details()
-    return Signature(
-        tuple(_spec(details, name) for details in sources), tuple(_spec(details, name) for details in sinks)
-    )
+    return _signature(interpreter, name)
 
 
 class TfliteBackend:
@@ -145,8 +143,8 @@ class TfliteBackend:
         self._interpreter: Interpreter | None = interpreter
         self._name = name
         sources, sinks = interpreter.get_input_details(), interpreter.get_output_details()
-        self.inputs = tuple(_spec(details, name) for details in sources)
-        self.outputs = tuple(_spec(details, name) for details in sinks)
+        signature = _signature(interpreter, name)
+        self.inputs, self.outputs = signature.inputs, signature.outputs
         self.runtime = runtime
         self.delegated = count_delegated(interpreter._get_ops_details())  # noqa: SLF001 - nothing public tells
         self.delegate = delegate if self.delegated[0] else "cpu"
@@ -201,7 +199,15 @@ class TfliteBackend:
                 raise InputRejected("run model", self._name, problem)
 
 
-def _spec(details: TensorDetails, name: str) -> TensorSpec:
+def _signature(interpreter: Interpreter, name: str) -> Signature:
+    called_in, called_out = signature_names(interpreter)
+    return Signature(
+        tuple(_spec(one, name, called_in) for one in interpreter.get_input_details()),
+        tuple(_spec(one, name, called_out) for one in interpreter.get_output_details()),
+    )
+
+
+def _spec(details: TensorDetails, name: str, called: Mapping[int, str]) -> TensorSpec:
     quantization = details["quantization_parameters"]
     scale = tuple(float(one) for one in quantization["scales"])
     zero_point = tuple(int(one) for one in quantization["zero_points"])
@@ -219,4 +225,5 @@ def _spec(details: TensorDetails, name: str) -> TensorSpec:
         scale=scale,
         zero_point=zero_point,
         axis=int(quantization["quantized_dimension"]),
+        called=called.get(details["index"], ""),
     )

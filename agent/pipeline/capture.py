@@ -90,6 +90,7 @@ class Capture:
         self._prepare = prepare
         self._admit = admit
         self._tell_from = 0.0
+        self._openings = 0
 
     def run(self) -> str:
         """Capture until the source ends or a stop is asked for; give a remark on the end, or ""."""
@@ -120,6 +121,7 @@ class Capture:
         self._beat(Phase.OPEN)
         with closing(self._open_source(self._next)) as source:
             self._slot.live = source.live and not self._once  # who asks once wants each frame answered
+            self._openings += 1
             self._reporter.opened(live=source.live)
             self._read(source)
 
@@ -174,7 +176,7 @@ class Capture:
                 self._slot.gate()
                 return index
             info = replace(info, region=admission.region) if admission.region != WHOLE else info
-            engine.prepare(frame, engine.buffers[index])
+            engine.prepare(frame, engine.buffers[index], info.region)
         except Unwell as error:
             self._failed(Item(index, info, engine, error, error.reason))
         except InputRejected as error:
@@ -182,7 +184,8 @@ class Capture:
         else:
             pixels = frame.data.copy() if self._keep_pixels else None
             ready_ns = time.monotonic_ns()
-            self._slot.publish(Item(index, info, engine, pixels=pixels, began_ns=began_ns, ready_ns=ready_ns))
+            item = Item(index, info, engine, pixels=pixels, began_ns=began_ns, ready_ns=ready_ns)
+            self._slot.publish(replace(item, opening=self._openings))
         return None
 
     def _failed(self, item: Item) -> None:

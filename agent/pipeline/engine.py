@@ -5,10 +5,24 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+from agent.types import WHOLE
 
-    from agent.types import Array, Backend, Decoder, Frame
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from agent.pipeline.state import State
+    from agent.types import Array, Backend, Box, Decoder, Frame
+
+
+class Prepare(Protocol):
+    """Makes a model's inputs of a frame."""
+
+    def __call__(self, frame: Frame, into: Sequence[Array], region: Box = WHOLE) -> None:
+        """Write the region of the frame that the model is shown into arrays, one for each of its inputs.
+
+        Raises:
+            InputRejected: it does not fit.
+        """
 
 
 class Tending(Protocol):
@@ -31,15 +45,17 @@ class Engine:
     Attributes:
         backend: the loaded model; one thread at a time may use it.
         decoder: what its outputs mean.
-        prepare: writes a frame into an input array; raises InputRejected when it does not fit.
-        buffers: input arrays of the model's shape and type, one for each buffer of the slot.
+        prepare: writes a frame into input arrays.
+        buffers: an array for each of the model's inputs, for each buffer of the slot.
         facts: what the worker says of the model: name, hash, runtime, delegate.
         tending: the backend, where it is to be tended.
+        state: what the model carries from frame to frame, where it does.
     """
 
     backend: Backend
     decoder: Decoder
-    prepare: Callable[[Frame, Array], None]
-    buffers: Sequence[Array]
+    prepare: Prepare
+    buffers: Sequence[Sequence[Array]]
     facts: Mapping[str, Any]
     tending: Tending | None = None
+    state: State | None = None

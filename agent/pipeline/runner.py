@@ -135,6 +135,8 @@ class Runner:
         if self._records:
             self._flush(time.monotonic())
         self._engine = engine
+        if engine.state is not None:
+            engine.state.reset()
         self._beat(Phase.SEND)
         self._turned(engine)
 
@@ -146,9 +148,15 @@ class Runner:
             self._beat(Phase.SEND)
             self._outlet.say(one)
 
-    def _infer(self, engine: Engine, inputs: tuple[Array, ...]) -> Sequence[Array]:
+    def _infer(self, item: Item, inputs: Sequence[Array]) -> Sequence[Array]:
+        engine = item.engine
         try:
-            return engine.backend.infer(inputs)
+            if engine.state is None:
+                return engine.backend.infer(inputs)
+            engine.state.give(inputs, item.opening)
+            outputs = engine.backend.infer(inputs)
+            engine.state.take(outputs)
+            return outputs
         finally:
             if engine.tending is not None:
                 self._pass_on(engine.tending.news())
@@ -159,10 +167,10 @@ class Runner:
             return
         self._beat(Phase.INVOKE)
         engine = item.engine
-        inputs = (engine.buffers[item.index],)
+        inputs = engine.buffers[item.index]
         began = time.monotonic_ns()
         try:
-            outputs = self._infer(engine, inputs)
+            outputs = self._infer(item, inputs)
         except DelegateLost as error:
             self._fail(item, error, "accelerator")
             return

@@ -40,6 +40,8 @@ class Item:
     reason: str = ""
     pixels: Array | None = None
     """The picture itself, only where somebody wants to draw on it."""
+    opening: int = 0
+    """Which opening of the source it is from, from 1: what a model remembers does not outlive it."""
     began_ns: int = 0
     ready_ns: int = 0
 

@@ -155,7 +155,7 @@ class Trial:
         for count, (case, data) in enumerate(self._cases()):
             if count == _KEPT:
                 return
-            yield (self._tryout.tensor(data, count, str(case.path)).copy(),)
+            yield [one.copy() for one in self._tryout.tensors(data, count, str(case.path))]
 
     def _noise(self) -> Iterator[Sequence[Array]]:
         for number in range(_KEPT):

@@ -181,7 +181,7 @@ class Accelerating:
         remote = remote_of(lent, model)
         try:
             fits(lent, remote, twin)
-            cases, goldens = cases_of(spec, model, remote)
+            cases, goldens = cases_of(spec, model, twin)
             use = Use(
                 remote,
                 lent.terms.accelerator,
@@ -243,17 +243,20 @@ def fits(lent: Lent, remote: RemoteBackend, twin: Backend) -> None:
         raise ModelInvalid("use model", lent.terms.accelerator, problem, "Compile it for the accelerator")
 
 
-def cases_of(spec: LaneSpec, model: LoadedModel, remote: RemoteBackend) -> tuple[Sequence[Case], int]:
-    """Give inputs whose answers are known, and how many of them are the bundle's own."""
-    if cases := golden_cases(model, remote):
+def cases_of(spec: LaneSpec, model: LoadedModel, twin: Backend) -> tuple[Sequence[Case], int]:
+    """Give inputs whose answers are known, and how many of them are the bundle's own.
+
+    The twin says how the tensors are called: a compiler may name them otherwise.
+    """
+    if cases := golden_cases(model, twin):
         return cases, len(cases)
-    twin = engines.backend_of(spec, model)  # one of its own: the other is the infer thread's
-    if isinstance(twin, NoTwin):
+    own = engines.backend_of(spec, model)  # the other is the infer thread's
+    if isinstance(own, NoTwin):
         return [], 0
     try:
-        case = twin_case(twin)
+        case = twin_case(own)
     finally:
-        twin.close()
+        own.close()
     return ([case] if case else []), 0
 
 

@@ -6,16 +6,20 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
+from pydantic import BaseModel, ConfigDict
 
 from agent import outline, plugins
 from agent.accelerator.no_twin import NoTwin
 from agent.accelerator.twin import AcceleratedBackend
 from agent.bundles.load import LoadedModel, load, read_labels
-from agent.errors import ConfigInvalid, ModelInvalid
+from agent.errors import ConfigInvalid
+from agent.manifest import Outputs
 from agent.picks import picked
+from agent.pipeline import roles
 from agent.pipeline.engine import Engine
-from agent.pipeline.preprocess import Preprocessor
+from agent.pipeline.filling import Filling, carried, frame_input
+from agent.pipeline.placed import PlacedDecoder
+from agent.pipeline.preprocess import takes_pictures
 from agent.pipeline.slot import BUFFERS
 from agent.preparing import pre_of
 from agent.types import Signature
@@ -24,8 +28,14 @@ from agent.validation import options
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from agent.types import Backend, Decoder, Phase, TensorSpec
+    from agent.types import Backend, Decoder, Phase
     from agent.workers.spec import LaneSpec
+
+
+class _Roles(BaseModel):
+    model_config = ConfigDict(frozen=True)
+
+    outputs: Outputs
 
 
 def make(
@@ -68,14 +78,13 @@ def engine(spec: LaneSpec, model: LoadedModel, backend: Backend) -> Engine:
     # The manifest's options are for the manifest's decoder only.
     given = {**(model.post if task == model.task else {}), **spec.decoder}
     decoder = decoder_of(task, given, labelled(spec, model), backend)
-    tensor = only_input(backend, model)
-    prepare = Preprocessor(tensor, model.pre)
-    buffers = [np.zeros(tensor.shape, tensor.dtype) for _ in range(BUFFERS)]
+    prepare = Filling(Signature(backend.inputs, backend.outputs), model.pre, model.name)
+    buffers = [prepare.buffers() for _ in range(BUFFERS)]
     if not isinstance(backend, NoTwin):
-        backend.infer((buffers[0],))
+        backend.infer(buffers[0])
     tuned = picked(spec.tuned, model.sha256, backend.runtime) is not None
     facts = {**facts_of(model, backend, task), "tuned": tuned}
-    return Engine(backend, decoder, prepare, buffers, facts)
+    return Engine(backend, decoder, prepare, buffers, facts, state=prepare.state())
 
 
 def facts_of(model: LoadedModel, backend: Backend, task: str) -> dict[str, Any]:
@@ -121,14 +130,6 @@ def backend_of(spec: LaneSpec, model: LoadedModel) -> Backend:
     return backend
 
 
-def only_input(backend: Backend, model: LoadedModel) -> TensorSpec:
-    """Give the input of a model that has one."""
-    if len(backend.inputs) != 1:
-        problem = f"it has {len(backend.inputs)} inputs"
-        raise ModelInvalid("use model", model.name, problem, "Export it with one input")
-    return backend.inputs[0]
-
-
 def task_of(spec: LaneSpec, model: LoadedModel) -> str:
     """Give the decoder's name: the pipeline's word counts before the model's."""
     if task := spec.task or model.task:
@@ -141,8 +142,33 @@ def task_of(spec: LaneSpec, model: LoadedModel) -> str:
 
 
 def decoder_of(task: str, given: Mapping[str, Any], model: LoadedModel, backend: Backend) -> Decoder:
-    """Make a decoder for the model's outputs."""
+    """Make a decoder for the model's outputs, whose results lie in the frame.
+
+    Args:
+        task: the decoder's name.
+        given: its options; ``outputs`` among them says which output has which role.
+        model: with its labels, and with what is said of its inputs.
+        backend: with the tensors of the model.
+
+    Raises:
+        ConfigInvalid: an option is wrong.
+        ModelInvalid: the outputs, or the labels, are not such a decoder's.
+    """
     module = plugins.load("decoders", task, "task")
-    signature = Signature(backend.inputs, backend.outputs)
-    decoder: Decoder = module.build(options(module.Options, given, "decoder"), signature, model.labels)
-    return decoder
+    told = options(_Roles, {"outputs": given.get("outputs", {})}, "decoder").outputs
+    own = {key: value for key, value in given.items() if key != "outputs"}
+    order = roles.order(
+        backend.outputs,
+        task=task,
+        roles=getattr(module, "ROLES", ()),
+        told=told,
+        hidden=carried(Signature(backend.inputs, backend.outputs), model.pre),
+    )
+    signature = Signature(backend.inputs, roles.chosen(backend.outputs, order))
+    decoder: Decoder = module.build(options(module.Options, own, "decoder"), signature, model.labels)
+    if list(order) != list(range(len(backend.outputs))):
+        decoder = roles.OrderedDecoder(decoder, list(order))
+    frame = frame_input(backend.inputs, model.pre, model.name)
+    if model.pre.of_windows or not takes_pictures(frame):
+        return decoder
+    return PlacedDecoder(decoder, (frame.shape[1], frame.shape[2]), model.pre.resize)

@@ -10,10 +10,10 @@ import numpy as np
 
 from agent.bundles import golden
 from agent.errors import InputRejected
-from agent.pipeline.preprocess import Preprocessor
+from agent.pipeline.filling import Filling
 from agent.sources.pictures.picture import parse_picture
 from agent.tensors import dequantize, is_quantized
-from agent.types import Frame, FrameInfo
+from agent.types import Frame, FrameInfo, Signature
 from agent.workers import engines
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ class GoldenCase:
     """One golden answer of a bundle.
 
     Attributes:
-        tensors: the input tensor.
+        tensors: the input tensors.
         case: what the bundle says.
         info: of the input's picture.
         decoder: what the answers were recorded with.
@@ -101,21 +101,20 @@ def golden_cases(model: LoadedModel, backend: Backend) -> list[GoldenCase]:
     if model.manifest is None or model.folder is None or not model.manifest.golden:
         return []
     decoder = engines.decoder_of(model.task or "", model.post, model, backend)
-    spec = backend.inputs[0]
-    prepare = Preprocessor(spec, model.pre)
+    prepare = Filling(Signature(backend.inputs, backend.outputs), model.pre, model.name)
     found: list[GoldenCase] = []
     size = 0
     for case in golden.cases(model.folder, model.manifest):
-        tensor = np.zeros(spec.shape, spec.dtype)
-        size += tensor.nbytes
+        tensors = prepare.buffers()
+        size += sum(one.nbytes for one in tensors)
         if len(found) >= _MOST or (found and size > _MOST_BYTES):
             break
         data = parse_picture(str(case.path), case.data)
         now_ns = time.monotonic_ns()
-        prepare(Frame(len(found), now_ns, data, str(case.path)), tensor)
+        prepare(Frame(len(found), now_ns, data, str(case.path)), tensors)
         height, width = (*data.shape, 1, 1)[:2]
         info = FrameInfo(len(found), now_ns, height, width, str(case.path))
-        found.append(GoldenCase((tensor,), replace(case, data=b""), info, decoder))
+        found.append(GoldenCase(tensors, replace(case, data=b""), info, decoder))
     return found
 
 

@@ -67,7 +67,7 @@ class Memory:
 
 
 class Tryout:
-    """Runs an engine on this thread alone, with a tensor of its own buffers.
+    """Runs an engine on this thread alone, with tensors of its own buffers.
 
     Args:
         engine: the model.
@@ -84,10 +84,12 @@ class Tryout:
         self.engine = engine
         self._decoder = decoder or engine.decoder
         self._beat = beat
-        self._seen: list[Array] = []
+        self._seen: list[Sequence[Array]] = []
 
-    def tensor(self, data: Array, number: int = 0, origin: str = "") -> Array:
-        """Give the input tensor for what a source gives; the next call writes over it.
+    def tensors(self, data: Array, number: int = 0, origin: str = "") -> Sequence[Array]:
+        """Give the input tensors for what a source gives; the next call writes over them.
+
+        A model that carries state is at its beginning.
 
         Args:
             data: a picture, a window or an array, as sources give them.
@@ -98,26 +100,26 @@ class Tryout:
             InputRejected: it does not fit the model.
         """
         self._beat(Phase.PREPROCESS)
-        tensor = self.engine.buffers[0]
-        self.engine.prepare(Frame(number, time.monotonic_ns(), data, origin), tensor)
+        tensors = self.engine.buffers[0]
+        self.engine.prepare(Frame(number, time.monotonic_ns(), data, origin), tensors)
         if len(self._seen) < _WARM:
-            self._seen.append(tensor.copy())
-        return tensor
+            self._seen.append(tuple(one.copy() for one in tensors))
+        return tensors
 
     def items(self, data: Array, number: int = 0, origin: str = "") -> Sequence[Mapping[str, JsonValue]]:
-        """Give the items of the result for what a source gives; see ``tensor``.
+        """Give the items of the result for what a source gives; see ``tensors``.
 
         Raises:
             InputRejected: it does not fit the model, or nothing of the outputs can be decoded.
             BackendFault: the runtime failed.
         """
-        tensor = self.tensor(data, number, origin)
+        tensors = self.tensors(data, number, origin)
         self._beat(Phase.INVOKE)
-        outputs = self.engine.backend.infer((tensor,))
+        outputs = self.engine.backend.infer(tensors)
         self._beat(Phase.DECODE)
         height, width = (*data.shape, 1, 1)[:2]
         info = FrameInfo(number, time.monotonic_ns(), height, width, origin)
-        return self._decoder.decode(outputs, info, (tensor,)).items
+        return self._decoder.decode(outputs, info, tensors).items
 
     def cost(self, before: Memory) -> Cost:
         """Time inferences, after some to warm up; on the first inputs that were seen, else on zeros.
@@ -128,13 +130,13 @@ class Tryout:
         Raises:
             BackendFault: the runtime failed.
         """
-        tensors = self._seen or [np.zeros_like(self.engine.buffers[0])]
+        seen = self._seen or [[np.zeros_like(one) for one in self.engine.buffers[0]]]
         for _ in range(_WARM):
-            self._infer(tensors[0])
+            self._infer(seen[0])
         times: list[float] = []
         began = time.monotonic()
         while not _enough(len(times), time.monotonic() - began):
-            times.append(self._infer(tensors[len(times) % len(tensors)]))
+            times.append(self._infer(seen[len(times) % len(seen)]))
         return Cost(
             runs=len(times),
             p50_ms=round(percentile(times, 0.50), 3),
@@ -142,10 +144,10 @@ class Tryout:
             rss_mb=round(Memory.look().added_since(before) / (1 << 20), 1),
         )
 
-    def _infer(self, tensor: Array) -> float:
+    def _infer(self, tensors: Sequence[Array]) -> float:
         self._beat(Phase.INVOKE)
         began = time.monotonic_ns()
-        self.engine.backend.infer((tensor,))
+        self.engine.backend.infer(tensors)
         return (time.monotonic_ns() - began) / 1e6
 
 

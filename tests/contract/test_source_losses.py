@@ -128,7 +128,7 @@ def test_losing_and_opening_it_again_and_again_leaves_no_thread_and_no_descripto
 ) -> None:
     monkeypatch.setattr("agent.reopening._FIRST_S", 0.0)
     stop = threading.Event()
-    slot = Slot(engine(prepare=lambda frame, into: None))
+    slot = Slot(engine(prepare=lambda frame, into, region=(0, 0, 1, 1): None))
 
     def lose(times: int) -> Ledger:
         stop.clear()

@@ -230,7 +230,7 @@ def pictures_for(model: Path) -> list[tuple[Any]]:
     seen = []
     for path in sorted((GLYPHS / "golden").iterdir()):
         engine.prepare(Frame(0, 0, read_picture(str(path))), engine.buffers[0])
-        seen.append((engine.buffers[0].copy(),))
+        seen.append((engine.buffers[0][0].copy(),))
     seen.append((fixed_input(engine.backend.inputs[0]),))  # what it is warmed up with
     engine.backend.close()
     return seen

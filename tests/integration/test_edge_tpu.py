@@ -112,7 +112,7 @@ class Zoo:
 
     def _infer(self, engine: Engine, picture: Array, seen: list[tuple[Array]]) -> dict[str, Any]:
         engine.prepare(Frame(0, 0, picture), engine.buffers[0])
-        seen.append((engine.buffers[0].copy(),))
+        seen.append((engine.buffers[0][0].copy(),))
         outputs = engine.backend.infer(seen[-1])
         height, width = picture.shape[:2]
         return dict(engine.decoder.decode(outputs, FrameInfo(0, 0, height, width), seen[-1]).items[0])

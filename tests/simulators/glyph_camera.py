@@ -54,7 +54,7 @@ class Scene:
         try:
             while (frame := source.read(1.0)) is not None:
                 engine.prepare(frame, engine.buffers[0])
-                seen.append((engine.buffers[0].copy(),))
+                seen.append((engine.buffers[0][0].copy(),))
                 info = FrameInfo(frame.seq, 0, 96, 96)
                 said = engine.decoder.decode(engine.backend.infer(seen[-1]), info, seen[-1])
                 self.labels.append(said.items[0]["label"])
@@ -64,7 +64,7 @@ class Scene:
             source.close()
         for picture in golden:
             engine.prepare(Frame(0, 0, picture), engine.buffers[0])
-            seen.append((engine.buffers[0].copy(),))
+            seen.append((engine.buffers[0][0].copy(),))
         return seen
 
     def spec(self, name: str, delegate: str = "auto") -> LaneSpec:

@@ -37,6 +37,6 @@ def inputs(model: LoadedModel) -> list[tuple[Array, ...]]:
         pictures = (
             parse_picture(str(case.path), case.data) for case in golden.cases(model.folder, model.manifest)
         )
-        return [tuple(zeros), *((tryout.tensor(picture).copy(),) for picture in pictures)]
+        return [tuple(zeros), *((tryout.tensors(picture)[0].copy(),) for picture in pictures)]
     finally:
         backend.close()

@@ -10,12 +10,13 @@ import numpy as np
 from agent.errors import BackendFault, InputRejected
 from agent.pipeline.engine import Engine
 from agent.pipeline.slot import BUFFERS
-from agent.types import Result, TensorSpec
+from agent.types import WHOLE, Result, TensorSpec
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
-    from agent.types import Array, Backend, Frame, FrameInfo
+    from agent.pipeline.engine import Prepare
+    from agent.types import Array, Backend, Box, Frame, FrameInfo
 
 BAD = InputRejected("read picture", "b.jpg", "it is torn", "Copy it again")
 FAULTY, UNDECODABLE, WRONG, LONG = 900, 901, 902, 903
@@ -73,17 +74,17 @@ class Read:
         return Result("sum", ({"value": np.float32(value), "of": frame.seq, "pad": "x" * size},))
 
 
-def copy(frame: Frame, into: Array) -> None:
-    np.copyto(into, frame.data)
+def copy(frame: Frame, into: Sequence[Array], region: Box = WHOLE) -> None:
+    np.copyto(into[0], frame.data)
 
 
 def engine(
     backend: Backend | None = None,
     sizes: dict[int, int] | None = None,
     *,
-    prepare: Callable[[Frame, Array], None] = copy,
+    prepare: Prepare = copy,
     **facts: Any,
 ) -> Engine:
     """Make an engine of the parts above."""
-    buffers = [np.zeros(2, np.float32) for _ in range(BUFFERS)]
+    buffers = [(np.zeros(2, np.float32),) for _ in range(BUFFERS)]
     return Engine(backend or AddOne(0.0), Read(sizes or {}), prepare, buffers, facts)

@@ -104,7 +104,7 @@ def test_a_path_that_could_lead_out_of_the_bundle_is_refused(path: str) -> None:
         ({"labels": {"path": "x"}}, "labels"),
         ({"requires": {"agent": "new"}}, r"requires\.agent"),
         ({"budget": {"p95_ms": 0}}, r"budget\.p95_ms"),
-        ({"pre": {"resize": "letterbox"}}, r"pre\.resize"),
+        ({"pre": {"resize": "zoom"}}, r"pre\.resize"),
         ({"pre": {"std": [0]}}, r"pre\.std\.0"),
         ({"pre": {"mean": []}}, r"pre\.mean"),
         ({"pre": {"features": {"kind": "micro_speech", "bands": 40}}}, r"pre\.features\.micro_speech\.bands"),

@@ -55,6 +55,8 @@ def quantized(ask: words.QuantizeAsk, say: Callable[[BaseModel], None]) -> None:
     confine(spec, [Needs(reads)])
     model = replace(load(ask.model), pre=ask.pre)
     before = _tryout(spec, model)
+    if len(before.engine.backend.inputs) != 1:
+        raise ModelInvalid(_OP, model.name, "it has more than one input", "Pack it as it is: edgectl pack")
     if getattr(before.engine.backend, "quantized", False):
         raise ModelInvalid(_OP, model.name, "it is quantized already", "Pack it with: edgectl pack")
     classes = _classes(before)
@@ -119,7 +121,7 @@ def _tensors(tryout: Tryout, samples: Sequence[words.Sample]) -> Iterator[Array]
     from agent.sources.pictures.picture import read_picture
 
     for one in samples:
-        yield tryout.tensor(read_picture(one.path))
+        yield tryout.tensors(read_picture(one.path))[0]
 
 
 def _compared(

@@ -13,14 +13,15 @@ from agent.ledger import Ledger
 from agent.pipeline.capture import Capture
 from agent.pipeline.health import Unwell
 from agent.pipeline.slot import BUFFERS, Item, Slot
-from agent.types import Frame, Phase
+from agent.screening import Admission
+from agent.types import WHOLE, Frame, Phase
 from tests.simulators.scripted_source import ScriptedSource
 from tests.simulators.small_engine import engine
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
-    from agent.types import Array
+    from agent.types import Array, Box
     from tests.simulators.scripted_source import Step
 
 BAD = InputRejected("read picture", "b.jpg", "it is torn", "Copy it again")
@@ -40,6 +41,7 @@ class Bench:
         self.starts: list[int] = []
         self.beats: list[Phase] = []
         self.told: list[object] = []
+        self.regions: list[Box] = []
         self.capture = Capture(
             open_source=self.open,
             slot=self.slot,
@@ -57,10 +59,11 @@ class Bench:
         self.sources.append(ScriptedSource(script, start=start, live=self.live))
         return self.sources[-1]
 
-    def prepare(self, frame: Frame, into: Array) -> None:
+    def prepare(self, frame: Frame, into: Sequence[Array], region: Box = WHOLE) -> None:
         if frame.data[0] < 0:
             raise InputRejected("prepare input", "x", "negative")
-        np.copyto(into, frame.data)
+        self.regions.append(region)
+        np.copyto(into[0], frame.data)
 
     def opened(self, *, live: bool) -> None:
         self.told.append(("opened", live))
@@ -87,7 +90,7 @@ class Bench:
         taken = []
         while not self.slot.over:
             if item := self.slot.take(0.5):
-                taken.append((item.info.seq, float(self.buffers[item.index][0]), item))
+                taken.append((item.info.seq, float(self.buffers[item.index][0][0]), item))
                 self.slot.settle(item, "x" if item.error else "")
         thread.join()
         return remarks[0], taken
@@ -286,3 +289,10 @@ def test_a_frame_of_a_camera_that_is_unwell_fails_for_that_fault(live: bool) -> 
     assert ledger.captured == 3
     assert sum(ledger.failed.values()) == 2
     assert sorted(bench.slot._free) == list(range(BUFFERS))
+
+
+def test_the_model_is_shown_the_region_that_a_gate_proposes() -> None:
+    bench = Bench([1, 2], admit=lambda _: Admission((0.5, 0, 1, 1)))
+    _, taken = bench.run()
+    assert bench.regions == [(0.5, 0, 1, 1)] * 2
+    assert [item.info.region for _, _, item in taken] == bench.regions

@@ -17,7 +17,7 @@ from agent.ipc import MAX_PACKET
 from agent.ledger import Ledger
 from agent.pipeline.engine import Engine
 from agent.pipeline.slot import BUFFERS
-from agent.types import Phase
+from agent.types import WHOLE, Phase
 from tests.simulators.scripted_source import ScriptedSource
 from tests.simulators.small_engine import BAD, FAULTY, LONG, UNDECODABLE, WRONG, AddOne, Read, Watch, engine
 from tests.simulators.small_runner import Bench
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from agent.histogram import Histogram
     from agent.pipeline.slot import Item
-    from agent.types import Array, Frame
+    from agent.types import Array, Box, Frame
     from tests.simulators.scripted_source import Step
 
 
@@ -255,7 +255,7 @@ def test_a_swap_is_told_although_no_frame_comes() -> None:
 
 
 def test_a_swap_to_another_shape_prepares_each_frame_for_its_own_model() -> None:
-    wide = Engine(Wide(), Read({}), widened, [np.zeros(5, np.float32) for _ in range(BUFFERS)], {})
+    wide = Engine(Wide(), Read({}), widened, [(np.zeros(5, np.float32),) for _ in range(BUFFERS)], {})
     bench = Bench([])
     bench.source = ScriptedSource(swapping(bench, 10, 20, wide), live=False)
     bench.run()
@@ -275,8 +275,8 @@ class Wide(AddOne):
         return (tensors[0].sum(keepdims=True),)
 
 
-def widened(frame: Frame, into: Array) -> None:
-    into.fill(frame.data[0])
+def widened(frame: Frame, into: Sequence[Array], region: Box = WHOLE) -> None:
+    into[0].fill(frame.data[0])
 
 
 def test_a_result_that_came_late_makes_no_later_one_wait(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,119 @@
+"""A decoder whose results lie in the frame, where the model was not shown the whole of it, stretched.
+
+Decoders speak of the model's input. Here boxes, keypoints and masks are brought to where they lie in the
+source's frame, and clipped to it; what lies beside the frame altogether, as in a letterbox's bars, is left
+out.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from agent.placing import Placing, place
+from agent.types import WHOLE, Result
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from agent.placing import Resize
+    from agent.types import Array, Decoder, FrameInfo
+
+_DIGITS = 6
+
+
+class PlacedDecoder:
+    """Decodes with another decoder, then places what that one found.
+
+    Args:
+        decoder: speaks of the model's input.
+        size: the input's height and width, pixels.
+        resize: how pictures are brought to that size.
+    """
+
+    def __init__(self, decoder: Decoder, size: tuple[int, int], resize: Resize) -> None:
+        self._decoder, self._size, self._resize = decoder, size, resize
+
+    def decode(self, outputs: Sequence[Array], frame: FrameInfo, inputs: Sequence[Array] = ()) -> Result:
+        """Read one frame's outputs; ``frame.region`` says what of the frame the model was shown.
+
+        Raises:
+            InputRejected: as the decoder does.
+        """
+        result = self._decoder.decode(outputs, frame, inputs)
+        if self._resize == "stretch" and frame.region == WHOLE:
+            return result
+        size = (max(1, frame.height), max(1, frame.width))
+        return placed(result, place(size, self._size, self._resize, frame.region))
+
+
+def placed(result: Result, placing: Placing) -> Result:
+    """Bring the items of a result from the model's input to the frame.
+
+    Args:
+        result: its items may have ``box``, ``keypoints`` with a ``point``, or ``mask`` with ``within``.
+        placing: how the frame lies in the input.
+    """
+    items = (_item(one, placing) for one in result.items)
+    return Result(result.kind, tuple(one for one in items if one is not None), result.events, result.also)
+
+
+def _item(item: Mapping[str, Any], placing: Placing) -> Mapping[str, Any] | None:
+    moved = dict(item)
+    if "keypoints" in item:
+        moved["keypoints"] = [
+            {**one, "point": list(placing.point(*one["point"]))} for one in item["keypoints"]
+        ]
+    if "mask" in item:
+        if (mask := _mask(item["mask"], placing)) is None:
+            return None
+        moved["mask"] = mask
+    if "share" in item:
+        moved["share"] = round(min(item["share"] * placing.area, 1.0), _DIGITS)
+    if "box" in item:
+        box = placing.box(item["box"])
+        if box is not None:
+            moved["box"] = list(box)
+        elif "keypoints" not in item:
+            return None
+        else:  # a single keypoint has no area, either
+            moved["box"] = [*placing.point(*item["box"][:2]), *placing.point(*item["box"][2:])]
+    return moved
+
+
+def _mask(mask: Mapping[str, Any], placing: Placing) -> dict[str, Any] | None:
+    """Place a mask; cells whose middle lies beside the frame are cut off."""
+    within = placing.spread(mask["within"])
+    rows = _inside(within[0], within[2], mask["size"][0])
+    columns = _inside(within[1], within[3], mask["size"][1])
+    if rows[0] >= rows[1] or columns[0] >= columns[1]:
+        return None
+    height, width = mask["size"]
+    cell = (within[2] - within[0]) / height, (within[3] - within[1]) / width
+    kept = (within[0] + rows[0] * cell[0], within[1] + columns[0] * cell[1],
+            within[0] + rows[1] * cell[0], within[1] + columns[1] * cell[1])  # fmt: skip
+    counts = mask["counts"]
+    if (*rows, *columns) != (0, height, 0, width):
+        counts = _cut(mask, rows, columns)
+    clipped = [round(min(max(one, 0.0), 1.0), _DIGITS) for one in kept]
+    size = [rows[1] - rows[0], columns[1] - columns[0]]
+    return {**mask, "size": size, "counts": counts, "within": clipped}
+
+
+def _inside(begin: float, end: float, cells: int) -> tuple[int, int]:
+    """Give the first cell whose middle lies within 0 and 1, and the one after the last."""
+    middles = begin + (np.arange(cells) + 0.5) * ((end - begin) / cells)
+    found = np.flatnonzero((middles > 0) & (middles < 1))
+    return (int(found[0]), int(found[-1]) + 1) if found.size else (0, 0)
+
+
+def _cut(mask: Mapping[str, Any], rows: tuple[int, int], columns: tuple[int, int]) -> list[int]:
+    """Give the counts of a part of a mask; runs go down the columns, and begin with the zeros."""
+    height, width = mask["size"]
+    runs = np.asarray(mask["counts"], np.int64)
+    cells = np.repeat(np.arange(runs.size) % 2, runs).reshape(width, height)
+    part = cells[slice(*columns), slice(*rows)].reshape(-1)
+    changes = np.flatnonzero(np.diff(part, prepend=0)).tolist()
+    counts = np.diff([0, *changes, part.size]).tolist()
+    return [int(one) for one in counts]

@@ -1,0 +1,79 @@
+"""What a recurrent model carries from frame to frame: numbers of its outputs that are its next inputs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from agent.tensors import dequantize, quantize
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from agent.types import Array, TensorSpec
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """An output, and the input that it becomes.
+
+    Attributes:
+        source: the output's position.
+        given: the output.
+        target: the input's position.
+        taken: the input, of as many numbers.
+        initial: the input's array before any frame.
+    """
+
+    source: int
+    given: TensorSpec
+    target: int
+    taken: TensorSpec
+    initial: Array
+
+    def carried(self, output: Array) -> Array:
+        """Give the next input; ``initial`` where the output is not finite, which would never end."""
+        if output.dtype.kind == "f" and not np.isfinite(output).all():
+            return self.initial
+        same = (self.given.dtype, self.given.scale, self.given.zero_point) == (
+            self.taken.dtype, self.taken.scale, self.taken.zero_point,
+        )  # fmt: skip
+        if not same:
+            output = quantize(dequantize(output, self.given), self.taken)
+        return output.reshape(self.taken.shape)
+
+
+class State:
+    """The state of one model. The infer thread alone uses it, so frames get it in their order.
+
+    It lies outside the input buffers: frames that are under way share none of it.
+    """
+
+    def __init__(self, links: Sequence[Link]) -> None:
+        self._links = links
+        self._opening = -1
+        self._now: list[Array] = []
+        self.reset()
+
+    def reset(self) -> None:
+        """Begin anew."""
+        self._now = [link.initial for link in self._links]
+
+    def give(self, inputs: Sequence[Array], opening: int) -> None:
+        """Write the state into a frame's inputs.
+
+        Args:
+            inputs: all of the model's.
+            opening: which opening of the source the frame is from; another one than before begins anew.
+        """
+        if opening != self._opening:
+            self._opening = opening
+            self.reset()
+        for link, value in zip(self._links, self._now, strict=True):
+            np.copyto(inputs[link.target], value)
+
+    def take(self, outputs: Sequence[Array]) -> None:
+        """Keep what the outputs say of the state."""
+        self._now = [link.carried(outputs[link.source]) for link in self._links]

@@ -1,15 +1,31 @@
-"""What the heads of ``detection`` share: the detections that they find, as arrays."""
+"""What the heads of ``detection`` share: the detections that they find, and how sure they are of a model."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from enum import IntEnum
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 import numpy as np
 
 from agent.errors import InputRejected
 
 if TYPE_CHECKING:
-    from agent.types import Array, TensorSpec
+    from collections.abc import Sequence
+
+    from agent.types import Array, Signature, TensorSpec
+
+Size = tuple[int, int]
+"""Height and width, pixels or cells."""
+
+_CHANNELS = (1, 3, 4)
+
+
+class Fit(IntEnum):
+    """Whether a model's outputs are those of a head, as far as shapes tell."""
+
+    NO = 0
+    MAYBE = 1
+    SURE = 2
 
 
 class Detections(NamedTuple):
@@ -37,6 +53,43 @@ class Detections(NamedTuple):
         return Detections(self.boxes[which], self.scores[which], self.classes[which])
 
 
+class Head(Protocol):
+    """Reads a model's outputs."""
+
+    def detections(self, outputs: Sequence[Array]) -> Detections:
+        """Give detections whose numbers are finite.
+
+        Raises:
+            InputRejected: there should be some, and none is finite.
+        """
+
+
 def garbage(output: TensorSpec, problem: str) -> InputRejected:
     """Give the error for a frame whose outputs say nothing."""
     return InputRejected("decode", output.name, problem, "Check the model with --task tensor")
+
+
+def input_size(signature: Signature) -> Size | None:
+    """Give the height and width of the picture that the model takes, or None where it takes none."""
+    for spec in signature.inputs:
+        if len(spec.shape) == 4 and min(spec.shape) > 0:
+            if spec.shape[3] in _CHANNELS:
+                return spec.shape[1], spec.shape[2]
+            if spec.shape[1] in _CHANNELS:
+                return spec.shape[2], spec.shape[3]
+    return None
+
+
+def cells(size: Size, strides: Sequence[int]) -> list[Size]:
+    """Give the rows and columns of the grid of each stride, as "same" padding makes them."""
+    return [(-(-size[0] // stride), -(-size[1] // stride)) for stride in strides]
+
+
+def corners(centres: Array) -> Array:
+    """Turn boxes (N, 4) of centre y, centre x, height and width into ymin, xmin, ymax, xmax: float32."""
+    boxes = np.empty((len(centres), 4), np.float32)
+    with np.errstate(over="ignore", invalid="ignore"):  # what is not finite is left out by the caller
+        half = centres[:, 2:] * np.float32(0.5)
+        boxes[:, :2] = centres[:, :2] - half
+        boxes[:, 2:] = centres[:, :2] + half
+    return boxes

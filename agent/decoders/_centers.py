@@ -18,20 +18,24 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from agent.decoders._boxes import Detections, garbage
+from agent.decoders._boxes import Detections, Fit, garbage
+from agent.decoders._candidates import SLACK, best_first
+from agent.decoders._fit import check_labels
+from agent.decoders._overlap import settle
 from agent.tensors import dequantize
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from agent.types import Array, TensorSpec
+    from agent.decoders._boxes import Head
+    from agent.decoders._detection import Options
+    from agent.labels import Labels
+    from agent.types import Array, Signature, TensorSpec
 
 WANTED = "two: scores [1, rows, columns, classes] and boxes [1, rows, columns, 4]"
 
 _MOST_PEAKS = 400
 """How many peaks are compared with each other at most, the best ones."""
-_SLACK = 1e-6
-"""The decoder compares scores after rounding: here nothing must be lost to float32."""
 
 
 class Roles(NamedTuple):
@@ -54,20 +58,35 @@ def find_roles(outputs: Sequence[TensorSpec]) -> Roles | None:
     return Roles(1, 0) if first[3] == 4 else Roles(0, 1)
 
 
+def fit(options: Options, signature: Signature) -> Fit:  # noqa: ARG001 - every head has it
+    """Say whether the outputs are of this head."""
+    return Fit.SURE if find_roles(signature.outputs) else Fit.NO
+
+
+def find(options: Options, signature: Signature, labels: Labels) -> Head | None:
+    """Make the head; give None where the outputs are of no such kind.
+
+    Raises:
+        ModelInvalid: the labels are not as many as the classes.
+    """
+    roles = find_roles(signature.outputs)
+    if roles is None:
+        return None
+    check_labels(labels, signature.outputs[roles.scores].shape[3], "detection")
+    return CentersHead(signature.outputs, roles, options)
+
+
 class CentersHead:
     """Finds the peaks, and leaves out what a better one overlaps."""
 
-    def __init__(
-        self, outputs: tuple[TensorSpec, ...], roles: Roles, *, min_score: float, iou: float, most: int
-    ) -> None:
+    def __init__(self, outputs: Sequence[TensorSpec], roles: Roles, options: Options) -> None:
         self._scores, self._boxes = (outputs[at] for at in roles)
         self._roles = roles
-        self._least = min_score - _SLACK
-        self._iou = iou
-        self._most = most
+        self._least = options.min_score - SLACK
+        self._options = options
 
     def detections(self, outputs: Sequence[Array]) -> Detections:
-        """Give at most ``most`` detections, the best first.
+        """Give at most ``max_items`` detections, the best first.
 
         Raises:
             InputRejected: no score is finite, or no box of a peak.
@@ -75,16 +94,11 @@ class CentersHead:
         scores = dequantize(outputs[self._roles.scores], self._scores)[0]
         row, column, index = np.nonzero(self._peaks(scores))
         found = scores[row, column, index]
-        best = np.argsort(-found, kind="stable")[:_MOST_PEAKS]
+        best = best_first(found, _MOST_PEAKS)
         row, column, index, found = row[best], column[best], index[best], found[best]
         # Only the peaks' sides are dequantized; the dimensions stay, for scales that run along one.
         sides = dequantize(outputs[self._roles.boxes][:, row, column][:, :, None], self._boxes)[0, :, 0]
-        candidates = Detections(self._placed(row, column, sides), found, index)
-        finite = candidates.finite()
-        if found.size and not finite.any():
-            raise garbage(self._boxes, f"none of the boxes of its {found.size} peaks is finite")
-        candidates = candidates.only(finite & (_areas(candidates.boxes.clip(0, 1)) > 0))
-        return candidates.only(_apart(candidates, self._iou, self._most))
+        return settle(Detections(self._placed(row, column, sides), found, index), self._options, self._boxes)
 
     def _peaks(self, scores: Array) -> Array:
         """Mark the peaks that score enough: bool, the shape of ``scores`` (rows, columns, classes)."""
@@ -107,29 +121,3 @@ class CentersHead:
         with np.errstate(over="ignore", invalid="ignore"):  # what is not finite is left out by the caller
             boxes: Array = (centre + sides * (-1, -1, 1, 1)) / (rows, columns, rows, columns)
         return boxes.astype(np.float32)
-
-
-def _apart(found: Detections, iou: float, most: int) -> Array:
-    """Give the indices that non-maximum suppression keeps, class by class; ``found`` has the best first."""
-    boxes = found.boxes.clip(0, 1)
-    kept: list[int] = []
-    left = np.arange(len(boxes))
-    while left.size and len(kept) < most:
-        best, left = left[0], left[1:]
-        kept.append(int(best))
-        same = found.classes[left] == found.classes[best]
-        left = left[~(same & (_overlaps(boxes[best], boxes[left]) > iou))]
-    return np.array(kept, np.intp)
-
-
-def _overlaps(box: Array, others: Array) -> Array:
-    """Give the intersection over union of ``box`` with each of ``others``: float32 (N,)."""
-    height, width = (np.minimum(box[2:], others[:, 2:]) - np.maximum(box[:2], others[:, :2])).clip(0).T
-    common = height * width
-    shares: Array = common / np.maximum(_areas(box[np.newaxis]) + _areas(others) - common, np.float32(1e-12))
-    return shares
-
-
-def _areas(boxes: Array) -> Array:
-    areas: Array = (boxes[:, 2:] - boxes[:, :2]).clip(0).prod(axis=1)
-    return areas

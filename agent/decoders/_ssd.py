@@ -11,13 +11,16 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from agent.decoders._boxes import Detections, garbage
+from agent.decoders._boxes import Detections, Fit, garbage
 from agent.tensors import dequantize
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from agent.types import Array, TensorSpec
+    from agent.decoders._boxes import Head
+    from agent.decoders._detection import Options
+    from agent.labels import Labels
+    from agent.types import Array, Signature, TensorSpec
 
 WANTED = "four outputs: boxes [1, N, 4], classes [1, N], scores [1, N] and a count [1]"
 
@@ -55,10 +58,21 @@ def _classes_and_scores(names: list[str], flat: list[int], boxes: int) -> tuple[
     return (first, second) if boxes < first else (second, first)
 
 
+def fit(options: Options, signature: Signature) -> Fit:  # noqa: ARG001 - every head has it
+    """Say whether the outputs are of this head."""
+    return Fit.SURE if find_roles(signature.outputs) else Fit.NO
+
+
+def find(options: Options, signature: Signature, labels: Labels) -> Head | None:  # noqa: ARG001 - no class count
+    """Make the head; give None where the outputs are of no such kind."""
+    roles = find_roles(signature.outputs)
+    return None if roles is None else SsdHead(signature.outputs, roles)
+
+
 class SsdHead:
     """Reads the rows that count."""
 
-    def __init__(self, outputs: tuple[TensorSpec, ...], roles: Roles) -> None:
+    def __init__(self, outputs: Sequence[TensorSpec], roles: Roles) -> None:
         self._outputs = outputs
         self._roles = roles
 

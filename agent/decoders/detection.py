@@ -1,95 +1,49 @@
-"""Detection: boxes with a class and a score, from whichever of these heads the model has.
+"""Detection: boxes with a class and a score, from whichever head the model has.
 
 - ``ssd``: the four outputs of a postprocessing operator, see ``_ssd``;
-- ``centers``: two grids, of scores and of boxes, whose postprocessing is done here, see ``_centers``.
+- ``centers``: two grids, of scores and of boxes, see ``_centers``;
+- ``ssd_raw``, ``efficientdet``: boxes that correct anchors, see ``_ssd_raw``, ``_efficientdet``;
+- ``yolov5``, ``yolov8``, ``yolov10``: rows of boxes and scores, or raw maps, see ``_yolov5``, ``_yolov8``,
+  ``_yolov10``.
 
-The outputs' shapes say which it is, unless an option names it.
+The outputs' shapes say which it is, unless an option names it, see ``_heads``. Where the model has not done
+so itself, the decoder leaves out what overlaps a better detection, see ``_overlap``.
 
-What is left out: a detection with a number that is NaN or infinite, whose class is no index, or whose box has
-no area within the picture; boxes and scores are clipped to [0, 1]. A frame whose outputs hold no finite
-numbers where detections should be is rejected.
+What else is left out: a detection with a number that is NaN or infinite, whose class is no index, or whose
+box has no area within the picture; boxes and scores are clipped to [0, 1]. A frame whose outputs hold no
+finite numbers where detections should be is rejected.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal, Protocol
+from typing import TYPE_CHECKING
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field
 
-from agent.decoders import _centers, _ssd
-from agent.decoders._fit import check_labels, is_number, misfit
+from agent.decoders._detection import Options
+from agent.decoders._heads import choose
 from agent.labels import MAX_LABELS
 from agent.types import Result
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from agent.decoders._boxes import Detections
+    from agent.decoders._boxes import Head
     from agent.labels import Labels
-    from agent.types import Array, FrameInfo, Signature, TensorSpec
+    from agent.types import Array, FrameInfo, Signature
 
-_WANTED = {
-    "auto": f"{_ssd.WANTED}; or {_centers.WANTED}",
-    "ssd": _ssd.WANTED,
-    "centers": _centers.WANTED,
-}
+__all__ = ["DetectionDecoder", "Options", "build"]
+
 _DIGITS = 6
-
-
-class Options(BaseModel):
-    """Which detections are reported."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    min_score: float = Field(default=0.4, ge=0, le=1, description="leave out detections below this score")
-    max_items: int = Field(default=25, ge=1, le=200, description="how many at most, best first")
-    iou: float = Field(
-        default=0.5,
-        ge=0,
-        le=1,
-        description="head centers: leave out what a better one of its class overlaps by more than this",
-    )
-    head: Literal["auto", "ssd", "centers"] = Field(
-        default="auto", description="what the outputs mean; auto tells it by their shapes"
-    )
-
-
-class Head(Protocol):
-    """Reads a model's outputs."""
-
-    def detections(self, outputs: Sequence[Array]) -> Detections:
-        """Give detections whose numbers are finite.
-
-        Raises:
-            InputRejected: there should be some, and none is finite.
-        """
 
 
 def build(options: Options, signature: Signature, labels: Labels) -> DetectionDecoder:
     """Make the decoder for a model of this signature.
 
     Raises:
-        ModelInvalid: the outputs are no head that is known, or the labels are not as many as its classes.
+        ModelInvalid: the outputs are no head that is known or may be several, or labels or anchors don't fit.
     """
-    outputs = signature.outputs
-    head = _find_head(options, outputs, labels) if all(is_number(spec) for spec in outputs) else None
-    if head is None:
-        raise misfit("detection", _WANTED[options.head], outputs)
-    return DetectionDecoder(options, head, labels)
-
-
-def _find_head(options: Options, outputs: tuple[TensorSpec, ...], labels: Labels) -> Head | None:
-    rows = _ssd.find_roles(outputs)
-    if rows is not None and options.head != "centers":
-        return _ssd.SsdHead(outputs, rows)
-    grids = _centers.find_roles(outputs)
-    if grids is None or options.head == "ssd":
-        return None
-    check_labels(labels, outputs[grids.scores].shape[3], "detection")
-    return _centers.CentersHead(
-        outputs, grids, min_score=options.min_score, iou=options.iou, most=options.max_items
-    )
+    return DetectionDecoder(options, choose(options, signature, labels), labels)
 
 
 class DetectionDecoder:
@@ -111,9 +65,10 @@ class DetectionDecoder:
         Raises:
             InputRejected: they hold no finite numbers where detections should be.
         """
-        table = np.column_stack(self._head.detections(outputs))
-        table[:, :5] = table[:, :5].clip(0, 1)
-        table = table.astype(np.float64).round(_DIGITS) + 0.0  # the sum makes -0.0 a plain zero
+        found = self._head.detections(outputs)
+        table = np.empty((len(found.scores), 6), np.float64)
+        table[:, :4], table[:, 4], table[:, 5] = found
+        table[:, :5] = table[:, :5].clip(0, 1).round(_DIGITS) + 0.0  # the sum makes -0.0 a plain zero
         good = (table[:, 0] < table[:, 2]) & (table[:, 1] < table[:, 3])
         good &= (table[:, 5] >= 0) & (table[:, 5] < MAX_LABELS)
         table = table[good & (table[:, 4] >= self._options.min_score)]

@@ -118,7 +118,7 @@ def test_what_is_not_finite_is_left_out(bad: float) -> None:
 def test_garbage_is_a_rejected_frame_and_not_an_empty_answer() -> None:
     with pytest.raises(InputRejected, match="none of its 144 scores is finite"):
         decode([np.full((1, ROWS, COLUMNS, CLASSES), np.nan, np.float32), grids()[1]])
-    with pytest.raises(InputRejected, match="none of the boxes of its 1 peaks is finite"):
+    with pytest.raises(InputRejected, match="none of the boxes of its 1 detections is finite"):
         decode(grids((1, 1, 0, 0.9, [np.nan] * 4)))
     assert decode(grids()) == []
 

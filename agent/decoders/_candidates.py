@@ -1,0 +1,188 @@
+"""What scores enough in large outputs: found in the numbers as they are stored, before any is made real."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from typing import TYPE_CHECKING, Literal, NamedTuple
+
+import numpy as np
+
+from agent.decoders._boxes import garbage
+from agent.tensors import dequantize, is_quantized
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from agent.types import Array, TensorSpec
+
+Activation = Literal["none", "sigmoid", "softmax"]
+
+_MOST = 1000
+"""How many scores go on at most, the best ones: their boxes are decoded and compared."""
+SLACK = 1e-6
+"""The decoder compares scores after rounding: here nothing must be lost to float32."""
+
+
+class Output:
+    """One output of the model, of which only parts become real numbers."""
+
+    def __init__(self, outputs: Sequence[TensorSpec], at: int) -> None:
+        self.spec = outputs[at]
+        self._at = at
+        self._along = len(self.spec.scale) > 1
+        self._part = (
+            replace(self.spec, dtype="float32", scale=(), zero_point=()) if self._along else self.spec
+        )
+        self._whole = is_quantized(self._part)
+
+    def stored(self, outputs: Sequence[Array]) -> Array:
+        """Give the numbers as stored; where scales run along a dimension they are real already."""
+        array = outputs[self._at]
+        if self._along:
+            return dequantize(array, self.spec)
+        return array.astype(np.uint8) if array.dtype.kind == "b" else array
+
+    def real(self, part: Array) -> Array:
+        """Make a part of what ``stored`` gave real numbers: float32, the same shape."""
+        return dequantize(part, self._part)
+
+    def at_least(self, part: Array, least: float) -> Array:
+        """Mark the numbers that stand for ``least`` or more: bool, the same shape. NaN does not."""
+        if not self._whole:
+            real: Array = part >= np.float32(least)
+            return real
+        bounds = np.iinfo(part.dtype)
+        bar = least / self._part.scale[0] + self._part.zero_point[0] if math.isfinite(least) else least
+        if bar > bounds.max:
+            return np.zeros(part.shape, bool)
+        # A bar of the array's own type: with a wider one numpy would widen the whole array first.
+        stored: Array = part >= part.dtype.type(math.ceil(max(bar, bounds.min)))
+        return stored
+
+    def reach(self) -> float | None:
+        """Give the greatest number that the output can hold, when it is quantized; else None."""
+        if not is_quantized(self.spec):
+            return None
+        top = np.iinfo(self.spec.dtype).max
+        pairs = zip(self.spec.scale, self.spec.zero_point, strict=True)
+        return max((top - zero_point) * scale for scale, zero_point in pairs)
+
+
+class Candidates(NamedTuple):
+    """Rows that score enough, by row, then class: the row, its class, and the score (float32), each (K,)."""
+
+    rows: Array
+    classes: Array
+    scores: Array
+
+    def best(self, most: int = _MOST) -> Candidates:
+        """Give the best ``most``, the best first, of each row one; equal scores stand as they did."""
+        order = best_first(self.scores, most)
+        rows = self.rows[order]
+        seen = np.empty(int(rows.max()) + 1 if rows.size else 0, np.intp)
+        places = np.arange(len(rows))
+        seen[rows[::-1]] = places[::-1]  # of equal indices the last assignment stays
+        order = order[seen[rows] == places]
+        return Candidates(self.rows[order], self.classes[order], self.scores[order])
+
+
+def best_first(scores: Array, most: int) -> Array:
+    """Give the indices of the ``most`` highest of finite scores (K,), the highest first; equal ones rise."""
+    if scores.size <= most:
+        return np.argsort(-scores, kind="stable")
+    bar = np.partition(scores, -most)[-most]
+    over = np.flatnonzero(scores > bar)
+    level = np.flatnonzero(scores == bar)[: most - over.size]
+    chosen = np.concatenate((over, level))
+    return chosen[np.argsort(-scores[chosen], kind="stable")]
+
+
+def find_rows(
+    output: Output, part: Array, least: float, activation: Activation = "none", *, first: int = 0
+) -> Candidates:
+    """Give what scores ``least`` or more.
+
+    Args:
+        output: where the scores come from.
+        part: its stored scores (rows, classes).
+        least: of what the activation gives.
+        activation: what makes the stored numbers scores.
+        first: the first class that counts, 1 after a background; classes are counted from it.
+
+    Raises:
+        InputRejected: no score is finite.
+    """
+    if activation == "softmax":
+        found = _of_softmax(output, part, least - SLACK, first)
+    else:
+        bar = least - SLACK if activation == "none" else logit(least - SLACK)
+        rows, classes = np.divmod(
+            np.flatnonzero(output.at_least(part[:, first:], bar)), max(part.shape[1] - first, 1)
+        )
+        real = output.real(part[rows, classes + first])
+        good = np.isfinite(real)
+        real = real[good]
+        found = Candidates(rows[good], classes[good], real if activation == "none" else sigmoid(real))
+    if not found.rows.size:
+        see_numbers(output, part)
+    return found
+
+
+def see_numbers(output: Output, part: Array) -> None:
+    """See that there is a finite score in ``part``.
+
+    Raises:
+        InputRejected: there is none.
+    """
+    if part.size and not np.isfinite(part.flat[0]) and not np.isfinite(part).any():
+        raise garbage(output.spec, f"none of its {part.size} scores is finite")
+
+
+def of_columns(output: Output, part: Array, least: float) -> Candidates:
+    """Do as ``find_rows`` for scores (classes, rows) that need no activation."""
+    classes, rows = np.divmod(np.flatnonzero(output.at_least(part, least - SLACK)), part.shape[1])
+    order = np.argsort(rows, kind="stable")  # equal scores stand as in (rows, classes)
+    rows, classes = rows[order], classes[order]
+    real = output.real(part[classes, rows])
+    good = np.isfinite(real)
+    if not good.any():
+        see_numbers(output, part)
+    return Candidates(rows[good], classes[good], real[good])
+
+
+def sigmoid(values: Array) -> Array:
+    """Give 1 / (1 + exp(-x)): float32; far from 0 it is 0 or 1."""
+    scores: Array = 1 / (1 + np.exp(-values.astype(np.float64).clip(-500, 500)))
+    return scores.astype(np.float32)
+
+
+def logit(score: float) -> float:
+    """Give the number whose sigmoid is ``score``, a little below; infinite where there is none."""
+    if score <= 0:
+        return -math.inf
+    return math.log(score / (1 - score)) - SLACK if score < 1 else math.inf
+
+
+def _of_softmax(output: Output, part: Array, least: float, first: int) -> Candidates:
+    """Make real only rows where a class comes near enough: p >= least needs x >= max + ln(least)."""
+    rows = np.arange(len(part))
+    if least > 0:
+        step = (
+            output.spec.scale[0] if is_quantized(output.spec) and np.dtype(part.dtype).kind in "iu" else 1.0
+        )
+        near = part[:, first:].max(axis=1, initial=_lowest(part))
+        with np.errstate(invalid="ignore"):
+            behind = part.max(axis=1).astype(np.float64) - near
+        rows = np.flatnonzero(behind * step <= -math.log(least) + SLACK)
+    real = output.real(part[rows]).astype(np.float64)
+    good = np.isfinite(real).all(axis=1)
+    rows, real = rows[good], real[good]
+    powers = np.exp(real - real.max(axis=1, keepdims=True))
+    scores = (powers / powers.sum(axis=1, keepdims=True))[:, first:].astype(np.float32)
+    at, classes = np.nonzero(scores >= np.float32(least))
+    return Candidates(rows[at], classes, scores[at, classes])
+
+
+def _lowest(part: Array) -> float:
+    return -math.inf if part.dtype.kind == "f" else int(np.iinfo(part.dtype).min)

@@ -1,0 +1,100 @@
+"""Non-maximum suppression: of detections that overlap, the best one stays.
+
+It is greedy, as everywhere: the best detection stays, what overlaps it by more than ``iou`` (intersection
+over union) goes, then the next best that is left. It works in blocks, so that there is never a matrix of
+all pairs.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from agent.decoders._boxes import garbage
+
+if TYPE_CHECKING:
+    from agent.decoders._boxes import Detections
+    from agent.decoders._detection import Options
+    from agent.types import Array, TensorSpec
+
+_BLOCK = 128
+
+
+def settle(found: Detections, options: Options, output: TensorSpec) -> Detections:
+    """Give at most ``max_items`` of the detections, the best first, clipped to the picture and apart.
+
+    Args:
+        found: the best first.
+        options: how many, and how far apart.
+        output: where the boxes came from, for the error.
+
+    Raises:
+        InputRejected: there are detections, and none has finite numbers.
+    """
+    finite = found.finite()
+    if finite.size and not finite.any():
+        raise garbage(output, f"none of the boxes of its {finite.size} detections is finite")
+    found = found._replace(boxes=found.boxes.clip(0, 1))
+    found = found.only(finite & (areas(found.boxes) > 0))
+    classes = None if options.class_agnostic else found.classes
+    return found.only(apart(found.boxes, classes, options.iou, options.max_items))
+
+
+def apart(boxes: Array, classes: Array | None, iou: float, most: int) -> Array:
+    """Give the indices of the boxes that stay, rising.
+
+    Args:
+        boxes: float32 (N, 4): ymin, xmin, ymax, xmax; the best first.
+        classes: (N,): only boxes of one class compete; None: all do.
+        iou: what a box may share with a better one.
+        most: how many stay at most.
+    """
+    kept = np.empty(0, np.intp)
+    for start in range(0, len(boxes), _BLOCK):
+        fresh = np.arange(start, min(start + _BLOCK, len(boxes)))
+        if kept.size:
+            fresh = fresh[~_overlaps(boxes, classes, fresh, kept, iou).any(axis=1)]
+        kept = np.concatenate((kept, fresh[_greedy(_overlaps(boxes, classes, fresh, fresh, iou))]))
+        if kept.size >= most:
+            break
+    return kept[:most]
+
+
+def areas(boxes: Array) -> Array:
+    """Give the area of each box: (N,), 0 where it is inside out."""
+    height, width = (boxes[:, 2:] - boxes[:, :2]).clip(0).T
+    found: Array = height * width
+    return found
+
+
+def _overlaps(boxes: Array, classes: Array | None, ones: Array, others: Array, iou: float) -> Array:
+    """Mark which of ``ones`` shares more than ``iou`` with which of ``others``: bool (ones, others)."""
+    top, left, bottom, right = np.ascontiguousarray(boxes[ones].T)[:, :, np.newaxis]
+    tops, lefts, bottoms, rights = np.ascontiguousarray(boxes[others].T)
+    common = np.minimum(bottom, bottoms)
+    common -= np.maximum(top, tops)
+    np.maximum(common, 0, out=common)
+    width = np.minimum(right, rights)
+    width -= np.maximum(left, lefts)
+    common *= width  # below 0 where they lie side by side, which no bar is
+    # common > iou * union, where union = both areas - common
+    bars = areas(boxes[ones])[:, np.newaxis] + areas(boxes[others])
+    bars *= np.float32(iou)
+    common *= np.float32(1 + iou)
+    marked: Array = common > bars
+    if classes is not None:
+        marked &= classes[ones][:, np.newaxis] == classes[others]
+    return marked
+
+
+def _greedy(overlaps: Array) -> list[int]:
+    """Give which of N stay, when each that stays rules out what it is marked with: bool (N, N)."""
+    packed = np.packbits(overlaps, axis=1, bitorder="little")
+    width, rows = packed.shape[1], packed.tobytes()
+    gone, kept = 0, []
+    for at in range(len(overlaps)):
+        if not gone >> at & 1:
+            kept.append(at)
+            gone |= int.from_bytes(rows[at * width : (at + 1) * width], "little")
+    return kept

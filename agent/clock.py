@@ -14,8 +14,8 @@ from typing import Protocol
 
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 _BY_TIMESYNCD = Path("/run/systemd/timesync/synchronized")
-_RELEASED_NS = 1_764_000_000 * 10**9
-"""2025-11-24: a clock before this agent was written is wrong."""
+RELEASED_NS = 1_764_000_000 * 10**9
+"""2025-11-24, nanoseconds since 1970-01-01 UTC: a clock before this agent was written is wrong."""
 _ASK_S = 5.0
 _TIMEX_BYTES = 208
 """Room for struct timex (adjtimex(2)) on every architecture."""
@@ -69,7 +69,7 @@ class SystemClock:
         if now >= self._ask_at:
             self._ask_at = now + _ASK_S
             self._synced = _kernel_says()
-        return False if self.wall_ns() < _RELEASED_NS else self._synced
+        return False if self.wall_ns() < RELEASED_NS else self._synced
 
 
 def _kernel_says() -> bool | None:

@@ -67,6 +67,7 @@ LEDGER: dict[str, type] = {
     "pipeline": str,
     "captured": int,
     "inferred": int,
+    "filtered": int,
     "gated": int,
     "dropped": int,
     "failed": int,
@@ -79,6 +80,7 @@ LEDGER: dict[str, type] = {
     "wall_ns": int,
 }
 """A pipeline's ledger as of the record ``seq``: cumulative in its epoch."""
+_BY_REASON = ("filtered", "dropped", "failed")
 _KNOWN = {"pipeline", "kind", "items", "frame", "infer_us", "model", "origin", "wall_ns", "captured_ns"}
 _PLAIN = (str, int, float)
 
@@ -150,11 +152,11 @@ def ledger_rows(block: Block, stream: Stream, epoch: str, content: Content) -> I
     """The ledgers as of a block's last record."""
     last = content.records[-1] if content.records else {}
     for pipeline, ledger in content.ledgers.items():
-        dropped, failed = _sum(ledger.get("dropped")), _sum(ledger.get("failed"))
-        row = _when(last, content) | {"pipeline": pipeline, "dropped": dropped, "failed": failed}
+        row = _when(last, content) | {"pipeline": pipeline}
+        row |= {name: _sum(ledger.get(name)) for name in _BY_REASON}
         for name in ("captured", "inferred", "gated", "lost", "in_flight"):
             row[name] = _number(ledger.get(name))
-        row["reasons"] = _json({name: ledger.get(name) for name in ("dropped", "failed")})
+        row["reasons"] = _json({name: ledger.get(name) or {} for name in _BY_REASON})
         row |= {"stream": stream, "epoch": epoch, "seq": block.last}
         yield {name: row[name] for name in LEDGER}
 

@@ -118,6 +118,21 @@ def test_any_select_is_answered_from_the_tables(folder: Path, capsys: pytest.Cap
     assert sql("SELECT count(*) AS n FROM results", "--pipeline", "gate") == [{"n": 1}]
 
 
+def test_what_filters_held_back_is_a_column_of_the_ledger(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    told = {**LEDGER, "captured": 16, "filtered": {"change": 4, "debounce": 3}}
+    with closing(opened(tmp_path)) as outbox:
+        outbox.put([detection(1)], {"door": told, "an older release's": LEDGER})
+        outbox.flush()
+    query = "SELECT filtered, reasons->'filtered' AS by FROM ledger ORDER BY captured"
+    assert asked(tmp_path, "--sql", query) == 0
+    assert lines(capsys.readouterr().out) == [
+        {"filtered": 0, "by": "{}"},
+        {"filtered": 7, "by": '{"change":4,"debounce":3}'},
+    ]
+
+
 def test_what_was_not_looked_at_is_told_on_standard_error(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -28,6 +28,8 @@ RESULTS: dict[str, type] = {
     "height": float,
     "count": int,
     "items": str,
+    "events": str,
+    "also": str,
     "frame": int,
     "infer_ms": float,
     "model": str,
@@ -61,6 +63,24 @@ METRICS: dict[str, type] = {
     "seq": int,
     "wall_ns": int,
 }
+RULE_EVENTS: dict[str, type] = {
+    "time": str,
+    "synced": int,
+    "pipeline": str,
+    "event": str,
+    "label": str,
+    "track": int,
+    "zone": str,
+    "line": str,
+    "body": str,
+    "frame": int,
+    "stream": str,
+    "epoch": str,
+    "seq": int,
+    "n": int,
+    "wall_ns": int,
+}
+"""An event that a filter noticed, of a result or an alert; ``body`` is the whole of it."""
 LEDGER: dict[str, type] = {
     "time": str,
     "synced": int,
@@ -81,7 +101,8 @@ LEDGER: dict[str, type] = {
 }
 """A pipeline's ledger as of the record ``seq``: cumulative in its epoch."""
 _BY_REASON = ("filtered", "dropped", "failed")
-_KNOWN = {"pipeline", "kind", "items", "frame", "infer_us", "model", "origin", "wall_ns", "captured_ns"}
+_KNOWN = {"pipeline", "kind", "items", "events", "also", "frame", "infer_us", "model", "origin"}
+_KNOWN |= {"wall_ns", "captured_ns"}
 _PLAIN = (str, int, float)
 
 Row = dict[str, Any]
@@ -124,6 +145,8 @@ def result_row(
     }
     if "items" in columns:
         row["items"] = _json(items or [])
+    for name in ("events", "also"):
+        row[name] = _json(record[name]) if record.get(name) else None
     if "more" in columns:
         more = {key: value for key, value in record.items() if key not in _KNOWN}
         row["more"] = _json(more) if more else None
@@ -146,6 +169,20 @@ def metric_rows(record: Mapping[str, Any], place: tuple[Stream, str, int], conte
             more = {key: value for key, value in item.items() if key not in METRICS}
             row["more"] = _json(more) if more else None
             yield {name: row[name] for name in METRICS}
+
+
+def event_rows(record: Mapping[str, Any], place: tuple[Stream, str, int], content: Content) -> Iterator[Row]:
+    """The events that filters noticed in one record, a row each."""
+    events = record.get("events")
+    for n, event in enumerate(events if isinstance(events, list) else ()):
+        if isinstance(event, dict):
+            row = _when(record, content) | {"stream": place[0], "epoch": place[1], "seq": place[2], "n": n}
+            for name in ("event", "label", "zone", "line"):
+                row[name] = _text(event.get(name))
+            row["track"] = _whole(event.get("track"))
+            row["frame"] = _whole(record.get("frame"))
+            row["body"] = _json(event)
+            yield {name: row[name] for name in RULE_EVENTS}
 
 
 def ledger_rows(block: Block, stream: Stream, epoch: str, content: Content) -> Iterator[Row]:
@@ -192,6 +229,10 @@ def _text(value: object) -> str | None:
 
 def _number(value: object) -> float | None:
     return value if isinstance(value, int | float) else None
+
+
+def _whole(value: object) -> int | None:
+    return value if type(value) is int else None
 
 
 def _json(value: object) -> str:

@@ -18,6 +18,7 @@ _COUNTER, _GAUGE, _HISTOGRAM = "counter", "gauge", "histogram"
 PIPELINE = {
     "frames_captured_total": _COUNTER,
     "frames_inferred_total": _COUNTER,
+    "frames_filtered_total": _COUNTER,
     "frames_gated_total": _COUNTER,
     "frames_dropped_total": _COUNTER,
     "frames_failed_total": _COUNTER,

@@ -14,6 +14,9 @@ from agent.pictures import Health, Region
 from agent.preparing import PreTable
 from agent.tables import Name, Table
 
+EventName = Annotated[str, Field(max_length=100, pattern=r"^(\*|[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)*)$")]
+"""What filters call an event: words with dots between, as `line.crossed`; or `*`."""
+
 
 class Plugin(BaseModel):
     """A plugin by its kind; the other keys are the plugin's own options."""
@@ -115,5 +118,8 @@ class Pipeline(Table):
     priority: Literal["low", "normal", "high"] = "normal"
     """`high` makes its results alerts: stored at once, sent first, the last to go when the disk fills up.
     `low` is paused when the board is too hot or short of memory, after everything else was tried."""
+    alert_on: tuple[EventName, ...] = Field(default=(), max_length=32)
+    """Events that make a result an alert: one that carries any of them is sent first and goes last. `*` is
+    any event. Other results of the pipeline are not touched."""
     confine: Literal["full", "off"] = "full"
     """`off` lets the worker reach whatever the agent's user may: for a vendor's library that needs more."""

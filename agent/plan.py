@@ -82,6 +82,11 @@ class Plan:
         return {one.name for one in self.settings.pipelines if one.priority == "high"}
 
     @property
+    def alerting(self) -> dict[str, tuple[str, ...]]:
+        """By pipeline, the events that make a result an alert."""
+        return {one.name: one.alert_on for one in self.settings.pipelines if one.alert_on}
+
+    @property
     def mqtt(self) -> Mqtt | None:
         """The broker, if there is one."""
         return self.settings.mqtt

@@ -27,20 +27,20 @@ def names(room: str) -> list[str]:
     return built_in + others
 
 
-def load(room: str, name: str, *loc: str) -> ModuleType:
+def load(room: str, name: str, *loc: str | int) -> ModuleType:
     """Import the module that serves ``name`` in ``room``.
 
     Args:
         room: one of ``ROOMS``.
         name: the plugin's name.
-        loc: the path of the key that names it, for the error.
+        loc: the path of the key that names it, indices of arrays included, for the error.
 
     Raises:
         ConfigInvalid: there is no such plugin, or it lacks ``Options`` or ``build``.
     """
     known = names(room)
     if name not in known:
-        hint = f"Use one of: {', '.join(known)}"
+        hint = f"Use one of: {', '.join(known)}" if known else "There is none of them at all"
         raise ConfigInvalid("load", f"{room} plugin", f"there is no {name!r}", hint, loc=loc)
     if name in _built_in(room):
         module = importlib.import_module(f"agent.{room}.{name}")

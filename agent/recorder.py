@@ -53,12 +53,19 @@ class Recorder:
         lanes: all lanes of the agent.
         clock: dates the notes.
         urgent: names of the lanes whose records, and so their ledgers, are alerts.
+        alerting: for other lanes by name, the events that make a record an alert; "*" stands for all.
     """
 
     def __init__(
-        self, store: Store, lanes: Sequence[Lane], clock: Clock, urgent: Collection[str] = ()
+        self,
+        store: Store,
+        lanes: Sequence[Lane],
+        clock: Clock,
+        urgent: Collection[str] = (),
+        alerting: Mapping[str, Collection[str]] | None = None,
     ) -> None:
         self._urgent = urgent
+        self._alerting = alerting or {}
         self._store = store
         self._lanes = lanes
         self._clock = clock
@@ -66,7 +73,11 @@ class Recorder:
         self._next_look = 0.0
 
     def keep(self, lane: Lane, records: Sequence[Record]) -> None:
-        """Store the records that a lane has just reported."""
+        """Store the records that a lane has just reported; those that are alerts for their events go first.
+
+        Such an alert may be stored before a ledger counts its frame: the ledger goes with the next result, or
+        is noted.
+        """
         if not records:
             return
         whose: dict[str, Any] = {"pipeline": lane.name}
@@ -75,7 +86,11 @@ class Recorder:
             whose |= {"model": ready.model, "sha256": ready.sha256, "delegate": ready.delegate}
             if ready.bundle:
                 whose["bundle"] = ready.bundle
-        self._put(lane, [{**whose, **record.as_json()} for record in records])
+        alerts, others = self._sorted(lane, records)
+        if alerts:
+            self._store.put([{**whose, **one.as_json()} for one in alerts], self._ledgers("alert"), "alert")
+        if others:
+            self._put(lane, [{**whose, **one.as_json()} for one in others])
 
     def note(self, lane: Lane) -> None:
         """Store a ledger that changed without a result: what a crash took, what was left at the end."""
@@ -94,9 +109,25 @@ class Recorder:
 
     def _put(self, lane: Lane, records: list[dict[str, Any]]) -> None:
         stream = self._stream(lane)
-        ledgers = {one.name: one.ledger.to_json() for one in self._lanes if self._stream(one) == stream}
-        self._store.put(records, ledgers, stream)
+        self._store.put(records, self._ledgers(stream), stream)
         self._known[lane.name] = lane.ledger.to_json()
+
+    def _sorted(self, lane: Lane, records: Sequence[Record]) -> tuple[list[Record], list[Record]]:
+        """Give the records that are alerts in a stream of results, and the others."""
+        names = self._alerting.get(lane.name, ()) if self._stream(lane) == "result" else ()
+        alerts: list[Record] = []
+        others: list[Record] = []
+        for one in records:
+            (alerts if _has_one_of(names, one) else others).append(one)
+        return alerts, others
+
+    def _ledgers(self, stream: Stream) -> dict[str, dict[str, Any]]:
+        """Give the ledgers that ride in a stream: each in one stream only, whatever else its lane gives."""
+        return {one.name: one.ledger.to_json() for one in self._lanes if self._stream(one) == stream}
 
     def _stream(self, lane: Lane) -> Stream:
         return "alert" if lane.name in self._urgent else "result"
+
+
+def _has_one_of(names: Collection[str], record: Record) -> bool:
+    return bool(names) and any("*" in names or one.get("event") in names for one in record.events)

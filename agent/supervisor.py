@@ -104,7 +104,7 @@ class Supervisor:
             for spec in plan.lanes
         ]
         self._telemetry = Telemetry(store, self._clock, plan.settings.metrics.interval_s)
-        self._recorder = Recorder(self._telemetry.passage, lanes, self._clock, plan.urgent)
+        self._recorder = Recorder(self._telemetry.passage, lanes, self._clock, plan.urgent, plan.alerting)
         known = plan.profile.delegates
         self._accelerators = Accelerators(known, plan.lanes, lanes, self._selector, clock=self._clock)
         self._feeds = Feeds(plan.feeds, lanes, self._selector, plan.deadlines, clock=self._clock)

@@ -136,6 +136,8 @@ def _of_pipeline(seat: Seat, now: float, models: Activation | None) -> Iterator[
     lane, ledger = seat.lane, seat.lane.ledger
     yield number("frames_captured_total", ledger.captured)
     yield number("frames_inferred_total", ledger.inferred)
+    for name, count in ledger.filtered.items():
+        yield number("frames_filtered_total", count, filter=name)
     yield number("frames_gated_total", ledger.gated)
     for reason, count in ledger.dropped.items():
         yield number("frames_dropped_total", count, reason=reason)

@@ -41,13 +41,13 @@ def nul(value: Any, loc: tuple[str | int, ...] = ()) -> tuple[str | int, ...]:
     return next((found for key, one in inside if (found := nul(one, (*loc, key)))), ())
 
 
-def options(model: type[M], given: Mapping[str, object], *where: str) -> M:
+def options(model: type[M], given: Mapping[str, object], *where: str | int) -> M:
     """Check a plugin's options.
 
     Args:
         model: what they must be.
         given: what the configuration or a manifest says.
-        where: the keys that lead to them.
+        where: the keys, and indices of arrays, that lead to them.
 
     Raises:
         ConfigInvalid: one is wrong; ``loc`` is the key's path, ``where`` included.

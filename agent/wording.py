@@ -19,6 +19,15 @@ def in_words(items: Sequence[Mapping[str, Any]], *, more: int = 0) -> str:
     return ", ".join(words) or "nothing found"
 
 
+def events_in_words(events: Sequence[Mapping[str, Any]]) -> str:
+    """Say what filters noticed, to stand behind a result: "; line.crossed person gate", or ""."""
+    said = []
+    for event in events:
+        parts = (event.get(name) for name in ("event", "label", "track", "zone", "line"))
+        said.append(" ".join(plain(part, _NAME) for part in parts if part is not None))
+    return "".join(f"; {one}" for one in said if one)
+
+
 def item_in_words(item: Mapping[str, Any]) -> str:
     """Say what one item holds: its label and score, else all that it has."""
     label, score = item.get("label"), item.get("score")

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 _COLUMNS = {
     "results": rows.RESULTS,
     "alerts": rows.RESULTS,
+    "rule_events": rows.RULE_EVENTS,
     "metrics": rows.METRICS,
     "ledger": rows.LEDGER,
 }
@@ -78,7 +79,7 @@ class Tables:
 
     def _fill(self, most: int) -> None:
         for stream in self._reader.wanted.streams:
-            if TABLES[stream] in self._tables or "ledger" in self._tables:
+            if {TABLES[stream], "ledger", "rule_events"} & {*self._tables}:
                 self._read(stream, most)
         for name in self._tables:
             self._insert(name)

@@ -18,7 +18,7 @@ from agent.cli.rows import MOST_RECORDS
 from agent.errors import ConfigInvalid
 from agent.moments import moment
 from agent.store.queries import answer
-from agent.wording import in_words
+from agent.wording import events_in_words, in_words
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -33,20 +33,24 @@ deleted with its segment, so much of the past may be gone from here."""
 EPILOG = """\
 The tables for --sql:
   results   time, synced, pipeline, kind, label, score, x, y, width, height,
-            count, items, frame, ...
+            count, items, events, also, frame, ...
   alerts    the same columns, for pipelines of high priority and for events
+  rule_events  what filters noticed, a row each: time, synced, pipeline,
+            event, label, track, zone, line, body, frame, ...
   metrics   time, synced, pipeline, name, type, value, count, sum, p50, p95,
             p99, p999, max, ...
   ledger    time, synced, pipeline, captured, inferred, gated, dropped, failed,
             lost, in_flight, ...
 `time` is UTC, as the device's clock stood; `synced` is 1 when the clock is known to have been right, 0 when
-it was not, and empty when nobody knows. `items` is the whole result as JSON.
+it was not, and empty when nobody knows. `items` is the whole result as JSON, `events` what filters noticed,
+`also` what further models said.
 
 examples:
   edge-agent results
   edge-agent results --since 2h --pipeline door
   edge-agent results --sql "SELECT label, count(*) FROM results GROUP BY label"
   edge-agent results --sql "SELECT items->>'$[0].label' FROM results"
+  edge-agent results --sql "SELECT time, line, track FROM rule_events"
   edge-agent results --since 2026-11-25 --export csv > today.csv
 
 A '?' behind a time: the clock was not known to be right.
@@ -128,7 +132,7 @@ def _list(reader: Reader, arguments: argparse.Namespace) -> int:
 
 def _opened(key: str, value: Any) -> Any:
     """JSON inside JSON is JSON."""
-    return json.loads(value) if key in {"items", "more"} and value else value
+    return json.loads(value) if key in {"items", "events", "also", "more"} and value else value
 
 
 def _time(row: dict[str, Any]) -> str:
@@ -137,11 +141,19 @@ def _time(row: dict[str, Any]) -> str:
     return time.replace("T", " ").rstrip("Z") + ("?" if row["synced"] == 0 else "")
 
 
+def _result(row: dict[str, Any]) -> str:
+    items, events = (
+        [one for one in found if isinstance(one, dict)] if isinstance(found, list) else []
+        for found in (json.loads(row[name] or "[]") for name in ("items", "events"))
+    )
+    return in_words(items) + events_in_words(events)
+
+
 _WORDS: dict[str, Callable[[dict[str, Any]], Any]] = {
     "time (UTC)": _time,
     "pipeline": lambda row: row["pipeline"],
     "kind": lambda row: row["kind"],
-    "result": lambda row: in_words([one for one in json.loads(row["items"]) if isinstance(one, dict)]),
+    "result": _result,
 }
 _METRIC_WORDS: dict[str, Callable[[dict[str, Any]], Any]] = {
     "time (UTC)": _time,

@@ -28,6 +28,8 @@ RESULTS: dict[str, type] = {
     "height": float,
     "count": int,
     "items": str,
+    "events": str,
+    "also": str,
     "frame": int,
     "infer_ms": float,
     "model": str,
@@ -61,12 +63,31 @@ METRICS: dict[str, type] = {
     "seq": int,
     "wall_ns": int,
 }
+RULE_EVENTS: dict[str, type] = {
+    "time": str,
+    "synced": int,
+    "pipeline": str,
+    "event": str,
+    "label": str,
+    "track": int,
+    "zone": str,
+    "line": str,
+    "body": str,
+    "frame": int,
+    "stream": str,
+    "epoch": str,
+    "seq": int,
+    "n": int,
+    "wall_ns": int,
+}
+"""An event that a filter noticed, of a result or an alert; ``body`` is the whole of it."""
 LEDGER: dict[str, type] = {
     "time": str,
     "synced": int,
     "pipeline": str,
     "captured": int,
     "inferred": int,
+    "filtered": int,
     "gated": int,
     "dropped": int,
     "failed": int,
@@ -79,7 +100,9 @@ LEDGER: dict[str, type] = {
     "wall_ns": int,
 }
 """A pipeline's ledger as of the record ``seq``: cumulative in its epoch."""
-_KNOWN = {"pipeline", "kind", "items", "frame", "infer_us", "model", "origin", "wall_ns", "captured_ns"}
+_BY_REASON = ("filtered", "dropped", "failed")
+_KNOWN = {"pipeline", "kind", "items", "events", "also", "frame", "infer_us", "model", "origin"}
+_KNOWN |= {"wall_ns", "captured_ns"}
 _PLAIN = (str, int, float)
 
 Row = dict[str, Any]
@@ -122,6 +145,8 @@ def result_row(
     }
     if "items" in columns:
         row["items"] = _json(items or [])
+    for name in ("events", "also"):
+        row[name] = _json(record[name]) if record.get(name) else None
     if "more" in columns:
         more = {key: value for key, value in record.items() if key not in _KNOWN}
         row["more"] = _json(more) if more else None
@@ -146,15 +171,29 @@ def metric_rows(record: Mapping[str, Any], place: tuple[Stream, str, int], conte
             yield {name: row[name] for name in METRICS}
 
 
+def event_rows(record: Mapping[str, Any], place: tuple[Stream, str, int], content: Content) -> Iterator[Row]:
+    """The events that filters noticed in one record, a row each."""
+    events = record.get("events")
+    for n, event in enumerate(events if isinstance(events, list) else ()):
+        if isinstance(event, dict):
+            row = _when(record, content) | {"stream": place[0], "epoch": place[1], "seq": place[2], "n": n}
+            for name in ("event", "label", "zone", "line"):
+                row[name] = _text(event.get(name))
+            row["track"] = _whole(event.get("track"))
+            row["frame"] = _whole(record.get("frame"))
+            row["body"] = _json(event)
+            yield {name: row[name] for name in RULE_EVENTS}
+
+
 def ledger_rows(block: Block, stream: Stream, epoch: str, content: Content) -> Iterator[Row]:
     """The ledgers as of a block's last record."""
     last = content.records[-1] if content.records else {}
     for pipeline, ledger in content.ledgers.items():
-        dropped, failed = _sum(ledger.get("dropped")), _sum(ledger.get("failed"))
-        row = _when(last, content) | {"pipeline": pipeline, "dropped": dropped, "failed": failed}
+        row = _when(last, content) | {"pipeline": pipeline}
+        row |= {name: _sum(ledger.get(name)) for name in _BY_REASON}
         for name in ("captured", "inferred", "gated", "lost", "in_flight"):
             row[name] = _number(ledger.get(name))
-        row["reasons"] = _json({name: ledger.get(name) for name in ("dropped", "failed")})
+        row["reasons"] = _json({name: ledger.get(name) or {} for name in _BY_REASON})
         row |= {"stream": stream, "epoch": epoch, "seq": block.last}
         yield {name: row[name] for name in LEDGER}
 
@@ -190,6 +229,10 @@ def _text(value: object) -> str | None:
 
 def _number(value: object) -> float | None:
     return value if isinstance(value, int | float) else None
+
+
+def _whole(value: object) -> int | None:
+    return value if type(value) is int else None
 
 
 def _json(value: object) -> str:

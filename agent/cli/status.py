@@ -118,6 +118,8 @@ def _pipeline(one: dict[str, Any]) -> list[str]:
     lines = [f"  {name} {model} {one['delegate'] or '-':<8} {one['fps']:6.1f} fps{stands_in}{_tuned(one)}"]
     ends = f"dropped {dropped}  failed {failed}  lost {ledger['lost']}  restarts {one['restarts']}"
     lines.append(f"    captured {ledger['captured']}  inferred {ledger['inferred']}  {ends}")
+    if held := ledger.get("filtered"):  # an older agent has no filters
+        lines.append(f"    filtered {', '.join(f'{count} {name}' for name, count in held.items())}")
     lines += _latency(one.get("latency", {}))
     if last := one.get("last"):  # an older agent says nothing of it
         lines.append(f"    {in_words(last['items'], more=last['more'])}  ({last['age_s']:.1f} s ago)")

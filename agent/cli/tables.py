@@ -89,7 +89,8 @@ class Reader:
         stream, epoch = file.name.stream, file.name.epoch
         own = self._metrics(file, block, content) if stream == "metric" else self._rows(file, block, content)
         ledger = (row for row in rows.ledger_rows(block, stream, epoch, content) if self.wanted.takes(row))
-        return {TABLES[stream]: list(own), "ledger": list(ledger)}
+        noticed = self._events(file, block, content) if stream != "metric" else ()
+        return {TABLES[stream]: list(own), "rule_events": list(noticed), "ledger": list(ledger)}
 
     def _rows(self, file: SegmentFile, block: Block, content: Content) -> Iterator[rows.Row]:
         stream, epoch = file.name.stream, file.name.epoch
@@ -97,6 +98,11 @@ class Reader:
         for seq, record in enumerate(content.records, block.first):
             if record.get("kind") != "ledger" and self.wanted.takes(record):
                 yield rows.result_row(record, (stream, epoch, seq), acked, content, self.columns)
+
+    def _events(self, file: SegmentFile, block: Block, content: Content) -> Iterator[rows.Row]:
+        for seq, record in enumerate(content.records, block.first):
+            if self.wanted.takes(record):
+                yield from rows.event_rows(record, (file.name.stream, file.name.epoch, seq), content)
 
     def _metrics(self, file: SegmentFile, block: Block, content: Content) -> Iterator[rows.Row]:
         for seq, record in enumerate(content.records, block.first):

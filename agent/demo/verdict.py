@@ -31,6 +31,7 @@ class PipelineAccount:
 
     frames: int
     inferred: int
+    filtered: int
     gated: int
     dropped: int
     failed: int
@@ -53,6 +54,7 @@ class PipelineAccount:
         return cls(
             frames=ledger.captured,
             inferred=ledger.inferred,
+            filtered=sum(ledger.filtered.values()),
             gated=ledger.gated,
             dropped=sum(ledger.dropped.values()),
             failed=sum(ledger.failed.values()),
@@ -76,9 +78,10 @@ class PipelineAccount:
 
     def lines(self) -> list[str]:
         """What a person reads of it."""
+        filtered = f" + {self.filtered} filtered" if self.filtered else ""
         return [
             (
-                f"{self.frames} captured = {self.inferred} inferred + {self.gated} gated"
+                f"{self.frames} captured = {self.inferred} inferred{filtered} + {self.gated} gated"
                 f" + {self.dropped} dropped + {self.failed} failed + {self.lost_frames} lost"
             ),
             (
@@ -102,6 +105,7 @@ class Account:
     broker_cuts: int
     frames: int
     inferred: int
+    filtered: int
     gated: int
     dropped: int
     failed: int

@@ -16,7 +16,9 @@ if TYPE_CHECKING:
     from agent.fleet.sql import Sql
 
 _ACCOUNTS = ("captured", "inferred", "gated", "lost")
-_BY_REASON = ("dropped", "failed")
+_BY_REASON = ("filtered", "dropped", "failed")
+_MISSED = frozenset(("lost", "dropped", "failed"))
+"""Accounts of frames that nobody looked at; what a filter held back was inferred."""
 _MOST_FRAMES = 1 << 48
 """More than a camera gives in a thousand years; sums of it fit into 64 bits."""
 _AHEAD_NS = 300 * 10**9
@@ -117,7 +119,7 @@ def missed(db: Sql, device: str, from_ns: int, to_ns: int) -> Report:
 
 
 def _not_inferred(counts: Counter[str]) -> int:
-    return sum(count for account, count in counts.items() if account.split()[0] in {"lost", *_BY_REASON})
+    return sum(count for account, count in counts.items() if account.split()[0] in _MISSED)
 
 
 def _gaps(db: Sql, device: str) -> list[Missing]:

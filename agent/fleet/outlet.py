@@ -53,7 +53,7 @@ class Outlet:
     def __init__(
         self, form: Form, fleet: str, descriptor: int = 1, stopping: Callable[[], bool] = _never
     ) -> None:
-        self._line = _event if form == "cloudevents" else _plain
+        self._said = _events if form == "cloudevents" else _plain
         self._fleet = fleet
         self._descriptor = descriptor
         self._stopping = stopping
@@ -87,7 +87,8 @@ class Outlet:
         synced = content.clock["synced"]
         for seq, record in enumerate(content.records, block.first):
             if record.get("kind") != NOTE:
-                yield orjson.dumps(self._line(self._fleet, place, seq, record, synced)) + b"\n"
+                for line in self._said(self._fleet, place, seq, record, synced):
+                    yield orjson.dumps(line) + b"\n"
 
     def _push(self, piece: bytes) -> None:
         rest = memoryview(piece)
@@ -125,29 +126,46 @@ def _pieces(lines: Iterable[bytes]) -> Iterator[bytes]:
     yield piece
 
 
-def _plain(_fleet: str, place: Place, seq: int, record: dict[str, Any], synced: object) -> dict[str, Any]:
+def _plain(
+    _fleet: str, place: Place, seq: int, record: dict[str, Any], synced: object
+) -> Iterator[dict[str, Any]]:
     device, stream, epoch = place
     names = {"device": device, "stream": stream, "epoch": epoch, "seq": seq}
-    return {**names, "synced": synced, "record": record}
+    yield {**names, "synced": synced, "record": record}
 
 
-def _event(fleet: str, place: Place, seq: int, record: dict[str, Any], synced: object) -> dict[str, Any]:
-    """One CloudEvent; https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/formats/json-format.md."""
-    device, stream, epoch = place
-    kind, pipeline, wall_ns = record.get("kind"), record.get("pipeline"), record.get("wall_ns")
-    event: dict[str, Any] = {
+def _events(
+    fleet: str, place: Place, seq: int, record: dict[str, Any], synced: object
+) -> Iterator[dict[str, Any]]:
+    """The CloudEvent of a record, and one of each event that a filter noticed in it.
+
+    https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/formats/json-format.md
+    """
+    kind = record.get("kind")
+    name = f"{'/'.join(place)}/{seq}"
+    what = f"edge-agent.{kind if isinstance(kind, str) and kind else 'record'}"
+    common = _attributes(fleet, place, record, synced)
+    yield {**common, "id": name, "type": what, "data": record}
+    noticed = record.get("events")
+    for at, one in enumerate(noticed if isinstance(noticed, list) else ()):
+        if isinstance(one, dict) and isinstance(event := one.get("event"), str) and event:
+            data = {"frame": record.get("frame"), **one}
+            yield {**common, "id": f"{name}/{at}", "type": f"edge-agent.rule.{event}", "data": data}
+
+
+def _attributes(fleet: str, place: Place, record: dict[str, Any], synced: object) -> dict[str, Any]:
+    """What all CloudEvents of one record say."""
+    pipeline, wall_ns = record.get("pipeline"), record.get("wall_ns")
+    found: dict[str, Any] = {
         "specversion": "1.0",
-        "id": f"{device}/{stream}/{epoch}/{seq}",
-        "source": f"edge/v1/{fleet}/d/{device}",
-        "type": f"edge-agent.{kind if isinstance(kind, str) and kind else 'record'}",
+        "source": f"edge/v1/{fleet}/d/{place[0]}",
         "datacontenttype": "application/json",
-        "data": record,
     }
     if isinstance(pipeline, str) and pipeline:
-        event["subject"] = pipeline
+        found["subject"] = pipeline
     if isinstance(wall_ns, int) and 0 <= wall_ns < _LAST_YEAR * 10**9:
         seconds, rest = divmod(wall_ns, 10**9)
-        event["time"] = f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}.{rest:09}Z"
+        found["time"] = f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}.{rest:09}Z"
     if isinstance(synced, bool):
-        event["synced"] = synced
-    return event
+        found["synced"] = synced
+    return found

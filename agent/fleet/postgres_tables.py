@@ -105,7 +105,22 @@ _TABLES = (
     ),
 )
 
-MIGRATIONS = {4: _TABLES}
+_RULE_EVENTS = (
+    f"""
+    CREATE VIEW rule_events AS
+    SELECT device, stream, epoch, seq, (at - 1)::integer AS n, pipeline, frame, wall_ns, synced,
+        one->>'event' AS event, one->>'label' AS label,
+        CASE WHEN one->>'track' ~ '^[0-9]{{1,18}}$' THEN (one->>'track')::bigint END AS track,
+        one->>'zone' AS zone, one->>'line' AS line, one AS body
+    FROM records, jsonb_array_elements(
+        CASE jsonb_typeof(records.body->'events') WHEN 'array' THEN records.body->'events' ELSE '[]' END
+    ) WITH ORDINALITY AS found (one, at)
+    WHERE (kind IS NULL OR kind NOT IN ({OWN_KINDS})) AND jsonb_typeof(one) = 'object'
+    """,  # noqa: S608
+    "CREATE VIEW rule_events_utc AS SELECT to_timestamp(wall_ns / 1e9) AS time, * FROM rule_events",
+)
+
+MIGRATIONS = {4: _TABLES, 5: _RULE_EVENTS}
 """What makes each version of the one before it; numbered as the SQLite file's versions are."""
 
 NEWEST = max(MIGRATIONS)

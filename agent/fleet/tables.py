@@ -66,6 +66,15 @@ _DATED = (
     ("ledger", "wall_ns"),
     ("gaps", "from_ns"),
 )
+
+
+def _dated(table: str, column: str) -> str:
+    return (
+        f"CREATE VIEW {table}_utc AS "  # noqa: S608
+        f"SELECT strftime('%Y-%m-%dT%H:%M:%fZ', {column} / 1e9, 'unixepoch') AS time, * FROM {table}"
+    )
+
+
 _VIEWS = (
     f"""
     CREATE VIEW results AS
@@ -79,16 +88,28 @@ _VIEWS = (
         json_extract(body, '$.items[0]') AS details, json_extract(body, '$.suppressed') AS suppressed
     FROM records WHERE kind = 'event'
     """,
-    *(
-        f"CREATE VIEW {table}_utc AS "  # noqa: S608
-        f"SELECT strftime('%Y-%m-%dT%H:%M:%fZ', {column} / 1e9, 'unixepoch') AS time, * FROM {table}"
-        for table, column in _DATED
-    ),
+    *(_dated(table, column) for table, column in _DATED),
 )
+_RULE_EVENTS = (
+    f"""
+    CREATE VIEW rule_events AS
+    SELECT device, stream, epoch, seq, CAST(one.key AS INTEGER) AS n, pipeline, frame, wall_ns, synced,
+        json_extract(one.value, '$.event') AS event, json_extract(one.value, '$.label') AS label,
+        CASE json_type(one.value, '$.track') WHEN 'integer' THEN json_extract(one.value, '$.track') END
+            AS track,
+        json_extract(one.value, '$.zone') AS zone, json_extract(one.value, '$.line') AS line,
+        one.value AS body
+    FROM records, json_each(records.body, '$.events') AS one
+    WHERE (kind IS NULL OR kind NOT IN ({OWN_KINDS}))
+        AND json_type(records.body, '$.events') = 'array' AND one.type = 'object'
+    """,  # noqa: S608
+    _dated("rule_events", "wall_ns"),
+)
+"""What version 5 has over 4."""
 
 FORMAT = Format(
     kind=int.from_bytes(b"EAwh"),
-    version=4,
+    version=5,
     schema=(
         _DEVICES,
         _RECORDS,
@@ -98,6 +119,7 @@ FORMAT = Format(
         *history.SCHEMA,
         *_UNPACKED,
         *_VIEWS,
+        *_RULE_EVENTS,
     ),
     foreign="Name another file",
     older="Let edgectl collect start with it once, which brings it up to date",
@@ -122,7 +144,8 @@ _METRICS_UP_TO_4 = (
 def upgrade(path: Path) -> None:
     """Bring an older file up to today's version, in one transaction; one of today, or none, stays as it is.
 
-    Version 1 had no gaps and only the newest ledgers; 2 unpacked at once; 3 had events among the results.
+    Version 1 had no gaps and only the newest ledgers; 2 unpacked at once; 3 had events among the results;
+    4 had no view of what filters notice.
     A file of somebody else is left alone: ``open_database`` refuses it.
 
     Raises:
@@ -151,6 +174,8 @@ def _steps(db: sqlite3.Connection) -> tuple[str, ...]:
     found = db.execute("PRAGMA user_version").fetchone()[0]
     if found == 3:
         dropped = tuple(f"DROP VIEW {table}_utc" for table in ("results", "metrics", "ledger", "gaps"))
-        return (*dropped, *_UP_TO_4, *_METRICS_UP_TO_4, *_VIEWS)
+        return (*dropped, *_UP_TO_4, *_METRICS_UP_TO_4, *_VIEWS, *_RULE_EVENTS)
+    if found == 4:
+        return _RULE_EVENTS
     earlier = (*gaps.SCHEMA, *history.SCHEMA) if found == 1 else ()
-    return (*earlier, *_UP_TO_4, *_UNPACKED, *_VIEWS) if found in (1, 2) else ()
+    return (*earlier, *_UP_TO_4, *_UNPACKED, *_VIEWS, *_RULE_EVENTS) if found in (1, 2) else ()

@@ -11,6 +11,7 @@ import cv2
 
 from agent import plugins
 from agent.capture.client import Remote
+from agent.errors import ConfigInvalid, InputRejected
 from agent.pipeline.capture import Capture
 from agent.pipeline.gating import Gating
 from agent.pipeline.health import Teller, Watch
@@ -131,11 +132,21 @@ def _steps(spec: LaneSpec, stages: Staging) -> list[Step]:
 
 
 def _built(room: str, wanted: Sequence[Plugin]) -> list[Any]:
-    """Build gates or filters, in order."""
+    """Build gates or filters, in order.
+
+    Raises:
+        ConfigInvalid: there is no such kind, or an option is wrong; ``loc`` is its path in the pipeline.
+    """
     built = []
     for number, plugin in enumerate(wanted):
-        module = plugins.load(room, plugin.kind, room, str(number), "kind")
-        built.append(module.build(options(module.Options, plugin.options, room, str(number))))
+        module = plugins.load(room, plugin.kind, room, number, "kind")
+        checked = options(module.Options, plugin.options, room, number)
+        try:
+            built.append(module.build(checked))
+        except (ConfigInvalid, InputRejected) as error:
+            loc = error.loc if isinstance(error, ConfigInvalid) else ()
+            where = (room, number, *loc)
+            raise ConfigInvalid(error.op, error.subject, error.problem, error.hint, loc=where) from error
     return built
 
 

@@ -27,7 +27,7 @@ CAMERA = 'source = { kind = "synthetic", width = 160, height = 120, fps = 50 }'
 
 def balanced(ledger: dict[str, Any]) -> bool:
     """Say whether each captured frame stands in the ledger with what became of it."""
-    ends = sum(ledger["dropped"].values()) + sum(ledger["failed"].values())
+    ends = sum(sum(ledger[account].values()) for account in ("filtered", "dropped", "failed"))
     settled = ledger["inferred"] + ledger["gated"] + ledger["lost"] + ends
     return bool(ledger["captured"] == settled + ledger["in_flight"])
 

@@ -17,6 +17,7 @@ def balanced_ledgers(draw: st.DrawFn) -> Ledger:
     """Accounts as a worker keeps them: settled and in flight add up to captured."""
     accounts = Ledger(
         inferred=draw(COUNTS),
+        filtered=draw(REASONS),
         gated=draw(COUNTS),
         dropped=draw(REASONS),
         failed=draw(REASONS),
@@ -38,6 +39,7 @@ def test_one_frame_in_one_account_too_many_unbalances(ledger: Ledger, account: s
 
 @given(balanced_ledgers())
 def test_a_reason_counts_into_the_balance(ledger: Ledger) -> None:
+    assert not replace(ledger, filtered={**ledger.filtered, "another": 1}).balanced
     assert not replace(ledger, dropped={**ledger.dropped, "another": 1}).balanced
     assert not replace(ledger, failed={**ledger.failed, "another": 1}).balanced
 
@@ -48,7 +50,7 @@ def test_the_sum_of_two_stretches_is_balanced_and_adds_each_account(one: Ledger,
     assert both.balanced
     for account in ("captured", "inferred", "gated", "lost", "in_flight", "settled"):
         assert getattr(both, account) == getattr(one, account) + getattr(two, account)
-    for account in ("dropped", "failed"):
+    for account in ("filtered", "dropped", "failed"):
         counts, left, right = (getattr(ledger, account) for ledger in (both, one, two))
         assert counts.keys() == left.keys() | right.keys()
         assert all(counts[reason] == left.get(reason, 0) + right.get(reason, 0) for reason in counts)
@@ -79,3 +81,10 @@ def test_a_crash_loses_what_was_in_flight_and_what_was_captured_since(ledger: Le
 @given(balanced_ledgers())
 def test_json_gives_back_the_same_ledger(ledger: Ledger) -> None:
     assert Ledger(**json.loads(json.dumps(ledger.to_json()))) == ledger
+
+
+@given(balanced_ledgers())
+def test_a_ledger_without_an_account_of_filters_reads_as_none(ledger: Ledger) -> None:
+    told = replace(ledger, filtered={}).to_json()
+    del told["filtered"]
+    assert Ledger(**told) == replace(ledger, filtered={})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -108,6 +109,23 @@ def test_a_wrong_option_of_a_named_source_is_told_where_it_stands(tmp_path: Path
     fault = Fault(error="ConfigInvalid", op="read", subject="fps", problem="too fast", loc=["source", "fps"])
     error = Loaded(path).explain()("cars", fault)
     assert str(error).startswith(f"{path}:4: sources.0.fps: too fast")
+
+
+@pytest.mark.parametrize(
+    ("tables", "at"),
+    [
+        ('[[pipelines.filters]]\nkind = "a"\n[[pipelines.filters]]\nkind = "b"\npoints = [1]\n', 5),
+        ('filters = [\n{ kind = "a" },\n{ kind = "b", points = [1] } ]\n', 1),
+    ],
+)
+def test_a_wrong_option_of_a_filter_is_told_where_it_stands(tmp_path: Path, tables: str, at: int) -> None:
+    path = tmp_path / "agent.toml"
+    path.write_text(PIPELINE + tables)
+    told = {"error": "ConfigInvalid", "op": "read", "subject": "points", "problem": "too short"}
+    fault = Fault.model_validate_json(json.dumps({**told, "loc": ["filters", 1, "points", 0]}))
+    error = Loaded(path).explain()("door", fault)
+    line = PIPELINE.count("\n") + at
+    assert str(error).startswith(f"{path}:{line}: pipelines.0.filters.1.points.0: too short")
 
 
 @pytest.mark.parametrize(

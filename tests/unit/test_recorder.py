@@ -108,3 +108,60 @@ def test_an_urgent_lanes_records_and_ledger_are_alerts_and_no_others_are() -> No
     recorder.note(lanes["fire"])
     assert store.streams == ["result", "alert", "alert"]
     assert [list(ledgers) for _, ledgers in store.puts] == [["door"], ["fire"], ["fire"]]
+
+
+def seen(frame: int, *events: dict[str, Any]) -> Record:
+    return Record(frame=frame, captured_ns=frame, kind="detection", items=[], events=list(events))
+
+
+CROSSED = {"event": "line.crossed", "line": "gate", "track": 3}
+ENTERED = {"event": "zone.entered", "zone": "yard"}
+
+
+@pytest.mark.parametrize(("names", "alerts"), [(("line.crossed",), [1, 3]), (("*",), [1, 2, 3])])
+def test_a_record_with_an_event_that_alerts_goes_first_and_the_others_stay(
+    names: tuple[str, ...], alerts: list[int]
+) -> None:
+    lane, store = Lane(), Store()
+    recorder = Recorder(store, [lane], ManualClock(), alerting={"door": names})
+    lane.ledger = Ledger(captured=4, inferred=4)
+    recorder.keep(lane, [seen(0), seen(1, ENTERED, CROSSED), seen(2, ENTERED), seen(3, CROSSED)])
+    assert store.streams == ["alert", "result"]
+    (first, with_alerts), (rest, with_results) = store.puts
+    assert [one["frame"] for one in first] == alerts
+    assert [one["frame"] for one in rest] == [n for n in range(4) if n not in alerts]
+    assert first[0]["events"] == [ENTERED, CROSSED]
+    assert with_alerts == {}  # a ledger in two streams would be counted twice
+    assert with_results["door"]["inferred"] == 4
+
+
+def test_a_ledger_that_only_alerts_have_moved_is_noted() -> None:
+    lane, store = Lane(), Store()
+    recorder = Recorder(store, [lane], ManualClock(), alerting={"door": ("*",)})
+    lane.ledger = Ledger(captured=1, inferred=1)
+    recorder.keep(lane, [seen(0, CROSSED)])
+    recorder.tick(100.0)
+    assert store.streams == ["alert", "result"]
+    assert store.puts[1][0][0]["kind"] == "ledger"
+    assert store.puts[1][1]["door"]["inferred"] == 1
+
+
+def test_all_records_of_a_pipeline_of_high_priority_are_alerts_whatever_alert_on_says() -> None:
+    lane, store = Lane(), Store()
+    recorder = Recorder(store, [lane], ManualClock(), {"door"}, {"door": ("line.crossed",)})
+    lane.ledger = Ledger(captured=2, inferred=2)
+    recorder.keep(lane, [seen(0), seen(1, CROSSED)])
+    [(kept, ledgers)] = store.puts
+    assert store.streams == ["alert"]
+    assert [one["frame"] for one in kept] == [0, 1]
+    assert ledgers["door"]["inferred"] == 2
+
+
+def test_a_record_keeps_what_filters_noticed_and_what_further_models_said() -> None:
+    recorder, lane, store = made()
+    also = {"faces": {"kind": "embedding", "items": [{"label": "ann", "index": 0, "score": 0.9}]}}
+    record = Record(frame=0, captured_ns=5, kind="detection", items=[], events=[CROSSED], also=also)
+    recorder.keep(lane, [record, seen(1)])
+    [([one, plain], _)] = store.puts
+    assert (one["events"], one["also"]) == ([CROSSED], also)
+    assert not {"events", "also"} & plain.keys()

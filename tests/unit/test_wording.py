@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.wording import in_words, item_in_words, plain
+from agent.wording import events_in_words, in_words, item_in_words, plain
 
 
 @pytest.mark.parametrize(
@@ -34,6 +34,14 @@ def test_items_are_told_by_label_and_score_or_by_all_they_have(
     items: list[dict[str, Any]], words: str
 ) -> None:
     assert in_words(items) == words
+
+
+def test_events_are_told_behind_a_result_and_reach_no_terminal_as_they_are() -> None:
+    crossed = {"event": "line.crossed", "label": "person", "track": 3, "line": "gate", "way": "in"}
+    assert events_in_words([]) == ""
+    assert events_in_words([crossed, {}, {"event": "zone.left", "zone": "ya\x1b[2Jrd"}]) == (
+        "; line.crossed person 3 gate; zone.left ya\N{REPLACEMENT CHARACTER}[2Jrd"
+    )
 
 
 def test_what_was_left_out_is_said() -> None:

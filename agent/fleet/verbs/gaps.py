@@ -9,8 +9,8 @@ import typer
 _HELP = """\
 Say whether anything of a device was missed in a span of time.
 
-Looks at what the device declared as lost, and at how its frame ledgers grew: captured = inferred + gated +
-dropped + failed + lost + in flight. Times are the device's own; the ledgers are kept by the minute.
+Looks at what the device declared as lost, and at how its frame ledgers grew: captured = inferred + filtered +
+gated + dropped + failed + lost + in flight. Times are the device's own; the ledgers are kept by the minute.
 TIME is 2026-11-25T02:00 (UTC where no zone is given), "now", or how long ago: 90s, 2h, 1d.
 
 \b

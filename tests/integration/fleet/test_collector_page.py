@@ -25,7 +25,7 @@ def test_each_example_runs_on_both_databases(url: str) -> None:
     with reading(url) as db:
         for example in EXAMPLES:
             db.execute(example).fetchall()
-    assert len(EXAMPLES) == 7
+    assert len(EXAMPLES) == 8
 
 
 def sent(first: int, last: int, *, low: int = 1) -> Incoming:

@@ -118,6 +118,48 @@ def test_any_select_is_answered_from_the_tables(folder: Path, capsys: pytest.Cap
     assert sql("SELECT count(*) AS n FROM results", "--pipeline", "gate") == [{"n": 1}]
 
 
+CROSSED = {"event": "line.crossed", "label": "l1", "track": 3, "line": "gate", "way": "in"}
+
+
+def test_what_filters_noticed_is_a_column_and_a_table_of_its_own(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    also = {"faces": {"kind": "embedding", "items": []}}
+    with closing(opened(tmp_path)) as outbox:
+        outbox.put([detection(1), {**detection(2), "events": [CROSSED, {"event": 5}], "also": also}], {})
+        outbox.put([{**detection(4), "events": [{"event": "zone.left", "zone": "yard"}]}], {}, "alert")
+        outbox.put([{**detection(5), "events": "none of ours", "pipeline": "gate"}], {}, "alert")
+        outbox.flush()
+    asked(tmp_path)
+    plain, one = lines(capsys.readouterr().out)
+    assert (plain["events"], plain["also"], plain["more"]) == (None, None, None)
+    assert (one["events"], one["also"]) == ([CROSSED, {"event": 5}], also)
+    query = "SELECT stream, frame, n, event, label, track, zone, line FROM rule_events ORDER BY frame, n"
+    asked(tmp_path, "--sql", query, "--json")
+    assert [tuple(row.values()) for row in lines(capsys.readouterr().out)] == [
+        ("result", 2, 0, "line.crossed", "l1", 3, None, "gate"),
+        ("result", 2, 1, None, None, None, None, None),
+        ("alert", 4, 0, "zone.left", None, None, "yard", None),
+    ]
+    asked(tmp_path, "--sql", "SELECT body->>'way' AS way FROM rule_events WHERE track = 3")
+    assert lines(capsys.readouterr().out) == [{"way": "in"}]
+
+
+def test_what_filters_held_back_is_a_column_of_the_ledger(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    told = {**LEDGER, "captured": 16, "filtered": {"change": 4, "debounce": 3}}
+    with closing(opened(tmp_path)) as outbox:
+        outbox.put([detection(1)], {"door": told, "an older release's": LEDGER})
+        outbox.flush()
+    query = "SELECT filtered, reasons->'filtered' AS by FROM ledger ORDER BY captured"
+    assert asked(tmp_path, "--sql", query) == 0
+    assert lines(capsys.readouterr().out) == [
+        {"filtered": 0, "by": "{}"},
+        {"filtered": 7, "by": '{"change":4,"debounce":3}'},
+    ]
+
+
 def test_what_was_not_looked_at_is_told_on_standard_error(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -149,7 +191,7 @@ def test_what_cannot_be_answered_is_one_line(folder: Path, capsys: pytest.Captur
         captured = capsys.readouterr()
         assert captured.out == ""
         assert len(captured.err.splitlines()) == 1
-        assert "The tables are results, alerts, metrics, ledger" in captured.err
+        assert "The tables are results, alerts, rule_events, metrics, ledger" in captured.err
     for odd in ("SELECT '\udcff'", "", " ; "):
         assert asked(folder, "--sql", odd) == 1
         assert len(capsys.readouterr().err.splitlines()) == 1

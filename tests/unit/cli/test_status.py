@@ -95,6 +95,13 @@ def test_what_stands_in_the_way_of_delivery_is_told(link: dict[str, Any], said: 
     assert not [line for line in _lines(status(unheard_s=3.0, silent=False)) if said in line]
 
 
+def test_what_filters_held_back_is_told_and_an_older_agent_says_nothing() -> None:
+    whole = status()
+    assert not [line for line in _lines(whole) if "filtered" in line]
+    whole["pipelines"][0]["ledger"]["filtered"] = {"change": 12, "debounce": 3}
+    assert "    filtered 12 change, 3 debounce" in _lines(whole)
+
+
 def test_what_is_held_back_and_what_requests_cost_is_told() -> None:
     told = "\n".join(_lines(status()))
     assert "    held to 7.5 fps: the board does with less\n" in told

@@ -25,7 +25,7 @@ GOOD = Tally(
 )
 SLOW = replace(GOOD, ledger=Ledger(captured=5, inferred=5), stored=5, frames=5, infer_us=Counter({9000: 5}))
 KEYS = [
-    *("frames", "inferred", "gated", "dropped", "failed", "lost_frames", "in_flight"),
+    *("frames", "inferred", "filtered", "gated", "dropped", "failed", "lost_frames", "in_flight"),
     *("results", "stored", "missing", "duplicated", "ledger_balanced", "worker_restarts"),
     *("fps", "infer_p50_ms", "infer_p99_ms"),
 ]
@@ -126,6 +126,15 @@ def test_people_read_a_block_a_pipeline_the_verdict_and_what_to_do_with_a_camera
     assert "so         every result arrived exactly once, and every frame is accounted for" in text
     for verb in ("init", "check --config", "run --config", "infer shapes PICTURE --draw out/", "doctor"):
         assert f".venv/bin/edge-agent {verb}" in text
+
+
+def test_what_a_filter_held_back_has_its_account_and_is_not_missing() -> None:
+    ledger = Ledger(captured=100, inferred=60, filtered={"debounce": 30, "change": 5}, gated=5)
+    made = account(one=replace(GOOD, ledger=ledger, stored=60, frames=60))
+    assert made.good
+    assert (made.filtered, made.pipelines["shapes"].filtered, made.missing) == (35, 35, 0)
+    text = made.for_people("edge-agent")
+    assert "100 captured = 60 inferred + 35 filtered + 5 gated + 0 dropped + 0 failed + 0 lost" in text
 
 
 def test_what_became_of_the_models_stands_beside_the_other_numbers() -> None:

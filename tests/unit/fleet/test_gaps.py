@@ -109,6 +109,11 @@ def test_a_gap_that_is_filled_after_all_is_none(warehouse: Warehouse, path: Path
 
 def as_before(path: Path, version: int) -> None:
     """Make of a file what an earlier release would have made."""
+    if version == 4:
+        with closing(sqlite3.connect(path, isolation_level=None)) as db:
+            for statement in ("DROP VIEW rule_events", "DROP VIEW rule_events_utc", "PRAGMA user_version=4"):
+                db.execute(statement)
+        return
     since = {1: ["gaps", "ledger"], 2: ["raw", "bad_blocks", "metrics"]}
     added = {"records": ["synced"], "devices": ["online", "version", "state_ns"]}
     added |= {"metrics": ["synced", "buckets"]} if version == 3 else {}
@@ -132,7 +137,7 @@ def shape(path: Path) -> list[tuple[str, str]]:
     return found
 
 
-@pytest.mark.parametrize("version", [1, 2, 3])
+@pytest.mark.parametrize("version", [1, 2, 3, 4])
 def test_a_database_of_an_earlier_version_is_brought_up(path: Path, version: int) -> None:
     with Warehouse(path, clock=ManualClock()) as made:
         made.store([batch((1, 10))])

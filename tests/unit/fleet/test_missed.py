@@ -76,6 +76,26 @@ def test_a_span_of_which_everything_has_come_is_complete(fleet: Fleet) -> None:
     assert report.pipelines == {"door": {"captured": 20, "inferred": 18, "gated": 2}}
 
 
+def test_a_frame_whose_result_a_filter_held_back_was_not_missed(fleet: Fleet) -> None:
+    fleet.send(1, 10, Ledger(captured=10, inferred=10))
+    fleet.send(11, 30, Ledger(captured=30, inferred=18, filtered={"change": 9, "debounce": 3}))
+    report = fleet.between(11, 30)
+    assert report.verdict == "complete"
+    assert report.pipelines["door"]["filtered change"] == 9
+    code, out, _ = edgectl(*half_past_noon(fleet))
+    assert code == 0
+    assert "door: 30 captured, 9 filtered change, 3 filtered debounce, 18 inferred" in out
+
+
+def test_a_ledger_of_an_earlier_release_has_no_account_of_filters(fleet: Fleet) -> None:
+    counts = Ledger(captured=10, inferred=10).to_json()
+    del counts["filtered"]
+    block = Block(1, 1, pack([{"pipeline": "door", "wall_ns": NOON}], {"door": counts}))
+    fleet.warehouse.store([Incoming("gate", Lease(EPOCH, 1, (block,), live=True))])
+    fleet.warehouse.unpack()
+    assert fleet.between(0, 0).pipelines == {"door": {"captured": 10, "inferred": 10}}
+
+
 def test_what_was_made_last_may_still_be_on_its_way(fleet: Fleet) -> None:
     fleet.send(1, 10, Ledger(captured=10, inferred=10))
     assert fleet.between(1, 11).verdict == "unknown"

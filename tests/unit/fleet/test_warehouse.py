@@ -236,9 +236,9 @@ def test_a_damaged_database_is_not_to_be_thrown_away(path: Path) -> None:
 def test_a_database_of_a_newer_release_is_refused_with_what_reads_it(path: Path) -> None:
     Warehouse(path).close()
     with closing(sqlite3.connect(path)) as db:
-        db.execute("PRAGMA user_version=5")
+        db.execute("PRAGMA user_version=6")
     with pytest.raises(
-        FolderUnusable, match=r"version 5, this release reads version 4\. Install the edgectl"
+        FolderUnusable, match=r"version 6, this release reads version 5\. Install the edgectl"
     ):
         Warehouse(path)
 

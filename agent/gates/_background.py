@@ -28,6 +28,8 @@ _FINE = 8
 """Steps of a grey level in which the median is looked for."""
 _ROWS = 4
 """Light and noise are estimated from each fourth row."""
+_NEW = 20
+"""Up to so many pictures, what differs is averaged as the rest is: a passer may stand in the first ones."""
 _OTHER = 0.6
 """When a larger share of the points differs, it is another view: all is learnt anew."""
 _DOUBT = 0.3
@@ -84,9 +86,10 @@ class Background:
         still = cv2.subtract(self._judged, over)
         self._light = self._fitted(now, still)
         self.pictures += 1
-        share = max(share, 1 / self.pictures)
-        cv2.accumulateWeighted(now, self._mean, share)
-        cv2.accumulateWeighted(apart, self._spread, share, mask=still)
+        fast = max(share, 1 / self.pictures)
+        cv2.accumulateWeighted(now, self._mean, fast, mask=still)
+        cv2.accumulateWeighted(now, self._mean, fast if self.pictures < _NEW else share, mask=over)
+        cv2.accumulateWeighted(apart, self._spread, fast, mask=still)
         return over
 
     def _change(self, now: Array) -> Array:

@@ -34,7 +34,8 @@ class Framing:
         top, left, bottom, right = box
         side = max((bottom - top) * height, (right - left) * width) * (1 + 2 * self._margin)
         side = max(side, self._min_side * min(height, width))
-        if not (_within(box, self.last) and (self.last[2] - self.last[0]) * height <= _LOOSE * side):
+        kept = self.last != WHOLE and _within(box, self.last)
+        if not kept or (self.last[2] - self.last[0]) * height > _LOOSE * side:
             ymin, ymax = _span((top + bottom) / 2, side / height)
             xmin, xmax = _span((left + right) / 2, side / width)
             self.last = ymin, xmin, ymax, xmax

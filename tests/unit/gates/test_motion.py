@@ -82,7 +82,7 @@ def test_the_first_frames_pass_and_then_nothing_does_while_nothing_moves() -> No
 def test_noise_is_no_motion_and_a_block_in_it_is(sigma: float) -> None:
     rng = np.random.default_rng(3)
     view = View()
-    assert sum(view.show(noisy(place(), rng, sigma)) is not None for _ in range(200)) == FIRST
+    assert sum(view.show(noisy(place(), rng, sigma)) is not None for _ in range(80)) == FIRST
     moved = with_block(place(), 100, 200, 40, change=70)
     assert all(view.show(noisy(moved, rng, sigma)) for _ in range(10))
 
@@ -90,9 +90,9 @@ def test_noise_is_no_motion_and_a_block_in_it_is(sigma: float) -> None:
 def test_noise_that_grows_at_once_is_no_motion_for_longer_than_a_moment() -> None:
     rng = np.random.default_rng(4)
     view = View()
-    for _ in range(100):
+    for _ in range(40):
         view.show(noisy(place(), rng, 1))
-    assert sum(view.show(noisy(place(), rng, 15)) is not None for _ in range(100)) <= 2
+    assert sum(view.show(noisy(place(), rng, 15)) is not None for _ in range(40)) <= 2
 
 
 @settings(max_examples=40, deadline=None)

@@ -26,18 +26,16 @@ class _Table(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 
 
-class Region(_Table):
-    """A region of a frame that nobody is to see."""
+class Area(_Table):
+    """A part of a frame."""
 
     shape: Literal["box", "polygon"] = "box"
     """`box` has two opposite corners, `polygon` three points or more."""
     points: tuple[Point, ...] = Field(min_length=2, max_length=64)
     """Points, each x and y as shares of the frame's width and height, from its top left corner."""
-    how: Literal["fill", "blur", "pixelate"] = "fill"
-    """`fill` leaves nothing; `blur` and `pixelate` leave at most 8 by 8 mean colours of the region."""
 
     @model_validator(mode="after")
-    def _has_an_area(self) -> Region:
+    def _has_an_area(self) -> Area:
         if self.shape == "polygon" and len(self.points) < 3:
             raise ValueError("a polygon has three points or more")
         if self.shape == "box" and len(self.points) != 2:
@@ -45,6 +43,13 @@ class Region(_Table):
         if _on_a_line(self.points) or any(len(set(axis)) == 1 for axis in zip(*self.points, strict=True)):
             raise ValueError("it has no area: its points lie on one line")
         return self
+
+
+class Region(Area):
+    """A region of a frame that nobody is to see."""
+
+    how: Literal["fill", "blur", "pixelate"] = "fill"
+    """`fill` leaves nothing; `blur` and `pixelate` leave at most 8 by 8 mean colours of the region."""
 
 
 def _on_a_line(points: tuple[Point, ...]) -> bool:

@@ -23,6 +23,7 @@ from agent.uplink import link_settings
 if TYPE_CHECKING:
     import argparse
 
+    from agent.ledger import Ledger
     from agent.plan import Plan
     from agent.tables import Mqtt
     from agent.workers.spec import LaneSpec
@@ -84,7 +85,7 @@ def main(arguments: argparse.Namespace) -> int:
             failed = [one for one in came if one.kind == "failed"]
             ready = lane.outcome.ready
             check["detail"] = f"{ready.model} on {ready.delegate}, {ready.runtime}" if ready else ""
-            check["detail"] += "" if came else "; nothing came from the source yet"
+            check["detail"] += "" if came else f"; {_why_nothing(lane.outcome.ledger)}"
             if failed:  # the next one may be sound
                 check["detail"] += f"; WARNING: its frame failed: {failed[0].items[0]['problem']}"
         except AgentError as error:
@@ -97,6 +98,17 @@ def main(arguments: argparse.Namespace) -> int:
     if not bad:
         return EXIT_OK
     return EXIT_CONFIG if any(check["code"] == EXIT_CONFIG for check in bad) else EXIT_FAILED
+
+
+def _why_nothing(ledger: Ledger) -> str:
+    """Say why a pipeline has given no result."""
+    if ledger.gated:
+        return "its first frame was left out by a gate"
+    return (
+        "its first result was held back by a filter"
+        if ledger.filtered
+        else "nothing came from the source yet"
+    )
 
 
 def _not_here(spec: LaneSpec, plan: Plan) -> str:

@@ -16,7 +16,7 @@ from agent.errors import InputRejected
 from agent.pictures import FAULTS
 from agent.pipeline._health_marks import look, shrink
 from agent.pipeline._health_view import View
-from agent.pipeline.privacy import hidden, picture
+from agent.rasters import hidden, picture
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
-from agent.errors import InputRejected
+from agent.rasters import hidden, picture
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -25,9 +25,6 @@ _CELLS = 8
 """Mean colours along the longer side of a region that is blurred or pixelated."""
 _CELL_PIXELS = 4
 """A small region has fewer cells, so that none is smaller than this."""
-_FRACTION = 4
-"""Bits of a pixel that corners are rounded to."""
-_LAYERS = {(), (1,), (3,), (4,)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,27 +73,6 @@ class Privacy:
         return replace(frame, data=stencil.out)
 
 
-def picture(frame: Frame, op: str, key: str) -> Array:
-    """Give a frame's data, uint8 (height, width) or (height, width, 1, 3 or 4), when it is a picture.
-
-    Raises:
-        InputRejected: it is none; ``op`` says who wants one, and ``key`` of the configuration asks for that.
-    """
-    data = frame.data
-    if data.dtype == np.uint8 and data.size and data.ndim in (2, 3) and data.shape[2:] in _LAYERS:
-        return data
-    problem = f"{data.dtype} {list(data.shape)} is no picture"
-    raise InputRejected(op, frame.origin or "frame", problem, f"Remove {key} from the pipeline")
-
-
-def hidden(regions: Sequence[Region], height: int, width: int) -> Array:
-    """Give which pixels of a picture of this size the regions touch: bool (height, width)."""
-    mask = np.zeros((height, width), np.uint8)
-    for region in regions:
-        _draw(region, mask)
-    return mask > 0
-
-
 def _stencil(regions: Sequence[Region], shape: tuple[int, ...]) -> _Stencil:
     height, width = shape[:2]
     filled = hidden([one for one in regions if one.how == "fill"], height, width)
@@ -123,19 +99,3 @@ def _cover(pixels: Array, patch: _Patch) -> None:
     drawn = cv2.resize(means, pixels.shape[1::-1], interpolation=patch.interpolation)
     flat = pixels if pixels.shape[2:] != (1,) else pixels[:, :, 0]
     cv2.copyTo(drawn, patch.inside, flat)
-
-
-def _draw(region: Region, mask: Array) -> None:
-    """Set each pixel that the region touches, at least: corners are rounded outwards."""
-    height, width = mask.shape
-    x, y = (np.array(axis) for axis in zip(*region.points, strict=True))
-    if region.shape == "box":
-        left, right = math.floor(x.min() * width), math.ceil(x.max() * width)
-        top, bottom = math.floor(y.min() * height), math.ceil(y.max() * height)
-        mask[min(top, height - 1) : bottom, min(left, width - 1) : right] = 1
-        return
-    # A pixel's centre is at half its width; a line of three pixels misses none that the edge crosses.
-    corners = np.stack([x * width - 0.5, y * height - 0.5], axis=1)
-    points = np.rint(corners * (1 << _FRACTION)).astype(np.int32)
-    cv2.fillPoly(mask, [points], 1, cv2.LINE_8, _FRACTION)
-    cv2.polylines(mask, [points], isClosed=True, color=1, thickness=3, lineType=cv2.LINE_8, shift=_FRACTION)

@@ -20,8 +20,9 @@ class Options(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 
-    scene: Literal["glyph", "shapes"] = "glyph"
-    """What is in view: one glyph at a time, or one to six shapes that pass in front of each other."""
+    scene: Literal["glyph", "shapes", "still"] = "glyph"
+    """What is in view: one glyph at a time, one to six shapes that pass in front of each other, or a still
+    place, which a shape or two cross in one of 12 scenes."""
     width: int = Field(default=640, ge=16, le=4096)
     """Width of a frame, pixels."""
     height: int = Field(default=480, ge=16, le=4096)
@@ -73,10 +74,10 @@ class SyntheticSource:
 
 def build(options: Options, *, start: int) -> SyntheticSource:
     """Make the camera; its first frame has sequence number ``start``."""
-    from agent.sources.synthesis import scene, shapes
+    from agent.sources.synthesis import scene, shapes, still
     from agent.sources.synthesis.drawing import Camera
 
-    scenes = shapes.scene if options.scene == "shapes" else scene.scene
+    scenes = {"glyph": scene.scene, "shapes": shapes.scene, "still": still.scene}[options.scene]
     size = (options.width, options.height)
     camera = Camera(*size, options.seed, options.noise, options.blur, scenes=scenes)
     return SyntheticSource(options, camera, start)

@@ -77,7 +77,8 @@ class Camera:
 
     def _enter(self, number: int) -> None:
         self._scene = self._scenes(self._seed, number)
-        small = _paint(self._seed, number, self._scene, *self._size)
+        place = number if self._scene.place is None else self._scene.place
+        small = _paint(self._seed, place, self._scene, *self._size)
         cv2.resize(small, self._size, dst=self._paper, interpolation=cv2.INTER_LINEAR)
         self._number = number
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
@@ -45,6 +45,21 @@ class Pose:
     y: float
     radius: float
     angle: float
+
+
+class Moves(Protocol):
+    """What moves in a scene."""
+
+    @property
+    def label(self) -> str:
+        """Which shape."""
+
+    @property
+    def ink(self) -> Colour:
+        """Its colour."""
+
+    def pose(self, at: int, width: int, height: int) -> Pose:
+        """Give the pose in the scene's frame ``at``, of such a size in pixels."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,12 +102,14 @@ class Scene:
         movers: what moves in it, later ones in front.
         paper: two BGR colours that the background runs between, and ``slope`` its direction, radians.
         focus_loss: where in the scene the blurred frames begin, in [0, 1), and how wide the blur is.
+        place: the scene whose clouds are in its background; None for its own.
     """
 
-    movers: tuple[Mover, ...]
+    movers: tuple[Moves, ...]
     paper: tuple[Colour, Colour]
     slope: float
     focus_loss: tuple[float, float]
+    place: int | None = None
 
 
 def _bounce(way: float) -> float:

@@ -13,6 +13,8 @@ from agent.sources.synthesis.glyphs import SHAPE_LABELS
 from agent.sources.synthesis.scene import SCENE_FRAMES, Mover, Scene, box_of, colour, outlines
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from agent.types import Array
 
 MOST = 6
@@ -49,7 +51,7 @@ def scene(seed: int, number: int) -> Scene:
     taken = list(paper)
     movers = []
     for _ in range(rng.integers(1, MOST + 1)):
-        taken.append(_unlike(rng.integers(0, 256, (_CANDIDATES, 3)), taken))
+        taken.append(unlike(rng, taken))
         movers.append(_mover(rng, taken[-1]))
     return Scene(
         movers=tuple(movers),
@@ -74,20 +76,23 @@ def _mover(rng: np.random.Generator, ink: Array) -> Mover:
     )
 
 
-def _unlike(candidates: Array, taken: list[Array]) -> Array:
-    """Give the candidate whose nearest neighbour among ``taken`` is farthest, by the largest channel."""
+def unlike(rng: np.random.Generator, taken: list[Array]) -> Array:
+    """Draw a colour: the one whose nearest neighbour among ``taken`` is farthest, by the largest channel."""
+    candidates = rng.integers(0, 256, (_CANDIDATES, 3))
     apart = np.abs(candidates[:, None] - np.stack(taken)).max(axis=2).min(axis=1)
     chosen: Array = candidates[int(apart.argmax())]
     return chosen
 
 
-def sights(seed: int, seq: int, width: int, height: int) -> list[Sight]:
-    """Tell what frame ``seq`` of the shape scenes shows, from the back to the front."""
+def sights(
+    seed: int, seq: int, width: int, height: int, *, scenes: Callable[[int, int], Scene] = scene
+) -> list[Sight]:
+    """Tell what frame ``seq`` of the shape scenes, or of others, shows: from the back to the front."""
     number, at = divmod(seq, SCENE_FRAMES)
-    movers = scene(seed, number).movers
+    movers = scenes(seed, number).movers
     rims = [outlines(one.label, one.pose(at, width, height))[0] for one in movers]
     # Shapes reach over the frame's edge: the owner map has a border that takes what does.
-    border = 2 + max(0, *(math.ceil(max(-rim.min(), (rim - (width, height)).max())) for rim in rims))
+    border = 2 + max((0, *(math.ceil(max(-rim.min(), (rim - (width, height)).max())) for rim in rims)))
     owner = np.zeros((height + 2 * border, width + 2 * border), np.uint8)
     areas = [_claim(owner, rim + border, number) for number, rim in enumerate(rims, start=1)]
     inside = owner[border:-border, border:-border]

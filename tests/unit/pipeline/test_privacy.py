@@ -13,7 +13,8 @@ from pydantic import ValidationError
 
 from agent.errors import InputRejected
 from agent.pictures import Region
-from agent.pipeline.privacy import Privacy, hidden
+from agent.pipeline.privacy import Privacy
+from agent.rasters import hidden
 from agent.types import Frame
 
 if TYPE_CHECKING:

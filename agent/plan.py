@@ -112,9 +112,6 @@ def lane_spec(
     """
     named = source if isinstance(source, NamedSource) else None
     theirs = named.privacy if named else ()
-    health = pipeline.health
-    if health is None and named:
-        health = named.health
     spec = LaneSpec(
         pipeline=pipeline.name,
         model=pipeline.model,
@@ -125,13 +122,14 @@ def lane_spec(
         pre=pipeline.pre,
         gates=pipeline.gates,
         filters=pipeline.filters,
+        media=None if once else pipeline.media,
         backend=pipeline.backend.kind,
         backend_options={"threads": profile.threads, **pipeline.backend.options},
         tunable=_tunable(pipeline),
         source=source.kind,
         source_options={} if apart else source_options(source, profile),
         source_name=named.name if named else "",
-        health=health,
+        health=named.health if named and pipeline.health is None else pipeline.health,
         apart=apart,
         privacy=pipeline.privacy if apart else (*theirs, *pipeline.privacy),
         veiled=theirs if apart else (),

@@ -149,7 +149,8 @@ def _purge(arguments: argparse.Namespace) -> int:
         arguments,
         asdict(done) | {"folder": str(folder)},
         f"deleted {done.records} records and {done.media} snapshots and clips in {done.files} files,"
-        f" {_size(done.size)}; of the {done.undelivered} records that it did not have, the collector will be told",
+        f" {_size(done.size)}; of the {done.undelivered} records that it did not have, the collector will be"
+        " told",
     )
     return EXIT_OK
 

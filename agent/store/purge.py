@@ -1,4 +1,4 @@
-"""Delete every result and medium of a data folder, and keep what protects the device: floors, models, the audit log.
+"""Delete all results and media of a data folder; keep what protects the device: floors, models, audit log.
 
 What is deleted is noted as lost first, so that the collector hears of it. The bytes are overwritten before
 the names go. Flash keeps copies that no program reaches; an encrypted file system is the answer to that.

@@ -6,6 +6,7 @@ import signal
 from functools import partial
 from typing import TYPE_CHECKING
 
+from agent.footage import Footage
 from agent.seat import Seat
 from agent.watch import Watch, Watched
 
@@ -31,7 +32,7 @@ class Crew:
     Args:
         lanes: all of them.
         selector: the loop's.
-        store: whose backlog decides whether workers are read.
+        store: whose backlog decides whether workers are read; it takes their snapshots and clips.
         recorder: stores what they say.
         clock: where time comes from.
         saw: hears of records, with the pipeline's name, once they are stored.
@@ -49,6 +50,7 @@ class Crew:
     ) -> None:
         self.seats = [Seat(lane, Watch(selector)) for lane in lanes]
         self._store, self._recorder, self._clock = store, recorder, clock
+        self._footage = Footage(store, clock)
         self._saw = saw
         self._paused = False
 
@@ -111,6 +113,8 @@ class Crew:
         if run := seat.lane.run:
             seat.meter.keep(self._clock.monotonic(), records, run.timings)
             run.timings.clear()
+            self._footage.take(seat.lane.name, run.media)
+            run.media.clear()
         self._recorder.keep(seat.lane, records)
         if records:
             self._saw(seat.lane.name, records)

@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag
 
+from agent.media import Media
 from agent.pictures import Health, Region
 from agent.preparing import PreTable
 from agent.tables import Name, Table
@@ -115,6 +116,8 @@ class Pipeline(Table):
     """Further models of the frame, or of the crops of what the first has found; they run on the CPU."""
     filters: tuple[Plugin, ...] = Field(default=(), max_length=32)
     """What each result passes before it is stored, in this order: filters, each by its `kind`."""
+    media: Media | None = None
+    """Which events get a snapshot of their frame, or a clip; without it, none."""
     priority: Literal["low", "normal", "high"] = "normal"
     """`high` makes its results alerts: stored at once, sent first, the last to go when the disk fills up.
     `low` is paused when the board is too hot or short of memory, after everything else was tried."""

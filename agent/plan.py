@@ -119,21 +119,19 @@ def lane_spec(
     """
     named = source if isinstance(source, NamedSource) else None
     theirs = named.privacy if named else ()
-    health = pipeline.health
-    if health is None and named:
-        health = named.health
     spec = LaneSpec(
         pipeline=pipeline.name,
         model=pipeline.model,
         folder=str(folder),
         **{key: getattr(pipeline, key) for key in _AS_TOLD},
+        media=None if once else pipeline.media,
         backend=pipeline.backend.kind,
         backend_options={"threads": profile.threads, **pipeline.backend.options},
         tunable=_tunable(pipeline),
         source=source.kind,
         source_options={} if apart else source_options(source, profile),
         source_name=named.name if named else "",
-        health=health,
+        health=named.health if named and pipeline.health is None else pipeline.health,
         apart=apart,
         privacy=pipeline.privacy if apart else (*theirs, *pipeline.privacy),
         veiled=theirs if apart else (),

@@ -135,6 +135,8 @@ class Store(Table):
     """Hours, of those that the agent ran, after which a record goes; 0 keeps it until it is delivered."""
     ballast_bytes: int = Field(default=8 << 20, ge=0, le=1 << 30)
     """A file that is given up when the disk is full, so that deleting works; 0 makes none."""
+    media_max_bytes: int = Field(default=256 << 20, ge=0)
+    """The most bytes of snapshots and clips of events, besides `max_bytes`; the oldest go first."""
     memory_bytes: int = Field(default=8 << 20, ge=1 << 20, le=1 << 30)
     """Packed results kept in memory while the disk refuses."""
 

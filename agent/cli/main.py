@@ -28,6 +28,7 @@ VERBS = (
     "bench",
     "results",
     "store",
+    "media",
     "model",
     "audit",
     "tuf",

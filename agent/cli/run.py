@@ -115,6 +115,7 @@ def _limits(plan: Plan) -> StoreSettings:
         max_age_s=plan.settings.store.max_age_h * 3600,
         memory_bytes=plan.settings.store.memory_bytes,
         ballast_bytes=plan.settings.store.ballast_bytes,
+        media_bytes=plan.settings.store.media_max_bytes,
     )
 
 

@@ -52,7 +52,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="set damaged files aside and go on with what is sound; the agent must be stopped",
     )
     parts.add("stats", "count what is in the store", _stats)
-    purger = parts.add("purge", "delete all results for good; the agent must be stopped", _purge)
+    purger = parts.add(
+        "purge", "delete all results, snapshots and clips for good; the agent must be stopped", _purge
+    )
     purger.add_argument("--yes", action="store_true", help="don't ask")
     migrator = parts.add("migrate", "bring the files to another format; the agent must be stopped", _migrate)
     migrator.add_argument(
@@ -146,8 +148,9 @@ def _purge(arguments: argparse.Namespace) -> int:
     _print(
         arguments,
         asdict(done) | {"folder": str(folder)},
-        f"deleted {done.records} records in {done.files} files, {_size(done.size)}; of the {done.undelivered}"
-        " that it did not have, the collector will be told",
+        f"deleted {done.records} records and {done.media} snapshots and clips in {done.files} files,"
+        f" {_size(done.size)}; of the {done.undelivered} records that it did not have, the collector will be"
+        " told",
     )
     return EXIT_OK
 

@@ -5,7 +5,9 @@ Waking a thread costs more than storing a record, so a put wakes it only when no
 
 from __future__ import annotations
 
+import os
 import threading
+from collections import deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -13,11 +15,14 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from agent.blocks import Position, Stream
+    from agent.media import Medium
     from agent.slots import Change
 
 _MOST_ACKS = 1024
 """Acknowledgements come from outside, and come again: what is beyond this can wait for the next one.
 A message brings one of each stream and epoch that it lists: 3 times 128 at the most."""
+MOST_MEDIA, MOST_MEDIA_BYTES = 64, 32 << 20
+"""Snapshots and clips that wait for the disk, and their bytes; further ones are not taken."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +90,8 @@ class Inbox:
         self._enough = enough
         self._ready = threading.Condition()
         self._work = Work()
+        self._media: deque[Medium] = deque()
+        self._media_bytes = 0
         self._idle = True
         self._woken = False
         self.queued = 0
@@ -148,6 +155,37 @@ class Inbox:
             self.asked += 1
             self._wake()
 
+    def keep(self, medium: Medium) -> bool:
+        """Queue a snapshot or a clip, unless too many wait; then it stays the caller's."""
+        with self._ready:
+            full = len(self._media) >= MOST_MEDIA or self._media_bytes + medium.size > MOST_MEDIA_BYTES
+            if full or self._work.stopping:
+                return False
+            self._media.append(medium)
+            self._media_bytes += medium.size
+            self._wake()
+            return True
+
+    def take_medium(self) -> Medium | None:
+        """Give the oldest medium: they are taken one by one, since each keeps the disk busy for a while."""
+        with self._ready:
+            if not self._media:
+                return None
+            medium = self._media.popleft()
+            self._media_bytes -= medium.size
+            return medium
+
+    @property
+    def media(self) -> int:
+        """Media that wait."""
+        with self._ready:
+            return len(self._media)
+
+    def close(self) -> None:
+        """Let go of media that nobody will take."""
+        while (medium := self.take_medium()) is not None:
+            os.close(medium.fd)
+
     def stop(self) -> None:
         """Ask the taker to finish; nothing can be put from now on."""
         with self._ready:
@@ -163,7 +201,7 @@ class Inbox:
         """
         with self._ready:
             self._idle = idle
-            pressing = self._woken or (idle and self._work.puts)
+            pressing = self._woken or self._media or (idle and self._work.puts)
             if not pressing and wait_s > 0:
                 self._ready.wait(wait_s)
             work, self._work = self._work, Work(stopping=self._work.stopping)

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import os
 from collections import deque
 from typing import TYPE_CHECKING
 
 from agent.errors import AgentError
+from agent.events import Event, emit
 from agent.store.faults import Faults
 from agent.store.reports import Acked, Buffered, Changed, Committed, Leased
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from agent.media import Medium
     from agent.store.inbox import Asked, Want, Work
     from agent.store.outbox import Outbox
     from agent.store.reports import StoreReport
@@ -79,6 +82,17 @@ class StoreLoop:
         self._faults.expire("lease", now)  # with the link away nobody asks again
         self.status = self._outbox.status()
         self.done = self._put - self._outbox.uncommitted
+
+    def keep(self, medium: Medium | None) -> None:
+        """Write a snapshot or a clip; while the disk refuses, it goes: results are what memory is for."""
+        if medium is None:
+            return
+        if self._outbox.refusing:
+            os.close(medium.fd)
+            problem = "the disk refuses"
+            emit(Event.MEDIA_FAILED, medium.pipeline, kind=medium.kind, bytes=medium.size, problem=problem)
+            return
+        self._outbox.media.keep(medium)
 
     def due(self, now: float) -> float | None:
         """Seconds from ``now`` until the next turn is needed; None when nothing waits."""

@@ -21,6 +21,7 @@ from agent.store.builder import BlockBuilder
 from agent.store.caps import Caps
 from agent.store.chain import SegmentChain
 from agent.store.disk import Disk
+from agent.store.media import MediaShelf
 from agent.store.queue import Epoch, StreamQueue
 from agent.store.settings import StoreSettings
 from agent.store.status import StoreStatus
@@ -66,6 +67,7 @@ class Outbox:
         self.epoch = secrets.token_hex(8)
         self._disk = Disk(folder, self._settings)
         self._ballast = Ballast(folder, self._settings.ballast_bytes)
+        self.media = MediaShelf(folder, self._settings.media_bytes)
         self.queues: dict[Stream, StreamQueue] = {stream: self._queue(stream) for stream in STREAMS}
         self._caps = Caps(folder, self._settings, list(self.queues.values()), self._note)
         self.refusing = True
@@ -88,12 +90,13 @@ class Outbox:
         self._take()
         try:
             powered_s = self._disk.attach(self.epoch, self.queues)
-        except StoreBusy:  # SQLite says of a full disk many things, where it cannot even begin
-            if not self._ballast.give_up():
+        except StoreBusy as error:  # SQLite says of a full disk many things, where it cannot even begin
+            if not (isinstance(error, DiskFull) and self._give_way()) and not self._ballast.give_up():
                 raise
             powered_s = self._disk.attach(self.epoch, self.queues)
         for queue in self.queues.values():
             queue.builder.add_age(powered_s)
+        self.media.begin()
         self._ballast.take()
         self.refusing = False
 
@@ -221,7 +224,7 @@ class Outbox:
         try:
             return self._disk.change(change, wall_ns, synced=synced)
         except DiskFull:
-            if not self._ballast.give_up():
+            if not self._give_way():
                 raise
         return self._disk.change(change, wall_ns, synced=synced)
 
@@ -256,11 +259,16 @@ class Outbox:
             try:
                 self._commit(queue)
             except DiskFull:
-                if not (self._ballast.give_up() or self._make_room(queue)):
+                if not (self._give_way() or self._make_room(queue)):
                     raise
             else:
                 return
         self._commit(queue)
+
+    def _give_way(self) -> bool:
+        """On a full disk: let media go, and then the ballast."""
+        self.media.begin()
+        return self.media.give_way() or self._ballast.give_up()
 
     def _make_room(self, queue: StreamQueue) -> bool:
         """On a full disk: evict something that is no more important than what has to be written."""

@@ -1,4 +1,4 @@
-"""Delete every result of a data folder, and keep what protects the device: floors, models, the audit log.
+"""Delete all results and media of a data folder; keep what protects the device: floors, models, audit log.
 
 What is deleted is noted as lost first, so that the collector hears of it. The bytes are overwritten before
 the names go. Flash keeps copies that no program reaches; an encrypted file system is the answer to that.
@@ -18,6 +18,7 @@ from agent.sqlite import refusals
 from agent.store.ballast import Ballast
 from agent.store.crossing import refuse_unfinished
 from agent.store.inspect import count, look, segment_files
+from agent.store.media import FOLDER, OURS, listed
 from agent.store.repair import QUARANTINE
 from agent.store.state import EpochRow, State
 
@@ -28,20 +29,25 @@ if TYPE_CHECKING:
     from agent.store.inspect import SegmentFile
 
 _CHUNK = 1 << 20
-_OURS = re.compile(
+_SEGMENTS = re.compile(
     rf"({'|'.join(STREAMS)})-[0-9a-f]{{16}}-[0-9]{{12,16}}(\.[0-9]+)?\.db(\.new)?(-wal|-shm|-journal)?"
 )
 """A segment, with a number in the quarantine; what is to take its place; SQLite's files beside them."""
+_FOLDERS = {"segments": _SEGMENTS, QUARANTINE: _SEGMENTS, FOLDER: OURS}
 
 
 @dataclass(frozen=True, slots=True)
 class Purged:
-    """What was deleted: records, those of them that the collector did not have, files, and their bytes."""
+    """What was deleted: records, those of them that the collector did not have, files, and their bytes.
+
+    ``media`` are snapshots and clips; their files and bytes are among those of all.
+    """
 
     records: int
     undelivered: int
     files: int
     size: int
+    media: int
 
 
 def purge(folder: Path) -> Purged:
@@ -55,6 +61,7 @@ def purge(folder: Path) -> Purged:
     refuse_unfinished(folder)
     files = segment_files(folder)
     records = sum(count(file)[1] for file in files)
+    media = len(listed(folder))
     Ballast(folder, 0).give_up()  # a full disk has no room to note anything
     with closing(State(folder / "state.db")) as state:
         undelivered = _note(state, files)
@@ -66,10 +73,10 @@ def purge(folder: Path) -> Purged:
             size += path.stat().st_size
             _overwrite(path)
             path.unlink()
-        for name in ("segments", QUARANTINE):
+        for name in _FOLDERS:
             if (folder / name).is_dir():
                 sync_folder(folder / name)
-    return Purged(records, undelivered, len(doomed), size)
+    return Purged(records, undelivered, len(doomed), size, media)
 
 
 def _note(state: State, files: list[SegmentFile]) -> int:
@@ -104,16 +111,16 @@ def _lose(state: State, place: tuple[Stream, str], first: int, last: int) -> int
 
 
 def _files(folder: Path) -> list[Path]:
-    """Segments, damaged ones in the quarantine, and all their logs.
+    """Segments, damaged ones in the quarantine, all their logs; snapshots and clips, with their notes.
 
     Whatever else stands there is not ours.
     """
     return [
         path
-        for name in ("segments", QUARANTINE)
+        for name, ours in _FOLDERS.items()
         if (folder / name).is_dir()
         for path in sorted((folder / name).iterdir())
-        if _OURS.fullmatch(path.name)
+        if ours.fullmatch(path.name)
     ]
 
 

@@ -26,6 +26,7 @@ class StoreSettings:
         max_bytes: all that stands on disk but the ballast; the oldest of the least important goes first.
         max_age_s: how long a record is kept, of the time that the agent ran; 0: for ever.
         memory_bytes: packed blocks kept in memory while the disk refuses.
+        media_bytes: snapshots and clips of events; the oldest go first, and all of them before any record.
         ballast_bytes: a file that is given up when the disk is full, so that deleting works; 0: none.
     """
 
@@ -38,10 +39,12 @@ class StoreSettings:
     max_age_s: float = 0.0
     memory_bytes: int = 8 << 20
     ballast_bytes: int = 0
+    media_bytes: int = 256 << 20
 
     def fitted(self, disk_bytes: int) -> StoreSettings:
         """The same for a disk of this size: the cap leaves a fifth of it to others."""
-        return replace(self, max_bytes=min(self.max_bytes, disk_bytes * 4 // 5))
+        most = disk_bytes * 4 // 5
+        return replace(self, max_bytes=min(self.max_bytes, most), media_bytes=min(self.media_bytes, most))
 
     @property
     def segment_limit(self) -> int:

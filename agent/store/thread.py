@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from agent.blocks import Position, Stream
     from agent.clock import Clock
+    from agent.media import Medium
     from agent.slots import Change
     from agent.store.flash import FlashStatus
     from agent.store.reports import StoreReport
@@ -124,6 +125,14 @@ class Store:
             raise StoreBusy("change", str(self._folder), problem, "Free some space, or mount it read-write")
         self._inbox.change(Asked(fitted(change), token, self._clock.wall_ns(), self._clock.synced()))
 
+    def keep(self, medium: Medium) -> bool:
+        """Write a snapshot or a clip when nothing else is to be done; see ``MediaShelf``.
+
+        Returns:
+            Whether it is taken, with its memory: not when too many wait.
+        """
+        return self._inbox.keep(medium)
+
     @property
     def changing(self) -> int:
         """Changes that were asked for and are not durable yet."""
@@ -216,12 +225,14 @@ class Store:
                 stopping = work.stopping
                 self._heartbeat = self._clock.monotonic()
                 loop.turn(work, self._heartbeat)
+                loop.keep(self._inbox.take_medium())
                 if self._heartbeat >= measured + _MEASURE_S:
                     measured = self._heartbeat
                     self._flash = self._meter.status(measured)
         finally:
+            self._inbox.close()
             outbox.close()
 
     def _finished(self, loop: StoreLoop) -> bool:
         now = self._clock.monotonic()
-        return loop.due(now) is None or now >= self._close_by
+        return (loop.due(now) is None and not self._inbox.media) or now >= self._close_by

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from agent.pipeline.capture import Reporter
     from agent.pipeline.engine import Engine
     from agent.pipeline.gate import Gate
+    from agent.pipeline.media.film import Film, Sends
     from agent.pipeline.runner import Drawing, Outlet
     from agent.pipeline.stages import Staging
     from agent.pipeline.steps import Step
@@ -42,11 +43,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Pipeline:
-    """A pipeline, ready to run."""
+    """A pipeline, ready to run. When it has run, ``finish`` sends what is left."""
 
     runner: Runner
     slot: Slot
     stages: Staging
+    finish: Callable[[], None]
 
 
 def assemble(
@@ -58,6 +60,7 @@ def assemble(
     stranger: Callable[[Iterable[str]], str],
     beats: tuple[Callable[[Phase], None], Callable[[Phase], None]],
     turned: Callable[[Engine], None],
+    sends: Sends,
     gate: Gate | None = None,
     feed: Feed | None = None,
 ) -> Pipeline:
@@ -65,7 +68,8 @@ def assemble(
 
     ``stranger`` names a device that is there now and was not when this process confined itself, or gives "";
     it is told what the source would open now.
-    ``turned`` is told of the engine whose results begin, after a swap. ``gate`` holds frames back.
+    ``turned`` is told of the engine whose results begin, after a swap. ``sends`` takes snapshots and clips,
+    from any thread. ``gate`` holds frames back.
     ``feed`` has the way to the process that reads the source, where that is another one.
 
     Raises:
@@ -74,6 +78,7 @@ def assemble(
     cv2.setNumThreads(1)  # a pipeline's parallelism is its threads; cv2's pool only adds switches
     slot = Slot(engines.make(spec, beat=beats[1]))
     stages = staging(spec, beats[1])
+    film = _film(spec, sends)
     capture = Capture(
         open_source=_opener(spec, stranger, feed, beats[0], stop),
         slot=slot,
@@ -83,9 +88,9 @@ def assemble(
         start=spec.start,
         once=spec.once,
         limit=spec.limit,
-        keep_pixels=bool(spec.draw or spec.stages),
+        keep_pixels=bool(spec.draw or spec.stages or (spec.media and spec.media.snapshot)),
         gate=gate,
-        prepare=_preparing(spec, outlet),
+        prepare=_preparing(spec, outlet, film),
         admit=Gating(_built("gates", spec.gates)),
     )
     runner = Runner(
@@ -94,10 +99,10 @@ def assemble(
         outlet=outlet,
         beat=beats[1],
         turned=turned,
-        steps=_steps(spec, stages),
+        steps=_steps(spec, stages, sends, film),
         draw=_drawing(spec),
     )
-    return Pipeline(runner, slot, stages)
+    return Pipeline(runner, slot, stages, film.finish if film else lambda: None)
 
 
 def _opener(
@@ -113,22 +118,38 @@ def _opener(
     return opener(spec.source, spec.source_options, stranger)
 
 
-def _preparing(spec: LaneSpec, outlet: Outlet) -> Callable[[Frame], Frame]:
+def _preparing(spec: LaneSpec, outlet: Outlet, film: Film | None) -> Callable[[Frame], Frame]:
     """Give what each frame passes first: what is private is hidden before anybody looks."""
     steps: list[Callable[[Frame], Frame]] = []
     if spec.privacy:
         steps.append(Privacy(spec.privacy))
+    if film is not None:
+        steps.append(film)  # a clip shows what blinds the camera, too
     if spec.health is not None:
         steps.append(Watch(spec.health, Teller(outlet.say), (*spec.veiled, *spec.privacy)))
     return lambda frame: reduce(lambda one, step: step(one), steps, frame)
 
 
-def _steps(spec: LaneSpec, stages: Staging) -> list[Step]:
+def _steps(spec: LaneSpec, stages: Staging, sends: Sends, film: Film | None) -> list[Step]:
     """Give what each result passes, in order."""
     steps: list[Step] = [stages] if spec.stages else []
     kinds = [one.kind for one in spec.filters]
     filters = zip(kinds, _built("filters", spec.filters), strict=True)
-    return [*steps, Filtering(tuple(filters))] if spec.filters else steps
+    if spec.filters:
+        steps.append(Filtering(tuple(filters)))
+    if spec.media is not None:
+        from agent.pipeline.media.step import Picturing
+
+        steps.append(Picturing(spec.media, sends, film))
+    return steps
+
+
+def _film(spec: LaneSpec, sends: Sends) -> Film | None:
+    if spec.media is None or not spec.media.clip:
+        return None
+    from agent.pipeline.media.film import Film
+
+    return Film(spec.media, sends)
 
 
 def _built(room: str, wanted: Sequence[Plugin]) -> list[Any]:

@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 from agent.errors import MessageInvalid
 from agent.events import Event, emit
+from agent.ipc import close_all
 from agent.workers import messages
 from agent.workers.camera_messages import Refused, Unwell, Well
+from agent.workers.media_messages import Medium, sent
 from agent.workers.run import FIRST_EASE
 
 if TYPE_CHECKING:
@@ -26,6 +28,7 @@ class Hearing:
     Args:
         name: the pipeline's.
         source: its source's, where it has one.
+        media: whether it is to send media.
 
     Attributes:
         ready: what the newest worker said of the model that serves, as of its last swap.
@@ -34,8 +37,9 @@ class Hearing:
         news: what was said of accelerators.
     """
 
-    def __init__(self, name: str, source: str = "") -> None:
+    def __init__(self, name: str, source: str = "", *, media: bool = False) -> None:
         self._name = name
+        self._media = media
         self._of_source: dict[str, Any] = {"source": source} if source else {}
         self.ready: messages.Ready | None = None
         self.fault: messages.Fault | None = None
@@ -53,17 +57,23 @@ class Hearing:
         for _ in range(packets):
             if run.closed:
                 break
-            packet = run.process.channel.receive()
+            packet, descriptors = run.process.channel.receive_with()
             if not packet:
+                close_all(descriptors)
                 run.closed = packet is not None
                 break
             run.received += len(packet)
             try:
                 message = messages.parse(packet)
-                self._take(run, message)
+                if isinstance(message, Medium):
+                    self._take_medium(run, message, descriptors)
+                else:
+                    self._take(run, message)
             except MessageInvalid as error:
                 self.distrust(run, error)
                 break
+            finally:
+                close_all(descriptors)  # what is left of them
             if isinstance(message, messages.Results):
                 records.extend(message.records)
             if records and run.held is not None:
@@ -109,7 +119,13 @@ class Hearing:
         run.closed = True
         run.process.signal(signal.SIGKILL)
 
-    def _take(self, run: Run, message: messages.FromWorker) -> None:
+    def _take_medium(self, run: Run, message: Medium, descriptors: list[int]) -> None:
+        if not self._media:
+            raise MessageInvalid("read packet", message.type, "nobody has asked for it")
+        run.media.append(sent(message, descriptors))  # whoever calls receive takes them
+        descriptors.clear()
+
+    def _take(self, run: Run, message: messages.Said) -> None:
         match message:
             case messages.Ready():
                 self._begin(run, message)

@@ -56,7 +56,7 @@ class Lane:
         self._accounts = Accounts()
         self._unwanted = False
         self.run: Run | None = None
-        self._hearing = Hearing(spec.pipeline, spec.source_name)
+        self._hearing = Hearing(spec.pipeline, spec.source_name, media=spec.media is not None)
         self._judge = Judge(deadlines)
         self.restarts = 0
         self.problem = "its process died"

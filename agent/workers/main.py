@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 import orjson
 
-from agent import plugins, program
+from agent import memfd, plugins, program
 from agent.accelerators import Lend
 from agent.capture.feed import Feed
 from agent.errors import (
@@ -43,7 +43,7 @@ from agent.workers.spec import Eased, LaneSpec
 from agent.workers.swapping import Resident, Swapper
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from agent.histogram import Histogram
     from agent.ipc import Channel
@@ -69,6 +69,17 @@ class SocketOutlet:
         body = b",".join(records)
         self._channel.send(b'{"type":"results","ledger":' + counts + b',"records":[' + body + b"]}")
 
+    def medium(self, head: Mapping[str, object], size: int, pieces: Iterable[bytes]) -> None:
+        """Send a snapshot or a clip: its bytes go in memory that is sealed, so that nobody changes them."""
+        fd = memfd.create("edge-agent-medium", size)
+        try:
+            for piece in pieces:
+                _write(fd, piece)
+            memfd.seal(fd, memfd.FIXED)
+            self._channel.send_with(orjson.dumps(head), (fd,))
+        finally:
+            os.close(fd)
+
     def timings(self, stages: Mapping[str, Histogram]) -> None:
         """Send how long each stage took, of the frames since the last call."""
         body = {
@@ -92,6 +103,12 @@ class SocketOutlet:
     def captured(self, count: int) -> None:
         """Note how many frames were captured, where it outlives this process."""
         self._page.captured = count
+
+
+def _write(fd: int, piece: bytes) -> None:
+    left = memoryview(piece)
+    while left:
+        left = left[os.write(fd, left) :]
 
 
 def _counts(ledger: Ledger) -> dict[str, object]:
@@ -146,6 +163,7 @@ def run(
         stop=stop,
         beats=(lambda phase: page.enter(Slot.CAPTURE, phase), inferring),
         turned=swapper.turned,
+        sends=outlet.medium,
         gate=gate,
         feed=feed,
     )
@@ -159,6 +177,7 @@ def run(
     try:
         remark = pipeline.runner.run()
     finally:
+        pipeline.finish()
         pipeline.slot.engine.backend.close()
         pipeline.stages.close()
     outlet.say({"type": "ended", "ledger": _counts(pipeline.slot.ledger()), "remark": remark[:4000]})

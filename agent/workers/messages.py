@@ -13,6 +13,7 @@ from agent.histogram import LONGEST_US, MOST_BUCKETS, Histogram
 from agent.ledger import Ledger
 from agent.message import Count, Flat, Message, Text, Word, read
 from agent.workers.camera_messages import Refused, Unwell, Well
+from agent.workers.media_messages import Medium
 from agent.workers.record import Record, Stamp
 
 
@@ -233,7 +234,7 @@ class Fault(Flat):
     """For ConfigInvalid: the path of the key inside the pipeline's table."""
 
 
-_Packet = (
+Said = (
     Ready
     | Opened
     | Lost
@@ -253,6 +254,8 @@ _Packet = (
     | Ended
     | Fault
 )
+"""What is said in words alone."""
+_Packet = Said | Medium
 FromWorker = Annotated[_Packet, Field(discriminator="type")]
 _from_worker: TypeAdapter[_Packet] = TypeAdapter(FromWorker)
 

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from agent.accelerators import Lend
     from agent.workers import messages
     from agent.workers.camera_messages import Refused
+    from agent.workers.media_messages import Sent
     from agent.workers.process import WorkerProcess
 
 _MOST_LENT = 16
@@ -44,6 +45,7 @@ class Run:
         lent: the connections that it was given, by generation; the last few.
         borrows: whether it has an accelerator now, or may have: then it is not known how long its twin takes.
         learned: how long its model takes on the CPU.
+        media: what it has sent; whoever calls receive takes them, and closes their memory.
     """
 
     process: WorkerProcess
@@ -71,6 +73,7 @@ class Run:
     lent: dict[int, Lend] = field(default_factory=dict)
     borrows: bool = False
     learned: Learned = field(default_factory=Learned)
+    media: list[Sent] = field(default_factory=list)
 
     @property
     def usual(self) -> Learned | None:

@@ -6,6 +6,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from agent.media import Media
 from agent.picks import Pick
 from agent.pictures import Health, Region
 from agent.pipelines import Plugin, Stage
@@ -49,6 +50,8 @@ class LaneSpec(BaseModel):
     """Further models of each frame."""
     filters: tuple[Plugin, ...] = ()
     """What each result passes, in this order."""
+    media: Media | None = None
+    """Which events get a snapshot or a clip; None for none."""
     source: str
     source_options: dict[str, Any] = {}
     source_name: str = ""

@@ -49,6 +49,7 @@ JOINTS = {
     "crew",
     "delivery",
     "feeding",
+    "footage",
     "foreground",
     "mailbox",
     "metering",

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-_NAME, _VALUE = 40, 24
-"""Characters of a label, and of a value that has none."""
+_NAME, _VALUE, _TEXT = 40, 24, 200
+"""Characters of a label, of a value that has none, and of a text that a model has made up."""
 
 
 def in_words(items: Sequence[Mapping[str, Any]], *, more: int = 0) -> str:
@@ -20,10 +20,14 @@ def in_words(items: Sequence[Mapping[str, Any]], *, more: int = 0) -> str:
 
 
 def item_in_words(item: Mapping[str, Any]) -> str:
-    """Say what one item holds: its label and score, else all that it has."""
-    label, score = item.get("label"), item.get("score")
+    """Say what one item holds: its label and score, or value; its text; else all that it has."""
+    label, score, value, text = (item.get(key) for key in ("label", "score", "value", "text"))
     if label is not None and isinstance(score, int | float):
         return f"{plain(label, _NAME)} {score:.2f}{_against_threshold(item)}"
+    if label is not None and isinstance(value, int | float):
+        return f"{plain(label, _NAME)}{_ahead(item)} {value:g} {plain(item.get('unit', ''), _NAME)}".rstrip()
+    if isinstance(text, str) and isinstance(score, int | float):
+        return f'"{plain(text, _TEXT)}" {score:.2f}'
     return " ".join(f"{plain(key, _NAME)}={plain(value, _VALUE)}" for key, value in item.items())
 
 
@@ -33,6 +37,12 @@ def _against_threshold(item: Mapping[str, Any]) -> str:
     if not isinstance(error, int | float) or not isinstance(threshold, int | float) or threshold <= 0:
         return ""
     return f" ({error / threshold:.1f} x threshold)"
+
+
+def _ahead(item: Mapping[str, Any]) -> str:
+    """Say how many steps ahead a value of a forecast is; "" for other tasks."""
+    step = item.get("step")
+    return f" +{step}" if isinstance(step, int) else ""
 
 
 def plain(value: object, most: int) -> str:

@@ -15,6 +15,7 @@ from agent.bundles.load import LoadedModel, load, read_labels
 from agent.errors import ConfigInvalid, ModelInvalid
 from agent.picks import picked
 from agent.pipeline.engine import Engine
+from agent.pipeline.generating import Generator
 from agent.pipeline.preprocess import Preprocessor
 from agent.pipeline.slot import BUFFERS
 from agent.preparing import pre_of
@@ -49,7 +50,7 @@ def make(
     model = model_of(spec)
     pause()
     made = engine(spec, model, backend_of(spec, model))
-    if not may_accelerate(spec):
+    if not may_accelerate(spec) or isinstance(made.backend, Generator):
         return made
     backend = AcceleratedBackend(made.backend, beat)
     return replace(made, backend=backend, tending=backend)
@@ -75,7 +76,7 @@ def engine(spec: LaneSpec, model: LoadedModel, backend: Backend) -> Engine:
         backend.infer((buffers[0],))
     tuned = picked(spec.tuned, model.sha256, backend.runtime) is not None
     facts = {**facts_of(model, backend, task), "tuned": tuned}
-    return Engine(backend, decoder, prepare, buffers, facts)
+    return Engine(answering(backend, task, given), decoder, prepare, buffers, facts)
 
 
 def facts_of(model: LoadedModel, backend: Backend, task: str) -> dict[str, Any]:
@@ -138,6 +139,14 @@ def task_of(spec: LaneSpec, model: LoadedModel) -> str:
         "choose decoder", model.name, "the model does not say its task", f"Set task to one of: {known}",
         loc=("task",),
     )  # fmt: skip
+
+
+def answering(backend: Backend, task: str, given: Mapping[str, Any]) -> Backend:
+    """Give what answers a frame: the model; where the decoder's module says so, what runs it once a token."""
+    module = plugins.load("decoders", task, "task")
+    if not hasattr(module, "generation"):
+        return backend
+    return Generator(backend, module.generation(options(module.Options, given, "decoder")))
 
 
 def decoder_of(task: str, given: Mapping[str, Any], model: LoadedModel, backend: Backend) -> Decoder:

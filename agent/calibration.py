@@ -76,5 +76,8 @@ def _above(value: float) -> float:
     if value <= 0:
         return value
     unit = 10.0 ** (math.floor(math.log10(value)) - 3)
-    steps = math.floor(value / unit) + 1
-    return float(f"{steps * unit:.6g}")
+    steps = math.floor(value / unit)
+    candidates = (
+        float(f"{(steps + more) * unit:.6g}") for more in (1, 2)
+    )  # the division may have rounded down
+    return next(one for one in candidates if one > value)

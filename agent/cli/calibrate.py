@@ -26,8 +26,8 @@ HELP = "find an anomaly model's threshold from normal inputs"
 DESCRIPTION = """\
 Runs an anomaly model over inputs that are known to be normal, and prints how large its errors are and which
 threshold that suggests: by default the one that 99 % of the errors stay below. It is the threshold for the
-machine, the place and the sensor that the inputs came from, and as good as they are many and different: try it
-on normal inputs that were not among them, too, before you rely on it."""
+machine, the place and the sensor that the inputs came from, and as good as they are many and different: try
+it on normal inputs that were not among them, too, before you rely on it."""
 EPILOG = """\
 examples:
   edge-agent calibrate vibration normal/           windows in .npy files
@@ -140,5 +140,8 @@ def _lines(found: Calibration, failed: int, arguments: argparse.Namespace) -> li
         lines.append(
             f"so few inputs say little of the {arguments.quantile:g} quantile: it is near the largest error"
         )
-    lines.append(f"{found.above} of these {found.count} would be anomalies with")
-    return [*lines, "", "[decoder]", f"threshold = {found.threshold:g}"]
+    return [
+        *lines,
+        "",
+        f"decoder = {{ threshold = {found.threshold:g} }}  # of these inputs, {found.above} reach it",
+    ]

@@ -1,7 +1,7 @@
 """A language model of a few KB whose every word is known: a Markov chain, written as .tflite.
 
-The logits of the next token are a row of a table, chosen by the last token: a GATHER. A model that gives those
-of the last place alone has a FULLY_CONNECTED behind it, whose weights pick them.
+The logits of the next token are a row of a table, chosen by the last token: a GATHER. A model that gives
+those of the last place alone has a FULLY_CONNECTED behind it, whose weights pick them.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ PLACES = 4
 
 
 def speller(gives: Literal["next", "every"] = "every") -> bytes:
-    """Make the model: of ids (1, 4), the logits of the ``next`` token (1, 7), or ``every`` one's (1, 4, 7)."""
+    """Make the model: of ids (1, 4), logits of the ``next`` token (1, 7), or ``every`` one's (1, 4, 7)."""
     size = len(WORDS)
     writer = Writer()
     ids = writer.tensor("ids", (1, PLACES), "int32")

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-_NAME, _VALUE = 40, 24
-"""Characters of a label, and of a value that has none."""
+_NAME, _VALUE, _TEXT = 40, 24, 200
+"""Characters of a label, of a value that has none, and of a text that a model has made up."""
+_NAMED = ("event", "label", "track", "zone", "line")
 
 
 def in_words(items: Sequence[Mapping[str, Any]], *, more: int = 0) -> str:
@@ -21,29 +22,44 @@ def in_words(items: Sequence[Mapping[str, Any]], *, more: int = 0) -> str:
 
 def events_in_words(events: Sequence[Mapping[str, Any]]) -> str:
     """Say what filters noticed, to stand behind a result: "; line.crossed person gate", or ""."""
-    said = []
-    for event in events:
-        parts = (event.get(name) for name in ("event", "label", "track", "zone", "line"))
-        said.append(" ".join(plain(part, _NAME) for part in parts if part is not None))
-    return "".join(f"; {one}" for one in said if one)
-
-
-def item_in_words(item: Mapping[str, Any]) -> str:
-    """Say what one item holds: its label and score, else all that it has."""
-    label, score = item.get("label"), item.get("score")
-    if label is not None and isinstance(score, int | float):
-        return f"{plain(label, _NAME)} {score:.2f}{_against_threshold(item)}"
-    return " ".join(_pair(key, value) for key, value in item.items())
+    return "".join(f"; {said}" for event in events if (said := event_in_words(event)))
 
 
 def event_in_words(event: Mapping[str, Any]) -> str:
-    """Say what a filter noticed: its name, and all that it says of it."""
-    told = [_pair(key, value) for key, value in event.items() if key != "event"]
-    return " ".join([plain(event.get("event", "event"), _NAME), *told])
+    """Say what a filter noticed: its name, and to what it happened; then the numbers and words of it."""
+    named = [plain(event[key], _NAME) for key in _NAMED if event.get(key) is not None]
+    rest = [_pair(*one) for one in event.items() if one[0] not in _NAMED and isinstance(one[1], str | int | float)]
+    return " ".join([*named, *rest])
+
+
+def item_in_words(item: Mapping[str, Any]) -> str:
+    """Say what one item holds: its label and score, or value; its text; else all that it has."""
+    label, score, value, text = (item.get(key) for key in ("label", "score", "value", "text"))
+    if label is not None and isinstance(score, int | float):
+        return f"{plain(label, _NAME)}{_track(item)} {score:.2f}{_against_threshold(item)}{_further(item)}"
+    if label is not None and isinstance(value, int | float):
+        return f"{plain(label, _NAME)}{_ahead(item)} {value:g} {plain(item.get('unit', ''), _NAME)}".rstrip()
+    if isinstance(text, str) and isinstance(score, int | float):
+        return f'"{plain(text, _TEXT)}" {score:.2f}'
+    return " ".join(_pair(key, value) for key, value in item.items())
 
 
 def _pair(key: object, value: object) -> str:
     return f"{plain(key, _NAME)}={plain(value, _VALUE)}"
+
+
+def _track(item: Mapping[str, Any]) -> str:
+    """Say which track an item belongs to; "" for none."""
+    track = item.get("track")
+    return f" #{track}" if isinstance(track, int) else ""
+
+
+def _further(item: Mapping[str, Any]) -> str:
+    """Say what further models have found in an item's crop; "" for none."""
+    also = item.get("also")
+    found = also.items() if isinstance(also, dict) else ()
+    said = (f"{plain(name, _NAME)}: {in_words(one.get('items', ()))}" for name, one in found if isinstance(one, dict))
+    return "".join(f" ({one})" for one in said)
 
 
 def _against_threshold(item: Mapping[str, Any]) -> str:
@@ -52,6 +68,12 @@ def _against_threshold(item: Mapping[str, Any]) -> str:
     if not isinstance(error, int | float) or not isinstance(threshold, int | float) or threshold <= 0:
         return ""
     return f" ({error / threshold:.1f} x threshold)"
+
+
+def _ahead(item: Mapping[str, Any]) -> str:
+    """Say how many steps ahead a value of a forecast is; "" for other tasks."""
+    step = item.get("step")
+    return f" +{step}" if isinstance(step, int) else ""
 
 
 def plain(value: object, most: int) -> str:

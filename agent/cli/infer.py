@@ -5,13 +5,12 @@ from __future__ import annotations
 import json
 import sys
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from agent.cli.inputs import choose, features_of, gates_of, speakable
+from agent.cli.inputs import choose, features_for, gates_of, speakable
 from agent.cli.numbers import number
 from agent.cli.progress import progress
-from agent.errors import EXIT_FAILED, EXIT_OK, AgentError, InputRejected
+from agent.errors import EXIT_FAILED, EXIT_OK, AgentError
 from agent.foreground import Foreground
 from agent.tables import Deadlines
 from agent.wording import in_words
@@ -52,8 +51,8 @@ examples:
       --task classification --source wav:path=yes.wav,window=16000
 
 tasks: classification, detection (SSD or anchor-free), anomaly (the input reconstructed, or an error),
-tensor (any output, summarised); a bundle knows its own. An array of uint8 (height, width, 3) is an RGB
-picture; any other must have the input's shape.
+keywords, regression, forecast, sequence (tokens generated), tensor (any output, summarised); a bundle knows
+its own. An array of uint8 (height, width, 3) is an RGB picture; any other must have the input's shape.
 
 exit codes: 0 every frame was inferred, 1 one was not, 2 usage"""
 
@@ -139,7 +138,7 @@ def main(arguments: argparse.Namespace) -> int:
         model=arguments.model,
         task=arguments.task,
         labels=arguments.labels,
-        pre=_features(arguments),
+        pre=features_for(arguments.model, arguments.features),
         decoder={key: value for key, value in decoder.items() if value is not None},
         backend_options={"threads": arguments.threads, "runtime": arguments.runtime},
         gates=gates_of(arguments.gate),
@@ -155,7 +154,7 @@ def main(arguments: argparse.Namespace) -> int:
     try:
         with progress("inferring", len(left), sharing=sys.stdout.isatty() or not left) as bar:
             spawn = partial(WorkerProcess, stdin=0) if inputs.source == "stdin" else WorkerProcess
-            lane = Foreground(spec, Deadlines(), explain=_refusal, spawn=spawn)
+            lane = Foreground(spec, Deadlines(), explain=refusal, spawn=spawn)
             for records in lane.run():
                 for record in records:
                     left.pop(record.frame, None)
@@ -186,20 +185,7 @@ def _account(left: Mapping[int, str], ledger: Ledger, show: Callable[[Record], s
     return lost
 
 
-def _features(arguments: argparse.Namespace) -> dict[str, Any]:
-    """Give what --features says.
-
-    Raises:
-        InputRejected: it does not read, or a bundle says it already.
-    """
-    features = features_of(arguments.features)
-    if features and Path(arguments.model).suffix != ".tflite" and not Path(arguments.model).is_file():
-        problem = f"{arguments.model} is a bundle, whose manifest says what it takes"
-        raise InputRejected("read", "--features", problem, "Leave it out, or name a .tflite file")
-    return features
-
-
-def _refusal(fault: Fault) -> AgentError:
+def refusal(fault: Fault) -> AgentError:
     """Word a worker's refusal: there is no configuration here that could be wrong."""
     hint = "See edge-agent infer --help, and docs/configuration.md for all options"
     return AgentError(fault.op, fault.subject, fault.problem, fault.hint or hint)

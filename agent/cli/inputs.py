@@ -131,6 +131,19 @@ def gates_of(texts: Sequence[str]) -> tuple[Plugin, ...]:
     return tuple(found)
 
 
+def features_for(model: str, text: str) -> dict[str, Any]:
+    """Give the ``pre`` with the features that ``--features`` names for a model.
+
+    Raises:
+        InputRejected: it does not read, or the model is a bundle, which says it already.
+    """
+    features = features_of(text)
+    if features and Path(model).suffix != ".tflite" and not Path(model).is_file():
+        problem = f"{model} is a bundle, whose manifest says what it takes"
+        raise InputRejected("read", "--features", problem, "Leave it out, or name a .tflite file")
+    return features
+
+
 def speakable(name: str) -> None:
     """Refuse a name that JSON cannot carry.
 

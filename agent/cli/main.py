@@ -20,6 +20,7 @@ VERBS = (
     "doctor",
     "status",
     "infer",
+    "calibrate",
     "sources",
     "snapshot",
     "record",

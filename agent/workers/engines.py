@@ -18,6 +18,7 @@ from agent.picks import picked
 from agent.pipeline import roles
 from agent.pipeline.engine import Engine
 from agent.pipeline.filling import Filling, carried, frame_input
+from agent.pipeline.generating import Generator
 from agent.pipeline.placed import PlacedDecoder
 from agent.pipeline.preprocess import takes_pictures
 from agent.pipeline.slot import BUFFERS
@@ -59,7 +60,7 @@ def make(
     model = model_of(spec)
     pause()
     made = engine(spec, model, backend_of(spec, model))
-    if not may_accelerate(spec):
+    if not may_accelerate(spec) or isinstance(made.backend, Generator):
         return made
     backend = AcceleratedBackend(made.backend, beat)
     return replace(made, backend=backend, tending=backend)
@@ -84,7 +85,8 @@ def engine(spec: LaneSpec, model: LoadedModel, backend: Backend) -> Engine:
         backend.infer(buffers[0])
     tuned = picked(spec.tuned, model.sha256, backend.runtime) is not None
     facts = {**facts_of(model, backend, task), "tuned": tuned}
-    return Engine(backend, decoder, prepare, buffers, facts, state=prepare.state())
+    answers = answering(backend, task, given)
+    return Engine(answers, decoder, prepare, buffers, facts, state=prepare.state())
 
 
 def facts_of(model: LoadedModel, backend: Backend, task: str) -> dict[str, Any]:
@@ -139,6 +141,14 @@ def task_of(spec: LaneSpec, model: LoadedModel) -> str:
         "choose decoder", model.name, "the model does not say its task", f"Set task to one of: {known}",
         loc=("task",),
     )  # fmt: skip
+
+
+def answering(backend: Backend, task: str, given: Mapping[str, Any]) -> Backend:
+    """Give what answers a frame: the model; where the decoder's module says so, what runs it once a token."""
+    module = plugins.load("decoders", task, "task")
+    if not hasattr(module, "generation"):
+        return backend
+    return Generator(backend, module.generation(options(module.Options, given, "decoder")))
 
 
 def decoder_of(task: str, given: Mapping[str, Any], model: LoadedModel, backend: Backend) -> Decoder:

@@ -16,6 +16,7 @@ from agent.accelerator.client import Connection
 from agent.accelerator.faults import AcceleratorFault, NotLoaded
 from agent.bundles import golden
 from agent.errors import BackendFault, BundleRefused, DelegateLost, Rejected
+from agent.pipeline.generating import Generator
 from agent.sources.pictures.picture import parse_picture
 from agent.types import Phase
 from agent.workers import contract, engines
@@ -60,9 +61,11 @@ def prove(spec: LaneSpec, beat: Callable[[Phase], None], lending: Lending) -> di
         contract.check(spec, model, backend)
         engine = engines.engine(spec, model, backend)
         decoder = own_decoder(model, backend) if model.manifest else None
+        if model.manifest:
+            engine = replace(engine, backend=engines.answering(backend, model.task or "", model.post))
     tryout = Tryout(engine, decoder, beat)
     met = meets(tryout, model)
-    if spec.lent:
+    if spec.lent and not isinstance(engine.backend, Generator):  # which serves on the CPU
         with _refusing("load", spec.model):
             engine = _moved(engine, model, lending, beat)
         tryout = Tryout(engine, decoder, beat)

@@ -26,6 +26,12 @@ from agent.wording import events_in_words, in_words, item_in_words, plain
         ([{"label": "anomaly", "score": 0.83, "error": 4.1, "threshold": 0}], "anomaly 0.83"),
         ([{"name": "out", "shape": [1, 10]}], "name=out shape=[1, 10]"),
         ([{"label": "star"}], "label=star"),
+        ([{"label": "level", "index": 0, "value": 1.25, "unit": "m"}], "level 1.25 m"),
+        ([{"label": "load", "index": 0, "step": 3, "value": 7.0}], "load +3 7"),
+        (
+            [{"text": "the pump \x1b[2J", "tokens": [0, 1], "score": 0.5, "seed": 9}],
+            '"the pump \N{REPLACEMENT CHARACTER}[2J" 0.50',
+        ),
         ([{"label": "star", "score": None}], "label=star score=None"),
         ([{"label": "x" * 41, "score": 1}], "x" * 39 + "… 1.00"),
     ],

@@ -14,6 +14,10 @@ KEPT: dict[str, tuple[int, tuple[str, ...]]] = {
     "classification": (1, ("label", "score")),
     "detection": (200, ("label", "score", "box")),
     "anomaly": (1, ("label", "index", "score")),
+    "keywords": (1, ("label", "score")),
+    "regression": (256, ("label", "value")),
+    "forecast": (512, ("label", "step", "value")),
+    "sequence": (1, ("text", "tokens")),
     "tensor": (64, ("shape", "dtype", "argmax", "min", "max", "mean")),
 }
 """How many items of a golden answer are recorded, and which keys; of other tasks all."""

@@ -1,0 +1,69 @@
+"""A generated sequence goes the way of any result: through the command line, a pipeline, a proof."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+
+from tests.simulators.running_agent import PROGRAM, RunningAgent
+from tests.simulators.small_speller import END, PLACES, THE, WORDS, speller
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A model, its words, and two prompts."""
+    (tmp_path / "speller.tflite").write_bytes(speller())
+    (tmp_path / "words.txt").write_text("\n".join(WORDS))
+    for number, words in enumerate(((THE,), (THE, 1, 2))):
+        np.save(tmp_path / f"{number}.npy", np.array([*words, *[-1] * (PLACES - len(words))], np.int32))
+    return tmp_path
+
+
+def test_infer_says_what_the_model_goes_on_with(folder: Path) -> None:
+    command = [
+        *PROGRAM,
+        "infer",
+        str(folder / "speller.tflite"),
+        str(folder / "0.npy"),
+        str(folder / "1.npy"),
+    ]
+    command += ["--task", "sequence", "--labels", str(folder / "words.txt"), "--json"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0, done.stderr
+    first, second = (json.loads(line)["items"][0] for line in done.stdout.splitlines())
+    assert first.keys() == {"text", "tokens", "score", "seed"}
+    assert first["text"].startswith("pump runs hot now . the pump")
+    assert second["text"].startswith("hot now . the")
+    assert len(first["tokens"]) == 32
+    assert first["seed"] != second["seed"]
+
+
+def run(folder: Path, name: str, decoder: str) -> list[dict[str, Any]]:
+    lines = (
+        f'source = {{ kind = "images", paths = ["{folder}/*.npy"] }}\n'
+        f'task = "sequence"\nlabels = "{folder}/words.txt"\ndecoder = {decoder}'
+    )
+    (folder / name).mkdir()
+    with RunningAgent(
+        folder / name, lines, "", "--exit-when-ended", model=str(folder / "speller.tflite")
+    ) as agent:
+        assert agent.process.wait(60) == 0, agent.log
+    records, ledger = agent.stored()
+    assert ledger["inferred"] == 2
+    return [record["items"][0] for record in records if record["kind"] == "sequence"]
+
+
+def test_a_pipeline_samples_the_same_sequence_at_each_run_and_records_its_seed(folder: Path) -> None:
+    decoder = f"{{ temperature = 1.0, seed = 11, max_tokens = 40, stop = [{END}] }}"
+    first = run(folder, "one", decoder)
+    assert first == run(folder, "two", decoder)
+    other = run(folder, "three", decoder.replace("11", "12"))
+    assert [item["seed"] for item in other] != [item["seed"] for item in first]
+    assert all(END not in item["tokens"] for item in first)

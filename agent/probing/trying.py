@@ -94,7 +94,7 @@ def _goldens(model: LoadedModel, backend: Backend) -> tuple[int, int, str]:
     if model.manifest is None or model.folder is None or not model.task:
         return 0, 0, ""
     spec = LaneSpec(pipeline="probe", model=str(model.path), source="")
-    decoder = engines.decoder_of(model.task, model.post, model, backend)
+    decoder = engines.decoder_of(model.task, model, backend)
     tryout = Tryout(engines.engine(spec, model, backend), decoder)
     met = count = 0
     first = ""

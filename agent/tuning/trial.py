@@ -139,7 +139,7 @@ class Trial:
         model = self._model
         if model.manifest is None or not model.manifest.golden:
             return None
-        decoder = engines.decoder_of(model.task or "", model.post, model, self._backend)
+        decoder = engines.decoder_of(model.task or "", model, self._backend)
         return Tryout(engines.engine(self._lane, model, self._backend), decoder)
 
     def _cases(self) -> Iterator[tuple[golden.Case, Array]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,6 +12,7 @@ import numpy as np
 from agent import outline, plugins
 from agent.accelerator.no_twin import NoTwin
 from agent.accelerator.twin import AcceleratedBackend
+from agent.bundles import extras
 from agent.bundles.load import LoadedModel, load, read_labels
 from agent.errors import ConfigInvalid, ModelInvalid
 from agent.picks import picked
@@ -65,9 +67,7 @@ def may_accelerate(spec: LaneSpec) -> bool:
 def engine(spec: LaneSpec, model: LoadedModel, backend: Backend) -> Engine:
     """Put an engine together, and run it once: the first inference is slow, as kernels are packed."""
     task = task_of(spec, model)
-    # The manifest's options are for the manifest's decoder only.
-    given = {**(model.post if task == model.task else {}), **spec.decoder}
-    decoder = decoder_of(task, given, labelled(spec, model), backend)
+    decoder = decoder_of(task, labelled(spec, model), backend, spec.decoder)
     tensor = only_input(backend, model)
     prepare = Preprocessor(tensor, model.pre)
     buffers = [np.zeros(tensor.shape, tensor.dtype) for _ in range(BUFFERS)]
@@ -140,9 +140,22 @@ def task_of(spec: LaneSpec, model: LoadedModel) -> str:
     )  # fmt: skip
 
 
-def decoder_of(task: str, given: Mapping[str, Any], model: LoadedModel, backend: Backend) -> Decoder:
-    """Make a decoder for the model's outputs."""
+def decoder_of(
+    task: str, model: LoadedModel, backend: Backend, own: Mapping[str, Any] = MappingProxyType({})
+) -> Decoder:
+    """Make a decoder for the model's outputs.
+
+    Args:
+        task: the decoder's name.
+        model: its options count where they are for this decoder.
+        backend: has the model's tensors.
+        own: the pipeline's options, which go over the model's.
+    """
     module = plugins.load("decoders", task, "task")
+    given = {**(model.post if task == model.task else {}), **own}
+    chosen = options(module.Options, given, "decoder")
     signature = Signature(backend.inputs, backend.outputs)
-    decoder: Decoder = module.build(options(module.Options, given, "decoder"), signature, model.labels)
+    needed: tuple[str, ...] = getattr(module, "FILES", ())
+    files = (extras.read(model, {name: getattr(chosen, name) for name in needed}, own),) if needed else ()
+    decoder: Decoder = module.build(chosen, signature, model.labels, *files)
     return decoder

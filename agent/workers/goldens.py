@@ -100,7 +100,7 @@ def golden_cases(model: LoadedModel, backend: Backend) -> list[GoldenCase]:
     """
     if model.manifest is None or model.folder is None or not model.manifest.golden:
         return []
-    decoder = engines.decoder_of(model.task or "", model.post, model, backend)
+    decoder = engines.decoder_of(model.task or "", model, backend)
     spec = backend.inputs[0]
     prepare = Preprocessor(spec, model.pre)
     found: list[GoldenCase] = []

@@ -163,7 +163,7 @@ def _within(subject: str, manifest: Manifest, cost: Cost) -> None:
 
 def own_decoder(model: LoadedModel, backend: Backend) -> Decoder:
     """Make the decoder that the golden answers were recorded with: the manifest's, not the pipeline's."""
-    return engines.decoder_of(model.task or "", model.post, model, backend)
+    return engines.decoder_of(model.task or "", model, backend)
 
 
 @contextmanager

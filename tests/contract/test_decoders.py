@@ -30,15 +30,24 @@ SHAPES: dict[str, list[tuple[int, ...]]] = {
     "classification": [(1, 6)],
     "detection": [(1, 5, 4), (1, 5), (1, 5), (1,)],
     "detection of centers": [(1, 4, 5, 6), (1, 4, 5, 4)],
+    "embedding": [(1, 6)],
+    "image": [(1, 4, 5, 3)],
+    "pose": [(1, 1, 6, 3)],
+    "pose of several": [(1, 4, 23)],
+    "pose of heatmaps": [(1, 3, 4, 6), (1, 3, 4, 12)],
+    "segmentation": [(1, 4, 5, 6)],
+    "segmentation of one class": [(1, 4, 5)],
     "tensor": [(1, 3), (2, 2, 2), ()],
 }
 # The input, for decoders that compare the outputs with it, and options that have no default.
-INPUTS: dict[str, list[tuple[int, ...]]] = {"anomaly": [(1, 4, 2)]}
+INPUTS: dict[str, list[tuple[int, ...]]] = {"anomaly": [(1, 4, 2)], "pose of heatmaps": [(1, 33, 49, 3)]}
 REQUIRED: dict[str, dict[str, Any]] = {"anomaly": {"threshold": 0.05}}
 PARAMETERS = {"float32": (), "uint8": (1 / 256, 0), "int8": (1 / 256, -128), "int16": (1 / 32768, 0)}
 NAMES = plugins.names("decoders")
 FRAME = FrameInfo(seq=0, captured_ns=0, height=480, width=640)
 LABELS = Labels(tuple("abcdef"))
+# Where there are other than six classes.
+NAMED = {"segmentation of one class": Labels(("background", "road"))}
 
 
 def specs(
@@ -55,7 +64,8 @@ def build(name: str, outputs: tuple[TensorSpec, ...], **options: Any) -> Decoder
     module = plugins.load("decoders", name.split(maxsplit=1)[0])
     given = specs(name, outputs[0].dtype, INPUTS)
     options = {**REQUIRED.get(name, {}), **options}
-    decoder: Decoder = module.build(module.Options(**options), Signature(given, outputs), LABELS)
+    labels = NAMED.get(name, LABELS)
+    decoder: Decoder = module.build(module.Options(**options), Signature(given, outputs), labels)
     return decoder
 
 

@@ -8,13 +8,14 @@ relative to the configuration file, as a label file's is. A model without a mani
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from agent.bundles.load import check, inside, read_file
 from agent.errors import ManifestInvalid, ModelInvalid
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
+    from types import ModuleType
 
     from agent.bundles.load import LoadedModel
 
@@ -22,12 +23,18 @@ MAX_BYTES = 64 << 20
 """The largest of these files that is read."""
 
 
+def named(decoder: ModuleType, options: Mapping[str, Any]) -> dict[str, str]:
+    """Give the paths that a decoder's options name, by the option's name; "" names no file."""
+    wanted: tuple[str, ...] = getattr(decoder, "FILES", ())
+    return {name: str(options[name]) for name in wanted if options.get(name)}
+
+
 def read(model: LoadedModel, paths: Mapping[str, str], own: Collection[str]) -> dict[str, bytes]:
     """Read the files that a decoder's options name.
 
     Args:
         model: that they belong to.
-        paths: by the option's name; "" names no file.
+        paths: by the option's name.
         own: those options that the pipeline's configuration gives, and not the manifest.
 
     Raises:
@@ -37,7 +44,6 @@ def read(model: LoadedModel, paths: Mapping[str, str], own: Collection[str]) -> 
     return {
         option: _plain(option, path) if option in own else _bundled(model, option, path)
         for option, path in paths.items()
-        if path
     }
 
 

@@ -155,7 +155,6 @@ def decoder_of(
     given = {**(model.post if task == model.task else {}), **own}
     chosen = options(module.Options, given, "decoder")
     signature = Signature(backend.inputs, backend.outputs)
-    needed: tuple[str, ...] = getattr(module, "FILES", ())
-    files = (extras.read(model, {name: getattr(chosen, name) for name in needed}, own),) if needed else ()
-    decoder: Decoder = module.build(chosen, signature, model.labels, *files)
+    more = (extras.read(model, extras.named(module, given), own),) if hasattr(module, "FILES") else ()
+    decoder: Decoder = module.build(chosen, signature, model.labels, *more)
     return decoder

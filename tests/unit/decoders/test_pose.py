@@ -55,7 +55,7 @@ def test_a_person_is_the_box_and_the_mean_score_of_what_is_seen_of_it() -> None:
 @pytest.mark.parametrize(
     ("options", "count"), [({"min_score": 0.05}, 1), ({"min_score": 0.6}, 0), ({"min_person": 0.6}, 0)]
 )
-def test_who_is_not_seen_well_enough_is_nobody(options: dict[str, float], count: int) -> None:
+def test_who_is_not_seen_well_enough_is_nobody(options: dict[str, Any], count: int) -> None:
     found = decode([SINGLE], [PERSON], **options)
     assert len(found) == count
     assert [person["box"] for person in found] == [[0.2, 0.3, 0.9, 0.9]] * count

@@ -28,7 +28,9 @@ def events_in_words(events: Sequence[Mapping[str, Any]]) -> str:
 def event_in_words(event: Mapping[str, Any]) -> str:
     """Say what a filter noticed: its name, and to what it happened; then the numbers and words of it."""
     named = [plain(event[key], _NAME) for key in _NAMED if event.get(key) is not None]
-    rest = [_pair(*one) for one in event.items() if one[0] not in _NAMED and isinstance(one[1], str | int | float)]
+    rest = [
+        _pair(*one) for one in event.items() if one[0] not in _NAMED and isinstance(one[1], str | int | float)
+    ]
     return " ".join([*named, *rest])
 
 
@@ -58,7 +60,11 @@ def _further(item: Mapping[str, Any]) -> str:
     """Say what further models have found in an item's crop; "" for none."""
     also = item.get("also")
     found = also.items() if isinstance(also, dict) else ()
-    said = (f"{plain(name, _NAME)}: {in_words(one.get('items', ()))}" for name, one in found if isinstance(one, dict))
+    said = (
+        f"{plain(name, _NAME)}: {in_words(one.get('items', ()))}"
+        for name, one in found
+        if isinstance(one, dict)
+    )
     return "".join(f" ({one})" for one in said)
 
 

@@ -93,7 +93,7 @@ def variant(model: LoadedModel, name: str) -> bytes:
     entry = model.manifest.file(model.manifest.variants[name])
     path = inside(model.folder, entry.path)
     data = _read(path, MAX_MODEL_BYTES)
-    _check(path, data, entry)
+    check(path, data, entry)
     _check_outline(path, data)
     return data
 
@@ -144,7 +144,7 @@ def _load_bundle(folder: Path, digest: str, variant: str) -> LoadedModel:
     entry = manifest.file(manifest.variants.get(variant, manifest.model))
     path = inside(folder, entry.path)
     data = _read(path, MAX_MODEL_BYTES)
-    _check(path, data, entry)  # before anything looks into it
+    check(path, data, entry)  # before anything looks into it
     _check_outline(path, data)
     return LoadedModel(
         data=data,
@@ -197,7 +197,7 @@ def _bundle_labels(folder: Path, manifest: Manifest) -> Labels:
     entry = manifest.file(manifest.labels)
     path = inside(folder, entry.path)
     data = read_file(path, label_files.MAX_BYTES, ManifestInvalid)
-    _check(path, data, entry)
+    check(path, data, entry)
     return label_files.parse(data, str(path))
 
 
@@ -211,7 +211,12 @@ def inside(folder: Path, relative: str) -> Path:
     return path
 
 
-def _check(path: Path, data: bytes, entry: FileEntry) -> None:
+def check(path: Path, data: bytes, entry: FileEntry) -> None:
+    """See that ``data``, read from ``path``, is what the manifest says.
+
+    Raises:
+        ManifestInvalid: it is not.
+    """
     if len(data) != entry.size:
         raise _mismatch(path, f"it has {len(data)} bytes, the manifest says {entry.size}")
     found = hashlib.sha256(data).hexdigest()

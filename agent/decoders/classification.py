@@ -1,24 +1,21 @@
 """Classification: one score per class, the best few reported.
 
 The model has one output whose shape, without its ones, is (classes,). ``activation`` says what turns it into
-scores: "none" (they are scores), "softmax" or "sigmoid" (they are logits). "auto" decides this way:
-
-- a quantized output is scores when its type cannot express anything outside [0, 1] (for 16 bits [-1, 1],
-  since their zero point is always 0), else logits (softmax);
-- a float output is scores when all its finite values lie in [0, 1], else logits (softmax). This looks at
-  each frame's values: name the activation where logits may happen to lie in [0, 1].
+scores, see ``_scores``. Logits pass through softmax, as one class is the right one; with ``multi_label`` any
+number of classes may be, and logits pass through a sigmoid each.
 
 Classes whose value is NaN or infinite are never reported; where no value is finite, the frame is rejected.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from agent.decoders._fit import check_labels, is_number, misfit
+from agent.decoders._scores import Activation, activate, settled
 from agent.errors import InputRejected
 from agent.tensors import dequantize, is_quantized
 from agent.types import Result
@@ -26,13 +23,10 @@ from agent.types import Result
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from agent.decoders._scores import Logits
     from agent.labels import Labels
     from agent.types import Array, FrameInfo, Signature, TensorSpec
 
-Activation = Literal["auto", "none", "softmax", "sigmoid"]
-
-_SLACK = 1e-3
-"""How far scores may stray from [0, 1] by rounding and still be scores."""
 _DIGITS = 6
 
 
@@ -44,6 +38,13 @@ class Options(BaseModel):
     top_k: int = Field(default=5, ge=1, le=100, description="how many classes at most, best first")
     min_score: float = Field(default=0.0, ge=0, le=1, description="leave out classes below this score")
     activation: Activation = Field(default="auto", description="what turns the output into scores")
+    multi_label: bool = Field(default=False, description="each class may be there or not, beside the others")
+
+    @model_validator(mode="after")
+    def _agrees(self) -> Self:
+        if self.multi_label and self.activation == "softmax":
+            raise ValueError("softmax shares one score among all classes, which multi_label does not")
+        return self
 
 
 def build(options: Options, signature: Signature, labels: Labels) -> ClassificationDecoder:
@@ -68,7 +69,8 @@ class ClassificationDecoder:
         self._options = options
         self._output = output
         self._labels = labels
-        self._activation = _settled(options.activation, output)
+        self._logits: Logits = "sigmoid" if options.multi_label else "softmax"
+        self._activation = settled(options.activation, output, self._logits)
         self._plain = self._activation == "none" and len(output.scale) == 1 and is_quantized(output)
 
     def decode(
@@ -91,7 +93,7 @@ class ClassificationDecoder:
         if not finite.any():
             problem = f"none of its {values.size} values is finite"
             raise InputRejected("decode", self._output.name, problem, "Check the model with --task tensor")
-        scores = _activate(self._activation, values, finite)
+        scores = activate(self._activation, values, finite, self._logits)
         best = _best(scores, self._options.top_k)
         return self._result(best, [round(score, _DIGITS) for score in scores[best].tolist()])
 
@@ -108,33 +110,6 @@ class ClassificationDecoder:
             if score >= self._options.min_score and score >= 0
         )
         return Result("classification", items)
-
-
-def _settled(activation: Activation, output: TensorSpec) -> Activation:
-    """Settle "auto" where the output's type alone decides."""
-    if activation != "auto" or not is_quantized(output):
-        return activation
-    info = np.iinfo(output.dtype)
-    low, high = (dequantize(np.array([edge]), output)[0] for edge in (info.min, info.max))
-    least = -1 if info.bits == 16 else 0
-    return "none" if low >= least - _SLACK and high <= 1 + _SLACK else "softmax"
-
-
-def _activate(activation: Activation, values: Array, finite: Array) -> Array:
-    """Give scores in [0, 1] for all finite ``values``, and -1 for the others."""
-    if activation == "auto":
-        low, high = values.min(where=finite, initial=0), values.max(where=finite, initial=0)
-        activation = "none" if low >= -_SLACK and high <= 1 + _SLACK else "softmax"
-    if activation == "softmax":
-        with np.errstate(over="ignore"):  # a difference that overflows is a score of zero
-            below = values - values.max(where=finite, initial=-np.inf)
-        powers = np.exp(below, where=finite, out=np.zeros_like(values))
-        scores = powers / powers.sum()
-    elif activation == "sigmoid":
-        scores = 1 / (1 + np.exp(-np.clip(values, -80, 80)))
-    else:
-        scores = values
-    return np.where(finite, np.clip(scores, 0, 1), -1)
 
 
 def _best(scores: Array, count: int) -> list[int]:

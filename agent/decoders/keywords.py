@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from agent.decoders import classification
 from agent.decoders._fit import check_labels, is_number, misfit
-from agent.decoders.classification import Activation
+from agent.decoders._scores import Activation
 from agent.errors import ModelInvalid
 from agent.types import Result
 

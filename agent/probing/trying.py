@@ -16,6 +16,7 @@ from agent.histogram import percentile
 from agent.probing.passport import Tried
 from agent.sources.pictures.picture import parse_picture
 from agent.workers import engines
+from agent.workers.decoding import decoder_of
 from agent.workers.measuring import Tryout
 from agent.workers.spec import LaneSpec
 
@@ -94,7 +95,7 @@ def _goldens(model: LoadedModel, backend: Backend) -> tuple[int, int, str]:
     if model.manifest is None or model.folder is None or not model.task:
         return 0, 0, ""
     spec = LaneSpec(pipeline="probe", model=str(model.path), source="")
-    decoder = engines.decoder_of(model.task, model.post, model, backend)
+    decoder = decoder_of(model.task, model, backend)
     tryout = Tryout(engines.engine(spec, model, backend), decoder)
     met = count = 0
     first = ""

@@ -121,7 +121,7 @@ class RecordedSource:
 
 def _parse(name: str, suffix: str, data: bytes) -> Array:
     """Read a frame's file: an array as it was, also where it has the shape of a picture."""
-    from agent.sources.pictures.npy import parse_npy
+    from agent.npy import parse_npy
     from agent.sources.pictures.picture import parse_picture
 
     if suffix != ".npy":

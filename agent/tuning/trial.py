@@ -17,6 +17,7 @@ from agent.sources.pictures.picture import parse_picture
 from agent.tuning.messages import MOST_TIMES
 from agent.validation import options
 from agent.workers import engines
+from agent.workers.decoding import decoder_of
 from agent.workers.goldens import fixed_input, twin_case
 from agent.workers.measuring import Memory, Tryout, preload
 from agent.workers.spec import LaneSpec
@@ -139,7 +140,7 @@ class Trial:
         model = self._model
         if model.manifest is None or not model.manifest.golden:
             return None
-        decoder = engines.decoder_of(model.task or "", model.post, model, self._backend)
+        decoder = decoder_of(model.task or "", model, self._backend)
         return Tryout(engines.engine(self._lane, model, self._backend), decoder)
 
     def _cases(self) -> Iterator[tuple[golden.Case, Array]]:

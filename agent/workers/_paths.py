@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from agent.workers._landlock import READ, READ_DIR, Grant
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
 
 
 def carved(path: str, hidden: list[str]) -> Iterator[Grant]:
@@ -37,6 +37,12 @@ def open_to(hidden: Iterable[str], devices: Iterable[str]) -> tuple[str, ...]:
 def _meet(path: str, other: str) -> bool:
     one, two = path.rstrip("/") + "/", other.rstrip("/") + "/"
     return one.startswith(two) or two.startswith(one)
+
+
+def named_files(given: Mapping[str, object]) -> tuple[str, ...]:
+    """Give the files that options name: whose option that is, nobody knows before a decoder is loaded."""
+    texts = [value for value in given.values() if isinstance(value, str) and value and "\0" not in value]
+    return tuple(path for path in texts if os.path.isfile(path))  # noqa: PTH113 - beside os.path.realpath
 
 
 def identity(path: str) -> tuple[int, int] | None:

@@ -23,7 +23,7 @@ from agent.launcher.starting import Launcher, Resident
 from agent.types import Needs
 from agent.workers import _capabilities, _landlock, _seccomp
 from agent.workers._landlock import DEVICE, OWN, READ, READ_DIR, RUN, WRITE, Grant
-from agent.workers._paths import carved, identity, open_to
+from agent.workers._paths import carved, identity, named_files, open_to
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -221,7 +221,8 @@ def confine_launcher(hidden: Iterable[str], programs: Iterable[str], needs: Need
 
 def _grants(spec: LaneSpec, read: Iterable[str], devices: Iterable[str], *, network: bool) -> Iterator[Grant]:
     hidden = [os.path.realpath(path) for path in spec.hidden]
-    mine = [*_python(), *_model(spec), *read, *([spec.labels] if spec.labels else [])]
+    beside = [*([spec.labels] if spec.labels else []), *named_files(spec.decoder)]
+    mine = [*_python(), *_model(spec), *read, *beside]
     for path in mine:
         yield from carved(os.path.realpath(path), hidden)
     for path in (*_LIBRARIES, *_KERNEL, *(_NETWORK if network else ())):

@@ -6,37 +6,26 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pydantic import BaseModel, ConfigDict
-
 from agent import outline, plugins
 from agent.accelerator.no_twin import NoTwin
 from agent.accelerator.twin import AcceleratedBackend
 from agent.bundles.load import LoadedModel, load, read_labels
 from agent.errors import ConfigInvalid
-from agent.manifest import Outputs
 from agent.picks import picked
-from agent.pipeline import roles
 from agent.pipeline.engine import Engine
-from agent.pipeline.filling import Filling, carried, frame_input
+from agent.pipeline.filling import Filling
 from agent.pipeline.generating import Generator
-from agent.pipeline.placed import PlacedDecoder
-from agent.pipeline.preprocess import takes_pictures
 from agent.pipeline.slot import BUFFERS
 from agent.preparing import pre_of
 from agent.types import Signature
 from agent.validation import options
+from agent.workers.decoding import answering, decoder_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
-    from agent.types import Backend, Decoder, Phase
+    from agent.types import Backend, Phase
     from agent.workers.spec import LaneSpec
-
-
-class _Roles(BaseModel):
-    model_config = ConfigDict(frozen=True)
-
-    outputs: Outputs
 
 
 def make(
@@ -76,16 +65,14 @@ def may_accelerate(spec: LaneSpec) -> bool:
 def engine(spec: LaneSpec, model: LoadedModel, backend: Backend) -> Engine:
     """Put an engine together, and run it once: the first inference is slow, as kernels are packed."""
     task = task_of(spec, model)
-    # The manifest's options are for the manifest's decoder only.
-    given = {**(model.post if task == model.task else {}), **spec.decoder}
-    decoder = decoder_of(task, given, labelled(spec, model), backend)
+    decoder = decoder_of(task, labelled(spec, model), backend, spec.decoder)
     prepare = Filling(Signature(backend.inputs, backend.outputs), model.pre, model.name)
     buffers = [prepare.buffers() for _ in range(BUFFERS)]
     if not isinstance(backend, NoTwin):
         backend.infer(buffers[0])
     tuned = picked(spec.tuned, model.sha256, backend.runtime) is not None
     facts = {**facts_of(model, backend, task), "tuned": tuned}
-    answers = answering(backend, task, given)
+    answers = answering(backend, task, model, spec.decoder)
     return Engine(answers, decoder, prepare, buffers, facts, state=prepare.state())
 
 
@@ -141,44 +128,3 @@ def task_of(spec: LaneSpec, model: LoadedModel) -> str:
         "choose decoder", model.name, "the model does not say its task", f"Set task to one of: {known}",
         loc=("task",),
     )  # fmt: skip
-
-
-def answering(backend: Backend, task: str, given: Mapping[str, Any]) -> Backend:
-    """Give what answers a frame: the model; where the decoder's module says so, what runs it once a token."""
-    module = plugins.load("decoders", task, "task")
-    if not hasattr(module, "generation"):
-        return backend
-    return Generator(backend, module.generation(options(module.Options, given, "decoder")))
-
-
-def decoder_of(task: str, given: Mapping[str, Any], model: LoadedModel, backend: Backend) -> Decoder:
-    """Make a decoder for the model's outputs, whose results lie in the frame.
-
-    Args:
-        task: the decoder's name.
-        given: its options; ``outputs`` among them says which output has which role.
-        model: with its labels, and with what is said of its inputs.
-        backend: with the tensors of the model.
-
-    Raises:
-        ConfigInvalid: an option is wrong.
-        ModelInvalid: the outputs, or the labels, are not such a decoder's.
-    """
-    module = plugins.load("decoders", task, "task")
-    told = options(_Roles, {"outputs": given.get("outputs", {})}, "decoder").outputs
-    own = {key: value for key, value in given.items() if key != "outputs"}
-    order = roles.order(
-        backend.outputs,
-        task=task,
-        roles=getattr(module, "ROLES", ()),
-        told=told,
-        hidden=carried(Signature(backend.inputs, backend.outputs), model.pre),
-    )
-    signature = Signature(backend.inputs, roles.chosen(backend.outputs, order))
-    decoder: Decoder = module.build(options(module.Options, own, "decoder"), signature, model.labels)
-    if list(order) != list(range(len(backend.outputs))):
-        decoder = roles.OrderedDecoder(decoder, list(order))
-    frame = frame_input(backend.inputs, model.pre, model.name)
-    if model.pre.of_windows or not takes_pictures(frame):
-        return decoder
-    return PlacedDecoder(decoder, (frame.shape[1], frame.shape[2]), model.pre.resize)

@@ -14,7 +14,7 @@ from agent.pipeline.filling import Filling
 from agent.sources.pictures.picture import parse_picture
 from agent.tensors import dequantize, is_quantized
 from agent.types import Frame, FrameInfo, Signature
-from agent.workers import engines
+from agent.workers.decoding import decoder_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -100,7 +100,7 @@ def golden_cases(model: LoadedModel, backend: Backend) -> list[GoldenCase]:
     """
     if model.manifest is None or model.folder is None or not model.manifest.golden:
         return []
-    decoder = engines.decoder_of(model.task or "", model.post, model, backend)
+    decoder = decoder_of(model.task or "", model, backend)
     prepare = Filling(Signature(backend.inputs, backend.outputs), model.pre, model.name)
     found: list[GoldenCase] = []
     size = 0

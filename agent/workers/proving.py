@@ -21,6 +21,7 @@ from agent.sources.pictures.picture import parse_picture
 from agent.types import Phase
 from agent.workers import contract, engines
 from agent.workers.accelerating import Lent, fits, remote_of
+from agent.workers.decoding import answering, decoder_of
 from agent.workers.measuring import Memory, Tryout, preload
 
 if TYPE_CHECKING:
@@ -62,7 +63,7 @@ def prove(spec: LaneSpec, beat: Callable[[Phase], None], lending: Lending) -> di
         engine = engines.engine(spec, model, backend)
         decoder = own_decoder(model, backend) if model.manifest else None
         if model.manifest:
-            engine = replace(engine, backend=engines.answering(backend, model.task or "", model.post))
+            engine = replace(engine, backend=answering(backend, model.task or "", model))
     tryout = Tryout(engine, decoder, beat)
     met = meets(tryout, model)
     if spec.lent and not isinstance(engine.backend, Generator):  # which serves on the CPU
@@ -166,7 +167,7 @@ def _within(subject: str, manifest: Manifest, cost: Cost) -> None:
 
 def own_decoder(model: LoadedModel, backend: Backend) -> Decoder:
     """Make the decoder that the golden answers were recorded with: the manifest's, not the pipeline's."""
-    return engines.decoder_of(model.task or "", model.post, model, backend)
+    return decoder_of(model.task or "", model, backend)
 
 
 @contextmanager

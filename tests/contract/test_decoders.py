@@ -30,16 +30,23 @@ SHAPES: dict[str, list[tuple[int, ...]]] = {
     "classification": [(1, 6)],
     "detection": [(1, 5, 4), (1, 5), (1, 5), (1,)],
     "detection of centers": [(1, 4, 5, 6), (1, 4, 5, 4)],
+    "embedding": [(1, 6)],
     "forecast": [(1, 4, 2)],
     "forecast of one": [(1, 12)],
+    "image": [(1, 4, 5, 3)],
     "keywords": [(1, 6)],
+    "pose": [(1, 1, 6, 3)],
+    "pose of several": [(1, 4, 23)],
+    "pose of heatmaps": [(1, 3, 4, 6), (1, 3, 4, 12)],
     "regression": [(1, 6)],
     "regression of several outputs": [(1, 2), (), (3, 1)],
+    "segmentation": [(1, 4, 5, 6)],
+    "segmentation of one class": [(1, 4, 5)],
     "sequence": [(1, 5), (1, 5), (1,)],
     "tensor": [(1, 3), (2, 2, 2), ()],
 }
 # The input, for decoders that compare the outputs with it, and options that have no default.
-INPUTS: dict[str, list[tuple[int, ...]]] = {"anomaly": [(1, 4, 2)]}
+INPUTS: dict[str, list[tuple[int, ...]]] = {"anomaly": [(1, 4, 2)], "pose of heatmaps": [(1, 33, 49, 3)]}
 REQUIRED: dict[str, dict[str, Any]] = {"anomaly": {"threshold": 0.05}}
 # What the model itself takes and gives, where the decoder is given what several runs of it have made: tensors
 # of fixed types, none of them quantized.
@@ -50,7 +57,7 @@ MODELS: dict[str, Signature] = {
 }
 STORED = [name for name in SHAPES if name not in MODELS]
 # Options without which an example does not fit the six labels.
-NAMED: dict[str, dict[str, Any]] = {
+CHOSEN: dict[str, dict[str, Any]] = {
     "forecast": {"names": ("load", "heat")},
     "forecast of one": {"names": ("load",), "step_s": 60.0},
 }
@@ -58,6 +65,8 @@ PARAMETERS = {"float32": (), "uint8": (1 / 256, 0), "int8": (1 / 256, -128), "in
 NAMES = plugins.names("decoders")
 FRAME = FrameInfo(seq=0, captured_ns=0, height=480, width=640)
 LABELS = Labels(tuple("abcdef"))
+# Where there are other than six classes.
+NAMED = {"segmentation of one class": Labels(("background", "road"))}
 
 
 def specs(
@@ -73,9 +82,10 @@ def specs(
 def build(name: str, outputs: tuple[TensorSpec, ...], **options: Any) -> Decoder:
     module = plugins.load("decoders", name.split(maxsplit=1)[0])
     given = specs(name, outputs[0].dtype, INPUTS)
-    options = {**REQUIRED.get(name, {}), **NAMED.get(name, {}), **options}
+    options = {**REQUIRED.get(name, {}), **CHOSEN.get(name, {}), **options}
     signature = MODELS.get(name, Signature(given, outputs))
-    decoder: Decoder = module.build(module.Options(**options), signature, LABELS)
+    labels = NAMED.get(name, LABELS)
+    decoder: Decoder = module.build(module.Options(**options), signature, labels)
     return decoder
 
 

@@ -77,6 +77,7 @@ PROGRAM_PARTS = {
     "agent.workers.accelerating",
     "agent.workers.assembly",
     "agent.workers.contract",
+    "agent.workers.decoding",
     "agent.workers.easing",
     "agent.workers.engines",
     "agent.workers.goldens",

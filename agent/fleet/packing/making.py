@@ -15,7 +15,7 @@ from agent import golden, manifest
 from agent.errors import ConfigInvalid, ManifestInvalid
 from agent.fleet.packing import words
 from agent.machine import processor
-from agent.manifest import MAX_BYTES, Budget, Contract, Golden, Manifest, Pre
+from agent.manifest import MAX_BYTES, Budget, Contract, Golden, Manifest, Post, Pre
 from agent.validation import first_problem
 
 if TYPE_CHECKING:
@@ -40,6 +40,7 @@ class Parts:
         variants: by the delegate's name.
         labels: None where there are none.
         goldens: in the recipe's order.
+        extras: files that the decoder needs, by the option that names them.
         names: what each file was called where it came from, by its absolute path.
     """
 
@@ -47,6 +48,7 @@ class Parts:
     variants: dict[str, str]
     labels: str | None
     goldens: tuple[str, ...]
+    extras: dict[str, str]
     names: dict[str, str]
 
 
@@ -92,7 +94,7 @@ def manifest_of(
             io=Contract(inputs=trial.contract.inputs, outputs=trial.contract.outputs),
             quantized=trial.contract.quantized,
             pre=told.pre or Pre(),
-            post=told.post,
+            post=_post(told.post, parts),
             requires=told.requires,
             budget=_budget(told.budget, trial.cost, subject),
             golden=tuple(goldens),
@@ -100,6 +102,11 @@ def manifest_of(
         )
     except ValidationError as error:
         raise ConfigInvalid(_OP, str(subject), first_problem(error), _HINT) from error
+
+
+def _post(told: Post | None, parts: Parts) -> Post | None:
+    """Give the decoder's options, which name the files as they are called in the bundle."""
+    return Post(kind=told.kind, **{**told.options, **parts.extras}) if told else None
 
 
 def content_of(made: Manifest, subject: Path) -> bytes:

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from agent import manifest
+from agent import manifest, plugins
+from agent.bundles import extras
 from agent.bundles.load import load, read_file
 from agent.errors import AgentError, ConfigInvalid, InputRejected, ModelInvalid
 from agent.fleet.packing import apart, gaps, making, recipe, variants, words
@@ -18,7 +19,7 @@ from agent.labels import MAX_BYTES as MAX_LABEL_BYTES
 from agent.manifest import MANIFEST, Manifest, Pre
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from agent.bundles.load import LoadedModel
     from agent.fleet.packing.recipe import Recipe
@@ -105,7 +106,16 @@ def _gathered(stage: Staging, told: Recipe, model: LoadedModel, options: Options
     for number, one in enumerate(told.golden):
         content, suffix = _golden_input(near / one.input)
         goldens.append(put(f"golden/{number}{suffix}", content, near / one.input))
-    return Parts(path, others, labels, tuple(goldens), names)
+    extra = {}
+    for option, name in _extras(told).items():
+        content = read_file(near / name, extras.MAX_BYTES, ModelInvalid, f"read {option}")
+        extra[option] = put(f"{option}/{_plain(Path(name).name)}", content, near / name)
+    return Parts(path, others, labels, tuple(goldens), extra, names)
+
+
+def _extras(told: Recipe) -> dict[str, str]:
+    """Give the files that the decoder needs beside the model, by the option that names them."""
+    return extras.named(plugins.load("decoders", told.post.kind), told.post.options) if told.post else {}
 
 
 def _golden_input(path: Path) -> tuple[bytes, str]:
@@ -131,7 +141,7 @@ def _tried(stage: Staging, parts: Parts, told: Recipe, on_step: Callable[[words.
         labels=str(folder / parts.labels) if parts.labels else "",
         task=told.post.kind if told.post else told.task,
         pre=told.pre or Pre(),
-        post=told.post.options if told.post else {},
+        post={**(told.post.options if told.post else {}), **_placed(folder, parts.extras)},
         goldens=tuple(
             words.GoldenInput(path=str(folder / path), tol=one.tol)
             for path, one in zip(parts.goldens, told.golden, strict=True)
@@ -153,6 +163,10 @@ def _tried(stage: Staging, parts: Parts, told: Recipe, on_step: Callable[[words.
     if contract is None or len(answers) != len(parts.goldens):
         raise AgentError("run model", parts.model, "its process ended too soon", "This is a bug: report it")
     return Trial(contract, cost, tuple(answers[number] for number in range(len(answers))))
+
+
+def _placed(folder: Path, paths: Mapping[str, str]) -> dict[str, str]:
+    return {option: str(folder / path) for option, path in paths.items()}
 
 
 def _check(contract: words.Contract, model: LoadedModel, options: Options) -> None:

@@ -13,6 +13,10 @@ from agent.workers.messages import Fault
 KEPT: dict[str, tuple[int, tuple[str, ...]]] = {
     "classification": (1, ("label", "score")),
     "detection": (200, ("label", "score", "box")),
+    "pose": (50, ("label", "score", "box")),
+    "segmentation": (100, ("label", "score", "share", "box")),
+    "embedding": (1, ("label", "score", "vector")),
+    "image": (1, ("size", "channels")),
     "anomaly": (1, ("label", "index", "score")),
     "keywords": (1, ("label", "score")),
     "regression": (256, ("label", "value")),

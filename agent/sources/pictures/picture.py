@@ -9,9 +9,9 @@ import cv2
 import numpy as np
 
 from agent.errors import InputRejected
+from agent.npy import parse_npy
 from agent.sources._files import check_file, unreadable
 from agent.sources.pictures.header import dimensions
-from agent.sources.pictures.npy import parse_npy
 
 if TYPE_CHECKING:
     from agent.types import Array

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
+from pydantic import ValidationError
 
 from agent.decoders import classification
 from agent.errors import InputRejected, ModelInvalid
@@ -101,6 +102,27 @@ def test_auto_takes_floats_within_0_and_1_for_scores_and_others_for_logits(
 def test_a_named_activation_is_the_one_that_is_used(activation: str, expected: float) -> None:
     pair = TensorSpec("x", "float32", (1, 2))
     assert scores(decode(pair, [2.0, 0.0], activation=activation))[0] == (0, expected)
+
+
+@pytest.mark.parametrize("output", [FLOAT, LOGITS])
+def test_with_multi_label_logits_are_scores_each_by_itself(output: TensorSpec) -> None:
+    stored = np.array([-30, 40, 10, 30])
+    values = stored if output is LOGITS else (stored - 10) * 0.1
+    found = scores(decode(output, values, multi_label=True, min_score=0.5))
+    assert found == [(1, 0.952574), (3, 0.880797), (2, 0.5)]
+
+
+def test_with_multi_label_scores_stay_scores_and_many_classes_may_have_a_high_one() -> None:
+    assert scores(decode(UINT8, [192, 128, 192, 0], multi_label=True, min_score=0.5)) == [
+        (0, 0.75),
+        (2, 0.75),
+        (1, 0.5),
+    ]
+
+
+def test_softmax_and_multi_label_contradict_each_other() -> None:
+    with pytest.raises(ValidationError, match="softmax shares one score among all classes"):
+        classification.Options(multi_label=True, activation="softmax")
 
 
 def test_logits_of_any_size_give_scores_without_a_warning() -> None:

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from agent.sources import camera, images, video
 from agent.types import Needs
 from agent.workers import _landlock
-from agent.workers._paths import carved, open_to
+from agent.workers._paths import carved, named_files, open_to
 from agent.workers.confinement import _bundles
 from agent.workers.spec import LaneSpec
 
@@ -33,7 +33,9 @@ from agent.workers.confinement import confine
 from agent.workers.spec import LaneSpec
 
 folder, hidden, wanted = json.loads(sys.argv[1])
-held = confine(LaneSpec(pipeline="p", model="m", source="s", hidden=hidden), [Needs(read=(folder,))])
+options = {"gallery": str(Path(folder, "g.npy")), "vector": True}
+spec = LaneSpec(pipeline="p", model="m", source="s", hidden=hidden, decoder=options)
+held = confine(spec, [Needs(read=(folder,) if len(sys.argv) < 3 else ())])
 found = {}
 for path in wanted:
     try:
@@ -108,6 +110,23 @@ def test_secrets_inside_a_folder_of_pictures_stay_closed(tmp_path: Path) -> None
     read = {name for name, path in zip(names, wanted, strict=True) if found[path]}
     # The names in "keys" can be seen, as those of any folder above what is granted.
     assert read - {"keys"} == {"a.jpg", "other/b.jpg", "keys-old/c.jpg"}
+
+
+@pytest.mark.landlock
+def test_a_file_that_the_decoders_options_name_is_open_and_nothing_beside_it(tmp_path: Path) -> None:
+    tree(tmp_path, ["g.npy", "h.npy"])
+    wanted = [str(tmp_path / name) for name in ("g.npy", "h.npy")]
+    for hidden, open_ in (([], True), ([wanted[0]], False)):
+        given_ = json.dumps([str(tmp_path), hidden, wanted])
+        command = [sys.executable, "-c", READS, given_, "nothing else"]
+        done = subprocess.run(command, capture_output=True, text=True, check=True)
+        assert json.loads(done.stdout)[1] == {wanted[0]: open_, wanted[1]: False}
+
+
+def test_only_texts_that_name_files_are_files(tmp_path: Path) -> None:
+    tree(tmp_path, ["g.npy"])
+    given_ = {"a": str(tmp_path / "g.npy"), "b": str(tmp_path), "c": "auto", "d": "", "e": "\0", "f": 1}
+    assert named_files(given_) == (str(tmp_path / "g.npy"),)
 
 
 def test_what_is_hidden_is_no_device_nor_in_a_folder_of_devices(tmp_path: Path) -> None:

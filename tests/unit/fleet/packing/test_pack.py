@@ -186,6 +186,26 @@ def test_labels_that_are_packed_in_the_model_fill_the_gap(make: Callable[..., Pa
     assert load(packed.folder).labels.names == ("a", "b", "c", "d")
 
 
+def test_a_file_that_the_decoder_needs_is_packed_and_found_again(
+    make: Callable[..., Packed], tmp_path: Path
+) -> None:
+    np.save(tmp_path / "in" / "known faces.npy", np.eye(4, dtype=np.float32))
+    np.save(tmp_path / "in" / "b.npy", np.array([[[0], [255]], [[0], [0]]], np.uint8))
+    recipe = PLAIN + 'task = "embedding"\n[post]\nkind = "embedding"\ngallery = "known faces.npy"\n'
+    packed = make(BYTES, recipe + '[[golden]]\ninput = "b.npy"\n')
+    model = load(packed.folder)
+    assert model.post == {"gallery": "gallery/known_faces.npy"}
+    assert [case.expect for case in cases(packed.folder, packed.manifest)] == [
+        ({"label": "class 1", "score": 1.0},)
+    ]
+
+
+def test_a_file_that_the_decoder_needs_and_is_not_there_is_named(make: Callable[..., Packed]) -> None:
+    recipe = PLAIN + 'task = "embedding"\n[post]\nkind = "embedding"\ngallery = "known faces.npy"\n'
+    with pytest.raises(ModelInvalid, match=r"read gallery .*known faces\.npy"):
+        make(BYTES, recipe, allow_unproven=True)
+
+
 def test_a_sound_becomes_a_window(make: Callable[..., Packed], tmp_path: Path) -> None:
     with wave.open(str(tmp_path / "in" / "tone.wav"), "wb") as file:
         file.setnchannels(1)

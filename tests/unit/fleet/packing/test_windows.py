@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from agent.errors import InputRejected
 from agent.fleet.packing.windows import npy_of_wav
-from agent.sources.pictures.npy import parse_npy
+from agent.npy import parse_npy
 
 
 def sound(samples: list[int], channels: int, width: int = 2) -> bytes:

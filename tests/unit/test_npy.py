@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from agent.sources.pictures.npy import parse_npy
+from agent.npy import parse_npy
 
 if TYPE_CHECKING:
     from agent.types import Array

@@ -28,10 +28,10 @@ def events_in_words(events: Sequence[Mapping[str, Any]]) -> str:
 def event_in_words(event: Mapping[str, Any]) -> str:
     """Say what a filter noticed: its name, and to what it happened; then the numbers and words of it."""
     named = [plain(event[key], _NAME) for key in _NAMED if event.get(key) is not None]
-    rest = [
-        _pair(*one) for one in event.items() if one[0] not in _NAMED and isinstance(one[1], str | int | float)
-    ]
-    return " ".join([*named, *rest])
+    rest = {
+        key: event[key] for key in event if key not in _NAMED and isinstance(event[key], str | int | float)
+    }
+    return " ".join([*named, *(_pair(*one) for one in rest.items())])
 
 
 def item_in_words(item: Mapping[str, Any]) -> str:
@@ -58,14 +58,8 @@ def _track(item: Mapping[str, Any]) -> str:
 
 def _further(item: Mapping[str, Any]) -> str:
     """Say what further models have found in an item's crop; "" for none."""
-    also = item.get("also")
-    found = also.items() if isinstance(also, dict) else ()
-    said = (
-        f"{plain(name, _NAME)}: {in_words(one.get('items', ()))}"
-        for name, one in found
-        if isinstance(one, dict)
-    )
-    return "".join(f" ({one})" for one in said)
+    also = item.get("also", {})
+    return "".join(f" ({plain(name, _NAME)}: {in_words(one['items'])})" for name, one in also.items())
 
 
 def _against_threshold(item: Mapping[str, Any]) -> str:

@@ -59,7 +59,7 @@ class Stage:
 
     Attributes:
         name: under which its results stand in ``also``: of the items, or of the frame.
-        engine: the model; its first buffer is used.
+        engine: the model; its first buffers are used. One with state is given whole frames only.
         crops: whose crops it is given; None for the whole frame.
     """
 
@@ -106,13 +106,17 @@ class Staging:
 
     def _infer(self, stage: Stage, item: Item, pixels: Array, region: Box) -> dict[str, Any]:
         engine, info = stage.engine, replace(item.info, region=region)
-        buffer = engine.buffers[0]
+        tensors = engine.buffers[0]
         self._beat(Phase.DECODE)
         began = time.monotonic_ns()
-        engine.prepare(Frame(info.seq, info.captured_ns, pixels, info.origin), buffer, region)
-        outputs = engine.backend.infer((buffer,))
+        engine.prepare(Frame(info.seq, info.captured_ns, pixels, info.origin), tensors, region)
+        if engine.state is not None:
+            engine.state.give(tensors, item.opening)
+        outputs = engine.backend.infer(tensors)
+        if engine.state is not None:
+            engine.state.take(outputs)
         took_us = (time.monotonic_ns() - began) // 1000
-        found = engine.decoder.decode(outputs, info, (buffer,))
+        found = engine.decoder.decode(outputs, info, tensors)
         return {"kind": found.kind, "items": found.items, "infer_us": took_us}
 
     def close(self) -> None:

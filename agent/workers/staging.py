@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
-from agent.errors import ConfigInvalid
+from agent.errors import ConfigInvalid, ModelInvalid
 from agent.pipeline.stages import Crops, Stage, Staging
 from agent.workers import engines
 from agent.workers.spec import Eased
@@ -61,4 +61,8 @@ def _stage(spec: LaneSpec, told: pipelines.Stage) -> Stage:
     engine = engines.engine(own, model, engines.backend_of(own, model))
     if told.crops is None:
         return Stage(told.name, engine)
+    if engine.state is not None:
+        engine.backend.close()
+        problem = "it carries state from frame to frame, and crops are of different things"
+        raise ModelInvalid("use model", model.name, problem, "Give it the whole frame: leave out crops")
     return Stage(told.name, engine, Crops(frozenset(told.crops), told.most, told.min_score, told.margin))

@@ -27,11 +27,11 @@ _WIDEST = 8192
 _SHIFT = 4
 """Bits behind the point of cv2's coordinates."""
 _CHAINS = (
-    ("left_wrist", "left_elbow", "left_shoulder", "right_shoulder", "right_elbow", "right_wrist"),
-    ("left_ankle", "left_knee", "left_hip", "right_hip", "right_knee", "right_ankle"),
-    ("left_shoulder", "left_hip"),
-    ("right_shoulder", "right_hip"),
-    ("left_ear", "left_eye", "nose", "right_eye", "right_ear"),
+    ("left wrist", "left elbow", "left shoulder", "right shoulder", "right elbow", "right wrist"),
+    ("left ankle", "left knee", "left hip", "right hip", "right knee", "right ankle"),
+    ("left shoulder", "left hip"),
+    ("right shoulder", "right hip"),
+    ("left ear", "left eye", "nose", "right eye", "right ear"),
 )
 """The limbs of the 17 keypoints of COCO."""
 _LIMBS = tuple(limb for chain in _CHAINS for limb in pairwise(chain))

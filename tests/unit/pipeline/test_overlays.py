@@ -79,7 +79,7 @@ def test_a_pixel_is_tinted_where_the_cell_below_its_centre_is_set(
 
 def pose(**points: tuple[float, float, float]) -> Result:
     keypoints = [
-        {"label": name, "index": number, "point": [y, x], "score": score}
+        {"label": name.replace("_", " "), "index": number, "point": [y, x], "score": score}
         for number, (name, (y, x, score)) in enumerate(points.items())
     ]
     person = {"label": "person", "index": 0, "score": 0.9, "box": [0.3, 0.3, 0.9, 0.9]}

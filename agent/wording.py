@@ -23,7 +23,11 @@ def item_in_words(item: Mapping[str, Any]) -> str:
     """Say what one item holds: its label and score, else all that it has."""
     label, score = item.get("label"), item.get("score")
     if label is not None and isinstance(score, int | float):
-        return f"{plain(label, _NAME)} {score:.2f}{_against_threshold(item)}"
+        return f"{plain(label, _NAME)} {score:.2f}{_against_threshold(item)}{_more(item)}"
+    if isinstance(vector := item.get("vector"), list):
+        return f"a vector of {len(vector)} numbers"
+    if "png" in item and isinstance(size := item.get("size"), list):
+        return "a picture of " + " x ".join(plain(side, _NAME) for side in size[:2][::-1])
     return " ".join(f"{plain(key, _NAME)}={plain(value, _VALUE)}" for key, value in item.items())
 
 
@@ -33,6 +37,15 @@ def _against_threshold(item: Mapping[str, Any]) -> str:
     if not isinstance(error, int | float) or not isinstance(threshold, int | float) or threshold <= 0:
         return ""
     return f" ({error / threshold:.1f} x threshold)"
+
+
+def _more(item: Mapping[str, Any]) -> str:
+    """Say what a pose or a segmentation has besides; "" for other tasks."""
+    if isinstance(keypoints := item.get("keypoints"), list):
+        return f" ({len(keypoints)} keypoints)"
+    if isinstance(share := item.get("share"), int | float):
+        return f" ({share:.0%} of the frame)"
+    return ""
 
 
 def plain(value: object, most: int) -> str:

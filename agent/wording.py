@@ -35,14 +35,19 @@ def event_in_words(event: Mapping[str, Any]) -> str:
 
 
 def item_in_words(item: Mapping[str, Any]) -> str:
-    """Say what one item holds: its label and score, or value; its text; else all that it has."""
+    """Say what one item holds: its label and score, or value; its text, vector, picture; else all of it."""
     label, score, value, text = (item.get(key) for key in ("label", "score", "value", "text"))
     if label is not None and isinstance(score, int | float):
-        return f"{plain(label, _NAME)}{_track(item)} {score:.2f}{_against_threshold(item)}{_further(item)}"
+        more = (part(item) for part in (_against_threshold, _extent, _further))
+        return f"{plain(label, _NAME)}{_track(item)} {score:.2f}{''.join(more)}"
     if label is not None and isinstance(value, int | float):
         return f"{plain(label, _NAME)}{_ahead(item)} {value:g} {plain(item.get('unit', ''), _NAME)}".rstrip()
     if isinstance(text, str) and isinstance(score, int | float):
         return f'"{plain(text, _TEXT)}" {score:.2f}'
+    if isinstance(vector := item.get("vector"), list):
+        return f"a vector of {len(vector)} numbers"
+    if "png" in item and isinstance(size := item.get("size"), list):
+        return "a picture of " + " x ".join(plain(side, _NAME) for side in size[:2][::-1])
     return " ".join(_pair(key, value) for key, value in item.items())
 
 
@@ -56,18 +61,27 @@ def _track(item: Mapping[str, Any]) -> str:
     return f" #{track}" if isinstance(track, int) else ""
 
 
-def _further(item: Mapping[str, Any]) -> str:
-    """Say what further models have found in an item's crop; "" for none."""
-    also = item.get("also", {})
-    return "".join(f" ({plain(name, _NAME)}: {in_words(one['items'])})" for name, one in also.items())
-
-
 def _against_threshold(item: Mapping[str, Any]) -> str:
     """Say how an anomaly's error compares with its threshold; "" for other tasks."""
     error, threshold = item.get("error"), item.get("threshold")
     if not isinstance(error, int | float) or not isinstance(threshold, int | float) or threshold <= 0:
         return ""
     return f" ({error / threshold:.1f} x threshold)"
+
+
+def _extent(item: Mapping[str, Any]) -> str:
+    """Say how many joints a pose has, or how much a segment covers; "" for other tasks."""
+    if isinstance(keypoints := item.get("keypoints"), list):
+        return f" ({len(keypoints)} keypoints)"
+    if isinstance(share := item.get("share"), int | float):
+        return f" ({share:.0%} of the frame)"
+    return ""
+
+
+def _further(item: Mapping[str, Any]) -> str:
+    """Say what further models have found in an item's crop; "" for none."""
+    also = item.get("also", {})
+    return "".join(f" ({plain(name, _NAME)}: {in_words(one['items'])})" for name, one in also.items())
 
 
 def _ahead(item: Mapping[str, Any]) -> str:

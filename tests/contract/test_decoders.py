@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from pydantic import ValidationError
 
-from agent import plugins
+from agent import masks, plugins
 from agent.errors import InputRejected, ModelInvalid
 from agent.labels import Labels
 from agent.tensors import dequantize, quantize
@@ -105,8 +105,11 @@ def check(result: Result) -> None:
             assert 0 <= item["score"] <= 1
             assert isinstance(item["label"] if "label" in item else item["text"], str)
             assert type(item.get("index", 0)) is int
-        for coordinate in item.get("box", ()):
+        points = (place for one in item.get("keypoints", ()) for place in one["point"])
+        for coordinate in (*item.get("box", ()), *points):
             assert 0 <= coordinate <= 1
+        if "mask" in item:
+            assert masks.decode(item["mask"]).any()
 
 
 @pytest.fixture(params=NAMES)
@@ -217,5 +220,8 @@ def test_every_type_gives_the_answer_of_floats_within_a_step(name: str, dtype: s
     step = outputs[0].scale[0]
     for one, two in zip(found.items, near.items, strict=True):
         assert one.get("index") == two.get("index")
-        for key in ("score", "error", "min", "max", "mean", "value"):
+        for key in ("score", "error", "min", "max", "mean", "value", "box", "vector", "share", "distance"):
             assert one.get(key, 0) == pytest.approx(two.get(key, 0), abs=step)
+        for point, other in zip(one.get("keypoints", ()), two.get("keypoints", ()), strict=True):
+            assert point["point"] == pytest.approx(other["point"], abs=step)
+            assert point["score"] == pytest.approx(other["score"], abs=step)

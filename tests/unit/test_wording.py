@@ -33,6 +33,19 @@ from agent.wording import events_in_words, in_words, item_in_words, plain
             '"the pump \N{REPLACEMENT CHARACTER}[2J" 0.50',
         ),
         ([{"label": "star", "score": None}], "label=star score=None"),
+        (
+            [{"label": "person", "score": 0.9, "box": [0, 0, 1, 1], "keypoints": [{"label": "nose"}] * 17}],
+            "person 0.90 (17 keypoints)",
+        ),
+        (
+            [{"label": "road", "score": 0.9, "share": 0.305, "mask": {"counts": [4]}}],
+            "road 0.90 (30% of the frame)",
+        ),
+        (
+            [{"label": "ann", "score": 0.97, "distance": 0.06}, {"vector": [0.6, 0.8]}],
+            "ann 0.97, a vector of 2 numbers",
+        ),
+        ([{"size": [48, 64], "channels": 3, "png": "iVBO", "scaled": 1}], "a picture of 64 x 48"),
         ([{"label": "x" * 41, "score": 1}], "x" * 39 + "… 1.00"),
     ],
 )

@@ -88,6 +88,11 @@ def test_a_gallery_may_be_of_any_numbers(dtype: str) -> None:
     assert decode([0, 1], saved([[0, 100], [100, 0]], dtype))[0]["score"] == 1
 
 
+def test_a_gallery_may_be_of_great_and_small_numbers() -> None:
+    for size in (1e300, 1e-300):
+        assert decode([3, 4], saved([[3 * size, 4 * size]], "float64"))[0]["score"] == 1
+
+
 def test_a_vector_of_zeros_is_like_nothing() -> None:
     assert decode([0, 0]) == [{"vector": [0.0, 0.0]}]
     assert decode([0, 0], saved(GALLERY))[0]["score"] == 0.5

@@ -52,6 +52,13 @@ def test_logits_pass_through_softmax_cell_by_cell() -> None:
     assert dog["score"] == cat["score"] == pytest.approx(np.exp(2) / (np.exp(2) + 2), abs=1e-6)
 
 
+def test_a_cell_of_great_logits_takes_nothing_from_the_others() -> None:
+    values = np.zeros((2, 4, 3))
+    values[0, 0, 1], values[1, 1, 2] = 3e4, 2.0
+    scores = {item["index"]: item["score"] for item in decode(SCORES, values, activation="softmax")}
+    assert scores == {1: 1.0, 2: pytest.approx(np.exp(2) / (np.exp(2) + 2), abs=1e-6)}
+
+
 def test_an_index_for_each_cell_is_taken_as_it_is() -> None:
     assert [(item["label"], item["score"]) for item in decode(CLASSES, MAP, NAMES)] == [
         ("dog", 1.0),
@@ -75,6 +82,8 @@ def test_one_score_for_each_cell_says_whether_it_is_of_class_1() -> None:
 
 def test_the_background_is_left_out_unless_it_is_asked_for_and_so_is_what_is_small() -> None:
     assert [item["index"] for item in decode(CLASSES, MAP, background=True)] == [2, 0, 1]
+    [other, _] = decode(BINARY, [[0, 64, 192, 0], [0, 64, 192, 0]], background=True)
+    assert (other["index"], other["score"]) == (0, 0.916667)  # four of 1, and two of 0.75
     assert [item["index"] for item in decode(CLASSES, MAP, min_share=0.2)] == [2]
     assert [item["index"] for item in decode(CLASSES, MAP, max_items=1)] == [2]
     assert decode(CLASSES, np.zeros((2, 4))) == []
@@ -88,6 +97,14 @@ def test_a_large_map_is_thinned_out_and_keeps_where_things_are(side: int, grid: 
     assert item["mask"]["size"] == [size, size]
     assert item["share"] == pytest.approx(0.25, abs=0.02)
     assert item["box"] == pytest.approx([0, 0.5, 0.5, 1], abs=0.02)
+
+
+def test_the_middle_cell_stands_for_its_block() -> None:
+    cells = np.zeros((6, 6), np.int32)
+    cells[3, 5] = 1
+    [item] = decode(TensorSpec("out", "int32", (1, 6, 6)), cells, grid=4)
+    assert item["mask"]["counts"] == [7, 1, 1]
+    assert item["box"] == [0.333333, 0.666667, 0.666667, 1.0]
 
 
 @given(st.integers(0, 2**32), st.integers(1, 30))
@@ -107,9 +124,8 @@ def test_whatever_the_cells_are_a_result_stays_small_and_its_masks_are_its_share
 def test_a_cell_without_a_finite_number_is_of_no_class() -> None:
     scores = np.eye(3)[MAP]
     scores[0, 1] = np.nan
-    scores[1, 1, 2] = np.nan  # the others of that cell are finite, and equal
-    [dog, _] = decode(SCORES, scores)
-    assert dog["share"] == 0.25
+    [ground, dog, _] = decode(SCORES, scores, background=True)
+    assert (ground["share"], dog["share"]) == (0.375, 0.375)
     with pytest.raises(InputRejected, match="none of its 8 cells has a finite number"):
         decode(SCORES, np.full(SCORES.shape, np.nan))
 

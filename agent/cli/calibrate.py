@@ -31,10 +31,11 @@ it on normal inputs that were not among them, too, before you rely on it."""
 EPILOG = """\
 examples:
   edge-agent calibrate vibration normal/           windows in .npy files
-  edge-agent calibrate pump.tflite --source wav:path=normal.wav,window=3072,hop=512 \\
+  edge-agent calibrate pump.tflite \\
+      --source wav:path=normal.wav,window=3072,hop=512 \\
       --features log_mel:rate=16000,frame=1024,hop=512,bands=128
-  edge-agent calibrate pump.tflite --source microphone:rate=16000,window=3072 \\
-      --features log_mel:rate=16000,frame=1024,hop=512,bands=128 --frames 2000
+  edge-agent calibrate vibration --frames 500 \\
+      --source synthetic_sensor:speed=0,faults=0   any source
 
 exit codes: 0 every input was inferred, 1 one was not, or there is no threshold, 2 usage"""
 

@@ -46,8 +46,8 @@ class Options(BaseModel):
     temperature: float = Field(
         default=0.0, ge=0, le=100, description="0 takes the best token; else the higher, the more random"
     )
-    top_k: int = Field(
-        default=0, ge=0, le=_MOST_TOKENS, description="how many of the best may be chosen; 0 for all"
+    top_k: int | None = Field(
+        default=None, ge=1, le=_MOST_TOKENS, description="how many of the best may be drawn; none for all"
     )
     seed: int = Field(default=0, ge=0, le=(1 << 32) - 1, description="of the random choice")
     prompt: tuple[Token, ...] = Field(
@@ -61,7 +61,7 @@ class Options(BaseModel):
 def generation(options: Options) -> Generation:
     """Say how the engine is to generate what this decoder reads."""
     told = options.model_dump(exclude={"join"})
-    return Generation(**told)
+    return Generation(**{**told, "top_k": options.top_k or 0})
 
 
 def build(options: Options, signature: Signature, labels: Labels) -> SequenceDecoder:

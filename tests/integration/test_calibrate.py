@@ -20,9 +20,7 @@ if TYPE_CHECKING:
 
 RATE, SECONDS = 16000, 6
 # Five frames of 128 bands, as the model's makers compute them: librosa's melspectrogram, in dB.
-FEATURES = (
-    "log_mel:rate=16000,frame=1024,hop=512,bands=128,mel=slaney,norm=area,log=decibel,low_hz=0,floor=2.2e-16"
-)
+FEATURES = "log_mel:rate=16000,frame=1024,hop=512,bands=128,mel=slaney,norm=area,log=decibel,low_hz=0"
 WINDOWS = "window=3072,hop=512"
 
 

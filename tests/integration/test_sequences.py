@@ -9,6 +9,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
+from agent import foreground
+from agent.fleet.packing.pack import Options, pack
+from agent.tables import Deadlines
+from agent.workers.spec import LaneSpec
 from tests.simulators.running_agent import PROGRAM, RunningAgent
 from tests.simulators.small_speller import END, PLACES, THE, WORDS, speller
 
@@ -67,3 +71,26 @@ def test_a_pipeline_samples_the_same_sequence_at_each_run_and_records_its_seed(f
     other = run(folder, "three", decoder.replace("11", "12"))
     assert [item["seed"] for item in other] != [item["seed"] for item in first]
     assert all(END not in item["tokens"] for item in first)
+
+
+def test_a_bundle_meets_its_golden_sequence_whatever_the_pipeline_asks_for(folder: Path) -> None:
+    recipe = folder / "m.toml"
+    recipe.write_text(
+        'name = "speller"\nversion = "1"\ntask = "sequence"\nlicense = "Apache-2.0"\nlabels = "words.txt"\n'
+        f'[post]\nkind = "sequence"\nmax_tokens = 6\nstop = [{END}]\ntemperature = 0.5\nseed = 4\n'
+        '[budget]\nmeasure = false\n[[golden]]\ninput = "0.npy"\n[[golden]]\ninput = "1.npy"\n'
+    )
+    packed = pack(Options(folder / "speller.tflite", recipe, out=folder / "out", allow_float=True))
+    written = json.loads((packed.folder / "manifest.json").read_text())
+    assert written["io"]["outputs"][0]["shape"] == [1, PLACES, len(WORDS)]  # the model's own
+    assert written["golden"][0]["expect"][0].keys() == {"text", "tokens"}
+    source = {"device": "/dev/none"}
+    for decoder in ({}, {"max_tokens": 2, "seed": 5}):
+        spec = LaneSpec(
+            pipeline="voice",
+            model=str(packed.folder),
+            source="camera",
+            source_options=source,
+            decoder=decoder,
+        )
+        assert foreground.prove(spec, Deadlines()).goldens == 2

@@ -97,3 +97,4 @@ def test_a_mixed_seed_fits_63_bits_and_depends_on_seed_and_prompt(seed: int, pro
     assert one == mixed(seed, prompt)
     assert one != mixed(seed + 1, prompt)
     assert one != mixed(seed, [*prompt, 0])
+    assert not prompt or one != mixed(seed, [prompt[0] + 1, *prompt[1:]])

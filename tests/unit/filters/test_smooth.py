@@ -68,6 +68,11 @@ def test_a_word_that_goes_on_is_heard_again_after_the_pause_and_not_before() -> 
     assert [number for number, *_ in heard([result(yes=1.0)] * 5, suppress_s=0)] == [2, 3, 4]
 
 
+def test_the_pause_is_as_long_as_it_says() -> None:
+    found = heard([result(yes=1.0)] * 50, step=0.1, suppress_s=1.0)
+    assert [number for number, *_ in found] == [2, 42]
+
+
 def test_another_word_is_heard_in_that_pause() -> None:
     found = heard([result(yes=1.0)] * 3 + [result(no=1.0)] * 3)
     assert [label for _, label, _ in found] == ["yes", "no"]

@@ -35,6 +35,8 @@ _WANTED = {
     "centers": _centers.WANTED,
 }
 _DIGITS = 6
+ROLES = ("boxes", "classes", "scores", "count")
+"""Of a head with a postprocessing operator; other heads tell their outputs by the shapes."""
 
 
 class Options(BaseModel):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ConfigDict
 
-from agent import outline, plugins
+from agent import metadata, outline, plugins
 from agent.accelerator.no_twin import NoTwin
 from agent.accelerator.twin import AcceleratedBackend
 from agent.bundles.load import LoadedModel, load, read_labels
@@ -107,7 +107,9 @@ def model_of(spec: LaneSpec) -> LoadedModel:
     were recorded with what its manifest says, which stands.
     """
     model = load(spec.model, spec.digest, spec.eased.variant)
-    return replace(model, pre=pre_of(spec.pre)) if spec.pre and model.manifest is None else model
+    if not spec.pre or model.manifest is not None:
+        return model
+    return replace(model, pre=metadata.filled(pre_of(spec.pre), model.data, model.said))
 
 
 def labelled(spec: LaneSpec, model: LoadedModel) -> LoadedModel:
@@ -157,14 +159,17 @@ def decoder_of(task: str, given: Mapping[str, Any], model: LoadedModel, backend:
     module = plugins.load("decoders", task, "task")
     told = options(_Roles, {"outputs": given.get("outputs", {})}, "decoder").outputs
     own = {key: value for key, value in given.items() if key != "outputs"}
+    if model.said.min_score is not None and "min_score" in module.Options.model_fields:
+        own.setdefault("min_score", model.said.min_score)
+    outputs = metadata.named(backend.outputs, model.said)
     order = roles.order(
-        backend.outputs,
+        outputs,
         task=task,
         roles=getattr(module, "ROLES", ()),
         told=told,
         hidden=carried(Signature(backend.inputs, backend.outputs), model.pre),
     )
-    signature = Signature(backend.inputs, roles.chosen(backend.outputs, order))
+    signature = Signature(backend.inputs, roles.chosen(outputs, order))
     decoder: Decoder = module.build(options(module.Options, own, "decoder"), signature, model.labels)
     if list(order) != list(range(len(backend.outputs))):
         decoder = roles.OrderedDecoder(decoder, list(order))

@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 import hashlib
-import io
 import stat
-import zipfile
-import zlib
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from agent import labels as label_files
 from agent import manifest as manifests
-from agent import outline, resources
+from agent import metadata, outline, resources
+from agent.bundles.packed import packed_labels
 from agent.errors import AgentError, ManifestInvalid, ModelInvalid
 from agent.labels import Labels
 from agent.manifest import MANIFEST, MAX_MODEL_BYTES, FileEntry, Manifest, Pre
-
-_COMPRESSIONS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+from agent.metadata import Metadata
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +31,7 @@ class LoadedModel:
         labels: class names; empty where there are none.
         pre: how pictures become the input tensor.
         post: the decoder's options.
+        said: what the file says of itself; it counts where nothing else is said.
         path: the model file.
         bundle: the bundle's digest, 64 hex digits; "" for a bare file.
         folder: the bundle's folder; None for a bare file.
@@ -52,12 +50,14 @@ class LoadedModel:
     bundle: str = ""
     folder: Path | None = None
     manifest: Manifest | None = field(default=None, repr=False)
+    said: Metadata = field(default=Metadata(), repr=False)
 
 
 def load(path: str | Path, digest: str = "", variant: str = "") -> LoadedModel:
     """Load a bundle folder, a bare .tflite file, or a bundled model by its bare name.
 
-    A bare file's labels are those in the zip archive that model makers append to it, if there is one.
+    A bare file's labels are those in the zip archive that model makers append to it, if there is one. The
+    normalisation that the file's TFLite Metadata says counts where the manifest says none.
 
     Args:
         path: what to load.
@@ -126,16 +126,18 @@ def _resolve(path: str | Path) -> Path:
 def _load_file(path: Path) -> LoadedModel:
     data = _read(path, MAX_MODEL_BYTES)
     _check_outline(path, data)
+    said = metadata.read(data)
     return LoadedModel(
         data=data,
         sha256=hashlib.sha256(data).hexdigest(),
         name=path.stem,
         version="0",
         task=None,
-        labels=_packed_labels(data, path),
-        pre=Pre(),
+        labels=packed_labels(data, path, said.labels),
+        pre=metadata.filled(Pre(), data, said),
         post={},
         path=path,
+        said=said,
     )
 
 
@@ -146,6 +148,7 @@ def _load_bundle(folder: Path, digest: str, variant: str) -> LoadedModel:
     data = _read(path, MAX_MODEL_BYTES)
     check(path, data, entry)  # before anything looks into it
     _check_outline(path, data)
+    said = metadata.read(data)
     return LoadedModel(
         data=data,
         sha256=entry.sha256,
@@ -153,12 +156,13 @@ def _load_bundle(folder: Path, digest: str, variant: str) -> LoadedModel:
         version=manifest.version,
         task=manifest.decoder,
         labels=_bundle_labels(folder, manifest),
-        pre=manifest.pre,
+        pre=metadata.filled(manifest.pre, data, said),
         post=manifest.post.options if manifest.post else {},
         path=path,
         bundle=found,
         folder=folder,
         manifest=manifest,
+        said=said,
     )
 
 
@@ -256,25 +260,3 @@ def read_file(path: Path, most: int, invalid: type[AgentError], op: str = "load 
     if len(data) > most:
         raise invalid(op, str(path), f"it is larger than {most >> 20} MB", "Give a smaller file")
     return data
-
-
-def _packed_labels(data: bytes, path: Path) -> Labels:
-    """Read the labels in the zip archive at the end of ``data``; none where there is no archive."""
-    if not zipfile.is_zipfile(io.BytesIO(data)):
-        return Labels()
-    try:
-        with zipfile.ZipFile(io.BytesIO(data)) as archive:
-            texts = [
-                entry
-                for entry in archive.infolist()
-                if entry.filename.endswith(".txt") and entry.compress_type in _COMPRESSIONS
-            ]
-            if not texts:
-                return Labels()
-            best = min(texts, key=lambda entry: "label" not in entry.filename)
-            with archive.open(best) as packed:
-                text = packed.read(label_files.MAX_BYTES + 1)
-    except (zipfile.BadZipFile, zlib.error, RuntimeError, ValueError, OSError, EOFError) as error:
-        hint = "Copy it again, or give the labels as a file"
-        raise ModelInvalid("load model", str(path), f"the labels packed in it: {error}", hint) from error
-    return label_files.parse(text, f"{path}:{best.filename}")

@@ -45,7 +45,8 @@ def find_roles(outputs: Sequence[TensorSpec]) -> Roles | None:
     counts = [at for at, shape in enumerate(shapes) if shape in ((), (1,)) or (shape == (1, 1) and rows != 1)]
     if len(flat) != 2 or len(counts) != 1:
         return None
-    classes, scores = _classes_and_scores([outputs[at].name.lower() for at in flat], flat, boxes[0])
+    names = [(outputs[at].called or outputs[at].name).lower() for at in flat]
+    classes, scores = _classes_and_scores(names, flat, boxes[0])
     return Roles(boxes[0], classes, scores, counts[0])
 
 

@@ -35,6 +35,8 @@ if TYPE_CHECKING:
 __all__ = ["DetectionDecoder", "Options", "build"]
 
 _DIGITS = 6
+ROLES = ("boxes", "classes", "scores", "count")
+"""Of a head with a postprocessing operator; other heads tell their outputs by the shapes."""
 
 
 def build(options: Options, signature: Signature, labels: Labels) -> DetectionDecoder:

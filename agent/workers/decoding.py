@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ConfigDict
 
-from agent import plugins
+from agent import metadata, plugins
 from agent.bundles import extras
 from agent.manifest import Outputs
 from agent.pipeline import roles
@@ -61,15 +61,17 @@ def decoder_of(task: str, model: LoadedModel, backend: Backend, own: Mapping[str
     """
     module = plugins.load("decoders", task, "task")
     given, outputs = _given(task, model, own)
-    signature = Signature(backend.inputs, backend.outputs)
+    named = metadata.named(backend.outputs, model.said)
     order = roles.order(
-        backend.outputs,
+        named,
         task=task,
         roles=getattr(module, "ROLES", ()),
         told=options(_Roles, {"outputs": outputs}, "decoder").outputs,
-        hidden=carried(signature, model.pre),
+        hidden=carried(Signature(backend.inputs, backend.outputs), model.pre),
     )
-    seen = Signature(backend.inputs, roles.chosen(backend.outputs, order))
+    seen = Signature(backend.inputs, roles.chosen(named, order))
+    if model.said.min_score is not None and "min_score" in module.Options.model_fields:
+        given.setdefault("min_score", model.said.min_score)
     more = (extras.read(model, extras.named(module, given), own),) if hasattr(module, "FILES") else ()
     decoder: Decoder = module.build(options(module.Options, given, "decoder"), seen, model.labels, *more)
     if list(order) != list(range(len(backend.outputs))):

@@ -96,7 +96,9 @@ def model_of(spec: LaneSpec) -> LoadedModel:
     were recorded with what its manifest says, which stands.
     """
     model = load(spec.model, spec.digest, spec.eased.variant)
-    return replace(model, pre=pre_of(spec.pre)) if spec.pre and model.manifest is None else model
+    if not spec.pre or model.manifest is not None:
+        return model
+    return replace(model, pre=metadata.filled(pre_of(spec.pre), model.data, model.said))
 
 
 def labelled(spec: LaneSpec, model: LoadedModel) -> LoadedModel:

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
+from agent import metadata
 from agent.errors import ConfigInvalid
-from agent.fleet.packing import metadata
+from agent.manifest import Pre
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -33,10 +34,14 @@ def filled(told: Recipe, model: LoadedModel, subject: Path) -> Recipe:
     Raises:
         ConfigInvalid: the name, the version or the licence stands in neither.
     """
-    found = metadata.read(model.data)
+    said = model.said
     filled: dict[str, Any] = told.model_dump(exclude_none=True)
-    for key, value in found.items():
-        filled.setdefault(key, value)
+    for key in _NEEDED:
+        if value := getattr(said, key):
+            filled.setdefault(key, value)
+    own = told.pre or Pre()
+    if (pre := metadata.filled(own, model.data, said)) is not own:
+        filled["pre"] = pre.model_dump(exclude_none=True)
     missing = [key for key in _NEEDED if key not in filled]
     if missing:
         hint = "Add it; docs/howto/ship-a-model.md explains each key"

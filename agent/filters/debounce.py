@@ -11,7 +11,6 @@ from agent.filters._items import SECOND_NS, going_on, label_of, track_of
 from agent.filters._memory import MOST
 
 if TYPE_CHECKING:
-    from agent.filters._items import Item
     from agent.types import FrameInfo, Result
 
 _Key = tuple[str | None, int | None]
@@ -62,7 +61,7 @@ class Debounce:
         self._empty = True
 
     def apply(self, result: Result, frame: FrameInfo) -> Result | None:
-        """Leave out what was not there long enough; None where nothing is left, was before, or has happened."""
+        """Leave out what was not there for long enough; None where nothing is left now, nor was before."""
         keys = [(label_of(item), track_of(item)) for item in result.items]
         self._take_in({*keys}, frame.captured_ns)
         items = [

@@ -57,9 +57,16 @@ def scores_of(op: str, items: Sequence[Item]) -> Array:
         InputRejected: a score is no number.
     """
     try:
-        return np.array([item.get("score", 1.0) for item in items], np.float64)
+        scores = np.array([item.get("score", 1.0) for item in items], np.float64)
     except (TypeError, ValueError, OverflowError) as error:
-        raise InputRejected(op, "score", "it is no number", "Check the decoder that made it") from error
+        raise _no_score(op) from error
+    if scores.shape != (len(items),):
+        raise _no_score(op)
+    return scores
+
+
+def _no_score(op: str) -> InputRejected:
+    return InputRejected(op, "score", "it is no number", "Check the decoder that made it")
 
 
 def anchors_of(boxes: Array, at: At) -> Array:

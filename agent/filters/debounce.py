@@ -61,7 +61,7 @@ class Debounce:
         self._empty = True
 
     def apply(self, result: Result, frame: FrameInfo) -> Result | None:
-        """Leave out what was not there long enough; None where nothing is left, nor was, nor has happened."""
+        """Leave out what was not there for long enough; None where nothing is left now, nor was before."""
         keys = [(label_of(item), track_of(item)) for item in result.items]
         self._take_in({*keys}, frame.captured_ns)
         items = [

@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from agent import outline, plugins
+from agent import metadata, outline, plugins
 from agent.accelerator.no_twin import NoTwin
 from agent.accelerator.twin import AcceleratedBackend
 from agent.bundles.load import LoadedModel, load, read_labels

@@ -8,13 +8,13 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from agent.cli.inputs import choose, features_of, speakable
+from agent.cli.inputs import choose, features_of, plugins_of, speakable
 from agent.cli.numbers import number
 from agent.cli.progress import progress
 from agent.errors import EXIT_FAILED, EXIT_OK, AgentError, InputRejected
 from agent.foreground import Foreground
 from agent.tables import Deadlines
-from agent.wording import in_words
+from agent.wording import events_in_words, in_words
 from agent.workers.process import WorkerProcess
 from agent.workers.record import Record
 from agent.workers.spec import LaneSpec
@@ -22,6 +22,7 @@ from agent.workers.spec import LaneSpec
 if TYPE_CHECKING:
     import argparse
 
+    from agent.ledger import Ledger
     from agent.workers.messages import Fault
 
 HELP = "run a model on pictures, arrays, a video or a camera"
@@ -95,6 +96,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="E",
         help="anomaly: the error from which on an input is one",
     )
+    _add_screening(parser)
     parser.add_argument(
         "--draw", default="", metavar="DIR", help="write a picture of each input and its result there"
     )
@@ -112,6 +114,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="threads of the runtime (default 1)",
     )
     parser.add_argument("--json", action="store_true", help="JSON lines on a terminal, too")
+
+
+def _add_screening(parser: argparse.ArgumentParser) -> None:
+    for option, what in (("--gate", "leave frames out before inference"), ("--filter", "work on results")):
+        parser.add_argument(
+            option,
+            action="append",
+            default=[],
+            metavar="KIND[:KEY=VALUE,...]",
+            help=f"{what}, as in a pipeline; may be given several times, in order",
+        )
 
 
 def main(arguments: argparse.Namespace) -> int:
@@ -137,14 +150,17 @@ def main(arguments: argparse.Namespace) -> int:
         limit=arguments.frames,
         once=True,
         draw=arguments.draw,
+        gates=plugins_of(arguments.gate, "gates"),
+        filters=plugins_of(arguments.filter, "filters"),
     )
     show = _json_line if arguments.json or not sys.stdout.isatty() else _line
     left = dict(enumerate(inputs.files[: arguments.frames or None]))
     bad = 0
+    spawn = partial(WorkerProcess, stdin=0) if inputs.source == "stdin" else WorkerProcess
+    lane = Foreground(spec, Deadlines(), explain=_refusal, spawn=spawn)
     try:
         with progress("inferring", len(left), sharing=sys.stdout.isatty() or not left) as bar:
-            spawn = partial(WorkerProcess, stdin=0) if inputs.source == "stdin" else WorkerProcess
-            for records in Foreground(spec, Deadlines(), explain=_refusal, spawn=spawn).run():
+            for records in lane.run():
                 for record in records:
                     left.pop(record.frame, None)
                     bad += record.kind == "failed"
@@ -153,9 +169,23 @@ def main(arguments: argparse.Namespace) -> int:
     except KeyboardInterrupt:
         if inputs.files:  # what has no end of its own is ended by hand: no failure
             raise
+    if spec.gates or spec.filters:
+        left = _held(left, lane.outcome.ledger)
     for frame, name in left.items():
         print(show(_lost(frame, name)), flush=True)
     return EXIT_FAILED if bad or left else EXIT_OK
+
+
+def _held(left: dict[int, str], ledger: Ledger) -> dict[int, str]:
+    """Tell what gates and filters kept from being lines; give the inputs that lack one for another reason.
+
+    Which of them a worker died of cannot be told where some were held back: then all are given.
+    """
+    held = {"gated": ledger.gated, **{f"filtered {name}": n for name, n in ledger.filtered.items()}}
+    told = ", ".join(f"{count} {account}" for account, count in held.items() if count)
+    if told:
+        print(f"edge-agent: no line of {told}, of {ledger.captured} frames", file=sys.stderr)
+    return left if ledger.lost else {}
 
 
 def _features(arguments: argparse.Namespace) -> dict[str, Any]:
@@ -189,6 +219,8 @@ def _json_line(record: Record) -> str:
         line["error"] = record.items[0]["problem"]
     else:
         line["items"] = record.items
+        line |= {"events": record.events} if record.events else {}
+        line |= {"also": record.also} if record.also else {}
         line["infer_ms"] = record.infer_us / 1000
     return json.dumps(line)
 
@@ -196,7 +228,8 @@ def _json_line(record: Record) -> str:
 def _line(record: Record) -> str:
     if record.kind == "failed":
         return f"{_name(record)}: failed: {record.items[0]['problem']}"
-    return f"{_name(record)}: {in_words(record.items)}  ({record.infer_us / 1000:.1f} ms)"
+    words = in_words(record.items) + events_in_words(record.events)
+    return f"{_name(record)}: {words}  ({record.infer_us / 1000:.1f} ms)"
 
 
 def _name(record: Record) -> str:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from agent import plugins
 from agent.errors import InputRejected
+from agent.pipelines import Plugin
 from agent.preparing import pre_of
 from agent.sources.pictures.listing import list_files
 
@@ -113,6 +114,25 @@ def features_of(text: str) -> dict[str, Any]:
         hint = "docs/features.md lists kinds and keys"
         raise InputRejected("read", f"--features {text}", str(error), hint) from error
     return pre
+
+
+def plugins_of(texts: Sequence[str], room: str) -> tuple[Plugin, ...]:
+    """Give the gates or filters that are named: each ``KIND`` or ``KIND:KEY=VALUE,...``.
+
+    Args:
+        texts: as they stand on the command line, in their order.
+        room: "gates" or "filters".
+
+    Raises:
+        InputRejected: one does not read.
+        ConfigInvalid: there is no such kind.
+    """
+    found = []
+    for text in texts:
+        kind, options = _pairs(text, f"--{room.removesuffix('s')}", "docs/configuration.md")
+        plugins.load(room, kind)
+        found.append(Plugin.model_validate({**options, "kind": kind}))
+    return tuple(found)
 
 
 def speakable(name: str) -> None:

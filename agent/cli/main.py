@@ -30,6 +30,7 @@ VERBS = (
     "store",
     "model",
     "audit",
+    "plugin",
     "tuf",
     "version",
 )

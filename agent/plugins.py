@@ -58,6 +58,11 @@ def load(room: str, name: str, *loc: str | int) -> ModuleType:
     return module
 
 
+def is_own(room: str, name: str) -> bool:
+    """Whether a plugin is one of the agent's own."""
+    return name in _built_in(room)
+
+
 def apart(room: str, name: str) -> bool:
     """Whether a built-in plugin says ``APART = True``: it wants a process of its own."""
     if name not in _built_in(room):

@@ -7,13 +7,13 @@ import sys
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from agent.cli.inputs import choose, features_for, gates_of, speakable
+from agent.cli.inputs import choose, features_for, plugins_of, speakable
 from agent.cli.numbers import number
 from agent.cli.progress import progress
 from agent.errors import EXIT_FAILED, EXIT_OK, AgentError
 from agent.foreground import Foreground
 from agent.tables import Deadlines
-from agent.wording import in_words
+from agent.wording import events_in_words, in_words
 from agent.workers.process import WorkerProcess
 from agent.workers.record import Record
 from agent.workers.spec import LaneSpec
@@ -86,13 +86,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="what is computed of each window, for a model that is no bundle",
     )
     parser.add_argument(
-        "--gate",
-        action="append",
-        default=[],
-        metavar="KIND[:KEY=VALUE,...]",
-        help="which frames are worth an inference, such as motion; may be repeated",
-    )
-    parser.add_argument(
         "--top", type=number(int, 1, 100), metavar="K", help="classification: how many classes to give"
     )
     parser.add_argument(
@@ -104,6 +97,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="E",
         help="anomaly: the error from which on an input is one",
     )
+    _add_screening(parser)
     parser.add_argument(
         "--draw", default="", metavar="DIR", help="write a picture of each input and its result there"
     )
@@ -121,6 +115,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="threads of the runtime (default 1)",
     )
     parser.add_argument("--json", action="store_true", help="JSON lines on a terminal, too")
+
+
+def _add_screening(parser: argparse.ArgumentParser) -> None:
+    for option, what in (("--gate", "leave frames out before inference"), ("--filter", "work on results")):
+        parser.add_argument(
+            option,
+            action="append",
+            default=[],
+            metavar="KIND[:KEY=VALUE,...]",
+            help=f"{what}, as in a pipeline; may be given several times, in order",
+        )
 
 
 def main(arguments: argparse.Namespace) -> int:
@@ -141,20 +146,21 @@ def main(arguments: argparse.Namespace) -> int:
         pre=features_for(arguments.model, arguments.features),
         decoder={key: value for key, value in decoder.items() if value is not None},
         backend_options={"threads": arguments.threads, "runtime": arguments.runtime},
-        gates=gates_of(arguments.gate),
         source=inputs.source,
         source_options=inputs.options,
         limit=arguments.frames,
         once=True,
         draw=arguments.draw,
+        gates=plugins_of(arguments.gate, "gates"),
+        filters=plugins_of(arguments.filter, "filters"),
     )
     show = _json_line if arguments.json or not sys.stdout.isatty() else _line
     left = dict(enumerate(inputs.files[: arguments.frames or None]))
     bad = 0
+    spawn = partial(WorkerProcess, stdin=0) if inputs.source == "stdin" else WorkerProcess
+    lane = Foreground(spec, Deadlines(), explain=refusal, spawn=spawn)
     try:
         with progress("inferring", len(left), sharing=sys.stdout.isatty() or not left) as bar:
-            spawn = partial(WorkerProcess, stdin=0) if inputs.source == "stdin" else WorkerProcess
-            lane = Foreground(spec, Deadlines(), explain=refusal, spawn=spawn)
             for records in lane.run():
                 for record in records:
                     left.pop(record.frame, None)
@@ -171,18 +177,19 @@ def main(arguments: argparse.Namespace) -> int:
 def _account(left: Mapping[int, str], ledger: Ledger, show: Callable[[Record], str]) -> int:
     """Say what became of the inputs that have no line yet; give how many are lost: every worker died of them.
 
-    What a gate or a filter leaves out has no line, and is no failure. Which ones these are is not known here.
+    What gates and filters leave out has no line, and is no failure. Which ones these are is not known here.
     """
-    held = ledger.gated + sum(ledger.filtered.values())
-    lost = max(0, len(left) - held)
+    accounts = {"gated": ledger.gated, **{f"filtered {name}": n for name, n in ledger.filtered.items()}}
+    held = ", ".join(f"{count} {account}" for account, count in accounts.items() if count)
     if held:
-        print(f"edge-agent: left out: {held} of {ledger.captured} frames", file=sys.stderr)
+        print(f"edge-agent: no line of {held}, of {ledger.captured} frames", file=sys.stderr)
+        lost = max(0, len(left) - sum(accounts.values()))
         if lost:
             print(f"edge-agent: {lost} more ended the process that inferred them", file=sys.stderr)
         return lost
     for frame, name in left.items():
         print(show(_lost(frame, name)), flush=True)
-    return lost
+    return len(left)
 
 
 def refusal(fault: Fault) -> AgentError:
@@ -203,6 +210,8 @@ def _json_line(record: Record) -> str:
         line["error"] = record.items[0]["problem"]
     else:
         line["items"] = record.items
+        line |= {"events": record.events} if record.events else {}
+        line |= {"also": record.also} if record.also else {}
         line["infer_ms"] = record.infer_us / 1000
     return json.dumps(line)
 
@@ -210,7 +219,8 @@ def _json_line(record: Record) -> str:
 def _line(record: Record) -> str:
     if record.kind == "failed":
         return f"{_name(record)}: failed: {record.items[0]['problem']}"
-    return f"{_name(record)}: {in_words(record.items)}  ({record.infer_us / 1000:.1f} ms)"
+    words = in_words(record.items) + events_in_words(record.events)
+    return f"{_name(record)}: {words}  ({record.infer_us / 1000:.1f} ms)"
 
 
 def _name(record: Record) -> str:

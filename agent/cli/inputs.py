@@ -116,17 +116,21 @@ def features_of(text: str) -> dict[str, Any]:
     return pre
 
 
-def gates_of(texts: Sequence[str]) -> tuple[Plugin, ...]:
-    """Give the gates that are named: ``KIND`` or ``KIND:KEY=VALUE,...`` each.
+def plugins_of(texts: Sequence[str], room: str) -> tuple[Plugin, ...]:
+    """Give the gates or filters that are named: each ``KIND`` or ``KIND:KEY=VALUE,...``.
+
+    Args:
+        texts: as they stand on the command line, in their order.
+        room: "gates" or "filters".
 
     Raises:
         InputRejected: one does not read.
-        ConfigInvalid: there is no such gate.
+        ConfigInvalid: there is no such kind.
     """
     found = []
     for text in texts:
-        kind, options = _pairs(text, "--gate", "docs/configuration.md")
-        plugins.load("gates", kind)
+        kind, options = _pairs(text, f"--{room.removesuffix('s')}", "docs/configuration.md")
+        plugins.load(room, kind)
         found.append(Plugin.model_validate({**options, "kind": kind}))
     return tuple(found)
 

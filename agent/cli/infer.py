@@ -101,6 +101,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--draw", default="", metavar="DIR", help="write a picture of each input and its result there"
     )
+    _add_runtime(parser)
+    parser.add_argument("--json", action="store_true", help="JSON lines on a terminal, too")
+
+
+def _add_runtime(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--runtime",
         choices=("auto", "ai-edge-litert", "tflite-runtime"),
@@ -114,7 +119,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help="threads of the runtime (default 1)",
     )
-    parser.add_argument("--json", action="store_true", help="JSON lines on a terminal, too")
 
 
 def _add_screening(parser: argparse.ArgumentParser) -> None:

@@ -26,8 +26,8 @@ _NEIGHBOUR = 2
 """So many points on, the noise has hardly anything in common: the picture is a little smooth."""
 _FINE = 8
 """Steps of a grey level in which the median is looked for."""
-_ROWS = 4
-"""Light and noise are estimated from each fourth row."""
+_ROWS = 16
+"""Light and noise are estimated from about so many rows."""
 _NEW = 20
 """Up to so many pictures, what differs is averaged as the rest is: a passer may stand in the first ones."""
 _OTHER = 0.6
@@ -61,6 +61,8 @@ class Background:
         self._judged = judged
         self._points = max(1, cv2.countNonZero(judged))
         self._threshold = threshold
+        self._scratch = np.empty_like(self._mean), np.empty_like(self._mean), np.empty_like(self._mean)
+        self._rows = np.s_[:: max(1, len(first) // _ROWS)]
         self._light = Light(np.ones(first.shape[2], np.float32), np.zeros(first.shape[2], np.float32))
         self.pictures = 1
 
@@ -74,49 +76,58 @@ class Background:
         Returns:
             Where it differs, uint8 (height, width), 255 or 0; None when it is another view.
         """
-        now = picture.astype(np.float32)
-        change = self._change(now)
-        limit = np.maximum(self._spread * _WIDE, max(self._threshold, _SIGMAS * _noise(change)))
-        apart, over = self._over(change, limit)
+        now, change, limit = self._scratch  # new arrays of that size would cost more than what is computed
+        np.copyto(now, picture)
+        self._change(now, change)
+        np.multiply(self._spread, _WIDE, out=limit)
+        np.maximum(limit, np.float32(max(self._threshold, _SIGMAS * _noise(change[self._rows]))), out=limit)
+        over = self._over(change, limit)
         if cv2.countNonZero(over) > _DOUBT * self._points:
             self._light = self._fitted(now, self._judged)
-            apart, over = self._over(self._change(now), limit)
+            self._change(now, change)
+            over = self._over(change, limit)
             if cv2.countNonZero(over) > _OTHER * self._points:
                 return None
-        still = cv2.subtract(self._judged, over)
-        self._light = self._fitted(now, still)
-        self.pictures += 1
-        fast = max(share, 1 / self.pictures)
-        cv2.accumulateWeighted(now, self._mean, fast, mask=still)
-        cv2.accumulateWeighted(now, self._mean, fast if self.pictures < _NEW else share, mask=over)
-        cv2.accumulateWeighted(apart, self._spread, fast, mask=still)
+        self._learn(now, change, over, share)
         return over
 
-    def _change(self, now: Array) -> Array:
-        """Give by how many grey levels each point has changed, in this light: float32, as the picture."""
+    def _learn(self, now: Array, apart: Array, over: Array, share: float) -> None:
+        self.pictures += 1
+        fast = max(share, 1 / self.pictures)
+        still = None
+        if cv2.countNonZero(over):  # with a mask it takes seven times as long
+            still = cv2.bitwise_not(over)
+            slow = fast if self.pictures < _NEW else share
+            cv2.accumulateWeighted(now, self._mean, slow, mask=over)
+        self._light = self._fitted(now, cv2.subtract(self._judged, over))
+        cv2.accumulateWeighted(now, self._mean, fast, mask=still)
+        cv2.accumulateWeighted(apart, self._spread, fast, mask=still)
+
+    def _change(self, now: Array, into: Array) -> None:
+        """Write by how many grey levels each point has changed, in this light: float32, as the picture."""
         height, width = now.shape[:2]
         gain, offset = (np.tile(one, width) for one in self._light)  # long rows: short ones are slow
-        expected = self._mean.reshape(height, -1) * gain
-        expected += offset
-        change: Array = now - expected.reshape(now.shape)
-        return change
+        flat = into.reshape(height, -1)
+        np.multiply(self._mean.reshape(height, -1), gain, out=flat)
+        flat += offset
+        np.subtract(now, into, out=into)
 
-    def _over(self, change: Array, limit: Array) -> tuple[Array, Array]:
-        """Give the change's amounts, and the points that count where one is above the limit in any layer.
+    def _over(self, change: Array, limit: Array) -> Array:
+        """Give the points that count and have changed by more than the limit in any layer, either way.
 
-        These are uint8 (height, width), 255 or 0.
+        ``change`` has its amounts after that. The points are uint8 (height, width), 255 or 0.
         """
-        apart = np.abs(change)
-        flat = cv2.compare(apart.reshape(len(apart), -1), limit.reshape(len(limit), -1), cv2.CMP_GT)
-        over = reduce(cv2.max, cv2.split(flat.reshape(apart.shape)))
-        return apart, np.asarray(cv2.bitwise_and(over, self._judged))
+        np.abs(change, out=change)
+        flat = cv2.compare(change.reshape(len(change), -1), limit.reshape(len(limit), -1), cv2.CMP_GT)
+        over = reduce(cv2.max, cv2.split(flat.reshape(change.shape)))
+        return np.asarray(cv2.bitwise_and(over, self._judged))
 
     def _fitted(self, now: Array, where: Array) -> Light:
         """Fit gain and offset of each layer to the points of a mask."""
-        where = where[::_ROWS]
+        where = where[self._rows]
         if not cv2.countNonZero(where):
             return self._light
-        ours, theirs = self._mean[::_ROWS], now[::_ROWS]
+        ours, theirs = self._mean[self._rows], now[self._rows]
         layers = now.shape[2]
         x, y, xx, xy = (
             np.array(cv2.mean(one, mask=where)[:layers]) for one in (ours, theirs, ours * ours, ours * theirs)
@@ -127,10 +138,13 @@ class Background:
 
 
 def _noise(change: Array) -> float:
-    """Estimate the noise of this picture, in standard deviations: from neighbours, which share the light."""
-    rows = change[::_ROWS]
-    if rows.shape[1] <= _NEIGHBOUR:
+    """Estimate a picture's noise, in standard deviations: from neighbours, which have the light in common.
+
+    Args:
+        change: of some rows, float32 (rows, width, layers).
+    """
+    if change.shape[1] <= _NEIGHBOUR:
         return 0.0
-    steps = cv2.convertScaleAbs(rows[:, _NEIGHBOUR:] - rows[:, :-_NEIGHBOUR], alpha=_FINE).reshape(-1)
+    steps = cv2.convertScaleAbs(change[:, _NEIGHBOUR:] - change[:, :-_NEIGHBOUR], alpha=_FINE).reshape(-1)
     counts = cv2.calcHist([steps], [0], None, [256], [0, 256]).reshape(-1).cumsum()
     return float(np.searchsorted(counts, counts[-1] / 2)) / _FINE * _OF_MEDIAN

@@ -153,7 +153,8 @@ class Capture:
                 if not self._gate.open and self._slot.live and self._gate.shuts():
                     self._slot.gate()
                     continue
-                index = self._hand_over(frame, index, engine)
+                self._hand_over(frame, index, engine)
+                index = None
         if index is not None:
             self._slot.give_back(index)
 
@@ -164,8 +165,8 @@ class Capture:
         self._reporter.captured(count)
         return engine
 
-    def _hand_over(self, frame: Frame, index: int, engine: Engine) -> int | None:
-        """Put a frame into a buffer for the model; give the buffer back where a gate leaves the frame out."""
+    def _hand_over(self, frame: Frame, index: int, engine: Engine) -> None:
+        """Put a frame into a buffer for the model, or count it as what else becomes of it."""
         height, width = (*frame.data.shape, 1, 1)[:2]
         info = FrameInfo(frame.seq, frame.captured_ns, height, width, frame.origin)
         self._beat(Phase.PREPROCESS)
@@ -174,7 +175,8 @@ class Capture:
             frame = self._prepare(frame)
             if (admission := self._admit(frame)) is None:
                 self._slot.gate()
-                return index
+                self._slot.give_back(index)
+                return
             info = replace(info, region=admission.region) if admission.region != WHOLE else info
             engine.prepare(frame, engine.buffers[index], info.region)
         except Unwell as error:
@@ -183,10 +185,8 @@ class Capture:
             self._failed(Item(index, info, engine, error, "input"))
         else:
             pixels = frame.data.copy() if self._keep_pixels else None
-            ready_ns = time.monotonic_ns()
-            item = Item(index, info, engine, pixels=pixels, began_ns=began_ns, ready_ns=ready_ns)
-            self._slot.publish(replace(item, opening=self._openings))
-        return None
+            times = {"began_ns": began_ns, "ready_ns": time.monotonic_ns()}
+            self._slot.publish(Item(index, info, engine, pixels=pixels, opening=self._openings, **times))
 
     def _failed(self, item: Item) -> None:
         if self._slot.live:

@@ -48,6 +48,7 @@ name = "yard"
 model = "glyphs"
 source = "yard"
 max_rate = 2.5
+gates = [{ kind = "motion", mask = [{ points = [[0, 0], [1, 0.2]] }] }, { kind = "level", threshold = 0.1 }]
 """
 
 
@@ -74,6 +75,9 @@ def test_a_full_configuration_is_valid(validator: Draft202012Validator) -> None:
         ('host = "broker.example"', 'host = "b"\ncolour = 1'),
         ('profile = "auto"', "colour = 1"),
         ('name = "door"', 'name = "Front Door"'),
+        ('kind = "motion"', 'kind = "emotion"'),
+        ('kind = "motion"', 'kind = "motion", colour = 1'),
+        ('kind = "level", threshold', "threshold"),
         ('name = "door"', ""),
         ('kind = "synthetic"', 'kind = "telepathy"'),
         ('kind = "synthetic"', ""),

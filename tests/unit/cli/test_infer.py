@@ -12,7 +12,7 @@ import pytest
 from pydantic import BaseModel
 
 from agent import plugins
-from agent.cli.infer import _held, _json_line, _line
+from agent.cli.infer import _account, _json_line, _line
 from agent.cli.inputs import plugins_of
 from agent.errors import ConfigInvalid, InputRejected
 from agent.ledger import Ledger
@@ -40,15 +40,23 @@ def test_frames_that_were_held_back_are_counted_and_are_no_failures(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     left = {1: "b.png", 2: "c.png", 4: "e.png"}
-    assert _held(left, Ledger(captured=5, inferred=2, filtered={"change": 2}, gated=1)) == {}
-    assert capsys.readouterr().err == "edge-agent: no line of 1 gated, 2 filtered change, of 5 frames\n"
-    assert _held({}, Ledger(captured=5, inferred=5)) == {}
-    assert capsys.readouterr().err == ""
+    assert _account(left, Ledger(captured=5, inferred=2, filtered={"change": 2}, gated=1), _line) == 0
+    told = capsys.readouterr()
+    assert told.err == "edge-agent: no line of 1 gated, 2 filtered change, of 5 frames\n"
+    assert _account({}, Ledger(captured=5, inferred=5), _line) == 0
+    assert told.out + "".join(capsys.readouterr()) == ""
 
 
-def test_where_a_worker_died_no_input_is_taken_for_one_that_was_held_back() -> None:
+def test_what_a_worker_died_of_is_counted_where_it_cannot_be_named(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     left = {1: "b.png", 2: "c.png"}
-    assert _held(left, Ledger(captured=5, inferred=3, filtered={"change": 1}, lost=1)) == left
+    assert _account(left, Ledger(captured=5, inferred=3, filtered={"change": 1}, lost=1), _line) == 1
+    assert "edge-agent: 1 more ended the process that inferred them\n" in capsys.readouterr().err
+    assert _account(left, Ledger(captured=5, inferred=3, lost=2), _line) == 2
+    assert capsys.readouterr().out.startswith(
+        "b.png: failed: infer b.png: it ends the process that infers it"
+    )
 
 
 @pytest.fixture

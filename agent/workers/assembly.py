@@ -18,13 +18,14 @@ from agent.pipeline.privacy import Privacy
 from agent.pipeline.runner import Runner
 from agent.pipeline.slot import Slot
 from agent.pipeline.steps import Filtering
+from agent.types import Phase
 from agent.validation import options
 from agent.workers import engines
 from agent.workers.opening import opener
 
 if TYPE_CHECKING:
     import threading
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from agent.capture.feed import Feed
     from agent.pipeline.capture import Reporter
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
     from agent.pipeline.runner import Drawing, Outlet
     from agent.pipeline.steps import Step
     from agent.pipelines import Plugin
-    from agent.types import Frame, Phase, Source
+    from agent.types import Frame, Source
     from agent.workers.spec import LaneSpec
 
 
@@ -94,7 +95,7 @@ def assemble(
         outlet=outlet,
         beat=beats[1],
         turned=turned,
-        steps=_steps(spec, sends, film),
+        steps=_steps(spec, _sending(sends, beats[1]), film),
         draw=_drawing(spec),
     )
     return Pipeline(runner, slot, film.finish if film else lambda: None)
@@ -135,6 +136,17 @@ def _steps(spec: LaneSpec, sends: Sends, film: Film | None) -> list[Step]:
 
         steps.append(Picturing(spec.media, sends, film))
     return steps
+
+
+def _sending(sends: Sends, beat: Callable[[Phase], None]) -> Sends:
+    """Have it known that the infer thread waits for the supervisor: as with results, that has no deadline."""
+
+    def send(head: Mapping[str, Any], size: int, pieces: Iterable[bytes]) -> None:
+        beat(Phase.SEND)
+        sends(head, size, pieces)
+        beat(Phase.DECODE)
+
+    return send
 
 
 def _film(spec: LaneSpec, sends: Sends) -> Film | None:

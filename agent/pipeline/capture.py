@@ -185,8 +185,12 @@ class Capture:
             self._failed(Item(index, info, engine, error, "input"))
         else:
             pixels = frame.data.copy() if self._keep_pixels else None
-            times = {"began_ns": began_ns, "ready_ns": time.monotonic_ns()}
-            self._slot.publish(Item(index, info, engine, pixels=pixels, opening=self._openings, **times))
+            ready_ns, opening = time.monotonic_ns(), self._openings
+            self._slot.publish(
+                Item(
+                    index, info, engine, pixels=pixels, began_ns=began_ns, ready_ns=ready_ns, opening=opening
+                )
+            )
 
     def _failed(self, item: Item) -> None:
         if self._slot.live:

@@ -24,13 +24,13 @@ from agent.media import ENDINGS, Kind, flaw
 from agent.sqlite import refusals
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
 
     from agent.media import Medium
 
 FOLDER = "media"
-MOST_FILES = 10_000
+MOST_FILES = 5_000
 """Media that are kept; a note costs the disk a block, however small the picture is."""
 MARGIN = 16 << 20
 """Room on the disk that is left for results; an eighth of it where that is less."""
@@ -98,10 +98,11 @@ class MediaShelf:
     def _begin(self) -> None:
         if self._begun:
             return
+        found = listed(self._folder.parent)
         with refusals("sweep", self._folder):
-            for path in _litter(self._folder):
+            for path in _litter(self._folder, found):
                 path.unlink(missing_ok=True)
-        self._kept = OrderedDict((one.sha256, one) for one in listed(self._folder.parent))
+        self._kept = OrderedDict((one.sha256, one) for one in found)
         self.size = sum(one.bytes for one in self._kept.values())
         self._next = max((one.n for one in self._kept.values()), default=0) + 1
         self._begun = True
@@ -236,10 +237,9 @@ def _paths(folder: Path) -> Iterator[Path]:
         yield from (path for path in folder.iterdir() if _NAME.fullmatch(path.name))
 
 
-def _litter(folder: Path) -> list[Path]:
+def _litter(folder: Path, found: Iterable[Kept]) -> list[Path]:
     """Give what a crash has left: half-written files, files without a note, notes without a file."""
     if not folder.is_dir():
         return []
-    good = {one.sha256: {one.name, f"{one.sha256}.json"} for one in listed(folder.parent)}
-    wanted = {name for names in good.values() for name in names}
+    wanted = {name for one in found for name in (one.name, f"{one.sha256}.json")}
     return [path for path in folder.iterdir() if OURS.fullmatch(path.name) and path.name not in wanted]

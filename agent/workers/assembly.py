@@ -19,6 +19,7 @@ from agent.pipeline.privacy import Privacy
 from agent.pipeline.runner import Runner
 from agent.pipeline.slot import Slot
 from agent.pipeline.steps import Filtering
+from agent.types import Phase
 from agent.validation import options
 from agent.workers import engines
 from agent.workers.opening import opener
@@ -26,7 +27,7 @@ from agent.workers.staging import staging
 
 if TYPE_CHECKING:
     import threading
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from agent.capture.feed import Feed
     from agent.pipeline.capture import Reporter
@@ -37,7 +38,7 @@ if TYPE_CHECKING:
     from agent.pipeline.stages import Staging
     from agent.pipeline.steps import Step
     from agent.pipelines import Plugin
-    from agent.types import Frame, Phase, Source
+    from agent.types import Frame, Source
     from agent.workers.spec import LaneSpec
 
 
@@ -99,7 +100,7 @@ def assemble(
         outlet=outlet,
         beat=beats[1],
         turned=turned,
-        steps=_steps(spec, stages, sends, film),
+        steps=_steps(spec, stages, _sending(sends, beats[1]), film),
         draw=_drawing(spec),
     )
     return Pipeline(runner, slot, stages, film.finish if film else lambda: None)
@@ -142,6 +143,17 @@ def _steps(spec: LaneSpec, stages: Staging, sends: Sends, film: Film | None) -> 
 
         steps.append(Picturing(spec.media, sends, film))
     return steps
+
+
+def _sending(sends: Sends, beat: Callable[[Phase], None]) -> Sends:
+    """Have it known that the infer thread waits for the supervisor: as with results, that has no deadline."""
+
+    def send(head: Mapping[str, Any], size: int, pieces: Iterable[bytes]) -> None:
+        beat(Phase.SEND)
+        sends(head, size, pieces)
+        beat(Phase.DECODE)
+
+    return send
 
 
 def _film(spec: LaneSpec, sends: Sends) -> Film | None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from agent.cli import main as cli
-from agent.cli.inputs import Inputs, choose, features_of, gates_of
+from agent.cli.inputs import Inputs, choose, features_of, plugins_of
 from agent.errors import AgentError, ConfigInvalid, InputRejected
 
 if TYPE_CHECKING:
@@ -132,11 +132,11 @@ def test_features_for_a_bundle_are_refused_rather_than_ignored(capsys: pytest.Ca
 
 
 def test_gates_are_read_in_order_and_one_that_is_not_there_is_named() -> None:
-    first, second = gates_of(["motion:region=true,hold_s=2", "level:threshold=0.1"])
+    first, second = plugins_of(["motion:region=true,hold_s=2", "level:threshold=0.1"], "gates")
     assert (first.kind, first.options) == ("motion", {"region": True, "hold_s": 2})
     assert (second.kind, second.options) == ("level", {"threshold": 0.1})
-    assert gates_of([]) == ()
+    assert plugins_of([]) == (, "gates")
     with pytest.raises(ConfigInvalid, match="there is no 'emotion'"):
-        gates_of(["emotion"])
+        plugins_of(["emotion"], "gates")
     with pytest.raises(InputRejected, match="--gate motion:x: 'x' is no KEY=VALUE"):
-        gates_of(["motion:x"])
+        plugins_of(["motion:x"], "gates")

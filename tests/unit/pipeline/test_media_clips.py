@@ -1,9 +1,8 @@
-"""Snapshots and clips, as a worker makes them."""
+"""Clips of events, as a worker makes them."""
 
 from __future__ import annotations
 
-import hashlib
-import threading
+from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 import cv2
@@ -12,45 +11,21 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.media import MAX_MEDIUM, Media, flaw
-from agent.pipeline.media import avi, film, step
+from agent.errors import SourceEnded
+from agent.media import Media, flaw
+from agent.pipeline.media import avi, film
 from agent.pipeline.media.film import Film
-from agent.pipeline.media.picture import as_jpeg, fitted, is_picture
+from agent.pipeline.media.picture import as_jpeg
 from agent.pipeline.media.ring import Ring, Shot
-from agent.pipeline.media.step import Picturing
-from agent.pipeline.slot import Item
-from agent.types import Frame, FrameInfo, Result
-from tests.simulators.small_engine import engine
+from agent.sources import video
+from agent.types import Frame, FrameInfo
+from tests.simulators.media_sent import S, Sent, grey
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
 
     from agent.types import Array
-
-S = 1_000_000_000
-SEEN = {"event": "glyph.seen", "label": "a"}
-
-
-def grey(level: int, height: int = 48, width: int = 64) -> Array:
-    return np.full((height, width, 3), level, np.uint8)
-
-
-class Sent:
-    """Takes what is sent; ``held`` keeps whoever sends waiting."""
-
-    def __init__(self) -> None:
-        self.media: list[tuple[Mapping[str, Any], bytes]] = []
-        self.free = threading.Event()
-        self.free.set()
-        self.begun = threading.Event()
-
-    def __call__(self, head: Mapping[str, Any], size: int, pieces: Iterable[bytes]) -> None:
-        self.begun.set()
-        assert self.free.wait(20)
-        content = b"".join(pieces)
-        assert len(content) == size
-        self.media.append((head, content))
 
 
 @pytest.fixture
@@ -81,11 +56,6 @@ def frames(path: Path) -> Iterator[Array]:
     while (read := video.read())[0]:
         yield read[1]
     video.release()
-
-
-def item(n: int, pixels: Array | None = None, captured_ns: int | None = None) -> Item:
-    at = n * S // 5 if captured_ns is None else captured_ns
-    return Item(0, FrameInfo(n, at, 48, 64), engine(), pixels=pixels)
 
 
 @given(st.lists(st.binary(min_size=1, max_size=99), min_size=1, max_size=20))
@@ -145,6 +115,20 @@ def test_a_clip_begins_before_its_event_and_ends_after_it(sent: Sent, tmp_path: 
     assert levels(content, tmp_path) == list(range(13, 29))
 
 
+def test_a_clip_is_a_recording_that_the_video_source_reads(sent: Sent, tmp_path: Path) -> None:
+    film = made(sent, before_s=2, after_s=0)
+    show(film, range(10))
+    film.clip(("a",), FrameInfo(9, 9 * S // 5, 48, 64))
+    film.finish()
+    (tmp_path / "clip.avi").write_bytes(sent.media[0][1])
+    source = video.build(video.Options(path=str(tmp_path / "clip.avi")), start=0)
+    with closing(source):
+        found = [frame.data[0, 0, 0] for _ in range(10) if (frame := source.read(1.0)) is not None]
+        with pytest.raises(SourceEnded):
+            source.read(1.0)
+    assert found == list(range(10))
+
+
 def test_events_during_a_clip_share_it_and_none_begins_while_one_waits_to_be_sent(sent: Sent) -> None:
     film = made(sent, before_s=1, after_s=1)
     assert film.clip(("a",), FrameInfo(0, 0, 48, 64)) is None  # there is no frame yet
@@ -201,99 +185,3 @@ def test_a_clip_has_no_more_frames_a_second_than_it_may(sent: Sent, tmp_path: Pa
     film.clip(("a",), FrameInfo(199, 199 * S // 50, 48, 64))
     film.finish()
     assert levels(sent.media[0][1], tmp_path) == list(range(100, 200, 5))
-
-
-@pytest.mark.parametrize(
-    ("shape", "kind", "yes"),
-    [
-        ((4, 6, 3), np.uint8, True),
-        ((4, 6, 1), np.uint8, True),
-        ((4, 6), np.uint8, True),
-        ((4, 6, 4), np.uint8, False),
-        ((4, 6, 3), np.float32, False),
-        ((4,), np.uint8, False),
-        ((0, 6, 3), np.uint8, False),
-    ],
-)
-def test_what_is_a_picture(shape: tuple[int, ...], kind: type, yes: bool) -> None:
-    assert is_picture(np.zeros(shape, kind)) is yes
-
-
-@given(st.integers(1, 300), st.integers(1, 300), st.sampled_from([(), (1,), (3,)]))
-def test_a_picture_is_scaled_down_to_its_bound_and_any_size_can_be_encoded(
-    height: int, width: int, channels: tuple[int, ...]
-) -> None:
-    picture = fitted(np.zeros((height, width, *channels), np.uint8), 64)
-    assert max(picture.shape[:2]) == min(64, max(height, width))
-    assert flaw("snapshot", as_jpeg(picture, 80)) == ""
-
-
-def test_an_event_gets_a_snapshot_that_it_names_by_its_content(sent: Sent) -> None:
-    picturing = Picturing(Media(on=("glyph.seen",), width=32), sent, None)
-    other = {"event": "other.seen"}
-    result = picturing(item(3, grey(200)), Result("detection", (), (other, SEEN)))
-    [(head, content)] = sent.media
-    assert isinstance(result, Result)
-    medium = {
-        "kind": "snapshot",
-        "type": "image/jpeg",
-        "sha256": hashlib.sha256(content).hexdigest(),
-        "bytes": len(content),
-    }
-    assert result.events == (other, {**SEEN, "media": [medium]})
-    assert (head["kind"], head["events"], head["frame"]) == ("snapshot", ("glyph.seen",), 3)
-    picture = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR)
-    assert picture is not None
-    assert (picture.shape, int(picture[0, 0, 0])) == ((24, 32, 3), 200)
-
-
-def test_events_of_one_name_get_pictures_so_often_and_no_oftener(sent: Sent) -> None:
-    picturing = Picturing(Media(on=("*",), every_s=2), sent, None)
-    other = {"event": "other.seen"}
-    for n in range(21):  # five a second
-        picturing(item(n, grey(n)), Result("detection", (), (SEEN, other) if n == 5 else (SEEN,)))
-    assert [(head["frame"], head["events"]) for head, _ in sent.media] == [
-        (0, ("glyph.seen",)),
-        (5, ("other.seen",)),
-        (10, ("glyph.seen",)),
-        (20, ("glyph.seen",)),
-    ]
-
-
-def test_names_without_end_are_forgotten(sent: Sent) -> None:
-    picturing = Picturing(Media(on=("*",)), sent, None)
-    for n in range(200):
-        picturing(item(n, grey(0), captured_ns=n), Result("k", (), ({"event": "x" * n},)))
-    assert len(picturing._last) == step._MOST_NAMES
-    assert max(len(head["events"][0]) for head, _ in sent.media) == 199
-
-
-def test_only_events_of_chosen_labels_and_frames_that_are_pictures_get_any(sent: Sent) -> None:
-    picturing = Picturing(Media(on=("*",), labels=("b",)), sent, None)
-    other = {"event": "glyph.seen", "label": "b"}
-    window = np.zeros((16, 3), np.float32)
-    for event, pixels in ((SEEN, grey(1)), (other, window), (other, None)):
-        result = Result("detection", (), (event,))
-        assert picturing(item(1, pixels), result) is result
-    assert sent.media == []
-    picturing(item(1, grey(1)), Result("detection", (), (other,)))
-    assert len(sent.media) == 1
-
-
-def test_a_drawn_snapshot_shows_the_result(sent: Sent) -> None:
-    found = {"label": "a", "index": 0, "score": 0.9, "box": [0.2, 0.2, 0.8, 0.8]}
-    for draw in (False, True):
-        picturing = Picturing(Media(on=("*",), draw=draw), sent, None)
-        picturing(item(1, grey(128, 240, 320)), Result("detection", (found,), (SEEN,)))
-    plain, drawn = (
-        cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR) for _, content in sent.media
-    )
-    assert plain is not None
-    assert drawn is not None
-    assert (int(np.ptp(plain)), plain.shape) == (0, drawn.shape)
-    assert int(np.ptp(drawn)) > 64
-
-
-def test_the_largest_picture_that_can_be_configured_fits_a_medium() -> None:
-    noise = np.random.default_rng(0).integers(0, 256, (2560, 2560, 3), np.uint8)
-    assert len(as_jpeg(noise, 95)) < MAX_MEDIUM

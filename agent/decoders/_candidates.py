@@ -141,9 +141,10 @@ def see_numbers(output: Output, part: Array) -> None:
 
 def of_columns(output: Output, part: Array, least: float) -> Candidates:
     """Do as ``find_rows`` for scores (classes, rows) that need no activation."""
-    classes, rows = np.divmod(np.flatnonzero(output.at_least(part, least - SLACK)), part.shape[1])
-    order = np.argsort(rows, kind="stable")  # equal scores stand as in (rows, classes)
-    rows, classes = rows[order], classes[order]
+    marked = output.at_least(part, least - SLACK)
+    some = np.flatnonzero(marked.any(axis=0))
+    at, classes = np.nonzero(marked[:, some].T)
+    rows = some[at]
     real = output.real(part[classes, rows])
     good = np.isfinite(real)
     if not good.any():

@@ -50,12 +50,17 @@ def apart(boxes: Array, classes: Array | None, iou: float, most: int) -> Array:
         iou: what a box may share with a better one.
         most: how many stay at most.
     """
+    sides = np.empty((5, len(boxes)), np.float32)
+    sides[:4] = boxes.T
+    # More than iou is shared when (1 + iou) * common > iou * (both areas): the factors are put in here.
+    sides[0:4:2] *= np.float32(1 + iou)
+    sides[4] = areas(boxes) * np.float32(iou)
     kept = np.empty(0, np.intp)
     for start in range(0, len(boxes), _BLOCK):
         fresh = np.arange(start, min(start + _BLOCK, len(boxes)))
         if kept.size:
-            fresh = fresh[~_overlaps(boxes, classes, fresh, kept, iou).any(axis=1)]
-        kept = np.concatenate((kept, fresh[_greedy(_overlaps(boxes, classes, fresh, fresh, iou))]))
+            fresh = fresh[~_overlaps(sides, classes, kept, fresh).any(axis=0)]
+        kept = np.concatenate((kept, fresh[_greedy(_overlaps(sides, classes, fresh, fresh))]))
         if kept.size >= most:
             break
     return kept[:most]
@@ -68,23 +73,19 @@ def areas(boxes: Array) -> Array:
     return found
 
 
-def _overlaps(boxes: Array, classes: Array | None, ones: Array, others: Array, iou: float) -> Array:
-    """Mark which of ``ones`` shares more than ``iou`` with which of ``others``: bool (ones, others)."""
-    top, left, bottom, right = np.ascontiguousarray(boxes[ones].T)[:, :, np.newaxis]
-    tops, lefts, bottoms, rights = np.ascontiguousarray(boxes[others].T)
+def _overlaps(sides: Array, classes: Array | None, ones: Array, others: Array) -> Array:
+    """Mark which of ``ones`` shares too much with which of ``others``: bool (ones, others)."""
+    top, left, bottom, right, bar = sides[:, ones, np.newaxis]
+    tops, lefts, bottoms, rights, bars = sides[:, others]
     common = np.minimum(bottom, bottoms)
     common -= np.maximum(top, tops)
     np.maximum(common, 0, out=common)
     width = np.minimum(right, rights)
     width -= np.maximum(left, lefts)
-    common *= width  # below 0 where they lie side by side, which no bar is
-    # common > iou * union, where union = both areas - common
-    bars = areas(boxes[ones])[:, np.newaxis] + areas(boxes[others])
-    bars *= np.float32(iou)
-    common *= np.float32(1 + iou)
-    marked: Array = common > bars
+    common *= width  # below 0 where they lie side by side, and no bar is
+    marked: Array = common > bar + bars
     if classes is not None:
-        marked &= classes[ones][:, np.newaxis] == classes[others]
+        marked &= classes[ones, np.newaxis] == classes[others]
     return marked
 
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from agent.decoders import _yolov8
 from agent.decoders._boxes import Detections, Fit, garbage, input_size
-from agent.decoders._candidates import SLACK, Output, best_first, see_numbers
+from agent.decoders._candidates import SLACK, Output, see_numbers
 from agent.decoders._centred import Unit
 
 if TYPE_CHECKING:
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 
 WANTED = "one output, [1, N, 6] of corners, score and class"
 _USUAL = 300
-_MOST_ROWS = 10_000
 
 
 def find_roles(outputs: Sequence[TensorSpec]) -> int | None:
@@ -59,7 +58,7 @@ class RowsHead:
         self._options = options
 
     def detections(self, outputs: Sequence[Array]) -> Detections:
-        """Give the rows that score enough, the best first.
+        """Give the rows that score enough and whose numbers are finite.
 
         Raises:
             InputRejected: no score is finite, or no row of those that score enough.
@@ -73,8 +72,7 @@ class RowsHead:
         good = found.finite()
         if good.size and not good.any():
             raise garbage(self._output.spec, f"none of its {good.size} detections has finite numbers")
-        found = found.only(good)
-        return found.only(best_first(found.scores, self._options.max_items))
+        return found.only(good)
 
     def _boxes(self, numbers: Array) -> Array:
         """Turn xmin, ymin, xmax, ymax (N, 4) into ymin, xmin, ymax, xmax in shares: float32."""

@@ -100,10 +100,7 @@ class DecodedHead:
             InputRejected: no objectness is finite, or no box of those that score enough.
         """
         part = self._output.stored(outputs)[0]
-        rows = np.flatnonzero(self._output.at_least(part[:, _OBJECT], self._options.min_score - SLACK))
-        if not rows.size:
-            see_numbers(self._output, part[:, _OBJECT])
-        numbers = self._output.real(part[rows])
+        _, numbers = _likely(self._output, part, self._options.min_score - SLACK)
         found = _scored(numbers[:, _OBJECT:], self._options.min_score - SLACK).best()
         boxes = from_centres(numbers[found.rows, :4], self._unit.divisor(part[:, 0]))
         return settle(Detections(boxes, found.scores, found.classes), self._options, self._output.spec)
@@ -136,18 +133,29 @@ class MapsHead:
         grid = output.stored(outputs)[0]
         columns = grid.shape[1]
         part = grid.reshape(grid.shape[0] * columns * PER_CELL, -1)
-        rows = np.flatnonzero(output.at_least(part[:, _OBJECT], logit(self._options.min_score - SLACK)))
-        if not rows.size:
-            see_numbers(output, part[:, _OBJECT])
-        real = output.real(part[rows])
-        with np.errstate(invalid="ignore"):
-            shares = np.where(np.isfinite(real), sigmoid(real), np.float32(np.nan))
+        rows, real = _likely(output, part, logit(self._options.min_score - SLACK))
+        shares = np.where(np.isfinite(real), sigmoid(real), np.float32(np.nan))
         cell, anchor = np.divmod(rows, PER_CELL)
         places = np.stack((cell % columns, cell // columns), axis=1).astype(np.float32)
         boxes = np.empty((len(rows), 4), np.float32)
         boxes[:, :2] = (2 * shares[:, :2] - np.float32(0.5) + places) / (columns, grid.shape[0])
         boxes[:, 2:] = (2 * shares[:, 2:4]) ** 2 * self._anchors[at][anchor]
         return boxes, shares[:, _OBJECT:]
+
+
+def _likely(output: Output, part: Array, least: float) -> tuple[Array, Array]:
+    """Give the rows with an objectness of ``least`` or more, (K,), and their numbers (K, 5 + classes).
+
+    Raises:
+        InputRejected: no objectness is finite, or no class of these rows.
+    """
+    rows = np.flatnonzero(output.at_least(part[:, _OBJECT], least))
+    real = output.real(part[rows])
+    good = np.isfinite(real[:, _OBJECT]) & np.isfinite(real[:, _CLASSES:]).any(axis=1)
+    if not good.any():
+        see_numbers(output, part[:, _OBJECT])
+        see_numbers(output, real[:, _CLASSES:])
+    return rows[good], real[good]
 
 
 def _scored(numbers: Array, least: float) -> Candidates:
@@ -157,6 +165,5 @@ def _scored(numbers: Array, least: float) -> Candidates:
     shares = np.where(np.isfinite(numbers[:, 1:]), numbers[:, 1:], -1).clip(max=1)
     classes = shares.argmax(axis=1)
     scores = numbers[:, 0].clip(0, 1) * shares[np.arange(len(shares)), classes]
-    with np.errstate(invalid="ignore"):
-        rows = np.flatnonzero(np.isfinite(numbers[:, 0]) & (scores >= np.float32(least)))
+    rows = np.flatnonzero(scores >= np.float32(least))
     return Candidates(rows, classes[rows], scores[rows])

@@ -135,7 +135,7 @@ def test_gates_are_read_in_order_and_one_that_is_not_there_is_named() -> None:
     first, second = plugins_of(["motion:region=true,hold_s=2", "level:threshold=0.1"], "gates")
     assert (first.kind, first.options) == ("motion", {"region": True, "hold_s": 2})
     assert (second.kind, second.options) == ("level", {"threshold": 0.1})
-    assert plugins_of([]) == (, "gates")
+    assert plugins_of([], "gates") == ()
     with pytest.raises(ConfigInvalid, match="there is no 'emotion'"):
         plugins_of(["emotion"], "gates")
     with pytest.raises(InputRejected, match="--gate motion:x: 'x' is no KEY=VALUE"):

@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from agent.filters._items import label_of
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -89,10 +91,11 @@ class Smooth:
 
 
 def _best(result: Result) -> dict[str, Mapping[str, Any]]:
-    """Give the best item of each label; what has no score is none."""
+    """Give the best item of each label; what has no label or no score is none."""
     found: dict[str, Mapping[str, Any]] = {}
     for item in result.items:
-        label = item.get("label")
-        if label is not None and "score" in item and item["score"] >= found.get(label, item)["score"]:
+        label, score = label_of(item), item.get("score")
+        known = isinstance(score, int | float) and 0 <= score <= 1
+        if label is not None and known and score >= found.get(label, item)["score"]:
             found[label] = item
     return found

@@ -17,6 +17,7 @@ MAY_ASK = {
     "clock.py": "the seam itself",
     "store/builder.py": "dates records",
     "cli/results.py": "reads '2h' of a person",
+    "cli/media.py": "reads '2h' of a person",
     "store/rebuild.py": "dates the note of a rebuilt state",
     "store/thread.py": "dates notes",
     "activation/reporting.py": "dates what is reported",

@@ -59,7 +59,7 @@ def test_events_are_told_behind_a_result_and_reach_no_terminal_as_they_are() -> 
     crossed = {"event": "line.crossed", "label": "person", "track": 3, "line": "gate", "way": "in"}
     assert events_in_words([]) == ""
     assert events_in_words([crossed, {}, {"event": "zone.left", "zone": "ya\x1b[2Jrd"}]) == (
-        "; line.crossed person 3 gate; zone.left ya\N{REPLACEMENT CHARACTER}[2Jrd"
+        "; line.crossed person 3 gate way=in; zone.left ya\N{REPLACEMENT CHARACTER}[2Jrd"
     )
 
 

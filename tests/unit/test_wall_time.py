@@ -18,6 +18,7 @@ MAY_ASK = {
     "store/builder.py": "dates records",
     "cli/results.py": "reads '2h' of a person",
     "cli/media.py": "reads '2h' of a person",
+    "footage.py": "dates snapshots and clips",
     "store/rebuild.py": "dates the note of a rebuilt state",
     "store/thread.py": "dates notes",
     "activation/reporting.py": "dates what is reported",

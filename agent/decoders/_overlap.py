@@ -94,7 +94,7 @@ def _greedy(overlaps: Array) -> list[int]:
     packed = np.packbits(overlaps, axis=1, bitorder="little")
     width, rows = packed.shape[1], packed.tobytes()
     gone, kept = 0, []
-    for at in range(len(overlaps)):
+    for at in range(len(overlaps)):  # a number's bits in place of an array: each step is a fraction of a call
         if not gone >> at & 1:
             kept.append(at)
             gone |= int.from_bytes(rows[at * width : (at + 1) * width], "little")

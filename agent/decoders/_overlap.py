@@ -35,7 +35,7 @@ def settle(found: Detections, options: Options, output: TensorSpec) -> Detection
     finite = found.finite()
     if finite.size and not finite.any():
         raise garbage(output, f"none of the boxes of its {finite.size} detections is finite")
-    found = found._replace(boxes=found.boxes.clip(0, 1))
+    found = found._replace(boxes=found.boxes.clip(0, 1).astype(np.float32))
     found = found.only(finite & (areas(found.boxes) > 0))
     classes = None if options.class_agnostic else found.classes
     return found.only(apart(found.boxes, classes, options.iou, options.max_items))

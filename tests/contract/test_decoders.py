@@ -30,11 +30,24 @@ SHAPES: dict[str, list[tuple[int, ...]]] = {
     "classification": [(1, 6)],
     "detection": [(1, 5, 4), (1, 5), (1, 5), (1,)],
     "detection of centers": [(1, 4, 5, 6), (1, 4, 5, 4)],
+    "detection of ssd_raw": [(1, 33, 4), (1, 33, 6)],
+    "detection of yolov5": [(1, 9, 11)],
+    "detection of yolov8": [(1, 10, 3)],
+    "detection of yolov10": [(1, 20, 6)],
     "tensor": [(1, 3), (2, 2, 2), ()],
 }
 # The input, for decoders that compare the outputs with it, and options that have no default.
-INPUTS: dict[str, list[tuple[int, ...]]] = {"anomaly": [(1, 4, 2)]}
-REQUIRED: dict[str, dict[str, Any]] = {"anomaly": {"threshold": 0.05}}
+INPUTS: dict[str, list[tuple[int, ...]]] = {
+    "anomaly": [(1, 4, 2)],
+    "detection of ssd_raw": [(1, 8, 8, 3)],
+    "detection of yolov5": [(1, 8, 8, 3)],
+    "detection of yolov8": [(1, 8, 8, 3)],
+}
+REQUIRED: dict[str, dict[str, Any]] = {
+    "anomaly": {"threshold": 0.05},
+    "detection of ssd_raw": {"background": False},
+    "detection of yolov10": {"head": "yolov10"},
+}
 PARAMETERS = {"float32": (), "uint8": (1 / 256, 0), "int8": (1 / 256, -128), "int16": (1 / 32768, 0)}
 NAMES = plugins.names("decoders")
 FRAME = FrameInfo(seq=0, captured_ns=0, height=480, width=640)

@@ -193,6 +193,13 @@ def test_raw_maps_of_garbage_are_a_rejected_frame(bad: float) -> None:
         decode(arrays, head="yolov5")
 
 
+@pytest.mark.parametrize("table", [EIGHT, FIVE])
+def test_numbers_as_large_as_float32_holds_are_a_box_like_any_other(table: Array) -> None:
+    some = table.copy()
+    some[0, 70, 2:4] = 3e38
+    assert decode([some], coordinates="shares")[1]["box"] == [0, 0, 1, 1]
+
+
 def test_of_many_rows_the_best_thousand_are_compared_and_ties_go_by_position() -> None:
     table = np.zeros((1, 5, 8400), np.float32)
     table[0, :4] = 0.5

@@ -226,6 +226,7 @@ def test_labels_must_be_as_many_as_classes(name: str) -> None:
         ((1, 84, 84), (64, 64), 0, 1),
         ((1, 84, 21), (32, 32), 0, 2),  # more classes than cells: the size tells
         ((1, 84, 21), None, 80, 2),  # or the labels
+        ((1, 21, 84), None, 80, 1),
         ((1, 84, 21), None, 0, 1),
         ((1, 4, 21), None, 0, None),
         ((1, 2, 3, 4), None, 0, None),

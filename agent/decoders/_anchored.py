@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from agent.types import Array, TensorSpec
 
 _BLAZEFACE = (1, 0, 3, 2)
+_LONG = 50.0
+"""Of this a length's logarithm is cut, lest it be infinite: so far the picture ends at any rate."""
 
 
 class Roles(NamedTuple):
@@ -58,15 +60,16 @@ class Coding:
     linear: bool = False
 
     def boxes(self, encodings: Array, rows: Array) -> Array:
-        """Correct the anchors ``rows`` by encodings (K, 4): ymin, xmin, ymax, xmax as shares, float32."""
+        """Correct the anchors ``rows`` by encodings (K, 4): ymin, xmin, ymax, xmax as shares, float64."""
         anchors = self.anchors[rows]
         lengths = anchors[:, 2:]
-        with np.errstate(over="ignore", invalid="ignore"):  # what is not finite is left out by the caller
-            numbers = (encodings[:, _BLAZEFACE] if self.linear else encodings) / np.array(
-                self.scales, np.float32
-            )
-            numbers[:, :2] = numbers[:, :2] * lengths + anchors[:, :2]
-            numbers[:, 2:] = (numbers[:, 2:] if self.linear else np.exp(numbers[:, 2:])) * lengths
+        numbers = encodings.astype(np.float64)
+        numbers[~np.isfinite(numbers).all(axis=1)] = np.nan  # no infinity shall become finite below
+        if self.linear:
+            numbers = numbers[:, _BLAZEFACE]
+        numbers /= self.scales
+        numbers[:, :2] = numbers[:, :2] * lengths + anchors[:, :2]
+        numbers[:, 2:] = lengths * (numbers[:, 2:] if self.linear else np.exp(numbers[:, 2:].clip(max=_LONG)))
         return corners(numbers)
 
 

@@ -73,7 +73,10 @@ class Anchors(BaseModel):
         default=False, description="ssd_raw: each is as large as the picture, as in BlazeFace"
     )
     scale: float = Field(
-        default=4.0, gt=0, le=64, description="efficientdet: size in cells; EfficientDet-Lite0 to 2 have 3"
+        default=4.0,
+        gt=0,
+        le=64,
+        description="efficientdet: size in cells; EfficientDet-Lite0 and Lite1 have 3",
     )
     sizes: tuple[tuple[Pair, Pair, Pair], tuple[Pair, Pair, Pair], tuple[Pair, Pair, Pair]] = Field(
         default=_YOLO, description="yolov5: width and height in pixels, three a grid, the finest grid first"

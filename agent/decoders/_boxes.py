@@ -32,7 +32,7 @@ class Detections(NamedTuple):
     """N detections.
 
     Attributes:
-        boxes: float32 (N, 4): ymin, xmin, ymax, xmax as shares of the picture, not yet clipped to it.
+        boxes: floats (N, 4): ymin, xmin, ymax, xmax as shares of the picture, not yet clipped to it.
         scores: float32 (N,).
         classes: whole numbers, float32 or integers (N,).
     """
@@ -86,10 +86,13 @@ def cells(size: Size, strides: Sequence[int]) -> list[Size]:
 
 
 def corners(centres: Array) -> Array:
-    """Turn boxes (N, 4) of centre y, centre x, height and width into ymin, xmin, ymax, xmax: float32."""
-    boxes = np.empty((len(centres), 4), np.float32)
-    with np.errstate(over="ignore", invalid="ignore"):  # what is not finite is left out by the caller
-        half = centres[:, 2:] * np.float32(0.5)
+    """Turn boxes (N, 4) of centre y, centre x, height and width into ymin, xmin, ymax, xmax, both float64.
+
+    Nothing that float32 holds overflows here: what is not finite was not finite in the model's output.
+    """
+    boxes = np.empty((len(centres), 4), np.float64)
+    with np.errstate(invalid="ignore"):  # what is not finite is left out by the caller
+        half = centres[:, 2:] * 0.5
         boxes[:, :2] = centres[:, :2] - half
         boxes[:, 2:] = centres[:, :2] + half
     return boxes

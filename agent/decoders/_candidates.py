@@ -20,6 +20,8 @@ Activation = Literal["none", "sigmoid", "softmax"]
 
 _MOST = 1000
 """How many scores go on at most, the best ones: their boxes are decoded and compared."""
+_MANY = 200_000
+"""From so many scores on ``places`` folds them."""
 SLACK = 1e-6
 """The decoder compares scores after rounding: here nothing must be lost to float32."""
 
@@ -117,9 +119,8 @@ def find_rows(
         found = _of_softmax(output, part, least - SLACK, first)
     else:
         bar = least - SLACK if activation == "none" else logit(least - SLACK)
-        rows, classes = np.divmod(
-            np.flatnonzero(output.at_least(part[:, first:], bar)), max(part.shape[1] - first, 1)
-        )
+        marked = output.at_least(part[:, first:], bar)
+        rows, classes = np.divmod(places(marked, len(part)), marked.shape[1])
         real = output.real(part[rows, classes + first])
         good = np.isfinite(real)
         real = real[good]
@@ -141,15 +142,28 @@ def see_numbers(output: Output, part: Array) -> None:
 
 def of_columns(output: Output, part: Array, least: float) -> Candidates:
     """Do as ``find_rows`` for scores (classes, rows) that need no activation."""
-    marked = output.at_least(part, least - SLACK)
-    some = np.flatnonzero(marked.any(axis=0))
-    at, classes = np.nonzero(marked[:, some].T)
-    rows = some[at]
+    classes, rows = np.divmod(places(output.at_least(part, least - SLACK), part.shape[1]), part.shape[1])
+    order = np.argsort(rows, kind="stable")  # equal scores stand as in (rows, classes)
+    rows, classes = rows[order], classes[order]
     real = output.real(part[classes, rows])
     good = np.isfinite(real)
     if not good.any():
         see_numbers(output, part)
     return Candidates(rows[good], classes[good], real[good])
+
+
+def places(marked: Array, width: int) -> Array:
+    """Give the flat indices of the marks, rising, as ``flatnonzero`` does; quicker where few are marked.
+
+    The marks are folded to ``width``, which must divide their number: most columns hold none.
+    """
+    if marked.size < _MANY:
+        return np.flatnonzero(marked)
+    folded = marked.reshape(-1, width)
+    some = np.flatnonzero(folded.any(axis=0))
+    fold, at = np.nonzero(folded[:, some])
+    found: Array = fold * width + some[at]
+    return found
 
 
 def sigmoid(values: Array) -> Array:

@@ -57,6 +57,5 @@ class Unit:
 
 
 def from_centres(numbers: Array, divisor: Array) -> Array:
-    """Turn (N, 4) of centre x, centre y, width and height into ymin, xmin, ymax, xmax in shares: float32."""
-    with np.errstate(over="ignore", invalid="ignore"):  # what is not finite is left out by the caller
-        return corners(numbers[:, (1, 0, 3, 2)] / np.concatenate((divisor, divisor)))
+    """Turn (N, 4) of centre x, centre y, width and height into ymin, xmin, ymax, xmax as shares: float64."""
+    return corners(numbers[:, (1, 0, 3, 2)].astype(np.float64) / np.concatenate((divisor, divisor)))

@@ -35,7 +35,7 @@ def settle(found: Detections, options: Options, output: TensorSpec) -> Detection
     finite = found.finite()
     if finite.size and not finite.any():
         raise garbage(output, f"none of the boxes of its {finite.size} detections is finite")
-    found = found._replace(boxes=found.boxes.clip(0, 1))
+    found = found._replace(boxes=found.boxes.clip(0, 1).astype(np.float32))
     found = found.only(finite & (areas(found.boxes) > 0))
     classes = None if options.class_agnostic else found.classes
     return found.only(apart(found.boxes, classes, options.iou, options.max_items))
@@ -94,7 +94,7 @@ def _greedy(overlaps: Array) -> list[int]:
     packed = np.packbits(overlaps, axis=1, bitorder="little")
     width, rows = packed.shape[1], packed.tobytes()
     gone, kept = 0, []
-    for at in range(len(overlaps)):
+    for at in range(len(overlaps)):  # a number's bits in place of an array: each step is a fraction of a call
         if not gone >> at & 1:
             kept.append(at)
             gone |= int.from_bytes(rows[at * width : (at + 1) * width], "little")

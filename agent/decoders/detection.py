@@ -75,8 +75,10 @@ class DetectionDecoder:
         good &= (table[:, 5] >= 0) & (table[:, 5] < MAX_LABELS)
         table = table[good & (table[:, 4] >= self._options.min_score)]
         best = np.argsort(-table[:, 4], kind="stable")[: self._options.max_items]
-        return Result("detection", tuple(self._item(row) for row in table[best].tolist()))
-
-    def _item(self, row: list[float]) -> dict[str, object]:
-        index = int(row[5])
-        return {"label": self._labels.name(index), "index": index, "score": row[4], "box": row[:4]}
+        name = self._labels.name
+        items = [
+            {"label": name(index), "index": index, "score": row[4], "box": row[:4]}
+            for row in table[best].tolist()
+            for index in (int(row[5]),)
+        ]
+        return Result("detection", tuple(items))

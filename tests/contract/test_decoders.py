@@ -30,6 +30,10 @@ SHAPES: dict[str, list[tuple[int, ...]]] = {
     "classification": [(1, 6)],
     "detection": [(1, 5, 4), (1, 5), (1, 5), (1,)],
     "detection of centers": [(1, 4, 5, 6), (1, 4, 5, 4)],
+    "detection of ssd_raw": [(1, 33, 4), (1, 33, 6)],
+    "detection of yolov5": [(1, 9, 11)],
+    "detection of yolov8": [(1, 10, 3)],
+    "detection of yolov10": [(1, 20, 6)],
     "embedding": [(1, 6)],
     "forecast": [(1, 4, 2)],
     "forecast of one": [(1, 12)],
@@ -46,8 +50,18 @@ SHAPES: dict[str, list[tuple[int, ...]]] = {
     "tensor": [(1, 3), (2, 2, 2), ()],
 }
 # The input, for decoders that compare the outputs with it, and options that have no default.
-INPUTS: dict[str, list[tuple[int, ...]]] = {"anomaly": [(1, 4, 2)], "pose of heatmaps": [(1, 33, 49, 3)]}
-REQUIRED: dict[str, dict[str, Any]] = {"anomaly": {"threshold": 0.05}}
+INPUTS: dict[str, list[tuple[int, ...]]] = {
+    "anomaly": [(1, 4, 2)],
+    "detection of ssd_raw": [(1, 8, 8, 3)],
+    "detection of yolov5": [(1, 8, 8, 3)],
+    "detection of yolov8": [(1, 8, 8, 3)],
+    "pose of heatmaps": [(1, 33, 49, 3)],
+}
+REQUIRED: dict[str, dict[str, Any]] = {
+    "anomaly": {"threshold": 0.05},
+    "detection of ssd_raw": {"background": False},
+    "detection of yolov10": {"head": "yolov10"},
+}
 # What the model itself takes and gives, where the decoder is given what several runs of it have made: tensors
 # of fixed types, none of them quantized.
 MODELS: dict[str, Signature] = {

@@ -214,6 +214,19 @@ def test_what_is_not_finite_is_left_out_and_garbage_is_a_rejected_frame(bad: flo
         decode([arrays[0], np.full_like(arrays[1], bad)], SSD, anchors=ANCHORS)
 
 
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("at", range(4))
+def test_an_encoding_that_is_not_finite_is_no_box_and_one_that_is_huge_is_all_of_the_picture(
+    at: int, bad: float
+) -> None:
+    encoding = [0.0] * 4
+    encoding[at] = bad
+    with pytest.raises(InputRejected, match="none of the boxes"):
+        decode(ssd_arrays((5, 1, 2.0, encoding)), SSD, anchors=ANCHORS)
+    huge = ssd_arrays((5, 1, 2.0, [0, 0, 3e38, 3e38]), (6, 2, 2.0, [3e38, 0, 0, 0]))
+    assert [item["box"] for item in decode(huge, SSD, anchors=ANCHORS)] == [[0, 0, 1, 1]]
+
+
 def test_the_anchors_are_those_of_the_options() -> None:
     assert len(ssd(ANCHORS, (SIDE, SIDE))) == ROWS
     assert len(efficientdet(4.0, (128, 128))) == 9 * 341

@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from agent.decoders._candidates import Candidates, Output, best_first, find_rows, logit, sigmoid
+from agent.decoders import _candidates
+from agent.decoders._candidates import Candidates, Output, best_first, find_rows, logit, places, sigmoid
 from agent.errors import InputRejected
 from agent.tensors import dequantize
 from agent.types import TensorSpec
@@ -78,6 +79,14 @@ def test_scales_that_run_along_the_classes_are_undone_once() -> None:
     assert (found.rows.tolist(), found.classes.tolist()) == ([0, 0, 1], [0, 1, 1])
     assert found.scores.tolist() == pytest.approx([0.5, 0.5, 0.9])
     assert Output([spec], 0).reach() == pytest.approx(25.5)
+
+
+@given(hnp.arrays(bool, st.tuples(st.integers(1, 9), st.integers(1, 9))))
+def test_marks_are_found_in_folds_as_without(marked: Array) -> None:
+    for width in marked.shape:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(_candidates, "_MANY", 0)
+            assert places(marked, width).tolist() == np.flatnonzero(marked).tolist()
 
 
 def test_of_equal_scores_the_first_go_on() -> None:

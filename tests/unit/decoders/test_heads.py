@@ -93,8 +93,7 @@ def test_no_floats_at_all_bring_out_what_is_no_detection(
     options = {"min_score": min_score, "max_items": most, "class_agnostic": agnostic}
     items, error = outcome(name, arrays, signature(name), **options)
     check(items, min_score, most)
-    # Encodings that are finite may stand for boxes that are not.
-    assert not error or "boxes of its" in error or any(not np.isfinite(array).all() for array in arrays)
+    assert not error or any(not np.isfinite(array).all() for array in arrays)
 
 
 @pytest.mark.parametrize("name", EXAMPLES)
@@ -110,7 +109,7 @@ def test_no_stored_numbers_at_all_bring_out_what_is_no_detection(
     arrays: list[Array] = [np.resize(numbers, shape) for shape in EXAMPLES[name][0]]
     items, error = outcome(name, arrays, signature(name, dtype, **quantization), min_score=0.1)
     check(items, 0.1, 25)
-    assert not error or "boxes of its" in error  # too large for float32
+    assert not error
 
 
 def plausible(name: str) -> list[Array]:
@@ -227,6 +226,7 @@ def test_labels_must_be_as_many_as_classes(name: str) -> None:
         ((1, 84, 84), (64, 64), 0, 1),
         ((1, 84, 21), (32, 32), 0, 2),  # more classes than cells: the size tells
         ((1, 84, 21), None, 80, 2),  # or the labels
+        ((1, 21, 84), None, 80, 1),
         ((1, 84, 21), None, 0, 1),
         ((1, 4, 21), None, 0, None),
         ((1, 2, 3, 4), None, 0, None),

@@ -88,6 +88,18 @@ def test_a_number_that_is_infinite_does_not_change_the_unit() -> None:
     assert decode([table]) == FOUND
 
 
+@pytest.mark.parametrize(("top", "divided"), [(1.0, False), (2.0, False), (WIDTH, True)])
+def test_what_a_quantized_output_can_hold_tells_the_unit(top: float, divided: bool) -> None:
+    spec = TensorSpec("out", "uint8", EIGHT.shape, (top / 255,), (0,))
+    stored = np.zeros(EIGHT.shape, np.uint8)
+    stored[0, 3] = [128, 64, 64, 64, 0, 255, 0]
+    built = detection.build(detection.Options(min_score=0), Signature((PICTURE,), (spec,)), Labels())
+    box = built.decode([stored], FRAME).items[0]["box"]
+    shares = np.array([32, 96, 96, 160]) * top / 255
+    wanted = shares / [HEIGHT, WIDTH, HEIGHT, WIDTH] if divided else shares
+    assert box == pytest.approx(wanted.clip(max=1), abs=1e-5)
+
+
 def test_iou_and_class_agnostic_say_what_is_left_out() -> None:
     assert [item["score"] for item in decode([EIGHT], iou=0.9)] == [0.875, 0.75, 0.625]
     table = EIGHT.copy()
@@ -174,7 +186,7 @@ def test_what_is_not_finite_is_left_out_and_garbage_is_a_rejected_frame(
     some[0, 40:50, 4] = bad
     assert decode(turned(some)) == FOUND[1:]
     garbage = r"scores is finite|detections is finite|has finite numbers"
-    for numbers in (slice(None), slice(4), slice(4, None)):
+    for numbers in (slice(None), slice(4), slice(4, None), slice(5 if table is FIVE else 4, None)):
         some = table.copy()
         some[..., numbers] = bad
         with pytest.raises(InputRejected, match=garbage):
@@ -191,6 +203,13 @@ def test_raw_maps_of_garbage_are_a_rejected_frame(bad: float) -> None:
     arrays[1][0, 2, 4, 9] = bad
     with pytest.raises(InputRejected, match="boxes of its 1 detections"):
         decode(arrays, head="yolov5")
+
+
+@pytest.mark.parametrize("table", [EIGHT, FIVE])
+def test_numbers_as_large_as_float32_holds_are_a_box_like_any_other(table: Array) -> None:
+    some = table.copy()
+    some[0, 70, 2:4] = 3e38
+    assert decode([some], coordinates="shares")[1]["box"] == [0, 0, 1, 1]
 
 
 def test_of_many_rows_the_best_thousand_are_compared_and_ties_go_by_position() -> None:

@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from agent.cli.inputs import choose, features_of, speakable
+from agent.cli.inputs import choose, features_of, pre_told, speakable
 from agent.cli.numbers import number
 from agent.cli.progress import progress
 from agent.errors import EXIT_FAILED, EXIT_OK, AgentError, InputRejected
@@ -41,6 +41,8 @@ examples:
       --labels names.txt photos/ --top 3
   edge-agent infer ssd.tflite --task detection --draw out/ 'street/*.jpg'
   edge-agent infer vibration window.npy              does this machine shake?
+  edge-agent infer vww.tflite --task classification \\
+      --pre resize=crop,interpolation=area photo.jpg
   edge-agent infer any.tflite --task tensor a.npy    what are its outputs like?
   edge-agent infer glyphs /dev/video0 --frames 10    ten frames of a camera
   edge-agent infer glyphs --source synthetic:seed=7 --frames 5    any source
@@ -77,24 +79,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--task", default="", metavar="T", help="what the outputs mean; the bundle's own if any"
     )
     parser.add_argument("--labels", default="", metavar="FILE", help="class names, one a line")
-    parser.add_argument(
-        "--features",
-        default="",
-        metavar="KIND[:KEY=VALUE,...]",
-        help="what is computed of each window, for a model that is no bundle",
-    )
-    parser.add_argument(
-        "--top", type=number(int, 1, 100), metavar="K", help="classification: how many classes to give"
-    )
-    parser.add_argument(
-        "--min-score", type=number(float, 0, 1), metavar="S", help="leave out what scores less (0 to 1)"
-    )
-    parser.add_argument(
-        "--threshold",
-        type=number(float, 0, sys.float_info.max),
-        metavar="E",
-        help="anomaly: the error from which on an input is one",
-    )
+    _add_of_the_model(parser)
     parser.add_argument(
         "--draw", default="", metavar="DIR", help="write a picture of each input and its result there"
     )
@@ -114,6 +99,34 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="JSON lines on a terminal, too")
 
 
+def _add_of_the_model(parser: argparse.ArgumentParser) -> None:
+    """Declare what is said of the model's inputs and outputs."""
+    parser.add_argument(
+        "--features",
+        default="",
+        metavar="KIND[:KEY=VALUE,...]",
+        help="what is computed of each window, for a model that is no bundle",
+    )
+    parser.add_argument(
+        "--pre",
+        default="",
+        metavar="KEY=VALUE,...",
+        help="how a picture becomes the input, for a model that is no bundle: resize, mean, std, ...",
+    )
+    parser.add_argument(
+        "--top", type=number(int, 1, 100), metavar="K", help="classification: how many classes to give"
+    )
+    parser.add_argument(
+        "--min-score", type=number(float, 0, 1), metavar="S", help="leave out what scores less (0 to 1)"
+    )
+    parser.add_argument(
+        "--threshold",
+        type=number(float, 0, sys.float_info.max),
+        metavar="E",
+        help="anomaly: the error from which on an input is one",
+    )
+
+
 def main(arguments: argparse.Namespace) -> int:
     """Infer and print; give the exit code."""
     for name in (arguments.model, arguments.labels, arguments.draw):
@@ -129,7 +142,7 @@ def main(arguments: argparse.Namespace) -> int:
         model=arguments.model,
         task=arguments.task,
         labels=arguments.labels,
-        pre=_features(arguments),
+        pre=_pre(arguments),
         decoder={key: value for key, value in decoder.items() if value is not None},
         backend_options={"threads": arguments.threads, "runtime": arguments.runtime},
         source=inputs.source,
@@ -158,17 +171,18 @@ def main(arguments: argparse.Namespace) -> int:
     return EXIT_FAILED if bad or left else EXIT_OK
 
 
-def _features(arguments: argparse.Namespace) -> dict[str, Any]:
-    """Give what --features says.
+def _pre(arguments: argparse.Namespace) -> dict[str, Any]:
+    """Give what --features and --pre say.
 
     Raises:
         InputRejected: it does not read, or a bundle says it already.
     """
-    features = features_of(arguments.features)
-    if features and Path(arguments.model).suffix != ".tflite" and not Path(arguments.model).is_file():
+    pre = pre_told(arguments.pre, features_of(arguments.features))
+    if pre and Path(arguments.model).suffix != ".tflite" and not Path(arguments.model).is_file():
         problem = f"{arguments.model} is a bundle, whose manifest says what it takes"
-        raise InputRejected("read", "--features", problem, "Leave it out, or name a .tflite file")
-    return features
+        told = "--pre" if arguments.pre else "--features"
+        raise InputRejected("read", told, problem, "Leave it out, or name a .tflite file")
+    return pre
 
 
 def _refusal(fault: Fault) -> AgentError:

@@ -21,6 +21,7 @@ _DEVICES = ("/dev/video", "/dev/v4l/")
 _ADDRESSES = ("rtsp://", "http://", "https://")
 _COMPOUND = ("[", "{", '"', "'")
 _MOST_COMMAS = 1000
+_NUMBERS = frozenset(("mean", "std"))
 _WINDOWS = {
     ".wav": "wav:path={},window=16000",
     ".csv": "samples:path={},rate=100,window=256",
@@ -106,12 +107,31 @@ def features_of(text: str) -> dict[str, Any]:
     if not text:
         return {}
     kind, options = _pairs(text, "--features", "docs/features.md")
-    pre = {"features": {"kind": kind, **options}}
+    return _readable({"features": {"kind": kind, **options}}, f"--features {text}", "docs/features.md")
+
+
+def pre_told(text: str, features: dict[str, Any]) -> dict[str, Any]:
+    """Give the whole ``pre``: the features, and what ``KEY=VALUE,...`` says beside them; "" for nothing.
+
+    Raises:
+        InputRejected: a key is unknown or wrong, or does not go with the features.
+    """
+    if not text:
+        return features
+    page = "docs/howto/ship-a-model.md"
+    _, told = _pairs(f"pre:{text}", "--pre", page)
+    for key in _NUMBERS & told.keys():
+        if isinstance(told[key], int | float):
+            told[key] = [told[key]]
+    return _readable({**features, **told}, f"--pre {text}", page)
+
+
+def _readable(pre: dict[str, Any], what: str, page: str) -> dict[str, Any]:
     try:
         pre_of(pre)
     except ValueError as error:
-        hint = "docs/features.md lists kinds and keys"
-        raise InputRejected("read", f"--features {text}", str(error), hint) from error
+        hint = f"{page} lists what there is"
+        raise InputRejected("read", what, str(error), hint) from error
     return pre
 
 

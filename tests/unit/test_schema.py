@@ -48,6 +48,12 @@ name = "yard"
 model = "glyphs"
 source = "yard"
 max_rate = 2.5
+[pipelines.decoder.outputs]
+boxes = "0"
+[pipelines.pre.inputs]
+x = "frame"
+h = { from = "h_out", initial = 1 }
+k = { constant = [1, 2.5] }
 """
 
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
+from ai_edge_litert import schema_py_generated as schema
 
 from agent import resources
 from agent.manifest import Pre
@@ -60,3 +61,19 @@ def test_a_decoder_without_a_threshold_is_told_none(tmp_path: Path) -> None:
     model = engines.model_of(told)
     assert model.said.min_score == 0.25
     assert Tryout(engines.engine(told, model, engines.backend_of(told, model))).items(np.zeros(4))
+
+
+def test_outputs_without_a_signature_are_found_by_the_names_of_the_metadata(tmp_path: Path) -> None:
+    halves = schema.UnpackOptionsT()
+    halves.num, halves.axis = 2, 0
+    sides = (
+        [tiny_models.Tensor("x", "float32", (2, 3))],
+        [tiny_models.Tensor(name, "float32", (3,)) for name in ("a", "b")],
+    )
+    options = (schema.BuiltinOptions.UnpackOptions, halves)
+    path = described(tmp_path / "m.tflite", tiny_models.build(*sides, "UNPACK", options=options))
+    told = spec(path, task="tensor", decoder={"outputs": {"all": "faces"}})
+    model = engines.model_of(told)
+    tryout = Tryout(engines.engine(told, model, engines.backend_of(told, model)))
+    (item,) = tryout.items(np.array([[1.0, 2, 3], [4, 5, 6]]))
+    assert (item["name"], item["values"]) == ("b", [4, 5, 6])

@@ -33,7 +33,7 @@ _MEAN, _STD = 0, 1
 _FILE_NAME, _FILE_TYPE = 0, 2
 _LABELS = (2, 3)
 """Labels of an axis, and of a value."""
-_MOST_TEXT, _MOST_ITEMS, _MOST_BUFFERS = 200, 64, 1 << 20
+_MOST_TEXT, _MOST_ITEMS, _MOST_BUFFERS, _MOST_BYTES = 200, 64, 1 << 20, 4 << 20
 _CHANNELS = (1, 3)
 _PLAIN = {
     "location": "boxes",
@@ -195,7 +195,8 @@ def _metadata(model: bytes) -> _Table | None:
             number = one.number(1)
             if number >= min(root.count(_MODEL_BUFFERS, 4), _MOST_BUFFERS):
                 raise outline.Broken("it has no such buffer")
-            return _root(bytes(root.item(_MODEL_BUFFERS, number).raw(0)))
+            content = root.item(_MODEL_BUFFERS, number).raw(0)
+            return _root(bytes(content)) if len(content) <= _MOST_BYTES else None
     return None
 
 

@@ -258,7 +258,8 @@ class Decoder(Protocol):
         ``inputs`` are the tensors that the model was given, as raw as the outputs and valid during this
         call only, for decoders that compare the two; without them such a decoder refuses the frame.
 
-        Coordinates are normalised to the source's frame. No NaN leaves a decoder.
+        Coordinates are shares of the model's input; what is around a decoder places them in the source's
+        frame. No NaN leaves a decoder.
 
         Raises:
             InputRejected: the outputs hold nothing that can be decoded; the frame counts as failed.

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from agent.calibration import Calibration, calibrate
 from agent.cli.infer import refusal
-from agent.cli.inputs import choose, features_for, speakable
+from agent.cli.inputs import choose, pre_for, speakable
 from agent.cli.numbers import number
 from agent.cli.progress import progress
 from agent.errors import EXIT_FAILED, EXIT_OK, InputRejected
@@ -90,7 +90,7 @@ def main(arguments: argparse.Namespace) -> int:
         model=arguments.model,
         task="anomaly",
         decoder={"threshold": 1.0},  # which the error does not depend on
-        pre=features_for(arguments.model, arguments.features),
+        pre=pre_for(arguments.model, arguments.features),
         source=inputs.source,
         source_options=inputs.options,
         limit=arguments.frames or _MOST,

@@ -7,7 +7,7 @@ import sys
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from agent.cli.inputs import choose, features_for, plugins_of, speakable
+from agent.cli.inputs import choose, options_of, plugins_of, pre_for, speakable
 from agent.cli.numbers import number
 from agent.cli.progress import progress
 from agent.errors import EXIT_FAILED, EXIT_OK, AgentError
@@ -42,6 +42,8 @@ examples:
       --labels names.txt photos/ --top 3
   edge-agent infer ssd.tflite --task detection --draw out/ 'street/*.jpg'
   edge-agent infer vibration window.npy              does this machine shake?
+  edge-agent infer vww.tflite --task classification \\
+      --pre resize=crop,interpolation=area photo.jpg
   edge-agent infer any.tflite --task tensor a.npy    what are its outputs like?
   edge-agent infer glyphs /dev/video0 --frames 10    ten frames of a camera
   edge-agent infer glyphs --source synthetic:seed=7 --frames 5    any source
@@ -79,24 +81,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--task", default="", metavar="T", help="what the outputs mean; the bundle's own if any"
     )
     parser.add_argument("--labels", default="", metavar="FILE", help="class names, one a line")
-    parser.add_argument(
-        "--features",
-        default="",
-        metavar="KIND[:KEY=VALUE,...]",
-        help="what is computed of each window, for a model that is no bundle",
-    )
-    parser.add_argument(
-        "--top", type=number(int, 1, 100), metavar="K", help="classification: how many classes to give"
-    )
-    parser.add_argument(
-        "--min-score", type=number(float, 0, 1), metavar="S", help="leave out what scores less (0 to 1)"
-    )
-    parser.add_argument(
-        "--threshold",
-        type=number(float, 0, sys.float_info.max),
-        metavar="E",
-        help="anomaly: the error from which on an input is one",
-    )
+    _add_of_the_model(parser)
     _add_screening(parser)
     parser.add_argument(
         "--draw", default="", metavar="DIR", help="write a picture of each input and its result there"
@@ -132,6 +117,40 @@ def _add_screening(parser: argparse.ArgumentParser) -> None:
         )
 
 
+def _add_of_the_model(parser: argparse.ArgumentParser) -> None:
+    """Declare what is said of the model's inputs and outputs."""
+    parser.add_argument(
+        "--features",
+        default="",
+        metavar="KIND[:KEY=VALUE,...]",
+        help="what is computed of each window, for a model that is no bundle",
+    )
+    parser.add_argument(
+        "--pre",
+        default="",
+        metavar="KEY=VALUE,...",
+        help="how a picture becomes the input, for a model that is no bundle: resize, mean, std, ...",
+    )
+    parser.add_argument(
+        "--decoder",
+        default="",
+        metavar="KEY=VALUE,...",
+        help="options of the task's decoder, such as head=yolov8; the options below go over them",
+    )
+    parser.add_argument(
+        "--top", type=number(int, 1, 100), metavar="K", help="classification: how many classes to give"
+    )
+    parser.add_argument(
+        "--min-score", type=number(float, 0, 1), metavar="S", help="leave out what scores less (0 to 1)"
+    )
+    parser.add_argument(
+        "--threshold",
+        type=number(float, 0, sys.float_info.max),
+        metavar="E",
+        help="anomaly: the error from which on an input is one",
+    )
+
+
 def main(arguments: argparse.Namespace) -> int:
     """Infer and print; give the exit code."""
     for name in (arguments.model, arguments.labels, arguments.draw):
@@ -147,8 +166,9 @@ def main(arguments: argparse.Namespace) -> int:
         model=arguments.model,
         task=arguments.task,
         labels=arguments.labels,
-        pre=features_for(arguments.model, arguments.features),
-        decoder={key: value for key, value in decoder.items() if value is not None},
+        pre=pre_for(arguments.model, arguments.features, arguments.pre),
+        decoder=options_of(arguments.decoder, "--decoder")
+        | {key: value for key, value in decoder.items() if value is not None},
         backend_options={"threads": arguments.threads, "runtime": arguments.runtime},
         source=inputs.source,
         source_options=inputs.options,

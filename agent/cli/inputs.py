@@ -22,6 +22,7 @@ _DEVICES = ("/dev/video", "/dev/v4l/")
 _ADDRESSES = ("rtsp://", "http://", "https://")
 _COMPOUND = ("[", "{", '"', "'")
 _MOST_COMMAS = 1000
+_NUMBERS = frozenset(("mean", "std"))
 _WINDOWS = {
     ".wav": "wav:path={},window=16000",
     ".csv": "samples:path={},rate=100,window=256",
@@ -107,12 +108,31 @@ def features_of(text: str) -> dict[str, Any]:
     if not text:
         return {}
     kind, options = _pairs(text, "--features", "docs/features.md")
-    pre = {"features": {"kind": kind, **options}}
+    return _readable({"features": {"kind": kind, **options}}, f"--features {text}", "docs/features.md")
+
+
+def pre_told(text: str, features: dict[str, Any]) -> dict[str, Any]:
+    """Give the whole ``pre``: the features, and what ``KEY=VALUE,...`` says beside them; "" for nothing.
+
+    Raises:
+        InputRejected: a key is unknown or wrong, or does not go with the features.
+    """
+    if not text:
+        return features
+    page = "docs/howto/ship-a-model.md"
+    _, told = _pairs(f"pre:{text}", "--pre", page)
+    for key in _NUMBERS & told.keys():
+        if isinstance(told[key], int | float):
+            told[key] = [told[key]]
+    return _readable({**features, **told}, f"--pre {text}", page)
+
+
+def _readable(pre: dict[str, Any], what: str, page: str) -> dict[str, Any]:
     try:
         pre_of(pre)
     except ValueError as error:
-        hint = "docs/features.md lists kinds and keys"
-        raise InputRejected("read", f"--features {text}", str(error), hint) from error
+        hint = f"{page} lists what there is"
+        raise InputRejected("read", what, str(error), hint) from error
     return pre
 
 
@@ -135,17 +155,27 @@ def plugins_of(texts: Sequence[str], room: str) -> tuple[Plugin, ...]:
     return tuple(found)
 
 
-def features_for(model: str, text: str) -> dict[str, Any]:
-    """Give the ``pre`` with the features that ``--features`` names for a model.
+def options_of(text: str, option: str) -> dict[str, Any]:
+    """Give the options that are named: ``KEY=VALUE,...``; "" for none.
+
+    Raises:
+        InputRejected: it does not read.
+    """
+    return _pairs(f"{option.lstrip('-')}:{text}", option, "docs/configuration.md")[1] if text else {}
+
+
+def pre_for(model: str, features: str, pre: str = "") -> dict[str, Any]:
+    """Give the ``pre`` that ``--features`` and ``--pre`` tell for a model.
 
     Raises:
         InputRejected: it does not read, or the model is a bundle, which says it already.
     """
-    features = features_of(text)
-    if features and Path(model).suffix != ".tflite" and not Path(model).is_file():
+    told = pre_told(pre, features_of(features))
+    if told and Path(model).suffix != ".tflite" and not Path(model).is_file():
         problem = f"{model} is a bundle, whose manifest says what it takes"
-        raise InputRejected("read", "--features", problem, "Leave it out, or name a .tflite file")
-    return features
+        option = "--pre" if pre else "--features"
+        raise InputRejected("read", option, problem, "Leave it out, or name a .tflite file")
+    return told
 
 
 def speakable(name: str) -> None:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from pydantic import TypeAdapter
+
 from agent import plugins
 from agent.config import Settings
-from agent.manifest import Pre
+from agent.manifest import Outputs, Pre
 
 
 def schema() -> dict[str, Any]:
@@ -51,6 +53,9 @@ def _named(sources: dict[str, Any], named: dict[str, Any]) -> dict[str, Any]:
 
 def _any_decoder(definitions: dict[str, Any]) -> dict[str, Any]:
     tasks = [_options("decoders", name, definitions) for name in plugins.names("decoders")]
+    roles = TypeAdapter(Outputs).json_schema()
+    for one in tasks:
+        one["properties"] = {**one.get("properties", {}), "outputs": roles}
     return {"anyOf": tasks, "description": "Options of the decoder, over those of the manifest."}
 
 

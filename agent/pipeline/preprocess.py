@@ -105,6 +105,7 @@ class _Picture:
         self._color = "gray" if self._channels == 1 else pre.color
         self._name = spec.name
         self._resize, self._pad = pre.resize, pre.pad or 0
+        self._is_plain = pre.resize == "stretch"
         self._interpolation = _INTERPOLATIONS[pre.interpolation]
         table = pixel_table(spec, pre.mean, pre.std)
         self._table = None if _is_shift(table, 0) else np.ascontiguousarray(table.reshape(1, PIXELS, -1))
@@ -126,7 +127,7 @@ class _Picture:
 
     def _draw(self, data: Array, pixels: Array, region: Box) -> None:
         """Bring a region of ``data`` to the input's size and channels, as uint8."""
-        if self._resize != "stretch" or region != WHOLE:
+        if not self._is_plain or (region is not WHOLE and region != WHOLE):
             placing = place(data.shape[:2], (self._height, self._width), self._resize, region)
             top, left, bottom, right = placing.taken
             data = data[top:bottom, left:right]
@@ -139,9 +140,9 @@ class _Picture:
         target = _flat(pixels)
         source = _flat(data) if data.ndim == 3 else data
         conversion = _CONVERSIONS.get((color, self._color))
-        if source.shape[:2] != target.shape[:2]:
-            height, width = target.shape[:2]
-            resized = target if conversion is None else self._scratch(channels)[:height, :width]
+        height, width = pixels.shape[:2]
+        if data.shape[0] != height or data.shape[1] != width:
+            resized = target if conversion is None else self._scratch(channels, height, width)
             source = cv2.resize(source, (width, height), dst=resized, interpolation=self._interpolation)
         elif conversion is None:
             np.copyto(target, source)
@@ -155,10 +156,11 @@ class _Picture:
         pixels[top:bottom, :left] = pixels[top:bottom, right:] = self._pad
         return pixels[top:bottom, left:right]
 
-    def _scratch(self, channels: int) -> Array:
+    def _scratch(self, channels: int, height: int, width: int) -> Array:
         if channels not in self._resized:
             self._resized[channels] = _flat(np.empty((self._height, self._width, channels), np.uint8))
-        return self._resized[channels]
+        whole = self._resized[channels]
+        return whole if (height, width) == (self._height, self._width) else whole[:height, :width]
 
 
 def takes_pictures(spec: TensorSpec) -> bool:

@@ -16,6 +16,7 @@ from agent.workers import engines, messages
 from agent.workers.goldens import fixed_input
 from agent.workers.spec import LaneSpec
 from tests import runtimes
+from tests.simulators import recurrent
 from tests.simulators.accelerator_desk import Desk, Station
 from tests.simulators.lying_delegate import LyingDelegate
 from tests.simulators.lying_glyphs import GLYPHS, LIMITS, SPEC, TITLE, desk, learned, right
@@ -172,6 +173,21 @@ def test_a_bare_model_is_compared_with_what_the_cpu_makes_of_it() -> None:
     [said] = station.of(messages.Accelerated)
     assert said.goldens == 0
     assert not station.of(messages.Incident)
+
+
+def test_what_a_model_remembers_goes_with_it_to_the_accelerator_and_back(tmp_path: Path) -> None:
+    path = tmp_path / "counter.tflite"
+    path.write_bytes(recurrent.counter())
+    with Desk(CPU) as one, Station(camera(model=str(path), task="tensor", pre=recurrent.PRE)) as station:
+        one.opened()
+        station.lend(one)
+        station.until(lambda: station.of(messages.Accelerated))
+        station.frames("cpu", 20)
+        one.kill()
+        station.until(lambda: station.of(messages.Regained))
+        station.frames(station.of(messages.Ready)[0].delegate, 20)
+    counted = [record.items[0]["values"] for _, record in station.work]
+    assert counted == [[number] for number in range(1, len(counted) + 1)]
 
 
 def test_a_variant_runs_on_the_accelerator_that_wants_it(tmp_path: Path, liar: LyingDelegate) -> None:

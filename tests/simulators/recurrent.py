@@ -34,3 +34,19 @@ def sums() -> bytes:
     net.operator("ADD", 1, (flat, some), (wide,), ("AddOptions", {}))
     net.operator("ADD", 1, (size, zeros), (high,), ("AddOptions", {}))
     return net.finish("sums", {"x": x, "size": size, "some": some}, {"wide": wide, "high": high})
+
+
+def counter() -> bytes:
+    """Make how many frames there were: count = h + 1 + 0 * x, of a picture x of (1, 1, 1, 1)."""
+    net = Writer()
+    x, h = net.tensor("x", (1, 1, 1, 1), "float32"), net.tensor("h", (1, 1), "float32")
+    shape = net.tensor("shape", (2,), "int32", data=np.array([1, 1]))
+    zero, one = (net.tensor(str(value), (1, 1), "float32", data=np.full((1, 1), value)) for value in (0, 1))
+    flat, nothing, more = (net.tensor(name, (1, 1), "float32") for name in ("flat", "nothing", "more"))
+    after, count = net.tensor("after", (1, 1), "float32"), net.tensor("count", (1, 1), "float32")
+    net.operator("RESHAPE", 1, (x, shape), (flat,), ("ReshapeOptions", {"newShape": [1, 1]}))
+    net.operator("MUL", 1, (flat, zero), (nothing,), ("MulOptions", {}))
+    net.operator("ADD", 1, (nothing, one), (more,), ("AddOptions", {}))
+    net.operator("ADD", 1, (more, h), (after,), ("AddOptions", {}))
+    net.operator("ADD", 1, (after, nothing), (count,), ("AddOptions", {}))
+    return net.finish("counter", {"x": x, "h": h}, {"count": count, "h_out": after})

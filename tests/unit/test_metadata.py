@@ -25,9 +25,9 @@ if TYPE_CHECKING:
 KEY = b"TFLITE_METADATA"
 
 
-def described(content: bytes) -> bytes:
+def described(content: bytes, plain: bytes = b"") -> bytes:
     """Give a model with this content where TFLite Metadata stands."""
-    model = schema.ModelT.InitFromPackedBuf(tiny_models.absolute(), 0)
+    model = schema.ModelT.InitFromPackedBuf(plain or tiny_models.absolute(), 0)
     buffer, entry = schema.BufferT(), schema.MetadataT()
     buffer.data = list(content)
     entry.name, entry.buffer = KEY, len(model.buffers)

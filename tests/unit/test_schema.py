@@ -49,6 +49,12 @@ model = "glyphs"
 source = "yard"
 max_rate = 2.5
 gates = [{ kind = "motion", mask = [{ points = [[0, 0], [1, 0.2]] }] }, { kind = "level", threshold = 0.1 }]
+[pipelines.decoder.outputs]
+boxes = "0"
+[pipelines.pre.inputs]
+x = "frame"
+h = { from = "h_out", initial = 1 }
+k = { constant = [1, 2.5] }
 """
 
 

@@ -13,6 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from agent import metadata
 from agent.bundles.load import LoadedModel, load, read_labels
 from agent.errors import ConfigInvalid, ModelInvalid
 from agent.fleet.packing import side, words
@@ -53,7 +54,8 @@ def quantized(ask: words.QuantizeAsk, say: Callable[[BaseModel], None]) -> None:
         pipeline=_OP, model=ask.model, labels=ask.labels, source="images", task="tensor", draw=ask.folder
     )
     confine(spec, [Needs(reads)])
-    model = replace(load(ask.model), pre=ask.pre)
+    model = load(ask.model)
+    model = replace(model, pre=metadata.filled(ask.pre, model.data, model.said))
     before = _tryout(spec, model)
     if len(before.engine.backend.inputs) != 1:
         raise ModelInvalid(_OP, model.name, "it has more than one input", "Pack it as it is: edgectl pack")

@@ -20,6 +20,7 @@ from agent.errors import AgentError, ManifestInvalid, ModelInvalid
 from agent.manifest import Pre, digest, entry
 from agent.outline import Broken, check_outline
 from tests.simulators import tiny_models
+from tests.unit import test_metadata as metadata_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -101,6 +102,13 @@ def test_labels_packed_in_a_bare_file_are_found(tmp_path: Path, compression: int
     model = load(tmp_path / "m.tflite")
     assert model.labels.names == ("cat", "dog")
     assert model.data == data
+
+
+def test_of_several_packed_texts_the_one_that_the_model_names_holds_the_labels(tmp_path: Path) -> None:
+    files = {"labels.txt": b"other\n", "names.txt": LABELS}
+    data = tiny_models.packed(metadata_of.described(metadata_of.whole()), files)
+    (tmp_path / "m.tflite").write_bytes(data)
+    assert load(tmp_path / "m.tflite").labels.names == ("cat", "dog")
 
 
 def test_a_packed_archive_without_text_gives_no_labels(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from agent.cli import main as cli
-from agent.cli.inputs import Inputs, choose, features_of, plugins_of
+from agent.cli.inputs import Inputs, choose, features_of, plugins_of, pre_told
 from agent.errors import AgentError, ConfigInvalid, InputRejected
 
 if TYPE_CHECKING:
@@ -125,10 +125,42 @@ def test_features_that_are_none_are_refused_with_a_way_out(text: str, words: str
     assert caught.value.hint
 
 
-def test_features_for_a_bundle_are_refused_rather_than_ignored(capsys: pytest.CaptureFixture[str]) -> None:
-    words = ["infer", "vibration", "--source", "synthetic", "--features", "micro_speech"]
-    assert cli.run(words) == 1
-    assert "vibration is a bundle, whose manifest says what it takes. Leave it out" in capsys.readouterr().err
+def test_how_a_picture_is_prepared_is_told_beside_the_features() -> None:
+    assert pre_told("", {"features": {}}) == {"features": {}}
+    told = pre_told('resize=letterbox,pad=114,mean=127.5,std=[1,2,3],inputs={x="frame",h={from="y"}}', {})
+    assert told == {
+        "resize": "letterbox",
+        "pad": 114,
+        "mean": [127.5],
+        "std": [1, 2, 3],
+        "inputs": {"x": "frame", "h": {"from": "y"}},
+    }
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("resize=zoom", "resize: "),
+        ("maen=1", "maen: Extra inputs are not permitted"),
+        ("resize", "'resize' is no KEY=VALUE"),
+        ("pad=3", "pad: of letterbox"),
+        ("color=bgr", "color: of pictures"),
+    ],
+)
+def test_what_is_told_and_cannot_be_is_refused_in_one_line(text: str, words: str) -> None:
+    features = {"features": {"kind": "micro_speech"}} if text == "color=bgr" else {}
+    with pytest.raises(InputRejected, match=words) as caught:
+        pre_told(text, features)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("option", [("--pre", "resize=crop"), ("--features", "micro_speech")])
+def test_what_a_manifest_says_is_refused_rather_than_ignored(
+    option: tuple[str, str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.run(["infer", "vibration", "--source", "synthetic", *option]) == 1
+    said = f"read {option[0]}: vibration is a bundle, whose manifest says what it takes. Leave it out"
+    assert said in capsys.readouterr().err
 
 
 def test_gates_are_read_in_order_and_one_that_is_not_there_is_named() -> None:

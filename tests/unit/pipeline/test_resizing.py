@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from agent.errors import InputRejected
 from agent.manifest import Pre
 from agent.pipeline.preprocess import Preprocessor
+from agent.placing import Resize, place
 from agent.types import Frame, TensorSpec
 from tests.unit.pipeline.test_preprocess import UINT8, fill, like, picture
 
@@ -62,3 +65,22 @@ def test_only_pictures_have_regions() -> None:
 def test_a_pad_without_a_letterbox_is_refused() -> None:
     with pytest.raises(ValueError, match="pad: of letterbox"):
         Pre(pad=3)
+
+
+@given(
+    st.tuples(st.integers(1, 60), st.integers(1, 60)),
+    st.sampled_from([1, 3, 4]),
+    st.sampled_from([1, 3]),
+    st.sampled_from(["stretch", "letterbox", "crop"]),
+)
+def test_a_plain_picture_of_any_size_fills_its_place_and_nothing_else(
+    size: tuple[int, int], channels: int, taken: int, resize: Resize
+) -> None:
+    data = np.full((*size, channels), 200, np.uint8)
+    into = np.full((1, 12, 16, taken), 7, np.uint8)
+    spec = TensorSpec("x", "uint8", (1, 12, 16, taken))
+    Preprocessor(spec, Pre(resize=resize, pad=9 if resize == "letterbox" else None))(Frame(0, 0, data), into)
+    top, left, bottom, right = place(size, (12, 16), resize).into
+    wanted = np.full_like(into, 9)
+    wanted[:, top:bottom, left:right] = 200
+    assert np.array_equal(into, wanted)

@@ -4,11 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+import pytest
+from ai_edge_litert import schema_py_generated as schema
+
 from agent import resources
 from agent.manifest import Pre
 from agent.preparing import pre_of
 from agent.workers import engines
+from agent.workers.measuring import Tryout
 from agent.workers.spec import LaneSpec
+from tests.simulators import tiny_models
+from tests.unit import test_metadata as metadata_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -29,3 +36,44 @@ def test_a_model_without_a_manifest_is_prepared_for_as_the_pipeline_says() -> No
 def test_what_a_manifest_says_stands_whatever_the_pipeline_says() -> None:
     bundle = resources.bundled_models()["vibration"]
     assert engines.model_of(spec(bundle, pre=PRE)).pre == Pre()
+
+
+def described(path: Path, model: bytes) -> Path:
+    """Write a model whose metadata calls its outputs, and has a threshold of 0.25."""
+    path.write_bytes(metadata_of.described(metadata_of.whole(), model))
+    return path
+
+
+def test_a_threshold_in_the_model_is_the_decoders_unless_it_is_told_another(tmp_path: Path) -> None:
+    path = described(tmp_path / "m.tflite", tiny_models.echo("float32", (1, 4)))
+    found = []
+    for decoder in ({}, {"min_score": 0.05}):
+        told = spec(path, task="classification", decoder=decoder)
+        model = engines.model_of(told)
+        tryout = Tryout(engines.engine(told, model, engines.backend_of(told, model)))
+        found.append([item["score"] for item in tryout.items(np.array([0.5, 0.3, 0.1, 0.1]))])
+    assert found == [[0.5, 0.3], pytest.approx([0.5, 0.3, 0.1, 0.1])]
+
+
+def test_a_decoder_without_a_threshold_is_told_none(tmp_path: Path) -> None:
+    path = described(tmp_path / "m.tflite", tiny_models.echo("float32", (1, 4)))
+    told = spec(path, task="tensor")
+    model = engines.model_of(told)
+    assert model.said.min_score == 0.25
+    assert Tryout(engines.engine(told, model, engines.backend_of(told, model))).items(np.zeros(4))
+
+
+def test_outputs_without_a_signature_are_found_by_the_names_of_the_metadata(tmp_path: Path) -> None:
+    halves = schema.UnpackOptionsT()
+    halves.num, halves.axis = 2, 0
+    sides = (
+        [tiny_models.Tensor("x", "float32", (2, 3))],
+        [tiny_models.Tensor(name, "float32", (3,)) for name in ("a", "b")],
+    )
+    options = (schema.BuiltinOptions.UnpackOptions, halves)
+    path = described(tmp_path / "m.tflite", tiny_models.build(*sides, "UNPACK", options=options))
+    told = spec(path, task="tensor", decoder={"outputs": {"all": "faces"}})
+    model = engines.model_of(told)
+    tryout = Tryout(engines.engine(told, model, engines.backend_of(told, model)))
+    (item,) = tryout.items(np.array([[1.0, 2, 3], [4, 5, 6]]))
+    assert (item["name"], item["values"]) == ("b", [4, 5, 6])

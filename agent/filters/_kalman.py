@@ -52,7 +52,7 @@ class Kalman:
         self._spread = np.concatenate([self._spread, np.broadcast_to(spread, (3, *seen.shape))], axis=1)
 
     def keep(self, which: Array) -> None:
-        """Forget all others; a mask or a list of indices."""
+        """Forget all but those of a mask."""
         self._state, self._spread = self._state[:, which], self._spread[:, which]
 
     def predict(self, seconds: float) -> None:
@@ -68,15 +68,13 @@ class Kalman:
     def correct(self, rows: Array, boxes: Array) -> None:
         """Take in where these objects were seen."""
         seen = _middles(boxes)
-        near, both, fast = self._spread[:, rows]
-        noise = (_MEASURED * _scale(seen)) ** 2
-        gain, gain_of_speed = near / (near + noise), both / (near + noise)
-        off = seen - self._state[0, rows]
-        self._state[0, rows] += gain * off
-        self._state[1, rows] += gain_of_speed * off
-        self._spread[0, rows] = (1 - gain) * near
-        self._spread[1, rows] = (1 - gain) * both
-        self._spread[2, rows] = fast - gain_of_speed * both
+        near, both, fast = spread = self._spread.take(rows, axis=1)
+        state = self._state.take(rows, axis=1)
+        gains = spread[:2] / (near + (_MEASURED * _scale(seen)) ** 2)
+        self._state[:, rows] = state + gains * (seen - state[0])
+        self._spread[:, rows] = np.stack(
+            [near - gains[0] * near, both - gains[0] * both, fast - gains[1] * both]
+        )
 
     def hold_sizes(self, rows: Array) -> None:
         """Have the sizes of these stay: of what nobody sees, only the way is guessed."""

@@ -104,7 +104,8 @@ class Track:
         before, self._now_ns = self._now_ns, max(now_ns, self._now_ns)
         # Of what was there in the last result nobody can say that it was lost, however long ago that was.
         lost = (self._seen_ns < before) & (self._now_ns - self._seen_ns > self._keep_ns)
-        self._keep(np.flatnonzero(~lost))
+        if lost.any():
+            self._keep(~lost)
         self._kalman.predict(min(self._now_ns - before, _FARTHEST_NS) / SECOND_NS)
 
     def _numbered(self, items: Sequence[Item], boxes: Array) -> Array:
@@ -128,11 +129,12 @@ class Track:
         """Give the track of each item as a row, -1 for none: those of high scores choose first."""
         found = np.full(len(boxes), -1)
         pairs = overlaps(self._kalman.boxes(), boxes, self._options.reach)
-        fits = pairs.shares >= self._options.iou
-        pairs = pairs.only(fits & (self._labels[pairs.rows] == labels[pairs.columns]))
+        fits = (pairs.shares >= self._options.iou) & (self._labels[pairs.rows] == labels[pairs.columns])
         free = np.ones(len(self), bool)
         for which in (strong, ~strong):
-            chosen = assign(pairs.only(which[pairs.columns] & free[pairs.rows]))
+            if not which.any():
+                continue
+            chosen = assign(pairs.only(fits & which[pairs.columns] & free[pairs.rows]))
             found[chosen.columns] = chosen.rows
             free[chosen.rows] = False
         return found
@@ -140,6 +142,8 @@ class Track:
     def _without_false_starts(self, rows: Array) -> Array:
         """End what was not seen again before it was told; give the items' rows without them."""
         unseen = self._seen_ns < self._now_ns
+        if not unseen.any():
+            return rows
         self._kalman.hold_sizes(np.flatnonzero(unseen))
         return self._moved(rows, ~(unseen & (self._numbers == 0)))
 
@@ -171,12 +175,11 @@ class Track:
         if stay.all():
             return rows
         moved = np.append(np.where(stay, np.cumsum(stay) - 1, -1), -1)[rows]
-        self._keep(np.flatnonzero(stay))
+        self._keep(stay)
         return moved
 
     def _keep(self, which: Array) -> None:
-        if len(which) == len(self):
-            return
+        """End all tracks but those of a mask."""
         self._kalman.keep(which)
         self._labels, self._numbers = self._labels[which], self._numbers[which]
         self._hits, self._seen_ns = self._hits[which], self._seen_ns[which]

@@ -10,13 +10,15 @@ from agent.manifest import Pre
 
 
 def schema() -> dict[str, Any]:
-    """Make the schema: the settings, and for each kind of source and backend that plugin's own options."""
+    """Make the schema: the settings, and the options of each kind of source, backend, gate and filter."""
     whole = Settings.model_json_schema()
     whole["$schema"] = "https://json-schema.org/draft/2020-12/schema"
     definitions = whole["$defs"]
     definitions["Plugin"] = _one_of("sources", definitions)
     definitions["NamedSource"] = _named(definitions["Plugin"], definitions["NamedSource"])
     definitions["Backend"] = _one_of("backends", definitions)
+    for room in ("gates", "filters"):
+        definitions["Pipeline"]["properties"][room]["items"] = _one_of(room, definitions)
     definitions["Pipeline"]["properties"]["decoder"] = _any_decoder(definitions)
     definitions["Pipeline"]["properties"]["pre"] = _pre(definitions)
     return whole
@@ -27,10 +29,12 @@ def _one_of(room: str, definitions: dict[str, Any]) -> dict[str, Any]:
     for name in plugins.names(room):
         options = _options(room, name, definitions)
         options["properties"] = {"kind": {"const": name}, **options.get("properties", {})}
-        if room == "sources":
+        if room != "backends":
             options["required"] = ["kind", *options.get("required", [])]
         kinds.append(options)
-    return {"oneOf": kinds} if room == "sources" else {"anyOf": kinds}
+    if not kinds:
+        return {"not": {}}
+    return {"anyOf": kinds} if room == "backends" else {"oneOf": kinds}
 
 
 def _named(sources: dict[str, Any], named: dict[str, Any]) -> dict[str, Any]:

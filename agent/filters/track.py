@@ -190,8 +190,7 @@ class Track:
         if len(self._codes) > _LABELS:
             used = set(self._labels.tolist())
             self._codes = {name: code for name, code in self._codes.items() if code in used}
-        for new in dict.fromkeys(labels):
-            if new not in self._codes:
-                self._coded += 1
-                self._codes[new] = self._coded
+        for new in set(labels) - self._codes.keys():
+            self._coded += 1
+            self._codes[new] = self._coded
         return np.array([self._codes[label] for label in labels], np.int64)

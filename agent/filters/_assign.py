@@ -39,7 +39,8 @@ def overlaps(one: Array, other: Array, reach: float = 0.0) -> Pairs:
     touch = (top < far[2]) & (bottom > far[0]) & (left < far[3]) & (right > far[1])
     rows, columns = np.divmod(np.flatnonzero(touch), max(1, len(other)))
     a, b = one.take(rows, axis=0), other.take(columns, axis=0)
-    common = _areas((np.minimum(a[:, 2:], b[:, 2:]) - np.maximum(a[:, :2], b[:, :2])).clip(0))
+    sides = np.minimum(a[:, 2:], b[:, 2:]) - np.maximum(a[:, :2], b[:, :2])
+    common = _areas(np.maximum(sides, 0.0))
     union = _areas(a[:, 2:] - a[:, :2]) + _areas(b[:, 2:] - b[:, :2]) - common
     return Pairs(rows, columns, common / np.where(union > 0, union, 1.0))
 

@@ -4,8 +4,8 @@ The centre and the size of a box are four numbers that move on their own, each w
 filter has two states and needs no matrices; all objects are computed at once. Between two frames the velocity
 wanders by white-noise acceleration (Y. Bar-Shalom et al., "Estimation with Applications to Tracking and
 Navigation", 2001, 6.2.2): any time may pass between frames. As in SORT (A. Bewley et al., ICIP 2016), except
-that a box's height and width stand for its area and shape. Noise is in shares of the object's own size: the side of a square
-of its area.
+that a box's height and width stand for its area and shape. Noise is in shares of the object's own size, the
+side of a square of its area.
 """
 
 from __future__ import annotations

@@ -13,7 +13,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
 from agent.filters._assign import assign, overlaps
-from agent.filters._items import SECOND_NS, boxes_of, going_on, label_of, scores_of
+from agent.filters._items import SECOND_NS, boxes_of, going_on, labels_of, scores_of
 from agent.filters._kalman import Kalman
 
 if TYPE_CHECKING:
@@ -114,9 +114,10 @@ class Track:
         strong = scores_of("track", items) >= self._options.start_score
         rows = self._matched(boxes, labels, strong)
         found = np.flatnonzero(rows >= 0)
-        self._kalman.correct(rows[found], boxes[found])
-        self._hits[rows[found]] += 1
-        self._seen_ns[rows[found]] = self._now_ns
+        goes_on = rows[found]
+        self._kalman.correct(goes_on, boxes[found])
+        self._hits[goes_on] += 1
+        self._seen_ns[goes_on] = self._now_ns
         rows = self._without_false_starts(rows)
         fresh = np.flatnonzero((rows < 0) & strong)
         if len(fresh):
@@ -186,7 +187,7 @@ class Track:
 
     def _coded_labels(self, items: Sequence[Item]) -> Array:
         """Give a number for the label of each item, the same as long as a track has it."""
-        labels = [label_of(item) for item in items]
+        labels = labels_of(items)
         if len(self._codes) > _LABELS:
             used = set(self._labels.tolist())
             self._codes = {name: code for name, code in self._codes.items() if code in used}

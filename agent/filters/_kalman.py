@@ -74,9 +74,10 @@ class Kalman:
         state = self._state.take(rows, axis=1)
         gains = spread[:2] / (near + _MEASURED**2 * _area(seen))
         self._state[:, rows] = state + gains * (seen - state[0])
-        self._spread[:, rows] = np.stack(
-            [near - gains[0] * near, both - gains[0] * both, fast - gains[1] * both]
-        )
+        fast -= gains[1] * both
+        both -= gains[0] * both
+        near -= gains[0] * near
+        self._spread[:, rows] = spread
 
     def hold_sizes(self, rows: Array) -> None:
         """Have the sizes of these stay: of what nobody sees, only the way is guessed."""

@@ -166,10 +166,12 @@ class Track:
 
     def _tell(self, rows: Array) -> Array:
         """Number the tracks that were seen often enough; give the number of each item."""
-        due = np.flatnonzero((self._numbers == 0) & (self._hits >= self._options.min_hits))
-        self._numbers[due] = self._told + 1 + np.arange(len(due))
-        self._told += len(due)
-        return np.where(rows >= 0, np.append(self._numbers, 0)[rows], 0)
+        due = (self._numbers == 0) & (self._hits >= self._options.min_hits)
+        if due.any():
+            self._numbers[due] = self._told + 1 + np.arange(due.sum())
+            self._told += int(due.sum())
+        found: Array = np.append(self._numbers, 0)[rows]  # row -1, for no track, is the 0
+        return found
 
     def _moved(self, rows: Array, stay: Array) -> Array:
         """Keep a mask of the tracks; give the items' rows as they are then."""

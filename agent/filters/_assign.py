@@ -33,15 +33,21 @@ def overlaps(one: Array, other: Array, reach: float = 0.0) -> Pairs:
     """
     if reach:
         one, other = _widened(one, reach), _widened(other, reach)
-    top, left, bottom, right = one.T[:, :, None]
-    # Most pairs of a frame are far apart: only those that touch are computed.
-    touch = (top < other[:, 2]) & (bottom > other[:, 0]) & (left < other[:, 3]) & (right > other[:, 1])
-    rows, columns = np.nonzero(touch)
-    a, b = one[rows], other[columns]
-    common = (np.minimum(a[:, 2:], b[:, 2:]) - np.maximum(a[:, :2], b[:, :2])).prod(axis=1)
-    union = sum((box[:, 2:] - box[:, :2]).prod(axis=1) for box in (a, b)) - common
-    shares = np.divide(common, union, out=np.zeros_like(common), where=union > 0)
-    return Pairs(rows, columns, shares)
+    # Most pairs of a frame are far apart: only those that touch are computed. To find these, float32 will do.
+    top, left, bottom, right = np.ascontiguousarray(one.T, np.float32)[:, :, None]
+    far = np.ascontiguousarray(other.T, np.float32)
+    touch = (top < far[2]) & (bottom > far[0]) & (left < far[3]) & (right > far[1])
+    rows, columns = np.divmod(np.flatnonzero(touch), max(1, len(other)))
+    a, b = one.take(rows, axis=0), other.take(columns, axis=0)
+    sides = np.minimum(a[:, 2:], b[:, 2:]) - np.maximum(a[:, :2], b[:, :2])
+    common = _areas(np.maximum(sides, 0.0))
+    union = _areas(a[:, 2:] - a[:, :2]) + _areas(b[:, 2:] - b[:, :2]) - common
+    return Pairs(rows, columns, common / np.where(union > 0, union, 1.0))
+
+
+def _areas(sides: Array) -> Array:
+    areas: Array = sides[:, 0] * sides[:, 1]
+    return areas
 
 
 def _widened(boxes: Array, reach: float) -> Array:
@@ -63,12 +69,10 @@ def assign(pairs: Pairs) -> Pairs:
     contested = (np.bincount(pairs.rows)[pairs.rows] > 1) | (np.bincount(pairs.columns)[pairs.columns] > 1)
     if not contested.any():
         return pairs
-    open_ = pairs.only(contested)
-    left, row = np.unique(open_.rows, return_inverse=True)
-    right, column = np.unique(open_.columns, return_inverse=True)
-    gains = np.zeros((len(left), len(right)))
-    gains[row, column] = open_.shares
-    if len(left) <= len(right):
+    row, column = _numbered(pairs.rows[contested]), _numbered(pairs.columns[contested])
+    gains = np.zeros((row.max() + 1, column.max() + 1))
+    gains[row, column] = pairs.shares[contested]
+    if gains.shape[0] <= gains.shape[1]:
         chosen = _hungarian(-gains)[row] == column
     else:
         chosen = _hungarian(-gains.T)[column] == row
@@ -77,33 +81,47 @@ def assign(pairs: Pairs) -> Pairs:
     return pairs.only(taken)
 
 
+def _numbered(names: Array) -> Array:
+    """Number the different values from 0 in their order: (K,)."""
+    numbers: Array = (np.cumsum(np.bincount(names) > 0) - 1)[names]
+    return numbers
+
+
 def _hungarian(costs: Array) -> Array:
     """Give the column of each row, so that the sum of costs is the least: (N, M), N <= M."""
     rows, columns = costs.shape
-    # Index 0 is a column that stands for "the row that is being placed"; the true ones begin at 1.
-    row_price, column_price = np.zeros(rows + 1), np.zeros(columns + 1)
-    holder = np.zeros(columns + 1, np.int64)
-    for row in range(1, rows + 1):
-        holder[0], at = row, 0
-        way = np.zeros(columns + 1, np.int64)
-        slack = np.full(columns + 1, np.inf)
-        visited = np.zeros(columns + 1, bool)
-        while holder[at]:
-            visited[at] = True
-            here = holder[at]
-            cost = np.concatenate([[np.inf], costs[here - 1] - row_price[here] - column_price[1:]])
-            nearer = (cost < slack) & ~visited
-            slack[nearer], way[nearer] = cost[nearer], at
-            following = int(np.where(visited, np.inf, slack).argmin())
-            step = slack[following]
-            row_price[holder[visited]] += step
-            column_price[visited] -= step
-            slack[~visited] -= step
-            at = following
-        while at:
-            holder[at] = holder[way[at]]
-            at = int(way[at])
+    row_price, column_price = costs.min(axis=1), np.zeros(columns)
+    cheapest = costs.argmin(axis=1)
+    # The first row that finds a column cheapest has it; often that places all of them.
+    holder, backwards = np.full(columns, -1), np.arange(rows)[::-1]
+    holder[cheapest[::-1]] = backwards
+    for row in np.flatnonzero(holder[cheapest] != np.arange(rows)).tolist():
+        _place(row, costs, row_price, column_price, holder)
     found = np.zeros(rows, np.int64)
-    held = np.flatnonzero(holder[1:])
-    found[holder[1:][held] - 1] = held
+    placed = np.flatnonzero(holder >= 0)
+    found[holder[placed]] = placed
     return found
+
+
+def _place(row: int, costs: Array, row_price: Array, column_price: Array, holder: Array) -> None:
+    """Find the row a column along the cheapest way, on which others may move; prices stay below costs."""
+    columns = len(column_price)
+    slack, before = np.full(columns, np.inf), np.full(columns, -1)
+    visited = np.zeros(columns, bool)
+    at, here = -1, row
+    while here >= 0:
+        cost = costs[here] - row_price[here] - column_price
+        nearer = (cost < slack) & ~visited
+        slack[nearer], before[nearer] = cost[nearer], at
+        following = int(np.where(visited, np.inf, slack).argmin())
+        step = slack[following]
+        row_price[row] += step
+        row_price[holder[visited]] += step
+        column_price[visited] -= step
+        slack[~visited] -= step
+        visited[following] = True
+        at, here = following, int(holder[following])
+    while at >= 0:
+        source = int(before[at])
+        holder[at] = row if source < 0 else holder[source]
+        at = source

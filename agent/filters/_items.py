@@ -38,8 +38,8 @@ def boxes_of(op: str, items: Sequence[Item]) -> tuple[list[int], Array]:
         boxes = np.array([items[place]["box"] for place in where], np.float64)
     except (TypeError, ValueError, OverflowError) as error:
         raise _no_box(op) from error
-    if boxes.shape != (len(where), 4) or not (np.abs(boxes) <= _FARTHEST).all():
-        raise _no_box(op)
+    if boxes.shape != (len(where), 4) or not -_FARTHEST <= boxes.min() <= boxes.max() <= _FARTHEST:
+        raise _no_box(op)  # a NaN is neither of these
     if (boxes[:, :2] > boxes[:, 2:]).any():
         raise _no_box(op)
     return where, boxes
@@ -80,6 +80,11 @@ def label_of(item: Item) -> str | None:
     """Give the item's label; None where it has none."""
     label = item.get("label")
     return label if isinstance(label, str) else None
+
+
+def labels_of(items: Sequence[Item]) -> list[str | None]:
+    """Give the label of each item, None where it has none."""
+    return [label if isinstance(label := item.get("label"), str) else None for item in items]
 
 
 def track_of(item: Item) -> int | None:

@@ -4,7 +4,8 @@ The centre and the size of a box are four numbers that move on their own, each w
 filter has two states and needs no matrices; all objects are computed at once. Between two frames the velocity
 wanders by white-noise acceleration (Y. Bar-Shalom et al., "Estimation with Applications to Tracking and
 Navigation", 2001, 6.2.2): any time may pass between frames. As in SORT (A. Bewley et al., ICIP 2016), except
-that a box's height and width stand for its area and shape. Noise is in shares of the object's own size.
+that a box's height and width stand for its area and shape. Noise is in shares of the object's own size, the
+side of a square of its area.
 """
 
 from __future__ import annotations
@@ -46,37 +47,37 @@ class Kalman:
     def add(self, boxes: Array) -> None:
         """Take in objects that were seen for the first time, after the others."""
         seen = _middles(boxes)
-        scale = _scale(seen)
-        spread = np.stack([(_MEASURED * scale) ** 2, np.zeros_like(scale), (_START * scale) ** 2])
+        area = _area(seen)
+        spread = np.stack([_MEASURED**2 * area, np.zeros_like(area), _START**2 * area])
         self._state = np.concatenate([self._state, np.stack([seen, np.zeros_like(seen)])], axis=1)
         self._spread = np.concatenate([self._spread, np.broadcast_to(spread, (3, *seen.shape))], axis=1)
 
     def keep(self, which: Array) -> None:
-        """Forget all others; a mask or a list of indices."""
+        """Forget all but those of a mask."""
         self._state, self._spread = self._state[:, which], self._spread[:, which]
 
     def predict(self, seconds: float) -> None:
         """Move everything on."""
         place, speed = self._state
         near, both, fast = self._spread
-        wander = (_WANDER * _scale(place)) ** 2
-        near += seconds * (2 * both + seconds * fast) + wander * seconds**3 / 3
-        both += seconds * fast + wander * seconds**2 / 2
-        fast += wander * seconds
+        wander = (_WANDER**2 * seconds) * _area(place)
+        grown = seconds * fast
+        near += seconds * (2 * both + grown + seconds / 3 * wander)
+        both += grown + seconds / 2 * wander
+        fast += wander
         place += seconds * speed
 
     def correct(self, rows: Array, boxes: Array) -> None:
         """Take in where these objects were seen."""
         seen = _middles(boxes)
-        near, both, fast = self._spread[:, rows]
-        noise = (_MEASURED * _scale(seen)) ** 2
-        gain, gain_of_speed = near / (near + noise), both / (near + noise)
-        off = seen - self._state[0, rows]
-        self._state[0, rows] += gain * off
-        self._state[1, rows] += gain_of_speed * off
-        self._spread[0, rows] = (1 - gain) * near
-        self._spread[1, rows] = (1 - gain) * both
-        self._spread[2, rows] = fast - gain_of_speed * both
+        near, both, fast = spread = self._spread.take(rows, axis=1)
+        state = self._state.take(rows, axis=1)
+        gains = spread[:2] / (near + _MEASURED**2 * _area(seen))
+        self._state[:, rows] = state + gains * (seen - state[0])
+        fast -= gains[1] * both
+        both -= gains[0] * both
+        near -= gains[0] * near
+        self._spread[:, rows] = spread
 
     def hold_sizes(self, rows: Array) -> None:
         """Have the sizes of these stay: of what nobody sees, only the way is guessed."""
@@ -88,8 +89,8 @@ def _middles(boxes: Array) -> Array:
     return np.concatenate([boxes[:, :2] + sizes / 2, sizes], axis=1)
 
 
-def _scale(places: Array) -> Array:
-    """Give each object's size: the side of a square of its area, (N, 1)."""
+def _area(places: Array) -> Array:
+    """Give each object's area, (N, 1): the square of its size."""
     sides = np.maximum(places[:, 2:], _SMALLEST)
-    scale: Array = np.sqrt(sides[:, :1] * sides[:, 1:])
-    return scale
+    area: Array = sides[:, :1] * sides[:, 1:]
+    return area

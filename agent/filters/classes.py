@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
-from agent.filters._items import boxes_of, going_on, label_of, scores_of
+from agent.filters._items import boxes_of, going_on, label_of, labels_of, scores_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -70,8 +70,8 @@ class Classes:
 
     def _least_scores(self, items: Sequence[Item]) -> Array:
         others = self._options.min_score.get("*", 0.0)
-        labels = [label_of(item) for item in items]
-        return np.array([0.0 if one is None else self._options.min_score.get(one, others) for one in labels])
+        least = self._options.min_score
+        return np.array([0.0 if one is None else least.get(one, others) for one in labels_of(items)])
 
     def _named(self, label: str | None) -> bool:
         if label is None:

@@ -31,7 +31,7 @@ class Options(BaseModel):
     at: At = Field(default="bottom", description="which point of a box crosses")
     labels: tuple[str, ...] = Field(default=(), description="the labels that count; all without any")
     margin: float = Field(
-        default=0.01,
+        default=0.02,
         ge=0,
         le=0.5,
         description="how far from a line a track is on a side of it, shares of the frame",

@@ -13,7 +13,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
 from agent.filters._assign import assign, overlaps
-from agent.filters._items import SECOND_NS, boxes_of, going_on, label_of, scores_of
+from agent.filters._items import SECOND_NS, boxes_of, going_on, labels_of, scores_of
 from agent.filters._kalman import Kalman
 
 if TYPE_CHECKING:
@@ -104,7 +104,8 @@ class Track:
         before, self._now_ns = self._now_ns, max(now_ns, self._now_ns)
         # Of what was there in the last result nobody can say that it was lost, however long ago that was.
         lost = (self._seen_ns < before) & (self._now_ns - self._seen_ns > self._keep_ns)
-        self._keep(np.flatnonzero(~lost))
+        if lost.any():
+            self._keep(~lost)
         self._kalman.predict(min(self._now_ns - before, _FARTHEST_NS) / SECOND_NS)
 
     def _numbered(self, items: Sequence[Item], boxes: Array) -> Array:
@@ -113,9 +114,10 @@ class Track:
         strong = scores_of("track", items) >= self._options.start_score
         rows = self._matched(boxes, labels, strong)
         found = np.flatnonzero(rows >= 0)
-        self._kalman.correct(rows[found], boxes[found])
-        self._hits[rows[found]] += 1
-        self._seen_ns[rows[found]] = self._now_ns
+        goes_on = rows[found]
+        self._kalman.correct(goes_on, boxes[found])
+        self._hits[goes_on] += 1
+        self._seen_ns[goes_on] = self._now_ns
         rows = self._without_false_starts(rows)
         fresh = np.flatnonzero((rows < 0) & strong)
         if len(fresh):
@@ -128,11 +130,12 @@ class Track:
         """Give the track of each item as a row, -1 for none: those of high scores choose first."""
         found = np.full(len(boxes), -1)
         pairs = overlaps(self._kalman.boxes(), boxes, self._options.reach)
-        fits = pairs.shares >= self._options.iou
-        pairs = pairs.only(fits & (self._labels[pairs.rows] == labels[pairs.columns]))
+        fits = (pairs.shares >= self._options.iou) & (self._labels[pairs.rows] == labels[pairs.columns])
         free = np.ones(len(self), bool)
         for which in (strong, ~strong):
-            chosen = assign(pairs.only(which[pairs.columns] & free[pairs.rows]))
+            if not which.any():
+                continue
+            chosen = assign(pairs.only(fits & which[pairs.columns] & free[pairs.rows]))
             found[chosen.columns] = chosen.rows
             free[chosen.rows] = False
         return found
@@ -140,6 +143,8 @@ class Track:
     def _without_false_starts(self, rows: Array) -> Array:
         """End what was not seen again before it was told; give the items' rows without them."""
         unseen = self._seen_ns < self._now_ns
+        if not unseen.any():
+            return rows
         self._kalman.hold_sizes(np.flatnonzero(unseen))
         return self._moved(rows, ~(unseen & (self._numbers == 0)))
 
@@ -161,34 +166,34 @@ class Track:
 
     def _tell(self, rows: Array) -> Array:
         """Number the tracks that were seen often enough; give the number of each item."""
-        due = np.flatnonzero((self._numbers == 0) & (self._hits >= self._options.min_hits))
-        self._numbers[due] = self._told + 1 + np.arange(len(due))
-        self._told += len(due)
-        return np.where(rows >= 0, np.append(self._numbers, 0)[rows], 0)
+        due = (self._numbers == 0) & (self._hits >= self._options.min_hits)
+        if due.any():
+            self._numbers[due] = self._told + 1 + np.arange(due.sum())
+            self._told += int(due.sum())
+        found: Array = np.append(self._numbers, 0)[rows]  # row -1, for no track, is the 0
+        return found
 
     def _moved(self, rows: Array, stay: Array) -> Array:
         """Keep a mask of the tracks; give the items' rows as they are then."""
         if stay.all():
             return rows
         moved = np.append(np.where(stay, np.cumsum(stay) - 1, -1), -1)[rows]
-        self._keep(np.flatnonzero(stay))
+        self._keep(stay)
         return moved
 
     def _keep(self, which: Array) -> None:
-        if len(which) == len(self):
-            return
+        """End all tracks but those of a mask."""
         self._kalman.keep(which)
         self._labels, self._numbers = self._labels[which], self._numbers[which]
         self._hits, self._seen_ns = self._hits[which], self._seen_ns[which]
 
     def _coded_labels(self, items: Sequence[Item]) -> Array:
         """Give a number for the label of each item, the same as long as a track has it."""
-        labels = [label_of(item) for item in items]
+        labels = labels_of(items)
         if len(self._codes) > _LABELS:
             used = set(self._labels.tolist())
             self._codes = {name: code for name, code in self._codes.items() if code in used}
-        for new in dict.fromkeys(labels):
-            if new not in self._codes:
-                self._coded += 1
-                self._codes[new] = self._coded
+        for new in set(labels) - self._codes.keys():
+            self._coded += 1
+            self._codes[new] = self._coded
         return np.array([self._codes[label] for label in labels], np.int64)

@@ -18,7 +18,6 @@ from agent.filters._items import (
     anchors_of,
     boxes_of,
     going_on,
-    label_of,
     track_of,
     wanted,
 )
@@ -98,9 +97,10 @@ class Zones:
         items, events = list(result.items), []
         for place, zones in zip(where, found, strict=True):
             item = items[place]
-            here = zones if wanted(item, self._options.labels) else []
+            counts = wanted(item, self._options.labels)
+            here = zones if counts else []
             items[place] = item = {**item, "zones": here}
-            if (track := track_of(item)) is not None and wanted(item, self._options.labels):
+            if counts and (track := track_of(item)) is not None:
                 events += self._noticed(track, item, here, frame.captured_ns)
         events += self._gone(frame.captured_ns)
         if self._options.only:
@@ -118,8 +118,10 @@ class Zones:
     def _noticed(self, track: int, item: Item, here: list[str], now_ns: int) -> list[Event]:
         """Take in where a track is; give what has happened by that."""
         visitor = self._visitors.see(track, now_ns)
-        visitor.item = {"label": label_of(item), "track": track}
-        events = []
+        visitor.item = item
+        events: list[Event] = []
+        if not here and not visitor.stays:
+            return events
         for name in {*visitor.stays, *here}:
             stay = visitor.stays.setdefault(name, _Stay())
             if (name in here) == (stay.since_ns is not None):

@@ -144,7 +144,9 @@ def test_every_option_of_a_plugin_is_documented_with_its_default_and_range() -> 
         check_row(row, key, required=required)
 
 
-@pytest.mark.parametrize("page", [DOCS / "configuration.md", DOCS / "fieldbus.md", ROOT / "README.md"])
+@pytest.mark.parametrize(
+    "page", [DOCS / "configuration.md", DOCS / "fieldbus.md", DOCS / "filters.md", ROOT / "README.md"]
+)
 def test_the_examples_are_valid(page: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("EDGE_AGENT__MQTT__HOST", raising=False)
     examples = re.findall(r"^```toml\n(.*?)^```", page.read_text(), re.MULTILINE | re.DOTALL)

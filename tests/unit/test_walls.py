@@ -9,7 +9,7 @@ import sys
 
 import pytest
 
-from agent import accelerator, backends, decoders, delegates, pipeline, sources
+from agent import accelerator, backends, decoders, delegates, filters, gates, pipeline, sources
 
 NOT_IN_SUPERVISOR = ["numpy", "cv2", "ai_edge_litert", "tflite_runtime", "sqlite_utils"]
 NOT_IN_WORKER = ["sqlite3", "ssl", "cryptography", "paho"]
@@ -45,7 +45,7 @@ def loaded(modules: list[str], unwanted: list[str]) -> dict[str, list[str]]:
 
 
 def plugins_of_a_worker() -> list[str]:
-    rooms = (sources, backends, decoders, pipeline, accelerator, delegates)
+    rooms = (sources, gates, backends, decoders, filters, pipeline, accelerator, delegates)
     return [m.name for room in rooms for m in pkgutil.iter_modules(room.__path__, f"{room.__name__}.")]
 
 

@@ -1,4 +1,4 @@
-"""edge-agent infer with filters: what they hold back has no line and is counted, and a wrong option is told."""
+"""edge-agent infer with filters: what they hold back is counted and has no line; a wrong option is told."""
 
 from __future__ import annotations
 

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from agent.activation.manager import Activation
     from agent.clock import Clock
+    from agent.ledger import Ledger
     from agent.recovery.accelerators import Accelerators
     from agent.seat import Seat
     from agent.store.thread import Store
@@ -133,7 +134,21 @@ class Telemetry:
 
 
 def _of_pipeline(seat: Seat, now: float, models: Activation | None) -> Iterator[dict[str, Any]]:
-    lane, ledger = seat.lane, seat.lane.ledger
+    lane = seat.lane
+    yield from frames_of(lane.ledger)
+    yield number("frames_per_second", seat.meter.fps(now))
+    yield number("worker_up", int(lane.run is not None))
+    yield number("worker_restarts_total", lane.restarts)
+    if lane.run is not None:
+        yield from _of_process(lane.run.process.usage, "worker_")
+    for stage, histogram in seat.meter.stages.take().items():
+        yield spread(f"{stage}_seconds", histogram)
+    if models is not None:
+        yield from models.numbers(lane.name)
+
+
+def frames_of(ledger: Ledger) -> Iterator[dict[str, Any]]:
+    """Give the metrics of a pipeline's frames: each account of its ledger."""
     yield number("frames_captured_total", ledger.captured)
     yield number("frames_inferred_total", ledger.inferred)
     for name, count in ledger.filtered.items():
@@ -145,15 +160,6 @@ def _of_pipeline(seat: Seat, now: float, models: Activation | None) -> Iterator[
         yield number("frames_failed_total", count, reason=reason)
     yield number("frames_lost_total", ledger.lost)
     yield number("frames_in_flight", ledger.in_flight)
-    yield number("frames_per_second", seat.meter.fps(now))
-    yield number("worker_up", int(lane.run is not None))
-    yield number("worker_restarts_total", lane.restarts)
-    if lane.run is not None:
-        yield from _of_process(lane.run.process.usage, "worker_")
-    for stage, histogram in seat.meter.stages.take().items():
-        yield spread(f"{stage}_seconds", histogram)
-    if models is not None:
-        yield from models.numbers(lane.name)
 
 
 def _of_process(usage: Usage, prefix: str) -> Iterator[dict[str, Any]]:

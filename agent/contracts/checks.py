@@ -31,6 +31,15 @@ class Breach(Exception):
     """A plugin does not keep to its contract; the text tells its author how."""
 
 
+class Tensors(BaseModel):
+    """The tensors of a model: element type and shape of each."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    inputs: tuple[tuple[str, tuple[int, ...]], ...]
+    outputs: tuple[tuple[str, tuple[int, ...]], ...]
+
+
 class Example(BaseModel):
     """What a plugin can be tried with: an element of ``EXAMPLES`` in its module."""
 
@@ -42,6 +51,8 @@ class Example(BaseModel):
     """Of a decoder: the shapes of a model's outputs that fit it."""
     inputs: tuple[tuple[int, ...], ...] = Field(default=(), max_length=16)
     """Of a decoder that compares the two: the shapes of that model's inputs."""
+    model: Tensors | None = None
+    """Of a decoder that is given what several runs have made: what the model itself has."""
 
 
 @dataclass(frozen=True, slots=True)

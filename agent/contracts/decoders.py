@@ -73,12 +73,29 @@ def _fitting(subject: Subject) -> Iterator[tuple[Example, Labels]]:
 
 
 def _build(subject: Subject, example: Example, labels: Labels, dtype: str) -> Decoder | None:
-    outputs, inputs = _specs(example.outputs, dtype, "out"), _specs(example.inputs, dtype, "in")
     try:
-        decoder: Decoder = subject.built(example, Signature(inputs, outputs), labels)
+        decoder: Decoder = subject.built(example, _signature(example, dtype), labels)
     except ModelInvalid:
         return None
     return decoder
+
+
+def _signature(example: Example, dtype: str) -> Signature:
+    if example.model is None:
+        outputs, inputs = _specs(example.outputs, dtype, "out"), _specs(example.inputs, dtype, "in")
+    else:
+        outputs, inputs = (
+            tuple(TensorSpec(f"{at}", kind, shape) for at, (kind, shape) in enumerate(tensors))
+            for tensors in (example.model.outputs, example.model.inputs)
+        )
+    return Signature(inputs, outputs)
+
+
+def _storable(subject: Subject) -> Iterator[tuple[Example, Labels, str]]:
+    """Give the examples whose outputs come as the model stored them, with each type that they may have."""
+    for example, labels in _fitting(subject):
+        for dtype in ("uint8", "int8", "int16") if example.model is None else ():
+            yield example, labels, dtype
 
 
 def _made(subject: Subject, example: Example, labels: Labels, dtype: str = "float32") -> Decoder:
@@ -153,32 +170,33 @@ def _garbage(subject: Subject) -> None:
 
 def _integers(subject: Subject) -> None:
     rng = np.random.default_rng(5)
-    for example, labels in _fitting(subject):
-        for dtype in ("uint8", "int8", "int16"):
-            decoder = _made(subject, example, labels, dtype)
-            limits = np.iinfo(dtype)
-            for _ in range(_ROUNDS):
-                outputs, inputs = (
-                    [rng.integers(limits.min, limits.max, shape, dtype, endpoint=True) for shape in shapes]
-                    for shapes in (example.outputs, example.inputs)
-                )
-                _decoded(decoder, [np.asarray(one) for one in outputs], [np.asarray(one) for one in inputs])
+    for example, labels, dtype in _storable(subject):
+        decoder = _made(subject, example, labels, dtype)
+        limits = np.iinfo(dtype)
+        for _ in range(_ROUNDS):
+            outputs, inputs = (
+                [
+                    np.asarray(rng.integers(limits.min, limits.max, shape, dtype, endpoint=True))
+                    for shape in shapes
+                ]
+                for shapes in (example.outputs, example.inputs)
+            )
+            _decoded(decoder, outputs, inputs)
 
 
 def _quantized(subject: Subject) -> None:
     rng = np.random.default_rng(6)
-    for example, labels in _fitting(subject):
-        for dtype in ("uint8", "int8", "int16"):
-            stored, exact = [], []
-            for shapes, what in ((example.outputs, "out"), (example.inputs, "in")):
-                specs = _specs(shapes, dtype, what)
-                raw = [quantize(one, spec) for one, spec in zip(_arrays(shapes, rng), specs, strict=True)]
-                stored.append(raw)
-                exact.append([dequantize(one, spec) for one, spec in zip(raw, specs, strict=True)])
-            found = _decoded(_made(subject, example, labels, dtype), stored[0], stored[1])
-            wanted = _decoded(_made(subject, example, labels), exact[0], exact[1])
-            if _plain(found) != _plain(wanted):
-                raise Breach(f"{dtype} outputs give another result than the numbers that they stand for")
+    for example, labels, dtype in _storable(subject):
+        stored, exact = [], []
+        for shapes, what in ((example.outputs, "out"), (example.inputs, "in")):
+            specs = _specs(shapes, dtype, what)
+            raw = [quantize(one, spec) for one, spec in zip(_arrays(shapes, rng), specs, strict=True)]
+            stored.append(raw)
+            exact.append([dequantize(one, spec) for one, spec in zip(raw, specs, strict=True)])
+        found = _decoded(_made(subject, example, labels, dtype), *stored)
+        wanted = _decoded(_made(subject, example, labels), *exact)
+        if _plain(found) != _plain(wanted):
+            raise Breach(f"{dtype} outputs give another result than the numbers that they stand for")
 
 
 def _plain(result: Result | None) -> list[dict[str, Any]] | None:

@@ -18,8 +18,16 @@ OWN: dict[tuple[str, str], tuple[dict[str, Any], ...]] = {
         {"outputs": [[1, 4, 5, 6], [1, 4, 5, 4]]},
     ),
     ("decoders", "tensor"): ({"outputs": [[1, 3], [2, 2, 2], []]},),
+    ("decoders", "sequence"): (
+        {
+            "outputs": [[1, 5], [1, 5], [1]],
+            "model": {"inputs": [["int32", [1, 8]]], "outputs": [["float32", [1, 8, 6]]]},
+        },
+    ),
     ("filters", "lines"): ({"options": {"lines": [_LINE]}},),
+    ("filters", "schedule"): ({"options": {"windows": [{}]}},),
     ("filters", "zones"): ({"options": {"zones": [_ZONE]}},),
     ("gates", "level"): ({"options": {"threshold": 0.5}},),
+    ("gates", "schedule"): ({"options": {"windows": [{}]}},),
 }
 """By room and name; what is not here is tried with its defaults."""

@@ -9,6 +9,7 @@ import pytest
 
 from agent.cli import main, plugin
 from agent.errors import EXIT_CONFIG
+from agent.workers import _landlock
 from tests.simulators.foreign_plugins import install, whole
 
 if TYPE_CHECKING:
@@ -59,6 +60,21 @@ def test_what_ends_or_holds_up_the_process_is_a_check_that_failed_and_the_others
     assert (code, list(found)) == (1, CHECKS)
     assert said in found["answers"]
     assert found["loads"] == found["options"] == found["described"] == ""
+
+
+@pytest.mark.skipif(not _landlock.abi(), reason="this kernel has no Landlock")
+@pytest.mark.parametrize(
+    "does", ["open('/etc/passwd').close()", "socket.create_connection(('127.0.0.1', 9))", "os.fork()"]
+)
+def test_what_a_plugin_reads_or_connects_to_is_refused_as_in_a_worker(
+    folder: Path, capsys: pytest.CaptureFixture[str], does: str
+) -> None:
+    name = f"curious_{len(does)}"
+    text = whole("filters", f"{does}\nreturn result").replace("import os,", "import os, socket,")
+    install(folder, "filters", name, text)
+    code, found = checked(capsys, name)
+    assert code == 1
+    assert "PermissionError: [Errno 1" in found["answers"]
 
 
 def test_nothing_more_is_tried_of_what_does_not_load(

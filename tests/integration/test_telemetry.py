@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 ONLY_SOMETIMES = {
     "frames_dropped_total",
     "frames_failed_total",
+    "frames_filtered_total",
     "temperature_celsius",
     "clock_synced",
     "deliver_seconds",

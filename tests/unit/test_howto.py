@@ -7,16 +7,18 @@ import re
 import sys
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
 
 from agent.backends._runtimes import choose
+from agent.contracts.checks import Subject, problem_of
+from agent.contracts.rooms import checks_of
 from agent.errors import DelegateLost, InputRejected, ModelInvalid, SourceLost
 from agent.labels import Labels
-from agent.types import FrameInfo, Signature, TensorSpec
-from tests.simulators import lying_delegate
+from agent.types import Frame, FrameInfo, Result, Signature, TensorSpec
+from tests.simulators import foreign_plugins, lying_delegate
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -109,3 +111,48 @@ def test_the_delegate_is_found_opened_and_reset_and_says_what_is_missing(
     assert delegate.variant == "acme"
     (tmp_path / "sys/class/acme/acme0").mkdir(parents=True)
     assert delegate.reset()
+
+
+def arrived(filter_: Any, seconds: float, *labels: str) -> list[str]:
+    """Pass a result of these labels; give those that have arrived."""
+    items = tuple({"label": label, "index": 0, "score": 0.9} for label in labels)
+    earlier = {"event": "zone.entered", "zone": "yard"}
+    passed = filter_.apply(Result("detection", items, (earlier,)), FrameInfo(0, int(seconds * 1e9), 480, 640))
+    assert passed.items == items
+    assert passed.events[0] == earlier
+    return [event["label"] for event in passed.events[1:] if event["event"] == "label.arrived"]
+
+
+@pytest.mark.parametrize("example", ["add-a-filter.md"], indirect=True)
+def test_the_filter_tells_labels_that_were_away_and_forgets_what_is_too_much(example: ModuleType) -> None:
+    filter_ = example.build(example.Options(away_s=5))
+    assert arrived(filter_, 0, "person", "car", "person") == ["person", "car"]
+    assert arrived(filter_, 4, "person") == []
+    assert arrived(filter_, 8, "person", "car") == ["car"]
+    assert arrived(filter_, 9, *map(str, range(256))) == [str(n) for n in range(256)]
+    assert arrived(filter_, 10, "person") == ["person"]
+
+
+@pytest.mark.parametrize("example", ["add-a-gate.md"], indirect=True)
+def test_the_gate_leaves_out_what_is_dark_and_refuses_what_is_no_picture(example: ModuleType) -> None:
+    gate = example.build(example.Options(least=24))
+    assert gate.admit(Frame(0, 0, np.full((4, 4, 3), 23, np.uint8))) is None
+    assert gate.admit(Frame(0, 0, np.full((4, 4, 3), 24, np.uint8))) is not None
+    with pytest.raises(InputRejected, match="is no picture"):
+        gate.admit(Frame(0, 0, np.zeros((4, 4), np.float32)))
+
+
+@pytest.mark.parametrize(
+    ("page", "room"),
+    [("add-a-filter.md", "filters"), ("add-a-gate.md", "gates"), ("add-a-decoder.md", "decoders")],
+)
+def test_each_passes_the_checks_that_are_shipped(
+    page: str, room: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = re.search(r"^```python\n(.*?)^```", (HOWTO / page).read_text(), re.MULTILINE | re.DOTALL)
+    assert found
+    foreign_plugins.install(tmp_path, room, f"howto_{room}", found[1])
+    monkeypatch.syspath_prepend(str(tmp_path))
+    subject = Subject(room, f"howto_{room}")
+    problems = {check.name: problem_of(check, subject) for check in checks_of(room)}
+    assert {check: problem for check, problem in problems.items() if problem} == {}

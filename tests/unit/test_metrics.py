@@ -9,8 +9,10 @@ from typing import get_args
 import pytest
 
 from agent.histogram import Histogram
+from agent.ledger import Ledger
 from agent.metrics import AGENT, PIPELINE, number, record, spread
 from agent.readings import temperatures
+from agent.telemetry import frames_of
 from agent.workers.messages import Stage
 
 DOCS = Path(__file__).resolve().parents[2] / "docs" / "metrics.md"
@@ -25,6 +27,24 @@ def documented(heading: str) -> dict[str, str]:
 @pytest.mark.parametrize(("heading", "known"), [("Of each pipeline", PIPELINE), ("Of the agent", AGENT)])
 def test_every_metric_is_documented_with_its_type(heading: str, known: dict[str, str]) -> None:
     assert documented(heading) == known
+
+
+def test_each_account_of_a_ledger_is_told_and_those_with_reasons_for_each() -> None:
+    ledger = Ledger(
+        captured=9, inferred=3, filtered={"change": 2, "debounce": 1}, gated=1, failed={"decode": 2}
+    )
+    told = {one["name"]: one["value"] for one in frames_of(ledger)}
+    assert told == {
+        "frames_captured_total": 9,
+        "frames_inferred_total": 3,
+        'frames_filtered_total{filter="change"}': 2,
+        'frames_filtered_total{filter="debounce"}': 1,
+        "frames_gated_total": 1,
+        'frames_failed_total{reason="decode"}': 2,
+        "frames_lost_total": 0,
+        "frames_in_flight": 0,
+    }
+    assert {name.partition("{")[0] for name in told} < PIPELINE.keys()
 
 
 def test_every_stage_has_a_histogram_and_is_documented() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Annotated, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -13,6 +14,10 @@ FAULTS: tuple[Fault, ...] = get_args(Fault)
 Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
 Point = tuple[Share, Share]
 """x and y, as shares of the frame's width and height."""
+
+
+_LEAST_AREA = 1e-9
+"""A share of the frame, far below a pixel of any: what rounding makes of points on one line."""
 
 
 class _Table(BaseModel):
@@ -35,7 +40,7 @@ class Area(_Table):
             raise ValueError("a polygon has three points or more")
         if self.shape == "box" and len(self.points) != 2:
             raise ValueError("a box has two points: opposite corners")
-        if any(len(set(axis)) == 1 for axis in zip(*self.points, strict=True)):
+        if _on_a_line(self.points) or any(len(set(axis)) == 1 for axis in zip(*self.points, strict=True)):
             raise ValueError("it has no area: its points lie on one line")
         return self
 
@@ -45,6 +50,15 @@ class Region(Area):
 
     how: Literal["fill", "blur", "pixelate"] = "fill"
     """`fill` leaves nothing; `blur` and `pixelate` leave at most 8 by 8 mean colours of the region."""
+
+
+def _on_a_line(points: tuple[Point, ...]) -> bool:
+    """Whether three points or more lie on one line: their triangles with the longest side have no area."""
+    first = points[0]
+    far = max(points, key=lambda one: math.dist(first, one))
+    across, down = far[0] - first[0], far[1] - first[1]
+    areas = (abs(across * (y - first[1]) - down * (x - first[0])) for x, y in points)
+    return len(points) > 2 and max(areas) < _LEAST_AREA
 
 
 class Health(_Table):

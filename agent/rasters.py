@@ -51,8 +51,8 @@ def _draw(region: Area, mask: Array) -> None:
         top, bottom = math.floor(y.min() * height), math.ceil(y.max() * height)
         mask[min(top, height - 1) : bottom, min(left, width - 1) : right] = 1
         return
-    # A pixel's centre is at half its width; the line around the area takes the pixels that it crosses.
+    # A pixel's centre is at half its width; a line of three pixels misses none that the edge crosses.
     corners = np.stack([x * width - 0.5, y * height - 0.5], axis=1)
     points = np.rint(corners * (1 << _FRACTION)).astype(np.int32)
     cv2.fillPoly(mask, [points], 1, cv2.LINE_8, _FRACTION)
-    cv2.polylines(mask, [points], isClosed=True, color=1, thickness=2, lineType=cv2.LINE_8, shift=_FRACTION)
+    cv2.polylines(mask, [points], isClosed=True, color=1, thickness=3, lineType=cv2.LINE_8, shift=_FRACTION)

@@ -6,9 +6,9 @@ The inferences are counted by the ledgers of two real workers on the same frames
 with the gate and once without; each round has a scene of its own. The ledgers must balance, and each frame of
 which the camera's own truth says that a shape is in view must have a result: else the bench fails.
 
-Rare means that at most a tenth of the frames show a shape. They are played faster than a camera would give them,
-so ``hold_s`` is short. What the gate costs a frame is timed beside what the model costs a frame, preparation and
-inference, on the same frames, in turns: of ``shapes``, which is tiny, and of a detector of an ordinary size.
+Rare means that at most a tenth of the frames show a shape. They are played faster than a camera would give
+them, so ``hold_s`` is short. What the gate costs a frame is timed beside what the model costs a frame,
+preparation and inference, on the same frames, in turns: of ``shapes``, which is tiny, and of a large model.
 """
 
 from __future__ import annotations

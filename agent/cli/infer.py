@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from agent.cli.inputs import choose, features_of, gates_of, speakable
+from agent.cli.inputs import choose, features_of, speakable
 from agent.cli.numbers import number
 from agent.cli.progress import progress
 from agent.errors import EXIT_FAILED, EXIT_OK, AgentError, InputRejected
@@ -21,9 +21,7 @@ from agent.workers.spec import LaneSpec
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Callable, Mapping
 
-    from agent.ledger import Ledger
     from agent.workers.messages import Fault
 
 HELP = "run a model on pictures, arrays, a video or a camera"
@@ -46,7 +44,6 @@ examples:
   edge-agent infer any.tflite --task tensor a.npy    what are its outputs like?
   edge-agent infer glyphs /dev/video0 --frames 10    ten frames of a camera
   edge-agent infer glyphs --source synthetic:seed=7 --frames 5    any source
-  edge-agent infer shapes gate.mp4 --gate motion:region=true    only where something moves
   ffmpeg -i x.mp4 -f mjpeg - | edge-agent infer glyphs -     what is piped in
   edge-agent infer micro_speech.tflite --features micro_speech \\
       --task classification --source wav:path=yes.wav,window=16000
@@ -87,13 +84,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="what is computed of each window, for a model that is no bundle",
     )
     parser.add_argument(
-        "--gate",
-        action="append",
-        default=[],
-        metavar="KIND[:KEY=VALUE,...]",
-        help="which frames are worth an inference, such as motion; may be repeated",
-    )
-    parser.add_argument(
         "--top", type=number(int, 1, 100), metavar="K", help="classification: how many classes to give"
     )
     parser.add_argument(
@@ -108,11 +98,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--draw", default="", metavar="DIR", help="write a picture of each input and its result there"
     )
-    _add_runtime(parser)
-    parser.add_argument("--json", action="store_true", help="JSON lines on a terminal, too")
-
-
-def _add_runtime(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--runtime",
         choices=("auto", "ai-edge-litert", "tflite-runtime"),
@@ -126,6 +111,7 @@ def _add_runtime(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help="threads of the runtime (default 1)",
     )
+    parser.add_argument("--json", action="store_true", help="JSON lines on a terminal, too")
 
 
 def main(arguments: argparse.Namespace) -> int:
@@ -146,7 +132,6 @@ def main(arguments: argparse.Namespace) -> int:
         pre=_features(arguments),
         decoder={key: value for key, value in decoder.items() if value is not None},
         backend_options={"threads": arguments.threads, "runtime": arguments.runtime},
-        gates=gates_of(arguments.gate),
         source=inputs.source,
         source_options=inputs.options,
         limit=arguments.frames,
@@ -159,8 +144,7 @@ def main(arguments: argparse.Namespace) -> int:
     try:
         with progress("inferring", len(left), sharing=sys.stdout.isatty() or not left) as bar:
             spawn = partial(WorkerProcess, stdin=0) if inputs.source == "stdin" else WorkerProcess
-            lane = Foreground(spec, Deadlines(), explain=_refusal, spawn=spawn)
-            for records in lane.run():
+            for records in Foreground(spec, Deadlines(), explain=_refusal, spawn=spawn).run():
                 for record in records:
                     left.pop(record.frame, None)
                     bad += record.kind == "failed"
@@ -169,25 +153,9 @@ def main(arguments: argparse.Namespace) -> int:
     except KeyboardInterrupt:
         if inputs.files:  # what has no end of its own is ended by hand: no failure
             raise
-    bad += _account(left, lane.outcome.ledger, show)
-    return EXIT_FAILED if bad else EXIT_OK
-
-
-def _account(left: Mapping[int, str], ledger: Ledger, show: Callable[[Record], str]) -> int:
-    """Say what became of the inputs that have no line yet; give how many are lost: every worker died of them.
-
-    What a gate or a filter leaves out has no line, and is no failure. Which ones these are is not known here.
-    """
-    held = ledger.gated + sum(ledger.filtered.values())
-    lost = max(0, len(left) - held)
-    if held:
-        print(f"edge-agent: left out: {held} of {ledger.captured} frames", file=sys.stderr)
-        if lost:
-            print(f"edge-agent: {lost} more ended the process that inferred them", file=sys.stderr)
-        return lost
     for frame, name in left.items():
         print(show(_lost(frame, name)), flush=True)
-    return lost
+    return EXIT_FAILED if bad or left else EXIT_OK
 
 
 def _features(arguments: argparse.Namespace) -> dict[str, Any]:

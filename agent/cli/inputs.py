@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 
 from agent import plugins
 from agent.errors import InputRejected
-from agent.pipelines import Plugin
 from agent.preparing import pre_of
 from agent.sources.pictures.listing import list_files
 
@@ -114,21 +113,6 @@ def features_of(text: str) -> dict[str, Any]:
         hint = "docs/features.md lists kinds and keys"
         raise InputRejected("read", f"--features {text}", str(error), hint) from error
     return pre
-
-
-def gates_of(texts: Sequence[str]) -> tuple[Plugin, ...]:
-    """Give the gates that are named: ``KIND`` or ``KIND:KEY=VALUE,...`` each.
-
-    Raises:
-        InputRejected: one does not read.
-        ConfigInvalid: there is no such gate.
-    """
-    found = []
-    for text in texts:
-        kind, options = _pairs(text, "--gate", "docs/configuration.md")
-        plugins.load("gates", kind)
-        found.append(Plugin.model_validate({**options, "kind": kind}))
-    return tuple(found)
 
 
 def speakable(name: str) -> None:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 NAMES = plugins.names("gates")
 # Options that have no default, and further ones that the gate should be tried with: a new gate adds its own.
-REQUIRED: dict[str, dict[str, Any]] = {"level": {"threshold": 0.5}}
+REQUIRED: dict[str, dict[str, Any]] = {"level": {"threshold": 0.5}, "schedule": {"windows": [{}]}}
 OTHERS: dict[str, list[dict[str, Any]]] = {
     "level": [{"measure": "peak", "center": False, "every_s": 1}],
     "motion": [

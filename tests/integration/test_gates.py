@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import subprocess
 import sys
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
-import cv2
 import numpy as np
 
 from agent.foreground import Foreground
@@ -112,21 +110,6 @@ def test_a_check_says_that_a_gate_left_the_first_frame_out(tmp_path: Path) -> No
     done = command("check", "--config", str(tmp_path / "agent.toml"))
     assert done.returncode == 0, done.stderr
     assert "; its first frame was left out by a gate" in done.stdout
-
-
-def test_infer_prints_nothing_of_what_a_gate_leaves_out_and_says_how_much_that_is(tmp_path: Path) -> None:
-    paths = []
-    for at in range(12):
-        picture = np.full((120, 160, 3), 90, np.uint8)
-        if at == 11:
-            cv2.circle(picture, (80, 60), 30, (20, 200, 240), -1)
-        paths.append(str(tmp_path / f"{at:02}.png"))
-        assert cv2.imwrite(paths[-1], picture)
-    done = command("infer", "shapes", *paths, "--gate", "motion:hold_s=0,every_s=0")
-    assert done.returncode == 0
-    lines = [json.loads(line) for line in done.stdout.splitlines()]
-    assert [line["frame"] for line in lines] == [0, 1, 2, 3, 4, 11]
-    assert done.stderr == "edge-agent: left out: 6 of 12 frames\n"
 
 
 def test_a_running_agent_counts_what_its_gate_leaves_out(tmp_path: Path) -> None:

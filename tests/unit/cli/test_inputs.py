@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from agent.cli import main as cli
-from agent.cli.inputs import Inputs, choose, features_of, gates_of
+from agent.cli.inputs import Inputs, choose, features_of
 from agent.errors import AgentError, ConfigInvalid, InputRejected
 
 if TYPE_CHECKING:
@@ -129,14 +129,3 @@ def test_features_for_a_bundle_are_refused_rather_than_ignored(capsys: pytest.Ca
     words = ["infer", "vibration", "--source", "synthetic", "--features", "micro_speech"]
     assert cli.run(words) == 1
     assert "vibration is a bundle, whose manifest says what it takes. Leave it out" in capsys.readouterr().err
-
-
-def test_gates_are_read_in_order_and_one_that_is_not_there_is_named() -> None:
-    first, second = gates_of(["motion:region=true,hold_s=2", "level:threshold=0.1"])
-    assert (first.kind, first.options) == ("motion", {"region": True, "hold_s": 2})
-    assert (second.kind, second.options) == ("level", {"threshold": 0.1})
-    assert gates_of([]) == ()
-    with pytest.raises(ConfigInvalid, match="there is no 'emotion'"):
-        gates_of(["emotion"])
-    with pytest.raises(InputRejected, match="--gate motion:x: 'x' is no KEY=VALUE"):
-        gates_of(["motion:x"])

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given, reject, settings
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
 from agent.errors import InputRejected
 from agent.pictures import Region
@@ -26,14 +27,13 @@ points = st.tuples(shares, shares)
 @st.composite
 def regions(draw: st.DrawFn, how: str | None = None) -> Region:
     count = draw(st.sampled_from([2, 3, 4, 7]))
-    corners = draw(
-        st.lists(points, min_size=count, max_size=count).filter(
-            lambda them: all(len(set(axis)) > 1 for axis in zip(*them, strict=True))
-        )
-    )
+    corners = draw(st.lists(points, min_size=count, max_size=count))
     shape = "box" if count == 2 else "polygon"
     way = how or draw(st.sampled_from(["fill", "blur", "pixelate"]))
-    return Region.model_validate({"shape": shape, "points": corners, "how": way})
+    try:
+        return Region.model_validate({"shape": shape, "points": corners, "how": way})
+    except ValidationError:  # its points lie on one line
+        reject()
 
 
 shapes = st.tuples(st.integers(1, 70), st.integers(1, 70), st.sampled_from([(), (1,), (3,), (4,)])).map(
@@ -94,6 +94,8 @@ def test_of_a_blurred_region_at_most_64_means_are_left(how: str, size: tuple[int
 @settings(max_examples=100, deadline=None)
 @given(regions(), shapes)
 @example(Region(points=((0, 0.5), (1, 0))), (2, 1))
+@example(Region(shape="polygon", points=((0.363, 0.37), (0.395, 0.346), (0.332, 0.249))), (24, 3))
+@example(Region(shape="polygon", points=((1, 1), (1, 0.99), (0.2421875, 0.2421875))), (4, 4))
 def test_a_region_covers_each_pixel_whose_centre_lies_in_it(region: Region, shape: tuple[int, ...]) -> None:
     height, width = shape[:2]
     mask = hidden([region], height, width)
@@ -110,6 +112,19 @@ def test_a_region_covers_each_pixel_whose_centre_lies_in_it(region: Region, shap
         rows = {min(int(at_y * height), height - 1), max(math.ceil(at_y * height) - 1, 0)}
         columns = {min(int(at_x * width), width - 1), max(math.ceil(at_x * width) - 1, 0)}
         assert mask[np.ix_([*rows], [*columns])].any()
+
+
+@pytest.mark.parametrize(
+    "corners",
+    [
+        ((1, 1), (1, 1), (0.2421875, 0.2421875)),
+        ((0.1, 0.2), (0.2, 0.4), (0.3, 0.6), (0.15, 0.3)),
+        ((0.5, 0), (0.5, 1), (0.5, 0.5)),
+    ],
+)
+def test_a_polygon_whose_points_lie_on_one_line_is_refused(corners: tuple[tuple[float, float], ...]) -> None:
+    with pytest.raises(ValidationError, match="it has no area: its points lie on one line"):
+        Region(shape="polygon", points=corners)
 
 
 def test_the_sources_own_buffer_is_left_as_it_is_and_may_be_read_only() -> None:

@@ -7,7 +7,11 @@ import sys
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+<<<<<<< HEAD
 from agent.cli.inputs import choose, options_of, plugins_of, pre_for, speakable
+=======
+from agent.cli.inputs import choose, features_of, speakable
+>>>>>>> motion8
 from agent.cli.numbers import number
 from agent.cli.progress import progress
 from agent.errors import EXIT_FAILED, EXIT_OK, AgentError
@@ -20,9 +24,7 @@ from agent.workers.spec import LaneSpec
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Callable, Mapping
 
-    from agent.ledger import Ledger
     from agent.workers.messages import Fault
 
 HELP = "run a model on pictures, arrays, a video or a camera"
@@ -47,7 +49,6 @@ examples:
   edge-agent infer any.tflite --task tensor a.npy    what are its outputs like?
   edge-agent infer glyphs /dev/video0 --frames 10    ten frames of a camera
   edge-agent infer glyphs --source synthetic:seed=7 --frames 5    any source
-  edge-agent infer shapes gate.mp4 --gate motion:region=true    only where something moves
   ffmpeg -i x.mp4 -f mjpeg - | edge-agent infer glyphs -     what is piped in
   edge-agent infer micro_speech.tflite --features micro_speech \\
       --task classification --source wav:path=yes.wav,window=16000
@@ -81,16 +82,32 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--task", default="", metavar="T", help="what the outputs mean; the bundle's own if any"
     )
     parser.add_argument("--labels", default="", metavar="FILE", help="class names, one a line")
+<<<<<<< HEAD
     _add_of_the_model(parser)
     _add_screening(parser)
+=======
+    parser.add_argument(
+        "--features",
+        default="",
+        metavar="KIND[:KEY=VALUE,...]",
+        help="what is computed of each window, for a model that is no bundle",
+    )
+    parser.add_argument(
+        "--top", type=number(int, 1, 100), metavar="K", help="classification: how many classes to give"
+    )
+    parser.add_argument(
+        "--min-score", type=number(float, 0, 1), metavar="S", help="leave out what scores less (0 to 1)"
+    )
+    parser.add_argument(
+        "--threshold",
+        type=number(float, 0, sys.float_info.max),
+        metavar="E",
+        help="anomaly: the error from which on an input is one",
+    )
+>>>>>>> motion8
     parser.add_argument(
         "--draw", default="", metavar="DIR", help="write a picture of each input and its result there"
     )
-    _add_runtime(parser)
-    parser.add_argument("--json", action="store_true", help="JSON lines on a terminal, too")
-
-
-def _add_runtime(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--runtime",
         choices=("auto", "ai-edge-litert", "tflite-runtime"),
@@ -104,6 +121,7 @@ def _add_runtime(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help="threads of the runtime (default 1)",
     )
+    parser.add_argument("--json", action="store_true", help="JSON lines on a terminal, too")
 
 
 def _add_screening(parser: argparse.ArgumentParser) -> None:
@@ -185,7 +203,12 @@ def main(arguments: argparse.Namespace) -> int:
     lane = Foreground(spec, Deadlines(), explain=refusal, spawn=spawn)
     try:
         with progress("inferring", len(left), sharing=sys.stdout.isatty() or not left) as bar:
+<<<<<<< HEAD
             for records in lane.run():
+=======
+            spawn = partial(WorkerProcess, stdin=0) if inputs.source == "stdin" else WorkerProcess
+            for records in Foreground(spec, Deadlines(), explain=_refusal, spawn=spawn).run():
+>>>>>>> motion8
                 for record in records:
                     left.pop(record.frame, None)
                     bad += record.kind == "failed"
@@ -194,6 +217,7 @@ def main(arguments: argparse.Namespace) -> int:
     except KeyboardInterrupt:
         if inputs.files:  # what has no end of its own is ended by hand: no failure
             raise
+<<<<<<< HEAD
     bad += _account(left, lane.outcome.ledger, show)
     return EXIT_FAILED if bad else EXIT_OK
 
@@ -214,6 +238,11 @@ def _account(left: Mapping[int, str], ledger: Ledger, show: Callable[[Record], s
     for frame, name in left.items():
         print(show(_lost(frame, name)), flush=True)
     return len(left)
+=======
+    for frame, name in left.items():
+        print(show(_lost(frame, name)), flush=True)
+    return EXIT_FAILED if bad or left else EXIT_OK
+>>>>>>> motion8
 
 
 def refusal(fault: Fault) -> AgentError:

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 
 from agent import plugins
 from agent.errors import InputRejected
-from agent.pipelines import Plugin
 from agent.preparing import pre_of
 from agent.sources.pictures.listing import list_files
 
@@ -136,6 +135,7 @@ def _readable(pre: dict[str, Any], what: str, page: str) -> dict[str, Any]:
     return pre
 
 
+<<<<<<< HEAD
 def plugins_of(texts: Sequence[str], room: str) -> tuple[Plugin, ...]:
     """Give the gates or filters that are named: each ``KIND`` or ``KIND:KEY=VALUE,...``.
 
@@ -178,6 +178,8 @@ def pre_for(model: str, features: str, pre: str = "") -> dict[str, Any]:
     return told
 
 
+=======
+>>>>>>> motion8
 def speakable(name: str) -> None:
     """Refuse a name that JSON cannot carry.
 

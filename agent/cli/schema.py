@@ -12,12 +12,10 @@ from agent.manifest import Outputs, Pre
 
 
 def schema() -> dict[str, Any]:
-    """Make the schema: the settings, and for each kind of plugin in them its own options."""
+    """Make the schema: the settings, and the options of each kind of source, backend, gate and filter."""
     whole = Settings.model_json_schema()
     whole["$schema"] = "https://json-schema.org/draft/2020-12/schema"
     definitions = whole["$defs"]
-    for room in ("gates", "filters"):
-        definitions["Pipeline"]["properties"][room]["items"] = _one_of(room, definitions)
     definitions["Plugin"] = _one_of("sources", definitions)
     definitions["NamedSource"] = _named(definitions["Plugin"], definitions["NamedSource"])
     definitions["Backend"] = _one_of("backends", definitions)
@@ -33,7 +31,7 @@ def _one_of(room: str, definitions: dict[str, Any]) -> dict[str, Any]:
     for name in plugins.names(room):
         options = _options(room, name, definitions)
         options["properties"] = {"kind": {"const": name}, **options.get("properties", {})}
-        if room != "backends":  # these have a kind that need not be named
+        if room != "backends":
             options["required"] = ["kind", *options.get("required", [])]
         kinds.append(options)
     if not kinds:

@@ -8,12 +8,7 @@ which the camera's own truth says that a shape is in view must have a result: el
 
 Rare means that at most a tenth of the frames show a shape. They are played faster than a camera would give
 them, so ``hold_s`` is short. What the gate costs a frame is timed beside what the model costs a frame,
-<<<<<<< HEAD
-preparation and inference, on the same frames, in turns: of ``shapes``, which is tiny, and of a detector of an
-ordinary size.
-=======
 preparation and inference, on the same frames, in turns: of ``shapes``, which is tiny, and of a large model.
->>>>>>> motion8
 """
 
 from __future__ import annotations

@@ -7,11 +7,7 @@ import sys
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-<<<<<<< HEAD
 from agent.cli.inputs import choose, options_of, plugins_of, pre_for, speakable
-=======
-from agent.cli.inputs import choose, features_of, speakable
->>>>>>> motion8
 from agent.cli.numbers import number
 from agent.cli.progress import progress
 from agent.errors import EXIT_FAILED, EXIT_OK, AgentError
@@ -82,29 +78,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--task", default="", metavar="T", help="what the outputs mean; the bundle's own if any"
     )
     parser.add_argument("--labels", default="", metavar="FILE", help="class names, one a line")
-<<<<<<< HEAD
     _add_of_the_model(parser)
     _add_screening(parser)
-=======
-    parser.add_argument(
-        "--features",
-        default="",
-        metavar="KIND[:KEY=VALUE,...]",
-        help="what is computed of each window, for a model that is no bundle",
-    )
-    parser.add_argument(
-        "--top", type=number(int, 1, 100), metavar="K", help="classification: how many classes to give"
-    )
-    parser.add_argument(
-        "--min-score", type=number(float, 0, 1), metavar="S", help="leave out what scores less (0 to 1)"
-    )
-    parser.add_argument(
-        "--threshold",
-        type=number(float, 0, sys.float_info.max),
-        metavar="E",
-        help="anomaly: the error from which on an input is one",
-    )
->>>>>>> motion8
     parser.add_argument(
         "--draw", default="", metavar="DIR", help="write a picture of each input and its result there"
     )
@@ -203,12 +178,7 @@ def main(arguments: argparse.Namespace) -> int:
     lane = Foreground(spec, Deadlines(), explain=refusal, spawn=spawn)
     try:
         with progress("inferring", len(left), sharing=sys.stdout.isatty() or not left) as bar:
-<<<<<<< HEAD
             for records in lane.run():
-=======
-            spawn = partial(WorkerProcess, stdin=0) if inputs.source == "stdin" else WorkerProcess
-            for records in Foreground(spec, Deadlines(), explain=_refusal, spawn=spawn).run():
->>>>>>> motion8
                 for record in records:
                     left.pop(record.frame, None)
                     bad += record.kind == "failed"
@@ -217,7 +187,6 @@ def main(arguments: argparse.Namespace) -> int:
     except KeyboardInterrupt:
         if inputs.files:  # what has no end of its own is ended by hand: no failure
             raise
-<<<<<<< HEAD
     bad += _account(left, lane.outcome.ledger, show)
     return EXIT_FAILED if bad else EXIT_OK
 
@@ -238,11 +207,6 @@ def _account(left: Mapping[int, str], ledger: Ledger, show: Callable[[Record], s
     for frame, name in left.items():
         print(show(_lost(frame, name)), flush=True)
     return len(left)
-=======
-    for frame, name in left.items():
-        print(show(_lost(frame, name)), flush=True)
-    return EXIT_FAILED if bad or left else EXIT_OK
->>>>>>> motion8
 
 
 def refusal(fault: Fault) -> AgentError:

@@ -135,7 +135,6 @@ def _readable(pre: dict[str, Any], what: str, page: str) -> dict[str, Any]:
     return pre
 
 
-<<<<<<< HEAD
 def plugins_of(texts: Sequence[str], room: str) -> tuple[Plugin, ...]:
     """Give the gates or filters that are named: each ``KIND`` or ``KIND:KEY=VALUE,...``.
 
@@ -178,8 +177,6 @@ def pre_for(model: str, features: str, pre: str = "") -> dict[str, Any]:
     return told
 
 
-=======
->>>>>>> motion8
 def speakable(name: str) -> None:
     """Refuse a name that JSON cannot carry.
 

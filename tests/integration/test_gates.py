@@ -112,7 +112,6 @@ def test_a_check_says_that_a_gate_left_the_first_frame_out(tmp_path: Path) -> No
     assert "; its first frame was left out by a gate" in done.stdout
 
 
-<<<<<<< HEAD
 def test_infer_prints_nothing_of_what_a_gate_leaves_out_and_says_how_much_that_is(tmp_path: Path) -> None:
     paths = []
     for at in range(12):
@@ -128,8 +127,6 @@ def test_infer_prints_nothing_of_what_a_gate_leaves_out_and_says_how_much_that_i
     assert done.stderr == "edge-agent: no line of 6 gated, of 12 frames\n"
 
 
-=======
->>>>>>> motion8
 def test_a_running_agent_counts_what_its_gate_leaves_out(tmp_path: Path) -> None:
     pipeline = (
         'source = { kind = "synthetic", scene = "still", width = 160, height = 120, fps = 100 }\n'

@@ -7,11 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from agent.cli import main as cli
-<<<<<<< HEAD
 from agent.cli.inputs import Inputs, choose, features_of, plugins_of, pre_told
-=======
-from agent.cli.inputs import Inputs, choose, features_of
->>>>>>> motion8
 from agent.errors import AgentError, ConfigInvalid, InputRejected
 
 if TYPE_CHECKING:
@@ -129,7 +125,6 @@ def test_features_that_are_none_are_refused_with_a_way_out(text: str, words: str
     assert caught.value.hint
 
 
-<<<<<<< HEAD
 def test_how_a_picture_is_prepared_is_told_beside_the_features() -> None:
     assert pre_told("", {"features": {}}) == {"features": {}}
     told = pre_told('resize=letterbox,pad=114,mean=127.5,std=[1,2,3],inputs={x="frame",h={from="y"}}', {})
@@ -177,9 +172,3 @@ def test_gates_are_read_in_order_and_one_that_is_not_there_is_named() -> None:
         plugins_of(["emotion"], "gates")
     with pytest.raises(InputRejected, match="--gate motion:x: 'x' is no KEY=VALUE"):
         plugins_of(["motion:x"], "gates")
-=======
-def test_features_for_a_bundle_are_refused_rather_than_ignored(capsys: pytest.CaptureFixture[str]) -> None:
-    words = ["infer", "vibration", "--source", "synthetic", "--features", "micro_speech"]
-    assert cli.run(words) == 1
-    assert "vibration is a bundle, whose manifest says what it takes. Leave it out" in capsys.readouterr().err
->>>>>>> motion8

@@ -20,7 +20,9 @@ from agent.workers.spec import LaneSpec
 
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Callable, Mapping
 
+    from agent.ledger import Ledger
     from agent.workers.messages import Fault
 
 HELP = "run a model on pictures, arrays, a video or a camera"
@@ -45,6 +47,7 @@ examples:
   edge-agent infer any.tflite --task tensor a.npy    what are its outputs like?
   edge-agent infer glyphs /dev/video0 --frames 10    ten frames of a camera
   edge-agent infer glyphs --source synthetic:seed=7 --frames 5    any source
+  edge-agent infer shapes gate.mp4 --gate motion:region=true    only where something moves
   ffmpeg -i x.mp4 -f mjpeg - | edge-agent infer glyphs -     what is piped in
   edge-agent infer micro_speech.tflite --features micro_speech \\
       --task classification --source wav:path=yes.wav,window=16000
@@ -83,6 +86,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--draw", default="", metavar="DIR", help="write a picture of each input and its result there"
     )
+    _add_runtime(parser)
+    parser.add_argument("--json", action="store_true", help="JSON lines on a terminal, too")
+
+
+def _add_runtime(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--runtime",
         choices=("auto", "ai-edge-litert", "tflite-runtime"),
@@ -96,7 +104,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help="threads of the runtime (default 1)",
     )
-    parser.add_argument("--json", action="store_true", help="JSON lines on a terminal, too")
 
 
 def _add_screening(parser: argparse.ArgumentParser) -> None:

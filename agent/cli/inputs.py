@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from agent import plugins
 from agent.errors import InputRejected
+from agent.pipelines import Plugin
 from agent.preparing import pre_of
 from agent.sources.pictures.listing import list_files
 

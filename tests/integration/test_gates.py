@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
+import cv2
 import numpy as np
 
 from agent.foreground import Foreground

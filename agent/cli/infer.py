@@ -50,7 +50,7 @@ examples:
   edge-agent infer shapes gate.mp4 --gate motion:region=true    only where something moves
   ffmpeg -i x.mp4 -f mjpeg - | edge-agent infer glyphs -     what is piped in
   edge-agent infer micro_speech.tflite --features micro_speech \\
-      --task classification --source wav:path=yes.wav,window=16000
+      --task keywords --labels words.txt --source wav:path=yes.wav,window=16000
 
 tasks: classification, detection, pose, segmentation, embedding, image, keywords, anomaly, regression,
 forecast, sequence (tokens generated), tensor (any output, summarised); a bundle knows its own, and

@@ -97,7 +97,7 @@ def test_a_full_configuration_is_valid(validator: Draft202012Validator) -> None:
         ('source = "yard"', "source = 3"),
         ("max_rate = 2.5", "max_rate = -1"),
         ("max_rate = 2.5", 'filters = [{ kind = "synthetic" }]'),
-        ("max_rate = 2.5", "gates = [{ seed = 3 }]"),
+        ('kind = "level", threshold', "seed"),
         ("max_rate = 2.5", 'alert_on = ["Line crossed"]'),
         ('kind = "mfcc"', 'kind = "wavelet"'),
         ("hop = 160", "hop = 0"),

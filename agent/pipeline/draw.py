@@ -28,6 +28,8 @@ _MOST_ENLARGED = 4_000_000
 """Pixels of an enlarged picture: a strip one pixel high is not blown up."""
 _MANY = 25
 """With more boxes than that their captions are smaller."""
+_BROW = 0.1
+"""How far above a person's keypoints the caption stands, as a share of their height."""
 _SHIFT = 4
 """Bits behind the point of cv2's coordinates."""
 
@@ -139,6 +141,8 @@ def _caption(pixels: Array, item: Mapping[str, Any], taken: list[Place], style: 
         return
     half = _thickness(pixels) / 2 + 1
     left, top, _, bottom = _corners(pixels, item["box"], half)
+    if "keypoints" in item:  # the uppermost are the eyes, and the face shall be seen
+        top -= _BROW * (bottom - top)
     wide, high = style.size(text)
     start = round(left - half)
     rows = (

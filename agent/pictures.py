@@ -40,7 +40,7 @@ class Area(_Table):
             raise ValueError("a polygon has three points or more")
         if self.shape == "box" and len(self.points) != 2:
             raise ValueError("a box has two points: opposite corners")
-        if _on_a_line(self.points) or any(len(set(axis)) == 1 for axis in zip(*self.points, strict=True)):
+        if on_a_line(self.points) or any(len(set(axis)) == 1 for axis in zip(*self.points, strict=True)):
             raise ValueError("it has no area: its points lie on one line")
         return self
 
@@ -52,7 +52,7 @@ class Region(Area):
     """`fill` leaves nothing; `blur` and `pixelate` leave at most 8 by 8 mean colours of the region."""
 
 
-def _on_a_line(points: tuple[Point, ...]) -> bool:
+def on_a_line(points: tuple[Point, ...]) -> bool:
     """Whether three points or more lie on one line: their triangles with the longest side have no area."""
     first = points[0]
     far = max(points, key=lambda one: math.dist(first, one))

@@ -36,6 +36,7 @@ class Bench:
         seconds: float = 0.0,
         sizes: dict[int, int] | None = None,
         backend: Backend | None = None,
+        steps: Sequence[Any] = (),
     ) -> None:
         self.slot = Slot(engine(backend or AddOne(seconds), sizes))
         self.turns: list[tuple[int, Engine]] = []
@@ -63,6 +64,7 @@ class Bench:
             outlet=self,
             beat=self.beats.append,
             turned=self.turned,
+            steps=steps,
             draw=self.draw,
         )
 

@@ -15,7 +15,8 @@ from agent.types import Phase
 from agent.workers import engines
 from agent.workers.measuring import Tryout
 from agent.workers.spec import LaneSpec
-from tests.simulators import small_speller, tiny_models
+from models import speller
+from tests.simulators import tiny_models
 from tests.unit import test_metadata as metadata_of
 
 if TYPE_CHECKING:
@@ -82,11 +83,11 @@ def test_outputs_without_a_signature_are_found_by_the_names_of_the_metadata(tmp_
 
 def test_each_token_of_a_sequence_is_an_inference_for_the_watchdog(tmp_path: Path) -> None:
     path = tmp_path / "m.tflite"
-    path.write_bytes(small_speller.speller())
+    path.write_bytes(speller.speller())
     beats: list[Phase] = []
     told = spec(path, task="sequence", decoder={"max_tokens": 3})
     backend = engines.make(told, beat=beats.append).backend
     assert beats == []
-    backend.infer((np.array([[small_speller.THE, -1, -1, -1]], np.int32),))
+    backend.infer((np.array([[speller.THE, -1, -1, -1]], np.int32),))
     assert beats == [Phase.INVOKE] * 3
     backend.close()

@@ -25,6 +25,7 @@ _DEVICES = ("/dev/video", "/dev/v4l/")
 _ADDRESSES = ("rtsp://", "http://", "https://")
 _COMPOUND = ("[", "{", '"', "'")
 _MOST_COMMAS = 1000
+_MOST_STAGES = 8
 _NUMBERS = frozenset(("mean", "std"))
 _WINDOWS = {
     ".wav": "wav:path={},window=16000",
@@ -162,11 +163,14 @@ def stages_of(texts: Sequence[str]) -> tuple[Stage, ...]:
     """Give the further models that are named: each ``NAME:model=FILE,KEY=VALUE,...``.
 
     Raises:
-        InputRejected: one does not read, or a key is unknown or wrong.
+        InputRejected: one does not read, a key is unknown or wrong, two have one name, or there are too many.
     """
-    found = []
+    found: list[Stage] = []
     for text in texts:
         name, options = _pairs(text, "--stage", "docs/configuration.md")
+        if name in [one.name for one in found] or len(found) == _MOST_STAGES:
+            problem = f"there are {_MOST_STAGES} at most, each with a name of its own"
+            raise InputRejected("read", f"--stage {text}", problem, "Leave it out, or call it otherwise")
         try:
             found.append(Stage.model_validate({**options, "name": name}))
         except ValidationError as error:

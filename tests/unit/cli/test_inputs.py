@@ -186,3 +186,10 @@ def test_further_models_are_read_in_order_and_a_wrong_key_is_named() -> None:
         stages_of(['kind:crops=["cat"]'])
     with pytest.raises(InputRejected, match="crop: Extra"):
         stages_of(["kind:model=a.tflite,crop=1"])
+
+
+@pytest.mark.parametrize("names", [["a", "b", "a"], list("abcdefghi")])
+def test_further_models_have_names_of_their_own_and_are_8_at_most(names: list[str]) -> None:
+    stages_of([f"{name}:model=glyphs" for name in names[:-1]])
+    with pytest.raises(InputRejected, match="there are 8 at most, each with a name of its own"):
+        stages_of([f"{name}:model=glyphs" for name in names])

@@ -7,12 +7,10 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 import numpy as np
 
-from agent.errors import InputRejected
-
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from agent.types import Array, Signature, TensorSpec
+    from agent.types import Array, Signature
 
 Size = tuple[int, int]
 """Height and width, pixels or cells."""
@@ -62,11 +60,6 @@ class Head(Protocol):
         Raises:
             InputRejected: there should be some, and none is finite.
         """
-
-
-def garbage(output: TensorSpec, problem: str) -> InputRejected:
-    """Give the error for a frame whose outputs say nothing."""
-    return InputRejected("decode", output.name, problem, "Check the model with --task tensor")
 
 
 def input_size(signature: Signature) -> Size | None:

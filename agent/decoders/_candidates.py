@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import numpy as np
 
-from agent.decoders._boxes import garbage
+from agent.decoders._fit import garbage
 from agent.tensors import dequantize, is_quantized
 
 if TYPE_CHECKING:
@@ -137,7 +137,7 @@ def see_numbers(output: Output, part: Array) -> None:
         InputRejected: there is none.
     """
     if part.size and not np.isfinite(part.flat[0]) and not np.isfinite(part).any():
-        raise garbage(output.spec, f"none of its {part.size} scores is finite")
+        raise garbage(output.spec.name, f"none of its {part.size} scores is finite")
 
 
 def of_columns(output: Output, part: Array, least: float) -> Candidates:

@@ -18,9 +18,9 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from agent.decoders._boxes import Detections, Fit, garbage
+from agent.decoders._boxes import Detections, Fit
 from agent.decoders._candidates import SLACK, best_first
-from agent.decoders._fit import check_labels
+from agent.decoders._fit import check_labels, garbage
 from agent.decoders._overlap import settle
 from agent.tensors import dequantize
 
@@ -104,7 +104,7 @@ class CentersHead:
         """Mark the peaks that score enough: bool, the shape of ``scores`` (rows, columns, classes)."""
         finite = np.isfinite(scores)
         if not finite.any():
-            raise garbage(self._scores, f"none of its {scores.size} scores is finite")
+            raise garbage(self._scores.name, f"none of its {scores.size} scores is finite")
         known = np.where(finite, scores, -np.inf)
         rows, columns, classes = known.shape
         framed = np.full((rows + 2, columns + 2, classes), -np.inf, np.float32)

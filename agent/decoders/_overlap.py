@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from agent.decoders._boxes import garbage
+from agent.decoders._fit import garbage
 
 if TYPE_CHECKING:
     from agent.decoders._boxes import Detections
@@ -34,7 +34,7 @@ def settle(found: Detections, options: Options, output: TensorSpec) -> Detection
     """
     finite = found.finite()
     if finite.size and not finite.any():
-        raise garbage(output, f"none of the boxes of its {finite.size} detections is finite")
+        raise garbage(output.name, f"none of the boxes of its {finite.size} detections is finite")
     found = found._replace(boxes=found.boxes.clip(0, 1).astype(np.float32))
     found = found.only(finite & (areas(found.boxes) > 0))
     classes = None if options.class_agnostic else found.classes

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from agent.decoders._boxes import Detections, Fit, garbage
+from agent.decoders._boxes import Detections, Fit
+from agent.decoders._fit import garbage
 from agent.tensors import dequantize
 
 if TYPE_CHECKING:
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
     from agent.decoders._boxes import Head
     from agent.decoders._detection import Options
+    from agent.errors import InputRejected
     from agent.labels import Labels
     from agent.types import Array, Signature, TensorSpec
 
@@ -90,13 +92,14 @@ class SsdHead:
         )
         finite = found.finite()
         if rows and not finite.any():
-            raise garbage(
-                self._outputs[self._roles.boxes], f"none of its {rows} detections has finite numbers"
-            )
+            raise self._garbage(f"none of its {rows} detections has finite numbers")
         return found.only(finite)
 
     def _counted(self, count: Array, most: int) -> int:
         number = float(count.reshape(-1)[0]) if count.size else float("nan")
         if not np.isfinite(number):
-            raise garbage(self._outputs[self._roles.boxes], "its count is not finite")
+            raise self._garbage("its count is not finite")
         return min(max(round(number), 0), most)
+
+    def _garbage(self, problem: str) -> InputRejected:
+        return garbage(self._outputs[self._roles.boxes].name, problem)

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from agent.errors import InputRejected, ModelInvalid
+from agent.decoders._fit import garbage
+from agent.errors import ModelInvalid
 from agent.tensors import dequantize
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ def check_finite(values: Array, name: str) -> None:
     """
     if bad := values.size - int(np.count_nonzero(np.isfinite(values))):
         problem = f"{bad} of its {values.size} values are NaN or infinite"
-        raise InputRejected("decode", name, problem, "Check the model with --task tensor")
+        raise garbage(name, problem)
 
 
 def rounded(values: Array) -> list[float]:

@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from agent.decoders import _yolov8
-from agent.decoders._boxes import Detections, Fit, garbage, input_size
+from agent.decoders._boxes import Detections, Fit, input_size
 from agent.decoders._candidates import SLACK, Output, see_numbers
 from agent.decoders._centred import Unit
+from agent.decoders._fit import garbage
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -71,7 +72,7 @@ class RowsHead:
         found = Detections(self._boxes(real[:, :4]), real[:, 4], np.rint(real[:, 5]))
         good = found.finite()
         if good.size and not good.any():
-            raise garbage(self._output.spec, f"none of its {good.size} detections has finite numbers")
+            raise garbage(self._output.spec.name, f"none of its {good.size} detections has finite numbers")
         return found.only(good)
 
     def _boxes(self, numbers: Array) -> Array:

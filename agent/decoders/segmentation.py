@@ -21,9 +21,8 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
 from agent import masks
-from agent.decoders._fit import check_labels, is_number, misfit
+from agent.decoders._fit import check_labels, garbage, is_number, misfit
 from agent.decoders._scores import Activation, activate, settled
-from agent.errors import InputRejected
 from agent.labels import MAX_LABELS
 from agent.tensors import dequantize, is_quantized
 from agent.types import Result
@@ -144,7 +143,7 @@ class SegmentationDecoder:
         known = finite.any(axis=2)
         if not known.any():
             problem = f"none of its {known.size} cells has a finite number"
-            raise InputRejected("decode", self._output.name, problem, "Check the model with --task tensor")
+            raise garbage(self._output.name, problem)
         if self._kind == "classes":
             good = known & (values[..., 0] >= 0) & (values[..., 0] < MAX_LABELS)
             classes = np.where(good, values[..., 0], -1).round().astype(np.int64)

@@ -1,24 +1,24 @@
 """Reads TFLite Metadata: what a model's maker has packed into the file about it.
 
 https://ai.google.dev/edge/litert/conversion/tensorflow/metadata; it is a FlatBuffer (``M001``) in a buffer of
-the model's own, laid out as metadata_schema.fbs of tflite-support says. Every offset is checked against its
-end, and no more than the first few of each list are looked at. What is damaged is as good as not there:
-nothing depends on it that an operator cannot write.
+the model's own, laid out as metadata_schema.fbs of tflite-support says. No more than the first few of each
+list are looked at. What is damaged is as good as not there: nothing depends on it that an operator cannot
+write.
 """
 
 from __future__ import annotations
 
-import math
 import re
-import struct
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from agent import outline
+from agent.flatbuffers import Broken, root
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from agent.flatbuffers import Table
     from agent.manifest import Pre
     from agent.types import TensorSpec
 
@@ -76,7 +76,7 @@ def read(model: bytes) -> Metadata:
     try:
         table = _metadata(model)
         return _said(table) if table else Metadata()
-    except (outline.Broken, struct.error, IndexError):
+    except Broken:
         return Metadata()
 
 
@@ -89,7 +89,7 @@ def filled(pre: Pre, model: bytes, said: Metadata) -> Pre:
         return pre
     try:
         [(_, shape)] = outline.borders(model)[0]
-    except (outline.Broken, ValueError):
+    except (Broken, ValueError):
         return pre
     if len(shape) != 4 or shape[3] not in _CHANNELS or not _fit(said.mean, said.std, shape[3]):
         return pre
@@ -107,105 +107,24 @@ def _fit(mean: Sequence[float], std: Sequence[float], channels: int) -> bool:
     return all(len(one) in (1, channels) for one in (mean, std))
 
 
-@dataclass(frozen=True, slots=True)
-class _Table:
-    """A table of a FlatBuffer: where it begins in ``data``."""
-
-    data: bytes
-    at: int
-
-    def _place(self, position: int) -> int:
-        """Give where a field stands, 0 where it is left out."""
-        vtable = self.at - struct.unpack_from("<i", self.data, self.at)[0]
-        if vtable < 0:
-            raise outline.Broken("it is damaged")
-        length: int = struct.unpack_from("<H", self.data, vtable)[0]
-        slot = 4 + 2 * position
-        inside: int = struct.unpack_from("<H", self.data, vtable + slot)[0] if slot + 2 <= length else 0
-        return self.at + inside if inside else 0
-
-    def _follow(self, at: int) -> int:
-        target: int = at + struct.unpack_from("<I", self.data, at)[0]
-        return target
-
-    def number(self, position: int, form: str = "<I") -> int:
-        """Give a number, 0 where it is left out."""
-        at = self._place(position)
-        return int(struct.unpack_from(form, self.data, at)[0]) if at else 0
-
-    def real(self, position: int) -> float:
-        """Give a float32, 0 where it is left out."""
-        at = self._place(position)
-        return float(struct.unpack_from("<f", self.data, at)[0]) if at else 0.0
-
-    def table(self, position: int) -> _Table | None:
-        at = self._place(position)
-        return _Table(self.data, self._follow(at)) if at else None
-
-    def raw(self, position: int) -> memoryview:
-        """Give the bytes of a string, or of a vector of bytes."""
-        count = self.count(position, 1)
-        if not count:
-            return memoryview(b"")
-        start = self._follow(self._place(position)) + 4
-        return memoryview(self.data)[start : start + count]
-
-    def text(self, position: int) -> str:
-        """Give the beginning of a string."""
-        return bytes(self.raw(position)[: 4 * _MOST_TEXT]).decode(errors="replace").strip()
-
-    def count(self, position: int, size: int) -> int:
-        """Give how many items of ``size`` bytes a vector has, all of them within the data."""
-        if not (at := self._place(position)):
-            return 0
-        start = self._follow(at)
-        found: int = struct.unpack_from("<I", self.data, start)[0]
-        if start + 4 + size * found > len(self.data):
-            raise outline.Broken("it is truncated")
-        return found
-
-    def item(self, position: int, index: int) -> _Table:
-        """Give one table of a vector that is long enough."""
-        start = self._follow(self._place(position))
-        return _Table(self.data, self._follow(start + 4 + 4 * index))
-
-    def tables(self, position: int) -> Iterator[_Table]:
-        """Give the tables of a vector, the first of them where there are many."""
-        for index in range(min(self.count(position, 4), _MOST_ITEMS)):
-            yield self.item(position, index)
-
-    def floats(self, position: int) -> tuple[float, ...]:
-        """Give a vector of float32; nothing where there are too many, or one is not finite."""
-        count = self.count(position, 4)
-        if not 0 < count <= _MOST_ITEMS:
-            return ()
-        start = self._follow(self._place(position))
-        found: tuple[float, ...] = struct.unpack_from(f"<{count}f", self.data, start + 4)
-        return found if all(map(math.isfinite, found)) else ()
-
-
-def _root(data: bytes) -> _Table:
-    return _Table(data, int(struct.unpack_from("<I", data, 0)[0]))
-
-
-def _metadata(model: bytes) -> _Table | None:
-    root = _root(model)
-    for one in root.tables(_MODEL_METADATA):
+def _metadata(model: bytes) -> Table | None:
+    top = root(model)
+    for one in top.tables(_MODEL_METADATA, _MOST_ITEMS):
         if one.raw(0) == _KEY:
             number = one.number(1)
-            if number >= min(root.count(_MODEL_BUFFERS, 4), _MOST_BUFFERS):
-                raise outline.Broken("it has no such buffer")
-            content = root.item(_MODEL_BUFFERS, number).raw(0)
-            return _root(bytes(content)) if len(content) <= _MOST_BYTES else None
+            if number >= min(top.count(_MODEL_BUFFERS, 4), _MOST_BUFFERS):
+                raise Broken("it has no such buffer")
+            content = top.item(_MODEL_BUFFERS, number).raw(0)
+            return root(bytes(content)) if len(content) <= _MOST_BYTES else None
     return None
 
 
-def _said(table: _Table) -> Metadata:
+def _said(table: Table) -> Metadata:
     name = re.sub(r"[^a-z0-9._-]+", "-", table.text(_NAME).lower()).strip("-._")[:64]
     found = Metadata(name=name, version=table.text(_VERSION), license=_license(table))
-    for graph in table.tables(_SUBGRAPHS):
-        outputs = list(graph.tables(_OUTPUTS))
-        mean, std = _normalization(list(graph.tables(_INPUTS))[:1])
+    for graph in table.tables(_SUBGRAPHS, _MOST_ITEMS):
+        outputs = list(graph.tables(_OUTPUTS, _MOST_ITEMS))
+        mean, std = _normalization(list(graph.tables(_INPUTS, _MOST_ITEMS))[:1])
         return replace(
             found,
             mean=mean,
@@ -217,40 +136,40 @@ def _said(table: _Table) -> Metadata:
     return found
 
 
-def _name(tensor: _Table) -> str:
+def _name(tensor: Table) -> str:
     text = tensor.text(_NAME).lower()[:_MOST_TEXT]
     return _PLAIN.get(text, text)
 
 
-def _license(table: _Table) -> str:
+def _license(table: Table) -> str:
     """Give the licence's name: makers pack its whole text, or a line that names it."""
     text = " ".join(table.text(_LICENSE).split())
     known = re.match(r"Apache License[.,]? Version 2\.0", text, re.IGNORECASE)
     return "Apache-2.0" if known else text[:_MOST_TEXT]
 
 
-def _normalization(tensors: Sequence[_Table]) -> tuple[tuple[float, ...], tuple[float, ...]]:
+def _normalization(tensors: Sequence[Table]) -> tuple[tuple[float, ...], tuple[float, ...]]:
     for options in (one for tensor in tensors for one in _options(tensor, _NORMALIZATION)):
-        mean, std = options.floats(_MEAN), options.floats(_STD)
+        mean, std = options.floats(_MEAN, _MOST_ITEMS), options.floats(_STD, _MOST_ITEMS)
         if mean and std and min(std) > 0:
             return mean, std
     return (), ()
 
 
-def _thresholds(tensor: _Table) -> Iterator[float]:
+def _thresholds(tensor: Table) -> Iterator[float]:
     for options in _options(tensor, _THRESHOLD):
         if 0 < (score := options.real(0)) <= 1:
             yield score
 
 
-def _options(tensor: _Table, kind: int) -> Iterator[_Table]:
-    for unit in tensor.tables(_PROCESS_UNITS):
+def _options(tensor: Table, kind: int) -> Iterator[Table]:
+    for unit in tensor.tables(_PROCESS_UNITS, _MOST_ITEMS):
         options = unit.table(_OPTIONS)
         if options is not None and unit.number(_OPTIONS_TYPE, "<B") == kind:
             yield options
 
 
-def _label_files(tensor: _Table) -> Iterator[str]:
-    for file in tensor.tables(_FILES):
+def _label_files(tensor: Table) -> Iterator[str]:
+    for file in tensor.tables(_FILES, _MOST_ITEMS):
         if file.number(_FILE_TYPE, "<B") in _LABELS and (name := file.text(_FILE_NAME)):
             yield name

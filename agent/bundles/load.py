@@ -13,6 +13,7 @@ from agent import manifest as manifests
 from agent import metadata, outline, resources
 from agent.bundles.packed import packed_labels
 from agent.errors import AgentError, ManifestInvalid, ModelInvalid
+from agent.flatbuffers import Broken
 from agent.labels import Labels
 from agent.manifest import MANIFEST, MAX_MODEL_BYTES, FileEntry, Manifest, Pre
 from agent.metadata import Metadata
@@ -242,7 +243,7 @@ def _read(path: Path, most: int) -> bytes:
 def _check_outline(path: Path, data: bytes) -> None:
     try:
         outline.check_outline(data)
-    except outline.Broken as error:
+    except Broken as error:
         hint = "Copy it again, and compare its sha256 with the original's"
         raise ModelInvalid("load model", str(path), str(error), hint) from error
 

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agent import outline, resources
+from agent.flatbuffers import Broken
 from tests.simulators import tiny_models
 
 SHAPES = (resources.bundled_models()["shapes"] / "shapes.tflite").read_bytes()
@@ -38,12 +39,12 @@ def test_a_file_that_is_changed_or_cut_anywhere_is_read_or_broken(data: st.DataO
     for look in (outline.borders, outline.custom_operators):
         try:
             assert look(cut) is not None
-        except outline.Broken as broken:
+        except Broken as broken:
             told = str(broken)
             assert told.startswith("it is ")
 
 
 def test_a_file_that_ends_early_is_broken() -> None:
     for look in (outline.borders, outline.custom_operators):
-        with pytest.raises(outline.Broken):
+        with pytest.raises(Broken):
             look(SHAPES[:40])

@@ -44,11 +44,6 @@ class Placing:
         top, left, bottom, right = self.seen
         return _clip(top + y * (bottom - top)), _clip(left + x * (right - left))
 
-    def box(self, box: Box) -> Box | None:
-        """Give a box of the input as shares of the frame, clipped to it; None when nothing of it is left."""
-        (top, left), (bottom, right) = self.point(*box[:2]), self.point(*box[2:])
-        return (top, left, bottom, right) if top < bottom and left < right else None
-
     def spread(self, box: Box) -> Box:
         """Give a box of the input as shares of the frame, as far as it reaches: it is not clipped."""
         top, left, bottom, right = self.seen

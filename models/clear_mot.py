@@ -41,7 +41,7 @@ class Mot:
         matches: pairs.
         misses: objects without a pair.
         alarms: what was found without a pair.
-        switches: pairs of a thing that had another partner in its pair before.
+        switches: pairs of a thing whose partner was another one the last time that it had one.
     """
 
     iou: float = 0.5
@@ -50,6 +50,7 @@ class Mot:
     misses: int = 0
     alarms: int = 0
     switches: int = 0
+    _pairs: dict[Hashable, Hashable] = field(default_factory=dict)
     _partners: dict[Hashable, Hashable] = field(default_factory=dict)
 
     @property
@@ -67,7 +68,7 @@ class Mot:
         """
         pairs = {
             one: other
-            for one, other in self._partners.items()
+            for one, other in self._pairs.items()
             if one in wanted and other in found and self._overlap(wanted[one], found[other]) > 0
         }
         left = [one for one in wanted if one not in pairs]
@@ -77,8 +78,10 @@ class Mot:
         if shares.size:
             for row, column in zip(*linear_sum_assignment(shares, maximize=True), strict=True):
                 if shares[row, column] > 0:
-                    pairs[left[row]] = free[column]
-                    self.switches += left[row] in self._partners
+                    one, other = left[row], free[column]
+                    pairs[one] = other
+                    self.switches += self._partners.get(one, other) != other
+        self._pairs = pairs
         self._partners |= pairs
         self.objects += sum(not one.difficult for one in wanted.values())
         self.matches += len(pairs)

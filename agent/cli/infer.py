@@ -47,7 +47,7 @@ examples:
   edge-agent infer any.tflite --task tensor a.npy    what are its outputs like?
   edge-agent infer glyphs /dev/video0 --frames 10    ten frames of a camera
   edge-agent infer glyphs --source synthetic:seed=7 --frames 5    any source
-  edge-agent infer shapes gate.mp4 --gate motion:region=true    only where something moves
+  edge-agent infer shapes gate.mp4 --gate motion     only where something moves
   ffmpeg -i x.mp4 -f mjpeg - | edge-agent infer glyphs -     what is piped in
   edge-agent infer micro_speech.tflite --features micro_speech \\
       --task classification --source wav:path=yes.wav,window=16000

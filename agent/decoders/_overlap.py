@@ -1,8 +1,8 @@
 """Non-maximum suppression: of detections that overlap, the best one stays.
 
 It is greedy, as everywhere: the best detection stays, what overlaps it by more than ``iou`` (intersection
-over union) goes, then the next best that is left. It works in blocks, so that there is never a matrix of
-all pairs.
+over union) goes, then the next best that is left. Where there are few pairs of one class these are compared,
+else block by block, so that there is never a matrix of all pairs.
 """
 
 from __future__ import annotations
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from agent.types import Array, TensorSpec
 
 _BLOCK = 128
+_MOST_PAIRS = 2048
+"""So many pairs of one class are compared one by one; with more, blocks are quicker."""
 
 
 def settle(found: Detections, options: Options, output: TensorSpec) -> Detections:
@@ -55,6 +57,9 @@ def apart(boxes: Array, classes: Array | None, iou: float, most: int) -> Array:
     # More than iou is shared when (1 + iou) * common > iou * (both areas): the factors are put in here.
     sides[0:4:2] *= np.float32(1 + iou)
     sides[4] = areas(boxes) * np.float32(iou)
+    pairs = None if classes is None else _rivals(classes)
+    if pairs is not None:
+        return _of_pairs(sides, *pairs)[:most]
     kept = np.empty(0, np.intp)
     for start in range(0, len(boxes), _BLOCK):
         fresh = np.arange(start, min(start + _BLOCK, len(boxes)))
@@ -73,10 +78,42 @@ def areas(boxes: Array) -> Array:
     return found
 
 
+def _rivals(classes: Array) -> tuple[Array, Array] | None:
+    """Give all pairs of one class, the better one first; None where they are many."""
+    order = np.argsort(classes, kind="stable")
+    ordered = classes[order]
+    places = np.arange(len(classes))
+    later = np.searchsorted(ordered, ordered, side="right") - places - 1
+    total = int(later.sum())
+    if total > _MOST_PAIRS:
+        return None
+    ones = np.repeat(places, later)
+    others = np.arange(total) - np.repeat(np.cumsum(later) - later, later) + ones + 1
+    return order[ones], order[others]
+
+
+def _of_pairs(sides: Array, ones: Array, others: Array) -> Array:
+    """Give the indices that stay when only these pairs compete, rising."""
+    marked = _too_near(sides[:, ones], sides[:, others])
+    stays = [True] * sides.shape[1]
+    for one, other in zip(ones[marked].tolist(), others[marked].tolist(), strict=True):
+        if stays[one]:  # settled: all pairs with a better one came before
+            stays[other] = False
+    return np.flatnonzero(stays)
+
+
 def _overlaps(sides: Array, classes: Array | None, ones: Array, others: Array) -> Array:
     """Mark which of ``ones`` shares too much with which of ``others``: bool (ones, others)."""
-    top, left, bottom, right, bar = sides[:, ones, np.newaxis]
-    tops, lefts, bottoms, rights, bars = sides[:, others]
+    marked = _too_near(sides[:, ones, np.newaxis], sides[:, others])
+    if classes is not None:
+        marked &= classes[ones, np.newaxis] == classes[others]
+    return marked
+
+
+def _too_near(one: Array, other: Array) -> Array:
+    """Mark which boxes share too much, of two arrays of sides whose shapes go together."""
+    top, left, bottom, right, bar = one
+    tops, lefts, bottoms, rights, bars = other
     common = np.minimum(bottom, bottoms)
     common -= np.maximum(top, tops)
     np.maximum(common, 0, out=common)
@@ -84,8 +121,6 @@ def _overlaps(sides: Array, classes: Array | None, ones: Array, others: Array) -
     width -= np.maximum(left, lefts)
     common *= width  # below 0 where they lie side by side, and no bar is
     marked: Array = common > bar + bars
-    if classes is not None:
-        marked &= classes[ones, np.newaxis] == classes[others]
     return marked
 
 

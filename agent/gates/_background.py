@@ -82,8 +82,10 @@ class Background:
         np.multiply(self._spread, _WIDE, out=limit)
         np.maximum(limit, np.float32(max(self._threshold, _SIGMAS * _noise(change[self._rows]))), out=limit)
         over = self._over(change, limit)
-        if cv2.countNonZero(over) > _DOUBT * self._points:
-            self._light = self._fitted(now, self._judged)
+        found = cv2.countNonZero(over)
+        doubtful = found > _DOUBT * self._points
+        self._light = self._fitted(now, self._judged if doubtful else cv2.subtract(self._judged, over))
+        if found:  # with the light of this picture, it may be less
             self._change(now, change)
             over = self._over(change, limit)
             if cv2.countNonZero(over) > _OTHER * self._points:
@@ -99,7 +101,6 @@ class Background:
             still = cv2.bitwise_not(over)
             slow = fast if self.pictures < _NEW else share
             cv2.accumulateWeighted(now, self._mean, slow, mask=over)
-        self._light = self._fitted(now, cv2.subtract(self._judged, over))
         cv2.accumulateWeighted(now, self._mean, fast, mask=still)
         cv2.accumulateWeighted(apart, self._spread, fast, mask=still)
 

@@ -56,31 +56,42 @@ def placed(result: Result, placing: Placing) -> Result:
         result: its items may have ``box``, ``keypoints`` with a ``point``, or ``mask`` with ``within``.
         placing: how the frame lies in the input.
     """
-    items = (_item(one, placing) for one in result.items)
-    return Result(result.kind, tuple(one for one in items if one is not None), result.events, result.also)
+    items = [dict(one) for one in result.items]
+    boxed = [one for one in items if "box" in one]
+    if boxed:
+        for one, box in zip(boxed, _boxes([one["box"] for one in boxed], placing), strict=True):
+            one["box"] = box
+    kept = tuple(one for one in items if _is_left(one, placing))
+    return Result(result.kind, kept, result.events, result.also)
 
 
-def _item(item: Mapping[str, Any], placing: Placing) -> Mapping[str, Any] | None:
-    moved = dict(item)
-    if "keypoints" in item:
-        moved["keypoints"] = [
-            {**one, "point": list(placing.point(*one["point"]))} for one in item["keypoints"]
-        ]
+def _boxes(boxes: Sequence[Sequence[float]], placing: Placing) -> list[list[float]]:
+    """Place all boxes at once: there may be a hundred in a frame."""
+    top, left, bottom, right = placing.seen
+    corners = np.array((top, left, top, left)) + np.asarray(boxes, np.float64) * np.array(
+        (bottom - top, right - left, bottom - top, right - left)
+    )
+    found: list[list[float]] = (corners.clip(0, 1).round(_DIGITS) + 0.0).tolist()
+    return found
+
+
+def _is_left(item: dict[str, Any], placing: Placing) -> bool:
+    """Place what else an item has; whether something of it lies in the frame."""
+    if "share" in item:
+        item["share"] = round(min(item["share"] * placing.area, 1.0), _DIGITS)
     if "mask" in item:
         if (mask := _mask(item["mask"], placing)) is None:
-            return None
-        moved["mask"] = mask
-    if "share" in item:
-        moved["share"] = round(min(item["share"] * placing.area, 1.0), _DIGITS)
-    if "box" in item:
-        box = placing.box(item["box"])
-        if box is not None:
-            moved["box"] = list(box)
-        elif "keypoints" not in item:
-            return None
-        else:  # a single keypoint has no area, either
-            moved["box"] = [*placing.point(*item["box"][:2]), *placing.point(*item["box"][2:])]
-    return moved
+            return False
+        item["mask"] = mask
+    if "keypoints" in item:  # the box of a single one has no area anywhere
+        item["keypoints"] = [
+            {**one, "point": list(placing.point(*one["point"]))} for one in item["keypoints"]
+        ]
+        return True
+    if "box" not in item:
+        return True
+    top, left, bottom, right = item["box"]
+    return bool(top < bottom and left < right)
 
 
 def _mask(mask: Mapping[str, Any], placing: Placing) -> dict[str, Any] | None:

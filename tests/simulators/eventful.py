@@ -25,21 +25,22 @@ class Options(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     first: int = 0
-    """The first frame's number that has one."""
+    """The number of the first frame that has one; where that is dropped, the next."""
     every: int = 1
-    """And from then on each frame of so many."""
+    """And from then on one frame of so many, at the most."""
 
 
 class Eventful:
     """Implements ``Filter``."""
 
     def __init__(self, options: Options) -> None:
-        self._options = options
+        self._every = options.every
+        self._next = options.first
 
     def apply(self, result: Result, frame: FrameInfo) -> Result:
-        since = frame.seq - self._options.first
-        if since < 0 or since % self._options.every:
+        if frame.seq < self._next:
             return result
+        self._next = frame.seq + self._every
         return replace(result, events=({"event": "glyph.seen", "label": "a"},))
 
 

@@ -76,6 +76,8 @@ def test_a_worker_loads_no_database_crypto_or_broker() -> None:
         "agent.workers.main",
         "agent.workers.accelerating",
         "agent.workers.assembly",
+        "agent.pipeline.media.film",
+        "agent.pipeline.media.step",
         *plugins_of_a_worker(),
     ]
     assert len(modules) > 8

@@ -37,13 +37,16 @@ def as_array(found: list[tuple[int, ...]]) -> Array:
     return np.array(found, np.float32).reshape(-1, 4) / np.float32(GRID)
 
 
+@pytest.mark.parametrize("pairs", [0, 2048])
 @given(st.lists(st.tuples(boxes, st.integers(0, 2)), max_size=40), shares, st.integers(1, 20), st.booleans())
 def test_it_keeps_what_the_plain_loop_keeps(
-    found: list[tuple[tuple[int, ...], int]], iou: float, most: int, agnostic: bool
+    pairs: int, found: list[tuple[tuple[int, ...], int]], iou: float, most: int, agnostic: bool
 ) -> None:
     corners = [box for box, _ in found]
     classes = None if agnostic else [index for _, index in found]
-    kept = apart(as_array(corners), None if classes is None else np.array(classes), iou, most)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(_overlap, "_MOST_PAIRS", pairs)
+        kept = apart(as_array(corners), None if classes is None else np.array(classes), iou, most)
     assert kept.tolist() == plainly(corners, classes, iou, most)
 
 
@@ -55,6 +58,7 @@ def test_the_size_of_a_block_changes_nothing(block: int, monkeypatch: pytest.Mon
     classes = draw.integers(0, 3, 300)
     wanted = plainly(corners, classes.tolist(), 0.25, 200)
     monkeypatch.setattr(_overlap, "_BLOCK", block)
+    monkeypatch.setattr(_overlap, "_MOST_PAIRS", 0)
     assert apart(as_array(corners), classes, 0.25, 200).tolist() == wanted
     assert 20 < len(wanted) < 200
 
@@ -63,6 +67,7 @@ def test_no_boxes_are_apart() -> None:
     assert apart(np.empty((0, 4), np.float32), np.empty(0), 0.5, 10).tolist() == []
 
 
-def test_what_a_suppressed_box_overlaps_stays() -> None:
+@pytest.mark.parametrize("classes", [None, np.zeros(3, int)])
+def test_what_a_suppressed_box_overlaps_stays(classes: Array | None) -> None:
     chain = as_array([(0, 0, 8, 8), (0, 4, 8, 12), (0, 8, 8, 16)])
-    assert apart(chain, None, 0.25, 10).tolist() == [0, 2]
+    assert apart(chain, classes, 0.25, 10).tolist() == [0, 2]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
@@ -102,3 +103,25 @@ def test_the_counts_of_a_cut_mask_are_those_of_its_cells(cells: Array, frame: tu
         top, left = (cells.shape[0] - height) // 2, (cells.shape[1] - width) // 2
         assert item["mask"]["counts"] == counts(cells[top : top + height, left : left + width])
         assert all(0 <= one <= 1 for one in item["mask"]["within"])
+
+
+SHARES = st.floats(0, 1)
+
+
+@given(
+    st.lists(st.tuples(SHARES, SHARES, SHARES, SHARES), max_size=5), st.sampled_from(["letterbox", "crop"])
+)
+def test_boxes_that_are_left_have_area_and_lie_in_the_frame(boxes: list[Box], resize: Resize) -> None:
+    region = (0.1, 0.2, 0.9, 0.7)
+    items = decoded(*({"box": list(box)} for box in boxes), resize=resize, region=region).items
+    for top, left, bottom, right in (item["box"] for item in items):
+        assert 0 <= top < bottom <= 1
+        assert 0 <= left < right <= 1
+
+
+@given(st.tuples(SHARES, SHARES, SHARES, SHARES), st.sampled_from(["letterbox", "crop", "stretch"]))
+def test_a_boxs_corners_lie_where_keypoints_there_would(box: Box, resize: Resize) -> None:
+    points = [{"point": list(box[:2])}, {"point": list(box[2:])}]
+    (found,) = decoded({"box": list(box), "keypoints": points}, resize=resize, region=(0, 0.5, 1, 1)).items
+    corners = [*found["keypoints"][0]["point"], *found["keypoints"][1]["point"]]
+    assert found["box"] == pytest.approx(corners, abs=2e-6)

@@ -212,7 +212,9 @@ def _spec(details: TensorDetails, name: str, called: Mapping[int, str]) -> Tenso
     quantization = details["quantization_parameters"]
     scale = tuple(float(one) for one in quantization["scales"])
     zero_point = tuple(int(one) for one in quantization["zero_points"])
-    if len(zero_point) != len(scale) or not all(math.isfinite(one) and one > 0 for one in scale):
+    shape, axis = tuple(int(size) for size in details["shape"]), int(quantization["quantized_dimension"])
+    along = len(scale) < 2 or len(scale) == dict(enumerate(shape)).get(axis)
+    if not along or len(zero_point) != len(scale) or not all(math.isfinite(one) and one > 0 for one in scale):
         raise ModelInvalid(
             "load model",
             name,
@@ -222,9 +224,9 @@ def _spec(details: TensorDetails, name: str, called: Mapping[int, str]) -> Tenso
     return TensorSpec(
         name=details["name"],
         dtype=np.dtype(details["dtype"]).name,
-        shape=tuple(int(size) for size in details["shape"]),
+        shape=shape,
         scale=scale,
         zero_point=zero_point,
-        axis=int(quantization["quantized_dimension"]),
+        axis=axis,
         called=called.get(details["index"], ""),
     )

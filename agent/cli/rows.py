@@ -103,7 +103,8 @@ LEDGER: dict[str, type] = {
 _BY_REASON = ("filtered", "dropped", "failed")
 _KNOWN = {"pipeline", "kind", "items", "events", "also", "frame", "infer_us", "model", "origin"}
 _KNOWN |= {"wall_ns", "captured_ns"}
-_PLAIN = (str, int, float)
+_TOO_LARGE = 1 << 63
+"""JSON of a worker holds whole numbers of 64 bits without a sign; SQLite's have one."""
 
 Row = dict[str, Any]
 
@@ -152,7 +153,7 @@ def result_row(
         row["more"] = _json(more) if more else None
     for name in ("kind", "frame", "model", "origin", "captured_ns"):
         value = record.get(name)
-        row[name] = value if isinstance(value, _PLAIN) else None
+        row[name] = value if isinstance(value, str) else _number(value)
     return {name: row[name] for name in columns}
 
 
@@ -199,8 +200,7 @@ def ledger_rows(block: Block, stream: Stream, epoch: str, content: Content) -> I
 
 
 def _when(record: Mapping[str, Any], content: Content, *, time: bool = True) -> Row:
-    wall = record.get("wall_ns")
-    wall = wall if isinstance(wall, int) else None
+    wall = _whole(record.get("wall_ns"))
     synced = content.clock.get("synced")
     return {
         "time": written(wall) if time else "",
@@ -214,7 +214,8 @@ def _box(box: object) -> tuple[float | None, ...]:
     """Left, top, width and height of a box [ymin, xmin, ymax, xmax]."""
     if isinstance(box, list) and len(box) == 4 and all(isinstance(side, int | float) for side in box):
         top, left, bottom, right = box
-        return left, top, round(right - left, 6), round(bottom - top, 6)
+        sides = left, top, round(right - left, 6), round(bottom - top, 6)
+        return tuple(_number(side) for side in sides)
     return None, None, None, None
 
 
@@ -228,11 +229,13 @@ def _text(value: object) -> str | None:
 
 
 def _number(value: object) -> float | None:
-    return value if isinstance(value, int | float) else None
+    if not isinstance(value, int | float):
+        return None
+    return value if abs(value) < _TOO_LARGE else float(value)
 
 
 def _whole(value: object) -> int | None:
-    return value if type(value) is int else None
+    return value if type(value) is int and abs(value) < _TOO_LARGE else None
 
 
 def _json(value: object) -> str:

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from agent.decoders._boxes import Detections, Fit
-from agent.decoders._candidates import SLACK, best_first
+from agent.decoders._candidates import SLACK, Output, best_first
 from agent.decoders._fit import check_labels, garbage
 from agent.decoders._overlap import settle
 from agent.tensors import dequantize
@@ -80,7 +80,7 @@ class CentersHead:
     """Finds the peaks, and leaves out what a better one overlaps."""
 
     def __init__(self, outputs: Sequence[TensorSpec], roles: Roles, options: Options) -> None:
-        self._scores, self._boxes = (outputs[at] for at in roles)
+        self._scores, self._boxes = outputs[roles.scores], Output(outputs, roles.boxes)
         self._roles = roles
         self._least = options.min_score - SLACK
         self._options = options
@@ -96,9 +96,9 @@ class CentersHead:
         found = scores[row, column, index]
         best = best_first(found, _MOST_PEAKS)
         row, column, index, found = row[best], column[best], index[best], found[best]
-        # Only the peaks' sides are dequantized; the dimensions stay, for scales that run along one.
-        sides = dequantize(outputs[self._roles.boxes][:, row, column][:, :, None], self._boxes)[0, :, 0]
-        return settle(Detections(self._placed(row, column, sides), found, index), self._options, self._boxes)
+        sides = self._boxes.real(self._boxes.stored(outputs)[0][row, column])
+        boxes = self._placed(row, column, sides)
+        return settle(Detections(boxes, found, index), self._options, self._boxes.spec)
 
     def _peaks(self, scores: Array) -> Array:
         """Mark the peaks that score enough: bool, the shape of ``scores`` (rows, columns, classes)."""

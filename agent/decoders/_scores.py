@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from agent.tensors import dequantize, is_quantized
+from agent.tensors import is_quantized
 
 if TYPE_CHECKING:
     from agent.types import Array, TensorSpec
@@ -31,7 +31,9 @@ def settled(activation: Activation, output: TensorSpec, logits: Logits = "softma
     if activation != "auto" or not is_quantized(output):
         return activation
     info = np.iinfo(output.dtype)
-    low, high = (dequantize(np.array([edge]), output)[0] for edge in (info.min, info.max))
+    pairs = list(zip(output.scale, output.zero_point, strict=True))
+    low = min((info.min - zero_point) * scale for scale, zero_point in pairs)
+    high = max((info.max - zero_point) * scale for scale, zero_point in pairs)
     least = -1 if info.bits == 16 else 0
     return "none" if low >= least - _SLACK and high <= 1 + _SLACK else logits
 

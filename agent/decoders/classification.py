@@ -83,11 +83,11 @@ class ClassificationDecoder:
         Raises:
             InputRejected: none of the values is finite.
         """
-        raw = outputs[0].reshape(-1)
         if self._plain:  # the stored integers order as the scores do: only the best need be dequantized
+            raw = outputs[0].reshape(-1)
             best = _best(raw, self._options.top_k)
             return self._result(best, [self._score(raw.item(index)) for index in best])
-        values = dequantize(raw, self._output)
+        values = dequantize(outputs[0], self._output).reshape(-1)
         finite = np.isfinite(values)
         if not finite.any():
             problem = f"none of its {values.size} values is finite"

@@ -18,6 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from agent.decoders._fit import garbage, is_number, misfit
 from agent.errors import ModelInvalid
+from agent.labels import MAX_LABELS
 from agent.npy import parse_npy
 from agent.tensors import dequantize
 from agent.types import Result
@@ -32,6 +33,8 @@ FILES = ("gallery",)
 """Options that name files beside the model: ``build`` is given their bytes."""
 
 _MOST_DIMENSIONS = 4096
+_AT_ONCE = 1 << 20
+"""Numbers of a gallery that are made float64 at once: all of them may take eight times the file."""
 _DIGITS = 6
 
 
@@ -85,13 +88,17 @@ def _gallery(name: str, data: bytes, dimensions: int, labels: Labels) -> Array:
     if entries.ndim != 2 or entries.shape[1] != dimensions:
         problem = f"its shape is {list(entries.shape)}, and the model gives {dimensions} numbers"
         raise _unfit(name, problem, f"Give vectors of this very model: [entries, {dimensions}]")
+    if len(entries) > MAX_LABELS:
+        raise _unfit(name, f"it has {len(entries)} entries", f"Give {MAX_LABELS} at most")
     if not np.isfinite(entries).all():
         raise _unfit(name, "it holds numbers that are not finite", "Make it again")
     if len(labels.names) not in (0, len(entries)):
         problem = f"it has {len(entries)} entries, and there are {len(labels.names)} labels"
         raise _unfit(name, problem, "Give a label file with one line an entry")
-    unit: Array = _unit(entries)
-    return unit.astype(np.float32)
+    unit: Array = np.empty(entries.shape, np.float32)
+    for start in range(0, len(entries), rows := max(1, _AT_ONCE // dimensions)):
+        unit[start : start + rows] = _unit(entries[start : start + rows])
+    return unit
 
 
 def _unfit(name: str, problem: str, hint: str) -> ModelInvalid:

@@ -26,7 +26,8 @@ if TYPE_CHECKING:
 
 MAX_BASE64 = 30_000
 """The most characters of a picture."""
-_MOST_PIXELS = 4 << 20
+_MOST_PIXELS, _MOST_SIDE = 4 << 20, 1 << 19
+"""A PNG of OpenCV has no more than a million rows or columns."""
 _WHITE = 255
 
 _Bound = Annotated[float, Field(ge=-1e6, le=1e6)]
@@ -62,9 +63,9 @@ def build(options: Options, signature: Signature, labels: Labels) -> ImageDecode
 
 
 def _is_picture(shape: tuple[int, ...]) -> bool:
-    return (
-        len(shape) == 4 and shape[0] == 1 and shape[3] in (1, 3) and 1 <= shape[1] * shape[2] <= _MOST_PIXELS
-    )
+    if len(shape) != 4 or shape[0] != 1 or shape[3] not in (1, 3):
+        return False
+    return 1 <= shape[1] * shape[2] <= _MOST_PIXELS and max(shape) <= _MOST_SIDE
 
 
 class ImageDecoder:

@@ -21,10 +21,11 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
 from agent import masks
+from agent.decoders._candidates import Output
 from agent.decoders._fit import check_labels, garbage, is_number, misfit
 from agent.decoders._scores import Activation, activate, settled
 from agent.labels import MAX_LABELS
-from agent.tensors import dequantize, is_quantized
+from agent.tensors import is_quantized
 from agent.types import Result
 
 if TYPE_CHECKING:
@@ -111,7 +112,7 @@ class SegmentationDecoder:
     def __init__(self, options: Options, kind: Kind, output: TensorSpec, labels: Labels) -> None:
         self._options = options
         self._kind = kind
-        self._output = output
+        self._output = Output((output,), 0)
         self._labels = labels
         self._logits: Literal["softmax", "sigmoid"] = "softmax" if kind == "scores" else "sigmoid"
         self._activation = settled(options.activation, output, self._logits)
@@ -128,7 +129,8 @@ class SegmentationDecoder:
             InputRejected: no cell has a finite number.
         """
         grid = self._options.grid
-        whole = outputs[0] if outputs[0].ndim == 4 else outputs[0][..., np.newaxis]
+        stored = self._output.stored(outputs)
+        whole = stored if stored.ndim == 4 else stored[..., np.newaxis]
         while True:
             items = self._items(self._map(whole[0][_thinned(whole.shape[1:3], grid)]))
             if sum(len(item["mask"]["counts"]) for item in items) <= _MOST_RUNS:
@@ -137,13 +139,12 @@ class SegmentationDecoder:
 
     def _map(self, cells: Array) -> _Map:
         """Say of each cell of (rows, columns, channels), still quantized, what it is."""
-        # The first dimension stays while it is dequantized, for scales that run along one.
-        values = dequantize(cells[np.newaxis], self._output)[0]
+        values = self._output.real(cells)
         finite = np.isfinite(values)
         known = finite.any(axis=2)
         if not known.any():
             problem = f"none of its {known.size} cells has a finite number"
-            raise garbage(self._output.name, problem)
+            raise garbage(self._output.spec.name, problem)
         if self._kind == "classes":
             good = known & (values[..., 0] >= 0) & (values[..., 0] < MAX_LABELS)
             classes = np.where(good, values[..., 0], -1).round().astype(np.int64)

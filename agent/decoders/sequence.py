@@ -78,6 +78,9 @@ def build(options: Options, signature: Signature, labels: Labels) -> SequenceDec
     whole = shape[:1] == (1,) and (len(shape) == 2 or shape[1:-1] == given[1:])
     if not fits or not whole or not 2 <= shape[-1] <= _MOST_TOKENS:
         raise misfit("sequence", _WANTED, outputs)
+    if shape[-1] - 1 > np.iinfo(inputs[0].dtype).max:
+        problem = f"its input takes {inputs[0].dtype}, which does not hold all of its {shape[-1]} tokens"
+        raise ModelInvalid("decode as", "sequence", problem, "Convert the model with int32 token ids")
     check_labels(labels, shape[-1], "sequence")
     for token in (*options.prompt, *options.stop, options.pad):
         if token >= shape[-1]:

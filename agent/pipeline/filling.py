@@ -130,8 +130,11 @@ def _frame_of(told: Sequence[Input], model: str) -> int:
 
 
 def _check_size(spec: TensorSpec, model: str) -> None:
-    if np.prod(spec.shape) != _SIZES or spec.scale or np.dtype(spec.dtype).kind not in "iuf":
-        problem = f"its input {listed([spec])} holds no height and width: that is two plain numbers"
+    kind, least = np.dtype(spec.dtype), 4  # bytes: what is smaller does not hold every size
+    if np.prod(spec.shape) != _SIZES or spec.scale or kind.kind not in "iuf" or kind.itemsize < least:
+        problem = (
+            f"its input {listed([spec])} holds no height and width: that is two plain numbers of 32 bits"
+        )
         raise ModelInvalid(_OP, model, problem, _HINT)
 
 
@@ -141,7 +144,15 @@ def _constant(spec: TensorSpec, value: float | tuple[float, ...], model: str) ->
         problem = f"pre.inputs has {len(value)} numbers for {listed([spec])}"
         raise ModelInvalid(_OP, model, problem, f"Give one number, or {size}")
     numbers = np.broadcast_to(np.asarray(value, np.float64), (size,)).reshape(spec.shape)
-    return numbers != 0 if spec.dtype == "bool" else quantize(numbers, spec)
+    if spec.dtype == "bool":
+        truths: Array = numbers != 0
+        return truths
+    with np.errstate(over="ignore"):  # what overflows is refused below
+        stored = quantize(numbers, spec)
+    if stored.dtype.kind == "f" and not np.isfinite(stored).all():
+        problem = f"pre.inputs has a number that {listed([spec])} does not hold"
+        raise ModelInvalid(_OP, model, problem, "Give a smaller one")
+    return stored
 
 
 def _link(signature: Signature, target: int, told: Carried, model: str) -> Link:
@@ -154,4 +165,8 @@ def _link(signature: Signature, target: int, told: Carried, model: str) -> Link:
     if np.prod(given.shape) != np.prod(taken.shape):
         problem = f"its output {listed([given])} cannot become its input {listed([taken])}"
         raise ModelInvalid(_OP, model, problem, "Name an output of as many numbers")
-    return Link(source, given, target, taken, _constant(taken, told.initial, model))
+    link = Link(source, given, target, taken, _constant(taken, told.initial, model))
+    link.carried(
+        np.zeros(given.shape, given.dtype)
+    )  # what cannot be converted is refused now, not at a frame
+    return link

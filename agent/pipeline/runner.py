@@ -6,9 +6,8 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, Protocol
 
-import orjson
-
 from agent.errors import BackendFault, DelegateLost, InputRejected
+from agent.pipeline.records import MAX_BYTES, record, shortened
 from agent.pipeline.steps import Held
 from agent.pipeline.timings import Timings
 from agent.types import Phase, Result
@@ -31,7 +30,6 @@ _IDLE_S = 1.0
 _TELL_S = 1.0
 """How long each stage took is told at most so often."""
 _PACKET_BYTES = 40 << 10
-_RECORD_BYTES = 56 << 10
 
 
 class Outlet(Protocol):
@@ -204,12 +202,14 @@ class Runner:
             result = passed
         if self._draw is not None and item.pixels is not None:
             self._draw(item.pixels, item, result)
-        record = _record(item, result, infer_us)
-        if len(record) > _RECORD_BYTES:
-            size = f"{len(record)} bytes of JSON"
+        made = record(item, result, infer_us)
+        if len(made) > MAX_BYTES and result.events:
+            made = shortened(item, result, infer_us)
+        if len(made) > MAX_BYTES:
+            size = f"{len(made)} bytes of JSON"
             self._fail(item, InputRejected("send result", size, "too large", "Raise min_score"), "too_large")
             return
-        self._settle(item, record)
+        self._settle(item, made)
 
     def _fail(self, item: Item, error: AgentError, reason: str) -> None:
         if self._slot.live:
@@ -217,15 +217,15 @@ class Runner:
             return
         # A recording's bad frame is an answer, too; a camera's is a count.
         why = {"reason": reason, "problem": str(error), "hint": error.hint}
-        self._settle(item, _record(item, Result("failed", (why,)), 0), reason)
+        self._settle(item, record(item, Result("failed", (why,)), 0), reason)
 
-    def _settle(self, item: Item, record: bytes, failed: str = "") -> None:
+    def _settle(self, item: Item, made: bytes, failed: str = "") -> None:
         """Count the frame and keep its record for the next packet: a ledger goes with all its records."""
-        if self._bytes + len(record) > _RECORD_BYTES:
+        if self._bytes + len(made) > MAX_BYTES:
             self._flush(time.monotonic())
         self._slot.settle(item, failed)
-        self._records.append(record)
-        self._bytes += len(record)
+        self._records.append(made)
+        self._bytes += len(made)
         if self._bytes > _PACKET_BYTES:
             self._flush(time.monotonic())
 
@@ -251,20 +251,3 @@ class Runner:
         if stages := self._timings.take():
             self._beat(Phase.SEND)
             self._outlet.timings(stages)
-
-
-def _record(item: Item, result: Result, infer_us: int) -> bytes:
-    record: dict[str, Any] = {
-        "frame": item.info.seq,
-        "captured_ns": item.info.captured_ns,
-        "infer_us": infer_us,
-        "kind": result.kind,
-        "items": result.items,
-    }
-    if result.events:
-        record["events"] = result.events
-    if result.also:
-        record["also"] = result.also
-    if item.info.origin:
-        record["origin"] = item.info.origin
-    return orjson.dumps(record, option=orjson.OPT_SERIALIZE_NUMPY)

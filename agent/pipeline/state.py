@@ -35,13 +35,16 @@ class Link:
 
     def carried(self, output: Array) -> Array:
         """Give the next input; ``initial`` where the output is not finite, which would never end."""
-        if output.dtype.kind == "f" and not np.isfinite(output).all():
+        if not _finite(output):
             return self.initial
         same = (self.given.dtype, self.given.scale, self.given.zero_point) == (
             self.taken.dtype, self.taken.scale, self.taken.zero_point,
         )  # fmt: skip
         if not same:
-            output = quantize(dequantize(output, self.given), self.taken)
+            with np.errstate(over="ignore"):  # what overflows begins anew, too
+                output = quantize(dequantize(output, self.given), self.taken)
+            if not _finite(output):
+                return self.initial
         return output.reshape(self.taken.shape)
 
 
@@ -77,3 +80,7 @@ class State:
     def take(self, outputs: Sequence[Array]) -> None:
         """Keep what the outputs say of the state."""
         self._now = [link.carried(outputs[link.source]) for link in self._links]
+
+
+def _finite(numbers: Array) -> bool:
+    return numbers.dtype.kind != "f" or bool(np.isfinite(numbers).all())

@@ -11,6 +11,7 @@ import hashlib
 import json
 import os
 import re
+import stat
 from collections import OrderedDict
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
@@ -22,6 +23,7 @@ from agent.events import Event, emit
 from agent.files import NEW, sync_folder, write_durably
 from agent.media import ENDINGS, Kind, flaw
 from agent.sqlite import refusals
+from agent.tables import Name  # noqa: TC001 - pydantic reads it
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -57,7 +59,7 @@ class Kept:
     kind: Kind
     bytes: int
     wall_ns: int
-    pipeline: str
+    pipeline: Name
     events: tuple[str, ...]
     frame: int
     clip: str = ""
@@ -220,12 +222,20 @@ def listed(folder: Path) -> list[Kept]:
 
 def _read(path: Path) -> Kept | None:
     try:
+        if _size(path) < 0:  # opening a FIFO would wait for its writer
+            return None
         with path.open("rb") as file:
             one = _kept.validate_json(file.read(_MOST_NOTE))
-        there = one.sha256 == path.stem and path.with_name(one.name).stat().st_size == one.bytes
+        there = one.sha256 == path.stem and _size(path.with_name(one.name)) == one.bytes
     except (FileNotFoundError, ValueError):
         return None
     return one if there else None
+
+
+def _size(path: Path) -> int:
+    """Give a file's size; -1 of what is none: a link may lead to what root alone can read."""
+    found = path.lstat()
+    return found.st_size if stat.S_ISREG(found.st_mode) else -1
 
 
 def _note(folder: Path, sha256: str) -> Path:

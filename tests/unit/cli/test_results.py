@@ -13,7 +13,7 @@ from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from agent.blocks import Content
@@ -257,15 +257,20 @@ def test_a_time_that_is_none_is_refused(
 
 
 JSON = st.recursive(
-    st.none() | st.booleans() | st.integers(-(2**63), 2**63 - 1) | st.floats(allow_nan=False) | st.text(),
+    st.none() | st.booleans() | st.integers(-(2**63), 2**64 - 1) | st.floats(allow_nan=False) | st.text(),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
     max_leaves=8,
 )
 KEYS = st.sampled_from(
-    ["pipeline", "kind", "items", "frame", "infer_us", "model", "wall_ns", "captured_ns", "x"]
+    ["pipeline", "kind", "items", "frame", "infer_us", "model", "wall_ns", "captured_ns", "events", "x"]
 )
 
 
+LARGE = 2**64 - 1
+
+
+@example({"items": [{"score": LARGE, "box": [0, 0, LARGE, 1]}], "events": [{"track": LARGE}]}, {})
+@example({"frame": LARGE, "wall_ns": LARGE, "captured_ns": LARGE, "infer_us": LARGE}, {})
 @given(st.dictionaries(KEYS, JSON), st.dictionaries(st.sampled_from(["boot", "synced"]), JSON))
 def test_whatever_a_record_holds_becomes_a_row_that_sqlite_takes(
     record: dict[str, Any], clock: dict[str, Any]
@@ -273,6 +278,7 @@ def test_whatever_a_record_holds_becomes_a_row_that_sqlite_takes(
     content = Content([record], {"p": record}, clock)
     row = rows.result_row(record, ("result", "e", 1), 0, content)
     found = [row, *rows.metric_rows(record, ("metric", "e", 1), content)]
+    found += rows.event_rows(record, ("result", "e", 1), content)
     with closing(sqlite3.connect(":memory:")) as db:
         for one in found:
             db.execute(f"SELECT {', '.join('?' * len(one))}", tuple(one.values())).fetchone()

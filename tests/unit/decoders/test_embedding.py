@@ -93,6 +93,11 @@ def test_a_gallery_may_be_of_great_and_small_numbers() -> None:
         assert decode([3, 4], saved([[3 * size, 4 * size]], "float64"))[0]["score"] == 1
 
 
+def test_a_large_gallery_is_read_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(embedding, "_AT_ONCE", 4)
+    assert [item["index"] for item in decode([1, 1], saved([*GALLERY, [-1, -1]]), top_k=5)] == [3, 0, 1, 2, 4]
+
+
 def test_a_vector_of_zeros_is_like_nothing() -> None:
     assert decode([0, 0]) == [{"vector": [0.0, 0.0]}]
     assert decode([0, 0], saved(GALLERY))[0]["score"] == 0.5
@@ -118,6 +123,7 @@ def test_a_vector_with_a_number_that_is_not_finite_is_rejected() -> None:
         (saved([[1, 2, 3]]), Labels(), r"its shape is \[1, 3\], and the model gives 2 numbers"),
         (saved([1, 2]), Labels(), r"its shape is \[2\]"),
         (saved([[1, np.inf]]), Labels(), "not finite"),
+        (saved(np.ones((100_001, 2)), "int8"), Labels(), "it has 100001 entries"),
         (saved(GALLERY), Labels(("ann", "ben")), "it has 4 entries, and there are 2 labels"),
     ],
 )

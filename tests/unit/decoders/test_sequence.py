@@ -92,6 +92,13 @@ def test_other_models_are_refused(inputs: Any, outputs: Any) -> None:
         build(inputs, outputs)
 
 
+def test_an_input_whose_type_does_not_hold_every_token_is_refused() -> None:
+    ids = TensorSpec("ids", "int8", (1, 4))
+    build((ids,), (TensorSpec("logits", "float32", (1, 4, 128)),), Labels())
+    with pytest.raises(ModelInvalid, match="takes int8, which does not hold all of its 129 tokens"):
+        build((ids,), (TensorSpec("logits", "float32", (1, 4, 129)),), Labels())
+
+
 def test_a_model_may_give_the_next_tokens_logits_alone_and_quantized() -> None:
     build(outputs=(TensorSpec("logits", "int8", (1, 3), (0.1,), (0,)),))
 

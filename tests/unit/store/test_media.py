@@ -246,3 +246,21 @@ def test_so_many_wait_and_no_more_and_those_that_nobody_took_are_let_go() -> Non
     assert inbox.take(0, idle=False).stopping
     inbox.close()
     assert not inbox.keep(claims)
+
+
+def test_what_links_elsewhere_is_named_elsewhere_or_is_no_file_is_none_of_the_media(tmp_path: Path) -> None:
+    shelf = MediaShelf(tmp_path, 1 << 20)
+    for n in range(4):
+        shelf.keep(medium(jpeg(n)))
+    folder, (sound, link, fifo, away) = tmp_path / "media", listed(tmp_path)
+    (tmp_path / "secret").write_bytes(jpeg(1))
+    (folder / link.name).unlink()
+    (folder / link.name).symlink_to(tmp_path / "secret")
+    (folder / f"{fifo.sha256}.json").unlink()
+    os.mkfifo(folder / f"{fifo.sha256}.json")
+    note = folder / f"{away.sha256}.json"
+    note.write_text(note.read_text().replace('"door"', '"../../door"'))
+    assert listed(tmp_path) == [sound]
+    MediaShelf(tmp_path, 1 << 20).begin()
+    assert names(tmp_path) == {sound.name, f"{sound.sha256}.json"}
+    assert (tmp_path / "secret").read_bytes() == jpeg(1)

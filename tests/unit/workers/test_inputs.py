@@ -10,10 +10,13 @@ import numpy as np
 import pytest
 
 from agent.errors import InputRejected, ModelInvalid, SourceLost
+from agent.manifest import Pre
 from agent.pipeline.capture import Capture
+from agent.pipeline.filling import Filling
 from agent.pipeline.runner import Runner
 from agent.pipeline.slot import Slot
-from agent.types import Frame, FrameInfo
+from agent.pipeline.state import Link
+from agent.types import Frame, FrameInfo, Signature, TensorSpec
 from agent.workers import engines
 from agent.workers.measuring import Tryout
 from agent.workers.spec import LaneSpec
@@ -142,6 +145,7 @@ def test_constants_and_the_size_of_what_is_shown_stand_in_their_inputs(tmp_path:
             r"x float32\[1, 2, 2, 1\] holds no height and width",
         ),
         ({"x": "frame", "size": "size", "some": {"constant": [1, 2]}}, "2 numbers for some"),
+        ({"x": "frame", "size": "size", "some": {"constant": 1e300}}, "that some .* does not hold"),
         ({"x": "frame", "size": "size", "some": {"from": "out"}}, "carried from out; it gives wide"),
         ({"x": "frame", "size": "size", "some": {"from": "high"}}, r"high float32\[1, 2\] cannot become"),
     ],
@@ -171,3 +175,25 @@ def test_an_output_is_found_by_the_role_that_is_told(tmp_path: Path) -> None:
     outputs = engine.backend.infer(engine.buffers[0])
     (item,) = engine.decoder.decode(outputs, FrameInfo(0, 0, 1, 1)).items
     assert (item["name"], item["values"]) == ("high", [0])
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "int8", "int16", "float16"])
+def test_the_size_of_a_frame_goes_into_no_type_that_may_not_hold_it(dtype: str) -> None:
+    inputs = TensorSpec("x", "uint8", (1, 8, 8, 3)), TensorSpec("size", dtype, (1, 2))
+    pre = Pre.model_validate({"inputs": {"x": "frame", "size": "size"}})
+    with pytest.raises(ModelInvalid, match="holds no height and width"):
+        Filling(Signature(inputs, ()), pre, "m")
+
+
+def test_state_that_its_input_does_not_take_is_refused_before_any_frame() -> None:
+    inputs = TensorSpec("x", "uint8", (1, 8, 8, 3)), TensorSpec("on", "bool", (1, 2))
+    pre = Pre.model_validate({"inputs": {"x": "frame", "on": {"from": "h"}}})
+    with pytest.raises(ModelInvalid, match="holds no numbers"):
+        Filling(Signature(inputs, (TensorSpec("h", "float32", (1, 2)),)), pre, "m")
+
+
+def test_state_that_becomes_infinite_in_its_inputs_type_begins_anew() -> None:
+    given, taken = TensorSpec("h", "float32", (2,)), TensorSpec("h_in", "float16", (2,))
+    link = Link(0, given, 1, taken, np.full(2, 7, np.float16))
+    assert link.carried(np.array([1, 60000], np.float32)).tolist() == [1, 60000]
+    assert link.carried(np.array([1, 1e30], np.float32)).tolist() == [7, 7]

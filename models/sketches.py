@@ -11,12 +11,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from models import speller
 from models.graph import Graph
 
 if TYPE_CHECKING:
     from agent.types import Array
 
 GROUND_LABELS = ("other", "sky", "plants", "sand")
+TONES_LABELS = ("bright", "dark", "warm", "cold")
 _SIDE = 128
 
 
@@ -62,6 +64,19 @@ def brightness(side: int = 16) -> bytes:
     return graph.write(graph.dense("numbers", flat, np.stack([grey, warm]), np.zeros(2)), "float32")
 
 
+def tones(side: int = 16) -> bytes:
+    """Say which tones a picture has, of which several may be: (1, 4), logits, each for itself.
+
+    Bright and dark part at half the brightness; warm is redder than blue by more than 0.1, cold bluer.
+    """
+    graph = Graph("tones of a picture, written by hand")
+    picture = graph.input("picture", (1, side, side, 3), (0.0, 1.0))
+    flat = graph.reshape("pixels", picture, (1, side * side * 3))
+    grey, warm = np.array([0.299, 0.587, 0.114]), np.array([1.0, 0.0, -1.0])
+    weights = np.tile(np.stack([grey, -grey, warm, -warm]), side * side) * 20 / (side * side)
+    return graph.write(graph.dense("tones", flat, weights, np.array([-10.0, 10.0, -2.0, -2.0])), "float32")
+
+
 def trend(samples: int = 64, ahead: int = 16) -> bytes:
     """Forecast a window of one channel: a straight line through its last quarter, ``ahead`` steps on.
 
@@ -86,10 +101,13 @@ def main() -> None:
         ("ground", ground()),
         ("outlines", outlines()),
         ("brightness", brightness()),
+        ("tones", tones()),
         ("trend", trend()),
+        ("speller", speller.speller()),
     ):
         (folder / f"{name}.tflite").write_bytes(data)
-    (folder / "ground.txt").write_text("".join(f"{label}\n" for label in GROUND_LABELS))
+    for name, labels in (("ground", GROUND_LABELS), ("tones", TONES_LABELS), ("speller", speller.WORDS)):
+        (folder / f"{name}.txt").write_text("".join(f"{label}\n" for label in labels))
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from agent.cli import inferring
-from agent.cli.inputs import choose, options_of, plugins_of, pre_for, speakable
+from agent.cli.inputs import choose, options_of, plugins_of, pre_for, speakable, stages_of
 from agent.cli.numbers import number
 from agent.cli.progress import progress
 from agent.errors import EXIT_FAILED, EXIT_OK
@@ -46,11 +46,12 @@ examples:
   edge-agent infer shapes gate.mp4 --gate motion     only where something moves
   ffmpeg -i x.mp4 -f mjpeg - | edge-agent infer glyphs -     what is piped in
   edge-agent infer micro_speech.tflite --features micro_speech \\
-      --task classification --source wav:path=yes.wav,window=16000
+      --task keywords --labels words.txt --source wav:path=yes.wav,window=16000
 
-tasks: classification, detection (SSD or anchor-free), anomaly (the input reconstructed, or an error),
-keywords, regression, forecast, sequence (tokens generated), tensor (any output, summarised); a bundle knows
-its own. An array of uint8 (height, width, 3) is an RGB picture; any other must have the input's shape.
+tasks: classification, detection, pose, segmentation, embedding, image, keywords, anomaly, regression,
+forecast, sequence (tokens generated), tensor (any output, summarised); a bundle knows its own, and
+docs/tasks.md shows each. An array of uint8 (height, width, 3) is an RGB picture; any other must have the
+input's shape.
 
 exit codes: 0 every frame was inferred, 1 one was not, 2 usage"""
 
@@ -106,6 +107,13 @@ def _add_screening(parser: argparse.ArgumentParser) -> None:
             metavar="KIND[:KEY=VALUE,...]",
             help=f"{what}, as in a pipeline; may be given several times, in order",
         )
+    parser.add_argument(
+        "--stage",
+        action="append",
+        default=[],
+        metavar="NAME:KEY=VALUE,...",
+        help="a further model of each frame, or of crops of it, as in a pipeline; may be given several times",
+    )
 
 
 def _add_of_the_model(parser: argparse.ArgumentParser) -> None:
@@ -162,6 +170,7 @@ def main(arguments: argparse.Namespace) -> int:
         once=True,
         draw=arguments.draw,
         gates=plugins_of(arguments.gate, "gates"),
+        stages=stages_of(arguments.stage),
         filters=plugins_of(arguments.filter, "filters"),
     )
     show = _json_line if arguments.json or not sys.stdout.isatty() else _line

@@ -8,11 +8,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pydantic import ValidationError
+
 from agent import plugins
 from agent.errors import InputRejected
-from agent.pipelines import Plugin
+from agent.pipelines import Plugin, Stage
 from agent.preparing import pre_of
 from agent.sources.pictures.listing import list_files
+from agent.validation import first_problem
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -152,6 +155,23 @@ def plugins_of(texts: Sequence[str], room: str) -> tuple[Plugin, ...]:
         kind, options = _pairs(text, f"--{room.removesuffix('s')}", "docs/configuration.md")
         plugins.load(room, kind)
         found.append(Plugin.model_validate({**options, "kind": kind}))
+    return tuple(found)
+
+
+def stages_of(texts: Sequence[str]) -> tuple[Stage, ...]:
+    """Give the further models that are named: each ``NAME:model=FILE,KEY=VALUE,...``.
+
+    Raises:
+        InputRejected: one does not read, or a key is unknown or wrong.
+    """
+    found = []
+    for text in texts:
+        name, options = _pairs(text, "--stage", "docs/configuration.md")
+        try:
+            found.append(Stage.model_validate({**options, "name": name}))
+        except ValidationError as error:
+            hint = "docs/configuration.md lists the keys of pipelines.stages"
+            raise InputRejected("read", f"--stage {text}", first_problem(error), hint) from error
     return tuple(found)
 
 

@@ -110,7 +110,7 @@ _STORE = """
 """
 _MODEL = """
 # A pipeline is one model on one source. `model` is a bundled model, a bundle's folder or a .tflite file; the
-# last needs a `task` beside it: classification, detection, anomaly or tensor.
+# last needs a `task` beside it, which says what its outputs mean: classification, detection, tensor, ...
 """
 _SYNTHETIC = """
 [[pipelines]]

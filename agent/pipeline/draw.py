@@ -12,6 +12,7 @@ from agent.errors import FolderUnusable
 from agent.pipeline import _captions, _overlays
 from agent.pipeline._captions import Place
 from agent.pipeline.plot import is_window, plot
+from agent.types import WHOLE
 from agent.wording import event_in_words, item_in_words
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
     from agent.pipeline._captions import Colour, Type
     from agent.pipeline.slot import Item
-    from agent.types import Array, Result
+    from agent.types import Array, Box, Result
 
 _LEAST = 240
 """Pictures whose shorter side has fewer pixels are enlarged, so that captions can be read."""
@@ -27,6 +28,8 @@ _MOST_ENLARGED = 4_000_000
 """Pixels of an enlarged picture: a strip one pixel high is not blown up."""
 _MANY = 25
 """With more boxes than that their captions are smaller."""
+_BROW = 0.1
+"""How far above a person's keypoints the caption stands, as a share of their height."""
 _SHIFT = 4
 """Bits behind the point of cv2's coordinates."""
 
@@ -50,7 +53,7 @@ class Draughtsman:
     def __call__(self, pixels: Array, item: Item, result: Result) -> None:
         """Write the picture as ``<frame>-<name>.png``; frames that are neither are left out."""
         if pixels.ndim == 3 and pixels.shape[2] == 3 and pixels.dtype == "uint8":
-            drawn = annotated(pixels, result)
+            drawn = annotated(pixels, result, item.info.region)
         elif is_window(pixels):
             drawn = plot(pixels, result)
         else:  # some other tensor
@@ -63,10 +66,11 @@ class Draughtsman:
             )
 
 
-def annotated(pixels: Array, result: Result) -> Array:
+def annotated(pixels: Array, result: Result, region: Box = WHOLE) -> Array:
     """Give a copy of a uint8 (height, width, 3) BGR picture with the result drawn on it.
 
-    Small pictures come back enlarged, by a whole number. Items with a mask tint what it covers, those with
+    Small pictures come back enlarged, by a whole number. A white line is round the region that the model was
+    shown, where that is not the whole. Items with a mask tint what it covers, those with
     keypoints are drawn as these and the limbs between them, those with a box as boxes; the others stand as
     lines in the upper left corner, with the events below. A picture that the model made stands at the right.
     """
@@ -77,6 +81,8 @@ def annotated(pixels: Array, result: Result) -> Array:
     boxed = [item for item in result.items if "box" in item]
     plain = [item for item in result.items if "box" not in item]
     style = _captions.type_for(short * times * (2 if len(boxed) > _MANY else 3) // 3)
+    if region != WHOLE:
+        _outline(drawn, region, _captions.LIGHT)
     for item in reversed(result.items):
         _shape(drawn, item)
     taken: list[Place] = []
@@ -101,13 +107,13 @@ def _shape(pixels: Array, item: Mapping[str, Any]) -> None:
     elif "keypoints" in item:
         _overlays.skeleton(pixels, item["keypoints"], _thickness(pixels))
     elif "box" in item:
-        _outline(pixels, item)
+        _outline(pixels, item["box"], _colour(item))
 
 
-def _corners(pixels: Array, item: Mapping[str, Any], margin: float) -> tuple[float, float, float, float]:
+def _corners(pixels: Array, box: Sequence[float], margin: float) -> tuple[float, float, float, float]:
     """Give left, top, right, bottom in pixels, ``margin`` away from the picture's edge at least."""
     height, width = pixels.shape[:2]
-    top, left, bottom, right = item["box"]
+    top, left, bottom, right = box
 
     def inside(share: float, length: int) -> float:
         return min(max(share * length - 0.5, margin), length - 1 - margin)
@@ -119,12 +125,12 @@ def _thickness(pixels: Array) -> int:
     return max(2, round(int(min(pixels.shape[:2])) / 220))
 
 
-def _outline(pixels: Array, item: Mapping[str, Any]) -> None:
+def _outline(pixels: Array, box: Sequence[float], colour: Colour) -> None:
     """Draw a box, with a thin dark rim that lifts it off a ground of its own colour."""
     thick = _thickness(pixels)
-    left, top, right, bottom = (round(one * (1 << _SHIFT)) for one in _corners(pixels, item, thick / 2 + 1))
-    for colour, width in ((_captions.DARK, thick + 2), (_colour(item), thick)):
-        cv2.rectangle(pixels, (left, top), (right, bottom), colour, width, cv2.LINE_AA, _SHIFT)
+    left, top, right, bottom = (round(one * (1 << _SHIFT)) for one in _corners(pixels, box, thick / 2 + 1))
+    for one, width in ((_captions.DARK, thick + 2), (colour, thick)):
+        cv2.rectangle(pixels, (left, top), (right, bottom), one, width, cv2.LINE_AA, _SHIFT)
 
 
 def _caption(pixels: Array, item: Mapping[str, Any], taken: list[Place], style: Type) -> None:
@@ -134,7 +140,9 @@ def _caption(pixels: Array, item: Mapping[str, Any], taken: list[Place], style: 
     if not text:
         return
     half = _thickness(pixels) / 2 + 1
-    left, top, _, bottom = _corners(pixels, item, half)
+    left, top, _, bottom = _corners(pixels, item["box"], half)
+    if "keypoints" in item:  # the uppermost are the eyes, and the face shall be seen
+        top -= _BROW * (bottom - top)
     wide, high = style.size(text)
     start = round(left - half)
     rows = (

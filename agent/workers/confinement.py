@@ -264,7 +264,7 @@ def _python() -> Iterator[str]:
 def _model(spec: LaneSpec) -> Iterator[str]:
     yield spec.model
     for stage in spec.stages:
-        yield from (path for path in (stage.model, stage.labels) if path)
+        yield from (path for path in (stage.model, stage.labels, *named_files(stage.decoder)) if path)
     yield from map(str, resources.bundled_models().values())
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pytest
 
 from agent.foreground import Foreground
@@ -62,6 +63,14 @@ def test_several_models_see_one_frame_and_their_results_stand_side_by_side() -> 
         assert record.also["raw"]["kind"] == "tensor"
         best, raw = record.also["whole"]["items"][0], record.also["raw"]["items"][0]
         assert (best["index"], best["score"]) == (raw["argmax"], pytest.approx(raw["max"], abs=1e-6))
+
+
+def test_a_confined_stage_reads_the_gallery_that_its_options_name(tmp_path: Path) -> None:
+    np.save(tmp_path / "gallery.npy", np.eye(10))
+    options = {"gallery": str(tmp_path / "gallery.npy")}
+    like = Stage(name="like", model="glyphs", task="embedding", decoder=options)
+    (record,) = records(like, frames=1)
+    assert record.also["like"]["items"][0].keys() == {"label", "index", "score", "distance"}
 
 
 def test_a_stage_that_cannot_be_loaded_is_named_with_its_line(

@@ -13,8 +13,8 @@ from agent import foreground
 from agent.fleet.packing.pack import Options, pack
 from agent.tables import Deadlines
 from agent.workers.spec import LaneSpec
+from models.speller import END, PLACES, THE, WORDS, speller
 from tests.simulators.running_agent import PROGRAM, RunningAgent
-from tests.simulators.small_speller import END, PLACES, THE, WORDS, speller
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from agent.cli import main as cli
-from agent.cli.inputs import Inputs, choose, features_of, plugins_of, pre_told
+from agent.cli.inputs import Inputs, choose, features_of, plugins_of, pre_told, stages_of
 from agent.errors import AgentError, ConfigInvalid, InputRejected
 
 if TYPE_CHECKING:
@@ -172,3 +172,17 @@ def test_gates_are_read_in_order_and_one_that_is_not_there_is_named() -> None:
         plugins_of(["emotion"], "gates")
     with pytest.raises(InputRejected, match="--gate motion:x: 'x' is no KEY=VALUE"):
         plugins_of(["motion:x"], "gates")
+
+
+def test_further_models_are_read_in_order_and_a_wrong_key_is_named() -> None:
+    first, second = stages_of(
+        ['kind:model=a.tflite,crops=["cat","dog"],decoder={top_k=1}', "all:model=glyphs"]
+    )
+    assert (first.name, first.model, first.crops) == ("kind", "a.tflite", ("cat", "dog"))
+    assert first.decoder == {"top_k": 1}
+    assert (second.name, second.crops) == ("all", None)
+    assert stages_of([]) == ()
+    with pytest.raises(InputRejected, match="model: Field required"):
+        stages_of(['kind:crops=["cat"]'])
+    with pytest.raises(InputRejected, match="crop: Extra"):
+        stages_of(["kind:model=a.tflite,crop=1"])

@@ -65,6 +65,17 @@ def test_a_boxs_lines_stand_where_the_box_is(height: int, width: int) -> None:
     assert (inside == GREY).all()
 
 
+def test_a_white_line_is_round_the_region_that_the_model_was_shown_and_none_round_the_whole() -> None:
+    found = detection(box(0.4, 0.4, 0.6, 0.6))
+    drawn = annotated(picture(480, 640), found, (0.25, 0.25, 0.75, 0.75))
+    rows, columns = np.nonzero(near(drawn, (255, 255, 255)))
+    assert abs(rows.min() - 120) <= 3
+    assert abs(rows.max() - 360) <= 3
+    assert abs(columns.min() - 160) <= 3
+    assert abs(columns.max() - 480) <= 3
+    assert not near(annotated(picture(480, 640), found), (255, 255, 255)).any()
+
+
 @pytest.mark.parametrize(("height", "width"), SIZES)
 def test_nothing_is_drawn_away_from_the_box_and_its_caption(height: int, width: int) -> None:
     drawn = annotated(picture(height, width), detection(box(0.5, 0.25, 0.75, 0.75)))
@@ -198,6 +209,25 @@ def test_a_curve_runs_from_edge_to_edge_and_follows_the_samples() -> None:
     assert columns.max() - columns.min() > 0.85 * WIDTH
     heights = [np.flatnonzero(blue[:, column]).mean() for column in columns[:: len(columns) // 10]]
     assert heights == sorted(heights, reverse=True)
+
+
+def forecast(*indices: int) -> Result:
+    items = [
+        {"label": "x", "index": index, "step": step, "value": 4.0} for step in (1, 2) for index in indices
+    ]
+    return Result("forecast", tuple(items))
+
+
+def test_a_forecast_goes_on_where_its_channel_ends() -> None:
+    samples = np.arange(9, dtype=np.float32)
+    red = np.flatnonzero(near(plot(samples, forecast(0)), COLOURS[1], 60)[60:].any(axis=0))
+    left, right = 96, WIDTH - 16
+    assert abs(red.min() - (left + 0.8 * (right - left))) <= 4  # 8 steps are behind, 2 ahead
+    assert red.max() >= right - 4
+
+
+def test_a_forecast_of_other_quantities_than_the_channels_is_no_curve() -> None:
+    assert not near(plot(wave(64, 3), forecast(0, 1)), COLOURS[1], 20)[60:].any()
 
 
 def test_a_single_peak_of_many_samples_is_not_lost() -> None:

@@ -14,8 +14,7 @@ from agent.backends import tflite
 from agent.errors import InputRejected
 from agent.generation import Generation
 from agent.pipeline.generating import Generator
-from tests import runtimes
-from tests.simulators.small_speller import (
+from models.speller import (
     COLD,
     END,
     HOT,
@@ -28,6 +27,7 @@ from tests.simulators.small_speller import (
     WORDS,
     speller,
 )
+from tests import runtimes
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

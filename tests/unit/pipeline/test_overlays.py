@@ -98,6 +98,14 @@ def test_keypoints_that_are_sure_are_drawn_with_the_limb_between_them() -> None:
     assert not drawn[432, 300:340].any()  # there is no box round it
 
 
+def test_the_caption_of_a_person_leaves_the_face_free() -> None:
+    drawn = tinted(annotated(picture(), pose()))
+    eyes, height = round(0.3 * 480), round(0.6 * 480)
+    rows = np.flatnonzero(drawn.any(axis=1))
+    assert 0 < eyes - rows.max() <= 0.12 * height
+    assert eyes - rows.max() >= 0.08 * height
+
+
 def test_a_picture_that_the_model_made_stands_beside_the_frame() -> None:
     made = np.full((10, 20, 3), (0, 0, 255), np.uint8)
     packed = base64.b64encode(cv2.imencode(".png", made)[1].tobytes()).decode()

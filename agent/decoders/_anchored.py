@@ -18,7 +18,8 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from agent.decoders._boxes import Detections, corners
-from agent.decoders._candidates import Candidates, Output, find_rows
+from agent.decoders._candidates import Candidates, find_rows
+from agent.decoders._output import Output
 from agent.decoders._overlap import settle
 
 if TYPE_CHECKING:

@@ -19,8 +19,9 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from agent.decoders._boxes import Detections, Fit
-from agent.decoders._candidates import SLACK, Output, best_first
+from agent.decoders._candidates import SLACK, best_first
 from agent.decoders._fit import check_labels, garbage
+from agent.decoders._output import Output
 from agent.decoders._overlap import settle
 from agent.tensors import dequantize
 

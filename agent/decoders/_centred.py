@@ -11,8 +11,8 @@ from agent.errors import ModelInvalid
 
 if TYPE_CHECKING:
     from agent.decoders._boxes import Size
-    from agent.decoders._candidates import Output
     from agent.decoders._detection import Options
+    from agent.decoders._output import Output
     from agent.types import Array
 
 _BEYOND = 2.0

@@ -12,9 +12,10 @@ import numpy as np
 
 from agent.decoders import _yolov8
 from agent.decoders._boxes import Detections, Fit, input_size
-from agent.decoders._candidates import SLACK, Output, see_numbers
+from agent.decoders._candidates import SLACK, see_numbers
 from agent.decoders._centred import Unit
 from agent.decoders._fit import garbage
+from agent.decoders._output import Output
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -20,9 +20,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from agent.decoders._boxes import Detections, Fit, cells, input_size
-from agent.decoders._candidates import SLACK, Candidates, Output, logit, see_numbers, sigmoid
+from agent.decoders._candidates import SLACK, Candidates, logit, see_numbers, sigmoid
 from agent.decoders._centred import Unit, from_centres
 from agent.decoders._fit import check_labels
+from agent.decoders._output import Output
 from agent.decoders._overlap import settle
 
 if TYPE_CHECKING:

@@ -10,9 +10,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from agent.decoders._boxes import Detections, Fit, cells, input_size
-from agent.decoders._candidates import Output, find_rows, of_columns
+from agent.decoders._candidates import find_rows, of_columns
 from agent.decoders._centred import Unit, from_centres
 from agent.decoders._fit import check_labels
+from agent.decoders._output import Output
 from agent.decoders._overlap import settle
 
 if TYPE_CHECKING:

@@ -21,8 +21,8 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
 from agent import masks
-from agent.decoders._candidates import Output
 from agent.decoders._fit import check_labels, garbage, is_number, misfit
+from agent.decoders._output import Output
 from agent.decoders._scores import Activation, activate, settled
 from agent.labels import MAX_LABELS
 from agent.tensors import is_quantized

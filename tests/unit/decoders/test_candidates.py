@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from agent.decoders import _candidates
-from agent.decoders._candidates import Candidates, Output, best_first, find_rows, logit, places, sigmoid
+from agent.decoders._candidates import Candidates, best_first, find_rows, logit, places, sigmoid
+from agent.decoders._output import Output
 from agent.errors import InputRejected
 from agent.tensors import dequantize
 from agent.types import TensorSpec

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
-from agent import outline
 from agent.backends import _load_errors
 from agent.backends._delegated import count_delegated
 from agent.backends._integers import computes_in_integers
 from agent.backends._names import signature_names
 from agent.backends._runtimes import choose
 from agent.errors import BackendFault, InputRejected, ModelInvalid
-from agent.flatbuffers import Broken
+from agent.tflite import outline
+from agent.tflite.flatbuffers import Broken
 from agent.types import Signature, TensorSpec
 
 if TYPE_CHECKING:

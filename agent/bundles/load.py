@@ -10,13 +10,14 @@ from typing import Any
 
 from agent import labels as label_files
 from agent import manifest as manifests
-from agent import metadata, outline, resources
+from agent import resources
 from agent.bundles.packed import packed_labels
 from agent.errors import AgentError, ManifestInvalid, ModelInvalid
-from agent.flatbuffers import Broken
 from agent.labels import Labels
 from agent.manifest import MANIFEST, MAX_MODEL_BYTES, FileEntry, Manifest, Pre
-from agent.metadata import Metadata
+from agent.tflite import metadata, outline
+from agent.tflite.flatbuffers import Broken
+from agent.tflite.metadata import Metadata
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,8 +7,8 @@ import sys
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
-from agent.calibration import Calibration, calibrate
 from agent.cli import inferring
+from agent.cli.calibration import Calibration, calibrate
 from agent.cli.inputs import choose, pre_for, speakable
 from agent.cli.numbers import number
 from agent.cli.progress import progress

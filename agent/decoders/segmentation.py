@@ -20,10 +20,10 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
-from agent import masks
 from agent.decoders._fit import check_labels, garbage, is_number, misfit
 from agent.decoders._output import Output
 from agent.decoders._scores import Activation, activate, settled
+from agent.imaging import masks
 from agent.labels import MAX_LABELS
 from agent.tensors import is_quantized
 from agent.types import Result
@@ -106,7 +106,7 @@ class SegmentationDecoder:
 
     They are {"label", "index", "score", "share", "box", "mask"}: the mean score of its cells (1 where the
     model gives none), its share of the frame's area, what holds all its cells, and its mask as
-    ``agent.masks`` has it.
+    ``agent.imaging.masks`` has it.
     """
 
     def __init__(self, options: Options, kind: Kind, output: TensorSpec, labels: Labels) -> None:

@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from agent import masks
-from agent.placing import Placing, place
+from agent.imaging import masks
+from agent.imaging.placing import Placing, place
 from agent.types import WHOLE, Result
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from agent.placing import Resize
+    from agent.imaging.placing import Resize
     from agent.types import Array, Decoder, FrameInfo
 
 _DIGITS = 6

@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from agent import metadata, outline, plugins
+from agent import plugins
 from agent.accelerator.no_twin import NoTwin
 from agent.accelerator.twin import AcceleratedBackend
 from agent.bundles.load import LoadedModel, load, read_labels
@@ -17,6 +17,7 @@ from agent.pipeline.filling import Filling
 from agent.pipeline.generating import Generator
 from agent.pipeline.slot import BUFFERS
 from agent.preparing import pre_of
+from agent.tflite import metadata, outline
 from agent.types import Signature
 from agent.validation import options
 from agent.workers.decoding import answering, decoder_of

@@ -6,11 +6,11 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from agent import outline
 from agent.bundles.load import read_file
 from agent.errors import ConfigInvalid, ModelInvalid
-from agent.flatbuffers import Broken
 from agent.manifest import MAX_MODEL_BYTES
+from agent.tflite import outline
+from agent.tflite.flatbuffers import Broken
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

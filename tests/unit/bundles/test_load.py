@@ -17,9 +17,9 @@ from hypothesis import strategies as st
 from agent.bundles import load as loading
 from agent.bundles.load import load, variant
 from agent.errors import AgentError, ManifestInvalid, ModelInvalid
-from agent.flatbuffers import Broken
 from agent.manifest import Pre, digest, entry
-from agent.outline import check_outline
+from agent.tflite.flatbuffers import Broken
+from agent.tflite.outline import check_outline
 from tests.simulators import tiny_models
 from tests.simulators.described_models import described, whole
 

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from agent import masks
+from agent.imaging import masks
 
 if TYPE_CHECKING:
     from agent.types import Array

@@ -2,7 +2,7 @@
 
 There are ten outputs, for each level scores (1, rows, columns, 9 * classes) and boxes (1, rows, columns, 9
 * 4), or two, with the anchors of all levels in a row, (1, N, classes) and (1, N, 4). The encodings are (ty,
-tx, th, tw) of ``_anchored``, without scales; no class is the background.
+tx, th, tw) of ``anchored``, without scales; no class is the background.
 
 EfficientDet-Lite's files mostly have their postprocessing, and are of the head ``ssd``.
 """
@@ -11,17 +11,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from agent.decoders import _ssd_raw
-from agent.decoders._anchored import AnchoredHead, Coding, Roles
-from agent.decoders._anchors import LEVELS, PER_CELL, count_efficientdet, efficientdet
-from agent.decoders._boxes import Fit, cells, input_size
 from agent.decoders._fit import check_labels
+from agent.decoders.heads import ssd_raw
+from agent.decoders.heads.anchored import AnchoredHead, Coding, Roles
+from agent.decoders.heads.anchors import LEVELS, PER_CELL, count_efficientdet, efficientdet
+from agent.decoders.heads.boxes import Fit, cells, input_size
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from agent.decoders._boxes import Head, Size
-    from agent.decoders._detection import Options
+    from agent.decoders.heads.boxes import Head, Size
+    from agent.decoders.heads.options import Options
     from agent.labels import Labels
     from agent.types import Signature, TensorSpec
 
@@ -34,7 +34,7 @@ WANTED = (
 def find_roles(outputs: Sequence[TensorSpec], size: Size) -> Roles | None:
     """Tell the outputs apart for a picture of this size, or give None when they are something else."""
     if len(outputs) == 2:
-        roles = _ssd_raw.find_roles(outputs)
+        roles = ssd_raw.find_roles(outputs)
         fitting = roles and outputs[roles.boxes[0]].shape[1:] == (count_efficientdet(size), 4)
         return roles if fitting else None
     if len(outputs) != 2 * len(LEVELS):

@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Annotated
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from agent.decoders._boxes import cells
+from agent.decoders.heads.boxes import cells
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from agent.decoders._boxes import Size
+    from agent.decoders.heads.boxes import Size
     from agent.types import Array
 
 Ratio = Annotated[float, Field(gt=0, le=100)]

@@ -10,18 +10,18 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from agent.decoders import _yolov8
-from agent.decoders._boxes import Detections, Fit, input_size
-from agent.decoders._candidates import SLACK, see_numbers
-from agent.decoders._centred import Unit
 from agent.decoders._fit import garbage
 from agent.decoders._output import Output
+from agent.decoders.heads import yolov8
+from agent.decoders.heads.boxes import Detections, Fit, input_size
+from agent.decoders.heads.candidates import SLACK, see_numbers
+from agent.decoders.heads.yolo import Unit
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from agent.decoders._boxes import Head, Size
-    from agent.decoders._detection import Options
+    from agent.decoders.heads.boxes import Head, Size
+    from agent.decoders.heads.options import Options
     from agent.labels import Labels
     from agent.types import Array, Signature, TensorSpec
 
@@ -41,7 +41,7 @@ def fit(options: Options, signature: Signature) -> Fit:  # noqa: ARG001 - every 
     size = input_size(signature)
     if rows is None:
         return Fit.NO
-    return Fit.SURE if size and rows == _USUAL and rows % _yolov8.rows_of(size) else Fit.MAYBE
+    return Fit.SURE if size and rows == _USUAL and rows % yolov8.rows_of(size) else Fit.MAYBE
 
 
 def find(options: Options, signature: Signature, labels: Labels) -> Head | None:  # noqa: ARG001 - no class count

@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent import outline, resources
-from agent.flatbuffers import Broken
+from agent import resources
+from agent.tflite import outline
+from agent.tflite.flatbuffers import Broken
 from tests.simulators import tiny_models
 
 SHAPES = (resources.bundled_models()["shapes"] / "shapes.tflite").read_bytes()

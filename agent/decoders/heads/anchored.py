@@ -17,15 +17,15 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from agent.decoders._boxes import Detections, corners
-from agent.decoders._candidates import Candidates, find_rows
 from agent.decoders._output import Output
-from agent.decoders._overlap import settle
+from agent.decoders.heads.boxes import Detections, corners
+from agent.decoders.heads.candidates import Candidates, find_rows
+from agent.decoders.heads.nms import settle
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from agent.decoders._detection import Options
+    from agent.decoders.heads.options import Options
     from agent.types import Array, TensorSpec
 
 _BLAZEFACE = (1, 0, 3, 2)

@@ -11,8 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from agent.decoders import _yolov8, detection
-from agent.decoders._heads import HEADS, choose
+from agent.decoders import detection
+from agent.decoders.heads import yolov8
+from agent.decoders.heads.choosing import HEADS, choose
 from agent.errors import InputRejected, ModelInvalid
 from agent.labels import Labels
 from agent.tensors import dequantize, quantize
@@ -235,4 +236,4 @@ def test_labels_must_be_as_many_as_classes(name: str) -> None:
 def test_rows_and_classes_of_yolov8_are_told_apart(
     shape: tuple[int, ...], size: tuple[int, int] | None, labels: int, rows: int | None
 ) -> None:
-    assert _yolov8.find_roles([TensorSpec("o", "float32", shape)], size, labels) == rows
+    assert yolov8.find_roles([TensorSpec("o", "float32", shape)], size, labels) == rows

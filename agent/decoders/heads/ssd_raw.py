@@ -1,6 +1,6 @@
 """SSD without its postprocessing: encodings of boxes (1, N, 4), and scores (1, N, classes).
 
-The options say how the N anchors are made, see ``_anchors``, and what the numbers mean, see ``_anchored``.
+The options say how the N anchors are made, see ``anchors``, and what the numbers mean, see ``anchored``.
 Boxes of more than four numbers, as BlazeFace's 16, go on with keypoints, and have one score. Which output
 is which is told by the last dimension; where there are four classes by the names, when they say "box" or
 "score", else the boxes come first.
@@ -10,17 +10,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from agent.decoders._anchored import AnchoredHead, Coding, Roles
-from agent.decoders._anchors import count_ssd, ssd
-from agent.decoders._boxes import Fit, input_size
 from agent.decoders._fit import check_labels
+from agent.decoders.heads.anchored import AnchoredHead, Coding, Roles
+from agent.decoders.heads.anchors import count_ssd, ssd
+from agent.decoders.heads.boxes import Fit, input_size
 from agent.errors import ModelInvalid
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from agent.decoders._boxes import Head
-    from agent.decoders._detection import Options
+    from agent.decoders.heads.boxes import Head
+    from agent.decoders.heads.options import Options
     from agent.labels import Labels
     from agent.types import Signature, TensorSpec
 

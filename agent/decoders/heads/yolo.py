@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from agent.decoders._boxes import corners
+from agent.decoders.heads.boxes import corners
 from agent.errors import ModelInvalid
 
 if TYPE_CHECKING:
-    from agent.decoders._boxes import Size
-    from agent.decoders._detection import Options
     from agent.decoders._output import Output
+    from agent.decoders.heads.boxes import Size
+    from agent.decoders.heads.options import Options
     from agent.types import Array
 
 _BEYOND = 2.0

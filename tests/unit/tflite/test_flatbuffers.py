@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.flatbuffers import Broken, root
+from agent.tflite.flatbuffers import Broken, root
 
 if TYPE_CHECKING:
-    from agent.flatbuffers import Table
+    from agent.tflite.flatbuffers import Table
 
 # Root at 4; vtable of 10 bytes at 4 with fields at 4, 8 and 12 behind the table; the table at 16.
 # Field 0: a number; 1: a vector of two floats; 2: a string.

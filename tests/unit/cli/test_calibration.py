@@ -7,7 +7,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from agent.calibration import calibrate, quantile
+from agent.cli.calibration import calibrate, quantile
 
 ERRORS = st.lists(st.floats(1e-6, 1e6), min_size=1, max_size=60)
 

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
-from agent.decoders import _centers, _efficientdet, _ssd, _ssd_raw, _yolov5, _yolov8, _yolov10
-from agent.decoders._boxes import Fit
 from agent.decoders._fit import is_number, misfit
+from agent.decoders.heads import centers, efficientdet, ssd, ssd_raw, yolov5, yolov8, yolov10
+from agent.decoders.heads.boxes import Fit
 from agent.errors import ModelInvalid
 
 if TYPE_CHECKING:
-    from agent.decoders._boxes import Head
-    from agent.decoders._detection import Options
+    from agent.decoders.heads.boxes import Head
+    from agent.decoders.heads.options import Options
     from agent.labels import Labels
     from agent.types import Signature
 
@@ -37,13 +37,13 @@ class Kind(Protocol):
 
 
 HEADS: dict[str, Kind] = {
-    "ssd": _ssd,
-    "centers": _centers,
-    "ssd_raw": _ssd_raw,
-    "efficientdet": _efficientdet,
-    "yolov5": _yolov5,
-    "yolov8": _yolov8,
-    "yolov10": _yolov10,
+    "ssd": ssd,
+    "centers": centers,
+    "ssd_raw": ssd_raw,
+    "efficientdet": efficientdet,
+    "yolov5": yolov5,
+    "yolov8": yolov8,
+    "yolov10": yolov10,
 }
 
 

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 from agent.decoders import detection
-from agent.decoders._anchored import Roles
-from agent.decoders._anchors import Anchors, efficientdet, ssd
-from agent.decoders._efficientdet import find_roles as find_levels
-from agent.decoders._ssd_raw import find_roles
+from agent.decoders.heads.anchored import Roles
+from agent.decoders.heads.anchors import Anchors, efficientdet, ssd
+from agent.decoders.heads.efficientdet import find_roles as find_levels
+from agent.decoders.heads.ssd_raw import find_roles
 from agent.errors import InputRejected, ModelInvalid
 from agent.labels import Labels
 from agent.types import FrameInfo, Signature, TensorSpec

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
-from agent.decoders._anchors import Anchors, count_efficientdet, count_ssd, efficientdet, ssd
+from agent.decoders.heads.anchors import Anchors, count_efficientdet, count_ssd, efficientdet, ssd
 
 BLAZEFACE = Anchors(
     strides=(8, 16, 16, 16),

@@ -12,14 +12,14 @@ import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from agent import outline
-from agent.flatbuffers import Broken, root
+from agent.tflite import outline
+from agent.tflite.flatbuffers import Broken, root
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from agent.flatbuffers import Table
     from agent.manifest import Pre
+    from agent.tflite.flatbuffers import Table
     from agent.types import TensorSpec
 
 _MODEL_BUFFERS, _MODEL_METADATA = 4, 6

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.placing import Resize, place
+from agent.imaging.placing import Resize, place
 from agent.types import WHOLE, Box
 
 SIZES = st.tuples(st.integers(1, 2000), st.integers(1, 2000))

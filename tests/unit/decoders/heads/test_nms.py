@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.decoders import _overlap
-from agent.decoders._overlap import apart
+from agent.decoders.heads import nms
+from agent.decoders.heads.nms import apart
 from models.metrics import overlap
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ def test_it_keeps_what_the_plain_loop_keeps(
     corners = [box for box, _ in found]
     classes = None if agnostic else [index for _, index in found]
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(_overlap, "_MOST_PAIRS", pairs)
+        patch.setattr(nms, "_MOST_PAIRS", pairs)
         kept = apart(as_array(corners), None if classes is None else np.array(classes), iou, most)
     assert kept.tolist() == plainly(corners, classes, iou, most)
 
@@ -57,8 +57,8 @@ def test_the_size_of_a_block_changes_nothing(block: int, monkeypatch: pytest.Mon
     corners = [tuple(row) for row in np.hstack((low, low + draw.integers(1, 9, (300, 2)))).tolist()]
     classes = draw.integers(0, 3, 300)
     wanted = plainly(corners, classes.tolist(), 0.25, 200)
-    monkeypatch.setattr(_overlap, "_BLOCK", block)
-    monkeypatch.setattr(_overlap, "_MOST_PAIRS", 0)
+    monkeypatch.setattr(nms, "_BLOCK", block)
+    monkeypatch.setattr(nms, "_MOST_PAIRS", 0)
     assert apart(as_array(corners), classes, 0.25, 200).tolist() == wanted
     assert 20 < len(wanted) < 200
 

@@ -18,18 +18,18 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from agent.decoders._boxes import Detections, Fit
-from agent.decoders._candidates import SLACK, best_first
 from agent.decoders._fit import check_labels, garbage
 from agent.decoders._output import Output
-from agent.decoders._overlap import settle
+from agent.decoders.heads.boxes import Detections, Fit
+from agent.decoders.heads.candidates import SLACK, best_first
+from agent.decoders.heads.nms import settle
 from agent.tensors import dequantize
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from agent.decoders._boxes import Head
-    from agent.decoders._detection import Options
+    from agent.decoders.heads.boxes import Head
+    from agent.decoders.heads.options import Options
     from agent.labels import Labels
     from agent.types import Array, Signature, TensorSpec
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from agent.decoders import detection
-from agent.decoders._centers import Roles, find_roles
+from agent.decoders.heads.centers import Roles, find_roles
 from agent.errors import InputRejected, ModelInvalid
 from agent.labels import Labels
 from agent.types import FrameInfo, Signature, TensorSpec

@@ -19,18 +19,18 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from agent.decoders._boxes import Detections, Fit, cells, input_size
-from agent.decoders._candidates import SLACK, Candidates, logit, see_numbers, sigmoid
-from agent.decoders._centred import Unit, from_centres
 from agent.decoders._fit import check_labels
 from agent.decoders._output import Output
-from agent.decoders._overlap import settle
+from agent.decoders.heads.boxes import Detections, Fit, cells, input_size
+from agent.decoders.heads.candidates import SLACK, Candidates, logit, see_numbers, sigmoid
+from agent.decoders.heads.nms import settle
+from agent.decoders.heads.yolo import Unit, from_centres
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from agent.decoders._boxes import Head, Size
-    from agent.decoders._detection import Options
+    from agent.decoders.heads.boxes import Head, Size
+    from agent.decoders.heads.options import Options
     from agent.labels import Labels
     from agent.types import Array, Signature, TensorSpec
 

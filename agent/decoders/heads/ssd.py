@@ -11,15 +11,15 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from agent.decoders._boxes import Detections, Fit
 from agent.decoders._fit import garbage
+from agent.decoders.heads.boxes import Detections, Fit
 from agent.tensors import dequantize
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from agent.decoders._boxes import Head
-    from agent.decoders._detection import Options
+    from agent.decoders.heads.boxes import Head
+    from agent.decoders.heads.options import Options
     from agent.errors import InputRejected
     from agent.labels import Labels
     from agent.types import Array, Signature, TensorSpec

@@ -14,8 +14,8 @@ import numpy as np
 from agent.decoders._fit import garbage
 
 if TYPE_CHECKING:
-    from agent.decoders._boxes import Detections
-    from agent.decoders._detection import Options
+    from agent.decoders.heads.boxes import Detections
+    from agent.decoders.heads.options import Options
     from agent.types import Array, TensorSpec
 
 _BLOCK = 128

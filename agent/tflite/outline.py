@@ -9,12 +9,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from agent.flatbuffers import Broken, root
+from agent.tflite.flatbuffers import Broken, root
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from agent.flatbuffers import Table
+    from agent.tflite.flatbuffers import Table
 
 IDENTIFIER = b"TFL3"
 EDGE_TPU_OPERATOR = "edgetpu-custom-op"

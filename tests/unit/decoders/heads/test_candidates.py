@@ -10,15 +10,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from agent.decoders import _candidates
-from agent.decoders._candidates import Candidates, best_first, find_rows, logit, places, sigmoid
 from agent.decoders._output import Output
+from agent.decoders.heads import candidates
+from agent.decoders.heads.candidates import Candidates, best_first, find_rows, logit, places, sigmoid
 from agent.errors import InputRejected
 from agent.tensors import dequantize
 from agent.types import TensorSpec
 
 if TYPE_CHECKING:
-    from agent.decoders._candidates import Activation
+    from agent.decoders.heads.candidates import Activation
     from agent.types import Array
 
 ROWS, CLASSES = 7, 4
@@ -86,7 +86,7 @@ def test_scales_that_run_along_the_classes_are_undone_once() -> None:
 def test_marks_are_found_in_folds_as_without(marked: Array) -> None:
     for width in marked.shape:
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(_candidates, "_MANY", 0)
+            patch.setattr(candidates, "_MANY", 0)
             assert places(marked, width).tolist() == np.flatnonzero(marked).tolist()
 
 

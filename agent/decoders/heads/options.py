@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from agent.decoders._anchors import Anchors
+from agent.decoders.heads.anchors import Anchors
 
 Scale = Annotated[float, Field(gt=0, le=10_000)]
 

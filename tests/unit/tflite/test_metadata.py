@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent import metadata
 from agent.bundles.load import load
 from agent.manifest import Pre
-from agent.metadata import Metadata
+from agent.tflite import metadata
+from agent.tflite.metadata import Metadata
 from agent.types import TensorSpec
 from tests.simulators import tiny_models
 from tests.simulators.described_models import described, whole

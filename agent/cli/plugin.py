@@ -14,6 +14,7 @@ from agent.contracts.examining import examine
 from agent.contracts.orders import Orders
 from agent.contracts.rooms import ROOMS
 from agent.errors import EXIT_FAILED, EXIT_OK, ConfigInvalid
+from agent.wording import plain
 
 if TYPE_CHECKING:
     import argparse
@@ -30,6 +31,8 @@ examples:
 
 exit codes: 0 done, or it passes every check, 1 it fails one, 2 usage, 78 there is no such plugin"""
 
+_MOST = 500
+"""Characters of a problem."""
 PATHS: tuple[str, ...] = ()
 """Folders with distributions that stand beside the interpreter's own; a worker looks into none."""
 
@@ -84,7 +87,7 @@ def _check(arguments: argparse.Namespace) -> int:
     for one in examine(orders, arguments.timeout):
         findings.append(one)
         if not arguments.json:
-            said = f"{one.says}\n         {one.problem}" if one.problem else one.says
+            said = f"{one.says}\n         {plain(one.problem, _MOST)}" if one.problem else one.says
             print(f"{'FAIL' if one.problem else 'ok':<4} {one.check:<11} {said}", flush=True)
     good = not any(one.problem for one in findings)
     if arguments.json:

@@ -11,7 +11,7 @@ from agent.generation import NO_TOKEN, choose, mixed
 from agent.tensors import dequantize
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from agent.generation import Generation
     from agent.types import Array, Backend, TensorSpec
@@ -32,11 +32,15 @@ class Generator:
     Args:
         backend: the model, of one input of token ids (1, T) and one output.
         generation: how to generate.
+        beat: is called before each run of the model: each has a deadline, and not so many of them together.
     """
 
-    def __init__(self, backend: Backend, generation: Generation) -> None:
+    def __init__(
+        self, backend: Backend, generation: Generation, beat: Callable[[], object] = lambda: None
+    ) -> None:
         self._backend = backend
         self._generation = generation
+        self._beat = beat
         self.inputs: tuple[TensorSpec, ...] = backend.inputs
         self.outputs: tuple[TensorSpec, ...] = backend.outputs
         self._places = backend.inputs[0].shape[1]
@@ -106,6 +110,7 @@ class Generator:
             window[0, : len(context)] = context
         else:
             window[0, self._places - len(context) :] = context
+        self._beat()
         logits = dequantize(self._backend.infer((window,))[0], self.outputs[0]).reshape(-1, self._vocabulary)
         last: Array = logits[len(context) - 1 if self._everywhere else 0]
         return last

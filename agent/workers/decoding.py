@@ -20,7 +20,7 @@ from agent.types import Signature
 from agent.validation import options
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from agent.bundles.load import LoadedModel
     from agent.types import Backend, Decoder
@@ -34,16 +34,22 @@ class _Roles(BaseModel):
     outputs: Outputs
 
 
-def answering(backend: Backend, task: str, model: LoadedModel, own: Mapping[str, Any] = _NONE) -> Backend:
+def answering(
+    backend: Backend,
+    task: str,
+    model: LoadedModel,
+    own: Mapping[str, Any] = _NONE,
+    beat: Callable[[], object] = lambda: None,
+) -> Backend:
     """Give what answers a frame: the model; where the decoder's module says so, what runs it once a token.
 
-    The arguments are those of ``decoder_of``.
+    The arguments are those of ``decoder_of``; ``beat`` is called before each run for a token.
     """
     module = plugins.load("decoders", task, "task")
     if not hasattr(module, "generation"):
         return backend
     given, _ = _given(task, model, own)
-    return Generator(backend, module.generation(options(module.Options, given, "decoder")))
+    return Generator(backend, module.generation(options(module.Options, given, "decoder")), beat)
 
 
 def decoder_of(task: str, model: LoadedModel, backend: Backend, own: Mapping[str, Any] = _NONE) -> Decoder:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,14 +19,14 @@ from agent.pipeline.generating import Generator
 from agent.pipeline.slot import BUFFERS
 from agent.preparing import pre_of
 from agent.tflite import metadata, outline
-from agent.types import Signature
+from agent.types import Phase, Signature
 from agent.validation import options
 from agent.workers.decoding import answering, decoder_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from agent.types import Backend, Phase
+    from agent.types import Backend
     from agent.workers.spec import LaneSpec
 
 
@@ -49,7 +50,7 @@ def make(
     """
     model = model_of(spec)
     pause()
-    made = engine(spec, model, backend_of(spec, model))
+    made = engine(spec, model, backend_of(spec, model), partial(beat, Phase.INVOKE))
     if not may_accelerate(spec) or isinstance(made.backend, Generator):
         return made
     backend = AcceleratedBackend(made.backend, beat)
@@ -63,8 +64,13 @@ def may_accelerate(spec: LaneSpec) -> bool:
     return getattr(given, "delegate", "cpu") not in {"cpu", "xnnpack"}
 
 
-def engine(spec: LaneSpec, model: LoadedModel, backend: Backend) -> Engine:
-    """Put an engine together, and run it once: the first inference is slow, as kernels are packed."""
+def engine(
+    spec: LaneSpec, model: LoadedModel, backend: Backend, beat: Callable[[], object] = lambda: None
+) -> Engine:
+    """Put an engine together, and run it once: the first inference is slow, as kernels are packed.
+
+    ``beat`` is called before each run of a model that is run several times for one frame.
+    """
     task = task_of(spec, model)
     decoder = decoder_of(task, labelled(spec, model), backend, spec.decoder)
     prepare = Filling(Signature(backend.inputs, backend.outputs), model.pre, model.name)
@@ -73,7 +79,7 @@ def engine(spec: LaneSpec, model: LoadedModel, backend: Backend) -> Engine:
         backend.infer(buffers[0])
     tuned = picked(spec.tuned, model.sha256, backend.runtime) is not None
     facts = {**facts_of(model, backend, task), "tuned": tuned}
-    answers = answering(backend, task, model, spec.decoder)
+    answers = answering(backend, task, model, spec.decoder, beat)
     return Engine(answers, decoder, prepare, buffers, facts, state=prepare.state())
 
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from contextlib import ExitStack
+from functools import partial
 from typing import TYPE_CHECKING
 
 from agent.errors import ConfigInvalid, ModelInvalid
 from agent.pipeline.stages import Crops, Stage, Staging
+from agent.types import Phase
 from agent.workers import engines
 from agent.workers.spec import Eased
 
@@ -14,7 +16,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from agent import pipelines
-    from agent.types import Phase
     from agent.workers.spec import LaneSpec
 
 
@@ -32,7 +33,7 @@ def staging(spec: LaneSpec, beat: Callable[[Phase], None]) -> Staging:
         stages = []
         for number, told in enumerate(spec.stages):
             try:
-                stages.append(_stage(spec, told))
+                stages.append(_stage(spec, told, partial(beat, Phase.DECODE)))
             except ConfigInvalid as error:
                 loc = ("stages", number, *error.loc)
                 raise ConfigInvalid(error.op, error.subject, error.problem, error.hint, loc=loc) from error
@@ -41,7 +42,7 @@ def staging(spec: LaneSpec, beat: Callable[[Phase], None]) -> Staging:
     return Staging(stages, beat)
 
 
-def _stage(spec: LaneSpec, told: pipelines.Stage) -> Stage:
+def _stage(spec: LaneSpec, told: pipelines.Stage, beat: Callable[[], object]) -> Stage:
     options = spec.backend_options | ({"threads": told.threads} if told.threads else {})
     own = spec.model_copy(
         update={
@@ -58,7 +59,7 @@ def _stage(spec: LaneSpec, told: pipelines.Stage) -> Stage:
         }
     )
     model = engines.model_of(own)
-    engine = engines.engine(own, model, engines.backend_of(own, model))
+    engine = engines.engine(own, model, engines.backend_of(own, model), beat)
     if told.crops is None:
         return Stage(told.name, engine)
     if engine.state is not None:

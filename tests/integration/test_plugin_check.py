@@ -62,6 +62,16 @@ def test_what_ends_or_holds_up_the_process_is_a_check_that_failed_and_the_others
     assert found["loads"] == found["options"] == found["described"] == ""
 
 
+def test_what_a_plugin_says_sends_no_control_characters_to_a_terminal(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    install(folder, "filters", "loud", whole("filters", r"raise RuntimeError('\x1b[2J')"))
+    assert main.run(["plugin", "check", "loud"]) == 1
+    told = capsys.readouterr().out
+    assert "RuntimeError: " in told
+    assert "\x1b" not in told
+
+
 @pytest.mark.skipif(not _landlock.abi(), reason="this kernel has no Landlock")
 @pytest.mark.parametrize(
     "does", ["open('/etc/passwd').close()", "socket.create_connection(('127.0.0.1', 9))", "os.fork()"]

@@ -74,6 +74,15 @@ def test_the_most_likely_sentence_is_spelt_up_to_its_stop(gives: Any) -> None:
     generator.close()
 
 
+def test_each_run_of_the_model_is_told_since_each_has_a_deadline_of_its_own() -> None:
+    looking, told = Looking(model("next")), list[int]()
+    Generator(looking, Generation(max_tokens=5), lambda: told.append(len(looking.given))).infer(
+        (prompt(THE),)
+    )
+    assert told == [0, 1, 2, 3, 4]
+    looking.close()
+
+
 @pytest.mark.parametrize(
     ("gives", "first", "last"),
     [

@@ -11,9 +11,11 @@ from ai_edge_litert import schema_py_generated as schema
 from agent import resources
 from agent.manifest import Pre
 from agent.preparing import pre_of
+from agent.types import Phase
 from agent.workers import engines
 from agent.workers.measuring import Tryout
 from agent.workers.spec import LaneSpec
+from models import speller
 from tests.simulators import described_models, tiny_models
 
 if TYPE_CHECKING:
@@ -76,3 +78,15 @@ def test_outputs_without_a_signature_are_found_by_the_names_of_the_metadata(tmp_
     tryout = Tryout(engines.engine(told, model, engines.backend_of(told, model)))
     (item,) = tryout.items(np.array([[1.0, 2, 3], [4, 5, 6]]))
     assert (item["name"], item["values"]) == ("b", [4, 5, 6])
+
+
+def test_each_token_of_a_sequence_is_an_inference_for_the_watchdog(tmp_path: Path) -> None:
+    path = tmp_path / "m.tflite"
+    path.write_bytes(speller.speller())
+    beats: list[Phase] = []
+    told = spec(path, task="sequence", decoder={"max_tokens": 3})
+    backend = engines.make(told, beat=beats.append).backend
+    assert beats == []
+    backend.infer((np.array([[speller.THE, -1, -1, -1]], np.int32),))
+    assert beats == [Phase.INVOKE] * 3
+    backend.close()

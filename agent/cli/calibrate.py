@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 from agent.cli import inferring
 from agent.cli.calibration import Calibration, calibrate
-from agent.cli.inputs import choose, pre_for, speakable
+from agent.cli.inputs import choose
+from agent.cli.key_values import pre_for, speakable
 from agent.cli.numbers import number
 from agent.cli.progress import progress
 from agent.errors import EXIT_FAILED, EXIT_OK, InputRejected

@@ -7,7 +7,8 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from agent.cli import inferring
-from agent.cli.inputs import choose, options_of, plugins_of, pre_for, speakable, stages_of
+from agent.cli.inputs import choose
+from agent.cli.key_values import options_of, plugins_of, pre_for, speakable, stages_of
 from agent.cli.numbers import number
 from agent.cli.progress import progress
 from agent.errors import EXIT_FAILED, EXIT_OK

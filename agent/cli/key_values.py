@@ -27,7 +27,7 @@ def pairs(text: str, what: str, page: str) -> tuple[str, dict[str, Any]]:
 
     Args:
         text: as it stands on the command line.
-        what: it says, for errors.
+        what: the option, for errors.
         page: of the documentation that lists the keys.
 
     Raises:

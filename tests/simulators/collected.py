@@ -62,7 +62,7 @@ def _unbalanced(db: sqlite3.Connection) -> list[str]:
     found = []
     for stream, epoch, pipeline, text in db.execute(_LEDGERS):
         counts = json.loads(text)
-        ends = sum(sum(counts[account].values()) for account in ("filtered", "dropped", "failed"))
+        ends = sum(sum(counts.get(account, {}).values()) for account in ("filtered", "dropped", "failed"))
         settled = counts["inferred"] + counts["gated"] + counts["lost"] + ends + counts["in_flight"]
         if counts["captured"] != settled:
             found.append(f"{pipeline} of {epoch} does not balance: {text}")

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from agent.labels import Labels
     from agent.types import Array, FrameInfo, Signature, TensorSpec
 
+ANY_SHAPE = True
+"""Outputs may have other shapes than the model's file states."""
+
 _MOST_OUTPUTS = 64
 _LONGEST_NAME = 100
 """These and ``head`` keep a result well below the size of one message between processes."""

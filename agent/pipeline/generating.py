@@ -111,7 +111,12 @@ class Generator:
         else:
             window[0, self._places - len(context) :] = context
         self._beat()
-        logits = dequantize(self._backend.infer((window,))[0], self.outputs[0]).reshape(-1, self._vocabulary)
+        made = self._backend.infer((window,))[0]
+        if made.shape != self.outputs[0].shape:
+            problem = f"its shape is {list(made.shape)}, and the model says {list(self.outputs[0].shape)}"
+            hint = "Convert the model with fixed shapes"
+            raise InputRejected("generate", self.outputs[0].name, problem, hint)
+        logits = dequantize(made, self.outputs[0]).reshape(-1, self._vocabulary)
         last: Array = logits[len(context) - 1 if self._everywhere else 0]
         return last
 

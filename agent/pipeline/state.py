@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from agent.errors import InputRejected
 from agent.tensors import dequantize, quantize
 
 if TYPE_CHECKING:
@@ -34,7 +35,16 @@ class Link:
     initial: Array
 
     def carried(self, output: Array) -> Array:
-        """Give the next input; ``initial`` where the output is not finite, which would never end."""
+        """Give the next input; ``initial`` where the output is not finite, which would never end.
+
+        Raises:
+            InputRejected: the graph has made it of another size.
+        """
+        if output.size != self.initial.size:
+            problem = (
+                f"its shape is {list(output.shape)} for this frame, and it is carried to {self.taken.name}"
+            )
+            raise InputRejected("run model", self.given.name, problem, "Convert the model with fixed shapes")
         if not _finite(output):
             return self.initial
         same = (self.given.dtype, self.given.scale, self.given.zero_point) == (
@@ -78,7 +88,11 @@ class State:
             np.copyto(inputs[link.target], value)
 
     def take(self, outputs: Sequence[Array]) -> None:
-        """Keep what the outputs say of the state."""
+        """Keep what the outputs say of the state.
+
+        Raises:
+            InputRejected: as ``Link.carried`` does; the state stays what it was.
+        """
         self._now = [link.carried(outputs[link.source]) for link in self._links]
 
 

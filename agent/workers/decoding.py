@@ -15,6 +15,7 @@ from agent.pipeline.filling import carried, frame_input
 from agent.pipeline.generating import Generator
 from agent.pipeline.placed import PlacedDecoder
 from agent.pipeline.preprocess import takes_pictures
+from agent.pipeline.steady import SteadyDecoder
 from agent.tflite import metadata
 from agent.types import Signature
 from agent.validation import options
@@ -83,6 +84,8 @@ def decoder_of(task: str, model: LoadedModel, backend: Backend, own: Mapping[str
     decoder: Decoder = module.build(options(module.Options, given, "decoder"), seen, model.labels, *more)
     if list(order) != list(range(len(backend.outputs))):
         decoder = roles.OrderedDecoder(decoder, list(order))
+    if not (getattr(module, "ANY_SHAPE", False) or hasattr(module, "generation")):
+        decoder = SteadyDecoder(decoder, backend.outputs)
     frame = frame_input(backend.inputs, model.pre, model.name)
     if model.pre.of_windows or not takes_pictures(frame):
         return decoder

@@ -258,3 +258,24 @@ def test_importing_the_backend_loads_no_runtime() -> None:
         "import sys, agent.backends.tflite; print({'ai_edge_litert', 'tflite_runtime'} & sys.modules.keys())"
     )
     assert subprocess.check_output([sys.executable, "-c", program], text=True) == "set()\n"
+
+
+@pytest.mark.parametrize(("axis", "count"), [(1, 3), (0, 2), (2, 2), (-1, 2)])
+def test_scales_that_are_not_as_many_as_their_dimension_are_refused(axis: int, count: int) -> None:
+    quantization = {
+        "scales": np.ones(count, np.float32),
+        "zero_points": np.zeros(count, np.int32),
+        "quantized_dimension": axis,
+    }
+    details: Any = {
+        "name": "y",
+        "index": 0,
+        "shape": np.array([1, 2]),
+        "dtype": np.int8,
+        "quantization_parameters": quantization,
+    }
+    with pytest.raises(ModelInvalid, match="unusable quantization parameters"):
+        tflite._spec(details, "m", {})
+    details["quantization_parameters"] = {**quantization, "quantized_dimension": 1}
+    if count == 2:
+        assert tflite._spec(details, "m", {}).axis == 1

@@ -170,3 +170,15 @@ def test_logits_that_are_no_numbers_are_a_rejected_frame() -> None:
     with pytest.raises(InputRejected, match="none of its 7 logits is finite"):
         Generator(broken, Generation()).infer((prompt(THE),))
     broken.close()
+
+
+class Shifting(Looking):
+    def infer(self, tensors: Sequence[Array]) -> Sequence[Array]:
+        return [one[:, :1] for one in super().infer(tensors)]
+
+
+def test_logits_of_another_shape_than_the_model_says_are_a_rejected_frame() -> None:
+    shifting = Shifting(model("every"))
+    with pytest.raises(InputRejected, match=r"its shape is \[1, 1, 7\], and the model says \[1, 4, 7\]"):
+        Generator(shifting, Generation()).infer((prompt(THE, PUMP),))
+    shifting.close()

@@ -192,6 +192,13 @@ def test_state_that_its_input_does_not_take_is_refused_before_any_frame() -> Non
         Filling(Signature(inputs, (TensorSpec("h", "float32", (1, 2)),)), pre, "m")
 
 
+def test_state_of_another_size_fails_its_frame() -> None:
+    given, taken = TensorSpec("h", "float32", (2,)), TensorSpec("h_in", "float32", (2,))
+    link = Link(0, given, 1, taken, np.zeros(2, np.float32))
+    with pytest.raises(InputRejected, match=r"h: its shape is \[3\] for this frame"):
+        link.carried(np.zeros(3, np.float32))
+
+
 def test_state_that_becomes_infinite_in_its_inputs_type_begins_anew() -> None:
     given, taken = TensorSpec("h", "float32", (2,)), TensorSpec("h_in", "float16", (2,))
     link = Link(0, given, 1, taken, np.full(2, 7, np.float16))

@@ -47,7 +47,7 @@ def test_a_sound_plugin_passes_and_its_own_words_go_nowhere(
     [
         ("crash", "os.kill(os.getpid(), signal.SIGSEGV)", "its process was ended by SIGSEGV"),
         ("leaves", "os._exit(0)", "its process ended"),
-        ("hang", "while True: pass", "it did not end in 4 s"),
+        ("hang", "while True: pass", "it did not end in 2 s"),
         ("raises", "raise KeyError('x')", "KeyError: 'x', at foreign_raises.py:"),
         ("odd", "raise GeneratorExit('x')", "its process ended"),
     ],
@@ -56,7 +56,8 @@ def test_what_ends_or_holds_up_the_process_is_a_check_that_failed_and_the_others
     folder: Path, capsys: pytest.CaptureFixture[str], name: str, body: str, said: str
 ) -> None:
     install(folder, "filters", name, whole("filters", f"if frame.seq == 2:\n    {body}\nreturn result"))
-    code, found = checked(capsys, name, "--timeout", "4")
+    seconds = "2" if name == "hang" else "20"  # several checks hang, and each is waited for
+    code, found = checked(capsys, name, "--timeout", seconds)
     assert (code, list(found)) == (1, CHECKS)
     assert said in found["answers"]
     assert found["loads"] == found["options"] == found["described"] == ""

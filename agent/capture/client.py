@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING
 
 from agent.capture import protocol
@@ -144,7 +145,9 @@ class Remote:
         except (KeyError, MessageInvalid) as error:
             self._hang_up(str(error))
             raise self._gone() from error
-        return Frame(seq, said.captured_ns, data, said.origin, missed)
+        # That process may be anybody's, of a camera that took it over: nobody recovers from a time to come.
+        captured_ns = min(said.captured_ns, time.monotonic_ns())
+        return Frame(seq, captured_ns, data, said.origin, missed)
 
     def _gone(self) -> SourceLost:
         self._told_gone = True

@@ -142,6 +142,24 @@ def test_memory_that_is_not_what_it_should_be_is_a_lost_source(size: int, seals:
     remote.close()
 
 
+def test_no_frame_is_from_a_time_to_come_whatever_the_process_says() -> None:
+    feed = Feed()
+    remote = Remote("yard", feed, lambda _phase: None, threading.Event())
+    ours, theirs = socketpair(AF_UNIX, SOCK_SEQPACKET)
+    feed.lend(ours.detach())
+    fd = memfd.create("frame", 4096)
+    memfd.seal(fd, memfd.SIZED)
+    with theirs:
+        theirs.send(protocol.packed(protocol.Opened(token=1, live=True)))
+        source = remote.open(0)
+        for captured_ns in (1, (1 << 63) - 1):
+            send_fds(theirs, [protocol.shown(0, captured_ns, "uint8", (4096,))], [fd])
+        assert read(source).captured_ns == 1
+        assert read(source).captured_ns <= time.monotonic_ns()
+    os.close(fd)
+    remote.close()
+
+
 def test_no_descriptor_is_left_after_many_readers() -> None:
     with Desk(Paced, "a") as desk:
         source = desk.reader("a").remote.open(0)

@@ -19,8 +19,8 @@ from pydantic import (
 
 from agent.errors import ManifestInvalid
 from agent.features.tables import Features, Normalise
+from agent.imaging.placing import Resize
 from agent.inputs import Called, Inputs
-from agent.placing import Resize
 
 MAX_BYTES = 1 << 20
 """The largest manifest that is read."""
@@ -88,7 +88,8 @@ class Pre(_Part):
 
     ``inputs`` says what fills each input of a model that has several.
 
-    ``resize`` is one of ``agent.placing``'s ways, with ``pad`` as the value of a letterbox's bars, a pixel's.
+    ``resize`` is one of ``agent.imaging.placing``'s ways, with ``pad`` as a pixel's value in a letterbox's
+    bars.
     """
 
     resize: Resize = "stretch"

@@ -7,12 +7,14 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from agent.tables import EventName
+
 MAX_MEDIUM = 16 << 20
 """Bytes of a snapshot or a clip."""
 Kind = Literal["snapshot", "clip"]
 TYPES: dict[Kind, str] = {"snapshot": "image/jpeg", "clip": "video/x-msvideo"}
 ENDINGS: dict[Kind, str] = {"snapshot": ".jpg", "clip": ".avi"}
-Pattern = Annotated[str, Field(min_length=1, max_length=200)]
+Label = Annotated[str, Field(min_length=1, max_length=200)]
 
 
 class Media(BaseModel):
@@ -20,9 +22,9 @@ class Media(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 
-    on: tuple[Pattern, ...] = Field(min_length=1, max_length=32)
+    on: tuple[EventName, ...] = Field(min_length=1, max_length=32)
     """Names of events, such as `line.crossed`; `*` is all of them."""
-    labels: tuple[Pattern, ...] = Field(default=(), max_length=64)
+    labels: tuple[Label, ...] = Field(default=(), max_length=64)
     """Only events with one of these labels; empty for all."""
     snapshot: bool = True
     """Whether the frame of the event is kept, as a JPEG."""

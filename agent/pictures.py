@@ -40,7 +40,7 @@ class Area(_Table):
             raise ValueError("a polygon has three points or more")
         if self.shape == "box" and len(self.points) != 2:
             raise ValueError("a box has two points: opposite corners")
-        if on_a_line(self.points) or any(len(set(axis)) == 1 for axis in zip(*self.points, strict=True)):
+        if not has_area(self.points):
             raise ValueError("it has no area: its points lie on one line")
         return self
 
@@ -52,13 +52,18 @@ class Region(Area):
     """`fill` leaves nothing; `blur` and `pixelate` leave at most 8 by 8 mean colours of the region."""
 
 
-def on_a_line(points: tuple[Point, ...]) -> bool:
-    """Whether three points or more lie on one line: their triangles with the longest side have no area."""
+def has_area(points: tuple[Point, ...]) -> bool:
+    """Whether a box of two corners has an area, or a polygon of more: not where all lie on one line.
+
+    Then their triangles with the longest side have none.
+    """
+    if any(len(set(axis)) == 1 for axis in zip(*points, strict=True)):
+        return False
     first = points[0]
     far = max(points, key=lambda one: math.dist(first, one))
     across, down = far[0] - first[0], far[1] - first[1]
     areas = (abs(across * (y - first[1]) - down * (x - first[0])) for x, y in points)
-    return len(points) > 2 and max(areas) < _LEAST_AREA
+    return len(points) == 2 or max(areas) >= _LEAST_AREA
 
 
 class Health(_Table):

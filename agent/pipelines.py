@@ -13,10 +13,7 @@ from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag
 from agent.media import Media
 from agent.pictures import Health, Region
 from agent.preparing import PreTable
-from agent.tables import Name, Table
-
-EventName = Annotated[str, Field(max_length=100, pattern=r"^(\*|[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)*)$")]
-"""What filters call an event: words with dots between, as `line.crossed`; or `*`."""
+from agent.tables import EventName, Name, Table
 
 
 class Plugin(BaseModel):

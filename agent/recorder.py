@@ -86,7 +86,7 @@ class Recorder:
             whose |= {"model": ready.model, "sha256": ready.sha256, "delegate": ready.delegate}
             if ready.bundle:
                 whose["bundle"] = ready.bundle
-        alerts, others = self._sorted(lane, records)
+        alerts, others = self._parted(lane, records)
         if alerts:
             self._store.put([{**whose, **one.as_json()} for one in alerts], self._ledgers("alert"), "alert")
         if others:
@@ -112,7 +112,7 @@ class Recorder:
         self._store.put(records, self._ledgers(stream), stream)
         self._known[lane.name] = lane.ledger.to_json()
 
-    def _sorted(self, lane: Lane, records: Sequence[Record]) -> tuple[list[Record], list[Record]]:
+    def _parted(self, lane: Lane, records: Sequence[Record]) -> tuple[list[Record], list[Record]]:
         """Give the records that are alerts in a stream of results, and the others."""
         names = self._alerting.get(lane.name, ()) if self._stream(lane) == "result" else ()
         alerts: list[Record] = []

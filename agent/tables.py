@@ -27,6 +27,9 @@ Name = Annotated[
     ),
 ]
 
+EventName = Annotated[str, Field(max_length=100, pattern=r"^(\*|[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)*)$")]
+"""What filters call an event: words with dots between, as `line.crossed`; or `*`."""
+
 
 class Table(BaseModel):
     """A table of the file: frozen, unknown keys refused."""

@@ -22,7 +22,7 @@ import cv2
 import numpy as np
 
 from agent.decoders import detection
-from agent.decoders._anchors import Anchors, efficientdet, ssd
+from agent.decoders.heads.anchors import Anchors, efficientdet, ssd
 from agent.labels import Labels
 from agent.tensors import quantize
 from agent.types import FrameInfo, Signature, TensorSpec

@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 
 from agent.errors import ModelInvalid
-from agent.outline import EDGE_TPU_OPERATOR, Broken
+from agent.tflite.flatbuffers import Broken
+from agent.tflite.outline import EDGE_TPU_OPERATOR
 
 _CUSTOM_OP = re.compile(r"unresolved custom op: (.+?)\.?(?:\s|$)")
 _NEWER_OP = re.compile(r"builtin opcode '(\w+)'(?: version '(\d+)')?")

@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
-from agent import outline
 from agent.backends import _load_errors
 from agent.backends._delegated import count_delegated
 from agent.backends._integers import computes_in_integers
 from agent.backends._names import signature_names
 from agent.backends._runtimes import choose
 from agent.errors import BackendFault, InputRejected, ModelInvalid
+from agent.tflite import outline
+from agent.tflite.flatbuffers import Broken
 from agent.types import Signature, TensorSpec
 
 if TYPE_CHECKING:
@@ -108,7 +109,7 @@ def build(
             experimental_delegates=None if delegate is None else [delegate],
         )
         interpreter.allocate_tensors()
-    except (RuntimeError, ValueError, MemoryError, outline.Broken) as error:
+    except (RuntimeError, ValueError, MemoryError, Broken) as error:
         raise _load_errors.explain(error, name) from error
     return TfliteBackend(interpreter, name, str(runtime), "xnnpack" if delegate is None else title)
 
@@ -123,7 +124,7 @@ def signature(options: Options, model: bytes, name: str = "model") -> Signature:
     try:
         outline.check_outline(model)
         interpreter: Interpreter = choose(options.runtime).module.Interpreter(model_content=model)
-    except (RuntimeError, ValueError, MemoryError, outline.Broken) as error:
+    except (RuntimeError, ValueError, MemoryError, Broken) as error:
         raise _load_errors.explain(error, name) from error
     return _signature(interpreter, name)
 

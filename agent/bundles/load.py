@@ -10,12 +10,14 @@ from typing import Any
 
 from agent import labels as label_files
 from agent import manifest as manifests
-from agent import metadata, outline, resources
+from agent import resources
 from agent.bundles.packed import packed_labels
 from agent.errors import AgentError, ManifestInvalid, ModelInvalid
 from agent.labels import Labels
 from agent.manifest import MANIFEST, MAX_MODEL_BYTES, FileEntry, Manifest, Pre
-from agent.metadata import Metadata
+from agent.tflite import metadata, outline
+from agent.tflite.flatbuffers import Broken
+from agent.tflite.metadata import Metadata
 
 
 @dataclass(frozen=True, slots=True)
@@ -242,7 +244,7 @@ def _read(path: Path, most: int) -> bytes:
 def _check_outline(path: Path, data: bytes) -> None:
     try:
         outline.check_outline(data)
-    except outline.Broken as error:
+    except Broken as error:
         hint = "Copy it again, and compare its sha256 with the original's"
         raise ModelInvalid("load model", str(path), str(error), hint) from error
 

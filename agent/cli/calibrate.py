@@ -5,18 +5,15 @@ from __future__ import annotations
 import json
 import sys
 from dataclasses import asdict
-from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from agent.calibration import Calibration, calibrate
-from agent.cli.infer import refusal
-from agent.cli.inputs import choose, pre_for, speakable
+from agent.cli import inferring
+from agent.cli.calibration import Calibration, calibrate
+from agent.cli.inputs import choose
+from agent.cli.key_values import pre_for, speakable
 from agent.cli.numbers import number
 from agent.cli.progress import progress
 from agent.errors import EXIT_FAILED, EXIT_OK, InputRejected
-from agent.foreground import Foreground
-from agent.tables import Deadlines
-from agent.workers.process import WorkerProcess
 from agent.workers.spec import LaneSpec
 
 if TYPE_CHECKING:
@@ -49,21 +46,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "inputs", metavar="INPUT", nargs="*", help="an .npy file, a picture, a folder or a glob; one video; -"
     )
-    parser.add_argument(
-        "--source",
-        default="",
-        metavar="KIND[:KEY=VALUE,...]",
-        help="a source with its options, in place of INPUT",
-    )
+    inferring.add_source(parser)
     parser.add_argument(
         "--frames", type=number(int, 1, _MOST), default=0, metavar="N", help="stop after so many frames"
     )
-    parser.add_argument(
-        "--features",
-        default="",
-        metavar="KIND[:KEY=VALUE,...]",
-        help="what is computed of each window, for a model that is no bundle",
-    )
+    inferring.add_features(parser)
     way = parser.add_mutually_exclusive_group()
     way.add_argument(
         "--quantile",
@@ -96,8 +83,7 @@ def main(arguments: argparse.Namespace) -> int:
         limit=arguments.frames or _MOST,
         once=True,
     )
-    spawn = partial(WorkerProcess, stdin=0) if inputs.source == "stdin" else WorkerProcess
-    errors, failed = _errors(spec, spawn, len(inputs.files))
+    errors, failed = _errors(spec, len(inputs.files))
     if not errors:
         raise InputRejected("calibrate", arguments.model, "no input was inferred", "See edge-agent infer")
     found = calibrate(errors, arguments.quantile, arguments.sigma)
@@ -111,13 +97,13 @@ def main(arguments: argparse.Namespace) -> int:
     return EXIT_FAILED if failed else EXIT_OK
 
 
-def _errors(spec: LaneSpec, spawn: Any, total: int) -> tuple[list[float], int]:
+def _errors(spec: LaneSpec, total: int) -> tuple[list[float], int]:
     """Run it; give each input's error, and how many inputs failed. ^C ends what has no end of its own."""
     errors: list[float] = []
     failed = 0
     try:
         with progress("calibrating", total, sharing=not total) as bar:
-            for records in Foreground(spec, Deadlines(), explain=refusal, spawn=spawn).run():
+            for records in inferring.lane(spec).run():
                 for record in records:
                     if record.kind == "failed":
                         failed += 1

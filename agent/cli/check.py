@@ -16,8 +16,8 @@ from agent.cli.settings import Loaded
 from agent.errors import EXIT_CONFIG, EXIT_FAILED, EXIT_OK, AgentError, Restart, Retryable
 from agent.foreground import Foreground
 from agent.mqtt_client import tls_context
-from agent.outline import is_for_edge_tpu
 from agent.recovery.borrower import order
+from agent.tflite.outline import is_for_edge_tpu
 from agent.uplink import link_settings
 
 if TYPE_CHECKING:

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import json
 import sys
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from agent.cli.inputs import choose, options_of, plugins_of, pre_for, speakable, stages_of
+from agent.cli import inferring
+from agent.cli.inputs import choose
+from agent.cli.key_values import options_of, plugins_of, pre_for, speakable, stages_of
 from agent.cli.numbers import number
 from agent.cli.progress import progress
-from agent.errors import EXIT_FAILED, EXIT_OK, AgentError
-from agent.foreground import Foreground
-from agent.tables import Deadlines
+from agent.errors import EXIT_FAILED, EXIT_OK
 from agent.wording import events_in_words, in_words
-from agent.workers.process import WorkerProcess
 from agent.workers.record import Record
 from agent.workers.spec import LaneSpec
 
@@ -23,7 +21,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from agent.ledger import Ledger
-    from agent.workers.messages import Fault
 
 HELP = "run a model on pictures, arrays, a video or a camera"
 DESCRIPTION = """\
@@ -69,12 +66,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         nargs="*",
         help="a picture, an .npy file, a folder or a glob; one video; one camera's device; -",
     )
-    parser.add_argument(
-        "--source",
-        default="",
-        metavar="KIND[:KEY=VALUE,...]",
-        help="a source with its options, in place of INPUT",
-    )
+    inferring.add_source(parser)
     parser.add_argument(
         "--frames", type=number(int, 1, 1 << 53), default=0, metavar="N", help="stop after so many frames"
     )
@@ -127,12 +119,7 @@ def _add_screening(parser: argparse.ArgumentParser) -> None:
 
 def _add_of_the_model(parser: argparse.ArgumentParser) -> None:
     """Declare what is said of the model's inputs and outputs."""
-    parser.add_argument(
-        "--features",
-        default="",
-        metavar="KIND[:KEY=VALUE,...]",
-        help="what is computed of each window, for a model that is no bundle",
-    )
+    inferring.add_features(parser)
     parser.add_argument(
         "--pre",
         default="",
@@ -190,8 +177,7 @@ def main(arguments: argparse.Namespace) -> int:
     show = _json_line if arguments.json or not sys.stdout.isatty() else _line
     left = dict(enumerate(inputs.files[: arguments.frames or None]))
     bad = 0
-    spawn = partial(WorkerProcess, stdin=0) if inputs.source == "stdin" else WorkerProcess
-    lane = Foreground(spec, Deadlines(), explain=refusal, spawn=spawn)
+    lane = inferring.lane(spec)
     try:
         with progress("inferring", len(left), sharing=sys.stdout.isatty() or not left) as bar:
             for records in lane.run():
@@ -223,12 +209,6 @@ def _account(left: Mapping[int, str], ledger: Ledger, show: Callable[[Record], s
     for frame, name in left.items():
         print(show(_lost(frame, name)), flush=True)
     return len(left)
-
-
-def refusal(fault: Fault) -> AgentError:
-    """Word a worker's refusal: there is no configuration here that could be wrong."""
-    hint = "See edge-agent infer --help, and docs/configuration.md for all options"
-    return AgentError(fault.op, fault.subject, fault.problem, fault.hint or hint)
 
 
 def _lost(frame: int, name: str) -> Record:

@@ -1,4 +1,4 @@
-"""What decoders share: how they refuse outputs that are not theirs."""
+"""What decoders share: how they refuse outputs that are not theirs, and frames whose outputs say nothing."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from agent.errors import ModelInvalid
+from agent.errors import InputRejected, ModelInvalid
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -28,6 +28,11 @@ def misfit(task: str, wanted: str, outputs: Sequence[TensorSpec]) -> ModelInvali
         f"the task wants {wanted}, the model gives {found or 'nothing'}",
         "Use another model, or --task tensor for any",
     )
+
+
+def garbage(what: str, problem: str) -> InputRejected:
+    """Give the error for a frame whose outputs say nothing: ``what`` is the output's name, or the task."""
+    return InputRejected("decode", what, problem, "Check the model with --task tensor")
 
 
 def check_labels(labels: Labels, classes: int, task: str) -> None:

@@ -14,9 +14,8 @@ from typing import TYPE_CHECKING, Self
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from agent.decoders._fit import check_labels, is_number, misfit
+from agent.decoders._fit import check_labels, garbage, is_number, misfit
 from agent.decoders._scores import Activation, activate, settled
-from agent.errors import InputRejected
 from agent.tensors import dequantize, is_quantized
 from agent.types import Result
 
@@ -92,7 +91,7 @@ class ClassificationDecoder:
         finite = np.isfinite(values)
         if not finite.any():
             problem = f"none of its {values.size} values is finite"
-            raise InputRejected("decode", self._output.name, problem, "Check the model with --task tensor")
+            raise garbage(self._output.name, problem)
         scores = activate(self._activation, values, finite, self._logits)
         best = _best(scores, self._options.top_k)
         return self._result(best, [round(score, _DIGITS) for score in scores[best].tolist()])

@@ -1,13 +1,13 @@
 """Detection: boxes with a class and a score, from whichever head the model has.
 
-- ``ssd``: the four outputs of a postprocessing operator, see ``_ssd``;
-- ``centers``: two grids, of scores and of boxes, see ``_centers``;
-- ``ssd_raw``, ``efficientdet``: boxes that correct anchors, see ``_ssd_raw``, ``_efficientdet``;
-- ``yolov5``, ``yolov8``, ``yolov10``: rows of boxes and scores, or raw maps, see ``_yolov5``, ``_yolov8``,
-  ``_yolov10``.
+- ``ssd``: the four outputs of a postprocessing operator;
+- ``centers``: two grids, of scores and of boxes;
+- ``ssd_raw``, ``efficientdet``: boxes that correct anchors;
+- ``yolov5``, ``yolov8``, ``yolov10``: rows of boxes and scores, or raw maps.
 
-The outputs' shapes say which it is, unless an option names it, see ``_heads``. Where the model has not done
-so itself, the decoder leaves out what overlaps a better detection, see ``_overlap``.
+Each is a module of ``heads``. The outputs' shapes say which it is, unless an option names it, see
+``heads.choosing``. Where the model has not done so itself, the decoder leaves out what overlaps a better
+detection, see ``heads.nms``.
 
 What else is left out: a detection with a number that is NaN or infinite, whose class is no index, or whose
 box has no area within the picture; boxes and scores are clipped to [0, 1]. A frame whose outputs hold no
@@ -20,15 +20,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from agent.decoders._detection import Options
-from agent.decoders._heads import choose
+from agent.decoders.heads.choosing import choose
+from agent.decoders.heads.options import Options
 from agent.labels import MAX_LABELS
 from agent.types import Result
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from agent.decoders._boxes import Head
+    from agent.decoders.heads.boxes import Head
     from agent.labels import Labels
     from agent.types import Array, FrameInfo, Signature
 

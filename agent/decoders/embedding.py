@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
-from agent.decoders._fit import is_number, misfit
-from agent.errors import InputRejected, ModelInvalid
+from agent.decoders._fit import garbage, is_number, misfit
+from agent.errors import ModelInvalid
 from agent.labels import MAX_LABELS
 from agent.npy import parse_npy
 from agent.tensors import dequantize
@@ -133,7 +133,7 @@ class EmbeddingDecoder:
         values = dequantize(outputs[0], self._output).reshape(-1)
         if not np.isfinite(values).all():
             problem = "the vector has numbers that are not finite"
-            raise InputRejected("decode", self._output.name, problem, "Check the model with --task tensor")
+            raise garbage(self._output.name, problem)
         vector = _unit(values)
         items: list[dict[str, Any]] = []
         if self._gallery is not None:

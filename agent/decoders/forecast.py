@@ -12,9 +12,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat
 
 from agent.decoders._fit import is_number, misfit
-from agent.decoders._values import check_finite, check_size, finite, json_bytes, one_or_each, rounded
-from agent.decoders.regression import Name
-from agent.errors import ModelInvalid
+from agent.decoders._values import Linear, Name, check_size, finite, json_bytes, names_of, rounded
 from agent.types import Result
 
 if TYPE_CHECKING:
@@ -61,11 +59,7 @@ def build(options: Options, signature: Signature, labels: Labels) -> ForecastDec
         wanted = f"one output [1, steps] or [1, steps, features] of at most {_MOST} values"
         raise misfit("forecast", wanted, outputs)
     features = shape[2] if len(shape) == 3 else 1
-    names = options.names or labels.names or [f"value {index}" for index in range(features)]
-    if len(names) != features:
-        what = "names" if options.names else "labels"
-        problem = f"there are {len(names)} {what} for {features} features"
-        raise ModelInvalid("decode as", "forecast", problem, f"Give {features}")
+    names = names_of(options.names, labels, features, "forecast", "features")
     return ForecastDecoder(options, outputs[0], names)
 
 
@@ -85,8 +79,7 @@ class ForecastDecoder:
 
     def __init__(self, options: Options, output: TensorSpec, names: Sequence[str]) -> None:
         self._output, self._names, self._step_s = output, names, options.step_s
-        self._scale = one_or_each("scale", options.scale, len(names), "forecast")
-        self._offset = one_or_each("offset", options.offset, len(names), "forecast")
+        self._linear = Linear(options.scale, options.offset, len(names), "forecast")
         most = int(np.prod(output.shape))
         check_size(most, _ITEM_BYTES + max(json_bytes(name) for name in names), "forecast")
 
@@ -102,10 +95,7 @@ class ForecastDecoder:
             InputRejected: a value is NaN or infinite.
         """
         values = finite(outputs, (self._output,)).reshape(-1, len(self._names))
-        with np.errstate(over="ignore"):  # what overflows is refused below
-            values = values if self._scale is None else values * self._scale
-            values = values if self._offset is None else values + self._offset
-        check_finite(values, self._output.name)
+        values = self._linear(values, self._output.name)
         count = len(self._names)
         items = [
             self._item(at // count + 1, at % count, value)

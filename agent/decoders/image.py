@@ -14,8 +14,7 @@ import cv2
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from agent.decoders._fit import is_number, misfit
-from agent.errors import InputRejected
+from agent.decoders._fit import garbage, is_number, misfit
 from agent.tensors import dequantize
 from agent.types import Result
 
@@ -94,7 +93,7 @@ class ImageDecoder:
         finite = np.isfinite(values)
         if not finite.any():
             problem = f"none of its {values.size} numbers is finite"
-            raise InputRejected("decode", self._output.name, problem, "Check the model with --task tensor")
+            raise garbage(self._output.name, problem)
         low, high = self._options.range
         shares = ((np.where(finite, values, low).clip(low, high)) - low) / (high - low)
         pixels = (shares * _WHITE).round().astype(np.uint8)

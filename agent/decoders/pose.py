@@ -13,9 +13,9 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
 from agent.decoders import _layouts
-from agent.decoders._fit import is_number, misfit
+from agent.decoders._fit import garbage, is_number, misfit
 from agent.decoders._scores import Activation
-from agent.errors import InputRejected, ModelInvalid
+from agent.errors import ModelInvalid
 from agent.types import Result
 
 if TYPE_CHECKING:
@@ -110,7 +110,7 @@ class PoseDecoder:
         known = np.isfinite(found.points).all(axis=2) & np.isfinite(found.scores)
         if not known.any():
             problem = f"none of its {known.size} keypoints has finite numbers"
-            raise InputRejected("decode", "pose", problem, "Check the model with --task tensor")
+            raise garbage("pose", problem)
         points = _rounded(np.where(known[..., np.newaxis], found.points, 0))
         scores = _rounded(np.where(known, found.scores, 0))
         seen = known & (scores >= self._options.min_score)

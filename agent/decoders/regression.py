@@ -13,11 +13,13 @@ from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, StringConstraint
 
 from agent.decoders._fit import is_number, misfit
 from agent.decoders._values import (
+    Linear,
+    Name,
     check_count,
-    check_finite,
     check_size,
     finite,
     json_bytes,
+    names_of,
     one_or_each,
     rounded,
 )
@@ -34,7 +36,6 @@ _MOST = 256
 _ITEM_BYTES = 60
 """Of an item without its label and unit: {"label":,"index":255,"value":-1.234567e-38,"unit":}."""
 
-Name = Annotated[str, StringConstraints(min_length=1, max_length=100)]
 Unit = Annotated[str, StringConstraints(max_length=20)]
 
 
@@ -73,7 +74,8 @@ def build(options: Options, signature: Signature, labels: Labels) -> RegressionD
     sizes = [int(np.prod(spec.shape, dtype=np.int64)) for spec in outputs]
     if not 1 <= sum(sizes) <= _MOST or not all(is_number(spec) for spec in outputs):
         raise misfit("regression", f"1 to {_MOST} numbers in all", outputs)
-    return RegressionDecoder(options, outputs, _names(options, labels, sum(sizes)))
+    names = names_of(options.names, labels, sum(sizes), "regression", "values")
+    return RegressionDecoder(options, outputs, names)
 
 
 class RegressionDecoder:
@@ -91,8 +93,7 @@ class RegressionDecoder:
     def __init__(self, options: Options, outputs: Sequence[TensorSpec], names: Sequence[str]) -> None:
         count = len(names)
         self._outputs, self._names = outputs, names
-        self._scale = one_or_each("scale", options.scale, count, "regression")
-        self._offset = one_or_each("offset", options.offset, count, "regression")
+        self._linear = Linear(options.scale, options.offset, count, "regression")
         self._min = one_or_each("min", options.min, count, "regression")
         self._max = one_or_each("max", options.max, count, "regression")
         if self._min is not None and self._max is not None and (self._min > self._max).any():
@@ -113,11 +114,7 @@ class RegressionDecoder:
         Raises:
             InputRejected: a value is NaN or infinite.
         """
-        values = finite(outputs, self._outputs)
-        with np.errstate(over="ignore"):  # what overflows is refused below
-            values = values if self._scale is None else values * self._scale
-            values = values if self._offset is None else values + self._offset
-        check_finite(values, self._outputs[0].name)
+        values = self._linear(finite(outputs, self._outputs), self._outputs[0].name)
         values = values if self._min is None else np.maximum(values, self._min)
         values = values if self._max is None else np.minimum(values, self._max)
         items = [
@@ -127,12 +124,3 @@ class RegressionDecoder:
             )
         ]
         return Result("regression", tuple(items))
-
-
-def _names(options: Options, labels: Labels, count: int) -> Sequence[str]:
-    names = options.names or labels.names or [f"value {index}" for index in range(count)]
-    if len(names) != count:
-        what = "names" if options.names else "labels"
-        problem = f"there are {len(names)} {what} for {count} values"
-        raise ModelInvalid("decode as", "regression", problem, f"Give {count}")
-    return names

@@ -20,11 +20,10 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
-from agent import masks
-from agent.decoders._candidates import Output
-from agent.decoders._fit import check_labels, is_number, misfit
+from agent.decoders._fit import check_labels, garbage, is_number, misfit
+from agent.decoders._output import Output
 from agent.decoders._scores import Activation, activate, settled
-from agent.errors import InputRejected
+from agent.imaging import masks
 from agent.labels import MAX_LABELS
 from agent.tensors import is_quantized
 from agent.types import Result
@@ -107,7 +106,7 @@ class SegmentationDecoder:
 
     They are {"label", "index", "score", "share", "box", "mask"}: the mean score of its cells (1 where the
     model gives none), its share of the frame's area, what holds all its cells, and its mask as
-    ``agent.masks`` has it.
+    ``agent.imaging.masks`` has it.
     """
 
     def __init__(self, options: Options, kind: Kind, output: TensorSpec, labels: Labels) -> None:
@@ -145,9 +144,7 @@ class SegmentationDecoder:
         known = finite.any(axis=2)
         if not known.any():
             problem = f"none of its {known.size} cells has a finite number"
-            raise InputRejected(
-                "decode", self._output.spec.name, problem, "Check the model with --task tensor"
-            )
+            raise garbage(self._output.spec.name, problem)
         if self._kind == "classes":
             good = known & (values[..., 0] >= 0) & (values[..., 0] < MAX_LABELS)
             classes = np.where(good, values[..., 0], -1).round().astype(np.int64)

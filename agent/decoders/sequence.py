@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Annotated
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
-from agent.decoders._fit import check_labels, is_number, misfit
+from agent.decoders._fit import check_labels, garbage, is_number, misfit
 from agent.errors import InputRejected, ModelInvalid
 from agent.generation import MAX_TOKENS, Generation
 from agent.types import Result
@@ -111,7 +111,7 @@ class SequenceDecoder:
             raise InputRejected("decode", "sequence", problem, "Run the model in a pipeline")
         if not all(np.isfinite(array).all() for array in outputs):
             problem = "a token or its probability is NaN or infinite"
-            raise InputRejected("decode", "sequence", problem, "Check the model with --task tensor")
+            raise garbage("sequence", problem)
         ids, logs, seed = (array.reshape(-1) for array in outputs)
         there = ids >= 0
         tokens = [one for one in map(int, ids[there].tolist()) if one not in self._stop]

@@ -6,7 +6,7 @@ from collections import OrderedDict
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Hashable, Iterator
+    from collections.abc import Callable, Hashable
 
 K = TypeVar("K", bound="Hashable")
 V = TypeVar("V")
@@ -40,11 +40,13 @@ class Memory(Generic[K, V]):
         self._kept[key] = (value, now_ns)
         return value
 
-    def forget(self, now_ns: int) -> Iterator[tuple[K, V]]:
+    def forget(self, now_ns: int) -> list[V]:
         """Take out, and give, what was not seen for too long, and what is too much: the oldest first."""
+        gone = []
         while self._kept:
             key, (value, seen_ns) = next(iter(self._kept.items()))
             if now_ns - seen_ns <= self._keep_ns and len(self._kept) <= self._most:
-                return
+                break
             del self._kept[key]
-            yield key, value
+            gone.append(value)
+        return gone

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from agent.pictures import Point, on_a_line
+from agent.pictures import Point, has_area
 from agent.tables import Name
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ class Zone(BaseModel):
 
     @model_validator(mode="after")
     def _has_an_area(self) -> Zone:
-        if on_a_line(self.points):
+        if not has_area(self.points):
             raise ValueError("it has no area: its points lie on one line")
         return self
 

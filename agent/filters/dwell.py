@@ -59,8 +59,7 @@ class Dwell:
 
     def apply(self, result: Result, frame: FrameInfo) -> Result:
         """Add an event for each track that has dwelt long enough."""
-        for _ in self._stays.forget(frame.captured_ns):
-            pass
+        self._stays.forget(frame.captured_ns)
         events = []
         for item in result.items:
             track = track_of(item)

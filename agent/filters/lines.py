@@ -86,8 +86,7 @@ class Lines:
             if track is not None and wanted(item, self._options.labels):
                 seen = self._seen.see(track, frame.captured_ns)
                 events += self._crossed(item, seen, across[row], along[row])
-        for _ in self._seen.forget(frame.captured_ns):
-            pass
+        self._seen.forget(frame.captured_ns)
         return going_on(result, result.items, events) if events else result
 
     def _measured(self, points: Array) -> tuple[list[list[float]], list[list[float]]]:

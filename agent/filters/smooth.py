@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from agent.filters._items import label_of
+from agent.filters._items import SECOND_NS, label_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from agent.types import FrameInfo, Result
 
 _DIGITS = 6
-_NS = 1_000_000_000
 
 
 class Options(BaseModel):
@@ -65,11 +64,11 @@ class Smooth:
     def apply(self, result: Result, frame: FrameInfo) -> Result:
         """Give the result with means in place of its scores, and what is heard now as an event."""
         now = frame.captured_ns
-        if self._seen_ns is not None and now - self._seen_ns > self._options.max_gap_s * _NS:
+        if self._seen_ns is not None and now - self._seen_ns > self._options.max_gap_s * SECOND_NS:
             self._last.clear()
         self._seen_ns = now
         self._last.append(_best(result))
-        quiet = self._options.suppress_s * _NS
+        quiet = self._options.suppress_s * SECOND_NS
         self._heard_ns = {label: at for label, at in self._heard_ns.items() if now - at < quiet}
         items = self._means() if len(self._last) == self._options.windows else []
         heard = next((item for item in items if item["label"] not in self._heard_ns), None)

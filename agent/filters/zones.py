@@ -137,7 +137,7 @@ class Zones:
         """Give who has left by not being seen any more."""
         return [
             _turned(visitor.item, name, stay, now_ns)
-            for _, visitor in self._visitors.forget(now_ns)
+            for visitor in self._visitors.forget(now_ns)
             for name, stay in sorted(visitor.stays.items())
             if stay.since_ns is not None
         ]

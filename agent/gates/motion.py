@@ -12,8 +12,8 @@ from pydantic import BaseModel, ConfigDict, Field
 from agent.gates._background import Background
 from agent.gates._framing import Framing
 from agent.gates._holding import Holding
+from agent.imaging.rasters import hidden, picture
 from agent.pictures import Area, Share
-from agent.rasters import hidden, picture
 from agent.screening import Admission
 from agent.types import WHOLE
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import cv2
 import numpy as np
 
-from agent import masks
+from agent.imaging import masks
 from agent.pipeline import _captions
 
 if TYPE_CHECKING:

@@ -59,3 +59,20 @@ class Engine:
     facts: Mapping[str, Any]
     tending: Tending | None = None
     state: State | None = None
+
+    def infer(self, inputs: Sequence[Array], opening: int) -> Sequence[Array]:
+        """Run the model on a frame that ``prepare`` has written, with the state in it and kept of it.
+
+        Args:
+            inputs: one of ``buffers``.
+            opening: which opening of the source the frame is from; another one than before begins anew.
+
+        Raises:
+            InputRejected: as the backend does; so ``BackendFault`` and ``DelegateLost``.
+        """
+        if self.state is None:
+            return self.backend.infer(inputs)
+        self.state.give(inputs, opening)
+        outputs = self.backend.infer(inputs)
+        self.state.take(outputs)
+        return outputs

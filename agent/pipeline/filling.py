@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from agent.errors import ModelInvalid
+from agent.imaging.placing import place
 from agent.inputs import Carried, Constant
 from agent.pipeline.naming import find, listed, name_of
 from agent.pipeline.preprocess import Preprocessor
 from agent.pipeline.state import Link, State
-from agent.placing import place
 from agent.tensors import quantize
 from agent.types import WHOLE
 

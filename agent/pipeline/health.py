@@ -13,10 +13,10 @@ import cv2
 import numpy as np
 
 from agent.errors import InputRejected
+from agent.imaging.rasters import hidden, picture
 from agent.pictures import FAULTS
 from agent.pipeline._health_marks import look, shrink
 from agent.pipeline._health_view import View
-from agent.rasters import hidden, picture
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence

@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from agent.placing import Placing, place
+from agent.imaging import masks
+from agent.imaging.placing import Placing, place
 from agent.types import WHOLE, Result
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from agent.placing import Resize
+    from agent.imaging.placing import Resize
     from agent.types import Array, Decoder, FrameInfo
 
 _DIGITS = 6
@@ -106,7 +107,7 @@ def _mask(mask: Mapping[str, Any], placing: Placing) -> dict[str, Any] | None:
             within[0] + rows[1] * cell[0], within[1] + columns[1] * cell[1])  # fmt: skip
     counts = mask["counts"]
     if (*rows, *columns) != (0, height, 0, width):
-        counts = _cut(mask, rows, columns)
+        counts = masks.encode(masks.decode(mask)[slice(*rows), slice(*columns)])["counts"]
     clipped = [round(min(max(one, 0.0), 1.0), _DIGITS) for one in kept]
     size = [rows[1] - rows[0], columns[1] - columns[0]]
     return {**mask, "size": size, "counts": counts, "within": clipped}
@@ -117,14 +118,3 @@ def _inside(begin: float, end: float, cells: int) -> tuple[int, int]:
     middles = begin + (np.arange(cells) + 0.5) * ((end - begin) / cells)
     found = np.flatnonzero((middles > 0) & (middles < 1))
     return (int(found[0]), int(found[-1]) + 1) if found.size else (0, 0)
-
-
-def _cut(mask: Mapping[str, Any], rows: tuple[int, int], columns: tuple[int, int]) -> list[int]:
-    """Give the counts of a part of a mask; runs go down the columns, and begin with the zeros."""
-    height, width = mask["size"]
-    runs = np.asarray(mask["counts"], np.int64)
-    cells = np.repeat(np.arange(runs.size) % 2, runs).reshape(width, height)
-    part = cells[slice(*columns), slice(*rows)].reshape(-1)
-    changes = np.flatnonzero(np.diff(part, prepend=0)).tolist()
-    counts = np.diff([0, *changes, part.size]).tolist()
-    return [int(one) for one in counts]

@@ -1,9 +1,9 @@
 """Turns a frame into the model's input tensor, in a buffer that the caller gives.
 
-A picture, or a region of it, is brought to the input's size as ``agent.placing`` says, then its channels are
-brought into the model's order, then each pixel is replaced by what the input's type and the manifest make of
-it (see ``tensors.pixel_table``). A window of samples goes through the features and the normalisation that the
-manifest names (see ``windows``). Anything else is taken as the tensor itself.
+A picture, or a region of it, is brought to the input's size as ``agent.imaging.placing`` says, then its
+channels are brought into the model's order, then each pixel is replaced by what the input's type and the
+manifest make of it (see ``tensors.pixel_table``). A window of samples goes through the features and the
+normalisation that the manifest names (see ``windows``). Anything else is taken as the tensor itself.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ import cv2
 import numpy as np
 
 from agent.errors import InputRejected, ManifestInvalid
+from agent.imaging.placing import Pixels, place
 from agent.manifest import Pre
 from agent.pipeline import _arrays
 from agent.pipeline.windows import WindowPreprocessor
-from agent.placing import Pixels, place
 from agent.tensors import PIXELS, pixel_table
 from agent.types import WHOLE
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
-from agent.rasters import hidden, picture
+from agent.imaging.rasters import hidden, picture
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -147,17 +147,11 @@ class Runner:
             self._outlet.say(one)
 
     def _infer(self, item: Item, inputs: Sequence[Array]) -> Sequence[Array]:
-        engine = item.engine
         try:
-            if engine.state is None:
-                return engine.backend.infer(inputs)
-            engine.state.give(inputs, item.opening)
-            outputs = engine.backend.infer(inputs)
-            engine.state.take(outputs)
-            return outputs
+            return item.engine.infer(inputs, item.opening)
         finally:
-            if engine.tending is not None:
-                self._pass_on(engine.tending.news())
+            if item.engine.tending is not None:
+                self._pass_on(item.engine.tending.news())
 
     def _process(self, item: Item) -> None:
         if item.error is not None:

@@ -110,11 +110,7 @@ class Staging:
         self._beat(Phase.DECODE)
         began = time.monotonic_ns()
         engine.prepare(Frame(info.seq, info.captured_ns, pixels, info.origin), tensors, region)
-        if engine.state is not None:
-            engine.state.give(tensors, item.opening)
-        outputs = engine.backend.infer(tensors)
-        if engine.state is not None:
-            engine.state.take(outputs)
+        outputs = engine.infer(tensors, item.opening)
         took_us = (time.monotonic_ns() - began) // 1000
         found = engine.decoder.decode(outputs, info, tensors)
         return {"kind": found.kind, "items": found.items, "infer_us": took_us}

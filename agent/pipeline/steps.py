@@ -31,7 +31,7 @@ class Step(Protocol):
     def reason(self) -> str:
         """The account of frames that it rejects."""
 
-    def __call__(self, item: Item, result: Result) -> Result | Held:
+    def __call__(self, item: Item, result: Result, /) -> Result | Held:
         """Give the result that goes on, or say that none does.
 
         Raises:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ConfigDict
 
-from agent import metadata, plugins
+from agent import plugins
 from agent.bundles import extras
 from agent.manifest import Outputs
 from agent.pipeline import roles
@@ -16,6 +16,7 @@ from agent.pipeline.generating import Generator
 from agent.pipeline.placed import PlacedDecoder
 from agent.pipeline.preprocess import takes_pictures
 from agent.pipeline.steady import SteadyDecoder
+from agent.tflite import metadata
 from agent.types import Signature
 from agent.validation import options
 

@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from agent import metadata, outline, plugins
+from agent import plugins
 from agent.accelerator.no_twin import NoTwin
 from agent.accelerator.twin import AcceleratedBackend
 from agent.bundles.load import LoadedModel, load, read_labels
@@ -18,6 +18,7 @@ from agent.pipeline.filling import Filling
 from agent.pipeline.generating import Generator
 from agent.pipeline.slot import BUFFERS
 from agent.preparing import pre_of
+from agent.tflite import metadata, outline
 from agent.types import Phase, Signature
 from agent.validation import options
 from agent.workers.decoding import answering, decoder_of

@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from pydantic import ValidationError
 
-from agent import masks, plugins
+from agent import plugins
 from agent.errors import InputRejected, ModelInvalid
+from agent.imaging import masks
 from agent.labels import Labels
 from agent.tensors import dequantize, quantize
 from agent.types import FrameInfo, Signature, TensorSpec

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from agent.decoders import detection
-from agent.decoders._anchors import Anchors, ssd
+from agent.decoders.heads.anchors import Anchors, ssd
 from agent.labels import Labels
 from agent.tensors import dequantize
 from agent.types import FrameInfo, Signature, TensorSpec

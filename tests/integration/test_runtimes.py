@@ -12,8 +12,8 @@ import pytest
 from agent import resources
 from agent.errors import LaneCrashed, ModelInvalid
 from agent.foreground import Foreground
-from agent.outline import check_outline
 from agent.tables import Deadlines
+from agent.tflite.outline import check_outline
 from agent.workers.spec import LaneSpec
 from tests.runtimes import CHOSEN, SECOND, needs_tflite_runtime
 from tests.simulators import tiny_models

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import sys
 import textwrap
-from typing import TYPE_CHECKING
+from importlib.metadata import EntryPoint
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+from agent import plugins
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    import pytest
 
 _HEAD = '''\
 """A plugin of somebody's."""
@@ -63,3 +70,16 @@ def install(folder: Path, room: str, name: str, text: str) -> None:
     info.mkdir()
     (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {module}\nVersion: 1.2\n")
     (info / "entry_points.txt").write_text(f"[edge_agent.{room}]\n{name} = {module}\n")
+
+
+def offer(monkeypatch: pytest.MonkeyPatch, room: str, name: str, **parts: Any) -> None:
+    """Have this process find one plugin of another distribution, whose module has these parts."""
+    made = ModuleType(f"foreign_{name}")
+    vars(made).update(parts)
+    monkeypatch.setitem(sys.modules, made.__name__, made)
+    point = EntryPoint(name, made.__name__, f"edge_agent.{room}")
+
+    def entry_points(*, group: str, name: str = point.name) -> list[EntryPoint]:
+        return [point] if (group, name) == (point.group, point.name) else []
+
+    monkeypatch.setattr(plugins, "entry_points", entry_points)

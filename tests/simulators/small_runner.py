@@ -21,8 +21,9 @@ if TYPE_CHECKING:
     from agent.ledger import Ledger
     from agent.pipeline.engine import Engine
     from agent.pipeline.slot import Item
+    from agent.pipeline.steps import Step
     from agent.types import Array, Backend, Result
-    from tests.simulators.scripted_source import Step
+    from tests.simulators.scripted_source import Step as Scripted
 
 
 class Bench:
@@ -30,13 +31,13 @@ class Bench:
 
     def __init__(
         self,
-        script: Iterable[Step],
+        script: Iterable[Scripted],
         *,
         live: bool = False,
         seconds: float = 0.0,
         sizes: dict[int, int] | None = None,
         backend: Backend | None = None,
-        steps: Sequence[Any] = (),
+        steps: Sequence[Step] = (),
     ) -> None:
         self.slot = Slot(engine(backend or AddOne(seconds), sizes))
         self.turns: list[tuple[int, Engine]] = []

@@ -99,6 +99,7 @@ def test_a_full_configuration_is_valid(validator: Draft202012Validator) -> None:
         ("max_rate = 2.5", 'filters = [{ kind = "synthetic" }]'),
         ('kind = "level", threshold', "seed"),
         ("max_rate = 2.5", 'alert_on = ["Line crossed"]'),
+        ("max_rate = 2.5", 'media = { on = ["Line crossed"] }'),
         ('kind = "mfcc"', 'kind = "wavelet"'),
         ("hop = 160", "hop = 0"),
         ("hop = 160", "hops = 160"),

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
-from agent import metadata
 from agent.errors import ConfigInvalid
 from agent.manifest import Pre
+from agent.tflite import metadata
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -13,10 +13,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from agent import metadata
 from agent.bundles.load import LoadedModel, load, read_labels
 from agent.errors import ConfigInvalid, ModelInvalid
 from agent.fleet.packing import side, words
+from agent.tflite import metadata
 from agent.types import Needs
 from agent.workers.confinement import confine
 from agent.workers.spec import LaneSpec

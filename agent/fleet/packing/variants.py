@@ -6,10 +6,11 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from agent import outline
 from agent.bundles.load import read_file
 from agent.errors import ConfigInvalid, ModelInvalid
 from agent.manifest import MAX_MODEL_BYTES
+from agent.tflite import outline
+from agent.tflite.flatbuffers import Broken
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -50,7 +51,7 @@ def read(delegate: str, path: Path, twin: bytes) -> bytes:
     try:
         outline.check_outline(data)
         operators, ours, theirs = outline.custom_operators(data), outline.borders(data), outline.borders(twin)
-    except outline.Broken as error:
+    except Broken as error:
         raise ModelInvalid(_OP, str(path), str(error), "Copy it again, or compile it again") from error
     if delegate == _EDGE_TPU and outline.EDGE_TPU_OPERATOR not in operators:
         hint = "Compile it with edgetpu_compiler, and give the file that ends in _edgetpu.tflite"

@@ -41,31 +41,15 @@ from pathlib import Path
 from agent.clock import SystemClock
 from agent.store import ballast, outbox, repair, segment, state
 from tests.integration.store.test_kill_steps import SETTINGS
+from tests.simulators.kill_steps import Steps
 
 root = Path(sys.argv[1])
-steps = 1 << 30
-
-def step():
-    global steps
-    steps -= 1
-    if steps < 0:
-        os.kill(os.getpid(), signal.SIGKILL)
-
-def stepping(owner, name):
-    original = getattr(owner, name)
-    def instead(*args, **kwargs):
-        step()
-        given = original(*args, **kwargs)
-        step()
-        return given
-    setattr(owner, name, instead)
-
-for owner, name in [
+steps = Steps()
+steps.watch(
     (state.State, "lose"), (state.State, "acknowledge"), (state.State, "begin"), (state.State, "forget"),
     (state.State, "end"), (segment.Segment, "append"), (ballast.Ballast, "_make"), (repair, "_set_aside"),
     (Path, "rename"), (os, "unlink"),
-]:
-    stepping(owner, name)
+)
 
 rnd = random.Random(3)
 
@@ -101,7 +85,7 @@ for at in range(10_000):
     log = opened(f"{at}.log")
     child = os.fork()
     if not child:
-        steps = at
+        steps.left = at
         work(folder, log, 20, 5)
         os._exit(0)
     os.close(log)

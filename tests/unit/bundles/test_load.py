@@ -18,9 +18,10 @@ from agent.bundles import load as loading
 from agent.bundles.load import load, variant
 from agent.errors import AgentError, ManifestInvalid, ModelInvalid
 from agent.manifest import Pre, digest, entry
-from agent.outline import Broken, check_outline
+from agent.tflite.flatbuffers import Broken
+from agent.tflite.outline import check_outline
 from tests.simulators import tiny_models
-from tests.unit import test_metadata as metadata_of
+from tests.simulators.described_models import described, whole
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -106,7 +107,7 @@ def test_labels_packed_in_a_bare_file_are_found(tmp_path: Path, compression: int
 
 def test_of_several_packed_texts_the_one_that_the_model_names_holds_the_labels(tmp_path: Path) -> None:
     files = {"labels.txt": b"other\n", "names.txt": LABELS}
-    data = tiny_models.packed(metadata_of.described(metadata_of.whole()), files)
+    data = tiny_models.packed(described(whole()), files)
     (tmp_path / "m.tflite").write_bytes(data)
     assert load(tmp_path / "m.tflite").labels.names == ("cat", "dog")
 

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from agent import outline
 from agent.backends import tflite
 from agent.bundles.load import load
 from agent.errors import ManifestInvalid, Rejected
 from agent.manifest import digest
+from agent.tflite import outline
 from tests.simulators import tiny_models
 from tests.simulators.moody_bundles import bundle
 

@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import json
-import sys
-from importlib.metadata import EntryPoint
-from types import ModuleType
 from typing import Any
 
 import pytest
 from pydantic import BaseModel
 
-from agent import plugins
 from agent.cli.infer import _account, _json_line, _line
-from agent.cli.inputs import plugins_of
+from agent.cli.key_values import plugins_of
 from agent.errors import ConfigInvalid, InputRejected
 from agent.ledger import Ledger
 from agent.workers.record import Record
+from tests.simulators import foreign_plugins
 
 CROSSED = {"event": "line.crossed", "label": "person", "track": 3, "line": "gate"}
 ITEMS = [{"label": "person", "index": 0, "score": 0.5}]
@@ -61,15 +58,7 @@ def test_what_a_worker_died_of_is_counted_where_it_cannot_be_named(
 
 @pytest.fixture
 def _a_filter(monkeypatch: pytest.MonkeyPatch) -> None:
-    made = ModuleType("foreign_line")
-    vars(made).update(Options=BaseModel, build=print)
-    monkeypatch.setitem(sys.modules, made.__name__, made)
-    point = EntryPoint("foreign", made.__name__, "edge_agent.filters")
-
-    def entry_points(*, group: str, name: str = "foreign") -> list[EntryPoint]:
-        return [point] if (group, name) == (point.group, point.name) else []
-
-    monkeypatch.setattr(plugins, "entry_points", entry_points)
+    foreign_plugins.offer(monkeypatch, "filters", "foreign", Options=BaseModel, build=print)
 
 
 @pytest.mark.usefixtures("_a_filter")

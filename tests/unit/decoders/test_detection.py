@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from agent.decoders import detection
-from agent.decoders._ssd import Roles, find_roles
+from agent.decoders.heads.ssd import Roles, find_roles
 from agent.errors import InputRejected, ModelInvalid
 from agent.labels import Labels
 from agent.types import FrameInfo, Signature, TensorSpec

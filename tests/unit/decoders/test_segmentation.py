@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent import masks
 from agent.decoders import segmentation
 from agent.errors import InputRejected, ModelInvalid
+from agent.imaging import masks
 from agent.labels import Labels
 from agent.types import FrameInfo, Signature, TensorSpec
 

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent import masks
+from agent.imaging import masks
 from agent.pipeline._captions import COLOURS
 from agent.pipeline.draw import annotated
 from agent.types import WHOLE, Result

@@ -10,14 +10,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
+from agent.imaging.placing import place
 from agent.pipeline.placed import PlacedDecoder, placed
-from agent.placing import place
 from agent.types import WHOLE, Box, FrameInfo, Result
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from agent.placing import Resize
+    from agent.imaging.placing import Resize
     from agent.types import Array
 
 

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from agent.errors import InputRejected
+from agent.imaging.rasters import hidden
 from agent.pictures import Region
 from agent.pipeline.privacy import Privacy
-from agent.rasters import hidden
 from agent.types import Frame
 
 if TYPE_CHECKING:

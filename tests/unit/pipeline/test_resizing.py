@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agent.errors import InputRejected
+from agent.imaging.placing import Resize, place
 from agent.manifest import Pre
 from agent.pipeline.preprocess import Preprocessor
-from agent.placing import Resize, place
 from agent.types import Frame, TensorSpec
 from tests.unit.pipeline.test_preprocess import UINT8, fill, like, picture
 

@@ -162,33 +162,19 @@ def test_a_start_sweeps_up_what_a_crash_left_and_nothing_that_is_not_ours(tmp_pa
 
 
 KILLED = """
-import os, signal, sys
+import os, sys
 from pathlib import Path
 from agent import files
 from agent.store import media
+from tests.simulators.kill_steps import Steps
 from tests.simulators.media_made import jpeg, medium
-
-steps = int(sys.argv[2])
-def step():
-    global steps
-    steps -= 1
-    if steps < 0:
-        os.kill(os.getpid(), signal.SIGKILL)
-
-def stepping(owner, name):
-    original = getattr(owner, name)
-    def instead(*args, **kwargs):
-        step()
-        given = original(*args, **kwargs)
-        step()
-        return given
-    setattr(owner, name, instead)
 
 shelf = media.MediaShelf(Path(sys.argv[1]), 2500)
 for n in (1, 2):
     shelf.keep(medium(jpeg(n)))
-for owner, name in ((os, "fsync"), (os, "open"), (Path, "rename"), (Path, "unlink"), (os, "fdopen")):
-    stepping(owner, name)
+Steps(int(sys.argv[2])).watch(
+    (os, "fsync"), (os, "open"), (Path, "rename"), (Path, "unlink"), (os, "fdopen")
+)
 shelf.keep(medium(jpeg(3)))
 print("done")
 """

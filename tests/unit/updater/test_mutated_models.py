@@ -117,7 +117,7 @@ folder, lies = Path(sys.argv[1]), json.loads(sys.stdin.read())
 shelf = LyingShelf({path: bytes.fromhex(data) for path, data in lies["files"].items()})
 for attempt in range(3):
     print(Device(folder, lies["root"].encode()).update("glyphs@1", shelf=shelf).verdict)
-parsers = ("numpy", "cv2", "ai_edge_litert", "tflite_runtime", "agent.outline", "agent.bundles.load")
+parsers = ("numpy", "cv2", "ai_edge_litert", "tflite_runtime", "agent.tflite.outline", "agent.bundles.load")
 print([name for name in parsers if name in sys.modules])
 """
 

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import sys
-from importlib.metadata import EntryPoint
-from types import ModuleType
 from typing import Any
 
 import pytest
 from pydantic import BaseModel, ConfigDict
 
-from agent import plugins
 from agent.errors import ConfigInvalid, InputRejected
 from agent.pipelines import Plugin
 from agent.workers.assembly import _built
+from tests.simulators import foreign_plugins
 
 
 class Options(BaseModel):
@@ -34,15 +31,7 @@ def build(options: Options) -> Options:
 
 @pytest.fixture(autouse=True)
 def _a_filter(monkeypatch: pytest.MonkeyPatch) -> None:
-    made = ModuleType("foreign_line")
-    vars(made).update(Options=Options, build=build)
-    monkeypatch.setitem(sys.modules, made.__name__, made)
-    point = EntryPoint("line", made.__name__, "edge_agent.filters")
-
-    def entry_points(*, group: str, name: str = "line") -> list[EntryPoint]:
-        return [point] if (group, name) == (point.group, point.name) else []
-
-    monkeypatch.setattr(plugins, "entry_points", entry_points)
+    foreign_plugins.offer(monkeypatch, "filters", "line", Options=Options, build=build)
 
 
 def made(*points: object) -> Any:

@@ -16,8 +16,7 @@ from agent.workers import engines
 from agent.workers.measuring import Tryout
 from agent.workers.spec import LaneSpec
 from models import speller
-from tests.simulators import tiny_models
-from tests.unit import test_metadata as metadata_of
+from tests.simulators import described_models, tiny_models
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -42,7 +41,7 @@ def test_what_a_manifest_says_stands_whatever_the_pipeline_says() -> None:
 
 def described(path: Path, model: bytes) -> Path:
     """Write a model whose metadata calls its outputs, and has a threshold of 0.25."""
-    path.write_bytes(metadata_of.described(metadata_of.whole(), model))
+    path.write_bytes(described_models.described(described_models.whole(), model))
     return path
 
 

@@ -1,0 +1,1 @@
+"""What a .tflite file says, read without a runtime."""

@@ -82,9 +82,22 @@ def run(arguments: list[str] | None = None) -> int:
 
 
 def _run(arguments: list[str] | None) -> int:
-    parsed = parser().parse_args(arguments)
+    top = parser()
+    parsed, left = top.parse_known_args(arguments)
+    if left and any(one.startswith("-") and one != "-" for one in left):
+        top.error(f"unrecognized arguments: {' '.join(left)}")
+    if left:
+        _put(left, parsed, top)
     code: int = parsed.main(parsed)
     return code
+
+
+def _put(left: list[str], parsed: argparse.Namespace, top: argparse.ArgumentParser) -> None:
+    """Take words behind options for the verb's list, which argparse of Python 3.11 ends at an option."""
+    names = [name for name in ("inputs", "models") if getattr(parsed, name, None) == []]
+    if not names:
+        top.error(f"unrecognized arguments: {' '.join(left)}")
+    setattr(parsed, names[0], left)
 
 
 def main() -> NoReturn:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from agent.cli import main as cli
 from agent.cli.inputs import Inputs, choose
 from agent.errors import AgentError, ConfigInvalid, InputRejected
 
@@ -99,3 +100,20 @@ def test_a_kind_that_there_is_not_is_refused_with_those_that_there_are() -> None
         choose([], "nosuch")
     with pytest.raises(AgentError):
         choose([], ":seed=7")
+
+
+def test_inputs_may_stand_behind_options(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    missing = str(tmp_path / "missing.png")
+    assert cli.run(["infer", "glyphs", "--top", "1", missing]) == 1
+    assert missing in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "words", [["glyphs", "a.png", "--top", "1", "b.png"], ["glyphs", "--tap", "1", "b.png"]]
+)
+def test_words_that_belong_to_nothing_are_refused(
+    words: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit):
+        cli.run(["infer", *words])
+    assert "unrecognized arguments: " in capsys.readouterr().err

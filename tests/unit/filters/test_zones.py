@@ -119,6 +119,7 @@ def test_endless_new_tracks_take_no_more_memory_and_each_one_leaves() -> None:
         ([LEFT, LEFT], "one name"),
         ([{**LEFT, "points": [[0, 0], [1, 1]]}], "at least 3"),
         ([{**LEFT, "points": [[0, 0], [0, 0.5], [0, 1]]}], "no area"),
+        ([{**LEFT, "points": [[0, 0], [1, 0], [0, 1], [1, 1]]}], "once around it"),
         ([{**LEFT, "points": [[0.1, 0.1], [0.5, 0.5], [0.9, 0.9]]}], "no area"),
         ([{**LEFT, "points": [[0, 0], [0, 1.5], [1, 1]]}], "less than or equal to 1"),
         ([{**LEFT, "name": "Left Hand"}], "pattern"),

@@ -12,12 +12,21 @@ from agent import plugins
 from agent.errors import ConfigInvalid
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from agent.pipelines import Plugin
 
 _OF_TRACKS = ("lines", "dwell")
 _OF_ZONES = ("dwell", "count")
+_GIVES = {
+    "zones": ("zone.entered", "zone.left"),
+    "lines": ("line.crossed",),
+    "dwell": ("zone.dwelt",),
+    "count": ("count.changed", "count.reached"),
+    "smooth": ("keyword.heard",),
+}
+"""The events of the agent's own filters; those of zones need tracks."""
+_ALWAYS = ("*", "result.shortened")
 
 
 def check_order(filters: Sequence[Plugin], task: str) -> None:
@@ -54,3 +63,21 @@ def check_order(filters: Sequence[Plugin], task: str) -> None:
         if one.kind == "zones":
             known += [zone["name"] for zone in wanted]
         before.append(one.kind)
+
+
+def unheard(filters: Sequence[Plugin], task: str, wanted: Iterable[str]) -> list[str]:
+    """Give those of the events that are wanted which nothing in a pipeline can give.
+
+    None are given where a decoder or filter of another distribution may know more.
+
+    Args:
+        filters: of the pipeline.
+        task: its decoder.
+        wanted: names of events; ``*`` is all of them.
+    """
+    kinds = [one.kind for one in filters]
+    if not plugins.is_own("decoders", task) or not all(plugins.is_own("filters", kind) for kind in kinds):
+        return []
+    telling = [kind for kind in kinds if kind != "zones" or "track" in kinds[: kinds.index("zones")]]
+    given = {event for kind in telling for event in _GIVES.get(kind, ())}
+    return sorted({one for one in wanted if one not in given and one not in _ALWAYS})

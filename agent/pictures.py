@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from itertools import combinations
 from typing import Annotated, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -15,6 +16,7 @@ Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
 Point = tuple[Share, Share]
 """x and y, as shares of the frame's width and height."""
 
+CROSSED = "its sides cross each other: name its corners one after the other, once around it"
 
 _LEAST_AREA = 1e-9
 """A share of the frame, far below a pixel of any: what rounding makes of points on one line."""
@@ -42,6 +44,8 @@ class Area(_Table):
             raise ValueError("a box has two points: opposite corners")
         if not has_area(self.points):
             raise ValueError("it has no area: its points lie on one line")
+        if self.shape == "polygon" and crosses_itself(self.points):
+            raise ValueError(CROSSED)
         return self
 
 
@@ -64,6 +68,19 @@ def has_area(points: tuple[Point, ...]) -> bool:
     across, down = far[0] - first[0], far[1] - first[1]
     areas = (abs(across * (y - first[1]) - down * (x - first[0])) for x, y in points)
     return len(points) == 2 or max(areas) >= _LEAST_AREA
+
+
+def crosses_itself(points: tuple[Point, ...]) -> bool:
+    """Whether two sides of a polygon cross; that they touch is no crossing."""
+
+    def turn(one: Point, two: Point, three: Point) -> float:
+        return (two[0] - one[0]) * (three[1] - one[1]) - (two[1] - one[1]) * (three[0] - one[0])
+
+    sides = list(zip(points, (*points[1:], points[0]), strict=True))
+    return any(
+        turn(a, b, c) * turn(a, b, d) < 0 and turn(c, d, a) * turn(c, d, b) < 0
+        for (a, b), (c, d) in combinations(sides, 2)
+    )
 
 
 class Health(_Table):

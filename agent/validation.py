@@ -58,6 +58,15 @@ def options(model: type[M], given: Mapping[str, object], *where: str | int) -> M
         first = error.errors(include_url=False)[0]
         loc = (*where, *first["loc"])
         problem = plain(first["msg"])
-        known = sorted(model.model_fields) if problem == UNKNOWN and len(first["loc"]) == 1 else []
-        hint = f"The keys are {', '.join(known)}" if known else ""
+        hint = _hint(model, problem, str(first["loc"][0])) if len(first["loc"]) == 1 else ""
         raise ConfigInvalid("read", ".".join(map(str, loc)), problem, hint, loc=loc) from error
+
+
+def _hint(model: type[BaseModel], problem: str, key: str) -> str:
+    """Say what an option that is unknown could be, or what a missing one is; "" of any other problem."""
+    if problem == UNKNOWN:
+        return f"The keys are {', '.join(sorted(model.model_fields))}"
+    field = model.model_fields.get(key)
+    if problem != _PLAIN["Field required"] or field is None or not field.description:
+        return ""
+    return f"Give {key}: {' '.join(field.description.split()).rstrip('.')}"

@@ -85,7 +85,8 @@ def main(arguments: argparse.Namespace) -> int:
     )
     errors, failed = _errors(spec, len(inputs.files))
     if not errors:
-        raise InputRejected("calibrate", arguments.model, "no input was inferred", "See edge-agent infer")
+        hint = "Give it windows as the model takes them: edge-agent infer shows what is wrong with each"
+        raise InputRejected("calibrate", arguments.model, "no input was inferred", hint)
     found = calibrate(errors, arguments.quantile, arguments.sigma)
     if found.threshold <= 0:
         problem = f"a threshold of {found.threshold:g} is none: the errors of these inputs are all 0"

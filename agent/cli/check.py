@@ -19,6 +19,7 @@ from agent.mqtt_client import tls_context
 from agent.recovery.borrower import order
 from agent.tflite.outline import is_for_edge_tpu
 from agent.uplink import link_settings
+from agent.workers.chaining import unheard
 
 if TYPE_CHECKING:
     import argparse
@@ -86,6 +87,7 @@ def main(arguments: argparse.Namespace) -> int:
             ready = lane.outcome.ready
             check["detail"] = f"{ready.model} on {ready.delegate}, {ready.runtime}" if ready else ""
             check["detail"] += "" if came else f"; {_why_nothing(lane.outcome.ledger)}"
+            check["detail"] += _unheard(spec, plan, ready.task) if ready else ""
             if failed:  # the next one may be sound
                 check["detail"] += f"; WARNING: its frame failed: {failed[0].items[0]['problem']}"
         except AgentError as error:
@@ -98,6 +100,15 @@ def main(arguments: argparse.Namespace) -> int:
     if not bad:
         return EXIT_OK
     return EXIT_CONFIG if any(check["code"] == EXIT_CONFIG for check in bad) else EXIT_FAILED
+
+
+def _unheard(spec: LaneSpec, plan: Plan, task: str) -> str:
+    """Warn of events that are waited for and never come; "" when all may."""
+    told = next(one for one in plan.settings.pipelines if one.name == spec.pipeline)
+    wanted = (*told.alert_on, *(told.media.on if told.media else ()))
+    if names := ", ".join(unheard(spec.filters, task, wanted)):
+        return f"; WARNING: none of its filters gives {names}; docs/filters.md says which gives what"
+    return ""
 
 
 def _why_nothing(ledger: Ledger) -> str:

@@ -92,7 +92,7 @@ def stages_of(texts: Sequence[str]) -> tuple[Stage, ...]:
         try:
             found.append(Stage.model_validate({**options, "name": name}))
         except ValidationError as error:
-            hint = "docs/configuration.md lists the keys of pipelines.stages"
+            hint = "Write NAME:model=FILE,KEY=VALUE,...; docs/configuration.md has pipelines.stages"
             raise InputRejected("read", f"--stage {text}", first_problem(error), hint) from error
     return tuple(found)
 

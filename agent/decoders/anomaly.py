@@ -40,7 +40,9 @@ class Options(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     threshold: float = Field(
-        gt=0, allow_inf_nan=False, description="the error from which on a frame is an anomaly"
+        gt=0,
+        allow_inf_nan=False,
+        description="the error from which on a frame is an anomaly; `edge-agent calibrate` finds it",
     )
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from agent.pictures import Point, has_area
+from agent.pictures import CROSSED, Point, crosses_itself, has_area
 from agent.tables import Name
 
 if TYPE_CHECKING:
@@ -32,6 +32,8 @@ class Zone(BaseModel):
     def _has_an_area(self) -> Zone:
         if not has_area(self.points):
             raise ValueError("it has no area: its points lie on one line")
+        if crosses_itself(self.points):
+            raise ValueError(CROSSED)
         return self
 
 

@@ -22,6 +22,7 @@ from agent.pipeline.steps import Filtering
 from agent.types import Phase
 from agent.validation import options
 from agent.workers import engines
+from agent.workers.chaining import check_order
 from agent.workers.opening import opener
 from agent.workers.staging import staging
 
@@ -74,12 +75,15 @@ def assemble(
     ``feed`` has the way to the process that reads the source, where that is another one.
 
     Raises:
-        AgentError: what ``engines.make`` raises.
+        AgentError: what ``engines.make`` raises, or a stage, gate or filter is wrong.
     """
     cv2.setNumThreads(1)  # a pipeline's parallelism is its threads; cv2's pool only adds switches
-    slot = Slot(engines.make(spec, beat=beats[1]))
+    engine = engines.make(spec, beat=beats[1])
+    slot = Slot(engine)
     stages = staging(spec, beats[1])
     film = _film(spec, sends)
+    steps = _steps(spec, stages, _sending(sends, beats[1]), film)
+    check_order(spec.filters, engine.facts["task"])
     capture = Capture(
         open_source=_opener(spec, stranger, feed, beats[0], stop),
         slot=slot,
@@ -100,7 +104,7 @@ def assemble(
         outlet=outlet,
         beat=beats[1],
         turned=turned,
-        steps=_steps(spec, stages, _sending(sends, beats[1]), film),
+        steps=steps,
         draw=_drawing(spec),
     )
     return Pipeline(runner, slot, stages, film.finish if film else lambda: None)

@@ -102,8 +102,8 @@ def test_infer_takes_a_threshold_and_says_when_there_is_none(tmp_path: Path) -> 
     assert done.returncode == 1
     assert done.stderr.splitlines() == [
         (
-            "edge-agent: read decoder.threshold: this key is missing. See edge-agent infer --help, and "
-            "docs/configuration.md for all options"
+            "edge-agent: read decoder.threshold: this key is missing. Give threshold: the error from which "
+            "on a frame is an anomaly; `edge-agent calibrate` finds it"
         )
     ]
 

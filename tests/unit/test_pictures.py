@@ -52,6 +52,7 @@ def test_without_the_keys_nothing_is_looked_for_and_nothing_hidden() -> None:
         ("privacy = [{ points = [[0, 0], [1, 1], [1, 0]] }]", "a box has two points"),
         ('privacy = [{ shape = "polygon", points = [[0, 0], [1, 1]] }]', "three points or more"),
         ("privacy = [{ points = [[0, 0], [0, 1]] }]", "it has no area"),
+        ('privacy = [{ shape = "polygon", points = [[0, 0], [1, 0], [0, 1], [1, 1]] }]', "once around it"),
         ("privacy = [{ points = [[0, 0], [1.5, 1]] }]", "less than or equal to 1"),
         ("privacy = [{ points = [[0, 0], [nan, 1]] }]", "finite"),
         ('health = { faults = ["sleepy"] }', "frozen"),

@@ -13,6 +13,7 @@ import pytest
 
 from agent.errors import ConfigInvalid, InputRejected, SourceEnded, SourceLost
 from tests.simulators.capture_desk import Desk
+from tests.simulators.field import until
 from tests.simulators.scripted_source import ScriptedSource
 
 if TYPE_CHECKING:
@@ -82,10 +83,9 @@ def test_a_recordings_readers_get_each_frame_whichever_is_slow() -> None:
         for thread in threads:
             thread.join(10)
         assert found == {name: [(n, n) for n in range(30)] for name in "ab"}
-        assert desk.said == [
-            {"type": "opened", "live": False},
-            {"type": "ended", "remark": "the script is over"},
-        ]
+        told = [{"type": "opened", "live": False}, {"type": "ended", "remark": "the script is over"}]
+        until(lambda: len(desk.said) >= len(told), "the end of the script")
+        assert desk.said == told
 
 
 def test_a_camera_gives_the_newest_and_says_what_was_missed() -> None:

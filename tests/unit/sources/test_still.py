@@ -15,7 +15,7 @@ from agent.sources.synthesis.still import scene
 from agent.sources.synthetic import Options, build
 
 
-@given(st.integers(0, 2**63 - 1), st.integers(0, 10**9), st.integers(16, 600), st.integers(16, 600))
+@given(st.integers(0, 2**63 - 1), st.integers(0, 10**9), st.integers(96, 600), st.integers(96, 600))
 def test_whatever_crosses_is_out_of_view_at_first_and_follows_from_its_arguments(
     seed: int, number: int, width: int, height: int
 ) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
+from operator import itemgetter
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 if TYPE_CHECKING:
@@ -13,6 +13,7 @@ V = TypeVar("V")
 
 MOST = 1024
 """Keys that are remembered at most."""
+_NEVER_NS = 1 << 62
 
 
 class Memory(Generic[K, V]):
@@ -28,25 +29,31 @@ class Memory(Generic[K, V]):
         self._make = make
         self._keep_ns = keep_ns
         self._most = most
-        self._kept: OrderedDict[K, tuple[V, int]] = OrderedDict()
+        self._kept: dict[K, V] = {}
+        self._seen_ns: dict[K, int] = {}
+        self._oldest_ns = _NEVER_NS  # nothing was seen last before this
 
     def __len__(self) -> int:
         return len(self._kept)
 
     def see(self, key: K, now_ns: int) -> V:
         """Give the value of a key that is there now, new or not."""
-        found = self._kept.pop(key, None)
-        value = self._make() if found is None else found[0]
-        self._kept[key] = (value, now_ns)
-        return value
+        self._seen_ns[key] = now_ns
+        self._oldest_ns = min(self._oldest_ns, now_ns)
+        if key not in self._kept:
+            self._kept[key] = self._make()
+        return self._kept[key]
 
     def forget(self, now_ns: int) -> list[V]:
         """Take out, and give, what was not seen for too long, and what is too much: the oldest first."""
+        if now_ns - self._oldest_ns <= self._keep_ns and len(self._kept) <= self._most:
+            return []
         gone = []
-        while self._kept:
-            key, (value, seen_ns) = next(iter(self._kept.items()))
+        self._oldest_ns = _NEVER_NS
+        for key, seen_ns in sorted(self._seen_ns.items(), key=itemgetter(1)):
             if now_ns - seen_ns <= self._keep_ns and len(self._kept) <= self._most:
+                self._oldest_ns = seen_ns
                 break
-            del self._kept[key]
-            gone.append(value)
+            del self._seen_ns[key]
+            gone.append(self._kept.pop(key))
         return gone

@@ -65,12 +65,13 @@ def unique(places: Sequence[Zone | Line]) -> None:
         raise ValueError("two of them have one name")
 
 
-def inside(points: Array, polygon: Sequence[Point]) -> Array:
-    """Say of each point whether it is in the polygon, by the even-odd rule: (N, 2) x and y -> bool (N,).
+def inside(points: Array, corners: Array) -> Array:
+    """Say of each point whether it is in the polygon, by the even-odd rule: bool (N,).
+
+    Points are (N, 2) and corners (M, 2), x and y.
 
     The rule is that of a ray to the right that crosses an odd number of sides (M. Shimrat, 1962).
     """
-    corners = np.array(polygon, np.float64)
     x, y = points[:, :1], points[:, 1:]
     (x1, y1), (x2, y2) = corners.T, np.roll(corners, -1, axis=0).T
     spans = (y1 > y) != (y2 > y)

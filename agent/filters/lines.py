@@ -7,8 +7,8 @@ the line, with a box that trembles, crosses it once.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, field_validator
@@ -20,6 +20,8 @@ from agent.filters._places import Line, unique
 if TYPE_CHECKING:
     from agent.filters._items import Event, Item
     from agent.types import Array, FrameInfo, Result
+
+_NEAR, _LEFT, _RIGHT = range(3)
 
 
 class Options(BaseModel):
@@ -54,9 +56,17 @@ def build(options: Options) -> Lines:
 
 @dataclass(slots=True)
 class _Seen:
-    """Of each line by its number: how far to the right a track was seen last, and how far along it."""
+    """Where a track was seen last, of each line: how far to the right of it, None for not yet; how far along.
 
-    sides: dict[int, tuple[float, float]] = field(default_factory=dict)
+    Attributes:
+        across: of each line, from the last time that the track was farther from it than the margin.
+        along: likewise.
+        sides: on which side of each line it is, a byte each; b"" while one of them is not known.
+    """
+
+    across: list[float | None]
+    along: list[float]
+    sides: bytes = b""
 
 
 class Lines:
@@ -68,7 +78,7 @@ class Lines:
         self._starts, ways = ends[:, 0], ends[:, 1] - ends[:, 0]
         self._lengths = np.hypot(ways[:, 0], ways[:, 1])
         self._ways = ways / self._lengths[:, None]
-        self._seen: Memory[int, _Seen] = Memory(_Seen, int(options.lost_s * SECOND_NS))
+        self._seen: Memory[int, _Seen] = Memory(self._unseen, int(options.lost_s * SECOND_NS))
         self._counts = [{"in": 0, "out": 0} for _ in options.lines]
 
     def apply(self, result: Result, frame: FrameInfo) -> Result:
@@ -78,22 +88,36 @@ class Lines:
             InputRejected: a box is not one.
         """
         where, boxes = boxes_of("lines", result.items)
-        across, along = self._measured(anchors_of(boxes, self._options.at))
+        across, along, sides = self._measured(anchors_of(boxes, self._options.at))
         events = []
         for row, place in enumerate(where):
             item = result.items[place]
             track = track_of(item)
-            if track is not None and wanted(item, self._options.labels):
-                seen = self._seen.see(track, frame.captured_ns)
+            if track is None or not wanted(item, self._options.labels):
+                continue
+            seen = self._seen.see(track, frame.captured_ns)
+            if sides[row] != seen.sides or _NEAR in sides[row]:
                 events += self._crossed(item, seen, across[row], along[row])
+            else:
+                seen.across, seen.along = across[row], along[row]
         self._seen.forget(frame.captured_ns)
         return going_on(result, result.items, events) if events else result
 
-    def _measured(self, points: Array) -> tuple[list[list[float]], list[list[float]]]:
-        """Give how far each point is to the right of each line, and how far along it: [point][line]."""
+    def _unseen(self) -> _Seen:
+        return _Seen([None] * len(self._lengths), [0.0] * len(self._lengths))
+
+    def _measured(self, points: Array) -> tuple[list[list[Any]], list[list[float]], list[bytes]]:
+        """Give how far each point is to the right of each line, how far along it, and its sides.
+
+        [point][line]; a side is a byte, ``_NEAR`` within the margin.
+        """
         way = points[:, None] - self._starts
         across = self._ways[:, 0] * way[..., 1] - self._ways[:, 1] * way[..., 0]
-        return across.tolist(), (way * self._ways).sum(axis=2).tolist()
+        sides = np.where(np.abs(across) <= self._options.margin, _NEAR, np.where(across > 0, _RIGHT, _LEFT))
+        packed = sides.astype(np.uint8).tobytes()
+        lines = len(self._lengths)
+        rows = [packed[at : at + lines] for at in range(0, len(packed), lines)]
+        return across.tolist(), (way * self._ways).sum(axis=2).tolist(), rows
 
     def _crossed(self, item: Item, seen: _Seen, across: list[float], along: list[float]) -> list[Event]:
         """Take in where a track is; give its crossings."""
@@ -101,13 +125,15 @@ class Lines:
         for number, (far, at) in enumerate(zip(across, along, strict=True)):
             if abs(far) <= self._options.margin:
                 continue
-            before = seen.sides.get(number)
-            seen.sides[number] = (far, at)
-            if before is None or (before[0] > 0) == (far > 0):
+            before, place = seen.across[number], seen.along[number]
+            seen.across[number], seen.along[number] = far, at
+            if before is None or (before > 0) == (far > 0):
                 continue
-            meets = before[1] + (at - before[1]) * before[0] / (before[0] - far)
+            meets = place + (at - place) * before / (before - far)
             if 0 <= meets <= self._lengths[number]:
                 events.append(self._event(item, number, "in" if far > 0 else "out"))
+        known = (_RIGHT if far > 0 else _LEFT for far in seen.across if far is not None)
+        seen.sides = b"" if None in seen.across else bytes(known)
         return events
 
     def _event(self, item: Item, number: int, direction: Literal["in", "out"]) -> Event:

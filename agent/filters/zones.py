@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from agent.filters._items import (
@@ -72,10 +73,15 @@ class _Stay:
 
 @dataclass(slots=True)
 class _Visitor:
-    """A track: its stay in each zone by name, and what it looks like."""
+    """A track: its stay in each zone by name, and what it looks like.
+
+    Attributes:
+        settled: the zones that it is in; None while it seems to come or go.
+    """
 
     stays: dict[str, _Stay] = field(default_factory=dict)
     item: Item = field(default_factory=dict)
+    settled: list[str] | None = field(default_factory=list)
 
 
 class Zones:
@@ -83,6 +89,7 @@ class Zones:
 
     def __init__(self, options: Options) -> None:
         self._options = options
+        self._zones = [(zone.name, np.array(zone.points, np.float64)) for zone in options.zones]
         self._settle_ns = int(options.settle_s * SECOND_NS)
         self._visitors: Memory[int, _Visitor] = Memory(_Visitor, int(options.lost_s * SECOND_NS))
 
@@ -101,7 +108,10 @@ class Zones:
             here = zones if counts else []
             items[place] = item = {**item, "zones": here}
             if counts and (track := track_of(item)) is not None:
-                events += self._noticed(track, item, here, frame.captured_ns)
+                visitor = self._visitors.see(track, frame.captured_ns)
+                visitor.item = item
+                if here != visitor.settled:
+                    events += self._noticed(visitor, here, frame.captured_ns)
         events += self._gone(frame.captured_ns)
         if self._options.only:
             items = [item for item in items if item.get("zones") or "box" not in item]
@@ -110,18 +120,14 @@ class Zones:
     def _found(self, points: Array) -> list[list[str]]:
         """Give the names of the zones that each point lies in."""
         found: list[list[str]] = [[] for _ in points]
-        for zone in self._options.zones:
-            for place in inside(points, zone.points).nonzero()[0].tolist():
-                found[place].append(zone.name)
+        for name, corners in self._zones:
+            for place in inside(points, corners).nonzero()[0].tolist():
+                found[place].append(name)
         return found
 
-    def _noticed(self, track: int, item: Item, here: list[str], now_ns: int) -> list[Event]:
+    def _noticed(self, visitor: _Visitor, here: list[str], now_ns: int) -> list[Event]:
         """Take in where a track is; give what has happened by that."""
-        visitor = self._visitors.see(track, now_ns)
-        visitor.item = item
         events: list[Event] = []
-        if not here and not visitor.stays:
-            return events
         for name in {*visitor.stays, *here}:
             stay = visitor.stays.setdefault(name, _Stay())
             if (name in here) == (stay.since_ns is not None):
@@ -130,7 +136,9 @@ class Zones:
             if stay.otherwise_ns is None:
                 stay.otherwise_ns = now_ns
             if now_ns - stay.otherwise_ns >= self._settle_ns:
-                events.append(_turned(item, name, stay, now_ns))
+                events.append(_turned(visitor.item, name, stay, now_ns))
+        waits = any(stay.otherwise_ns is not None for stay in visitor.stays.values())
+        visitor.settled = None if waits else here
         return sorted(events, key=lambda event: str(event["zone"]))
 
     def _gone(self, now_ns: int) -> list[Event]:

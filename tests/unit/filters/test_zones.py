@@ -50,7 +50,7 @@ def test_items_of_other_labels_and_outside_can_be_left_out() -> None:
 def test_a_polygon_may_have_dents() -> None:
     dented = [(0.0, 0.0), (1.0, 0.0), (1.0, 1.0), (0.5, 0.5), (0.0, 1.0)]
     points = np.array([[0.5, 0.25], [0.5, 0.75], [0.1, 0.8], [0.9, 0.8], [1.5, 0.25]])
-    assert inside(points, dented).tolist() == [True, False, True, True, False]
+    assert inside(points, np.array(dented)).tolist() == [True, False, True, True, False]
 
 
 def test_a_track_that_comes_and_goes_is_told_once_each_with_how_long_it_stayed() -> None:

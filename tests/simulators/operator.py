@@ -135,13 +135,17 @@ class Operator:
         send(self._settings, [Message(topics.down_desired(FLEET, DEVICE), payload, 1, retain=True)])
 
     def until(
-        self, condition: Callable[[Standing], bool], pipeline: str = "door", timeout_s: float = 30.0
+        self, condition: Callable[[Standing], bool], pipeline: str = "door", timeout_s: float = 60.0
     ) -> Standing:
         """Wait for a report of the deployed generation whose standing fits."""
         if self.reports and self._fits(self.reports[-1], condition, pipeline):
             return self.reports[-1].pipelines[pipeline]
         while True:
-            message = self._ear.wait(LinkMessage, timeout_s)
+            try:
+                message = self._ear.wait(LinkMessage, timeout_s)
+            except AssertionError as error:
+                last = self.reports[-1].pipelines if self.reports else "none"
+                raise AssertionError(f"{error}; the last report of the device: {last}") from error
             if not message.payload:
                 continue
             report = reported.decode(message.payload, self._device, fleet=FLEET, device=DEVICE)
@@ -149,7 +153,7 @@ class Operator:
             if self._fits(report, condition, pipeline):
                 return report.pipelines[pipeline]
 
-    def until_state(self, state: str, pipeline: str = "door", timeout_s: float = 30.0) -> Standing:
+    def until_state(self, state: str, pipeline: str = "door", timeout_s: float = 60.0) -> Standing:
         """Wait until a pipeline stands there."""
         return self.until(lambda standing: standing.state == state, pipeline, timeout_s)
 

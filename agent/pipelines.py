@@ -52,7 +52,20 @@ class Backend(Plugin):
     """Which backend: "tflite"."""
 
 
-class Stage(Table):
+class Modelled(Table):
+    """What is said of a model, of a pipeline's own or of a further one."""
+
+    task: str = ""
+    """The decoder, when the model's manifest does not say or should not decide."""
+    decoder: dict[str, Any] = Field(default_factory=dict)
+    """Options of the decoder, over those of the manifest."""
+    labels: str = ""
+    """A file with one class name a line, over those of the model."""
+    pre: PreTable = Field(default_factory=dict)
+    """How input is prepared for a model that comes without a manifest; its keys are those of a manifest's."""
+
+
+class Stage(Modelled):
     """A further model of each frame, after the first one."""
 
     name: Name
@@ -67,19 +80,11 @@ class Stage(Table):
     """Items that score less have no crop."""
     margin: float = Field(default=0.1, ge=0, le=2)
     """How much larger than the item's box a crop is: on each side by this share of the box."""
-    task: str = ""
-    """The decoder, when the model's manifest does not say or should not decide."""
-    decoder: dict[str, Any] = Field(default_factory=dict)
-    """Options of the decoder, over those of the manifest."""
-    labels: str = ""
-    """A file with one class name a line, over those of the model."""
-    pre: PreTable = Field(default_factory=dict)
-    """How input is prepared for a model that comes without a manifest."""
     threads: int = Field(default=0, ge=0, le=16)
     """CPU threads of an inference; 0 for as many as the pipeline's own model has."""
 
 
-class Pipeline(Table):
+class Pipeline(Modelled):
     """One model on one source, in a worker process of its own."""
 
     name: Name
@@ -97,14 +102,6 @@ class Pipeline(Table):
     """Which faults of the camera are looked for: `{}` for all, as they are defined; without it, none."""
     privacy: tuple[Region, ...] = Field(default=(), max_length=32)
     """Regions of each frame that are hidden before anything else sees it."""
-    task: str = ""
-    """The decoder, when the model's manifest does not say or should not decide."""
-    decoder: dict[str, Any] = Field(default_factory=dict)
-    """Options of the decoder, over those of the manifest."""
-    labels: str = ""
-    """A file with one class name a line, over those of the model."""
-    pre: PreTable = Field(default_factory=dict)
-    """How input is prepared for a model that comes without a manifest; its keys are those of a manifest's."""
     backend: Backend = Backend()
     """What runs the model: `kind` and that backend's options."""
     gates: tuple[Plugin, ...] = Field(default=(), max_length=8)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from agent import plugins
 from agent.capture.spec import CaptureSpec
-from agent.pipelines import NamedSource
+from agent.pipelines import Modelled, NamedSource
 from agent.recovery.borrower import order
 from agent.workers.spec import LaneSpec
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from agent.tables import Deadlines, Mqtt
 
 
-_AS_TOLD = ("task", "decoder", "labels", "pre", "gates", "stages", "filters")
+_AS_TOLD = (*Modelled.model_fields, "gates", "stages", "filters")
 """What a worker is told as the configuration says it."""
 TUNABLE = frozenset({"threads", "xnnpack"})
 """The backend's options that the tuner chooses, all together or not at all."""

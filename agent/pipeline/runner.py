@@ -167,8 +167,7 @@ class Runner:
             self._fail(item, error, "accelerator")
             return
         except BackendFault as error:
-            self._fail(item, error, "backend")
-            self._flush(time.monotonic())
+            self._tell_fault(item, error, "backend")
             raise
         except InputRejected as error:
             self._fail(item, error, "input")
@@ -193,8 +192,7 @@ class Runner:
                 self._fail(item, error, step.reason)
                 return
             except BackendFault as error:
-                self._fail(item, error, step.reason)
-                self._flush(time.monotonic())
+                self._tell_fault(item, error, step.reason)
                 raise
             if isinstance(passed, Held):
                 self._slot.settle(item, filtered=passed.by)
@@ -210,6 +208,11 @@ class Runner:
             self._fail(item, InputRejected("send result", size, "too large", "Raise min_score"), "too_large")
             return
         self._settle(item, made)
+
+    def _tell_fault(self, item: Item, error: BackendFault, reason: str) -> None:
+        """Say of which frame a runtime failed, before this process ends."""
+        self._fail(item, error, reason)
+        self._flush(time.monotonic())
 
     def _fail(self, item: Item, error: AgentError, reason: str) -> None:
         if self._slot.live:

@@ -28,6 +28,7 @@ from agent.workers._paths import carved, identity, named_files, open_to
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
+    from agent.pipelines import Stage
     from agent.types import Command
     from agent.workers.spec import LaneSpec
 
@@ -221,8 +222,7 @@ def confine_launcher(hidden: Iterable[str], programs: Iterable[str], needs: Need
 
 def _grants(spec: LaneSpec, read: Iterable[str], devices: Iterable[str], *, network: bool) -> Iterator[Grant]:
     hidden = [os.path.realpath(path) for path in spec.hidden]
-    beside = [*([spec.labels] if spec.labels else []), *named_files(spec.decoder)]
-    mine = [*_python(), *_model(spec), *read, *beside]
+    mine = [*_python(), *_models(spec), *read]
     for path in mine:
         yield from carved(os.path.realpath(path), hidden)
     for path in (*_LIBRARIES, *_KERNEL, *(_NETWORK if network else ())):
@@ -261,10 +261,12 @@ def _python() -> Iterator[str]:
     yield from (path for path in os.environ.get("LD_LIBRARY_PATH", "").split(":") if path)
 
 
-def _model(spec: LaneSpec) -> Iterator[str]:
-    yield spec.model
-    for stage in spec.stages:
-        yield from (path for path in (stage.model, stage.labels, *named_files(stage.decoder)) if path)
+def _models(spec: LaneSpec) -> Iterator[str]:
+    """The models of the pipeline, and what stands beside them."""
+    every: tuple[LaneSpec | Stage, ...] = (spec, *spec.stages)
+    for one in every:
+        yield one.model
+        yield from (path for path in (one.labels, *named_files(one.decoder)) if path)
     yield from map(str, resources.bundled_models().values())
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from agent.errors import ConfigInvalid, ModelInvalid
 from agent.pipeline.stages import Crops, Stage, Staging
+from agent.pipelines import Modelled
 from agent.types import Phase
 from agent.workers import engines
 from agent.workers.spec import Eased
@@ -47,10 +48,7 @@ def _stage(spec: LaneSpec, told: pipelines.Stage, beat: Callable[[], object]) ->
     own = spec.model_copy(
         update={
             "model": told.model,
-            "task": told.task,
-            "decoder": told.decoder,
-            "labels": told.labels,
-            "pre": told.pre,
+            **{key: getattr(told, key) for key in Modelled.model_fields},
             "backend_options": options,
             "tuned": spec.tuned if not told.threads else (),
             "digest": "",

@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-import argparse
 import json
 import shutil
-import time
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from agent.cli.folders import add_folder, data_folder
+from agent.cli.since import add_since
 from agent.errors import EXIT_OK, ConfigInvalid, FolderUnusable
 from agent.files import advice
 from agent.media import ENDINGS, TYPES
-from agent.moments import moment, spelled, written
+from agent.moments import spelled, written
 from agent.store.media import FOLDER, listed
 from agent.wording import plain
 
 if TYPE_CHECKING:
+    import argparse
     from collections.abc import Sequence
 
     from agent.store.media import Kept
@@ -45,12 +45,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "target", nargs="?", type=Path, metavar="DIR", help="where copies go; made when it is not there"
     )
     add_folder(parser)
-    parser.add_argument(
-        "--since",
-        type=_moment,
-        metavar="T",
-        help="only what is newer: how long ago ('30m', '2h', '1d'), or ISO 8601, UTC where no zone is given",
-    )
+    add_since(parser)
     parser.add_argument("--json", action="store_true", help="print JSON lines")
 
 
@@ -113,10 +108,3 @@ def _readable(one: Kept) -> str:
     """A name that sorts by time: no two media share one, since their content differs."""
     time_of = written(one.wall_ns).replace(":", "") or "unknown"
     return f"{time_of}-{one.pipeline}-{one.frame}-{one.sha256[:8]}{ENDINGS[one.kind]}"
-
-
-def _moment(text: str) -> int:
-    try:
-        return moment(text, time.time_ns())
-    except ConfigInvalid as error:
-        raise argparse.ArgumentTypeError(f"{text!r} is {error.problem}. {error.hint}") from None

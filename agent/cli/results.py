@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import argparse
 import itertools
 import json
 import sys
-import time
 from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
@@ -15,12 +13,12 @@ from agent.cli.folders import add_folder, data_folder
 from agent.cli.numbers import number
 from agent.cli.printing import print_csv, print_json, print_table
 from agent.cli.rows import MOST_RECORDS
-from agent.errors import ConfigInvalid
-from agent.moments import moment
+from agent.cli.since import add_since
 from agent.store.queries import answer
 from agent.wording import events_in_words, in_words
 
 if TYPE_CHECKING:
+    import argparse
     from collections.abc import Callable, Iterable, Sequence
 
     from agent.cli.tables import Reader
@@ -65,12 +63,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     add_folder(parser)
     parser.add_argument("--sql", metavar="Q", help="answer this SELECT; the tables stand below")
-    parser.add_argument(
-        "--since",
-        type=_moment,
-        metavar="T",
-        help="only what is newer: how long ago ('30m', '2h', '1d'), or ISO 8601, UTC where no zone is given",
-    )
+    add_since(parser)
     parser.add_argument("--pipeline", default="", metavar="NAME", help="only this pipeline")
     parser.add_argument(
         "--stream", choices=STREAMS, help="only this stream; the list shows 'result' without it"
@@ -190,10 +183,3 @@ def _remarks(reader: Reader, total: int, arguments: argparse.Namespace) -> None:
         remarks.append(f"nothing found in {reader.folder}")
     for remark in remarks:
         print(f"edge-agent: {remark}", file=sys.stderr)
-
-
-def _moment(text: str) -> int:
-    try:
-        return moment(text, time.time_ns())
-    except ConfigInvalid as error:
-        raise argparse.ArgumentTypeError(f"{text!r} is {error.problem}. {error.hint}") from None

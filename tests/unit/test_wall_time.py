@@ -16,8 +16,7 @@ ASKS = re.compile(
 MAY_ASK = {
     "clock.py": "the seam itself",
     "store/builder.py": "dates records",
-    "cli/results.py": "reads '2h' of a person",
-    "cli/media.py": "reads '2h' of a person",
+    "cli/since.py": "reads '2h' of a person",
     "footage.py": "dates snapshots and clips",
     "store/rebuild.py": "dates the note of a rebuilt state",
     "store/thread.py": "dates notes",

@@ -17,7 +17,21 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 from agent.config_errors import ENV_PREFIX, HINT, Loc, problem
 from agent.errors import ConfigInvalid
 from agent.pipelines import NamedSource, Pipeline, Plugin
-from agent.tables import Control, Deadlines, Device, Governor, Log, Metrics, Models, Mqtt, Store, Trust
+from agent.tables import (
+    Commands,
+    Control,
+    Deadlines,
+    Device,
+    Governor,
+    HomeAssistant,
+    Host,
+    Log,
+    Metrics,
+    Models,
+    Mqtt,
+    Store,
+    Trust,
+)
 from agent.validation import UNKNOWN, nul
 
 _LINE = re.compile(r"line (\d+)")
@@ -42,6 +56,9 @@ class Settings(BaseSettings):
     mqtt: Mqtt | None = None
     trust: Trust = Trust()
     models: Models = Models()
+    commands: Commands = Commands()
+    host: Host = Host()
+    home_assistant: HomeAssistant = HomeAssistant()
     store: Store = Store()
     metrics: Metrics = Metrics()
     governor: Governor = Governor()

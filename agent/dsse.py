@@ -67,6 +67,13 @@ def unseal(
         NotSigned: no signature is by one of these keys.
         MessageInvalid: it is too large, no envelope, or of another kind.
     """
+    return opened(envelope, kind, verifiers, what=what, most=most)[0]
+
+
+def opened(
+    envelope: bytes, kind: str, verifiers: Sequence[Verifier] | None, *, what: str, most: int
+) -> tuple[bytes, str]:
+    """As ``unseal``; give also the id of the key that has signed it, "" for a document taken unproven."""
     if len(envelope) > most:
         raise MessageInvalid("read", what, f"{len(envelope)} bytes, and {most} is the most")
     try:
@@ -78,13 +85,11 @@ def unseal(
         raise MessageInvalid("read", what, "its payload is not base64") from error
     if found.payloadType != kind:
         raise MessageInvalid("read", what, f"it is no {what}")
-    if verifiers is not None:
-        _prove(found, document, kind, verifiers, what)
-    return document
+    return document, "" if verifiers is None else _prove(found, document, kind, verifiers, what)
 
 
-def _prove(envelope: _Envelope, document: bytes, kind: str, verifiers: Sequence[Verifier], what: str) -> None:
-    """Find one signature that holds; a key id is only a hint (DSSE)."""
+def _prove(envelope: _Envelope, document: bytes, kind: str, verifiers: Sequence[Verifier], what: str) -> str:
+    """Find one signature that holds; give its key's id: what the envelope calls it is only a hint (DSSE)."""
     problem: NotSigned | None = None
     for signature in envelope.signatures:
         try:
@@ -98,7 +103,7 @@ def _prove(envelope: _Envelope, document: bytes, kind: str, verifiers: Sequence[
             except NotSigned as error:
                 problem = error
             else:
-                return
+                return verifier.key_id
     raise problem or NotSigned("verify", what, "it is not signed")
 
 

@@ -112,6 +112,8 @@ class Pipeline(Modelled):
     """What each result passes before it is stored, in this order: filters, each by its `kind`."""
     media: Media | None = None
     """Which events get a snapshot of their frame, or a clip; without it, none."""
+    remote_snapshots: bool = False
+    """Whether the fleet's operator may ask for a picture of what the pipeline sees, after `privacy`."""
     priority: Literal["low", "normal", "high"] = "normal"
     """`high` makes its results alerts: stored at once, sent first, the last to go when the disk fills up.
     `low` is paused when the board is too hot or short of memory, after everything else was tried."""

@@ -1,4 +1,4 @@
-"""What a device keeps of its models, as rows: slots, verdicts, proved documents, the audit log, tunings.
+"""What a device keeps, as rows: slots, verdicts, proved documents, the audit log, tunings, commands.
 
 The store writes them (see ``agent.store.state``), and who decides about models reads them at the start.
 """
@@ -103,6 +103,37 @@ TuningKey = tuple[str, str, str, str]
 
 
 @dataclass(frozen=True, slots=True)
+class CommandRow:
+    """A command that was taken, until it is told and long over.
+
+    Attributes:
+        id: the command's own.
+        seq: the order in which they were taken, from 1.
+        key: the id of the key that has signed it; "" for a local one.
+        op: what is to be done.
+        body: the command, as JSON.
+        state: "waiting", "running" or "settled".
+        attempts: how often it was begun.
+        boot: the kernel's boot id when it was begun last.
+        received_ns: the wall clock when it came, nanoseconds since 1970.
+        outcome: what became of it, as JSON; b"" until it is settled.
+        told: whether the broker has taken the outcome over.
+    """
+
+    id: str
+    seq: int
+    key: str
+    op: str
+    body: bytes
+    state: str
+    attempts: int = 0
+    boot: str = ""
+    received_ns: int = 0
+    outcome: bytes = b""
+    told: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Note:
     """Something for the audit log, before it has its number.
 
@@ -172,6 +203,7 @@ class Change:
         notes: for the audit log, in order.
         tuned: choices to keep; one replaces that of the same key.
         untuned: keys of choices to delete.
+        commands: rows that replace those of the same id; of settled ones only the newest are kept.
     """
 
     put: tuple[SlotRow, ...] = ()
@@ -183,6 +215,7 @@ class Change:
     notes: tuple[Note, ...] = ()
     tuned: tuple[Tuning, ...] = ()
     untuned: tuple[TuningKey, ...] = ()
+    commands: tuple[CommandRow, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,3 +232,4 @@ class Kept:
     documents: Mapping[str, bytes] = field(default_factory=dict)
     audit: tuple[int, str] = (0, "")
     tuned: tuple[Tuning, ...] = ()
+    commands: tuple[CommandRow, ...] = ()

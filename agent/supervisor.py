@@ -24,6 +24,7 @@ from agent.feeding.feeds import Feeds
 from agent.governor.governor import Governor
 from agent.health import START_AGAIN, Notifier, check_threads, earned, in_words
 from agent.owners import Owners
+from agent.partners import Offer, Partners, alone, offered
 from agent.recorder import Recorder
 from agent.recovery.accelerators import Accelerators
 from agent.signals import StopAsked, signals_to
@@ -37,9 +38,8 @@ from agent.workers.lane import Lane
 from agent.workers.policy import State
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable
 
-    from agent.activation.manager import Activation
     from agent.clock import Clock
     from agent.mailbox import Mailbox
     from agent.plan import Plan
@@ -69,9 +69,8 @@ class Supervisor:
         mailbox: where the store's thread posts; the caller closes it.
         explain: makes a worker's fault an error, with file and line where it is the configuration's.
         intact: whether the data folder is still the one that was opened.
-        models: makes what decides about models, of the lanes and of what publishes its reports; gives None
-            where lanes only run what is configured.
-        exit_when_ended: stop when every source is over.
+        partners: makes those who decide about models and commands.
+        exit_when_ended: stop when all sources are over.
         clock: where time comes from.
     """
 
@@ -83,9 +82,7 @@ class Supervisor:
         *,
         explain: Callable[[str, Fault], AgentError],
         intact: Callable[[], bool],
-        models: Callable[
-            [Sequence[Lane], Callable[[bytes], bool]], Activation | None
-        ] = lambda _lanes, _publish: None,
+        partners: Callable[[Offer], Partners] = alone,
         exit_when_ended: bool = False,
         clock: Clock | None = None,
     ) -> None:
@@ -109,7 +106,10 @@ class Supervisor:
         self._accelerators = Accelerators(known, plan.lanes, lanes, self._selector, clock=self._clock)
         self._feeds = Feeds(plan.feeds, lanes, self._selector, plan.deadlines, clock=self._clock)
         self._owners = Owners(self._accelerators, self._feeds)
-        self._models = models(lanes, self._report)
+        self._partners = partners(
+            offered(lanes, self._uplink, status=lambda: self._status({"op": "status"}), end=self._end)
+        )
+        self._models = self._partners.models
         if self._models:
             self._models.proving.lend = self._accelerators.lend
         self._processes = Watch(self._selector)
@@ -169,13 +169,11 @@ class Supervisor:
             self._telemetry.take(event, now)
             if self._uplink:
                 self._uplink.take(event, now)
-            if self._models:
-                self._models.take(event, now)
+            self._partners.take(event, now)
             if isinstance(event, Committed | Buffered):
                 self._crew.resume()
         self._crew.tick(now)
-        if self._models:
-            self._models.tick(now)
+        self._partners.tick(now)
         self._owners.tick(now)
         self._watch()
         self._recorder.tick(now)
@@ -212,10 +210,12 @@ class Supervisor:
         self._stage = Stage.STOPPING_LANES
         emit(Event.AGENT_STOPPING, self._plan.device, why=why)
         self._notifier.stopping(self._plan.settings.shutdown_drain_s)
-        if self._models:
-            self._models.stop()
+        self._partners.stop()
         for seat in self._seats:
             seat.lane.stop(now)
+
+    def _end(self, why: str) -> None:
+        self._stop(self._clock.monotonic(), why)
 
     def _advance(self, now: float) -> None:
         """Move on through the stages of the end."""
@@ -227,7 +227,7 @@ class Supervisor:
                 self._stop(now, "every source has ended")
         ended = all(seat.lane.state in _OVER for seat in self._seats)
         ended = ended and (self._owners.idle or now >= self._give_up_at)
-        if self._stage is Stage.STOPPING_LANES and ended and (self._models is None or self._models.idle):
+        if self._stage is Stage.STOPPING_LANES and ended and self._partners.idle:
             self._stage = Stage.DELIVERING
             self._give_up_at = min(self._give_up_at, now + self._plan.settings.shutdown_drain_s)
         if self._stage is Stage.DELIVERING:
@@ -239,20 +239,16 @@ class Supervisor:
     def _watch(self) -> None:
         """Keep the selector in step with all processes."""
         self._crew.watch()
-        self._processes.keep(self._models.watched() if self._models else ())
+        self._processes.keep(self._partners.watched())
 
     def _saw(self, pipeline: str, records: list[Record]) -> None:
         self._accelerators.saw(pipeline, records)
         if self._models:
             self._models.saw(pipeline, records)
 
-    def _report(self, payload: bytes) -> bool:
-        """Publish the reported state, if anybody listens."""
-        return self._uplink is not None and self._uplink.report(payload)
-
     def _pids(self) -> set[int]:
         """Those whose word on the local socket is refused."""
-        return self._crew.pids() | self._owners.pids() | (self._models.pids() if self._models else set())
+        return self._crew.pids() | self._owners.pids() | self._partners.pids()
 
     def _wait_s(self) -> float:
         now = self._clock.monotonic()
@@ -260,8 +256,7 @@ class Supervisor:
         waits += self._owners.next_tick(now)
         if self._uplink:
             waits.append(self._uplink.due(now))
-        if self._models:
-            waits.append(self._models.next_tick(now))
+        waits += self._partners.waits(now)
         return min([*waits, _LONGEST_WAIT_S])
 
     def _answer(self, request: dict[str, Any]) -> dict[str, Any]:
@@ -270,6 +265,11 @@ class Supervisor:
             return answers.answer(request, self._models)
         if request.get("op") in OPS:
             return self._tunings.answer(request)
+        if answer := self._partners.answers.get(str(request.get("op"))):
+            return answer(request)
+        return self._status(request)
+
+    def _status(self, request: dict[str, Any]) -> dict[str, Any]:
         return report(
             request,
             plan=self._plan,
@@ -295,6 +295,5 @@ class Supervisor:
         self._crew.close()
         self._owners.close()
         self._processes.keep(())
-        if self._models:
-            self._models.close()
+        self._partners.close()
         self._selector.close()

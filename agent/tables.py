@@ -42,6 +42,8 @@ class Device(Table):
 
     id: str = Field(default="", pattern=r"^([a-z0-9][a-z0-9_-]{0,62})?$")
     """The device's name in topics and records; the host's name when empty."""
+    groups: tuple[Name, ...] = Field(default=(), max_length=16)
+    """Groups that the device belongs to: commands to one of them are for it, too."""
 
 
 class Mqtt(Table):
@@ -85,6 +87,8 @@ class Mqtt(Table):
 
     reconnect_max_s: float = Field(default=60.0, ge=1, le=3600)
     """The longest wait between two attempts to connect; the waits grow, with jitter."""
+    session_h: float = Field(default=168.0, ge=0, le=8760)
+    """Hours for which the broker keeps commands for a device that is away; 0: it keeps none."""
 
 
 class Trust(Table):
@@ -144,11 +148,46 @@ class Store(Table):
     """Packed results kept in memory while the disk refuses."""
 
 
+class Commands(Table):
+    """What the fleet's operator may have this device do; who may sign commands, the update metadata says."""
+
+    allow: tuple[Annotated[str, Field(max_length=32)], ...] = Field(default=("*",), max_length=64)
+    """The commands that are obeyed; `*` stands for all. `ping` and `status` are always answered."""
+    deny: tuple[Annotated[str, Field(max_length=32)], ...] = Field(default=(), max_length=64)
+    """Commands that are refused, whatever `allow` says."""
+    expire_s: float = Field(default=86400.0, ge=1, le=31 * 86400)
+    """The longest that a command may be valid, from its issue to its expiry."""
+
+
+class Host(Table):
+    """What the agent may ask of the machine, through helper units that run as root; see `edge-agent-host`."""
+
+    reboot: bool = False
+    """The operator may reboot the machine."""
+    update: bool = False
+    """The operator may install another release of the agent."""
+    folder: str = ""
+    """Where requests to the helper stand; `host` in the runtime folder when empty."""
+
+
+class HomeAssistant(Table):
+    """Sensors for Home Assistant, found by its MQTT discovery; off unless it is wanted."""
+
+    enabled: bool = False
+    """Publish what Home Assistant needs to show this device."""
+    prefix: str = Field(default="homeassistant", min_length=1, max_length=64, pattern=r"^[A-Za-z0-9_/-]+$")
+    """The discovery prefix that Home Assistant listens to."""
+    every_s: float = Field(default=10.0, ge=1, le=3600)
+    """Seconds between two states of the sensors, at least."""
+
+
 class Metrics(Table):
     """What the agent records of itself, into the stream that is sent last and evicted first."""
 
     interval_s: float = Field(default=60.0, ge=0, le=86400)
     """Seconds between two records of metrics; 0 records none."""
+    vitals_s: float = Field(default=60.0, ge=0, le=86400)
+    """Seconds between two words on how the device does, kept by the broker for `edgectl status`; 0: none."""
 
 
 Measure = Literal["rate", "threads", "variant", "pause"]

@@ -54,7 +54,6 @@ class Uplink:
         keys = trust.load(plan.settings.trust, plan.folder)
         self._signed = keys.signed
         self._broker = settings.broker
-        self._reported_topic = topics.up_reported(mqtt.fleet, plan.device)
         heard = [ack_topic]
         if plan.managed:  # without models nobody would act on these
             heard += [topics.down_desired(mqtt.fleet, plan.device), topics.tuf_hint(mqtt.fleet)]
@@ -111,17 +110,21 @@ class Uplink:
         """Look after what is overdue."""
         self._delivery.tick(now)
 
-    def report(self, payload: bytes) -> bool:
-        """Publish the reported state, retained; give whether the link has taken it."""
+    def publish(self, topic: str, payload: bytes, retain: bool) -> int | None:  # noqa: FBT001 - Offer says so
+        """Publish a message of QoS 1; give its token, None where the link does not take it."""
         if not self.online:
-            return False
+            return None
         try:
-            self._link.publish(self._reported_topic, payload, retain=True)
+            return self._link.publish(topic, payload, retain=retain)
         except LinkLost:
-            return False  # it is said again when the link is up
+            return None  # it is said again when the link is up
         except MessageInvalid as error:
-            emit(Event.MESSAGE_REFUSED, self._reported_topic, refusal=error.refusal, problem=error)
-        return True
+            emit(Event.MESSAGE_REFUSED, topic, refusal=error.refusal, problem=error)
+            return None
+
+    def settle(self, message: LinkMessage) -> None:
+        """Confirm a message to the broker."""
+        self._link.settle(message)
 
     def due(self, now: float) -> float:
         """Seconds until ``tick`` should be called."""

@@ -54,7 +54,7 @@ class Activation:
         lanes: one a pipeline, in the order of ``site.specs``.
         store: writes changes; started.
         clock: where time comes from.
-        publish: sends the reported state; whether the link took it.
+        publish: sends a message, retained or not; gives None where the link has not taken it.
     """
 
     def __init__(
@@ -65,7 +65,7 @@ class Activation:
         store: Store,
         *,
         clock: Clock,
-        publish: Callable[[bytes], bool],
+        publish: Callable[[str, bytes, bool], int | None],
     ) -> None:
         make_room(site.bundles)
         now = clock.monotonic()

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from agent import __version__
 from agent.documents import reported as documents
 from agent.documents.reported import AuditHead, Metadata, Reported
+from agent.link import topics
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -28,7 +29,7 @@ class Reporter:
         device: ours.
         signer: the device's key; None where nothing is signed.
         clock: says when, and whether that is to be believed.
-        publish: sends a message to the topic of reported state; whether it was taken.
+        publish: sends a message by topic and payload, retained; gives None where it was not taken.
     """
 
     def __init__(
@@ -37,10 +38,11 @@ class Reporter:
         device: str,
         signer: Signer | None,
         clock: Clock,
-        publish: Callable[[bytes], bool],
+        publish: Callable[[str, bytes, bool], int | None],
     ) -> None:
         self._fleet, self._device = fleet, device
         self._signer, self._clock, self._publish = signer, clock, publish
+        self._topic = topics.up_reported(fleet, device)
         self._told: Reported | None = None
         self._next = 0.0
 
@@ -58,7 +60,7 @@ class Reporter:
             update={"at": report.at, "synced": report.synced}
         ):
             return
-        if self._publish(documents.encode(report, self._signer)):
+        if self._publish(self._topic, documents.encode(report, self._signer), True) is not None:  # noqa: FBT003
             self._told = report
 
     def report(

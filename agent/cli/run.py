@@ -15,13 +15,12 @@ from agent.errors import EXIT_FAILED, StoreBusy
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Callable, Sequence
     from pathlib import Path
 
+    from agent.partners import Offer
     from agent.plan import Plan
     from agent.slots import Kept
     from agent.store.settings import StoreSettings
-    from agent.workers.lane import Lane
 
 _READ_S, _PAUSE_S = 10.0, 0.5
 """How long to try to read what is kept of models, and between two tries."""
@@ -56,6 +55,7 @@ def main(arguments: argparse.Namespace) -> int:
     from agent.alerts import Alerts
     from agent.clock import SystemClock
     from agent.mailbox import Mailbox
+    from agent.partners import Partners
     from agent.store.folder import DataFolder
     from agent.store.thread import Store
     from agent.supervisor import Supervisor
@@ -79,10 +79,10 @@ def main(arguments: argparse.Namespace) -> int:
         mailbox, clock = Mailbox(), SystemClock()
         store = Store(plan.data, mailbox.post, clock=clock, settings=_limits(plan), take=folder.take)
 
-        def models(lanes: Sequence[Lane], publish: Callable[[bytes], bool]) -> Activation | None:
+        def partners(offer: Offer) -> Partners:
             if ours is None or kept is None:
-                return None
-            return Activation(ours, kept, lanes, store, clock=clock, publish=publish)
+                return Partners()
+            return Partners(Activation(ours, kept, offer.lanes, store, clock=clock, publish=offer.publish))
 
         try:
             with events.heard_by(Alerts(mailbox.post)):
@@ -94,7 +94,7 @@ def main(arguments: argparse.Namespace) -> int:
                     mailbox,
                     explain=loaded.explain(),
                     intact=lambda: folder.intact,
-                    models=models,
+                    partners=partners,
                     exit_when_ended=arguments.exit_when_ended,
                 ).run()
         finally:

@@ -1,4 +1,4 @@
-"""Desired state: which model the operator wants in which pipeline of one device; he signs it.
+"""Desired state: what the operator wants of one device: models, settings, and when; he signs it.
 
 The newest generation supersedes all others. A device takes no generation below one that it has taken, and no
 second content for the same one.
@@ -6,7 +6,7 @@ second content for the same one.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import Field
 
@@ -15,6 +15,7 @@ from agent.documents._base import Document, Place, read
 from agent.errors import WrongSender
 from agent.manifest import Name, Version
 from agent.message import Count
+from agent.schedules import Window
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -25,6 +26,9 @@ KIND = "application/vnd.edge-agent.desired+json"
 """The payload's type, which the signature is bound to."""
 MAX_BYTES = 64 << 10
 _WHAT = "desired state"
+
+Key = Annotated[str, Field(max_length=200, pattern=r"^[a-z][a-z0-9_]*(\.[A-Za-z0-9_-]+)*$")]
+"""A setting's place, with dots between."""
 
 
 class Wanted(Document):
@@ -51,11 +55,24 @@ class Probation(Document):
     slower: Annotated[float, Field(ge=1, le=100)] = 3.0
 
 
+class Maintenance(Document):
+    """When the device may do what disturbs it: swap models, take settings, restart.
+
+    ``zone`` is a time zone's name; "" is the device's own. A device whose clock was never set waits.
+    """
+
+    windows: Annotated[tuple[Window, ...], Field(min_length=1, max_length=16)]
+    zone: Annotated[str, Field(max_length=64)] = ""
+
+
 class Desired(Document):
     """One device's desired state; pipelines that it does not name keep what they have.
 
-    ``deadline_s`` is how long the device may take, in seconds of the agent's present life, until it reports
-    that it is overdue; it goes on trying. ``issued`` is the operator's wall clock, seconds since 1970.
+    ``overrides`` are settings over those of the device's configuration file, by their dotted keys, as
+    ``pipelines.door.max_rate``: pipelines and sources go by their names. They replace all that were there
+    before. ``maintenance`` says when what disturbs may be done; None: at any time. ``deadline_s`` is how long
+    the device may take, in seconds of the agent's present life, until it reports that it is overdue; it goes
+    on trying. ``issued`` is the operator's wall clock, seconds since 1970.
     """
 
     v: Literal[1] = 1
@@ -66,11 +83,18 @@ class Desired(Document):
     probation: Probation = Probation()
     deadline_s: Annotated[float, Field(gt=0, le=365 * 86400)] = 86400.0
     issued: Count = 0
+    overrides: dict[Key, Any] = Field(default={}, max_length=256)
+    maintenance: Maintenance | None = None
+
+
+_LATER = ("overrides", "maintenance")
+"""Keys that agents of release 0.1 refuse: they are left out where they say nothing."""
 
 
 def encode(desired: Desired, *signers: Signer) -> bytes:
     """Make the message."""
-    return dsse.seal(KIND, desired.model_dump_json().encode(), *signers)
+    without = {key for key in _LATER if not getattr(desired, key)}
+    return dsse.seal(KIND, desired.model_dump_json(exclude=without).encode(), *signers)
 
 
 def decode(payload: bytes, verifiers: Sequence[Verifier] | None, *, fleet: str, device: str) -> Desired:

@@ -14,7 +14,8 @@ if TYPE_CHECKING:
 
 TARGET = "fleet/keys.json"
 MAX_BYTES = 32 << 10
-Scope = Literal["desired", "command"]
+Scope = Annotated[str, Field(pattern=r"^(desired|command(\.[a-z][a-z0-9-]{0,31})?)$")]
+"""What a key's word counts for: desired state; all commands; or one, as ``command.reload``."""
 
 
 class ControlKey(Document):
@@ -31,7 +32,7 @@ class ControlKeys(Document):
     keys: Annotated[tuple[ControlKey, ...], Field(max_length=32)] = ()
 
     def verifiers(self, scope: Scope) -> list[Verifier]:
-        """Give the keys whose word counts in ``scope``.
+        """Give the keys whose word counts in ``scope``; ``command`` gives those that may sign any command.
 
         Raises:
             MessageInvalid: one of them is no Ed25519 key.
@@ -40,12 +41,26 @@ class ControlKeys(Document):
 
         found = []
         for key in self.keys:
-            if scope in key.scopes:
+            if any(one == scope or one.startswith(f"{scope}.") for one in key.scopes):
                 try:
                     found.append(Verifier.from_pem(key.pem.encode()))
                 except ValueError as error:
                     raise MessageInvalid("read", "control keys", str(error)) from error
         return found
+
+    def may(self, key_id: str, op: str) -> bool:
+        """Whether a key may sign this command.
+
+        Raises:
+            MessageInvalid: one of the keys is no Ed25519 key.
+        """
+        from agent.signing import Verifier
+
+        scopes = {"command", f"command.{op}"}
+        return any(
+            scopes & set(key.scopes) and Verifier.from_pem(key.pem.encode()).key_id == key_id
+            for key in self.keys
+        )
 
 
 def decode(document: bytes) -> ControlKeys:

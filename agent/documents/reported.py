@@ -65,6 +65,40 @@ class AuditHead(Document):
     head: Sha256 | Literal[""] = ""
 
 
+SettingsState = Literal["idle", "waiting", "probation", "active", "rejected", "rolled_back"]
+"""Where the device stands on its way to the wanted settings; ``waiting`` is for the maintenance window."""
+
+
+class SettingsStanding(Document):
+    """The settings over those of the configuration file."""
+
+    state: SettingsState = "idle"
+    generation: Count = 0
+    """Of the desired state that wants them."""
+    overrides: Annotated[tuple[Annotated[str, Field(max_length=200)], ...], Field(max_length=256)] = ()
+    """The keys that are in force; values may be secrets."""
+    reason: Words = ""
+    overdue: bool = False
+    strikes: Annotated[int, Field(ge=0, le=1000)] = 0
+
+
+class Board(Document):
+    """What the device is, as far as an operator chooses models by it. Sizes are units of 2^20 bytes."""
+
+    profile: Annotated[str, Field(max_length=64)] = ""
+    tested: bool = False
+    machine: Annotated[str, Field(max_length=64)] = ""
+    cores: Count = 0
+    ram_mb: Count = 0
+    budget_mb: Count = 0
+    """What models may have of it."""
+    disk_mb: Count = 0
+    """What is free for models."""
+    runtime: Annotated[str, Field(max_length=100)] = ""
+    delegates: Annotated[tuple[Annotated[str, Field(max_length=100)], ...], Field(max_length=32)] = ()
+    """What models can run on, in order of preference."""
+
+
 class Reported(Document):
     """What one device reports.
 
@@ -85,6 +119,11 @@ class Reported(Document):
     """Why it has refused a desired state that came since, or what keeps it from the whole."""
     agent: Annotated[str, Field(max_length=64)] = ""
     arch: Annotated[str, Field(max_length=64)] = ""
+    groups: Annotated[tuple[Place, ...], Field(max_length=16)] = ()
+    board: Board | None = None
+    settings: SettingsStanding = SettingsStanding()
+    maintenance: Literal["any", "open", "closed", "unknown"] = "any"
+    """Whether the maintenance window is open; ``unknown`` while the clock was never set."""
 
 
 def encode(reported: Reported, signer: Signer | None) -> bytes:

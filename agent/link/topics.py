@@ -6,6 +6,13 @@
     R/d/<device>/up/state     online or not, retained         device (birth and last will)
     R/d/<device>/down/desired which models to run, retained   operator -> device
     R/d/<device>/up/reported  what came of it, retained       device -> operator
+    R/d/<device>/down/cmd     commands                        operator -> device
+    R/g/<group>/cmd           commands                        operator -> devices of a group
+    R/all/cmd                 commands                        operator -> all devices
+    R/d/<device>/up/res       what became of commands         device -> operator
+    R/d/<device>/up/diag      files beside those, in parts    device -> operator
+    R/d/<device>/up/logs      lines of the log, when asked    device -> operator
+    R/d/<device>/up/vitals    how it does now, retained       device -> operator
     R/d/<device>/echo/<n>     a device to itself: what a broker has not sent before it, it does not have
     R/tuf/meta/<file>         update metadata, retained       publisher -> devices
     R/tuf/hint                which of it is new, retained    publisher -> devices
@@ -76,6 +83,41 @@ def down_desired(fleet: str, device: str) -> str:
 def up_reported(fleet: str, device: str) -> str:
     """Where a device says what came of its desired state; retained."""
     return f"{_device(fleet, device)}/up/reported"
+
+
+def down_cmd(fleet: str, device: str) -> str:
+    """Where the operator sends commands to one device."""
+    return f"{_device(fleet, device)}/down/cmd"
+
+
+def group_cmd(fleet: str, group: str) -> str:
+    """Where the operator sends commands to the devices of a group."""
+    return f"{_root(fleet)}/g/{_checked('group', group)}/cmd"
+
+
+def all_cmd(fleet: str) -> str:
+    """Where the operator sends commands to every device."""
+    return f"{_root(fleet)}/all/cmd"
+
+
+def up_res(fleet: str, device: str) -> str:
+    """Where a device says what became of commands."""
+    return f"{_device(fleet, device)}/up/res"
+
+
+def up_diag(fleet: str, device: str) -> str:
+    """Where a device sends files beside the outcomes of commands, in parts."""
+    return f"{_device(fleet, device)}/up/diag"
+
+
+def up_logs(fleet: str, device: str) -> str:
+    """Where a device sends lines of its log while somebody has asked for them."""
+    return f"{_device(fleet, device)}/up/logs"
+
+
+def up_vitals(fleet: str, device: str) -> str:
+    """Where a device says how it does; retained."""
+    return f"{_device(fleet, device)}/up/vitals"
 
 
 def echo(fleet: str, device: str) -> str:

@@ -1,4 +1,4 @@
-"""What state.db keeps of the device's models: slots, verdicts, proved documents, the audit log, tunings.
+"""What state.db keeps as rows: slots, verdicts, proved documents, the audit log, tunings, commands.
 
 The audit log is bounded: beyond ``MOST_ENTRIES`` the oldest entry goes. The hash of the last one that went
 stays, in a row without a body, so that the first one that is there can still be proved to follow it.
@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import astuple, fields, replace
 from typing import TYPE_CHECKING, Any
 
-from agent.slots import Note, SlotRow, Tuning, Verdict, entry_after
+from agent.slots import CommandRow, Note, SlotRow, Tuning, Verdict, entry_after
 from agent.store.seals import read_sealed, sealed
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from agent.slots import Change
 
 
-def _named(kind: type[SlotRow | Verdict | Tuning]) -> str:
+def _named(kind: type[SlotRow | Verdict | Tuning | CommandRow]) -> str:
     return ", ".join(field.name for field in fields(kind))
 
 
@@ -60,6 +60,15 @@ SCHEMA_4 = (
     ) STRICT
     """,
 )
+SCHEMA_5 = (
+    """
+    CREATE TABLE commands (
+        id TEXT PRIMARY KEY, seq INTEGER NOT NULL UNIQUE, key TEXT NOT NULL, op TEXT NOT NULL,
+        body BLOB NOT NULL, state TEXT NOT NULL, attempts INTEGER NOT NULL, boot TEXT NOT NULL,
+        received_ns INTEGER NOT NULL, outcome BLOB NOT NULL, told INTEGER NOT NULL, crc INTEGER NOT NULL
+    ) STRICT, WITHOUT ROWID
+    """,
+)
 _AUDIT = "SELECT seq, body, hash, crc FROM audit"
 SELECTS = {
     "slots": f"SELECT {_named(SlotRow)}, crc FROM slots ORDER BY pipeline, slot",  # noqa: S608
@@ -67,9 +76,10 @@ SELECTS = {
     "documents": "SELECT name, body, crc FROM documents ORDER BY name",
     "audit": f"{_AUDIT} ORDER BY seq",
     "tuned": f"SELECT {_named(Tuning)}, crc FROM tuned ORDER BY n",  # noqa: S608
+    "commands": f"SELECT {_named(CommandRow)}, crc FROM commands ORDER BY seq",  # noqa: S608
 }
 """What reads each of the tables; the checksum stands last."""
-SINCE = {"slots": 3, "verdicts": 3, "documents": 3, "audit": 3, "tuned": 4}
+SINCE = {"slots": 3, "verdicts": 3, "documents": 3, "audit": 3, "tuned": 4, "commands": 5}
 """The version of the folder that each table came with."""
 
 MOST_ENTRIES = 10_000
@@ -78,6 +88,10 @@ MOST_VERDICTS = 1000
 """Verdicts of all pipelines; the oldest goes first."""
 MOST_TUNED = 64
 """Choices of the tuner; the oldest goes first."""
+MOST_COMMANDS = 512
+"""Commands that are settled; the oldest goes first."""
+MAX_COMMAND = 128 << 10
+"""Bytes of a command, and of its outcome."""
 MAX_FIGURES = 1500
 """Characters of what was measured for one."""
 MAX_DOCUMENT = 256 << 10
@@ -136,6 +150,7 @@ class Custody:
             newest = "SELECT n FROM verdicts ORDER BY n DESC LIMIT ?"
             self._db.execute(f"DELETE FROM verdicts WHERE n NOT IN ({newest})", (MOST_VERDICTS,))  # noqa: S608
         self._tune(change)
+        self._command(change)
         return self._note(change.notes, wall_ns, synced=synced)
 
     def _tune(self, change: Change) -> None:
@@ -146,6 +161,14 @@ class Custody:
             self.insert("tuned", row, replacing=True)
         newest = "SELECT n FROM tuned ORDER BY n DESC LIMIT ?"
         self._db.execute(f"DELETE FROM tuned WHERE n NOT IN ({newest})", (MOST_TUNED,))  # noqa: S608
+
+    def _command(self, change: Change) -> None:
+        for one in change.commands:
+            row = tuple(int(value) if isinstance(value, bool) else value for value in astuple(one))
+            self.insert("commands", row, replacing=True)
+        if change.commands:
+            settled = "SELECT id FROM commands WHERE state = 'settled' ORDER BY seq DESC LIMIT -1 OFFSET ?"
+            self._db.execute(f"DELETE FROM commands WHERE id IN ({settled})", (MOST_COMMANDS,))  # noqa: S608
 
     def insert(self, table: str, row: Row, *, replacing: bool = False) -> None:
         """Add a row, sealed; one that is there stays, unless it is to be replaced."""
@@ -185,8 +208,12 @@ def fitted(change: Change) -> Change:
     for one in change.tuned:
         if len(one.figures) > MAX_FIGURES:
             raise ValueError(f"the figures of {one.model!r} are too long")
+    for command in change.commands:
+        if max(len(command.body), len(command.outcome)) > MAX_COMMAND:
+            raise ValueError(f"the command {command.id!r} is too large")
     numbers = [row.generation for row in change.put] + [one.generation for one in change.verdicts]
     numbers += [*change.floors.values(), *(one.wall_ns for one in change.tuned)]
+    numbers += [number for one in change.commands for number in (one.seq, one.received_ns, one.attempts)]
     if not all(0 <= number <= _MOST_NUMBER for number in numbers):
         raise ValueError("a version or a generation is out of range")
     notes = tuple(_fitted(note) for note in change.notes)

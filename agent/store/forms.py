@@ -9,7 +9,7 @@ from typing import Final
 
 from agent.sqlite import MOVE_AWAY, Format
 
-VERSION: Final = 4
+VERSION: Final = 5
 SEGMENT_VERSION: Final = 2
 _MIGRATE = "edge-agent store migrate"
 

@@ -1,4 +1,4 @@
-"""What the store keeps of models, read before it is started: nothing is written, and no lock is needed."""
+"""What the store keeps of models and commands, read before it is started, without a lock."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from agent.errors import FileDamaged
-from agent.slots import Kept, SlotRow, Tuning, Verdict
+from agent.slots import CommandRow, Kept, SlotRow, Tuning, Verdict
 from agent.store import crossing
 from agent.store.custody import SINCE
 from agent.store.inspect import of_another_version, read_only
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from agent.store.custody import Row
     from agent.store.rescue import Rescued
 
-_KEYS = {"slots": 2, "verdicts": 2, "documents": 1, "audit": 1, "tuned": 4}
+_KEYS = {"slots": 2, "verdicts": 2, "documents": 1, "audit": 1, "tuned": 4, "commands": 1}
 """How many columns, the first ones, tell a table's rows apart."""
 
 
@@ -65,7 +65,7 @@ def _merged(found: list[Rescued]) -> Kept:
         for table, rows in one.tables.items():
             for row in rows:
                 tables[table].setdefault(row[: _KEYS[table]], row)
-    slots, verdicts, documents, audit, tuned = (list(tables[table].values()) for table in _KEYS)
+    slots, verdicts, documents, audit, tuned, commands = (list(tables[table].values()) for table in _KEYS)
     seq, _, head = max(audit, key=lambda row: int(row[0]), default=(0, None, ""))
     return Kept(
         slots=tuple(SlotRow(*row) for row in sorted(slots)),
@@ -76,4 +76,5 @@ def _merged(found: list[Rescued]) -> Kept:
         tuned=tuple(
             replace(kept, xnnpack=bool(kept.xnnpack)) for row in tuned if (kept := Tuning(*row)).sound
         ),
+        commands=tuple(replace(CommandRow(*row), told=bool(row[-1])) for row in commands),
     )

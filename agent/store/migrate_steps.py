@@ -170,6 +170,18 @@ def _state_4_to_3(db: Database) -> None:
     _mark(db, 3)
 
 
+def _state_4_to_5(db: Database) -> None:
+    for statement in custody.SCHEMA_5:
+        db.conn.execute(statement)
+    _mark(db, 5)
+
+
+def _state_5_to_4(db: Database) -> None:
+    """Commands stay in the copy that was set aside; floors keep them from being replayed."""
+    _drop(db, 5)
+    _mark(db, 4)
+
+
 def _drop(db: Database, version: int) -> None:
     for table in (table for table, since in custody.SINCE.items() if since == version):
         db[table].drop()
@@ -179,7 +191,7 @@ def _mark(db: Database, version: int) -> None:
     db.conn.execute("INSERT OR REPLACE INTO counters VALUES (?, ?, ?)", sealed(state.MARK, version))
 
 
-_STATE_UP: dict[int, Step] = {1: _state_1_to_2, 2: _state_2_to_3, 3: _state_3_to_4}
-_STATE_DOWN: dict[int, Step] = {2: _state_2_to_1, 3: _state_3_to_2, 4: _state_4_to_3}
+_STATE_UP: dict[int, Step] = {1: _state_1_to_2, 2: _state_2_to_3, 3: _state_3_to_4, 4: _state_4_to_5}
+_STATE_DOWN: dict[int, Step] = {2: _state_2_to_1, 3: _state_3_to_2, 4: _state_4_to_3, 5: _state_5_to_4}
 _SEGMENT_UP: dict[int, Step] = {1: _segment_1_to_2}
 _SEGMENT_DOWN: dict[int, Step] = {2: _segment_2_to_1}

@@ -56,7 +56,7 @@ SCHEMA_2 = (
     """,
 )
 """What release 2 knew."""
-FORMAT = form(b"EAst", VERSION, *SCHEMA_2, *custody.SCHEMA_3, *custody.SCHEMA_4)
+FORMAT = form(b"EAst", VERSION, *SCHEMA_2, *custody.SCHEMA_3, *custody.SCHEMA_4, *custody.SCHEMA_5)
 MARK = "format"
 """A counter that says the version again: a flipped bit in the file's header must not look like an upgrade."""
 

@@ -8,6 +8,7 @@ from agent.activation.reporting import Reporter
 from agent.clock import SystemClock
 from agent.documents import reported
 from agent.documents.reported import Metadata, Reported, Standing
+from agent.link import topics
 from agent.signing import Signer, Verifier, generate
 
 PRIVATE, PUBLIC = generate()
@@ -25,11 +26,12 @@ class Scene:
         signer = Signer.from_pem(PRIVATE)
         self.reporter = Reporter("fleet", "device", signer, SystemClock(), self.publish)
 
-    def publish(self, payload: bytes) -> bool:
+    def publish(self, topic: str, payload: bytes, retain: bool) -> int | None:
+        assert (topic, retain) == (topics.up_reported("fleet", "device"), True)
         verifier = Verifier.from_pem(PUBLIC)
         if self.up:
             self.sent.append(reported.decode(payload, verifier, fleet="fleet", device="device"))
-        return self.up
+        return len(self.sent) if self.up else None
 
     def make(self) -> Reported:
         standing = Standing.model_validate({"state": self.state})

@@ -1,0 +1,52 @@
+"""The commands that there are: a closed list, and what each module gives.
+
+A module of this room is called after its command, "_" for "-". It has ``SUMMARY``, a line for people;
+``Args``, a ``Document`` of what it takes; and ``run(args, order, reach)``, which does it, or begins it. It
+may have ``resume(args, order, reach)``: what to do about one that the agent's end has cut off; without that
+it is run anew.
+"""
+
+from __future__ import annotations
+
+import importlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from agent.errors import MessageInvalid
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from agent.commands.seams import Answer, Order, Work
+    from agent.documents._base import Document
+    from agent.reach import Reach
+
+    Run = Callable[[Any, Order, Reach], Answer | Work]
+
+OPS = ("ping",)
+"""All commands, as an operator writes them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Verb:
+    """A command, as its module describes it."""
+
+    op: str
+    summary: str
+    args: type[Document]
+    run: Run
+    resume: Run
+
+
+def find(op: str) -> Verb:
+    """Give a command by its name.
+
+    Raises:
+        MessageInvalid: there is none of that name.
+    """
+    if op not in OPS:
+        raise MessageInvalid(
+            "find command", repr(op), "there is none of this name", f"There are: {', '.join(OPS)}"
+        )
+    module = importlib.import_module(f"agent.commands.{op.replace('-', '_')}")
+    return Verb(op, module.SUMMARY, module.Args, module.run, getattr(module, "resume", module.run))

@@ -1,0 +1,173 @@
+"""What a command is given, what it gives, and what it can reach."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from pathlib import Path
+
+    from agent.watch import Watched
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """Which command it is that is carried out.
+
+    Attributes:
+        id: its id.
+        local: whether it came from this machine, not from the fleet's operator.
+        attempts: how often it was begun, this time included.
+        boot: the kernel's boot id when it was begun before this; "" at first.
+    """
+
+    id: str
+    local: bool = False
+    attempts: int = 1
+    boot: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What came of a command that was done.
+
+    Attributes:
+        result: what there is to tell; JSON, at most 64 KiB.
+        files: what comes beside it; each is deleted once it is sent, or a day old.
+    """
+
+    result: Mapping[str, Any] = field(default_factory=dict)
+    files: tuple[Path, ...] = ()
+
+
+class Work(Protocol):
+    """A command that goes on when its turn is over. It is looked after until it has an answer."""
+
+    def tick(self, now: float) -> Answer | None:
+        """Go on; give the answer, or None while there is none.
+
+        Raises:
+            AgentError: it has failed.
+        """
+
+    def watched(self) -> Iterable[Watched]:
+        """Give its processes, and who hears of them."""
+
+    def stop(self) -> None:
+        """The agent ends: leave nothing behind. Idempotent."""
+
+
+class Restarts(Protocol):
+    """Pipelines, as a command may treat them."""
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """All of them."""
+
+    def restart(self, pipeline: str) -> None:
+        """End its worker in good order and start a new one.
+
+        Raises:
+            Rejected: there is no such pipeline.
+        """
+
+
+class Rollbacks(Protocol):
+    """The operator's models, as a command may treat them."""
+
+    def rollback(self, pipeline: str) -> None:
+        """Go back to the model before.
+
+        Raises:
+            Rejected: there is nothing to go back to, or no such pipeline.
+        """
+
+
+class Configuration(Protocol):
+    """The configuration, as a command may treat it."""
+
+    def reload(self) -> Work:
+        """Read the file again, and begin anew with it; what does not hold changes nothing.
+
+        Raises:
+            ConfigInvalid: it does not hold.
+        """
+
+    def override(self, values: Mapping[str, Any], *, seconds: float) -> Work:
+        """Lay settings over those of the file, for so long; 0 until the next ones. No values take them away.
+
+        Raises:
+            ConfigInvalid: a key is unknown or not the operator's to set, or the whole does not hold.
+        """
+
+
+class Logs(Protocol):
+    """The log, as a command may treat it."""
+
+    def level(self, level: str, seconds: float) -> None:
+        """Write from this level on, for so long."""
+
+    def recent(self, lines: int) -> list[str]:
+        """Give the newest lines, the oldest first."""
+
+    def follow(self, seconds: float, level: str) -> None:
+        """Send each line upstream, for so long."""
+
+
+class Pictures(Protocol):
+    """Pictures of what pipelines see, after their privacy."""
+
+    def ask(self, pipeline: str) -> Work:
+        """Have the next frame drawn; the answer has it as a file.
+
+        Raises:
+            Rejected: there is no such pipeline, or its configuration does not allow it.
+        """
+
+
+class Programs(Protocol):
+    """The agent's own programs, run apart."""
+
+    def run(self, *arguments: str, seconds: float) -> Work:
+        """Run ``edge-agent ARGUMENTS --json``, for so long at most; the answer is what it says."""
+
+
+class Data(Protocol):
+    """What the device keeps, as a command may treat it."""
+
+    def purge(self, what: Iterable[str]) -> Work:
+        """Delete results, metrics, media or bundles that nobody needs; the answer says what went."""
+
+
+class Credentials(Protocol):
+    """What the device shows to the broker."""
+
+    def request(self) -> str:
+        """Make a new key, and give the request for a certificate (PEM, PKCS #10)."""
+
+    def install(self, certificate: str) -> Work:
+        """Go over to the new pair; back to the old one where the broker does not take it.
+
+        Raises:
+            Rejected: it does not belong to the key that was made last.
+        """
+
+
+class Machine(Protocol):
+    """The machine, through helper units that run as root."""
+
+    def reboot(self, order: Order) -> Work:
+        """Have it rebooted.
+
+        Raises:
+            Rejected: the configuration does not allow it, or no helper is there.
+        """
+
+    def update(self, version: str, order: Order) -> Work:
+        """Have another release of the agent installed, proven, or taken back.
+
+        Raises:
+            Rejected: as ``reboot``.
+        """

@@ -23,8 +23,8 @@ from agent.store.reports import Buffered, Committed, Leased, StoreRecovered
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from agent.link.seams import Line, Outbox
     from agent.plan import Plan
-    from agent.store.thread import Store
     from agent.tables import Mqtt
 
 _STALE_S = 60.0
@@ -42,9 +42,16 @@ class Uplink:
         plan: says who we are and which broker there is; it must name one.
         store: where batches come from.
         post: where the link's thread leaves its events; they come back through ``take``.
+        connect: makes the link, given what ``Link`` is given.
     """
 
-    def __init__(self, plan: Plan, store: Store, post: Callable[[object], None]) -> None:
+    def __init__(
+        self,
+        plan: Plan,
+        store: Outbox,
+        post: Callable[[object], None],
+        connect: Callable[..., Line] = Link,
+    ) -> None:
         mqtt = plan.settings.mqtt
         if mqtt is None:
             raise ValueError("there is no broker in the plan")
@@ -58,7 +65,7 @@ class Uplink:
         if plan.managed:  # without models nobody would act on these
             heard += [topics.down_desired(mqtt.fleet, plan.device), topics.tuf_hint(mqtt.fleet)]
         self._intake = Intake(post, heard)
-        self._link = Link(
+        self._link = connect(
             settings,
             post=self._intake.post,
             subscriptions=tuple((topic, 1) for topic in heard),

@@ -20,6 +20,7 @@ from agent.fleet.verbs import (
     resign,
     revoke,
     rotate,
+    simulate,
     verify,
     version,
 )
@@ -41,6 +42,7 @@ _VERBS = (
     rotate,
     collect,
     gaps,
+    simulate,
     version,
 )
 

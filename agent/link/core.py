@@ -1,7 +1,7 @@
-"""One link to a broker, without a thread: it connects, subscribes, publishes and comes back, in halves of turns.
+"""One link to a broker, without a thread: it connects, subscribes, publishes and comes back.
 
-Whoever drives it calls ``begin``, waits for what ``wants`` says, and calls ``go_on``; again and again. The MQTT
-thread does so for one link (``agent.link.mqtt``), a simulated fleet in one loop for many.
+Whoever drives it calls ``begin``, waits for what ``wants`` says, and calls ``go_on``; again and again. The
+MQTT thread does so for one link (``agent.link.mqtt``), a simulated fleet in one loop for many.
 """
 
 from __future__ import annotations
@@ -41,11 +41,13 @@ class Wants:
 
     Attributes:
         seconds: how long at most.
+        connection: counts connections: another one may have a socket of the same number.
     """
 
     fd: int
     write: bool
     seconds: float
+    connection: int = 0
 
 
 class LinkCore:
@@ -142,9 +144,10 @@ class LinkCore:
         current = self._session
         if current is None:
             return Wants(-1, write=False, seconds=max(0.0, min(self._deadline - now, TURN_S)))
-        if (fd := current.fileno()) < 0 or current.has_read or current.notes:
-            return Wants(fd, write=fd >= 0 and current.wants_write, seconds=0.0)
-        return Wants(fd, write=current.wants_write, seconds=TURN_S)
+        fd = current.fileno()
+        at_once = fd < 0 or current.has_read or bool(current.notes)
+        seconds = 0.0 if at_once else TURN_S
+        return Wants(fd, fd >= 0 and current.wants_write, seconds, self._connection)
 
     def go_on(self, *, readable: bool, writable: bool) -> None:
         """Second half of a turn: read and write, see what happened, and post it."""

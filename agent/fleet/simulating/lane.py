@@ -22,12 +22,14 @@ CONFIGURED = "simulated"
 """What the model of the configuration is called."""
 _BACK_S = 0.2
 _INFER_US = 20_000
+_OF_BUDGET = 0.7
+"""How long an inference takes: of the p95 that the model's budget allows, where it has one."""
 _LABELS = ("person", "car", "dog", "nothing")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Life:
-    """One life of the worker that is none."""
+    """One life of the worker that is none, and the model that serves in it."""
 
     ready: Ready
 
@@ -37,6 +39,7 @@ class Models:
 
     def __init__(self) -> None:
         self._known: dict[str, Ready] = {}
+        self._infer_us: dict[str, int] = {}
 
     def ready(self, model: str, digest: str) -> Ready:
         """Give what a worker says of the bundle at a path; "" for the configured model.
@@ -46,9 +49,12 @@ class Models:
         """
         if digest not in self._known:
             title, sha256, task = f"{CONFIGURED}@0", "0" * 64, "classification"
+            took = _INFER_US
             if digest:
                 manifest = read_manifest(Path(model), digest)
                 title, sha256, task = f"{manifest.name}@{manifest.version}", digest, manifest.task
+                took = int((manifest.budget.p95_ms or 0) * _OF_BUDGET * 1000) or took
+            self._infer_us[digest] = took
             self._known[digest] = Ready(
                 model=title,
                 sha256=sha256,
@@ -59,6 +65,10 @@ class Models:
                 delegated=(0, 0),
             )
         return self._known[digest]
+
+    def infer_us(self, digest: str) -> int:
+        """Say how long an inference of a bundle takes that is ready, microseconds."""
+        return self._infer_us.get(digest, _INFER_US)
 
 
 class SimulatedLane:
@@ -112,7 +122,7 @@ class SimulatedLane:
         """Serve another model from now on."""
         if self.run is None:
             return False
-        self.run = Life(self._models.ready(model, digest))
+        self.run.ready = self._models.ready(model, digest)  # as with a real one, its life goes on
         self._arm(digest)
         self._replies.append(
             Swapped(**self.run.ready.model_dump(exclude={"type", "confined", "stages"}), token=token)
@@ -154,7 +164,7 @@ class SimulatedLane:
         if ready is None:
             return []
         fails = self._traits.fails and bool(ready.bundle)
-        captured_ns = int(now * 1e9)
+        captured_ns, infer_us = int(now * 1e9), self._models.infer_us(ready.bundle)
         records = []
         for _ in range(count):
             self.frames += 1
@@ -165,7 +175,7 @@ class SimulatedLane:
             else:
                 score = round(self._rng.uniform(0.5, 1), 3)
                 items = [{"label": self._rng.choice(_LABELS), "score": score}]
-                took = int(_INFER_US * self._rng.uniform(0.9, 1.1))
+                took = int(infer_us * self._rng.uniform(0.9, 1.1))
                 record = Record(
                     frame=self.frames,
                     captured_ns=captured_ns,

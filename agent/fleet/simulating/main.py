@@ -17,7 +17,7 @@ def main() -> NoReturn:
     """Run the program; never returns."""
     channel, _, spec_json = program.begin()
     # A thousand devices say the same thing a thousand times: events are counted, and told in sums.
-    logging.basicConfig(stream=sys.stderr, level=logging.ERROR)
+    logging.basicConfig(stream=sys.stderr, level=logging.CRITICAL)
     spec = Spec.model_validate_json(spec_json)
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 from agent.errors import AgentError, ConfigInvalid
-from agent.files import advice
+from agent.files import NEW, advice
 from agent.fleet import inventory
 from agent.fleet.keys import DEVICES, make_keys
 from agent.link.topics import NAME_HINT, is_name
+from agent.signing import generate
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -55,8 +57,27 @@ def enrol(folder: Path, devices: Sequence[str], group: str = GROUP) -> None:
         for name in devices:  # first: what has a key and no entry would pass for a real device
             entry = inventory.find(folder, name)
             if entry.groups != groups:
-                inventory.keep(folder, entry.model_copy(update={"groups": groups}))
+                changed = entry.model_copy(update={"groups": groups})
+                _write(place / f"{name}{inventory.ENDING}", changed.model_dump_json().encode(), 0o644)
+        make_keys(folder)
+        for name in devices:
+            _make_pair(place / name)
     except OSError as error:
         problem = error.strerror or str(error)
         raise AgentError("write", str(folder), problem, advice(error)) from error
-    make_keys(folder, devices)
+
+
+def _make_pair(stem: Path) -> None:
+    """Make a device's keys, if they are not there. Nothing waits for the disk: they are easily made again."""
+    private, public = stem.with_name(f"{stem.name}.key"), stem.with_name(f"{stem.name}.pub")
+    if not (private.exists() and public.exists()):
+        for path, pem, mode in zip((private, public), generate(), (0o600, 0o644), strict=True):
+            _write(path, pem, mode)
+
+
+def _write(path: Path, content: bytes, mode: int) -> None:
+    new = path.with_name(f".{path.name}{NEW}")
+    new.unlink(missing_ok=True)
+    with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode), "wb") as file:
+        file.write(content)
+    new.rename(path)

@@ -59,6 +59,7 @@ class Errand(Child):
         self.pidfd = -1
         self._later: deque[tuple[float, bytes | None]] = deque()
         self._slow_until = 0.0
+        self._ended = 0
         self._code: int | None = None
 
     @property
@@ -97,8 +98,9 @@ class Errand(Child):
             self._slow_until = max(now, self._slow_until) + took_s
         self._later.append((self._slow_until, packet))
 
-    def end(self) -> None:
-        """The updater has ended."""
+    def end(self, code: int) -> None:
+        """The updater has ended, with this exit code."""
+        self._ended = code
         self._later.append((self._slow_until, None))
 
     def tick(self, now: float) -> None:
@@ -108,7 +110,7 @@ class Errand(Child):
             _, packet = self._later.popleft()
             heard = True
             if packet is None:
-                self._code, self._echo.over = 0, True
+                self._code, self._echo.over = self._ended, True
             else:
                 self._echo.packets.append(packet)
         if heard:
@@ -165,7 +167,7 @@ class SharedUpdater:
             self.child = None
 
     def _read(self, child: Child, now: float) -> None:
-        ended = child.exit_code() is not None
+        code = child.exit_code()
         for _ in range(_PACKETS_A_TURN):
             packet = child.channel.receive()
             if not packet:
@@ -175,11 +177,11 @@ class SharedUpdater:
                 errand.tell(message, packet, now)
         else:
             return  # there may be more
-        if ended:
+        if code is not None:
             child.close()
             self.child = None
             for errand in self._served:
-                errand.end()
+                errand.end(code)
             self._served = []
 
 

@@ -194,7 +194,7 @@ class World:
 
     def _settle(self, message: LinkMessage) -> None:
         payload = self.unconfirmed.pop(message.topic + str(message.receipt[1]), None)
-        if payload is None:
+        if payload is None or payload in self.unconfirmed.values():  # another copy stands for it
             return
         identity = commands.opened(payload, None)[0].id
         durable = any(row.id == identity for row in self.disk.kept.commands)

@@ -195,7 +195,10 @@ class Session:
         """Publish; give the packet id that ``Confirmed`` will name."""
         # Counted first: at QoS 0 the callback can come before publish returns.
         self.unconfirmed += 1
-        return self._client.publish(message.topic, message.payload, message.qos, message.retain).mid
+        about = self._properties_of(message)
+        return self._client.publish(
+            message.topic, message.payload, message.qos, message.retain, properties=about
+        ).mid
 
     def confirm(self, mid: int) -> None:
         """Send PUBACK for a received message."""
@@ -239,6 +242,13 @@ class Session:
             return None
         properties = Properties(PacketTypes.WILLMESSAGE)  # type: ignore[no-untyped-call]
         properties.WillDelayInterval = self._settings.will_delay_s
+        return properties
+
+    def _properties_of(self, message: Message) -> Properties | None:
+        if self._version != "5" or not message.expiry_s:
+            return None
+        properties = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]
+        properties.MessageExpiryInterval = message.expiry_s
         return properties
 
     def _on_connect(

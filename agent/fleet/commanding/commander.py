@@ -12,6 +12,7 @@ from __future__ import annotations
 import functools
 import math
 import time
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Self
 
@@ -103,12 +104,10 @@ class Commander:
         Raises:
             LinkLost: the broker is away, or refuses us.
         """
-        self._talk.__enter__()
-        try:
+        with ExitStack() as stack:
+            stack.enter_context(self._talk)
             self._talk.connected()
-        except BaseException:
-            self._talk.__exit__()
-            raise
+            stack.pop_all()
         return self
 
     def __exit__(self, *_: object) -> None:

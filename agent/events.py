@@ -115,6 +115,8 @@ class Event(Enum):
     MEDIA_REFUSED = ("media.refused", logging.WARNING, True)
     MEDIA_FAILED = ("media.failed", logging.WARNING, True)
     MEDIA_EVICTED = ("media.evicted", logging.INFO, True)
+    FILE_SENT = ("file.sent", logging.INFO)
+    FILE_DROPPED = ("file.dropped", logging.WARNING, True)
     COLLECTOR_STARTED = ("collector.started", logging.INFO)
     COLLECTOR_STOPPED = ("collector.stopped", logging.INFO)
     KEY_REFUSED = ("key.refused", logging.WARNING, True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -66,6 +67,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="what delegates run: a bundle or a .tflite file; may be given more than once",
     )
     parser.add_argument("--all", action="store_true", help="try every accelerator that the agent knows")
+    parser.add_argument(
+        "--without",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="leave an accelerator of the profile unopened, since the agent uses it; may be repeated",
+    )
     parser.add_argument("--serial", action="store_true", help="put the board's serial number in, too")
     parser.add_argument(
         "--unconfined", action="store_true", help="let what is tried reach whatever this user may"
@@ -78,7 +86,7 @@ def main(arguments: argparse.Namespace) -> int:
     """Probe, print and write; give the exit code."""
     found, models, hidden = _asked(arguments)
     machine = Machine()
-    tries = _tries(found, models, hidden, everything=arguments.all, confine=not arguments.unconfined)
+    tries = _tries(found, models, hidden, arguments)
     passport = Passport(
         board=survey.board(machine, found, serial=arguments.serial),
         system=survey.system(machine),
@@ -123,11 +131,15 @@ def _whole(name: str, folder: Path | None = None) -> str:
 
 
 def _tries(
-    found: Recognised, models: tuple[str, ...], hidden: tuple[str, ...], *, everything: bool, confine: bool
+    found: Recognised, models: tuple[str, ...], hidden: tuple[str, ...], arguments: argparse.Namespace
 ) -> Iterator[DelegatePart]:
     """Try one accelerator after the other: some admit one process only."""
-    for accelerator, named in inspection.entries(found.profile.delegates, everything=everything):
+    confine = not arguments.unconfined
+    for accelerator, named in inspection.entries(found.profile.delegates, everything=arguments.all):
         looked = inspection.inspect(accelerator, named=named)
+        if accelerator.title in arguments.without and looked.presence.there:
+            why = "not tried: the running agent uses it"
+            looked = replace(looked, presence=replace(looked.presence, there=False, why=why))
         spec = TrialSpec(accelerator=accelerator, models=models, confine=confine, hidden=hidden)
         yield judge(looked, try_out(spec) if looked.presence.there else None)
 

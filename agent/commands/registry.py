@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     Run = Callable[[Any, Order, Reach], Answer | Work]
 
-OPS = ("ping", "status", "restart", "rollback")
+OPS = ("ping", "status", "restart", "rollback", "probe", "bench", "prove")
 """All commands, as an operator writes them."""
 
 

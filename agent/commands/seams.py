@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+
+from agent.errors import Rejected
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from pathlib import Path
 
     from agent.watch import Watched
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,8 +137,14 @@ class Pictures(Protocol):
 class Programs(Protocol):
     """The agent's own programs, run apart."""
 
-    def run(self, *arguments: str, seconds: float) -> Work:
-        """Run ``edge-agent ARGUMENTS --json``, for so long at most; the answer is what it says."""
+    def run(self, *arguments: str, seconds: float, file: str = "") -> Work:
+        """Run ``edge-agent ARGUMENTS --json``, for so long at most; the answer is what it says.
+
+        With ``file`` it writes one at ``--out``, which comes beside the answer under that name.
+
+        Raises:
+            AgentError: it cannot be started.
+        """
 
 
 class Data(Protocol):
@@ -174,3 +184,14 @@ class Machine(Protocol):
         Raises:
             Rejected: as ``reboot``.
         """
+
+
+def needed(part: T | None, name: str) -> T:
+    """Give a part of the agent that a command cannot do without.
+
+    Raises:
+        Rejected: this agent does not have it.
+    """
+    if part is None:
+        raise Rejected("reach", name, "this agent has none", "Look at its configuration, and at its log")
+    return part

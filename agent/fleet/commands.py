@@ -6,6 +6,7 @@ import typer
 
 from agent.fleet.verbs import (
     collect,
+    command,
     deploy,
     gaps,
     gc,
@@ -30,6 +31,7 @@ _VERBS = (
     quantize,
     publish,
     deploy,
+    command,
     models,
     revoke,
     policy,

@@ -52,6 +52,7 @@ JOINTS = {
     "crew",
     "delivery",
     "dispatch",
+    "errands",
     "feeding",
     "footage",
     "foreground",

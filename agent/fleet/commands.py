@@ -7,6 +7,8 @@ import typer
 from agent.fleet.verbs import (
     collect,
     deploy,
+    disenroll,
+    enroll,
     gaps,
     gc,
     heal,
@@ -26,6 +28,8 @@ from agent.fleet.verbs import (
 
 _VERBS = (
     init,
+    enroll,
+    disenroll,
     pack,
     quantize,
     publish,

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     Run = Callable[[Any, Order, Reach], Answer | Work]
 
-OPS = ("ping", "status", "restart", "rollback")
+OPS = ("ping", "status", "restart", "rollback", "credentials")
 """All commands, as an operator writes them."""
 
 

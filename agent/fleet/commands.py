@@ -19,6 +19,7 @@ from agent.fleet.verbs import (
     policy,
     publish,
     quantize,
+    renew,
     resign,
     revoke,
     rotate,
@@ -29,6 +30,7 @@ from agent.fleet.verbs import (
 _VERBS = (
     init,
     enroll,
+    renew,
     disenroll,
     pack,
     quantize,

@@ -123,8 +123,8 @@ def test_a_wildcard_shows_a_device_no_more_than_its_own(broker: FleetBroker) -> 
         assert heard.wait(LinkMessage).topic == wanted
 
 
-def turned_away(broker: FleetBroker, certificate: Path, key: Path) -> LinkDown:
-    """Try a certificate that the broker must not take; give what came of it."""
+def assert_turned_away(broker: FleetBroker, certificate: Path, key: Path) -> None:
+    """Show the broker a certificate that it must not take."""
     ear = Ear()
     link = Link(broker.settings(certificate, key), post=ear.post)
     link.start()
@@ -133,7 +133,6 @@ def turned_away(broker: FleetBroker, certificate: Path, key: Path) -> LinkDown:
     finally:
         link.close(2)
     assert isinstance(first, LinkDown)
-    return first
 
 
 def pair(folder: Path, name: str, issuer: certificates.Issuer, **more: Any) -> tuple[Path, Path]:
@@ -152,10 +151,9 @@ def test_an_expired_certificate_a_servers_and_one_of_a_foreign_authority_are_tur
     ours = authority.opened(broker.folder, PASSPHRASE)
     foreign_key = certificates.new_key()
     foreign = certificates.Issuer(certificates.new_authority("north", foreign_key), foreign_key)
-    assert turned_away(broker, *pair(tmp_path, "gate-1", ours, days=-1))
-    assert turned_away(broker, *pair(tmp_path, "gate-1", foreign))
-    assert turned_away(broker, broker.folder / "broker/server.pem", broker.folder / "broker/server.key")
-    assert "certificate has expired" in broker.log or "expired" in broker.log.lower()
+    assert_turned_away(broker, *pair(tmp_path, "gate-1", ours, days=-1))
+    assert_turned_away(broker, *pair(tmp_path, "gate-1", foreign))
+    assert_turned_away(broker, broker.folder / "broker/server.pem", broker.folder / "broker/server.key")
 
 
 def test_who_shows_no_certificate_is_turned_away(broker: FleetBroker) -> None:
@@ -181,7 +179,7 @@ def test_a_device_that_is_out_is_mute_at_once_and_turned_away_when_it_comes_agai
         while refused(link, ear, own) == "":
             assert time.monotonic() < give_up, "it may still write"
     place = broker.folder / "enrolled/gate-3"
-    assert turned_away(broker, place / "mqtt.pem", place / "mqtt.key")
+    assert_turned_away(broker, place / "mqtt.pem", place / "mqtt.key")
     with linked(broker, "gate-2") as (_, heard):
         heard.wait(LinkUp)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from agent import trust
@@ -53,8 +53,9 @@ class Wiring:
     def _models(self, offer: Offer) -> Activation | None:
         if self.site is None or self.kept is None:
             return None
-        publish = offer.publish
-        return Activation(self.site, self.kept, offer.lanes, self.store, clock=self.clock, publish=publish)
+        publish, shown = offer.publish, offer.credentials
+        site = replace(self.site, pair=shown.pair) if shown else self.site
+        return Activation(site, self.kept, offer.lanes, self.store, clock=self.clock, publish=publish)
 
     def _dispatch(self, offer: Offer, models: Activation | None) -> Dispatch:
         settings, mqtt = self.plan.settings, self.plan.mqtt
@@ -84,4 +85,5 @@ class Wiring:
             status=offer.status,
             lanes=Pipelines(offer.lanes, self.clock),
             models=models.back if models else None,
+            credentials=offer.credentials,
         )

@@ -25,7 +25,16 @@ if TYPE_CHECKING:
 
     Run = Callable[[Any, Order, Reach], Answer | Work]
 
-OPS = ("ping", "status", "restart", "rollback", "probe", "bench", "prove")
+OPS = (
+    "ping",
+    "status",
+    "restart",
+    "rollback",
+    "probe",
+    "bench",
+    "prove",
+    "credentials",
+)
 """All commands, as an operator writes them."""
 
 

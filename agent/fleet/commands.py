@@ -8,6 +8,8 @@ from agent.fleet.verbs import (
     collect,
     command,
     deploy,
+    disenroll,
+    enroll,
     gaps,
     gc,
     heal,
@@ -18,6 +20,7 @@ from agent.fleet.verbs import (
     policy,
     publish,
     quantize,
+    renew,
     resign,
     revoke,
     rotate,
@@ -27,6 +30,9 @@ from agent.fleet.verbs import (
 
 _VERBS = (
     init,
+    enroll,
+    renew,
+    disenroll,
     pack,
     quantize,
     publish,

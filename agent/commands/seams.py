@@ -153,7 +153,7 @@ class Data(Protocol):
     """What the device keeps, as a command may treat it."""
 
     def purge(self, what: Iterable[str]) -> Work:
-        """Delete results, metrics, media or bundles that nobody needs; the answer says what went."""
+        """Delete results, metrics, alerts, media, or bundles that nobody needs; the answer says what went."""
 
 
 class Credentials(Protocol):

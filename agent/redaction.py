@@ -20,22 +20,16 @@ _WORD = r"(?:pass(?:word|wd|phrase)|secret|token|api[_-]?key|access[_-]?key|priv
 _NAME = re.compile(rf"(?i).*{_WORD}|pin|pwd")
 _PLACE = re.compile(r"(?i).*(_file|_path|_dir|_folder)")
 """Such a key names a file, not what is in it."""
+_PEM = r"PRIVATE KEY-----"
 _FORMS: tuple[tuple[re.Pattern[str], str], ...] = (
-    (
-        re.compile(
-            r"-----BEGIN [A-Z ]{0,20}PRIVATE KEY-----.*?(?:-----END [A-Z ]{0,20}PRIVATE KEY-----|\Z)",
-            re.DOTALL,
-        ),
-        MASK,
-    ),
+    (re.compile(rf"-----BEGIN [A-Z ]{{0,20}}{_PEM}.*?(?:-----END [A-Z ]{{0,20}}{_PEM}|\Z)", re.DOTALL), MASK),
     (re.compile(r"(?<=://)[^\s\"'<>]{0,500}@"), f"{MASK}@"),
     (re.compile(r"(?i)\b(bearer|basic|digest)\s+[A-Za-z0-9+/=._~-]{6,}"), rf"\1 {MASK}"),
-    (
-        re.compile(rf"(?i)({_WORD}[\"']?\s*[=:]\s*)(\"[^\"]*\"|'[^']*'|[^\s,;&\"'{{}}\[\]]+)"),
-        rf"\1{MASK}",
-    ),
+    (re.compile(rf"(?i)({_WORD}[\"']?\s*[=:]\s*)([\"'])(?:(?!\2).)*\2"), rf"\1\2{MASK}\2"),
+    (re.compile(rf"(?i)({_WORD}[\"']?\s*[=:]\s*)[^\s,;&\"'{{}}\[\]]+"), rf"\1{MASK}"),
     (re.compile(r"(?i)([?&](?:key|sig|signature|auth|pw|pwd|user)=)[^&\s\"']+"), rf"\1{MASK}"),
 )
+"""None of them looks back at what it has passed: a line of a hostile peer costs no more than its length."""
 
 
 class Redactor:

@@ -32,6 +32,7 @@ VERBS = (
     "media",
     "model",
     "audit",
+    "diagnose",
     "plugin",
     "tuf",
     "version",

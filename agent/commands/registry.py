@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     Run = Callable[[Any, Order, Reach], Answer | Work]
 
-OPS = ("ping", "probe", "bench", "prove", "logs", "log-level", "purge")
+OPS = ("ping", "probe", "bench", "prove", "logs", "log-level", "purge", "diagnostics")
 """All commands, as an operator writes them."""
 
 

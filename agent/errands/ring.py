@@ -58,7 +58,7 @@ class Ring(logging.Handler):
         """Keep a line; a traceback is one line, too."""
         try:
             text = printable(self._redactor.text(self.format(record)[:_MOST_RAW]))[:MOST_TEXT]
-        except Exception:  # noqa: BLE001 - logging's own boundary: a line that cannot be formatted
+        except (TypeError, ValueError, KeyError, IndexError):  # its arguments do not fit its format
             self.handleError(record)
             return
         level = record.levelname.lower() if record.levelname.lower() in LEVELS else "info"

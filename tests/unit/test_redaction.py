@@ -15,7 +15,7 @@ PEM = "-----BEGIN PRIVATE KEY-----\nMC4CAQAwBQYDK2Vw\n-----END PRIVATE KEY-----"
         ("open rtsp://admin:hunter2@cam.local/1: gone", "open rtsp://***@cam.local/1: gone"),
         ("open rtsp://admin:hun@t/er2@cam.local/1", "open rtsp://***@cam.local/1"),
         ("mqtt.password=hunter2 host=b", "mqtt.password=*** host=b"),
-        ('{"password": "hun ter2", "port": 1}', '{"password": ***, "port": 1}'),
+        ('{"password": "hun ter2", "port": 1}', '{"password": "***", "port": 1}'),
         ("Authorization: Basic YWRtaW46aHVudGVyMg==", "Authorization: Basic ***"),
         ("GET /snap?user=a&pwd=hunter2&size=3", "GET /snap?user=***&pwd=***&size=3"),
         (f"read {PEM} of x", "read *** of x"),

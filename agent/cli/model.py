@@ -122,14 +122,19 @@ def _whole(model: Path, plan: Plan) -> Path:
     if model.exists() or not at:
         return model.resolve()
     for folder in sorted((plan.models / "bundles").glob("*")):
-        try:
-            manifest = read_manifest(folder)
-        except AgentError:
-            continue  # what is no bundle is not the one that is looked for
-        if (manifest.name, manifest.version) == (name, version):
+        if _titled(folder) == (name, version):
             return folder
     hint = "Deploy it: edgectl deploy; or name a bundle's folder"
     raise Rejected("prove", str(model), "it is not on this device", hint)
+
+
+def _titled(folder: Path) -> tuple[str, str]:
+    """Give a bundle's name and version; none of what is no bundle."""
+    try:
+        manifest = read_manifest(folder)
+    except AgentError:
+        return "", ""
+    return manifest.name, manifest.version
 
 
 def _rollback(arguments: argparse.Namespace, plan: Plan) -> int:

@@ -34,6 +34,10 @@ OPS = (
     "bench",
     "prove",
     "credentials",
+    "logs",
+    "log-level",
+    "purge",
+    "diagnostics",
 )
 """All commands, as an operator writes them."""
 

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from pathlib import Path
 
+    from agent.documents.loglines import Level
     from agent.watch import Watched
 
 T = TypeVar("T")
@@ -113,14 +114,18 @@ class Configuration(Protocol):
 class Logs(Protocol):
     """The log, as a command may treat it."""
 
-    def level(self, level: str, seconds: float) -> None:
+    def level(self, level: Level, seconds: float) -> None:
         """Write from this level on, for so long."""
 
-    def recent(self, lines: int) -> list[str]:
-        """Give the newest lines, the oldest first."""
+    def recent(self, lines: int, level: Level = "debug") -> list[str]:
+        """Give the newest lines of at least this level, the oldest first."""
 
-    def follow(self, seconds: float, level: str) -> None:
-        """Send each line upstream, for so long."""
+    def follow(self, seconds: float, level: Level) -> None:
+        """Send each line of at least this level upstream, for so long.
+
+        Raises:
+            Rejected: there is no broker.
+        """
 
 
 class Pictures(Protocol):
@@ -151,7 +156,7 @@ class Data(Protocol):
     """What the device keeps, as a command may treat it."""
 
     def purge(self, what: Iterable[str]) -> Work:
-        """Delete results, metrics, media or bundles that nobody needs; the answer says what went."""
+        """Delete results, metrics, alerts, media, or bundles that nobody needs; the answer says what went."""
 
 
 class Credentials(Protocol):

@@ -57,6 +57,7 @@ class Offer:
         online: whether the link is up.
         status: gives what the local socket tells.
         end: has the agent end in good order, for this reason.
+        again: has it end likewise, to begin anew in the same process.
     """
 
     lanes: Sequence[Lane]
@@ -65,6 +66,7 @@ class Offer:
     online: Callable[[], bool]
     status: Callable[[], dict[str, Any]]
     end: Callable[[str], None]
+    again: Callable[[str], None] = lambda _why: None
 
 
 def offered(
@@ -73,6 +75,7 @@ def offered(
     *,
     status: Callable[[], dict[str, Any]],
     end: Callable[[str], None],
+    again: Callable[[str], None] = lambda _why: None,
 ) -> Offer:
     """Make the offer of an agent with this way up, or with none."""
     return Offer(
@@ -82,6 +85,7 @@ def offered(
         online=lambda: uplink is not None and uplink.online,
         status=status,
         end=end,
+        again=again,
     )
 
 

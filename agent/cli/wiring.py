@@ -6,13 +6,16 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from agent.activation.manager import Activation
+from agent.cli.settings import Loaded
+from agent.configuring.manager import Configuring
 from agent.dispatch.pipelines import Pipelines
+from agent.maintenance import Maintenance
 from agent.partners import Partners
 from agent.reach import Reach
 
 if TYPE_CHECKING:
     from agent.activation.site import Site
-    from agent.cli.settings import Loaded
+    from agent.cli.lives import Life, Overlay
     from agent.clock import Clock
     from agent.partners import Offer, Partner
     from agent.plan import Plan
@@ -31,6 +34,8 @@ class Wiring:
         kept: what the store held at the start; None where it could not be read.
         store: writes changes.
         clock: where time comes from.
+        life: this one of the agent's.
+        overlay: what it runs.
     """
 
     loaded: Loaded
@@ -39,12 +44,15 @@ class Wiring:
     kept: Kept | None
     store: Store
     clock: Clock
+    life: Life
+    overlay: Overlay
 
     def partners(self, offer: Offer) -> Partners:
         """Make them."""
         models = self._models(offer)
-        self._reach(offer, models)
-        others: list[Partner] = []
+        configuring = self._configuring(offer, models)
+        self._reach(offer, models, configuring)
+        others: list[Partner] = [one for one in (configuring, self._vitals(offer)) if one]
         return Partners(models, others)
 
     def _models(self, offer: Offer) -> Activation | None:
@@ -53,11 +61,40 @@ class Wiring:
         publish = offer.publish
         return Activation(self.site, self.kept, offer.lanes, self.store, clock=self.clock, publish=publish)
 
-    def _reach(self, offer: Offer, models: Activation | None) -> Reach:
+    def _configuring(self, offer: Offer, models: Activation | None) -> Configuring[Loaded] | None:
+        if self.kept is None:
+            return None
+        found = Configuring(
+            file=self.life.file,
+            read=lambda: Loaded(self.life.file.path),
+            plan=self.plan,
+            start=self.life.start,
+            running=self.overlay.layers,
+            unfit=self.overlay.unfit,
+            kept=self.kept,
+            store=self.store,
+            offer=offer,
+            clock=self.clock,
+            maintenance=models.maintenance if models else Maintenance(self.clock),
+            again=self.life.again,
+            busy=lambda: models is not None and models.busy,
+        )
+        if models:
+            models.hears(found.want, found.told)
+        return found
+
+    def _vitals(self, offer: Offer) -> Partner | None:
+        del offer
+        return None
+
+    def _reach(
+        self, offer: Offer, models: Activation | None, configuring: Configuring[Loaded] | None
+    ) -> Reach:
         """Say what commands can reach; a part that is made elsewhere has its line here."""
         return Reach(
             device=self.plan.device,
             status=offer.status,
             lanes=Pipelines(offer.lanes, self.clock),
             models=models.back if models else None,
+            configuration=configuring,
         )

@@ -66,6 +66,7 @@ class Wiring:
             return None
         found = Configuring(
             file=self.life.file,
+            back=self.life.before,
             read=lambda: Loaded(self.life.file.path),
             plan=self.plan,
             start=self.life.start,

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     Run = Callable[[Any, Order, Reach], Answer | Work]
 
-OPS = ("ping",)
+OPS = ("ping", "override", "reload")
 """All commands, as an operator writes them."""
 
 

@@ -42,6 +42,7 @@ class Configuring(Generic[F]):
 
     Args:
         file: in force, without anything over it.
+        back: the one before, where this one was read anew.
         read: reads it anew.
         plan: what this life runs.
         start: how it has begun.
@@ -60,6 +61,7 @@ class Configuring(Generic[F]):
         self,
         *,
         file: F,
+        back: F | None = None,
         read: Callable[[], F],
         plan: Plan,
         start: Start,
@@ -74,7 +76,7 @@ class Configuring(Generic[F]):
         busy: Callable[[], bool] = lambda: False,
     ) -> None:
         now = clock.monotonic()
-        self._file, self._read, self._plan, self._start = file, read, plan, start
+        self._file, self._back, self._read, self._plan, self._start = file, back, read, plan, start
         self._offer, self._clock, self._again, self._busy = offer, clock, again, busy
         self._clerk = Clerk(store, kept.audit)
         self._began, self._stopping, self._going = now, False, False
@@ -88,11 +90,11 @@ class Configuring(Generic[F]):
             boot=clock.boot,
             now=now,
             running=running,
-            trial=start.trial is not None,
+            trial=start.trial,
             failed=start.failed,
             unfit=unfit,
         )
-        self._probation = Probation(offer.lanes, start.trial, now) if start.trial else None
+        self._probation = Probation(offer.lanes, start.before, now) if start.before else None
         if start.anew:
             self.course.pardon(now)
         if start.refused:
@@ -130,13 +132,13 @@ class Configuring(Generic[F]):
             return
         course = self.course
         course.tick(now)
-        if course.on_trial and self._probation:
+        if self._probation:
             self._weigh(self._probation, now)
         if course.due(now) and self._may_begin(now):
             self._begin(now)
         if (layers := course.target) is not None:
             self._steer(layers)
-        elif self._waiting is not None and not course.on_trial:
+        elif self._waiting is not None and not self._probation:
             self._reload_by_signal()
 
     def next_tick(self, now: float) -> float:
@@ -174,12 +176,13 @@ class Configuring(Generic[F]):
             Rejected: settings are on probation.
         """
         if self._start.order == order.id or order.attempts > 1:  # a new process has read it, too
-            return Reloading(self._start.refused if self._start.order == order.id else "", done=True)
-        if self.course.on_trial:
+            refused = self._start.refused if self._start.order == order.id else ""
+            return Reloading(lambda: not self._probation, refused)
+        if self._probation:
             hint = "Try again when edge-agent status says that they are active"
             raise Rejected("reload", "configuration", "settings are on probation", hint)
         self._reload(order.id)
-        return Reloading()
+        return Reloading(lambda: False)
 
     def override(self, values: Mapping[str, Any], *, seconds: float, order: Order) -> Work:
         """Lay settings over those of the file, for so long; 0 until the next ones. No values take them away.
@@ -199,7 +202,8 @@ class Configuring(Generic[F]):
         settled = all(lane.state not in _UNSETTLED for lane in self._offer.lanes)
         if not settled and now - self._began < _PATIENCE_S:
             return False
-        return (self.course.hasty or self._maintenance.open is True) and not self._busy()
+        free = not (self._busy() or (self._probation and self._start.anew))
+        return free and (self.course.hasty or self._maintenance.open is True)
 
     def _begin(self, now: float) -> None:
         candidate = self.course.held.candidate
@@ -216,21 +220,28 @@ class Configuring(Generic[F]):
         self._file.under(layers.values).plan()
 
     def _weigh(self, probation: Probation, now: float) -> None:
+        """Look whether all is as it was, and go on, or back."""
         seconds, online = self._terms.seconds, self._offer.online()
         if problem := probation.problem(seconds, now):
+            self._probation = None
             self.course.failed(problem, now)
+            if self._start.anew and self._back is not None:
+                self._go(self._back, Start(refused=problem, order=self._start.order), "way back")
         elif probation.passed(seconds, now, online=online):
+            self._probation = None
             self.course.passed(now)
 
     def _steer(self, layers: Layers) -> None:
         """Begin anew, for the candidate's sake or back to what is active."""
-        trial = self._before() if self.course.armed else None
-        self._go(self._file, Start(layers=layers, trial=trial, order=layers.order), "settings")
+        trial = self.course.armed
+        before = self._before() if trial else None
+        start = Start(layers=layers, before=before, trial=trial, order=layers.order)
+        self._go(self._file, start, "settings")
 
     def _before(self) -> Before:
         """What runs now; in a life that only just tried something else, what ran before that."""
-        if self.course.tried and self._start.trial:
-            return self._start.trial
+        if self.course.tried and self._start.before:
+            return self._start.before
         lanes = frozenset(lane.name for lane in self._offer.lanes if lane.state is State.RUNNING)
         return Before(lanes, self._offer.online())
 
@@ -244,7 +255,7 @@ class Configuring(Generic[F]):
     def _reload(self, order: str) -> None:
         file, running = self._read(), self.course.running
         file.under(running.values).plan()
-        self._go(file, Start(anew=True, order=order), "reload")
+        self._go(file, Start(before=self._before(), anew=True, order=order), "reload")
 
     def _go(self, file: F, start: Start, why: str) -> None:
         self._going = self.course.armed

@@ -49,7 +49,8 @@ class Start:
 
     Attributes:
         layers: what lies over the file; None for what the store says is active.
-        trial: set when it is for the sake of settings on probation: what there was before.
+        before: what there was before, where this one has to get back to that.
+        trial: whether it is for the sake of settings on probation.
         anew: whether the file was read anew.
         failed: why the life with the settings on probation could not begin.
         refused: why the file that was read anew could not be begun with.
@@ -57,7 +58,8 @@ class Start:
     """
 
     layers: Layers | None = None
-    trial: Before | None = None
+    before: Before | None = None
+    trial: bool = False
     anew: bool = False
     failed: str = ""
     refused: str = ""

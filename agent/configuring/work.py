@@ -8,7 +8,7 @@ from agent.commands.seams import Answer
 from agent.errors import Rejected
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from agent.configuring.course import Course
     from agent.watch import Watched
@@ -20,12 +20,12 @@ class Reloading:
     """A reload: the life of the agent that begins with the file says how it went.
 
     Args:
-        refused: why it was not begun with, or "".
-        done: whether this is that life.
+        done: whether this is that life, and all is as it was before.
+        refused: why it was given up, or "".
     """
 
-    def __init__(self, refused: str = "", *, done: bool = False) -> None:
-        self._refused, self._done = refused, done
+    def __init__(self, done: Callable[[], bool], refused: str = "") -> None:
+        self._done, self._refused = done, refused
 
     def tick(self, now: float) -> Answer | None:
         """Give the answer, in the life after.
@@ -36,7 +36,7 @@ class Reloading:
         del now
         if self._refused:
             raise Rejected("reload", "configuration", self._refused, _HINT)
-        return Answer({"reloaded": True}) if self._done else None
+        return Answer({"reloaded": True}) if self._done() else None
 
     def watched(self) -> Iterable[Watched]:
         """It has no processes."""

@@ -12,6 +12,7 @@ from agent.dispatch.pipelines import Pipelines
 from agent.maintenance import Maintenance
 from agent.partners import Partners
 from agent.reach import Reach
+from agent.vitals import VitalSigns
 
 if TYPE_CHECKING:
     from agent.activation.site import Site
@@ -85,8 +86,7 @@ class Wiring:
         return found
 
     def _vitals(self, offer: Offer) -> Partner | None:
-        del offer
-        return None
+        return VitalSigns(self.plan, self.plan.mqtt, offer, self.clock) if self.plan.mqtt else None
 
     def _reach(
         self, offer: Offer, models: Activation | None, configuring: Configuring[Loaded] | None

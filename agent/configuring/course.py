@@ -71,9 +71,11 @@ class Course:
         self._deadline_s = math.inf
         self.overdue = False
         self._armed = self._passing = False
+        self._attempt: object | None = None
         if unfit:
             self.held.unfit(unfit)
             self.running = Layers()
+        self._expire(now)
         candidate = self.held.candidate
         self._trial = self.tried = trial and candidate is not None and candidate.state == "probation"
         if candidate and candidate.state == "probation" and not self._trial:
@@ -142,6 +144,8 @@ class Course:
 
     def tick(self, now: float) -> None:
         """Do what time calls for."""
+        if not self._passing:
+            self._expire(now)
         held = self.wanted.at(self._boot, now)
         if held != self.wanted:
             self._want(held, now)
@@ -156,12 +160,12 @@ class Course:
     def begin(self) -> None:
         """The candidate may be tried now: it is, once that is written."""
         self._trial = False
+        attempt = self._attempt = object()
 
         def armed() -> None:
-            self._armed = self.held.candidate is candidate
+            self._armed = self._attempt is attempt  # else it was given up meanwhile
 
         self.held.arm(self._boot, armed)
-        candidate = self.held.candidate
 
     def refused(self, reason: str, now: float) -> None:
         """The candidate does not hold: it is never tried."""
@@ -209,10 +213,7 @@ class Course:
 
     @property
     def _title(self) -> str:
-        layers = self.held.candidate.layers if self.held.candidate else self.wanted
-        return (
-            f"command {layers.order}" if self.held.is_ordered(layers) else f"generation {layers.generation}"
-        )
+        return self.held.titled(self.held.candidate.layers if self.held.candidate else self.wanted)
 
     def _begun_before(self, failed: str, now: float) -> None:
         """A candidate was on probation when the agent ended."""
@@ -236,6 +237,12 @@ class Course:
         else:
             self.held.wait(strikes=strikes, reason=reason)
             self._retry_at = now + self._retry_s * 2 ** (strikes - 1)
+
+    def _expire(self, now: float) -> None:
+        """What was active for a while is so no longer, and nothing has to be tried for that."""
+        active = self.held.active.at(self._boot, now)
+        if active != self.held.active:
+            self.held.expire(active)
 
     def _want(self, layers: Layers, now: float) -> None:
         if layers != self.wanted:
@@ -266,7 +273,7 @@ class Course:
         if not self.held.refuses(self.wanted.generation):
             return self.wanted
         active = self.held.active
-        return active.model_copy(update={"temporary": self.wanted.temporary})
+        return active.model_copy(update={"temporary": self.wanted.temporary or active.temporary})
 
     def _end(self, moment: Moment, reason: str, now: float) -> None:
         candidate = self.held.candidate
@@ -279,3 +286,4 @@ class Course:
     def _rest(self) -> None:
         """Nothing is on any more."""
         self._armed = self._trial = False
+        self._attempt = None

@@ -67,19 +67,28 @@ class Holdings:
 
     def confirm(self, layers: Layers) -> None:
         """What is wanted says the same as what is active."""
-        self._forget(layers.generation)
-        if self.candidate:
-            self._fire(self._met(layers))
-        elif layers == self.active or (layers.bare and self.active.bare):
+        settled = self.candidate is None and self.verdict is None
+        if settled and (layers == self.active or (layers.bare and self.active.bare)):
             self.active = layers
             return
-        self.active, self.candidate = layers, None
+        self._fire(Moment.DROPPED if layers.bare else Moment.MET)
+        self.active, self.candidate, self.verdict = layers, None, None
+        self.write()
+
+    def expire(self, layers: Layers) -> None:
+        """The time of a command's settings among those that are active is over."""
+        if self.state is SettingsState.ACTIVE:
+            self._fire(Moment.DROPPED if layers.bare else Moment.MET)
+        self.active = layers
         self.write()
 
     def give_up(self) -> None:
         """The candidate is wanted no more, and nothing instead that may be tried."""
         if self.candidate:
-            self._fire(self._met(self.active))
+            moment = Moment.DROPPED if self.active.bare else Moment.MET
+            if self.verdict:
+                moment = Moment.REFUSED if self.verdict.state == "rejected" else Moment.FAILED
+            self._fire(moment)
             self.candidate = None
             self.write()
 
@@ -114,7 +123,7 @@ class Holdings:
             self.candidate = None if self.candidate is candidate else self.candidate
             then()
 
-        note = Note("settings.activated", _titled(layers), {"keys": len(layers.values)})
+        note = Note("settings.activated", self.titled(layers), {"keys": len(layers.values)})
         pending = Pending(verdict=verdict, failed=self.failed)
         self._write(layers, pending, (note,), durable)
 
@@ -131,14 +140,14 @@ class Holdings:
         else:
             self.verdict = Verdict.model_validate(fields)
         self.candidate = None
-        note = Note(f"settings.{state}", _titled(layers), {"reason": reason[:REASON]})
+        note = Note(f"settings.{state}", self.titled(layers), {"reason": reason[:REASON]})
         self.write(note)
 
     def unfit(self, reason: str) -> None:
         """What is active does not fit the file that is there now."""
         generation = max(self.active.generation, self.verdict.generation if self.verdict else 0)
         self.verdict = Verdict(state="rejected", generation=generation, reason=reason[:REASON])
-        note = Note("settings.rejected", _titled(self.active), {"reason": reason[:REASON]})
+        note = Note("settings.rejected", self.titled(self.active), {"reason": reason[:REASON]})
         self.active = Layers()
         self.write(note)
 
@@ -149,6 +158,10 @@ class Holdings:
         self.verdict = None
         self.write()
         return True
+
+    def titled(self, layers: Layers) -> str:
+        """Name settings by who wants them."""
+        return f"command {layers.order}" if self.is_ordered(layers) else f"generation {layers.generation}"
 
     def is_ordered(self, layers: Layers) -> bool:
         """Whether it is a command that makes the difference to what is active."""
@@ -168,11 +181,6 @@ class Holdings:
         }
         self._keep(Change(documents=documents, notes=notes), then)
 
-    def _met(self, layers: Layers) -> Moment:
-        if self.verdict:
-            return Moment.REFUSED if self.verdict.state == "rejected" else Moment.FAILED
-        return Moment.DROPPED if layers.bare else Moment.MET
-
     def _forget(self, generation: int) -> None:
         """A newer generation asks for another try."""
         if self.verdict and generation > self.verdict.generation:
@@ -180,7 +188,3 @@ class Holdings:
 
     def _fire(self, moment: Moment) -> None:
         Machine(TABLE, self.state).fire(moment)
-
-
-def _titled(layers: Layers) -> str:
-    return f"command {layers.order}" if layers.order else f"generation {layers.generation}"

@@ -37,6 +37,7 @@ _S, _M = SettingsState, Moment
 
 TABLE: Mapping[tuple[SettingsState, Moment], SettingsState] = {
     (_S.IDLE, _M.WANTED): _S.WAITING,
+    (_S.IDLE, _M.MET): _S.ACTIVE,
     (_S.IDLE, _M.BOOT): _S.IDLE,
     (_S.WAITING, _M.WANTED): _S.WAITING,
     (_S.WAITING, _M.BEGUN): _S.PROBATION,
@@ -54,6 +55,7 @@ TABLE: Mapping[tuple[SettingsState, Moment], SettingsState] = {
     (_S.PROBATION, _M.BOOT): _S.WAITING,
     (_S.ACTIVE, _M.WANTED): _S.WAITING,
     (_S.ACTIVE, _M.MET): _S.ACTIVE,
+    (_S.ACTIVE, _M.DROPPED): _S.IDLE,
     (_S.ACTIVE, _M.REFUSED): _S.REJECTED,
     (_S.ACTIVE, _M.BOOT): _S.ACTIVE,
     (_S.REJECTED, _M.WANTED): _S.WAITING,

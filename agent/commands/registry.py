@@ -38,6 +38,8 @@ OPS = (
     "log-level",
     "purge",
     "diagnostics",
+    "override",
+    "reload",
 )
 """All commands, as an operator writes them."""
 

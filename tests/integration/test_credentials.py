@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import os
-import time
 from typing import TYPE_CHECKING
 
 import pytest
 
 from agent import certificates as own
 from agent.fleet.commanding.commander import Commander
-from agent.fleet.identity import authority, certificates, renewal
+from agent.fleet.identity import authority, renewal
 from tests.simulators.enrolled import agent, enrol, fleet, publish
-from tests.simulators.field import until
 from tests.simulators.fleet_broker import FleetBroker
 from tests.simulators.operating import PASSPHRASE, ask
 

@@ -167,7 +167,7 @@ class Host(Table):
     update: bool = False
     """The operator may install another release of the agent."""
     folder: str = ""
-    """Where requests to the helper stand; `host` in the runtime folder when empty."""
+    """Where requests to the helper stand; `host` in the data folder when empty."""
 
 
 class HomeAssistant(Table):

@@ -40,6 +40,7 @@ class Site:
         resident: whether workers keep both models in memory to swap.
         prove: makes a proof of a model.
         fetch: starts an updater, with what it is to do.
+        pair: gives the files of certificate and key to show to the broker now; None: those of ``broker``.
     """
 
     fleet: str
@@ -55,6 +56,15 @@ class Site:
     resident: bool
     prove: Callable[[LaneSpec, Deadlines], Proof] = Proof
     fetch: Callable[[bytes], Child] = started
+    pair: Callable[[], tuple[str, str]] | None = None
+
+    @property
+    def link(self) -> dict[str, Any] | None:
+        """Fields of ``LinkSettings`` as of now; None without a broker."""
+        if self.broker is None or self.pair is None:
+            return self.broker
+        cert_file, key_file = self.pair()
+        return {**self.broker, "cert_file": cert_file, "key_file": key_file}
 
     @property
     def bundles(self) -> Path:

@@ -6,7 +6,10 @@ import typer
 
 from agent.fleet.verbs import (
     collect,
+    command,
     deploy,
+    disenroll,
+    enroll,
     gaps,
     gc,
     heal,
@@ -17,6 +20,7 @@ from agent.fleet.verbs import (
     policy,
     publish,
     quantize,
+    renew,
     resign,
     revoke,
     rotate,
@@ -27,10 +31,14 @@ from agent.fleet.verbs import (
 
 _VERBS = (
     init,
+    enroll,
+    renew,
+    disenroll,
     pack,
     quantize,
     publish,
     deploy,
+    command,
     models,
     revoke,
     policy,

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from random import Random
 from typing import TYPE_CHECKING
 
@@ -61,6 +61,7 @@ class LinkCore:
         will: what the broker publishes when it loses us without a goodbye.
         birth: published first whenever the link is up.
         rng: where the jitter comes from.
+        pair: gives the files of certificate and key, at each attempt; those of ``settings`` else.
         wake: called when there is something to do before what ``wants`` says; from any thread.
     """
 
@@ -73,6 +74,7 @@ class LinkCore:
         will: Message | None = None,
         birth: Message | None = None,
         rng: Random | None = None,
+        pair: Callable[[], tuple[str, str]] | None = None,
         wake: Callable[[], None] = lambda: None,
     ) -> None:
         self._settings = settings
@@ -81,6 +83,7 @@ class LinkCore:
         self._will = will
         self._birth = birth
         self._rng = rng or Random()  # noqa: S311 - jitter, no secret
+        self._pair = pair or (lambda: (settings.cert_file, settings.key_file))
         self._wake = wake
         self._machine = Machine(LINK_TABLE, LinkState.OFFLINE)
         self._versions = Versions(settings.protocol)
@@ -102,14 +105,16 @@ class LinkCore:
         """Where the link stands; for status."""
         return self._machine.state
 
-    def publish(self, topic: str, payload: bytes, *, qos: int = 1, retain: bool = False) -> int:
+    def publish(
+        self, topic: str, payload: bytes, *, qos: int = 1, retain: bool = False, expiry_s: int = 0
+    ) -> int:
         """Queue a message; give the token that LinkPublished will carry. Any thread; never blocks.
 
         Raises:
             LinkLost: the link is down, or too much waits already. Nothing is kept for later.
             MessageInvalid: the broker would refuse a packet of this size.
         """
-        token = self._outgoing.put(Message(topic, payload, qos, retain))
+        token = self._outgoing.put(Message(topic, payload, qos, retain, expiry_s))
         self._wake()
         return token
 
@@ -184,7 +189,10 @@ class LinkCore:
         self._tokens.clear()
         self._settled.clear()
         self._drop_reason = None
-        self._session = session.Session(self._settings, self._versions.current, self._will)
+        cert_file, key_file = self._pair()
+        settings = replace(self._settings, cert_file=cert_file, key_file=key_file)
+        self._up = LinkUp(self._versions.current, 0, 0, cert_file)
+        self._session = session.Session(settings, self._versions.current, self._will)
         self._session.open()
         guess = self._settings.protocol == "auto" and not self._versions.proven
         wait = self._settings.answer_timeout_s
@@ -238,7 +246,7 @@ class LinkCore:
             return
         self._machine.fire(LinkStep.CONNACK)
         self._versions.worked()
-        self._up = LinkUp(self._versions.current, max_packet, receive_max)
+        self._up = replace(self._up, max_packet=max_packet, receive_max=receive_max)
         self._deadline = time.monotonic() + self._settings.answer_timeout_s
         current.subscribe(self._subscriptions)
 
@@ -275,4 +283,4 @@ class LinkCore:
         if reason.rival:
             event = Event.DEVICE_DOUBLED
         emit(event, self._settings.broker, reason=reason, retry_s=round(wait, 1))
-        self._post(LinkDown(str(reason), reason.refused))
+        self._post(LinkDown(str(reason), reason.refused, current.met and before is LinkState.CONNECTING))

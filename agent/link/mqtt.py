@@ -29,6 +29,7 @@ class Link:
         subscriptions: topic filters and their QoS, subscribed to on every connection.
         will: what the broker publishes when it loses us without a goodbye.
         birth: published first whenever the link is up. A clean ``close`` publishes no farewell by itself.
+        pair: gives the files of certificate and key, at each attempt; those of ``settings`` else.
 
     Attributes:
         heartbeat: monotonic time of the thread's last turn. A turn takes about a second, but an attempt to
@@ -44,6 +45,7 @@ class Link:
         will: Message | None = None,
         birth: Message | None = None,
         rng: Random | None = None,
+        pair: Callable[[], tuple[str, str]] | None = None,
     ) -> None:
         self._core = LinkCore(
             settings,
@@ -52,6 +54,7 @@ class Link:
             will=will,
             birth=birth,
             rng=rng,
+            pair=pair,
             wake=self._wake,
         )
         self._wake_guard = threading.Lock()
@@ -73,14 +76,16 @@ class Link:
         """Start the thread; it connects at once, and again whenever the link is lost."""
         self._thread.start()
 
-    def publish(self, topic: str, payload: bytes, *, qos: int = 1, retain: bool = False) -> int:
+    def publish(
+        self, topic: str, payload: bytes, *, qos: int = 1, retain: bool = False, expiry_s: int = 0
+    ) -> int:
         """Queue a message; give the token that LinkPublished will carry. Any thread; never blocks.
 
         Raises:
             LinkLost: the link is down, or too much waits already. Nothing is kept for later.
             MessageInvalid: the broker would refuse a packet of this size.
         """
-        return self._core.publish(topic, payload, qos=qos, retain=retain)
+        return self._core.publish(topic, payload, qos=qos, retain=retain, expiry_s=expiry_s)
 
     def settle(self, message: LinkMessage) -> None:
         """Confirm a message to the broker, with ``manual_ack``; one of an earlier connection is ignored."""

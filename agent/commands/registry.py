@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     Run = Callable[[Any, Order, Reach], Answer | Work]
 
-OPS = ("ping",)
+OPS = ("ping", "reboot", "update")
 """All commands, as an operator writes them."""
 
 

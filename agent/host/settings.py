@@ -43,7 +43,7 @@ class Update(_Table):
     """With `pip`, a folder of wheels in place of an index."""
     place: Annotated[str, Field(pattern=r"^/[^\x00-\x1f]+[^/\x00-\x1f]$", max_length=200)] = "/opt/edge-agent"
     """With `pip`, the link to the virtual environment that runs; others stand beside it."""
-    installer: Annotated[tuple[Plain, ...], Field(max_length=8)] = ()
+    installer: Annotated[tuple[str, ...], Field(max_length=8)] = ()
     """With `pip`, the command that is pip; empty: that of the release before."""
     probation_s: float = Field(default=600.0, ge=1, le=86400)
     """How long a new release has to give its word that it is well, seconds."""

@@ -27,6 +27,7 @@ from agent.host.request import WORD, Word
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
     from agent.host.journal import Entry, Journal, Step
     from agent.host.managers import Manager
     from agent.host.settings import HostSettings, Update

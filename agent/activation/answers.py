@@ -30,7 +30,7 @@ def answer(request: dict[str, Any], models: Activation | None) -> dict[str, Any]
         pipeline = request.get("pipeline")
         if not isinstance(pipeline, str):
             raise MessageInvalid("answer", "'model.rollback'", "it names no pipeline")
-        models.rollback(pipeline)
+        models.back.rollback(pipeline)
     report = models.reported()
     return {
         "generation": report.generation,

@@ -160,7 +160,7 @@ class Commands(Table):
 
 
 class Host(Table):
-    """What the agent may ask of the machine, through its helper (`edge-agent-host.service`), which is root."""
+    """What the agent may ask of the machine, through its helper, `edge-agent-host.service`."""
 
     reboot: bool = False
     """The operator may reboot the machine."""

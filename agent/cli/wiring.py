@@ -7,6 +7,9 @@ from typing import TYPE_CHECKING
 
 from agent.activation.manager import Activation
 from agent.dispatch.pipelines import Pipelines
+from agent.home_assistant.partner import home_assistant
+from agent.host.machine import Helped
+from agent.host.trial import Trial
 from agent.partners import Partners
 from agent.reach import Reach
 
@@ -43,8 +46,9 @@ class Wiring:
     def partners(self, offer: Offer) -> Partners:
         """Make them."""
         models = self._models(offer)
-        self._reach(offer, models)
-        others: list[Partner] = []
+        machine = Helped(self.plan.settings.host, self.plan.data, boot=self.clock.boot, online=offer.online)
+        self._reach(offer, models, machine)
+        others: list[Partner] = [Trial(machine, offer), *home_assistant(self.plan, offer)]
         return Partners(models, others)
 
     def _models(self, offer: Offer) -> Activation | None:
@@ -53,11 +57,12 @@ class Wiring:
         publish = offer.publish
         return Activation(self.site, self.kept, offer.lanes, self.store, clock=self.clock, publish=publish)
 
-    def _reach(self, offer: Offer, models: Activation | None) -> Reach:
+    def _reach(self, offer: Offer, models: Activation | None, machine: Helped) -> Reach:
         """Say what commands can reach; a part that is made elsewhere has its line here."""
         return Reach(
             device=self.plan.device,
             status=offer.status,
             lanes=Pipelines(offer.lanes, self.clock),
             models=models.back if models else None,
+            machine=machine,
         )

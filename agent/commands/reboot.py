@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from agent.reach import Reach
 
 SUMMARY = "reboot the machine, through a helper that runs as root"
+DEADLINE_S = 900.0
 
 
 class Args(Document):

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from agent.reach import Reach
 
 SUMMARY = "install another release of the agent, through the package manager, and prove it"
+DEADLINE_S = 6 * 3600.0
 
 
 class Args(Document):

@@ -15,8 +15,10 @@ import os
 import subprocess
 import sys
 import zipfile
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 _AGENT = """\
 #!python
@@ -40,6 +42,7 @@ if verb == "run" and os.path.exists(home + "/helper/told.json"):
         with open(home + "/asked/word.json", "w") as file:
             json.dump({{"v": 1, "id": told["id"], "version": version}}, file)
 """
+_METADATA = "Metadata-Version: 2.1\nName: edge-inference-agent\n"
 _SYSTEMCTL = """\
 #!/bin/sh
 echo "systemctl $*" >>"$HOME/log"
@@ -56,7 +59,7 @@ def wheel(folder: Path, version: str, *, form: int = 5, faults: tuple[str, ...] 
     start = f"edge_inference_agent-{version}"
     files = {
         f"{start}.data/scripts/edge-agent": program,
-        f"{start}.dist-info/METADATA": f"Metadata-Version: 2.1\nName: edge-inference-agent\nVersion: {version}\n",
+        f"{start}.dist-info/METADATA": _METADATA + f"Version: {version}\n",
         f"{start}.dist-info/WHEEL": "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
     }
     record = io.StringIO()

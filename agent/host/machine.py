@@ -85,6 +85,8 @@ class Helped:
         """
         if not self._host.update:
             raise Rejected("update", "the agent", "host.update of this device does not allow it")
+        if not version:
+            raise Rejected("update", "the agent", "no version is named")
         if not self._begun(order.id):
             self._may("update")
         try:

@@ -31,13 +31,16 @@ def read_hostile(folder: Path, name: str) -> bytes | None:
     try:
         # A pipe would wait for its writer without O_NONBLOCK.
         flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
-        with os.fdopen(os.open(name, flags, dir_fd=inside), "rb") as file:
-            found = os.fstat(file.fileno())
+        descriptor = os.open(name, flags, dir_fd=inside)
+        try:
+            found = os.fstat(descriptor)
             if not stat.S_ISREG(found.st_mode) or found.st_nlink != 1:
                 raise Rejected(_OP, name, "it is no plain file")
             if found.st_uid != os.fstat(inside).st_uid:
                 raise Rejected(_OP, name, "it is not the folder owner's")
-            return _small(file.read(MAX_BYTES + 1), name)
+            return _small(os.read(descriptor, MAX_BYTES + 1), name)
+        finally:
+            os.close(descriptor)
     except FileNotFoundError:
         return None
     except OSError as error:

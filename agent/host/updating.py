@@ -76,13 +76,13 @@ class Updating:
         self._journal.close()
 
     def _begun(self, entry: Entry) -> Entry:
-        """Count this beginning; the last one that is allowed leads back."""
+        """Have it written that a step begins, before it does; after too many beginnings the way leads back."""
         if entry.starts >= MOST_STARTS and entry.step != "returning":
             entry = self._back(entry, f"the helper was cut off {entry.starts} times while {entry.step}")
         return self._journal.write(entry.model_copy(update={"starts": entry.starts + 1}))
 
     def _next(self, entry: Entry, step: Step) -> Entry:
-        return self._journal.write(entry.model_copy(update={"step": step, "starts": 0}))
+        return entry.model_copy(update={"step": step, "starts": 0})
 
     def _back(self, entry: Entry, reason: str) -> Entry:
         return entry.model_copy(update={"step": "returning", "starts": 0, "reason": reason[:500]})

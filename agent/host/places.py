@@ -49,8 +49,8 @@ def read_hostile(folder: Path, name: str) -> bytes | None:
         os.close(inside)
 
 
-def remove_hostile(folder: Path, name: str) -> None:
-    """Remove a file from such a folder, whatever it is, for good.
+def remove_hostile(folder: Path, name: str) -> bool:
+    """Remove a file from such a folder, whatever it is, for good; say whether it was there.
 
     Raises:
         OSError: it cannot be removed.
@@ -60,9 +60,10 @@ def remove_hostile(folder: Path, name: str) -> None:
         os.unlink(name, dir_fd=inside)
         os.fsync(inside)
     except FileNotFoundError:
-        pass
+        return False
     finally:
         os.close(inside)
+    return True
 
 
 def read_own(path: Path) -> bytes | None:

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import logging
 import time
-from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -157,12 +156,14 @@ class Updating:
 
     def _said(self, entry: Entry) -> bool:
         """Whether the new release has given its word. A word that does not hold is none."""
-        with suppress(Rejected, MessageInvalid):
+        try:
             content = read_hostile(self._folder, WORD)
-            if content is not None:
-                word = read(Word, content, WORD)
-                return (word.id, word.version) == (entry.id, self._manager.says(entry.version))
-        return False
+            word = None if content is None else read(Word, content, WORD)
+        except (Rejected, MessageInvalid) as error:
+            _log.warning("%s", error)
+            return False
+        said = (entry.id, self._manager.says(entry.version))
+        return word is not None and (word.id, word.version) == said
 
     def _given_up(self) -> bool:
         try:
@@ -213,5 +214,7 @@ class Updating:
 
 def forget_word(folder: Path) -> None:
     """Remove what an earlier release has said."""
-    with suppress(OSError):
+    try:
         remove_hostile(folder, WORD)
+    except OSError as error:  # it names another update, and counts for none
+        _log.warning("%s", error)

@@ -45,7 +45,7 @@ STATUS: dict[str, Any] = {
             "state": "backoff",
             "fps": 0.0,
             "infer_p99_ms": 0.0,
-            "problem": "open /home/anna/cam: gone",
+            "problem": "open rtsp://anna.example/1: gone",
             "unwell": [],
             "last": None,
         },

@@ -46,9 +46,12 @@ class Wiring:
     def partners(self, offer: Offer) -> Partners:
         """Make them."""
         models = self._models(offer)
-        machine = Helped(self.plan.settings.host, self.plan.data, boot=self.clock.boot, online=offer.online)
+        plan = self.plan
+        machine = Helped(
+            plan.settings.host, plan.data, base=plan.folder, boot=self.clock.boot, online=offer.online
+        )
         self._reach(offer, models, machine)
-        others: list[Partner] = [Trial(machine, offer), *home_assistant(self.plan, offer)]
+        others: list[Partner] = [Trial(machine, offer), *home_assistant(plan, offer)]
         return Partners(models, others)
 
     def _models(self, offer: Offer) -> Activation | None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
@@ -19,6 +18,7 @@ from agent.validation import first_problem
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
+    from pathlib import Path
 
     from agent.commands.seams import Order
     from agent.tables import Host
@@ -39,6 +39,7 @@ class Helped:
     Args:
         host: the configuration.
         data: the data folder: requests stand in ``host`` there where nothing else is configured.
+        base: where relative paths of the configuration start.
         boot: this boot's id.
         online: whether the link is up.
         up_s: how long the machine is up, seconds.
@@ -49,6 +50,7 @@ class Helped:
         host: Host,
         data: Path,
         *,
+        base: Path,
         boot: str,
         online: Callable[[], bool],
         up_s: Callable[[], float] = lambda: time.clock_gettime(time.CLOCK_BOOTTIME),
@@ -57,8 +59,8 @@ class Helped:
         self._boot = boot
         self._online = online
         self._up_s = up_s
-        self.folder = Path(host.folder) if host.folder else data / "host"
-        self._home = Path(host.helper or HOME)
+        self.folder = base / host.folder if host.folder else data / "host"
+        self._home = base / (host.helper or HOME)
 
     def reboot(self, order: Order) -> _Asked | _Rebooted:
         """Have the machine rebooted; it is done when the agent is back in another boot.

@@ -75,7 +75,7 @@ class Updating:
         self._journal.close()
 
     def _begun(self, entry: Entry) -> Entry:
-        """Have it written that a step begins, before it does; after too many beginnings the way leads back."""
+        """Have it written that a step begins, before it does; begun too often, the way leads back."""
         if entry.starts >= MOST_STARTS and entry.step != "returning":
             entry = self._back(entry, f"the helper was cut off {entry.starts} times while {entry.step}")
         return self._journal.write(entry.model_copy(update={"starts": entry.starts + 1}))

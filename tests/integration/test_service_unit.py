@@ -69,7 +69,9 @@ def test_systemd_has_nothing_to_say_against_the_operators_units(tmp_path: Path, 
 
 @pytest.mark.parametrize("name", ["edge-agent-host.service", "edge-agent-host.path"])
 @pytest.mark.parametrize("apt", [False, True])
-def test_systemd_has_nothing_to_say_against_the_helpers_units(tmp_path: Path, name: str, *, apt: bool) -> None:
+def test_systemd_has_nothing_to_say_against_the_helpers_units(
+    tmp_path: Path, name: str, *, apt: bool
+) -> None:
     _helper(tmp_path, apt=apt)
     done = _analyze("verify", "--man=no", "--recursive-errors=no", tmp_path / name)
     assert (done.returncode, done.stderr) == (0, "")

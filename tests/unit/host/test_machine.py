@@ -46,7 +46,14 @@ class Device:
     @property
     def machine(self) -> Helped:
         """The agent's side, as it is after a start."""
-        return Helped(self.table, self.folder, boot=self.boot, online=lambda: True, up_s=lambda: self.up_s)
+        return Helped(
+            self.table,
+            self.folder,
+            base=self.folder,
+            boot=self.boot,
+            online=lambda: True,
+            up_s=lambda: self.up_s,
+        )
 
     @property
     def asked(self) -> dict[str, Any] | None:

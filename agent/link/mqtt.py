@@ -98,14 +98,16 @@ class Link:
         """Start the thread; it connects at once, and again whenever the link is lost."""
         self._thread.start()
 
-    def publish(self, topic: str, payload: bytes, *, qos: int = 1, retain: bool = False) -> int:
+    def publish(
+        self, topic: str, payload: bytes, *, qos: int = 1, retain: bool = False, expiry_s: int = 0
+    ) -> int:
         """Queue a message; give the token that LinkPublished will carry. Any thread; never blocks.
 
         Raises:
             LinkLost: the link is down, or too much waits already. Nothing is kept for later.
             MessageInvalid: the broker would refuse a packet of this size.
         """
-        token = self._outgoing.put(Message(topic, payload, qos, retain))
+        token = self._outgoing.put(Message(topic, payload, qos, retain, expiry_s))
         self._wake()
         return token
 

@@ -69,12 +69,13 @@ class LinkSettings:
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """Something to publish."""
+    """Something to publish; ``expiry_s``: so long brokers keep it for who is away (MQTT 5), 0 for ever."""
 
     topic: str
     payload: bytes
     qos: int = 1
     retain: bool = False
+    expiry_s: int = 0
 
 
 @dataclass(frozen=True, slots=True)

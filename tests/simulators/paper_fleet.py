@@ -97,14 +97,17 @@ class PaperFleet:
 
     @property
     def view(self) -> View:
-        reports = {name: found for name, one in self.devices.items() if (found := one.report())}
-        vitals = {name: found for name, one in self.devices.items() if (found := one.vitals(int(self.clock)))}
+        reports = {one.name: found for one in self.devices.values() if (found := one.report())}
+        vitals = {one.name: said for one in self.devices.values() if (said := one.vitals(int(self.clock)))}
         return View(reports, vitals, {name for name, one in self.devices.items() if one.mood != "offline"})
 
     def look(self, timeout_s: float) -> None:
         self.clock += 1.0
         self.looks += 1
         assert self.looks < 5000, "the rollout goes nowhere"
+
+    def refresh(self, devices: Sequence[str]) -> None:
+        assert set(devices) <= set(self.devices)
 
     def latest(self, devices: Sequence[str]) -> Mapping[str, Desired]:
         return {name: wish for name in devices if (wish := self.devices[name].wish)}

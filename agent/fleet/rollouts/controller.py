@@ -6,9 +6,10 @@ wants the model in a generation above that which it had before says so, and that
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING
 
-from agent.errors import MessageInvalid
+from agent.errors import LinkLost, MessageInvalid
 from agent.fleet.rollouts import wishes
 from agent.fleet.rollouts.course import Course
 from agent.fleet.rollouts.table import State
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from agent.fleet.rollouts.shelf import Shelf, Want
 
 LOOK_S = 0.5
+_ASK_S = 60.0
 _KEEP_S = 2.0
 """So often is kept, at most, what devices have come to; a transition is kept at once."""
 
@@ -54,6 +56,7 @@ class Controller:
         self._held, self._shelf, self._fleet = held, shelf, fleet
         self._wall, self._show = wall, show
         self._course = Course(rollout, wall)
+        self._lost: LinkLost | None = None
         self._kept: tuple[State, float] = (rollout.state, float("-inf"))
 
     def begin(self, want: Want | None = None) -> None:
@@ -75,12 +78,28 @@ class Controller:
             AgentError: somebody has taken it over, or the disk refuses.
             LinkLost: the broker refuses us, or is away for too long while something is to be published.
         """
+        asked = now()
         while not self._course.resting:
             before = self._course.state
             self.turn(now())
             if self._course.state is before and not self._course.due():
                 self._fleet.look(LOOK_S)
+            if now() - asked >= _ASK_S:
+                asked = now()
+                self._refresh()
         return self._course.rollout
+
+    def _refresh(self) -> None:
+        """Ask for what may have been dropped; a broker that is away is asked the next time."""
+        waited_for = self._course.waited_for()
+        try:
+            self._fleet.refresh(waited_for)
+        except LinkLost as error:
+            if self._lost is None:
+                print(f"edgectl: WARNING: {error}; trying again", file=sys.stderr)
+            self._lost = error
+        else:
+            self._lost = None
 
     def turn(self, now: float) -> None:
         """Go one step: take in what is known and what is asked, publish what is due."""

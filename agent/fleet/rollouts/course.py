@@ -28,6 +28,7 @@ SLICE = 100
 _BACK_S = 900.0
 """So long, and never longer than the deadline, devices may take to say that what was is back."""
 _NAMED = 10
+_ASKED = 2000
 
 
 class Course:
@@ -125,6 +126,12 @@ class Course:
         else:
             those = []
         return those[:SLICE]
+
+    def waited_for(self) -> list[str]:
+        """Name the devices whose next word matters, so many at most."""
+        if self.state is State.ABORTING:
+            return [name for name, one in self.members.items() if one.back][:_ASKED]
+        return [name for name, one in self._wave().items() if one.verdict == "waiting"][:_ASKED]
 
     def touched(self, name: str, floor: int, previous: Mapping[str, Wanted | None], view: View) -> None:
         """Note what a device has before its desired state is published: what an abort puts back."""

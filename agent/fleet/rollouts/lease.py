@@ -94,7 +94,7 @@ def holding(
     shelf.read(name)
     with locked(shelf.lock(name)) as ours:
         found = shelf.read(name)
-        host = socket.gethostname()[:255]
+        host = here()
         if not ours:
             pid = f" as process {found.lease.pid}" if found.lease else ""
             hint = f"Let it, or ask it: edgectl rollout pause {name}"
@@ -111,6 +111,11 @@ def holding(
             yield mine, held
         finally:
             held.give_back(name)
+
+
+def here() -> str:
+    """Name this machine."""
+    return socket.gethostname()[:255]
 
 
 def busy(shelf: Shelf, name: str) -> bool:

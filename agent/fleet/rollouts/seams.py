@@ -42,6 +42,13 @@ class Fleet(Protocol):
             LinkLost: the broker refuses us.
         """
 
+    def refresh(self, devices: Sequence[str]) -> None:
+        """Ask again what the broker keeps of some devices: it may drop what it sends of a whole fleet.
+
+        Raises:
+            LinkLost: the broker is away.
+        """
+
     def latest(self, devices: Sequence[str]) -> Mapping[str, Desired]:
         """Give the newest desired state of each device that has one.
 

@@ -41,6 +41,14 @@ MOVING = (State.PUBLISHING, State.CONVERGING, State.SOAKING)
 OVER = frozenset({State.ABORTED, State.COMPLETED, State.FAILED})
 RESTING = frozenset({State.PAUSED, State.HALTED})
 """Nobody works on it until a person says so."""
+EXITS = {
+    State.COMPLETED: 0,
+    State.FAILED: 1,
+    State.HALTED: 3,
+    State.ABORTED: 4,
+    State.PAUSED: 5,
+}
+"""With which code edgectl ends when it has worked on a rollout, or watched it."""
 
 TABLE: dict[tuple[State, Step], State] = {
     (State.PLANNED, Step.START): State.PUBLISHING,

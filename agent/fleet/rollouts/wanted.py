@@ -4,11 +4,19 @@ from __future__ import annotations
 
 import math
 import re
+from dataclasses import dataclass
 from itertools import pairwise
-from typing import get_args
+from typing import TYPE_CHECKING, get_args
 
+from pydantic import ValidationError
+
+from agent.documents.desired import Wanted
 from agent.errors import ConfigInvalid
-from agent.fleet.rollouts.record import Condition, Metric
+from agent.fleet.rollouts.record import Condition, Metric, Plan
+from agent.validation import first_problem
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 _OP = "plan rollout"
 _DURATION = re.compile(r"(\d{1,9}(?:\.\d{1,3})?)(s|m|h|d)")
@@ -18,6 +26,63 @@ _SHARE = re.compile(r"(\d{1,3}(?:\.\d{1,6})?)%")
 _CONDITION = re.compile(r"([a-z0-9]+)\s*([<>])\s*(\d{1,12}(?:\.\d{1,6})?)\s*(x|%)?")
 _RELATIVE = frozenset({"p50", "p95", "fps"})
 _SHARES = frozenset({"failed", "dropped"})
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What the command line says, as it stands there; "" where it says nothing."""
+
+    model: str
+    fleet: str
+    pipelines: str
+    waves: str
+    soak: str
+    deadline: str
+    max_fail: str
+    max_silent: str = ""
+    conditions: Sequence[str] = ()
+    on_fail: str = "abort"
+    seed: int = 0
+    name: str = ""
+
+
+def plan(told: Told, taken: Sequence[str]) -> Plan:
+    """Read a plan.
+
+    Args:
+        told: as it was written.
+        taken: names of rollouts that are there.
+
+    Raises:
+        ConfigInvalid: something of it is wrong.
+    """
+    name, _, version = told.model.partition("@")
+    pipelines = tuple(dict.fromkeys(one.strip() for one in told.pipelines.split(",")))
+    try:
+        return Plan(
+            name=told.name or _name(told.model, taken),
+            fleet=told.fleet,
+            model=Wanted(name=name, version=version),
+            pipelines=pipelines,
+            waves=waves(told.waves),
+            soak_s=seconds("--soak", told.soak),
+            deadline_s=seconds("--deadline", told.deadline),
+            max_fail=share("--max-fail", told.max_fail),
+            max_silent=share("--max-silent", told.max_silent) if told.max_silent else None,
+            conditions=tuple(condition(one) for one in told.conditions),
+            on_fail=told.on_fail,  # type: ignore[arg-type]  # pydantic looks
+            seed=told.seed,
+        )
+    except ValidationError as error:
+        hint = "Write: edgectl rollout start MODEL@VERSION --pipelines P --name NAME; see --help"
+        raise ConfigInvalid(_OP, told.model, first_problem(error), hint) from error
+
+
+def _name(model: str, taken: Sequence[str]) -> str:
+    """Make a rollout's name of its model's, that no other has."""
+    base = re.sub(r"[^a-z0-9]+", "-", model.lower()).strip("-")[:50]
+    names = (base if number == 1 else f"{base}-{number}" for number in range(1, len(taken) + 2))
+    return next(one for one in names if one not in taken)
 
 
 def seconds(option: str, text: str) -> float:

@@ -16,12 +16,15 @@ if TYPE_CHECKING:
 def before(plan: Plan, latest: Desired | None, reported: Reported | None) -> dict[str, Wanted | None]:
     """Give what each pipeline of a device is to have when the rollout is aborted; None: nothing is wanted.
 
-    It is what its desired state wants. Where that does not name the pipeline, it is the bundle that serves.
+    It is what its desired state wants: the newest that we know, else that which the device says it has taken.
+    Where those do not name the pipeline, it is the bundle that serves.
     """
     found: dict[str, Wanted | None] = {}
     for one in plan.pipelines:
         wanted = latest.models.get(one) if latest else None
-        serving = reported.pipelines[one].serving if reported and one in reported.pipelines else None
+        standing = reported.pipelines.get(one) if reported else None
+        wanted = wanted or (standing.wanted if standing else None)
+        serving = standing.serving if standing else None
         if wanted is None and serving is not None and serving.bundle:
             wanted = Wanted(name=serving.name, version=serving.version)
         found[one] = wanted

@@ -26,6 +26,7 @@ from tests.simulators.paper_fleet import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from agent.documents.desired import Desired
     from agent.fleet.rollouts.record import Rollout
 
 MOODS: st.SearchStrategy[Mood] = st.sampled_from(
@@ -53,14 +54,14 @@ def persisted(folder: Path, fleet: PaperFleet, waves: Sequence[Sequence[str]], s
     shelf = CountingShelf(folder, fleet.killed)
     publish = fleet.publish
 
-    def watched(wishes: Sequence[object]) -> None:
+    def watched(wishes: Sequence[Desired]) -> None:
         kept = Shelf(folder).read("one")
         assert kept.state in {State.PUBLISHING, State.ABORTING}
-        publish(wishes)  # type: ignore[arg-type]
+        publish(wishes)
         allowed = {name for number in range(kept.wave + 1) for name in waves[number]}
         assert fleet.wanting() <= allowed
 
-    fleet.publish = watched  # type: ignore[method-assign,assignment]
+    fleet.publish = watched  # type: ignore[method-assign]
     while True:
         try:
             return worked(shelf, fleet)

@@ -166,6 +166,11 @@ def all_diag(fleet: str) -> str:
     return f"{_root(fleet)}/d/+/up/diag"
 
 
+def all_vitals(fleet: str) -> str:
+    """The filter that matches ``up_vitals`` of every device in ``fleet``."""
+    return f"{_root(fleet)}/d/+/up/vitals"
+
+
 def sender_below(fleet: str, topic: str, ending: str) -> str | None:
     """Give the device whose topic this is, with this ending, as "up/res"; None when it is no such topic."""
     device = topic.removeprefix(f"{_root(fleet)}/d/").removesuffix(f"/{ending}")

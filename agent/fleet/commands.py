@@ -25,6 +25,7 @@ from agent.fleet.verbs import (
     revoke,
     rollout,
     rotate,
+    simulate,
     verify,
     version,
 )
@@ -51,6 +52,7 @@ _VERBS = (
     rotate,
     collect,
     gaps,
+    simulate,
     version,
 )
 

@@ -38,9 +38,9 @@ class Site:
         specs: the same as their workers are told of them.
         deadlines: of the workers' phases.
         resident: whether workers keep both models in memory to swap.
+        pair: gives the files of certificate and key to show to the broker now; None: those of ``broker``.
         prove: makes a proof of a model.
         fetch: starts an updater, with what it is to do.
-        pair: gives the files of certificate and key to show to the broker now; None: those of ``broker``.
     """
 
     fleet: str
@@ -54,9 +54,9 @@ class Site:
     specs: tuple[LaneSpec, ...]
     deadlines: Deadlines
     resident: bool
+    pair: Callable[[], tuple[str, str]] | None = None
     prove: Callable[[LaneSpec, Deadlines], Proof] = Proof
     fetch: Callable[[bytes], Child] = started
-    pair: Callable[[], tuple[str, str]] | None = None
 
     @property
     def link(self) -> dict[str, Any] | None:

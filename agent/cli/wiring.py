@@ -12,6 +12,9 @@ from agent.configuring.manager import Configuring
 from agent.dispatch.manager import Dispatch
 from agent.dispatch.pipelines import Pipelines
 from agent.dispatch.rules import Rules
+from agent.home_assistant.partner import home_assistant
+from agent.host.machine import Helped
+from agent.host.trial import Trial
 from agent.maintenance import Maintenance
 from agent.partners import Partners
 from agent.reach import Reach
@@ -54,11 +57,21 @@ class Wiring:
     def partners(self, offer: Offer) -> Partners:
         """Make them."""
         models = self._models(offer)
+        plan = self.plan
+        machine = Helped(
+            plan.settings.host, plan.data, base=plan.folder, boot=self.clock.boot, online=offer.online
+        )
         configuring = self._configuring(offer, models)
-        dispatch = self._dispatch(offer, models, self._reach(offer, models, configuring))
-        made: tuple[Partner | None, ...] = (dispatch, configuring, self._vitals(offer))
-        others = [one for one in made if one]
-        return Partners(models, others, dispatch.answers)
+        reach = self._reach(offer, models, configuring, machine)
+        dispatch = self._dispatch(offer, models, reach)
+        made: tuple[Partner | None, ...] = (
+            dispatch,
+            configuring,
+            self._vitals(offer),
+            Trial(machine, offer),
+            *home_assistant(plan, offer),
+        )
+        return Partners(models, [one for one in made if one], dispatch.answers)
 
     def _models(self, offer: Offer) -> Activation | None:
         if self.site is None or self.kept is None:
@@ -115,7 +128,11 @@ class Wiring:
         return VitalSigns(self.plan, self.plan.mqtt, offer, self.clock) if self.plan.mqtt else None
 
     def _reach(
-        self, offer: Offer, models: Activation | None, configuring: Configuring[Loaded] | None
+        self,
+        offer: Offer,
+        models: Activation | None,
+        configuring: Configuring[Loaded] | None,
+        machine: Helped,
     ) -> Reach:
         """Say what commands can reach; a part that is made elsewhere has its line here."""
         return Reach(
@@ -125,4 +142,5 @@ class Wiring:
             models=models.back if models else None,
             configuration=configuring,
             credentials=offer.credentials,
+            machine=machine,
         )

@@ -40,6 +40,8 @@ OPS = (
     "diagnostics",
     "override",
     "reload",
+    "reboot",
+    "update",
 )
 """All commands, as an operator writes them."""
 

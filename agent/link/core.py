@@ -60,6 +60,7 @@ class LinkCore:
         subscriptions: topic filters and their QoS, subscribed to on every connection.
         will: what the broker publishes when it loses us without a goodbye.
         birth: published first whenever the link is up.
+        pair: gives the files of certificate and key, at each attempt; those of ``settings`` else.
         rng: where the jitter comes from.
         pair: gives the files of certificate and key, at each attempt; those of ``settings`` else.
         wake: called when there is something to do before what ``wants`` says; from any thread.
@@ -73,11 +74,13 @@ class LinkCore:
         subscriptions: Sequence[tuple[str, int]] = (),
         will: Message | None = None,
         birth: Message | None = None,
+        pair: Callable[[], tuple[str, str]] | None = None,
         rng: Random | None = None,
         pair: Callable[[], tuple[str, str]] | None = None,
         wake: Callable[[], None] = lambda: None,
     ) -> None:
         self._settings = settings
+        self._pair = pair or (lambda: (settings.cert_file, settings.key_file))
         self._post = post
         self._subscriptions = tuple(subscriptions)
         self._will = will

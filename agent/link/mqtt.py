@@ -53,6 +53,7 @@ class Link:
             subscriptions=subscriptions,
             will=will,
             birth=birth,
+            pair=pair,
             rng=rng,
             pair=pair,
             wake=self._wake,

@@ -62,7 +62,6 @@ class LinkCore:
         birth: published first whenever the link is up.
         pair: gives the files of certificate and key, at each attempt; those of ``settings`` else.
         rng: where the jitter comes from.
-        pair: gives the files of certificate and key, at each attempt; those of ``settings`` else.
         wake: called when there is something to do before what ``wants`` says; from any thread.
     """
 
@@ -76,7 +75,6 @@ class LinkCore:
         birth: Message | None = None,
         pair: Callable[[], tuple[str, str]] | None = None,
         rng: Random | None = None,
-        pair: Callable[[], tuple[str, str]] | None = None,
         wake: Callable[[], None] = lambda: None,
     ) -> None:
         self._settings = settings
@@ -86,7 +84,6 @@ class LinkCore:
         self._will = will
         self._birth = birth
         self._rng = rng or Random()  # noqa: S311 - jitter, no secret
-        self._pair = pair or (lambda: (settings.cert_file, settings.key_file))
         self._wake = wake
         self._machine = Machine(LINK_TABLE, LinkState.OFFLINE)
         self._versions = Versions(settings.protocol)

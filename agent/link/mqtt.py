@@ -44,8 +44,8 @@ class Link:
         subscriptions: Sequence[tuple[str, int]] = (),
         will: Message | None = None,
         birth: Message | None = None,
-        rng: Random | None = None,
         pair: Callable[[], tuple[str, str]] | None = None,
+        rng: Random | None = None,
     ) -> None:
         self._core = LinkCore(
             settings,
@@ -55,7 +55,6 @@ class Link:
             birth=birth,
             pair=pair,
             rng=rng,
-            pair=pair,
             wake=self._wake,
         )
         self._wake_guard = threading.Lock()

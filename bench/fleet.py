@@ -2,8 +2,8 @@
 
     python -m bench.fleet [--devices N] [--processes N] [--seconds S] [--quick] [--json]
 
-One mosquitto, ``edgectl collect`` with SQLite, ``edgectl simulate`` in two processes, all on this machine; a
-result a second of each device, in batches of five seconds, vitals each minute. First the fleet is left
+One mosquitto, ``edgectl collect`` with SQLite, ``edgectl simulate`` in two processes, all on this machine;
+five results a second of each device, in batches of five seconds, vitals each minute. First the fleet is left
 alone for a while, and messages and CPU are counted. Then comes a signed command to all, then a rollout in
 four waves of a model with 3 % of bad devices: with a limit of 2 % it must halt, with 10 % it must complete.
 At the end each record that was made must be stored, once. What is simulated has no inference:
@@ -41,6 +41,8 @@ _JOIN_S, _WAVES_S = 300.0, 3600.0
 _SOAK = "10s"
 _WAVES = "1,10%,50%,100%"
 _BAD = 0.03
+_RATE = 5
+"""Results a second of each device: its probation of 300 good frames takes as long as that of 60 seconds."""
 _MODEL = "glyphs"
 _HALTED = (3, 4)
 """Exit codes of a rollout that broke a limit: it waits for a person, or has put back what was."""
@@ -104,7 +106,7 @@ class Fleet:
         self.edgectl("publish", str(resources.bundled_models()[_MODEL]))
         self.simulator = self._program(
             "simulate", *where, "--dir", str(self.keys), "--devices", str(devices), "--json",
-            "--processes", str(processes), "--fault", f"bad={_BAD}", "--ramp", "50",
+            "--processes", str(processes), "--fault", f"bad={_BAD}", "--ramp", "50", "--rate", str(_RATE),
         )  # fmt: skip
         self._undo.callback(self.simulator.kill)
         self._reader = threading.Thread(target=self._read, daemon=True)

@@ -5,7 +5,8 @@
 One mosquitto, ``edgectl collect`` with SQLite, ``edgectl simulate`` in two processes, all on this machine;
 five results a second of each device, in batches of five seconds, vitals each minute. First the fleet is left
 alone for a while, and messages and CPU are counted. Then comes a signed command to all, then a rollout in
-four waves of a model with 3 % of bad devices: with a limit of 2 % it must halt, with 10 % it must complete.
+four waves, where 3 % of the devices are bad: with a limit of 10 % it must complete. One of another model with
+a limit of 2 % must halt, and what was is put back.
 At the end each record that was made must be stored, once. What is simulated has no inference:
 the figures are those of the control and data planes.
 """
@@ -15,7 +16,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import queue
 import secrets
 import signal
 import sqlite3
@@ -32,9 +32,8 @@ from agent import resources
 from agent.demo.broker import Broker
 from agent.fleet.keys import make_keys
 from agent.fleet.repository.begin import begin
-from agent.link.mqtt import Link
-from agent.link.settings import LinkMessage, LinkSettings
 from bench.collected import await_collector
+from bench.counted import Counts, cpu_s, rss_mb
 from bench.figures import Figure, machine
 
 _JOIN_S, _WAVES_S = 300.0, 3600.0
@@ -43,39 +42,10 @@ _WAVES = "1,10%,50%,100%"
 _BAD = 0.03
 _RATE = 5
 """Results a second of each device: its probation of 300 good frames takes as long as that of 60 seconds."""
-_MODEL = "glyphs"
+_FIRST, _SECOND = "glyphs", "shapes"
+"""Models that come with the agent: a rollout of the first completes, one of the second halts."""
 _HALTED = (3, 4)
 """Exit codes of a rollout that broke a limit: it waits for a person, or has put back what was."""
-
-
-class Counts:
-    """What mosquitto counts of itself: it says so every ten seconds on $SYS, in sums since its start."""
-
-    def __init__(self, port: int) -> None:
-        self._heard: queue.SimpleQueue[object] = queue.SimpleQueue()
-        settings = LinkSettings("127.0.0.1", port, "bench-counts")
-        names = ("publish/messages/received", "publish/messages/sent", "bytes/received", "bytes/sent")
-        self._topics = {f"$SYS/broker/{name}": name for name in names}
-        self._values: dict[str, int] = {}
-        self._link = Link(
-            settings, post=self._heard.put, subscriptions=[(topic, 0) for topic in self._topics]
-        )
-        self._link.start()
-
-    def now(self) -> tuple[float, dict[str, int]]:
-        """Wait for the next sums; give when they came, and them."""
-        fresh: set[str] = set()
-        while fresh != set(self._topics.values()):
-            event = self._heard.get(timeout=60)
-            if isinstance(event, LinkMessage) and event.topic in self._topics and not event.retain:
-                name = self._topics[event.topic]
-                self._values[name] = int(event.payload)
-                fresh.add(name)
-        return time.monotonic(), dict(self._values)
-
-    def close(self) -> None:
-        """Stop listening."""
-        self._link.close()
 
 
 class Fleet:
@@ -103,7 +73,8 @@ class Fleet:
         self.collector = self._program("collect", *where, *to)
         self._undo.callback(self.collector.kill)
         await_collector(self.collector)
-        self.edgectl("publish", str(resources.bundled_models()[_MODEL]))
+        for model in (_FIRST, _SECOND):
+            self.edgectl("publish", str(resources.bundled_models()[model]))
         self.simulator = self._program(
             "simulate", *where, "--dir", str(self.keys), "--devices", str(devices), "--json",
             "--processes", str(processes), "--fault", f"bad={_BAD}", "--ramp", "50", "--rate", str(_RATE),
@@ -155,18 +126,6 @@ class Fleet:
         self._undo.close()
 
 
-def cpu_s(pid: int | None) -> float:
-    """CPU seconds of a process, and of those of its children that have ended (proc(5), stat)."""
-    fields = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-
-def rss_mb(pid: int | None) -> float:
-    """Memory of a process that is in RAM, units of 2^20 bytes."""
-    pages = int(Path(f"/proc/{pid}/statm").read_text(encoding="ascii").split()[1])
-    return pages * os.sysconf("SC_PAGE_SIZE") / (1 << 20)
-
-
 def alone(fleet: Fleet, seconds: float) -> dict[str, float]:
     """Leave the fleet alone for a while; give what it costs."""
     counts = Counts(fleet.broker.port)
@@ -213,28 +172,38 @@ def measured(fleet: Fleet, seconds: float) -> tuple[dict[str, float], list[Figur
     began = time.monotonic()
     _, told = fleet.edgectl("command", "--all", "ping", "--timeout", "300")
     facts["seconds until all have answered a command"] = time.monotonic() - began
-    answered = json.dumps(told).count('"done"')
-    manifest = json.loads((resources.bundled_models()[_MODEL] / "manifest.json").read_text())
-    model = f"{_MODEL}@{manifest['version']}"
-    took, halted = rollout(fleet, model, "2%", "strict")
-    facts["seconds until a rollout halted, 2 % may fail"] = took
-    facts["devices that had the model then"] = have(fleet, model)
-    took, done = rollout(fleet, model, "10%", "lenient")
+    answered = told["done"]
+    first, second = titled(_FIRST), titled(_SECOND)
+    took, done = rollout(fleet, first, "10%", "lenient")
     facts["seconds until a rollout was complete, 10 % may fail"] = took
-    facts["devices that have the model"] = have(fleet, model)
+    facts["devices that have its model"] = have(fleet, first)
+    took, halted = rollout(fleet, second, "2%", "strict")
+    facts["seconds until a rollout halted, 2 % may fail"] = took
+    facts["devices that have its model then"] = have(fleet, second)
+    began = time.monotonic()
+    fleet.edgectl("rollout abort", "strict", good=(0, *_HALTED))
+    facts["seconds until what was is put back"] = time.monotonic() - began
+    facts["devices that have the first model again"] = have(fleet, first)
     collected = fleet.stop()
     made, bad = fleet.said["records"], round(fleet.devices * _BAD)
     with closing(sqlite3.connect(f"file:{fleet.folder / 'fleet.db'}?mode=ro", uri=True)) as db:
         (stored,) = db.execute("SELECT count(*) FROM results").fetchone()
     facts |= {"records made": made, "duplicates": collected["duplicate"]}
-    served = facts["devices that have the model"]
+    served, again = (facts[f"devices that have {what}"] for what in ("its model", "the first model again"))
     return facts, [
         _whole("records stored, of those made", "records", stored, made),
         _whole("devices that answered a command", "devices", answered, fleet.devices),
         _whole("a rollout with a limit of 2 % halts", "yes", halted["code"] in _HALTED, 1),
         _whole("a rollout with a limit of 10 % completes", "yes", done["code"] == 0, 1),
         _whole("devices with the model, of the good ones", "devices", served, fleet.devices - bad),
+        _whole("... and again, when the other one was put back", "devices", again, fleet.devices - bad),
     ]
+
+
+def titled(model: str) -> str:
+    """Give a bundled model's ``name@version``."""
+    manifest = json.loads((resources.bundled_models()[model] / "manifest.json").read_text())
+    return f"{manifest['name']}@{manifest['version']}"
 
 
 def _whole(name: str, unit: str, ours: float, other: float) -> Figure:

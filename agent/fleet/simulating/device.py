@@ -40,8 +40,6 @@ if TYPE_CHECKING:
     from agent.workers.lane import Lane
 
 _TICK_S = 1.0
-_MOST_EVENTS = 10_000
-_ERRANDS_A_TURN = 4
 
 
 class SimulatedDevice:
@@ -62,7 +60,9 @@ class SimulatedDevice:
         self._plan, self._traits, self._common = plan, traits, common
         self._clock = SimulatedClock(common.clock, traits.clock_s)
         self._rng = rng(common.seed, plan.device)
-        self._events: deque[object] = deque(maxlen=_MOST_EVENTS)
+        self._events: deque[object] = (
+            deque()
+        )  # emptied each turn; what a broker sends is bounded by the intake
         self._store = MemoryStore(self._clock, common.store, self._events.append)
         self._lane = SimulatedLane(plan.lanes[0].pipeline, traits, common.models, self._rng)
         self._recorder = Recorder(self._store, [self._lane], self._clock)
@@ -178,6 +178,11 @@ class SimulatedDevice:
             batches=link["batches_sent"],
             resent=link["batches_resent"],
         )
+
+    @property
+    def problem(self) -> str:
+        """Why it is not online, as its link says; "" when it is, or nobody knows."""
+        return "" if self.line.away else str(self._uplink.status()["problem"])
 
     @property
     def stands(self) -> str:

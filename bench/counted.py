@@ -17,7 +17,7 @@ class Counts:
     def __init__(self, port: int) -> None:
         self._heard: queue.SimpleQueue[object] = queue.SimpleQueue()
         settings = LinkSettings("127.0.0.1", port, "bench-counts")
-        names = ("publish/messages/received", "publish/messages/sent", "bytes/received", "bytes/sent")
+        names = ("messages/received", "messages/sent", "bytes/received", "bytes/sent")
         self._topics = {f"$SYS/broker/{name}": name for name in names}
         self._values: dict[str, int] = {}
         self._link = Link(

@@ -141,8 +141,8 @@ def alone(fleet: Fleet, seconds: float) -> dict[str, float]:
     spans = {name: (after[name] - before[name]) / took for name in after}
     per_device_ms = 1000 / took / fleet.devices
     return {
-        "messages in, a second": spans["publish/messages/received"],
-        "messages out, a second": spans["publish/messages/sent"],
+        "packets of MQTT in, a second": spans["messages/received"],
+        "packets of MQTT out, a second": spans["messages/sent"],
         "KB in, a second": spans["bytes/received"] / 1024,
         "KB out, a second": spans["bytes/sent"] / 1024,
         "batches a second": (told["batches"] - said["batches"]) / took,

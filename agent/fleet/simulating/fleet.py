@@ -196,7 +196,7 @@ class Fleet:
             cpu_s=sum(one.cpu_s for one in heard),
             kb_a_device=grown / devices if devices else 0.0,
             seconds=time.monotonic() - self._began,
-            problem=next((one.problem for one in heard if one.problem), ""),
+            problem="" if over else next((one.problem for one in heard if one.problem), ""),
             over=over,
         )
 

@@ -165,3 +165,20 @@ def test_a_device_goes_away_without_a_word_and_comes_back_again_and_again(
     device.leave()
     assert seen == [0, 1, 0, 1, 0]
     assert device.counts["records"] == device.counts["backlog"] > 0
+
+
+def test_a_model_that_is_bad_everywhere_never_gets_beyond_the_first_wave(
+    edgectl: Edgectl, shapes: Path, broker: Broker
+) -> None:
+    edgectl("publish", shapes)
+    with simulating(broker, edgectl.folder, "--processes", "1", "--bad-model", "shapes@1.0.0") as fleet:
+        until(fleet, lambda said: said["online"] == len(DEVICES))
+        command = [sys.executable, "-m", "agent.fleet.main", "rollout", "start", "shapes@1.0.0", "--json"]
+        command += ["--dir", str(edgectl.folder), "--port", str(broker.port), "--pipelines", "sim"]
+        command += ["--group", "simulated", "--waves", "10%,100%", "--soak", "1s", "--max-fail", "2%"]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+        assert done.returncode == 4, done.stderr
+        told = json.loads(done.stdout.splitlines()[-1])
+        assert {one["verdict"] for one in told["devices"].values() if one["wave"] == 2} == {"waiting"}
+        said = until(fleet, lambda said: not any("proving" in where for where in said["stands"]))
+        assert not any(where.startswith(("active", "probation")) for where in said["stands"])

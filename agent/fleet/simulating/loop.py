@@ -64,7 +64,7 @@ class Loop:
             self._turn(now)
             if now >= report_at:
                 report_at = now + _REPORT_S
-                self._report()
+                self._send(self._report())
         self._end()
 
     def _end(self) -> None:
@@ -76,6 +76,7 @@ class Loop:
         self._wake_all()
         while time.monotonic() < give_up and any(one.busy for one in self._devices.values()):
             self._turn(time.monotonic())
+        last = self._report(over=True)  # with who was online until now
         for device in self._devices.values():
             device.leave()
         self._wake_all()
@@ -83,7 +84,7 @@ class Loop:
         while time.monotonic() < give_up and not all(one.line.over for one in self._devices.values()):
             self._turn(time.monotonic())
         self._common.updater.close()
-        self._report(over=True)
+        self._send(last)
 
     def _wake_all(self) -> None:
         for name in self._devices:
@@ -151,7 +152,7 @@ class Loop:
         if fd >= 0 and fd in self._selector.get_map() and self._selector.get_key(fd).data == name:
             self._selector.unregister(fd)
 
-    def _report(self, *, over: bool = False) -> None:
+    def _report(self, *, over: bool = False) -> Report:
         counts: Counter[str] = Counter()
         stands: Counter[str] = Counter()
         problem = ""
@@ -160,7 +161,7 @@ class Loop:
             stands[device.stands] += 1
             problem = problem or device.problem
         used = resource.getrusage(resource.RUSAGE_SELF)
-        report = Report(
+        return Report(
             devices=len(self._devices),
             counts=dict(counts),
             stands=dict(stands.most_common(100)),
@@ -172,6 +173,8 @@ class Loop:
             empty_kb=self._empty_kb,
             over=over,
         )
+
+    def _send(self, report: Report) -> None:
         try:
             self._channel.send(report.model_dump_json().encode())
         except OSError:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     Run = Callable[[Any, Order, Reach], Answer | Work]
 
-OPS = ("ping", "status", "restart", "rollback")
+OPS: tuple[str, ...] = ("ping", "status", "restart", "rollback")
 """All commands, as an operator writes them."""
 
 

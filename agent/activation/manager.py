@@ -11,21 +11,21 @@ from agent.activation.course import Course
 from agent.activation.errand import asked, errand
 from agent.activation.fetching import Fetching
 from agent.activation.files import make_room, missing
+from agent.activation.freshness import Freshness
 from agent.activation.goal import Setting, goals
 from agent.activation.mail import Mail
 from agent.activation.proving import Proving
 from agent.activation.reporting import Reporter
 from agent.activation.standing import serving_now, standing
 from agent.activation.steering import Steering
+from agent.activation.way_back import WayBack
 from agent.documents import hint
-from agent.documents.reported import Metadata
 from agent.errors import BundleRefused, Rejected
 from agent.events import Event, emit
 from agent.link import topics
 from agent.link.settings import LinkMessage, LinkUp
 from agent.message import error_of
 from agent.metrics import number
-from agent.slots import Change, Note
 from agent.store.reports import Changed
 from agent.updater import messages
 from agent.watch import Watched
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from agent.activation.seams import Lane, Store
     from agent.activation.site import Site
     from agent.clock import Clock
+    from agent.documents.keys import ControlKeys
     from agent.documents.reported import Reported
     from agent.errors import AgentError
     from agent.slots import Kept
@@ -78,8 +79,7 @@ class Activation:
         self._desk = self._mail.desk
         self._approval = Approval(site.bundles, site.pipelines)
         self._approval.policy = self._desk.policy
-        self._floors = dict(kept.floors)
-        self._metadata = Metadata()
+        self.freshness = Freshness(kept)
         self._stopping, self._leave_by = False, math.inf
         self.steerings: dict[str, Steering] = {}
         for spec, lane in zip(site.specs, lanes, strict=True):
@@ -89,6 +89,7 @@ class Activation:
             self.steerings[spec.pipeline] = Steering(
                 lane, course, spec.model, site.bundles, resident=site.resident
             )
+        self.back = WayBack(self.steerings, self._clerk, kept, clock)
         self.proving = Proving(site.specs, self._task, site.bundles, site.deadlines)
         self._fetching = Fetching(self._errand, self._hear, site.table.refresh_h * 3600)
         self._reporter = Reporter(site.fleet, site.device, site.signer, clock, publish)
@@ -133,6 +134,11 @@ class Activation:
         self._asks = asks
         self._reporter.tick(now, self.reported)
 
+    @property
+    def fetches(self) -> bool:
+        """Whether bundles are being fetched just now."""
+        return self._fetching.child is not None
+
     def boots(self, pipeline: str) -> bool:
         """Whether there is a model to start a pipeline with; those without one wait for their first."""
         return self.steerings[pipeline].course.boots is not None
@@ -173,16 +179,10 @@ class Activation:
     def _receive(self) -> None:
         self._fetching.receive(self._clock.monotonic())
 
-    def rollback(self, pipeline: str) -> None:
-        """Go back to the model before, by hand.
-
-        Raises:
-            Rejected: there is no such pipeline, or no model to go back to.
-        """
-        if pipeline not in self.steerings:
-            hint = f"Name one of: {', '.join(self.steerings)}"
-            raise Rejected("roll back", pipeline, "there is no such pipeline", hint)
-        self.steerings[pipeline].course.rollback(self._clock.monotonic())
+    @property
+    def keys(self) -> ControlKeys | None:
+        """Who may sign desired states and commands."""
+        return self._desk.keys
 
     def reported(self) -> Reported:
         """What there is to report."""
@@ -192,7 +192,7 @@ class Activation:
                 name: standing(steering.course, serving_now(steering.lane))
                 for name, steering in self.steerings.items()
             },
-            self._metadata.model_copy(update={"problem": self._fetching.problem[:500]}),
+            self.freshness.metadata.model_copy(update={"problem": self._fetching.problem[:500]}),
             self._clerk.audit,
             self._desk.problem,
         )
@@ -244,7 +244,8 @@ class Activation:
         now = self._clock.monotonic()
         match message:
             case messages.Refreshed():
-                self._refreshed(message)
+                if change := self.freshness.refreshed(message, self._site.fleet):
+                    self._clerk.keep(change)  # before what follows from it: changes are written in order
             case messages.Brought(name=name, body=body):
                 self._mail.brought(name, body)
             case messages.Withdrawn(digests=digests):
@@ -258,15 +259,6 @@ class Activation:
                     course.fetched(message.name, message.version, message.digest, now)
             case messages.Failed():
                 self._failed(message.name, message.version, error_of(message))
-
-    def _refreshed(self, message: messages.Refreshed) -> None:
-        self._metadata = Metadata(root=message.root, timestamp=message.timestamp, expires=message.expires)
-        higher = {name: n for name, n in message.floors.items() if n > self._floors.get(name, -1)}
-        if higher:  # before whatever follows from this metadata: changes are written in order
-            news = "tuf/root" in higher
-            notes = (Note("root.changed", self._site.fleet, {"root": message.root}),) if news else ()
-            self._floors |= higher
-            self._clerk.keep(Change(floors=higher, notes=notes))
 
     def _failed(self, name: str, version: str, error: AgentError) -> None:
         if isinstance(error, Rejected) and not isinstance(error, BundleRefused):  # a verdict tells of that
@@ -290,7 +282,7 @@ class Activation:
         self._fetching.hint(self._clock.monotonic())
 
     def _errand(self) -> messages.UpdaterSpec:
-        return errand(self._site, self.courses, self._floors, self._desk.policy_text)
+        return errand(self._site, self.courses, self.freshness.floors, self._desk.policy_text)
 
     def _task(self, pipeline: str) -> str:
         ready = self.steerings[pipeline].lane.ready

@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     import argparse
     from pathlib import Path
 
-    from agent.partners import Offer
     from agent.plan import Plan
     from agent.slots import Kept
     from agent.store.settings import StoreSettings
@@ -50,12 +49,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def main(arguments: argparse.Namespace) -> int:
     """Run until stopped; give the exit code."""
     from agent import events
-    from agent.activation.manager import Activation
     from agent.activation.site import site
     from agent.alerts import Alerts
+    from agent.cli.wiring import Wiring
     from agent.clock import SystemClock
     from agent.mailbox import Mailbox
-    from agent.partners import Partners
     from agent.store.folder import DataFolder
     from agent.store.thread import Store
     from agent.supervisor import Supervisor
@@ -78,12 +76,7 @@ def main(arguments: argparse.Namespace) -> int:
         ours = replace(ours, specs=plan.lanes) if ours else None
         mailbox, clock = Mailbox(), SystemClock()
         store = Store(plan.data, mailbox.post, clock=clock, settings=_limits(plan), take=folder.take)
-
-        def partners(offer: Offer) -> Partners:
-            if ours is None or kept is None:
-                return Partners()
-            return Partners(Activation(ours, kept, offer.lanes, store, clock=clock, publish=offer.publish))
-
+        wiring = Wiring(loaded=loaded, plan=plan, site=ours, kept=kept, store=store, clock=clock)
         try:
             with events.heard_by(Alerts(mailbox.post)):
                 store.start()
@@ -94,7 +87,7 @@ def main(arguments: argparse.Namespace) -> int:
                     mailbox,
                     explain=loaded.explain(),
                     intact=lambda: folder.intact,
-                    partners=partners,
+                    partners=wiring.partners,
                     exit_when_ended=arguments.exit_when_ended,
                 ).run()
         finally:

@@ -82,12 +82,15 @@ class Restarts(Protocol):
 class Rollbacks(Protocol):
     """The operator's models, as a command may treat them."""
 
-    def rollback(self, pipeline: str) -> None:
-        """Go back to the model before.
+    def rollback(self, pipeline: str, order: str = "") -> None:
+        """Go back to the model before; ``order`` is the id of the command that asks for it.
 
         Raises:
             Rejected: there is nothing to go back to, or no such pipeline.
         """
+
+    def rolled_back(self, order: str) -> bool:
+        """Whether this command's way back is taken already; as durable as the slots are."""
 
 
 class Configuration(Protocol):

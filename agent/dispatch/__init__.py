@@ -1,1 +1,1 @@
-"""Commands on the device: which are taken, in which order they are done, and what becomes of them."""
+"""Commands on the device: who may give them, what is kept, that each is done and answered once."""

@@ -19,11 +19,12 @@ from agent.link import topics
 from agent.link.settings import LinkDown, LinkPublished
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Iterator
     from pathlib import Path
 
     from agent.dispatch.spool import Spooled
     from agent.signing import Signer
+    from agent.watch import Watched
 
 _PAUSE_S = 0.25
 """Between two parts at least: about 400 KB a second at the most."""
@@ -43,7 +44,7 @@ class _Flight:
 
 
 class Shipping:
-    """Keeps files for the operator and sends them.
+    """Keeps files for the operator and sends them; a partner of the supervisor.
 
     Args:
         folder: the data folder.
@@ -152,6 +153,25 @@ class Shipping:
         if not (self._gone or self.waiting):
             return max(0.0, self._look_at - now)
         return max(0.0, self._due - now) if self._flight is None and self._online() else _IDLE_S
+
+    def watched(self) -> Iterator[Watched]:
+        """There are no processes."""
+        return iter(())
+
+    def pids(self) -> set[int]:
+        """Likewise."""
+        return set()
+
+    def stop(self) -> None:
+        """What is not sent goes at the next start."""
+
+    @property
+    def idle(self) -> bool:
+        """Nobody waits for files at the end."""
+        return True
+
+    def close(self) -> None:
+        """Nothing is open."""
 
     def _send(self, file: Spooled, now: float) -> None:
         try:

@@ -15,6 +15,7 @@ from agent.dispatch.rules import Rules
 from agent.dispatch.spool import FOLDER
 from agent.errands.data import Data
 from agent.errands.logs import Logs, Sender
+from agent.errands.pictures import Pictures
 from agent.errands.programs import Programs
 from agent.link import topics
 from agent.partners import Partners
@@ -133,5 +134,11 @@ class Wiring:
             models=models.back if models else None,
             logs=logs,
             programs=Programs(self.loaded.path.absolute(), self.plan.data / FOLDER, self.clock),
+            pictures=Pictures(
+                offer.lanes,
+                {one.name: one.remote_snapshots for one in self.plan.settings.pipelines},
+                self.plan.data / FOLDER,
+                self.clock,
+            ),
             data=Data(self.store, self.plan.models, lambda: self._bundles_needed(models)),
         )

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 OPS = (
     "ping", "status", "restart", "rollback",
-    "probe", "bench", "prove", "logs", "log-level", "purge", "diagnostics",
+    "probe", "bench", "prove", "snapshot", "logs", "log-level", "purge", "diagnostics",
 )  # fmt: skip
 """All commands, as an operator writes them."""
 

@@ -58,7 +58,7 @@ class Wiring:
         models = self._models(offer)
         shipping, logs = self._shipping(offer), self._logs(offer)
         dispatch = self._dispatch(offer, models, shipping, logs)
-        others: list[Partner] = [dispatch, logs, *([shipping] if shipping else [])]
+        others: list[Partner] = [dispatch, logs, shipping]
         return Partners(models, others, {**dispatch.answers, "log": logs.answer})
 
     def _models(self, offer: Offer) -> Activation | None:
@@ -67,18 +67,16 @@ class Wiring:
         publish = offer.publish
         return Activation(self.site, self.kept, offer.lanes, self.store, clock=self.clock, publish=publish)
 
-    def _shipping(self, offer: Offer) -> Shipping | None:
+    def _shipping(self, offer: Offer) -> Shipping:
         mqtt = self.plan.mqtt
-        if mqtt is None:
-            return None
         return Shipping(
             self.plan.data,
-            fleet=mqtt.fleet,
+            fleet=mqtt.fleet if mqtt else "default",
             device=self.plan.device,
             signer=self._signer(),
             publish=offer.publish,
             online=offer.online,
-            bytes_per_s=mqtt.max_bytes_per_s,
+            bytes_per_s=mqtt.max_bytes_per_s if mqtt else 0,
             now=self.clock.monotonic(),
         )
 
@@ -101,9 +99,7 @@ class Wiring:
             return None
         return {row.bundle for one in models.courses for row in one.held.rows}
 
-    def _dispatch(
-        self, offer: Offer, models: Activation | None, shipping: Shipping | None, logs: Logs
-    ) -> Dispatch:
+    def _dispatch(self, offer: Offer, models: Activation | None, shipping: Shipping, logs: Logs) -> Dispatch:
         settings, mqtt = self.plan.settings, self.plan.mqtt
         fleet, groups = mqtt.fleet if mqtt else "default", settings.device.groups
         return Dispatch(

@@ -230,5 +230,6 @@ class Shipping:
 
     def _keep_bounds(self) -> None:
         self._look_at = self._now + _LOOK_S
+        self._spool.sweep(time.time())
         for file, why in self._spool.surplus(self._now):
             self._drop(file, why)

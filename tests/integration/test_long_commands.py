@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 PIPELINE = f"""{CAMERA}
 remote_snapshots = true
-privacy = [{{ x = 0.0, y = 0.0, width = 0.5, height = 1.0 }}]
+privacy = [{{ points = [[0, 0], [0.5, 1]], how = "fill" }}]
 [[pipelines]]
 name = "yard"
 model = "glyphs"

@@ -5,7 +5,7 @@ The capture thread encodes it, since it alone has the frame before the gates see
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from agent.media import MAX_MEDIUM
 from agent.pipeline.media.picture import as_jpeg, fitted, is_picture
@@ -22,13 +22,6 @@ WIDTH, QUALITY = 1280, 80
 """Pixels of the longer side, at most; JPEG quality."""
 
 
-class Says(Protocol):
-    """What has words leave the worker."""
-
-    def __call__(self, message: Mapping[str, Any]) -> None:
-        """Send a message."""
-
-
 class Asked:
     """Passes frames on as they are, and sends one when it was asked to.
 
@@ -39,7 +32,13 @@ class Asked:
         beat: notes the phase that begins: the supervisor may keep a worker waiting.
     """
 
-    def __init__(self, wanted: Wanted, send: Sends, say: Says, beat: Callable[[Phase], None]) -> None:
+    def __init__(
+        self,
+        wanted: Wanted,
+        send: Sends,
+        say: Callable[[Mapping[str, Any]], None],
+        beat: Callable[[Phase], None],
+    ) -> None:
         self._wanted, self._send, self._say, self._beat = wanted, send, say, beat
 
     def __call__(self, frame: Frame) -> Frame:

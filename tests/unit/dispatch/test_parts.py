@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -151,6 +152,14 @@ def test_files_go_when_they_are_old_and_litter_goes_at_the_start(tmp_path: Path)
     ours = shipping(tmp_path, broker, now=5.0, wall=wall + 10)
     ours.tick(5.0 + spool.DUE_S)
     assert not list(ours.folder.iterdir())
+
+
+def test_what_a_person_on_the_machine_asked_for_goes_after_an_hour(tmp_path: Path) -> None:
+    ours = shipping(tmp_path, Broker())
+    old, new = spooled(tmp_path, b"", "1--a.jpg"), spooled(tmp_path, b"", "2--a.jpg")
+    os.utime(old, (old.stat().st_mtime - 4000,) * 2)
+    ours.tick(1.0)
+    assert (old.exists(), new.exists()) == (False, True)
 
 
 def test_a_name_that_is_none_is_not_kept(tmp_path: Path) -> None:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     Run = Callable[[Any, Order, Reach], Answer | Work]
 
-OPS = (
+OPS: tuple[str, ...] = (
     "ping", "status", "restart", "rollback",
     "probe", "bench", "prove", "snapshot", "logs", "log-level", "purge", "diagnostics",
 )  # fmt: skip

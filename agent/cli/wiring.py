@@ -2,30 +2,31 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from agent import trust
 from agent.activation.manager import Activation
-from agent.cli.secrets_known import known
+from agent.cli.erranding import bundles_needed, errands
+from agent.cli.settings import Loaded
+from agent.configuring.manager import Configuring
 from agent.dispatch.manager import Dispatch
-from agent.dispatch.parts import Shipping
 from agent.dispatch.pipelines import Pipelines
 from agent.dispatch.rules import Rules
-from agent.dispatch.spool import FOLDER
-from agent.errands.data import Data
-from agent.errands.logs import Logs, Sender
-from agent.errands.pictures import Pictures
-from agent.errands.programs import Programs
-from agent.link import topics
+from agent.home_assistant.partner import home_assistant
+from agent.host.machine import Helped
+from agent.host.trial import Trial
+from agent.maintenance import Maintenance
 from agent.partners import Partners
 from agent.reach import Reach
-from agent.redaction import Redactor
+from agent.vitals import VitalSigns
 
 if TYPE_CHECKING:
     from agent.activation.site import Site
-    from agent.cli.settings import Loaded
+    from agent.cli.erranding import Errands
+    from agent.cli.lives import Life, Overlay
     from agent.clock import Clock
+    from agent.dispatch.parts import Shipping
     from agent.partners import Offer, Partner
     from agent.plan import Plan
     from agent.signing import Signer
@@ -44,6 +45,8 @@ class Wiring:
         kept: what the store held at the start; None where it could not be read.
         store: writes changes.
         clock: where time comes from.
+        life: this one of the agent's.
+        overlay: what it runs.
     """
 
     loaded: Loaded
@@ -52,54 +55,53 @@ class Wiring:
     kept: Kept | None
     store: Store
     clock: Clock
+    life: Life
+    overlay: Overlay
 
     def partners(self, offer: Offer) -> Partners:
         """Make them."""
         models = self._models(offer)
-        shipping, logs = self._shipping(offer), self._logs(offer)
-        dispatch = self._dispatch(offer, models, shipping, logs)
-        others: list[Partner] = [dispatch, logs, shipping]
-        return Partners(models, others, {**dispatch.answers, "log": logs.answer})
+        plan = self.plan
+        machine = Helped(
+            plan.settings.host, plan.data, base=plan.folder, boot=self.clock.boot, online=offer.online
+        )
+        configuring = self._configuring(offer, models)
+        made = errands(
+            plan,
+            self.loaded,
+            offer,
+            self.store,
+            self.clock,
+            signer=self._signer(),
+            bundles=lambda: bundles_needed(models, managed=self.site is not None),
+        )
+        reach = self._reach(offer, models, configuring, machine, made)
+        dispatch = self._dispatch(offer, models, reach, made.shipping)
+        others: tuple[Partner | None, ...] = (
+            dispatch,
+            made.shipping,
+            made.logs,
+            configuring,
+            self._vitals(offer),
+            Trial(machine, offer),
+            *home_assistant(plan, offer),
+        )
+        answers = {**dispatch.answers, "log": made.logs.answer}
+        return Partners(models, [one for one in others if one], answers)
 
     def _models(self, offer: Offer) -> Activation | None:
         if self.site is None or self.kept is None:
             return None
-        publish = offer.publish
-        return Activation(self.site, self.kept, offer.lanes, self.store, clock=self.clock, publish=publish)
-
-    def _shipping(self, offer: Offer) -> Shipping:
-        mqtt = self.plan.mqtt
-        return Shipping(
-            self.plan.data,
-            fleet=mqtt.fleet if mqtt else "default",
-            device=self.plan.device,
-            signer=self._signer(),
-            publish=offer.publish,
-            online=offer.online,
-            bytes_per_s=mqtt.max_bytes_per_s if mqtt else 0,
-            now=self.clock.monotonic(),
-        )
-
-    def _logs(self, offer: Offer) -> Logs:
-        mqtt, device = self.plan.mqtt, self.plan.device
-        sender = None
-        if mqtt is not None:
-            topic = topics.up_logs(mqtt.fleet, device)
-            sender = Sender(mqtt.fleet, device, topic, self._signer(), offer.publish)
-        return Logs(self.plan.settings.log.level, Redactor(known(self.loaded)), sender, self.clock)
+        publish, shown = offer.publish, offer.credentials
+        site = replace(self.site, pair=shown.pair) if shown else self.site
+        return Activation(site, self.kept, offer.lanes, self.store, clock=self.clock, publish=publish)
 
     def _signer(self) -> Signer | None:
         return trust.load(self.plan.settings.trust, self.plan.folder).signer if self.plan.mqtt else None
 
-    def _bundles_needed(self, models: Activation | None) -> set[str] | None:
-        """None while that is not to be said: some are being fetched, or the slots could not be read."""
-        if self.site is None:
-            return set()
-        if models is None or models.fetches:
-            return None
-        return {row.bundle for one in models.courses for row in one.held.rows}
-
-    def _dispatch(self, offer: Offer, models: Activation | None, shipping: Shipping, logs: Logs) -> Dispatch:
+    def _dispatch(
+        self, offer: Offer, models: Activation | None, reach: Reach, shipping: Shipping
+    ) -> Dispatch:
         settings, mqtt = self.plan.settings, self.plan.mqtt
         fleet, groups = mqtt.fleet if mqtt else "default", settings.device.groups
         return Dispatch(
@@ -115,26 +117,57 @@ class Wiring:
             kept=self.kept,
             store=self.store,
             clock=self.clock,
-            reach=self._reach(offer, models, logs),
+            reach=reach,
             offer=offer,
             signer=self._signer(),
             shipping=shipping,
         )
 
-    def _reach(self, offer: Offer, models: Activation | None, logs: Logs) -> Reach:
+    def _configuring(self, offer: Offer, models: Activation | None) -> Configuring[Loaded] | None:
+        if self.kept is None:
+            return None
+        found = Configuring(
+            file=self.life.file,
+            back=self.life.before,
+            read=lambda: Loaded(self.life.file.path),
+            plan=self.plan,
+            start=self.life.start,
+            running=self.overlay.layers,
+            unfit=self.overlay.unfit,
+            kept=self.kept,
+            store=self.store,
+            offer=offer,
+            clock=self.clock,
+            maintenance=models.maintenance if models else Maintenance(self.clock),
+            again=self.life.again,
+            busy=lambda: models is not None and models.busy,
+        )
+        if models:
+            models.hears(found.want, found.told)
+        return found
+
+    def _vitals(self, offer: Offer) -> Partner | None:
+        return VitalSigns(self.plan, self.plan.mqtt, offer, self.clock) if self.plan.mqtt else None
+
+    def _reach(
+        self,
+        offer: Offer,
+        models: Activation | None,
+        configuring: Configuring[Loaded] | None,
+        machine: Helped,
+        made: Errands,
+    ) -> Reach:
         """Say what commands can reach; a part that is made elsewhere has its line here."""
         return Reach(
             device=self.plan.device,
             status=offer.status,
             lanes=Pipelines(offer.lanes, self.clock),
             models=models.back if models else None,
-            logs=logs,
-            programs=Programs(self.loaded.path.absolute(), self.plan.data / FOLDER, self.clock),
-            pictures=Pictures(
-                offer.lanes,
-                {one.name: one.remote_snapshots for one in self.plan.settings.pipelines},
-                self.plan.data / FOLDER,
-                self.clock,
-            ),
-            data=Data(self.store, self.plan.models, lambda: self._bundles_needed(models)),
+            configuration=configuring,
+            credentials=offer.credentials,
+            machine=machine,
+            logs=made.logs,
+            programs=made.programs,
+            pictures=made.pictures,
+            data=made.data,
         )

@@ -26,9 +26,24 @@ if TYPE_CHECKING:
     Run = Callable[[Any, Order, Reach], Answer | Work]
 
 OPS: tuple[str, ...] = (
-    "ping", "status", "restart", "rollback",
-    "probe", "bench", "prove", "snapshot", "logs", "log-level", "purge", "diagnostics",
-)  # fmt: skip
+    "ping",
+    "status",
+    "restart",
+    "rollback",
+    "probe",
+    "bench",
+    "prove",
+    "snapshot",
+    "credentials",
+    "logs",
+    "log-level",
+    "purge",
+    "diagnostics",
+    "override",
+    "reload",
+    "reboot",
+    "update",
+)
 """All commands, as an operator writes them."""
 
 

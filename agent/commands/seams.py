@@ -96,15 +96,18 @@ class Rollbacks(Protocol):
 class Configuration(Protocol):
     """The configuration, as a command may treat it."""
 
-    def reload(self) -> Work:
-        """Read the file again, and begin anew with it; what does not hold changes nothing.
+    def reload(self, order: Order) -> Work:
+        """Read the file again, and begin anew with it, once an order; what does not hold changes nothing.
 
         Raises:
             ConfigInvalid: it does not hold.
+            Rejected: settings are on probation.
         """
 
-    def override(self, values: Mapping[str, Any], *, seconds: float) -> Work:
+    def override(self, values: Mapping[str, Any], *, seconds: float, order: Order) -> Work:
         """Lay settings over those of the file, for so long; 0 until the next ones. No values take them away.
+
+        The same order is carried out once, however often it comes.
 
         Raises:
             ConfigInvalid: a key is unknown or not the operator's to set, or the whole does not hold.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from agent.errors import StoreBusy
@@ -11,6 +12,7 @@ from agent.store.custody import fitted
 from agent.store.flash import FlashMeter
 from agent.store.inbox import Asked, Clear, Inbox
 from agent.store.loop import StoreLoop
+from agent.store.oldest import Oldest
 from agent.store.outbox import Outbox
 from agent.store.settings import StoreSettings
 
@@ -69,6 +71,7 @@ class Store:
         self._heartbeat = clock.monotonic()
         self._meter = FlashMeter(self._heartbeat)
         self._flash = self._meter.status(self._heartbeat)
+        self._oldest = Oldest()
 
     def start(self) -> None:
         """Open the outbox and start the thread. A disk that refuses is tried again by the thread.
@@ -160,7 +163,7 @@ class Store:
 
     def status(self) -> StoreStatus:
         """Where the store stood after the thread's last turn. Takes no lock."""
-        return self._opened().status
+        return replace(self._opened().status, oldest_ns=self._oldest.ns)
 
     @property
     def pending(self) -> int:
@@ -244,6 +247,7 @@ class Store:
                 if self._heartbeat >= measured + _MEASURE_S:
                     measured = self._heartbeat
                     self._flash = self._meter.status(measured)
+                    self._oldest.look(outbox.queues.values())
         finally:
             self._inbox.close()
             outbox.close()

@@ -142,11 +142,6 @@ class Activation:
         self._asks = asks
         self._reporter.tick(now, self.reported)
 
-    @property
-    def fetches(self) -> bool:
-        """Whether bundles are being fetched just now."""
-        return self._fetching.child is not None
-
     def boots(self, pipeline: str) -> bool:
         """Whether there is a model to start a pipeline with; those without one wait for their first."""
         return self.steerings[pipeline].course.boots is not None

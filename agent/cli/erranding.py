@@ -89,6 +89,6 @@ def bundles_needed(models: Activation | None, *, managed: bool) -> set[str] | No
     """
     if not managed:
         return set()
-    if models is None or models.fetches:
+    if models is None or any(course.asks for course in models.courses):
         return None
     return {row.bundle for one in models.courses for row in one.held.rows}

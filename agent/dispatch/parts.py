@@ -112,7 +112,8 @@ class Shipping:
         """Send all parts of a command's files again; of each of ``files`` that is gone, that it is."""
         ours = {file.name: file for file in self._spool.files if file.command == command}
         for file in ours.values():
-            file.due, file.next = True, 0
+            if not file.due:  # else it is on its way: who asks often would have it begin for ever
+                file.due, file.next = True, 0
         for told in files:
             if told.name not in ours:
                 self._tell_gone(command, told.name, told.parts, told.sha256)

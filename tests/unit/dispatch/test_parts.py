@@ -101,6 +101,20 @@ def test_one_part_is_on_its_way_at_a_time_and_the_link_rests_for_as_long_as_it_t
     assert len(broker.sent) == 2
 
 
+def test_who_asks_again_while_a_file_is_on_its_way_does_not_have_it_begin_anew(tmp_path: Path) -> None:
+    broker = Broker()
+    ours = shipping(tmp_path, broker)
+    files = ours.take_in(ID, [spooled(tmp_path, CONTENT)])
+    for now in range(0, 60, 20):
+        ours.again(ID, files)
+        ours.tick(float(now))
+        ours.take(LinkPublished(len(broker.sent)), float(now))
+    headers = [part.decode(one, VERIFIER, fleet="f", device="d")[0] for one in broker.sent]
+    assert ([one.n for one in headers], ours.waiting) == ([0, 1, 2], 0)
+    ours.again(ID, files)
+    assert ours.waiting == 1
+
+
 def test_a_file_that_is_gone_is_told_to_the_operator(tmp_path: Path) -> None:
     broker, before = Broker(), counters["file.dropped"]
     ours = shipping(tmp_path, broker)

@@ -33,6 +33,7 @@ OPS: tuple[str, ...] = (
     "probe",
     "bench",
     "prove",
+    "snapshot",
     "credentials",
     "logs",
     "log-level",

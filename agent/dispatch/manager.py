@@ -17,7 +17,7 @@ from agent.dispatch.telling import Telling
 from agent.documents._base import parse, read
 from agent.documents.command import Command
 from agent.documents.outcome import Outcome
-from agent.errors import MessageInvalid
+from agent.errors import AgentError, MessageInvalid, NotAllowed
 from agent.events import Event, emit
 from agent.link import topics
 from agent.link.settings import LinkDown, LinkMessage
@@ -31,7 +31,6 @@ if TYPE_CHECKING:
     from agent.clock import Clock
     from agent.dispatch.rules import Rules
     from agent.dispatch.seams import Shipping
-    from agent.errors import AgentError
     from agent.partners import Offer
     from agent.reach import Reach
     from agent.signing import Signer
@@ -146,8 +145,8 @@ class Dispatch:
         yield from self._running.watched()
 
     def pids(self) -> set[int]:
-        """The process ids of those."""
-        return {one.process.pid for one in self._running.watched()}
+        """None: what commands run are programs of our own, which ask on the local socket as people do."""
+        return set()
 
     def stop(self) -> None:
         """The agent ends in good order. What runs may be what ends it: it is left in the next turn."""
@@ -216,15 +215,23 @@ class Dispatch:
         row = self._inbox.get(identity)
         if row is None:
             raise RuntimeError(f"{identity} has ended, and is not known")
-        if isinstance(what, Answer):
-            files = self._shipping.take_in(row.id, what.files) if self._shipping and row.key else ()
-            result = dict(what.result)
-            if what.files and not row.key:
+        self._settle(row, Turn.END, self._outcome_of(row, what))
+
+    def _outcome_of(self, row: CommandRow, what: Answer | AgentError) -> Outcome:
+        if isinstance(what, NotAllowed):
+            return self._outcomes.refused(row.id, row.op, "local", str(what))
+        if not isinstance(what, Answer):
+            return self._outcomes.failed(row.id, row.op, str(what))
+        result = dict(what.result)
+        if not (self._shipping and row.key):
+            if what.files:
                 result["files"] = [str(path) for path in what.files]
-            outcome = self._outcomes.done(row.id, row.op, result, files)
-        else:
-            outcome = self._outcomes.failed(row.id, row.op, str(what))
-        self._settle(row, Turn.END, outcome)
+            return self._outcomes.done(row.id, row.op, result, ())
+        try:
+            files = self._shipping.take_in(row.id, what.files)
+        except AgentError as error:
+            return self._outcomes.failed(row.id, row.op, str(error))
+        return self._outcomes.done(row.id, row.op, result, files)
 
     def _settle(self, row: CommandRow, turn: Turn, outcome: Outcome) -> None:
         detail = {"id": row.id, "state": outcome.state, "reason": outcome.reason}
@@ -251,16 +258,20 @@ class Dispatch:
 
     def _again(self, row: CommandRow) -> None:
         """Tell a settled command's outcome once more; while it is being written, that comes by itself."""
-        if row.id not in self._writing:
-            self._tell(row)
-            if self._shipping:
-                self._shipping.again(row.id)
+        if row.id in self._writing:
+            return
+        outcome = self._tell(row)
+        if self._shipping and outcome:
+            self._shipping.again(row.id, outcome.files)
 
-    def _tell(self, row: CommandRow) -> None:
+    def _tell(self, row: CommandRow) -> Outcome | None:
         try:
-            self._telling.tell(parse(Outcome, row.outcome, "outcome"))
+            outcome = parse(Outcome, row.outcome, "outcome")
         except MessageInvalid as error:  # of another release: nobody could read it
             emit(Event.MESSAGE_REFUSED, f"outcome {row.id}", problem=error)
+            return None
+        self._telling.tell(outcome)
+        return outcome
 
     def _durable_outcome(self, row: CommandRow) -> bytes | None:
         return None if row.id in self._writing else row.outcome or None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING, Self
 
 import pytest
@@ -10,6 +11,7 @@ from agent.cli.settings import Loaded
 from agent.clock import SystemClock
 from agent.events import counters
 from agent.link import topics
+from agent.link.connection import LinkState
 from agent.link.settings import LinkMessage, LinkSettings, LinkUp, Message
 from agent.store.thread import Store
 from agent.uplink import Uplink
@@ -66,6 +68,13 @@ class Visit:
         self.uplink.close()
         self.store.close(5)
 
+    def settle(self, message: LinkMessage) -> None:
+        """Confirm one; that goes out once the subscriptions are granted."""
+        give_up = time.monotonic() + 20
+        while self.uplink.status()["state"] != LinkState.ONLINE.value and time.monotonic() < give_up:
+            time.sleep(0.01)
+        self.uplink.settle(message)
+
     def message(self) -> LinkMessage:
         """Wait for the next one, as the supervisor takes it."""
         found = self.ear.wait(LinkMessage)
@@ -88,7 +97,7 @@ def test_what_came_while_the_device_was_away_is_kept_for_it(
     with Visit(tmp_path, broker, protocol) as visit:
         first, second = visit.message(), visit.message()
         assert (first.payload, second.payload) == (b"one", b"two")
-        visit.uplink.settle(first)
+        visit.settle(first)
     assert counters["message.refused/topic"] == refused + 1
     with Visit(tmp_path, broker, protocol) as visit:
         assert visit.message().payload == b"two"

@@ -48,7 +48,12 @@ class Wiring:
         models = self._models(offer)
         plan = self.plan
         machine = Helped(
-            plan.settings.host, plan.data, base=plan.folder, boot=self.clock.boot, online=offer.online
+            plan.settings.host,
+            plan.data,
+            offer.lanes,
+            base=plan.folder,
+            boot=self.clock.boot,
+            online=offer.online,
         )
         self._reach(offer, models, machine)
         others: list[Partner] = [Trial(machine, offer), *home_assistant(plan, offer)]

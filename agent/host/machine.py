@@ -15,19 +15,24 @@ from agent.host.places import read_own
 from agent.host.request import REQUEST, Request
 from agent.host.told import ABLE, HOME, TOLD, Able, Told
 from agent.validation import first_problem
+from agent.workers.policy import State
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Sequence
     from pathlib import Path
 
     from agent.commands.seams import Order
     from agent.tables import Host
     from agent.watch import Watched
+    from agent.workers.lane import Lane
 
 SEEN_S = 60.0
 """How long the helper may take to begin; the agent's stop, or the reboot, may take as long again."""
 REST_S = 600.0
 """How long the machine must have been up before it is rebooted: no loop of reboots."""
+_WELL = {State.RUNNING, State.RENEWING, State.ENDED, State.STOPPED}
+"""One that is stopped waits for its first model: it is not to run."""
+_MOST_SPARED = 64
 _HINT = "See docs/operations.md, The machine"
 
 
@@ -39,6 +44,7 @@ class Helped:
     Args:
         host: the configuration.
         data: the data folder: requests stand in ``host`` there where nothing else is configured.
+        lanes: one a pipeline.
         base: where relative paths of the configuration start.
         boot: this boot's id.
         online: whether the link is up.
@@ -49,6 +55,7 @@ class Helped:
         self,
         host: Host,
         data: Path,
+        lanes: Sequence[Lane],
         *,
         base: Path,
         boot: str,
@@ -56,6 +63,7 @@ class Helped:
         up_s: Callable[[], float] = lambda: time.clock_gettime(time.CLOCK_BOOTTIME),
     ) -> None:
         self._host = host
+        self._lanes = lanes
         self._boot = boot
         self._online = online
         self._up_s = up_s
@@ -92,10 +100,15 @@ class Helped:
         if not self._begun(order.id):
             self._may("update")
         try:
-            request = Request(id=order.id, op="update", version=version, online=self._online())
+            spared = self.unwell()[:_MOST_SPARED]
+            request = Request(id=order.id, op="update", version=version, online=self._online(), spared=spared)
         except ValidationError as error:
             raise Rejected("update", "the agent", first_problem(error)) from error
         return self._ask(request)
+
+    def unwell(self) -> tuple[str, ...]:
+        """Name the pipelines that ought to run, and do not."""
+        return tuple(lane.name for lane in self._lanes if lane.state not in _WELL)
 
     def told(self) -> Told | None:
         """Give what the helper has said last; None where nothing, or nothing that can be read."""

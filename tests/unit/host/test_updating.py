@@ -84,9 +84,9 @@ class World:
     def says(self, version: str) -> str:
         return version
 
-    def run(self, arguments: Sequence[str], seconds: float = 0.0) -> str:
+    def run(self, arguments: Sequence[str], seconds: float = 0.0, *, also: Sequence[str] = ()) -> str:
         """What ``programs.run`` does."""
-        del seconds
+        del seconds, also
         program, verb = arguments[0], arguments[1]
         self._act(f"{program} {verb}")
         if program == "systemctl":

@@ -5,10 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from agent import trust
 from agent.activation.manager import Activation
+from agent.dispatch.manager import Dispatch
 from agent.dispatch.pipelines import Pipelines
+from agent.dispatch.rules import Rules
 from agent.home_assistant.partner import home_assistant
-from agent.host.machine import Helped
+from agent.host.machine import helped
 from agent.host.trial import Trial
 from agent.partners import Partners
 from agent.reach import Reach
@@ -46,18 +49,13 @@ class Wiring:
     def partners(self, offer: Offer) -> Partners:
         """Make them."""
         models = self._models(offer)
-        plan = self.plan
-        machine = Helped(
-            plan.settings.host,
-            plan.data,
-            offer.lanes,
-            base=plan.folder,
-            boot=self.clock.boot,
-            online=offer.online,
-        )
-        self._reach(offer, models, machine)
-        others: list[Partner] = [Trial(machine, offer), *home_assistant(plan, offer)]
-        return Partners(models, others)
+        dispatch = self._dispatch(offer, models)
+        others: list[Partner] = [
+            dispatch,
+            Trial(helped(self.plan, offer, self.clock), offer),
+            *home_assistant(self.plan, offer),
+        ]
+        return Partners(models, others, dispatch.answers)
 
     def _models(self, offer: Offer) -> Activation | None:
         if self.site is None or self.kept is None:
@@ -65,12 +63,33 @@ class Wiring:
         publish = offer.publish
         return Activation(self.site, self.kept, offer.lanes, self.store, clock=self.clock, publish=publish)
 
-    def _reach(self, offer: Offer, models: Activation | None, machine: Helped) -> Reach:
+    def _dispatch(self, offer: Offer, models: Activation | None) -> Dispatch:
+        settings, mqtt = self.plan.settings, self.plan.mqtt
+        fleet, groups = mqtt.fleet if mqtt else "default", settings.device.groups
+        return Dispatch(
+            rules=Rules(
+                fleet,
+                self.plan.device,
+                groups=groups,
+                table=settings.commands,
+                authority=models,
+                clock=self.clock,
+            ),
+            groups=groups,
+            kept=self.kept,
+            store=self.store,
+            clock=self.clock,
+            reach=self._reach(offer, models),
+            offer=offer,
+            signer=trust.load(settings.trust, self.plan.folder).signer if mqtt else None,
+        )
+
+    def _reach(self, offer: Offer, models: Activation | None) -> Reach:
         """Say what commands can reach; a part that is made elsewhere has its line here."""
         return Reach(
             device=self.plan.device,
             status=offer.status,
             lanes=Pipelines(offer.lanes, self.clock),
             models=models.back if models else None,
-            machine=machine,
+            machine=helped(self.plan, offer, self.clock),
         )

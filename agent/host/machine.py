@@ -21,7 +21,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
     from pathlib import Path
 
+    from agent.clock import Clock
     from agent.commands.seams import Order
+    from agent.partners import Offer
+    from agent.plan import Plan
     from agent.tables import Host
     from agent.watch import Watched
     from agent.workers.lane import Lane
@@ -207,3 +210,15 @@ class _Rebooted:
 
     def stop(self) -> None:
         """Nothing is left."""
+
+
+def helped(plan: Plan, offer: Offer, clock: Clock) -> Helped:
+    """Make the machine of a plan."""
+    return Helped(
+        plan.settings.host,
+        plan.data,
+        offer.lanes,
+        base=plan.folder,
+        boot=clock.boot,
+        online=offer.online,
+    )

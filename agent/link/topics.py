@@ -151,6 +151,32 @@ def all_states(fleet: str) -> str:
     return f"{_root(fleet)}/d/+/up/state"
 
 
+def all_res(fleet: str) -> str:
+    """The filter that matches ``up_res`` of every device in ``fleet``."""
+    return f"{_root(fleet)}/d/+/up/res"
+
+
+def all_reported(fleet: str) -> str:
+    """The filter that matches ``up_reported`` of every device in ``fleet``."""
+    return f"{_root(fleet)}/d/+/up/reported"
+
+
+def all_diag(fleet: str) -> str:
+    """The filter that matches ``up_diag`` of every device in ``fleet``."""
+    return f"{_root(fleet)}/d/+/up/diag"
+
+
+def all_vitals(fleet: str) -> str:
+    """The filter that matches ``up_vitals`` of every device in ``fleet``."""
+    return f"{_root(fleet)}/d/+/up/vitals"
+
+
+def sender_below(fleet: str, topic: str, ending: str) -> str | None:
+    """Give the device whose topic this is, with this ending, as "up/res"; None when it is no such topic."""
+    device = topic.removeprefix(f"{_root(fleet)}/d/").removesuffix(f"/{ending}")
+    return device if is_name(device) and topic == f"{_device(fleet, device)}/{ending}" else None
+
+
 def sender_of_state(fleet: str, topic: str) -> str | None:
     """Give the device whose state this topic tells; None when it is no such topic."""
     device = topic.removeprefix(f"{_root(fleet)}/d/").removesuffix("/up/state")

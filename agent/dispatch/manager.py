@@ -17,6 +17,7 @@ from agent.dispatch.telling import Telling
 from agent.documents._base import parse, read
 from agent.documents.command import Command
 from agent.documents.outcome import Outcome
+from agent.errors import Forbidden
 from agent.events import Event, emit
 from agent.link import topics
 from agent.link.settings import LinkMessage
@@ -218,6 +219,8 @@ class Dispatch:
             if what.files and not row.key:
                 result["files"] = [str(path) for path in what.files]
             outcome = self._outcomes.done(row.id, row.op, result, files)
+        elif isinstance(what, Forbidden):
+            outcome = self._outcomes.refused(row.id, row.op, "local", str(what))
         else:
             outcome = self._outcomes.failed(row.id, row.op, str(what))
         self._settle(row, Turn.END, outcome)

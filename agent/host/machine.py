@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from agent.commands.seams import Answer
 from agent.documents._base import read
-from agent.errors import MessageInvalid, Rejected
+from agent.errors import Forbidden, MessageInvalid, Rejected
 from agent.files import write_durably
 from agent.host.places import read_own
 from agent.host.request import REQUEST, Request
@@ -77,12 +77,13 @@ class Helped:
         """Have the machine rebooted; it is done when the agent is back in another boot.
 
         Raises:
-            Rejected: the configuration does not allow it, no helper is there, or the last boot was just now.
+            Forbidden: the configuration does not allow it, or no helper is there.
+            Rejected: the last boot was just now.
         """
         if order.boot and order.boot != self._boot:
             return _Rebooted(self._boot)
         if not self._host.reboot:
-            raise Rejected("reboot", "the machine", "host.reboot of this device does not allow it")
+            raise Forbidden("reboot", "the machine", "host.reboot of this device does not allow it")
         if not self._begun(order.id):
             self._may("reboot")
             if (up_s := self._up_s()) < REST_S:
@@ -94,10 +95,11 @@ class Helped:
         """Have another release installed and proven; the agent that runs at the end tells what came of it.
 
         Raises:
-            Rejected: the configuration does not allow it, no helper is there, or it can be no version.
+            Forbidden: the configuration does not allow it, or no helper is there.
+            Rejected: it can be no version.
         """
         if not self._host.update:
-            raise Rejected("update", "the agent", "host.update of this device does not allow it")
+            raise Forbidden("update", "the agent", "host.update of this device does not allow it")
         if not version:
             raise Rejected("update", "the agent", "no version is named")
         if not self._begun(order.id):
@@ -125,7 +127,7 @@ class Helped:
         """See that a helper is there that may do this.
 
         Raises:
-            Rejected: there is none.
+            Forbidden: there is none.
         """
         try:
             content = read_own(self._home / ABLE)
@@ -133,9 +135,9 @@ class Helped:
         except MessageInvalid:
             able = None
         if able is None or able.boot != self._boot:
-            raise Rejected(what, "the machine", "no helper is there since this boot", _HINT)
+            raise Forbidden(what, "the machine", "no helper is there since this boot", _HINT)
         if not (able.reboot if what == "reboot" else able.update):
-            raise Rejected(what, "the machine", "the helper's own configuration does not allow it", _HINT)
+            raise Forbidden(what, "the machine", "the helper's own configuration does not allow it", _HINT)
 
     def _begun(self, command: str) -> bool:
         told = self.told()

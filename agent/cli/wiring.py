@@ -14,7 +14,7 @@ from agent.dispatch.manager import Dispatch
 from agent.dispatch.pipelines import Pipelines
 from agent.dispatch.rules import Rules
 from agent.home_assistant.partner import home_assistant
-from agent.host.machine import Helped
+from agent.host.machine import helped
 from agent.host.trial import Trial
 from agent.maintenance import Maintenance
 from agent.partners import Partners
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from agent.cli.lives import Life, Overlay
     from agent.clock import Clock
     from agent.dispatch.parts import Shipping
+    from agent.host.machine import Helped
     from agent.partners import Offer, Partner
     from agent.plan import Plan
     from agent.signing import Signer
@@ -62,9 +63,7 @@ class Wiring:
         """Make them."""
         models = self._models(offer)
         plan = self.plan
-        machine = Helped(
-            plan.settings.host, plan.data, base=plan.folder, boot=self.clock.boot, online=offer.online
-        )
+        machine = helped(plan, offer, self.clock)
         configuring = self._configuring(offer, models)
         made = errands(
             plan,

@@ -183,7 +183,7 @@ class Machine(Protocol):
         """Have it rebooted.
 
         Raises:
-            Rejected: the configuration does not allow it, or no helper is there.
+            Forbidden: the configuration does not allow it, or no helper is there.
         """
 
     def update(self, version: str, order: Order) -> Work:

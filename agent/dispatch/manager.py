@@ -17,7 +17,7 @@ from agent.dispatch.telling import Telling
 from agent.documents._base import parse, read
 from agent.documents.command import Command
 from agent.documents.outcome import Outcome
-from agent.errors import AgentError, MessageInvalid, NotAllowed
+from agent.errors import AgentError, Forbidden, MessageInvalid
 from agent.events import Event, emit
 from agent.link import topics
 from agent.link.settings import LinkDown, LinkMessage
@@ -218,7 +218,7 @@ class Dispatch:
         self._settle(row, Turn.END, self._outcome_of(row, what))
 
     def _outcome_of(self, row: CommandRow, what: Answer | AgentError) -> Outcome:
-        if isinstance(what, NotAllowed):
+        if isinstance(what, Forbidden):
             return self._outcomes.refused(row.id, row.op, "local", str(what))
         if not isinstance(what, Answer):
             return self._outcomes.failed(row.id, row.op, str(what))

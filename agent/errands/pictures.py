@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from agent.commands.seams import Answer
 from agent.errands.programs import place
-from agent.errors import AgentError, NotAllowed, Rejected, SourceLost, StoreBusy
+from agent.errors import AgentError, Forbidden, Rejected, SourceLost, StoreBusy
 from agent.files import advice
 from agent.media import flaw
 from agent.workers.policy import State
@@ -46,7 +46,7 @@ class Pictures:
 
         Raises:
             Rejected: there is no such pipeline.
-            NotAllowed: the configuration does not allow it.
+            Forbidden: the configuration does not allow it.
             SourceLost: it has no frames just now.
         """
         lane = self._lanes.get(pipeline)
@@ -55,7 +55,7 @@ class Pictures:
             raise Rejected("take picture of", pipeline, "there is no such pipeline", hint)
         if not self._allowed.get(pipeline):
             hint = "Set remote_snapshots = true for it on the device"
-            raise NotAllowed("take picture of", pipeline, "pipelines.remote_snapshots is false", hint)
+            raise Forbidden("take picture of", pipeline, "pipelines.remote_snapshots is false", hint)
         run = lane.run
         if run is None or run.closed or lane.state is not State.RUNNING:
             raise SourceLost("take picture of", pipeline, f"its worker does not run: {lane.state.value}")

@@ -68,6 +68,7 @@ def _others(site: Site) -> Iterator[str]:
         yield f"topic read {site.home_assistant}/#"
         yield f"topic write {site.home_assistant}/status"
         yield f"topic read {device}/up/state"
+        yield f"topic read {device}/up/ha"
         yield f"topic read {device}/up/vitals"
 
 

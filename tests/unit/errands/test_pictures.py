@@ -12,7 +12,7 @@ from agent import memfd
 from agent.commands import snapshot
 from agent.commands.seams import Order
 from agent.errands.pictures import PATIENCE_S, Pictures
-from agent.errors import AgentError, MessageInvalid, NotAllowed, Rejected, SourceLost
+from agent.errors import AgentError, Forbidden, MessageInvalid, Rejected, SourceLost
 from agent.pipeline.media.asked import Asked
 from agent.pipeline.wanted import Wanted
 from agent.reach import Reach
@@ -113,7 +113,7 @@ def test_no_frame_no_worker_and_no_source_are_each_told(stage: Stage) -> None:
 
 def test_who_may_not_have_one_is_refused_before_anybody_is_asked(stage: Stage) -> None:
     stage.reach.pictures._lanes["yard"] = stage  # type: ignore[union-attr]
-    with pytest.raises(NotAllowed, match="remote_snapshots is false"):
+    with pytest.raises(Forbidden, match="remote_snapshots is false"):
         stage.ask("yard")
     with pytest.raises(Rejected, match="there is no such pipeline"):
         stage.ask("attic")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -50,14 +50,22 @@ class Uplink:
             raise ValueError("there is no broker in the plan")
         ack_topic = topics.down_ack(mqtt.fleet, plan.device)
         self._state_topic = topics.up_state(mqtt.fleet, plan.device)
-        settings = link_settings(mqtt, plan.device, plan.folder)
+        settings = replace(
+            link_settings(mqtt, plan.device, plan.folder),
+            session_expiry_s=round(mqtt.session_h * 3600),
+            manual_ack=True,
+        )
         keys = trust.load(plan.settings.trust, plan.folder)
         self._signed = keys.signed
         self._broker = settings.broker
         heard = [ack_topic]
         if plan.managed:  # without models nobody would act on these
             heard += [topics.down_desired(mqtt.fleet, plan.device), topics.tuf_hint(mqtt.fleet)]
-        self._intake = Intake(post, heard)
+        groups = plan.settings.device.groups
+        self._commands = {topics.down_cmd(mqtt.fleet, plan.device), topics.all_cmd(mqtt.fleet)}
+        self._commands |= {topics.group_cmd(mqtt.fleet, group) for group in groups}
+        heard += sorted(self._commands)
+        self._intake = Intake(post, heard, self.settle)
         self._link = Link(
             settings,
             post=self._intake.post,
@@ -96,6 +104,8 @@ class Uplink:
                 self._delivery.on_link_down()
             case LinkMessage():
                 self._intake.taken(event)
+                if event.topic not in self._commands:  # those wait until their command is durable
+                    self.settle(event)
                 self._delivery.on_message(event, now)
             case LinkPublished():
                 self._delivery.on_published(event, now)

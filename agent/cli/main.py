@@ -19,6 +19,7 @@ VERBS = (
     "check",
     "doctor",
     "status",
+    "command",
     "infer",
     "calibrate",
     "sources",

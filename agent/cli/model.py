@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 from agent.cli import model_card, service
 from agent.cli.active import models
+from agent.cli.commanding import carried_out, done
 from agent.cli.parts import Parts, add_json
 from agent.cli.printing import print_table
 from agent.cli.settings import Loaded
-from agent.control import ask, deserted
+from agent.control import deserted
 from agent.errors import EXIT_OK, ConfigInvalid, Rejected
 from agent.foreground import prove
 from agent.wording import plain
@@ -35,6 +36,7 @@ examples:
 
 exit codes: 0 done, 1 refused or failed, 2 usage, 78 the configuration must be changed first"""
 
+_PATIENCE_S = 30.0
 _COLUMNS = ("pipeline", "state", "serving", "previous", "wanted", "generation", "strikes", "why")
 
 
@@ -115,7 +117,7 @@ def _rollback(arguments: argparse.Namespace, plan: Plan) -> int:
     from agent.activation.offline import rollback
 
     if not deserted(plan.control):
-        ask(plan.control, {"op": "model.rollback", "pipeline": arguments.pipeline})
+        done(carried_out(plan.control, "rollback", {"pipeline": arguments.pipeline}, _PATIENCE_S))
     else:
         rollback(plan, arguments.pipeline)
     found = models(plan)

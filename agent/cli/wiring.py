@@ -5,10 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from agent import trust
 from agent.activation.manager import Activation
 from agent.cli.settings import Loaded
 from agent.configuring.manager import Configuring
+from agent.dispatch.manager import Dispatch
 from agent.dispatch.pipelines import Pipelines
+from agent.dispatch.rules import Rules
 from agent.maintenance import Maintenance
 from agent.partners import Partners
 from agent.reach import Reach
@@ -52,9 +55,9 @@ class Wiring:
         """Make them."""
         models = self._models(offer)
         configuring = self._configuring(offer, models)
-        self._reach(offer, models, configuring)
-        others: list[Partner] = [one for one in (configuring, self._vitals(offer)) if one]
-        return Partners(models, others)
+        dispatch = self._dispatch(offer, models, configuring)
+        others = [one for one in (configuring, self._vitals(offer), dispatch) if one]
+        return Partners(models, others, dispatch.answers)
 
     def _models(self, offer: Offer) -> Activation | None:
         if self.site is None or self.kept is None:
@@ -87,6 +90,29 @@ class Wiring:
 
     def _vitals(self, offer: Offer) -> Partner | None:
         return VitalSigns(self.plan, self.plan.mqtt, offer, self.clock) if self.plan.mqtt else None
+
+    def _dispatch(
+        self, offer: Offer, models: Activation | None, configuring: Configuring[Loaded] | None
+    ) -> Dispatch:
+        settings, mqtt = self.plan.settings, self.plan.mqtt
+        fleet, groups = mqtt.fleet if mqtt else "default", settings.device.groups
+        return Dispatch(
+            rules=Rules(
+                fleet,
+                self.plan.device,
+                groups=groups,
+                table=settings.commands,
+                authority=models,
+                clock=self.clock,
+            ),
+            groups=groups,
+            kept=self.kept,
+            store=self.store,
+            clock=self.clock,
+            reach=self._reach(offer, models, configuring),
+            offer=offer,
+            signer=trust.load(settings.trust, self.plan.folder).signer if mqtt else None,
+        )
 
     def _reach(
         self, offer: Offer, models: Activation | None, configuring: Configuring[Loaded] | None

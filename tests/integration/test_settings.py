@@ -126,7 +126,7 @@ def test_what_disturbs_waits_for_the_window_and_nothing_else_does(world: World) 
         assert device.end() == 0
 
 
-def test_a_reload_leaves_nothing_behind_and_a_bad_file_changes_nothing(tmp_path: Path) -> None:
+def test_a_reload_leaves_nothing_behind_and_what_does_not_hold_changes_nothing(tmp_path: Path) -> None:
     with RunningAgent(tmp_path, SLOW) as device:
         device.until_inferred(3)
         good = device.config.read_text()
@@ -144,31 +144,24 @@ def test_a_reload_leaves_nothing_behind_and_a_bad_file_changes_nothing(tmp_path:
                 time.sleep(0.01)
             device.until_inferred(3)
 
-        reload("lane.ready")
-        at_first = held()
-        reload("lane.ready")
-        assert held() == at_first
-        pid = device.pipeline()["pid"]
-        device.config.write_text("nonsense = 1\n" + good)
-        reload("settings.refused reload problem=")
-        assert device.pipeline()["pid"] == pid
-        assert "agent.toml:1: nonsense: there is no such key" in device.log
-        device.config.write_text(good.replace("fps = 10", "fps = -1"))
-        reload("settings.refused reload problem=pipeline door cannot run")
-        assert device.end() == 0
-
-
-def test_a_command_reloads_and_another_sets_for_a_while(tmp_path: Path) -> None:
-    with RunningAgent(tmp_path, SLOW) as device:
-        device.until_inferred(3)
-
         def command(*words: str) -> str:
             program = [*PROGRAM, "command", *words, "--socket", str(device.control)]
             done = subprocess.run(program, capture_output=True, text=True, timeout=60, check=False)
             return done.stdout + done.stderr
 
+        reload("lane.ready")
+        at_first = held()
         assert "reload: done" in command("reload")
+        device.until_inferred(3)
+        assert held() == at_first
+        pid = device.pipeline()["pid"]
+        device.config.write_text("nonsense = 1\n" + good)
+        reload("settings.refused reload problem=")
+        assert "agent.toml:1: nonsense: there is no such key" in device.log
         said = command("override", 'values={"pipelines.door.max_rate": -1}')
         assert "override: failed: override pipelines.door.max_rate: Input should be" in said
+        assert device.pipeline()["pid"] == pid
+        device.config.write_text(good.replace("fps = 10", "fps = -1"))
+        reload("settings.refused reload problem=pipeline door cannot run")
         assert "override: done" in command("override", 'values={"pipelines.door.max_rate": 9}', "seconds=0")
         assert device.end() == 0

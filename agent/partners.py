@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from agent.activation.manager import Activation
+    from agent.credentials import Credentials
     from agent.link.settings import LinkMessage
     from agent.uplink import Uplink
     from agent.watch import Watched
@@ -57,6 +58,7 @@ class Offer:
         online: whether the link is up.
         status: gives what the local socket tells.
         end: has the agent end in good order, for this reason.
+        credentials: what the broker is shown; None where that is no certificate.
         again: has it end likewise, to begin anew in the same process.
     """
 
@@ -66,6 +68,7 @@ class Offer:
     online: Callable[[], bool]
     status: Callable[[], dict[str, Any]]
     end: Callable[[str], None]
+    credentials: Credentials | None = None
     again: Callable[[str], None] = lambda _why: None
 
 
@@ -85,6 +88,7 @@ def offered(
         online=lambda: uplink is not None and uplink.online,
         status=status,
         end=end,
+        credentials=uplink.credentials if uplink else None,
         again=again,
     )
 

@@ -33,6 +33,7 @@ VERBS = (
     "media",
     "model",
     "audit",
+    "diagnose",
     "plugin",
     "tuf",
     "version",

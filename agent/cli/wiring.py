@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from agent import trust
@@ -12,6 +12,9 @@ from agent.configuring.manager import Configuring
 from agent.dispatch.manager import Dispatch
 from agent.dispatch.pipelines import Pipelines
 from agent.dispatch.rules import Rules
+from agent.home_assistant.partner import home_assistant
+from agent.host.machine import Helped
+from agent.host.trial import Trial
 from agent.maintenance import Maintenance
 from agent.partners import Partners
 from agent.reach import Reach
@@ -54,16 +57,49 @@ class Wiring:
     def partners(self, offer: Offer) -> Partners:
         """Make them."""
         models = self._models(offer)
+        plan = self.plan
+        machine = Helped(
+            plan.settings.host, plan.data, base=plan.folder, boot=self.clock.boot, online=offer.online
+        )
         configuring = self._configuring(offer, models)
-        dispatch = self._dispatch(offer, models, configuring)
-        others = [one for one in (configuring, self._vitals(offer), dispatch) if one]
-        return Partners(models, others, dispatch.answers)
+        reach = self._reach(offer, models, configuring, machine)
+        dispatch = self._dispatch(offer, models, reach)
+        made: tuple[Partner | None, ...] = (
+            dispatch,
+            configuring,
+            self._vitals(offer),
+            Trial(machine, offer),
+            *home_assistant(plan, offer),
+        )
+        return Partners(models, [one for one in made if one], dispatch.answers)
 
     def _models(self, offer: Offer) -> Activation | None:
         if self.site is None or self.kept is None:
             return None
-        publish = offer.publish
-        return Activation(self.site, self.kept, offer.lanes, self.store, clock=self.clock, publish=publish)
+        publish, shown = offer.publish, offer.credentials
+        site = replace(self.site, pair=shown.pair) if shown else self.site
+        return Activation(site, self.kept, offer.lanes, self.store, clock=self.clock, publish=publish)
+
+    def _dispatch(self, offer: Offer, models: Activation | None, reach: Reach) -> Dispatch:
+        settings, mqtt = self.plan.settings, self.plan.mqtt
+        fleet, groups = mqtt.fleet if mqtt else "default", settings.device.groups
+        return Dispatch(
+            rules=Rules(
+                fleet,
+                self.plan.device,
+                groups=groups,
+                table=settings.commands,
+                authority=models,
+                clock=self.clock,
+            ),
+            groups=groups,
+            kept=self.kept,
+            store=self.store,
+            clock=self.clock,
+            reach=reach,
+            offer=offer,
+            signer=trust.load(settings.trust, self.plan.folder).signer if mqtt else None,
+        )
 
     def _configuring(self, offer: Offer, models: Activation | None) -> Configuring[Loaded] | None:
         if self.kept is None:
@@ -91,31 +127,12 @@ class Wiring:
     def _vitals(self, offer: Offer) -> Partner | None:
         return VitalSigns(self.plan, self.plan.mqtt, offer, self.clock) if self.plan.mqtt else None
 
-    def _dispatch(
-        self, offer: Offer, models: Activation | None, configuring: Configuring[Loaded] | None
-    ) -> Dispatch:
-        settings, mqtt = self.plan.settings, self.plan.mqtt
-        fleet, groups = mqtt.fleet if mqtt else "default", settings.device.groups
-        return Dispatch(
-            rules=Rules(
-                fleet,
-                self.plan.device,
-                groups=groups,
-                table=settings.commands,
-                authority=models,
-                clock=self.clock,
-            ),
-            groups=groups,
-            kept=self.kept,
-            store=self.store,
-            clock=self.clock,
-            reach=self._reach(offer, models, configuring),
-            offer=offer,
-            signer=trust.load(settings.trust, self.plan.folder).signer if mqtt else None,
-        )
-
     def _reach(
-        self, offer: Offer, models: Activation | None, configuring: Configuring[Loaded] | None
+        self,
+        offer: Offer,
+        models: Activation | None,
+        configuring: Configuring[Loaded] | None,
+        machine: Helped,
     ) -> Reach:
         """Say what commands can reach; a part that is made elsewhere has its line here."""
         return Reach(
@@ -124,4 +141,6 @@ class Wiring:
             lanes=Pipelines(offer.lanes, self.clock),
             models=models.back if models else None,
             configuration=configuring,
+            credentials=offer.credentials,
+            machine=machine,
         )

@@ -25,7 +25,24 @@ if TYPE_CHECKING:
 
     Run = Callable[[Any, Order, Reach], Answer | Work]
 
-OPS = ("ping", "status", "restart", "rollback", "override", "reload")
+OPS: tuple[str, ...] = (
+    "ping",
+    "status",
+    "restart",
+    "rollback",
+    "probe",
+    "bench",
+    "prove",
+    "credentials",
+    "logs",
+    "log-level",
+    "purge",
+    "diagnostics",
+    "override",
+    "reload",
+    "reboot",
+    "update",
+)
 """All commands, as an operator writes them."""
 
 

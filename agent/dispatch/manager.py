@@ -19,7 +19,7 @@ from agent.documents.command import Command
 from agent.documents.outcome import Outcome
 from agent.events import Event, emit
 from agent.link import topics
-from agent.link.settings import LinkMessage
+from agent.link.settings import LinkDown, LinkMessage
 from agent.slots import Kept, Note
 from agent.store.reports import Changed
 
@@ -109,7 +109,8 @@ class Dispatch:
         self._ahead: dict[str, str] = {}
         self._stopping = self._left = False
         if kept is None:
-            self._shut("what is kept of commands could not be read at the start")
+            why = "what is kept of commands could not be read at the start"
+            self._gate.shut = self._local.shut = why
         self._recover()
 
     def take(self, event: object, now: float) -> None:
@@ -119,8 +120,9 @@ class Dispatch:
                 self._clerk.durable(token, audit)
             case LinkMessage(topic=topic) if topic in self._topics:
                 self._gate.offer(event, now)
-            case _:
-                self._telling.take(event)
+            case LinkDown():
+                self._gate.lost()
+        self._telling.take(event)
 
     def tick(self, now: float) -> None:
         """Go on with what runs, begin what is next, tell what is settled."""
@@ -130,6 +132,7 @@ class Dispatch:
         else:
             self._running.tick(now)
             self._begin(now)
+        self._gate.tick(now)
         self._telling.tick()
 
     def next_tick(self, now: float) -> float:
@@ -147,8 +150,8 @@ class Dispatch:
 
     def stop(self) -> None:
         """The agent ends in good order. What runs may be what ends it: it is left in the next turn."""
-        self._stopping = True
-        self._shut("the agent is ending")
+        self._stopping = self._gate.leaving = True
+        self._local.shut = "the agent is ending"
 
     @property
     def idle(self) -> bool:
@@ -158,9 +161,6 @@ class Dispatch:
     def close(self) -> None:
         """The agent ends now."""
         self._running.stop()
-
-    def _shut(self, why: str) -> None:
-        self._gate.shut = self._local.shut = why
 
     def _recover(self) -> None:
         """After a start: what ran when the agent died is begun again, or given up; outcomes are told."""

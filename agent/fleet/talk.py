@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import logging
 import queue
 import secrets
@@ -104,7 +105,15 @@ class Talk:
                 found[event.topic] = event.payload
             sent = sent and self.up is not None
 
-    def send(self, messages: Iterable[Source], silence_s: float, step: Callable[[int], object] = int) -> None:
+    def send(
+        self,
+        messages: Iterable[Source],
+        silence_s: float,
+        step: Callable[[int], object] = int,
+        *,
+        retain: bool = True,
+        expiry_s: int = 0,
+    ) -> None:
         """Have the broker keep messages, in this order; all are confirmed when this returns.
 
         A window of them is under way at a time; what a lost link leaves unconfirmed goes again, in order.
@@ -113,6 +122,8 @@ class Talk:
             messages: what to send.
             silence_s: so long the broker may be away, or confirm nothing.
             step: told of each confirmed message's bytes.
+            retain: False passes them on to who is there, or has a session.
+            expiry_s: for so long to who is away, seconds; 0 for ever. MQTT 5 only.
 
         Raises:
             LinkLost: the broker is away for too long, or refuses a message.
@@ -122,8 +133,9 @@ class Talk:
         again: deque[Out] = deque()
         under_way: dict[int, Out] = {}
         give_up = time.monotonic() + silence_s
+        sent = functools.partial(self._sent, retain=retain, expiry_s=expiry_s)
         while True:
-            self._fill(rest, again, under_way)
+            self._fill(rest, again, under_way, sent)
             if not under_way and not again:
                 return
             match self._event(give_up):
@@ -163,7 +175,13 @@ class Talk:
                 return event
         return None
 
-    def _fill(self, rest: Iterator[Source], again: deque[Out], under_way: dict[int, Out]) -> None:
+    def _fill(
+        self,
+        rest: Iterator[Source],
+        again: deque[Out],
+        under_way: dict[int, Out],
+        sent: Callable[[str, bytes], int | None],
+    ) -> None:
         """Hand messages to the link until the window is full."""
         size = sum(len(payload) for _, payload in under_way.values())
         while True:
@@ -175,15 +193,15 @@ class Talk:
             if self.up is None or len(under_way) >= min(_WINDOW, self.up.receive_max) or full:
                 return
             topic, payload = again[0]
-            if (token := self._sent(topic, payload, retain=True)) is None:
+            if (token := sent(topic, payload)) is None:
                 return
             under_way[token] = again.popleft()
             size += len(payload)
 
-    def _sent(self, topic: str, payload: bytes, *, retain: bool) -> int | None:
+    def _sent(self, topic: str, payload: bytes, *, retain: bool, expiry_s: int = 0) -> int | None:
         """Publish; give the token, or None when the link was lost just now, which an event will tell."""
         try:
-            return self._link.publish(topic, payload, retain=retain)
+            return self._link.publish(topic, payload, retain=retain, expiry_s=expiry_s)
         except LinkLost:
             self.up = None
             return None

@@ -12,11 +12,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
-from paho.mqtt.packettypes import PacketTypes
-from paho.mqtt.properties import Properties
 
 from agent.events import Event, emit
-from agent.link import reasons, sockets
+from agent.link import properties, reasons, sockets
 from agent.link.reasons import Reason
 from agent.link.settings import MQTT_MAX_INFLIGHT, MQTT_MAX_PACKET
 from agent.mqtt_client import GuardedClient, tls_context
@@ -26,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from paho.mqtt import client as paho
+    from paho.mqtt.properties import Properties
     from paho.mqtt.reasoncodes import ReasonCode
 
     from agent.link.settings import LinkSettings, Message
@@ -85,6 +84,7 @@ class Session:
         notes: what happened, to be emptied after each call; nothing counts after ``Ended``.
         unconfirmed: messages sent and not confirmed yet.
         unanswered: the broker was reached, and has not answered CONNECT.
+        met: our certificate was shown, or could not be read.
     """
 
     def __init__(self, settings: LinkSettings, version: Version, will: Message | None) -> None:
@@ -95,7 +95,7 @@ class Session:
         self.notes: deque[Note] = deque()
         self.unconfirmed = 0
         self._unread = 0
-        self.unanswered = False
+        self.unanswered = self.met = False
         five = version == "5"
         client = GuardedClient(
             CallbackAPIVersion.VERSION2,
@@ -111,7 +111,9 @@ class Session:
         if settings.username:
             client.username_pw_set(settings.username, settings.password or None)
         if will is not None:
-            client.will_set(will.topic, will.payload, will.qos, will.retain, self._will_properties())
+            client.will_set(
+                will.topic, will.payload, will.qos, will.retain, properties.of_will(settings, version)
+            )
         client.on_socket_open = sockets.tune
         client.on_connect = self._on_connect
         client.on_subscribe = self._on_subscribe
@@ -127,6 +129,7 @@ class Session:
             try:
                 self._client.tls_set_context(tls_context(settings))
             except (OSError, ValueError) as error:  # ssl.SSLError is an OSError
+                self.met = True
                 text = f"the TLS files cannot be used: {error}"
                 self._end(Reason(text, refused=True, hint="Check ca_file, cert_file and key_file"))
                 return
@@ -137,14 +140,15 @@ class Session:
                     settings.port,
                     settings.keepalive_s,
                     clean_start=settings.session_expiry_s == 0,
-                    properties=self._connect_properties(),
+                    properties=properties.of_connect(settings),
                 )
             else:
                 self._client.connect(settings.host, settings.port, settings.keepalive_s)
         except (OSError, ValueError) as error:
+            self.met = isinstance(error, ssl.SSLError) and not isinstance(error, ssl.SSLCertVerificationError)
             self._end(reasons.of_error(error, settings.host, settings.port))
         else:
-            self.unanswered = True
+            self.unanswered = self.met = True
 
     def fileno(self) -> int:
         """The socket to wait for; -1 when there is none any more."""
@@ -195,7 +199,10 @@ class Session:
         """Publish; give the packet id that ``Confirmed`` will name."""
         # Counted first: at QoS 0 the callback can come before publish returns.
         self.unconfirmed += 1
-        return self._client.publish(message.topic, message.payload, message.qos, message.retain).mid
+        about = properties.of_message(message, self._version)
+        return self._client.publish(
+            message.topic, message.payload, message.qos, message.retain, properties=about
+        ).mid
 
     def confirm(self, mid: int) -> None:
         """Send PUBACK for a received message."""
@@ -225,21 +232,6 @@ class Session:
         if not self._ended:
             self._ended = True
             self.notes.append(Ended(reason))
-
-    def _connect_properties(self) -> Properties:
-        properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
-        properties.MaximumPacketSize = self._settings.max_packet_in
-        properties.ReceiveMaximum = self._settings.receive_max
-        if self._settings.session_expiry_s:
-            properties.SessionExpiryInterval = self._settings.session_expiry_s
-        return properties
-
-    def _will_properties(self) -> Properties | None:
-        if self._version != "5" or not self._settings.will_delay_s:
-            return None
-        properties = Properties(PacketTypes.WILLMESSAGE)  # type: ignore[no-untyped-call]
-        properties.WillDelayInterval = self._settings.will_delay_s
-        return properties
 
     def _on_connect(
         self, _client: paho.Client, _data: object, _flags: object, code: ReasonCode, got: Properties | None

@@ -1,31 +1,28 @@
-"""``edgectl deploy``: has a device run a published model in a pipeline, and waits for what comes of it."""
+"""``edgectl deploy``: has devices run a published model in a pipeline, and waits for what comes of it."""
 
 from __future__ import annotations
 
 import time
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from agent.documents import keys
 from agent.documents import policy as policies
-from agent.documents import reported as reports
-from agent.errors import ConfigInvalid, MessageInvalid
-from agent.fleet.deploying import wishes
+from agent.errors import ConfigInvalid
+from agent.fleet import inventory
+from agent.fleet.deploying.hearing import Hearing
+from agent.fleet.deploying.many import Known, Reader, publish_wishes
 from agent.fleet.deploying.standing import Progress, Watch, progress
-from agent.fleet.keys import DEVICES
-from agent.fleet.repository import desired
+from agent.fleet.inventory import Entry
 from agent.fleet.repository.repository import opened
-from agent.fleet.talk import Talk
 from agent.link import topics
-from agent.trust import read_verifier
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from agent.documents.desired import Desired
-    from agent.documents.reported import Reported
     from agent.fleet.deploying.wishes import Change
     from agent.fleet.repository.repository import Repository
     from agent.link.settings import LinkSettings
@@ -41,18 +38,21 @@ class Options:
 
     Attributes:
         folder: the operator's.
+        devices: by name.
         settings: of the link.
         passphrase: gives that of the keys.
+        groups: whose devices are meant, too.
         unsigned: believe what a device reports without its signature.
-        timeout_s: how long to wait for the device, where that is asked for.
+        timeout_s: how long to wait for the devices, where that is asked for.
     """
 
     folder: Path
     fleet: str
-    device: str
+    devices: Sequence[str]
     change: Change
     settings: LinkSettings
     passphrase: Callable[[], str]
+    groups: Sequence[str] = ()
     unsigned: bool = False
     wait: bool = False
     timeout_s: float = 3600.0
@@ -67,127 +67,122 @@ class Deployed:
     notes: tuple[str, ...] = ()
 
 
-def deploy(options: Options, show: Callable[[Progress], None] = lambda _: None) -> Deployed:
-    """Publish the next desired state; with ``wait``, until the device has made up its mind.
+def deploy(
+    options: Options, show: Callable[[str, Progress], object] = lambda _device, _found: None
+) -> list[Deployed]:
+    """Publish the next desired states; with ``wait``, until each device has made up its mind.
 
     Args:
         options: what is wanted.
-        show: told where the device stands, whenever that changes.
+        show: told where a device stands, whenever that changes.
+
+    Returns:
+        What came of it, by the devices' names.
 
     Raises:
-        ConfigInvalid: the model is not published, a key is missing, or no device would believe it.
+        ConfigInvalid: the model is not published, a key is missing, no device would believe it, or there is
+            no such device or group.
         BundleRefused: the fleet's policy does not allow the model.
         LinkLost: the broker does not answer, or refuses.
     """
-    verifier = _device_key(options)
-    fleet, device = options.fleet, options.device
-    down, up = topics.down_desired(fleet, device), topics.up_reported(fleet, device)
-    with ExitStack() as alone, Talk(options.settings, (down, up), topics.echo(fleet, device)) as talk:
+    names = [one.name for one in _meant(options)]
+    change = options.change
+    with ExitStack() as alone, Hearing(options.settings, options.fleet, names) as hearing:
         repository = alone.enter_context(opened(options.folder, options.passphrase))
-        _allowed(repository, options)
-        own = repository.keys.control()
-        verifiers = _believed(repository, own)
-        kept = talk.kept()
-        theirs, problem = desired.read(kept.get(down), verifiers, fleet, device)
-        notes = [f"the broker's desired state does not count: {problem}"] if problem else []
-        before, problem = _read(kept.get(up), verifier, options)
-        notes += [f"what the device reports does not count: {problem}"] if problem else []
-        notes += _unknown_there(before, options.change.pipeline)
-        wish = wishes.following(
-            (desired.sent(options.folder, fleet, device), theirs),
-            options.change,
-            fleet=fleet,
-            device=device,
-            floor=before.generation if before else 0,
-            issued=int(time.time()),
-        )
-        talk.publish(down, desired.keep(options.folder, wish, own))
+        _allowed(repository, change)
+        verifiers = believed(repository, repository.keys.control())
+        reader = Reader(options.folder, options.fleet, verifiers, unsigned=options.unsigned)
+        down, up = hearing.kept()
+        known = [reader.known(name, down.get(name), up.get(name)) for name in names]
+        issued = int(time.time())
+        wishes = {one.device: reader.following(one, change, issued) for one in known}
+        publish_wishes(hearing.talk, repository, wishes.values())
         alone.close()  # who waits keeps nobody from the folder
-        found = progress(before, wish, options.change.pipeline)
-        if options.wait:
-            found = _waited(talk, options, wish, verifier, found, show)
-        return Deployed(wish, found, tuple(notes))
-
-
-def _unknown_there(before: Reported | None, pipeline: str) -> list[str]:
-    if before is None or not before.pipelines or pipeline in before.pipelines:
-        return []
-    return [f"the device has no pipeline {pipeline}, but: {', '.join(sorted(before.pipelines))}"]
-
-
-def _waited(  # noqa: PLR0917 - what deploy has found so far
-    talk: Talk,
-    options: Options,
-    wish: Desired,
-    verifier: Verifier | None,
-    found: Progress,
-    show: Callable[[Progress], None],
-) -> Progress:
-    """Wait for the device's last word, or until time is up."""
-    watch, give_up = Watch(), time.monotonic() + options.timeout_s
-    up = topics.up_reported(options.fleet, options.device)
-    shown = None
-    while True:
-        if found != shown:
-            show(found)
-            shown = found
-        now = time.monotonic()
-        if watch.over(found, now):
-            return found
-        if now >= give_up:
-            return Progress(
-                found.state, f"no last word after {options.timeout_s:g} s. {found.reason}".strip()
+        found = {
+            one.device: Deployed(
+                wishes[one.device],
+                progress(one.reported, wishes[one.device], change.pipeline),
+                (*one.notes, *_unknown_there(one, change.pipeline)),
             )
-        message = talk.next(_LOOK_S)
-        if message is None or message.topic != up:
+            for one in known
+        }
+        if options.wait:
+            _wait(hearing, reader, options, found, show)
+        return list(found.values())
+
+
+def _unknown_there(known: Known, pipeline: str) -> list[str]:
+    there = known.reported.pipelines if known.reported else {}
+    if not there or not pipeline or pipeline in there:
+        return []
+    return [f"the device has no pipeline {pipeline}, but: {', '.join(sorted(there))}"]
+
+
+def _wait(
+    hearing: Hearing,
+    reader: Reader,
+    options: Options,
+    found: dict[str, Deployed],
+    show: Callable[[str, Progress], object],
+) -> None:
+    """Wait for the devices' last words, or until time is up; put into ``found`` where they stand."""
+    give_up = time.monotonic() + options.timeout_s
+    watches = {name: Watch() for name in found}
+    for name, one in found.items():
+        show(name, one.progress)
+    while watches:
+        now = time.monotonic()
+        for name in [name for name, watch in watches.items() if watch.over(found[name].progress, now)]:
+            del watches[name]
+        if now >= give_up:
+            break
+        heard = hearing.report(_LOOK_S, list(watches)) if watches else None
+        if heard is None or heard[0] not in watches:
             continue
-        reported, problem = _read(message.payload, verifier, options)
+        name, payload = heard
+        before = found[name]
+        reported, problem = reader.reported(name, payload)
+        after = before.progress
         if reported is not None:
-            found = progress(reported, wish, options.change.pipeline)
+            after = progress(reported, before.wish, options.change.pipeline)
         elif problem:
-            found = Progress(found.state, f"what the device reports does not count: {problem}")
+            after = Progress(after.state, f"what the device reports does not count: {problem}")
+        if after != before.progress:
+            found[name] = replace(before, progress=after)
+            show(name, after)
+    for name in watches:
+        last = found[name].progress
+        late = Progress(last.state, f"no last word after {options.timeout_s:g} s. {last.reason}".strip())
+        found[name] = replace(found[name], progress=late)
+        show(name, late)
 
 
-def _read(payload: bytes | None, verifier: Verifier | None, options: Options) -> tuple[Reported | None, str]:
-    """Read what a device reports; give also why it does not count."""
-    if not payload:
-        return None, ""
-    try:
-        return reports.decode(payload, verifier, fleet=options.fleet, device=options.device), ""
-    except MessageInvalid as error:
-        return None, error.problem
+def _meant(options: Options) -> list[Entry]:
+    pipeline = options.change.pipeline
+    for name in options.devices:
+        if not topics.is_name(name):
+            raise ConfigInvalid(_OP, repr(name), "a device cannot be called so", topics.NAME_HINT)
+    if pipeline and not topics.is_name(pipeline):
+        raise ConfigInvalid(_OP, f"--pipeline {pipeline!r}", "none can be called so", topics.NAME_HINT)
+    if options.unsigned and not options.groups:
+        found = [Entry(name=name) for name in sorted(set(options.devices))]
+    else:
+        found = inventory.chosen(options.folder, list(options.devices), list(options.groups))
+    if not found:
+        raise ConfigInvalid(_OP, "devices", "none is meant", "Name a DEVICE, or a --group")
+    return found
 
 
-def _device_key(options: Options) -> Verifier | None:
-    if not topics.is_name(options.device):
-        raise ConfigInvalid(_OP, repr(options.device), "a device cannot be called so", topics.NAME_HINT)
-    if not topics.is_name(options.change.pipeline):
-        raise ConfigInvalid(
-            _OP, f"--pipeline {options.change.pipeline!r}", "none can be called so", topics.NAME_HINT
-        )
-    path = options.folder / DEVICES / f"{options.device}.pub"
-    if options.unsigned:
-        return None
-    if not path.exists():
-        names = sorted(one.stem for one in path.parent.glob("*.pub"))
-        hint = (
-            f"Known are: {', '.join(names[:20])}"
-            if names
-            else "Make its key with: edgectl init DIR --device ID"
-        )
-        raise ConfigInvalid(_OP, options.device, f"its key is not in {path.parent}", hint)
-    return read_verifier(path, "--dir")
-
-
-def _allowed(repository: Repository, options: Options) -> None:
+def _allowed(repository: Repository, change: Change) -> None:
     """Refuse what the device would refuse, before anybody is asked for a passphrase."""
-    wanted = options.change.wanted
+    if (wanted := change.wanted) is None:
+        return
     manifest = repository.manifest(repository.bundle(wanted.name, wanted.version, _OP))
     if (policy := repository.document(policies.TARGET)) is not None:
         policies.decode(policy).check(manifest)
 
 
-def _believed(repository: Repository, own: Signer) -> list[Verifier]:
+def believed(repository: Repository, own: Signer) -> list[Verifier]:
     """Give the keys whose desired state devices take; ours must be one."""
     document = repository.document(keys.TARGET)
     verifiers = keys.decode(document).verifiers("desired") if document else []

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from agent.documents import reported as reports
 from agent.errors import ConfigInvalid, MessageInvalid
+from agent.fleet.columns import columns
 from agent.fleet.keys import DEVICES
 from agent.fleet.talk import kept_of
 from agent.link import topics
@@ -87,10 +88,7 @@ def table(devices: Sequence[Device], now_s: float) -> list[str]:
     ]
     for device in devices:  # a device's own words may not steer the terminal
         rows += [tuple(plain(cell, _CELL) for cell in row) for row in _rows(device, now_s)]
-    wide = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    return [
-        "  ".join(cell.ljust(size) for cell, size in zip(row, wide, strict=True)).rstrip() for row in rows
-    ]
+    return columns(rows)
 
 
 def _rows(device: Device, now_s: float) -> Iterator[tuple[str, ...]]:

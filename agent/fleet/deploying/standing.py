@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from agent.documents.desired import Desired
-    from agent.documents.reported import Reported, Standing
+    from agent.documents.reported import Reported, SettingsStanding, Standing
 
 _PATIENCE_S = 10.0
 """So long a bad word must stand that might be about something earlier."""
@@ -33,7 +33,7 @@ class Progress:
 
 
 def progress(reported: Reported | None, wish: Desired, pipeline: str) -> Progress:
-    """Say how far a device is with one pipeline of its desired state."""
+    """Say how far a device is with one pipeline of its desired state; with its settings where that is ""."""
     if reported is None:
         return Progress("waiting", "nothing is heard of the device")
     if reported.generation < wish.generation:
@@ -41,6 +41,8 @@ def progress(reported: Reported | None, wish: Desired, pipeline: str) -> Progres
     if reported.generation > wish.generation:
         problem = f"generation {reported.generation} has taken the place of {wish.generation}"
         return Progress("superseded", problem, done=True)
+    if not pipeline:
+        return _of_settings(reported.settings, wish, reported.problem)
     standing = reported.pipelines.get(pipeline)
     if standing is None:
         known = ", ".join(sorted(reported.pipelines)) or "none"
@@ -63,6 +65,21 @@ def _of(standing: Standing, wish: Desired, pipeline: str, problem: str) -> Progr
         late = f"the deadline has passed, and it goes on trying: {standing.reason or standing.state}"
         return Progress(standing.state, late, done=True, have=standing.progress)
     return Progress(standing.state, standing.reason or problem, have=standing.progress)
+
+
+def _of_settings(standing: SettingsStanding, wish: Desired, problem: str) -> Progress:
+    if not wish.overrides and not standing.overrides and standing.state in {"idle", "active"}:
+        return Progress("active", done=True, good=True)
+    sure = standing.generation >= wish.generation
+    if standing.state == "active" and sure:
+        return Progress("active", standing.reason, done=True, good=True)
+    if standing.state in {"rejected", "rolled_back"}:
+        return Progress(standing.state, standing.reason, done=True if sure else None)
+    if standing.overdue:
+        late = f"the deadline has passed, and it goes on trying: {standing.reason or standing.state}"
+        return Progress(standing.state, late, done=True)
+    state = standing.state if sure else "waiting"
+    return Progress(state, standing.reason or problem)
 
 
 class Watch:

@@ -17,5 +17,8 @@ PassphraseFile = Annotated[
     Path | None,
     typer.Option(help="Read the passphrase from here; else $EDGECTL_PASSPHRASE.", metavar="FILE"),
 ]
+Group = Annotated[
+    list[str] | None, typer.Option(help="The devices of this group; may be given again.", metavar="GROUP")
+]
 AsJson = Annotated[bool, typer.Option("--json", help="As a JSON object.")]
 Local = Annotated[bool, typer.Option("--local", help="Only sign; edgectl heal sends it later.")]

@@ -8,27 +8,29 @@ import typer
 
 from agent.errors import EXIT_FAILED, ConfigInvalid
 from agent.fleet.verbs._broker import Broker, with_broker
-from agent.fleet.verbs._options import FOLDER, AsJson, Folder, PassphraseFile
+from agent.fleet.verbs._options import FOLDER, AsJson, Folder, Group, PassphraseFile
 
 if TYPE_CHECKING:
     from agent.documents.desired import Wanted
 
 _HELP = """\
-Have a device run a published model in one of its pipelines.
+Have devices run a published model in one of their pipelines.
 
-Signs the device's next desired state and leaves it on the broker, where the device finds it whenever it is
-there; its other pipelines keep what they have. With --wait it tells how far the device is, until the model
-serves, or the device has refused it or gone back to the one before.
+Signs each device's next desired state and leaves it on the broker, where the device finds it whenever it is
+there; its other pipelines keep what they have. With --wait it tells how far the devices are, until the model
+serves, or a device has refused it or gone back to the one before. It goes to all at once: edgectl rollout
+goes in waves.
 
 \b
 examples:
   edgectl deploy gate-1 shapes@1.1.0 --pipeline door --wait
+  edgectl deploy shapes@1.1.0 --pipeline door --group gates --wait
   edgectl deploy gate-1 shapes@1.1.0 --pipeline door --host broker.example \\
       --probation-frames 5000 --probation-seconds 3600
 
 \b
-exit codes: 0 sent; with --wait: it serves, 1 failed; with --wait: it does not
-serve, 2 usage, 78 a name, a key or an option must be changed first
+exit codes: 0 sent; with --wait: it serves everywhere, 1 failed; with --wait:
+it does not serve on one of them, 2 usage, 78 a name, a key or an option must be changed first
 """
 
 
@@ -38,10 +40,11 @@ def register(app: typer.Typer) -> None:
 
 
 def deploy(
-    device: Annotated[str, typer.Argument(help="The device's name.", metavar="DEVICE")],
-    model: Annotated[str, typer.Argument(help="The model.", metavar="MODEL@VERSION")],
     *,
+    devices: Annotated[list[str] | None, typer.Argument(help="The devices' names.", metavar="DEVICE")] = None,
+    model: Annotated[str, typer.Argument(help="The model.", metavar="MODEL@VERSION")],
     broker: Broker,
+    group: Group = None,
     pipeline: Annotated[str, typer.Option(help="Which of the device's pipelines.", metavar="NAME")],
     folder: Folder = FOLDER,
     passphrase_file: PassphraseFile = None,
@@ -74,7 +77,8 @@ def deploy(
     options = Options(
         folder=folder,
         fleet=broker.fleet,
-        device=device,
+        devices=devices or [],
+        groups=group or [],
         change=change,
         settings=broker.link("edgectl-deploy"),
         passphrase=lambda: passphrase(passphrase_file),
@@ -82,10 +86,11 @@ def deploy(
         wait=wait,
         timeout_s=timeout,
     )
-    with shown.following(f"{device} {pipeline}", quiet=as_json or not wait) as show:
+    with shown.following(pipeline, quiet=as_json or not wait) as show:
         done = deploy(options, show)
-    print(shown.as_json(done, pipeline) if as_json else shown.words(done, pipeline, waited=wait))
-    if wait and not done.progress.good:
+    one = len(done) == 1 and not group
+    print(shown.as_json(done, pipeline, one=one) if as_json else shown.words(done, pipeline, waited=wait))
+    if wait and not all(each.progress.good for each in done):
         raise typer.Exit(EXIT_FAILED)
 
 

@@ -13,7 +13,8 @@ from agent.documents import desired
 from agent.documents.desired import Desired, Probation, Wanted
 from agent.documents.policy import Policy
 from agent.errors import AgentError, BundleRefused, ConfigInvalid, LinkLost, MetadataRefused
-from agent.fleet.deploying.deploy import Deployed, Options, deploy
+from agent.fleet.deploying.deploy import Deployed, Options
+from agent.fleet.deploying.deploy import deploy as deploy_all
 from agent.fleet.deploying.wishes import Change
 from agent.fleet.repository.desired import path_of
 from agent.fleet.repository.repository import opened
@@ -44,8 +45,14 @@ def settings(broker: Broker, name: str = "edgectl-test") -> LinkSettings:
 
 def options(folder: Path, broker: Broker, wanted: Wanted, pipeline: str = "door", **more: Any) -> Options:
     return Options(
-        folder, "demo", "gate-1", Change(pipeline, wanted), settings(broker), lambda: PASSPHRASE, **more
+        folder, "demo", ["gate-1"], Change(pipeline, wanted), settings(broker), lambda: PASSPHRASE, **more
     )
+
+
+def deploy(wanted: Options, seen: list[str] | None = None) -> Deployed:
+    """Deploy to one device; note the states that are shown."""
+    [done] = deploy_all(wanted, lambda _, found: seen.append(found.state) if seen is not None else None)
+    return done
 
 
 @pytest.fixture
@@ -129,7 +136,7 @@ def test_waiting_ends_well_when_the_model_serves(broker: Broker, keys: Path, con
     seen: list[str] = []
     with puppet(broker.port, "gate-1", keys) as device, ThreadPoolExecutor(1) as pool:
         wanted = replace(options(keys, broker, ONE), wait=True, timeout_s=30)
-        done = pool.submit(deploy, wanted, lambda found: seen.append(found.state))
+        done = pool.submit(deploy, wanted, seen)
         wish = device.wish()
         for state in ("downloading", "proving", "probation", "active"):
             device.report(wish.generation, door=standing(wish, "door", state))

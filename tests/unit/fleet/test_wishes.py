@@ -9,11 +9,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agent.documents import desired
-from agent.documents.desired import Desired, Probation, Wanted
+from agent.documents.desired import Desired, Maintenance, Probation, Wanted
 from agent.errors import MessageInvalid
 from agent.fleet.deploying import wishes
 from agent.fleet.deploying.wishes import Change
 from agent.fleet.repository import desired as sent
+from agent.schedules import Window
 from agent.signing import Signer, generate
 
 if TYPE_CHECKING:
@@ -21,6 +22,11 @@ if TYPE_CHECKING:
 
 PIPELINES = st.sampled_from(["door", "yard", "roof"])
 MODELS = st.builds(Wanted, name=st.sampled_from(["a", "b"]), version=st.sampled_from(["1", "2"]))
+KEYS = st.sampled_from(["pipelines.door.max_rate", "pipelines.yard.max_rate", "metrics.vitals_s"])
+SETTINGS = st.dictionaries(KEYS, st.integers(0, 9))
+WINDOWS = st.none() | st.builds(
+    Maintenance, windows=st.tuples(st.builds(Window, begin=st.sampled_from(["01:00", "02:00"])))
+)
 KNOWN = st.none() | st.builds(
     Desired,
     fleet=st.just("f"),
@@ -29,6 +35,8 @@ KNOWN = st.none() | st.builds(
     models=st.dictionaries(PIPELINES, MODELS),
     probation=st.builds(Probation, frames=st.integers(1, 9), slower=st.floats(1, 9)),
     deadline_s=st.floats(1, 100),
+    overrides=SETTINGS,
+    maintenance=WINDOWS,
 )
 CHANGES = st.builds(
     Change,
@@ -37,6 +45,10 @@ CHANGES = st.builds(
     frames=st.none() | st.integers(1, 9),
     seconds=st.none() | st.floats(0, 9),
     deadline_s=st.none() | st.floats(1, 9),
+    overrides=SETTINGS,
+    unset=st.lists(KEYS),
+    maintenance=WINDOWS,
+    any_time=st.booleans(),
 )
 
 
@@ -58,6 +70,17 @@ def test_the_next_one_is_above_all_and_changes_what_was_asked_for_and_no_more(
     assert wish.probation.slower == probation.slower
     assert wish.deadline_s == (change.deadline_s or (last.deadline_s if last else 86400))
     assert wish.issued == 7
+    before_it = last.overrides if last else {}
+    kept = {key: value for key, value in before_it.items() if key not in change.unset}
+    assert wish.overrides == kept | dict(change.overrides)
+    window = change.maintenance or (last.maintenance if last else None)
+    assert wish.maintenance == (None if change.any_time else window)
+
+
+def test_settings_alone_leave_the_models_as_they_were() -> None:
+    before = Desired(fleet="f", device="d", generation=3, models={"door": Wanted(name="a", version="1")})
+    wish = wishes.following([before], Change(overrides={"x": 1}), fleet="f", device="d", floor=0, issued=7)
+    assert (wish.models, wish.overrides, wish.generation) == (before.models, {"x": 1}, 4)
 
 
 def test_what_is_kept_is_read_back_and_what_is_damaged_is_told(tmp_path: Path) -> None:

@@ -101,7 +101,6 @@ class Configuration(Protocol):
 
         Raises:
             ConfigInvalid: it does not hold.
-            Rejected: settings are on probation.
         """
 
     def override(self, values: Mapping[str, Any], *, seconds: float, order: Order) -> Work:

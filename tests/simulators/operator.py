@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from agent.clock import SystemClock
 from agent.documents import desired, reported
-from agent.documents.desired import Desired, Probation, Wanted
+from agent.documents.desired import Desired, Maintenance, Probation, Wanted
 from agent.documents.keys import TARGET as KEYS
 from agent.link import topics
 from agent.link.mqtt import Link
@@ -120,15 +120,28 @@ class Operator:
         """Have the broker hold what is in the repository."""
         self._retained.show(self.repository.files())
 
-    def deploy(self, probation: Probation = QUICK, generation: int = 0, **models: str) -> int:
-        """Sign and send what the pipelines shall run: "name@version" for each."""
+    def deploy(
+        self,
+        probation: Probation = QUICK,
+        generation: int = 0,
+        overrides: dict[str, Any] | None = None,
+        maintenance: Maintenance | None = None,
+        **models: str,
+    ) -> int:
+        """Sign and send what the pipelines shall run, "name@version" for each; with what, and when."""
         self.generation = generation or self.generation + 1
         wanted = {}
         for pipeline, model in models.items():
             name, _, version = model.partition("@")
             wanted[pipeline] = Wanted(name=name, version=version or "1")
         document = Desired(
-            fleet=FLEET, device=DEVICE, generation=self.generation, models=wanted, probation=probation
+            fleet=FLEET,
+            device=DEVICE,
+            generation=self.generation,
+            models=wanted,
+            probation=probation,
+            overrides=overrides or {},
+            maintenance=maintenance,
         )
         self.say(desired.encode(document, self._control))
         return self.generation
@@ -155,6 +168,19 @@ class Operator:
             self.reports.append(report)
             if self._fits(report, condition, pipeline):
                 return report.pipelines[pipeline]
+
+    def until_settings(self, state: str, timeout_s: float = 60.0) -> Reported:
+        """Wait for a report of the deployed generation whose settings stand there."""
+        while True:
+            if self.reports:
+                last = self.reports[-1]
+                if (last.settings.state, last.settings.generation) == (state, self.generation):
+                    return last
+            message = self._ear.wait(LinkMessage, timeout_s)
+            if message.payload:
+                self.reports.append(
+                    reported.decode(message.payload, self._device, fleet=FLEET, device=DEVICE)
+                )
 
     def until_state(self, state: str, pipeline: str = "door", timeout_s: float = 60.0) -> Standing:
         """Wait until a pipeline stands there."""

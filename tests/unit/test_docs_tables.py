@@ -14,6 +14,7 @@ import pytest
 
 from agent import config, plugins
 from agent.cli.schema import schema
+from agent.configuring.lifecycle import TABLE as SETTINGS_TABLE
 from agent.dispatch.life import TABLE as COMMAND_TABLE
 from agent.lifecycle import TABLE as MODEL_TABLE
 from agent.link.connection import LINK_TABLE
@@ -57,6 +58,7 @@ def drawn(text: str) -> set[tuple[str, str, str]]:
         ("The accelerator", LADDER),
         ("The link", LINK_TABLE),
         ("The model", MODEL_TABLE),
+        ("The settings", SETTINGS_TABLE),
         ("The command", COMMAND_TABLE),
     ],
 )
@@ -66,7 +68,7 @@ def test_the_diagrams_show_every_transition_and_no_other(heading: str, table: An
     named = {cell for row in rows(text) for cell in re.findall(r"^`(\w+)`$", row[0])}
     assert named == {one.value for pair, new in table.items() for one in (*pair, new)}
     [first] = re.findall(r"\[\*\] --> (\w+)", text)
-    assert first in {"stopped", "off", "offline", "downloading", "waiting"}
+    assert first in {"stopped", "off", "offline", "downloading", "idle", "waiting"}
 
 
 def tables_of_keys() -> Iterator[tuple[str, dict[str, Any], bool]]:

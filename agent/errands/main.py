@@ -1,8 +1,8 @@
 """Becomes one of our own commands: ``edge-agent ...``, on behalf of the agent.
 
 ``python -m agent.errands.main SOCKET_FD OUT_FD ERR_FD SPEC_FD PARENT_PID`` is started by the supervisor.
-It runs below what serves (nice 10, where no sandbox forbids that), dies with the supervisor, and writes into memory of a fixed size: more
-than that fails. What it is to do is a list of arguments for ``edge-agent``.
+It runs below what serves (nice 10, where no sandbox forbids that), dies with the supervisor, and writes into
+memory of a fixed size: more than that fails. What it is to do is a list of arguments for ``edge-agent``.
 """
 
 from __future__ import annotations

@@ -37,8 +37,11 @@ _UNPROVEN, _UNPROVEN_S = 64, 0.1
 _TAKEN, _TAKEN_S = 120, 30.0
 """So many at once, then one in so many seconds: each is written down, and whoever has stolen a key could
 flush the audit log, and wear the disk."""
-_BARE, _BARE_S = 8, 5.0
-_ANSWERS, _ANSWERS_S = 64, 0.5
+_BARE, _BARE_S = 4, 15.0
+_AGAIN, _AGAIN_S = 16, 15.0
+"""Outcomes that are told once more: they may have 96 KiB, and a broker that plays a command back should not
+have a device pay for the link."""
+_ANSWERS, _ANSWERS_S = 64, 1.0
 """Refusals that are answered; all are counted."""
 
 
@@ -82,6 +85,7 @@ class Gate:
         self._unproven = Allowance(_UNPROVEN, _UNPROVEN_S)
         self._taken = Allowance(_TAKEN, _TAKEN_S)
         self._bare_ones = Allowance(_BARE, _BARE_S)
+        self._repeats = Allowance(_AGAIN, _AGAIN_S)
         self._answers = Allowance(_ANSWERS, _ANSWERS_S)
         self._refusals = Refusals()
         self.shut = ""
@@ -159,6 +163,10 @@ class Gate:
                 return True  # the first one stands for it
             self._pending[row.id] = message  # on a new connection nothing else does
             return False
+        if not self._repeats.open(now):
+            emit(Event.COMMAND_REFUSED, row.op, refusal="flood", problem="it comes again and again")
+            return True
+        self._repeats.spend()
         if row.outcome:
             self._again(row)
         else:

@@ -17,7 +17,7 @@ from agent.dispatch.telling import Telling
 from agent.documents._base import parse, read
 from agent.documents.command import Command
 from agent.documents.outcome import Outcome
-from agent.errors import AgentError, NotAllowed
+from agent.errors import AgentError, MessageInvalid, NotAllowed
 from agent.events import Event, emit
 from agent.link import topics
 from agent.link.settings import LinkDown, LinkMessage
@@ -165,7 +165,7 @@ class Dispatch:
     def _recover(self) -> None:
         """After a start: what ran when the agent died is begun again, or given up; outcomes are told."""
         for row in self._inbox.untold():
-            self._telling.tell(_outcome(row))
+            self._tell(row)
         given_up, change = self._inbox.died()
         for row in given_up:
             problem = f"the agent died {MOST_CRASHES} times while it ran: it is not tried again"
@@ -203,8 +203,11 @@ class Dispatch:
     def _late(self, row: CommandRow) -> bool:
         if not row.key:
             return False
-        expires = read(Command, row.body, "command").expires
-        return expires <= self._rules.terms({}).now_s
+        try:
+            command = read(Command, row.body, "command")
+        except MessageInvalid:  # of another release: whoever runs it says so
+            return False
+        return command.expires <= self._rules.terms({}).now_s
 
     def _ended(self, identity: str, what: Answer | AgentError) -> None:
         """A command is over: keep what became of it, then tell it."""
@@ -255,11 +258,20 @@ class Dispatch:
 
     def _again(self, row: CommandRow) -> None:
         """Tell a settled command's outcome once more; while it is being written, that comes by itself."""
-        if row.id not in self._writing:
-            outcome = _outcome(row)
-            self._telling.tell(outcome)
-            if self._shipping:
-                self._shipping.again(row.id, outcome.files)
+        if row.id in self._writing:
+            return
+        outcome = self._tell(row)
+        if self._shipping and outcome:
+            self._shipping.again(row.id, outcome.files)
+
+    def _tell(self, row: CommandRow) -> Outcome | None:
+        try:
+            outcome = parse(Outcome, row.outcome, "outcome")
+        except MessageInvalid as error:  # of another release: nobody could read it
+            emit(Event.MESSAGE_REFUSED, f"outcome {row.id}", problem=error)
+            return None
+        self._telling.tell(outcome)
+        return outcome
 
     def _durable_outcome(self, row: CommandRow) -> bytes | None:
         return None if row.id in self._writing else row.outcome or None
@@ -272,7 +284,3 @@ class Dispatch:
         self._running.stop()
         for row in self._inbox.standing(Stand.RUNNING):
             self._clerk.keep(self._inbox.leave(row, self._ahead.get(row.id, row.boot)))
-
-
-def _outcome(row: CommandRow) -> Outcome:
-    return parse(Outcome, row.outcome, "outcome")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -193,3 +194,31 @@ def test_a_long_status_is_cut_to_what_an_outcome_takes_and_says_what_is_missing(
     many = fitted(small | {"pipelines": [pipeline] * 100})
     assert many["left_out"] == ["events", "pipelines"]
     assert len(many["pipelines"]) == 64
+
+
+def test_one_that_is_played_back_again_and_again_is_answered_so_often_and_confirmed(world: World) -> None:
+    now = world.clock.wall // 10**9
+    payload = signed(command := order("quick", issued=now, expires=now + 600), CONTROL)
+    world.deliver(payload)
+    world.calm()
+    for _ in range(40):
+        world.deliver(payload)
+        world.puback()
+    assert len(world.last_words(command.id)) == 17
+    assert not world.unconfirmed
+    assert world.doing.done == [(command.id, "run")]
+
+
+def test_rows_that_another_release_has_written_end_no_agent(world: World) -> None:
+    send(world, "quick")
+    send(world, "long")
+    for _ in range(4):
+        world.write()
+    rows = [replace(row, body=b"{}") for row in world.disk.kept.commands]
+    rows.append(replace(rows[0], id="test-settled", seq=9, state="settled", outcome=b"{}"))
+    world.disk.kept = replace(world.disk.kept, commands=tuple(rows))
+    done = list(world.doing.done)
+    world.crash()
+    world.calm()
+    assert set(states(world).values()) == {"settled"}
+    assert world.doing.done == done

@@ -115,6 +115,16 @@ def test_who_asks_again_while_a_file_is_on_its_way_does_not_have_it_begin_anew(t
     assert ours.waiting == 1
 
 
+def test_a_part_that_a_lost_link_took_is_sent_again_at_once(tmp_path: Path) -> None:
+    broker = Broker()
+    ours = shipping(tmp_path, broker)
+    ours.take_in(ID, [spooled(tmp_path, CONTENT)])
+    ours.tick(0.0)
+    ours.take(LinkDown("gone", refused=False), 1.0)
+    ours.tick(2.0)
+    assert broker.sent[0] == broker.sent[1]
+
+
 def test_a_file_that_is_gone_is_told_to_the_operator(tmp_path: Path) -> None:
     broker, before = Broker(), counters["file.dropped"]
     ours = shipping(tmp_path, broker)

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from agent.fleet.rollouts.shelf import Shelf, Want
 
 LOOK_S = 0.5
+_GLANCE_S = 0.01
+"""Between two slices of a wave: what the first one does stops the next."""
 _ASK_S = 60.0
 _KEEP_S = 2.0
 """So often is kept, at most, what devices have come to; a transition is kept at once."""
@@ -56,6 +58,7 @@ class Controller:
         self._held, self._shelf, self._fleet = held, shelf, fleet
         self._wall, self._show = wall, show
         self._course = Course(rollout, wall)
+        self._view = fleet.view
         self._lost: LinkLost | None = None
         self._kept: tuple[State, float] = (rollout.state, float("-inf"))
 
@@ -82,8 +85,8 @@ class Controller:
         while not self._course.resting:
             before = self._course.state
             self.turn(now())
-            if self._course.state is before and not self._course.due():
-                self._fleet.look(LOOK_S)
+            if self._course.state is before:
+                self._fleet.look(_GLANCE_S if self._course.due() else LOOK_S)
             if now() - asked >= _ASK_S:
                 asked = now()
                 self._refresh()
@@ -104,7 +107,8 @@ class Controller:
     def turn(self, now: float) -> None:
         """Go one step: take in what is known and what is asked, publish what is due."""
         self._asked()
-        self._course.turn(now, self._fleet.view)
+        self._view = self._fleet.view
+        self._course.turn(now, self._view)
         if self._course.changed and (
             self._kept[0] is not self._course.state or now - self._kept[1] >= _KEEP_S
         ):
@@ -135,7 +139,7 @@ class Controller:
 
     def _publish(self) -> None:
         """Have some devices of the wave run the model; what they have before is kept first."""
-        due, view = self._course.due(), self._fleet.view
+        due, view = self._course.due(), self._view
         latest = self._fleet.latest(due)
         for name in due:
             newest = latest.get(name)
@@ -181,7 +185,7 @@ class Controller:
         return {name: wish for name, wish in made.items() if wish is not None}
 
     def _told(self, name: str) -> int:
-        report = self._fleet.view.reports.get(name)
+        report = self._view.reports.get(name)
         return report.generation if report else 0
 
     def _keep(self, now: float | None = None) -> None:

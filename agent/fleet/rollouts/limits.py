@@ -43,7 +43,7 @@ def too_many(plan: Plan, wave: int, members: Mapping[str, Member]) -> str:
         )
     silent = found["silent"]
     if plan.max_silent is not None and silent > plan.max_silent * size + _HAIR:
-        may = f"{plan.max_silent:.4g} of them may be"
+        may = f"{100 * plan.max_silent:.4g}% may be"
         return f"wave {wave + 1}: {silent} of {size} devices are silent, and {may}"
     return ""
 

@@ -75,6 +75,14 @@ def test_three_bad_devices_of_a_hundred_are_too_many_or_not(
     assert len(fleet.wanting(NEW)) == (100 if state is State.COMPLETED else 0)
 
 
+def test_a_large_wave_that_goes_bad_stops_in_its_midst(tmp_path: Path) -> None:
+    names = [f"d{number}" for number in range(250)]
+    fleet = PaperFleet({name: "good" if name == "d0" else "rolls back" for name in names})
+    done = rolled(tmp_path, fleet, "d0", " ".join(names[1:]), max_fail=0.1, on_fail="halt")
+    assert (done.state, done.history[-2].state) == (State.HALTED, State.PUBLISHING)
+    assert len(fleet.wanting()) == 101
+
+
 def test_a_silent_device_is_waited_for_until_the_deadline_and_may_have_a_limit_of_its_own(
     tmp_path: Path,
 ) -> None:

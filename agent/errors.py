@@ -38,8 +38,11 @@ from __future__ import annotations
 
 from typing import ClassVar, Literal
 
-Refusal = Literal["signature", "sender", "format", "topic", "flood", "packet"]
-"""Under what a refused message is counted; docs/events.md explains each."""
+Refusal = Literal[
+    "signature", "sender", "format", "topic", "flood", "packet",
+    "audience", "replayed", "expired", "clock", "scope", "unknown", "local", "busy", "quarantined",
+]  # fmt: skip
+"""Under what a refused message is counted; docs/events.md explains each. The second line is of commands."""
 
 EXIT_OK = 0
 EXIT_FAILED = 1

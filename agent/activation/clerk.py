@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections import deque
+from dataclasses import replace
+from itertools import count
 from typing import TYPE_CHECKING
 
 from agent.errors import StoreBusy
@@ -15,6 +17,8 @@ if TYPE_CHECKING:
 
 _RETRY_S = 1.0
 _MANY = 64
+_tokens = count(1)
+"""Of all clerks in this process: the store's answers reach each of them."""
 
 
 class Clerk:
@@ -25,24 +29,30 @@ class Clerk:
     Args:
         store: writes them.
         audit: number and hash of the audit log's last entry.
+
+    Attributes:
+        along: documents to write with the next change, in its transaction.
     """
 
     def __init__(self, store: Store, audit: tuple[int, str]) -> None:
         self._store = store
-        self._last = 0
         self._waiting: deque[tuple[int, Change]] = deque()
         self._then: dict[int, Callable[[], None]] = {}
         self._retry_at = 0.0
         self.audit = audit
+        self.along: dict[str, bytes] = {}
 
     def keep(self, change: Change, then: Callable[[], None] | None = None) -> int:
         """Have a change written; give its token. ``then`` is called once it is durable."""
-        self._last += 1
+        token = next(_tokens)
         if then is not None:
-            self._then[self._last] = then
-        self._waiting.append((self._last, change))
+            self._then[token] = then
+        if self.along:
+            change = replace(change, documents={**change.documents, **self.along})
+            self.along = {}
+        self._waiting.append((token, change))
         self._pass_on()
-        return self._last
+        return token
 
     def durable(self, token: int, audit: tuple[int, str]) -> None:
         """The change with this token is durable."""

@@ -73,6 +73,11 @@ class Desk:
         """The policy in force as it was proved, "" for none."""
         return self._policy_text
 
+    @property
+    def keys(self) -> ControlKeys | None:
+        """The control keys in force."""
+        return self._keys
+
     def offer(self, payload: bytes) -> tuple[Desired, Change] | None:
         """Look at a desired state that came.
 

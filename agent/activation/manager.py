@@ -10,22 +10,25 @@ from agent.activation.clerk import Clerk
 from agent.activation.course import Course
 from agent.activation.errand import asked, errand
 from agent.activation.fetching import Fetching
-from agent.activation.files import make_room, missing
+from agent.activation.files import make_room
+from agent.activation.freshness import Freshness
 from agent.activation.goal import Setting, goals
 from agent.activation.mail import Mail
+from agent.activation.mending import mend
 from agent.activation.proving import Proving
 from agent.activation.reporting import Reporter
 from agent.activation.standing import serving_now, standing
 from agent.activation.steering import Steering
+from agent.activation.way_back import WayBack
 from agent.documents import hint
-from agent.documents.reported import Metadata
 from agent.errors import BundleRefused, Rejected
 from agent.events import Event, emit
+from agent.lifecycle import ModelState
 from agent.link import topics
 from agent.link.settings import LinkMessage, LinkUp
+from agent.maintenance import Maintenance
 from agent.message import error_of
 from agent.metrics import number
-from agent.slots import Change, Note
 from agent.store.reports import Changed
 from agent.updater import messages
 from agent.watch import Watched
@@ -36,6 +39,8 @@ if TYPE_CHECKING:
     from agent.activation.seams import Lane, Store
     from agent.activation.site import Site
     from agent.clock import Clock
+    from agent.documents.desired import Desired
+    from agent.documents.keys import ControlKeys
     from agent.documents.reported import Reported
     from agent.errors import AgentError
     from agent.slots import Kept
@@ -78,19 +83,23 @@ class Activation:
         self._desk = self._mail.desk
         self._approval = Approval(site.bundles, site.pipelines)
         self._approval.policy = self._desk.policy
-        self._floors = dict(kept.floors)
-        self._metadata = Metadata()
+        self.freshness = Freshness(kept)
+        self.maintenance = Maintenance(clock)
+        self._hearers: list[Callable[[Desired | None], None]] = []
         self._stopping, self._leave_by = False, math.inf
         self.steerings: dict[str, Steering] = {}
         for spec, lane in zip(site.specs, lanes, strict=True):
-            setting = Setting(bool(spec.model), clock.boot, self._approval.judge)
+            setting = Setting(
+                bool(spec.model), clock.boot, self._approval.judge, waits=lambda: self.maintenance.waits
+            )
             course = Course(spec.pipeline, kept, self._clerk.keep, setting, now)
-            self._mend(course, now)
+            mend(course, site.bundles, now)
             self.steerings[spec.pipeline] = Steering(
                 lane, course, spec.model, site.bundles, resident=site.resident
             )
-        self.proving = Proving(site.specs, self._task, site.bundles, site.deadlines)
-        self._fetching = Fetching(self._errand, self._hear, site.table.refresh_h * 3600)
+        self.back = WayBack(self.steerings, self._clerk, kept, clock)
+        self.proving = Proving(site.specs, self._task, site.bundles, site.deadlines, site.prove)
+        self._fetching = Fetching(self._errand, self._hear, site.table.refresh_h * 3600, site.fetch)
         self._reporter = Reporter(site.fleet, site.device, site.signer, clock, publish)
         self._asks: tuple[messages.Ask, ...] = ()
         self._want(now)
@@ -173,16 +182,22 @@ class Activation:
     def _receive(self) -> None:
         self._fetching.receive(self._clock.monotonic())
 
-    def rollback(self, pipeline: str) -> None:
-        """Go back to the model before, by hand.
+    @property
+    def keys(self) -> ControlKeys | None:
+        """Who may sign desired states and commands."""
+        return self._desk.keys
 
-        Raises:
-            Rejected: there is no such pipeline, or no model to go back to.
-        """
-        if pipeline not in self.steerings:
-            hint = f"Name one of: {', '.join(self.steerings)}"
-            raise Rejected("roll back", pipeline, "there is no such pipeline", hint)
-        self.steerings[pipeline].course.rollback(self._clock.monotonic())
+    @property
+    def busy(self) -> bool:
+        """Whether a new model is proved or tried just now."""
+        trying = {ModelState.PROVING, ModelState.PROBATION}
+        return any(course.held.state in trying for course in self.courses)
+
+    def hears(self, hear: Callable[[Desired | None], None], told: Callable[[], dict[str, Any]]) -> None:
+        """Tell somebody else, with more to report, of the desired state in force, now and at each change."""
+        self._hearers.append(hear)
+        self._reporter.more = told
+        hear(self._desk.desired)
 
     def reported(self) -> Reported:
         """What there is to report."""
@@ -192,7 +207,7 @@ class Activation:
                 name: standing(steering.course, serving_now(steering.lane))
                 for name, steering in self.steerings.items()
             },
-            self._metadata.model_copy(update={"problem": self._fetching.problem[:500]}),
+            self.freshness.metadata.model_copy(update={"problem": self._fetching.problem[:500]}),
             self._clerk.audit,
             self._desk.problem,
         )
@@ -226,16 +241,12 @@ class Activation:
         self.proving.abandon()
         self._fetching.abandon()
 
-    def _mend(self, course: Course, now: float) -> None:
-        """Fall back from bundles whose files are gone, before anything is started."""
-        while (active := course.held.active) and (problem := missing(self._site.bundles, active.bundle)):
-            course.lost(problem, now)
-        candidate = course.held.candidate
-        if candidate and candidate.bundle and missing(self._site.bundles, candidate.bundle):
-            course.missed()
-
     def _want(self, now: float) -> None:
-        wanted = goals(self._desk.desired) if self._desk.desired else {}
+        desired = self._desk.desired
+        self.maintenance.set(desired.maintenance if desired else None)
+        for hear in self._hearers:
+            hear(desired)
+        wanted = goals(desired) if desired else {}
         for course in self.courses:
             course.want(wanted.get(course.pipeline), now)
 
@@ -244,7 +255,8 @@ class Activation:
         now = self._clock.monotonic()
         match message:
             case messages.Refreshed():
-                self._refreshed(message)
+                if change := self.freshness.refreshed(message, self._site.fleet):
+                    self._clerk.keep(change)  # before what follows from it: changes are written in order
             case messages.Brought(name=name, body=body):
                 self._mail.brought(name, body)
             case messages.Withdrawn(digests=digests):
@@ -258,15 +270,6 @@ class Activation:
                     course.fetched(message.name, message.version, message.digest, now)
             case messages.Failed():
                 self._failed(message.name, message.version, error_of(message))
-
-    def _refreshed(self, message: messages.Refreshed) -> None:
-        self._metadata = Metadata(root=message.root, timestamp=message.timestamp, expires=message.expires)
-        higher = {name: n for name, n in message.floors.items() if n > self._floors.get(name, -1)}
-        if higher:  # before whatever follows from this metadata: changes are written in order
-            news = "tuf/root" in higher
-            notes = (Note("root.changed", self._site.fleet, {"root": message.root}),) if news else ()
-            self._floors |= higher
-            self._clerk.keep(Change(floors=higher, notes=notes))
 
     def _failed(self, name: str, version: str, error: AgentError) -> None:
         if isinstance(error, Rejected) and not isinstance(error, BundleRefused):  # a verdict tells of that
@@ -290,7 +293,7 @@ class Activation:
         self._fetching.hint(self._clock.monotonic())
 
     def _errand(self) -> messages.UpdaterSpec:
-        return errand(self._site, self.courses, self._floors, self._desk.policy_text)
+        return errand(self._site, self.courses, self.freshness.floors, self._desk.policy_text)
 
     def _task(self, pipeline: str) -> str:
         ready = self.steerings[pipeline].lane.ready

@@ -6,11 +6,15 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from agent import trust
+from agent.activation.fetching import started
 from agent.uplink import link_settings
+from agent.workers.proof import Proof
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
+    from agent.child import Child
     from agent.pipelines import Pipeline
     from agent.plan import Plan
     from agent.signing import Signer
@@ -34,6 +38,9 @@ class Site:
         specs: the same as their workers are told of them.
         deadlines: of the workers' phases.
         resident: whether workers keep both models in memory to swap.
+        pair: gives the files of certificate and key to show to the broker now; None: those of ``broker``.
+        prove: makes a proof of a model.
+        fetch: starts an updater, with what it is to do.
     """
 
     fleet: str
@@ -47,6 +54,17 @@ class Site:
     specs: tuple[LaneSpec, ...]
     deadlines: Deadlines
     resident: bool
+    pair: Callable[[], tuple[str, str]] | None = None
+    prove: Callable[[LaneSpec, Deadlines], Proof] = Proof
+    fetch: Callable[[bytes], Child] = started
+
+    @property
+    def link(self) -> dict[str, Any] | None:
+        """Fields of ``LinkSettings`` as of now; None without a broker."""
+        if self.broker is None or self.pair is None:
+            return self.broker
+        cert_file, key_file = self.pair()
+        return {**self.broker, "cert_file": cert_file, "key_file": key_file}
 
     @property
     def bundles(self) -> Path:

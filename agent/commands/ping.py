@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from agent.reach import Reach
 
 SUMMARY = "answer, and say which release runs"
+QUICK = True
 
 
 class Args(Document):

@@ -2,8 +2,10 @@
 
 A module of this room is called after its command, "_" for "-". It has ``SUMMARY``, a line for people;
 ``Args``, a ``Document`` of what it takes; and ``run(args, order, reach)``, which does it, or begins it. It
-may have ``resume(args, order, reach)``: what to do about one that the agent's end has cut off; without that
-it is run anew.
+may have ``resume(args, order, reach)``: what to do about one that the agent's end may have cut off, whether
+it had done anything or not; without that it is run anew. It may have ``QUICK = True``: its ``run`` gives an
+``Answer`` at once, so that it need not wait for one that takes long; and ``DEADLINE_S``: how long its work
+may take, 900 seconds else.
 """
 
 from __future__ import annotations
@@ -23,7 +25,24 @@ if TYPE_CHECKING:
 
     Run = Callable[[Any, Order, Reach], Answer | Work]
 
-OPS = ("ping",)
+OPS = (
+    "ping",
+    "status",
+    "restart",
+    "rollback",
+    "probe",
+    "bench",
+    "prove",
+    "credentials",
+    "logs",
+    "log-level",
+    "purge",
+    "diagnostics",
+    "override",
+    "reload",
+    "reboot",
+    "update",
+)
 """All commands, as an operator writes them."""
 
 
@@ -36,6 +55,8 @@ class Verb:
     args: type[Document]
     run: Run
     resume: Run
+    quick: bool = False
+    deadline_s: float = 900.0
 
 
 def find(op: str) -> Verb:
@@ -49,4 +70,12 @@ def find(op: str) -> Verb:
             "find command", repr(op), "there is none of this name", f"There are: {', '.join(OPS)}"
         )
     module = importlib.import_module(f"agent.commands.{op.replace('-', '_')}")
-    return Verb(op, module.SUMMARY, module.Args, module.run, getattr(module, "resume", module.run))
+    return Verb(
+        op,
+        module.SUMMARY,
+        module.Args,
+        module.run,
+        getattr(module, "resume", module.run),
+        quick=getattr(module, "QUICK", False),
+        deadline_s=getattr(module, "DEADLINE_S", 900.0),
+    )

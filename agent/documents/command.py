@@ -73,8 +73,13 @@ def decode(
         WrongSender: it is for somebody else.
         MessageInvalid: it is no command.
     """
-    document, key = dsse.opened(payload, KIND, verifiers, what=_WHAT, most=MAX_BYTES)
-    found = read(Command, document, _WHAT)
+    found, key = opened(payload, verifiers)
     if found.fleet != fleet or found.audience not in audiences:
         raise WrongSender("read", _WHAT, f"it is for {found.audience} of {found.fleet}")
     return found, key
+
+
+def opened(payload: bytes, verifiers: Sequence[Verifier] | None) -> tuple[Command, str]:
+    """As ``decode``, whoever it is for."""
+    document, key = dsse.opened(payload, KIND, verifiers, what=_WHAT, most=MAX_BYTES)
+    return read(Command, document, _WHAT), key

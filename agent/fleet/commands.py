@@ -6,7 +6,10 @@ import typer
 
 from agent.fleet.verbs import (
     collect,
+    command,
     deploy,
+    disenroll,
+    enroll,
     gaps,
     gc,
     heal,
@@ -17,20 +20,26 @@ from agent.fleet.verbs import (
     policy,
     publish,
     quantize,
+    renew,
     resign,
     revoke,
     rollout,
     rotate,
+    simulate,
     verify,
     version,
 )
 
 _VERBS = (
     init,
+    enroll,
+    renew,
+    disenroll,
     pack,
     quantize,
     publish,
     deploy,
+    command,
     rollout,
     models,
     revoke,
@@ -43,6 +52,7 @@ _VERBS = (
     rotate,
     collect,
     gaps,
+    simulate,
     version,
 )
 

@@ -22,11 +22,17 @@ class Intake:
 
     Args:
         post: takes what is passed on.
-        topics: those that are wanted.
+        topics: those that are wanted; a kept session may bring those of an earlier configuration, too.
+        settle: confirms to the broker what is dropped: it would send it again.
     """
 
-    def __init__(self, post: Callable[[object], None], topics: Collection[str]) -> None:
-        self._post = post
+    def __init__(
+        self,
+        post: Callable[[object], None],
+        topics: Collection[str],
+        settle: Callable[[LinkMessage], None],
+    ) -> None:
+        self._post, self._settle = post, settle
         self._topics = frozenset(topics)
         self._guard = threading.Lock()
         self._waiting = 0
@@ -38,10 +44,12 @@ class Intake:
             self._post(event)
         elif event.topic not in self._topics:
             emit(Event.MESSAGE_REFUSED, "other topics", refusal="topic", problem="nobody asked for it")
+            self._settle(event)
         elif self._admitted(event):
             self._post(event)
         else:
             emit(Event.MESSAGE_REFUSED, event.topic, refusal="flood", problem="too many at once")
+            self._settle(event)
 
     def taken(self, message: LinkMessage) -> None:
         """The main thread has a message: there is room for another."""

@@ -13,6 +13,7 @@
     R/d/<device>/up/diag      files beside those, in parts    device -> operator
     R/d/<device>/up/logs      lines of the log, when asked    device -> operator
     R/d/<device>/up/vitals    how it does now, retained       device -> operator
+    R/d/<device>/up/ha        sensors for Home Assistant, retained  device -> Home Assistant
     R/d/<device>/echo/<n>     a device to itself: what a broker has not sent before it, it does not have
     R/tuf/meta/<file>         update metadata, retained       publisher -> devices
     R/tuf/hint                which of it is new, retained    publisher -> devices
@@ -118,6 +119,11 @@ def up_logs(fleet: str, device: str) -> str:
 def up_vitals(fleet: str, device: str) -> str:
     """Where a device says how it does; retained."""
     return f"{_device(fleet, device)}/up/vitals"
+
+
+def up_ha(fleet: str, device: str) -> str:
+    """Where a device tells the state of its sensors for Home Assistant; retained."""
+    return f"{_device(fleet, device)}/up/ha"
 
 
 def echo(fleet: str, device: str) -> str:

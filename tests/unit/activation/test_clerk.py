@@ -27,11 +27,32 @@ def change(name: str) -> Change:
 def test_what_the_store_has_no_room_for_is_offered_again_in_order() -> None:
     store = FullStore(1)
     clerk = Clerk(store, (0, ""))
-    assert [clerk.keep(change(name)) for name in "abc"] == [1, 2, 3]
-    assert store.taken == [(1, "a")]
+    tokens = [clerk.keep(change(name)) for name in "abc"]
+    assert store.taken == [(tokens[0], "a")]
     store.room = 9
     clerk.tick(10.0)
-    assert store.taken == [(1, "a"), (2, "b"), (3, "c")]
+    assert store.taken == list(zip(tokens, "abc", strict=True))
+
+
+def test_two_clerks_of_one_store_never_give_the_same_token() -> None:
+    store = FullStore(9)
+    clerks = Clerk(store, (0, "")), Clerk(store, (0, ""))
+    tokens = [clerk.keep(change("a")) for clerk in clerks * 2]
+    assert sorted(set(tokens)) == tokens
+
+
+def test_a_document_that_goes_along_is_written_with_the_next_change_and_no_other() -> None:
+    taken: list[Change] = []
+
+    class Store:
+        def change(self, change: Change, token: int) -> None:
+            taken.append(change)
+
+    clerk = Clerk(Store(), (0, ""))
+    clerk.along = {"rollback": b"id"}
+    clerk.keep(change("a"))
+    clerk.keep(change("b"))
+    assert [one.documents for one in taken] == [{"rollback": b"id"}, {}]
 
 
 def test_what_follows_is_done_once_when_the_change_is_durable() -> None:

@@ -1,0 +1,1 @@
+"""Commands on the device: who may give them, what is kept, that each is done and answered once."""

@@ -1,0 +1,176 @@
+"""The gate: takes messages off the command topics; each is confirmed when it is durable, or refused."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from agent.activation.allowance import Allowance
+from agent.activation.refusals import Refusals
+from agent.commands import registry
+from agent.commands.seams import Answer, Order
+from agent.dispatch import admission
+from agent.dispatch.admission import Proved, Refused
+from agent.errors import AgentError
+from agent.events import Event, emit
+from agent.slots import Change
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from agent.activation.clerk import Clerk
+    from agent.clock import Clock
+    from agent.dispatch.inbox import Inbox
+    from agent.dispatch.outcomes import Outcomes
+    from agent.dispatch.rules import Rules
+    from agent.dispatch.telling import Telling
+    from agent.documents.command import Command
+    from agent.link.settings import LinkMessage
+    from agent.reach import Reach
+    from agent.slots import CommandRow
+
+_UNSETTLED = 8
+"""Messages that wait for the disk without a confirmation: a broker may send 20, and acknowledgements come
+on the same link."""
+_UNPROVEN, _UNPROVEN_S = 64, 0.1
+_TAKEN, _TAKEN_S = 120, 30.0
+"""So many at once, then one in so many seconds: each is written down, and whoever has stolen a key could
+flush the audit log, and wear the disk."""
+_BARE, _BARE_S = 8, 5.0
+_ANSWERS, _ANSWERS_S = 32, 2.0
+"""Refusals that are answered; all are counted."""
+
+
+class Gate:
+    """Decides about what comes from the broker.
+
+    Args:
+        rules: what holds.
+        inbox: where commands are kept.
+        clerk: has that written.
+        telling: answers.
+        outcomes: makes the answers.
+        reach: what bare commands can reach.
+        settle: confirms a message to the broker.
+        again: somebody asks for a settled command's outcome.
+        clock: where time comes from.
+
+    Attributes:
+        shut: why nothing is taken at all now, "" while it is.
+    """
+
+    def __init__(
+        self,
+        *,
+        rules: Rules,
+        inbox: Inbox,
+        clerk: Clerk,
+        telling: Telling,
+        outcomes: Outcomes,
+        reach: Reach,
+        settle: Callable[[LinkMessage], None],
+        again: Callable[[CommandRow], None],
+        clock: Clock,
+    ) -> None:
+        self._rules, self._inbox, self._clerk, self._telling = rules, inbox, clerk, telling
+        self._outcomes, self._reach, self._settle, self._again = outcomes, reach, settle, again
+        self._clock = clock
+        self._pending: dict[str, LinkMessage] = {}
+        self._unproven = Allowance(_UNPROVEN, _UNPROVEN_S)
+        self._taken = Allowance(_TAKEN, _TAKEN_S)
+        self._bare_ones = Allowance(_BARE, _BARE_S)
+        self._answers = Allowance(_ANSWERS, _ANSWERS_S)
+        self._refusals = Refusals()
+        self.shut = ""
+
+    def offer(self, message: LinkMessage, now: float) -> None:
+        """Take a message. It is confirmed now, unless it waits until its command is durable."""
+        if self._decide(message, now):
+            self._settle(message)
+
+    def _decide(self, message: LinkMessage, now: float) -> bool:
+        """Look at a message; say whether it may be confirmed now."""
+        if not self._unproven.open(now):
+            emit(Event.MESSAGE_REFUSED, "commands", refusal="flood", problem="too many that nobody signed")
+            return True
+        terms = self._rules.terms(self._inbox.floors)
+        found = admission.read(message.payload, terms)
+        if isinstance(found, Refused):
+            return self._refuse(found, now)
+        if not found.key:
+            return self._bare(found.command, now)
+        if (row := self._inbox.get(found.command.id)) is not None:
+            return self._known(row, found, message, now)
+        if (refused := admission.judge(found, terms) or self._room(found, now)) is not None:
+            return self._refuse(refused, now)
+        self._take(found, message)
+        return False
+
+    def _room(self, one: Proved, now: float) -> Refused | None:
+        """Say why there is no room for another command, where there is none."""
+        why = self.shut
+        if self._inbox.full or self._clerk.busy or len(self._pending) >= _UNSETTLED:
+            why = "so many commands wait already, or the disk refuses them"
+        elif not self._taken.open(now):
+            why = "too many commands came within a short time"
+        return Refused("busy", f"{why}. Send it again later", one.command) if why else None
+
+    def _take(self, one: Proved, message: LinkMessage) -> None:
+        command = one.command
+        self._taken.spend()
+        self._pending[command.id] = message
+        change = self._inbox.take(command, one.key, self._clock.wall_ns())
+        self._clerk.keep(change, lambda: self._durable(command))
+
+    def _durable(self, command: Command) -> None:
+        emit(Event.COMMAND_TAKEN, command.op, id=command.id, audience=command.audience)
+        self._settle(self._pending.pop(command.id))
+        if not registry.find(command.op).quick:
+            self._telling.say(self._outcomes.accepted(command.id, command.op))
+
+    def _known(self, row: CommandRow, one: Proved, message: LinkMessage, now: float) -> bool:
+        """Answer one that came before, once more; another one under its id is refused."""
+        if row.body != one.command.model_dump_json().encode():
+            return self._refuse(Refused("replayed", "its id was another command's", one.command), now)
+        if (first := self._pending.get(row.id)) is not None:
+            if first.receipt[0] == message.receipt[0]:
+                return True  # the first one stands for it
+            self._pending[row.id] = message  # on a new connection nothing else does
+            return False
+        if row.outcome:
+            self._again(row)
+        else:
+            self._telling.say(self._outcomes.accepted(row.id, row.op))
+        return True
+
+    def _refuse(self, one: Refused, now: float) -> bool:
+        """Count a refusal, write it down unless too many are, and answer one that somebody vouches for."""
+        command = one.command
+        subject = command.op if command else "command"
+        emit(Event.COMMAND_REFUSED, subject, refusal=one.refusal, problem=one.reason)
+        if not self._clerk.busy:
+            note = self._refusals.note("command.refused", subject, f"{one.refusal}: {one.reason}", now)
+            if note is not None:
+                self._clerk.keep(Change(notes=(note,)))
+        if command is None:
+            self._unproven.spend()
+        elif self._answers.open(now):
+            self._answers.spend()
+            self._telling.say(self._outcomes.refused(command.id, command.op, one.refusal, one.reason))
+        return True
+
+    def _bare(self, command: Command, now: float) -> bool:
+        """Answer what anybody may ask; nothing of it is kept."""
+        self._unproven.spend()
+        if not self._bare_ones.open(now):
+            emit(Event.COMMAND_REFUSED, command.op, refusal="flood", problem="too many came bare")
+            return True
+        self._bare_ones.spend()
+        try:
+            args = admission.arguments(command)
+            answer = registry.find(command.op).run(args, Order(command.id), self._reach)
+        except AgentError as error:
+            self._telling.say(self._outcomes.failed(command.id, command.op, str(error)))
+            return True
+        if isinstance(answer, Answer):
+            self._telling.say(self._outcomes.done(command.id, command.op, answer.result))
+        return True

@@ -34,6 +34,9 @@ MOODS: st.SearchStrategy[Mood] = st.sampled_from(
     ["good", "good", "good", "rejects", "rolls back", "offline", "unnamed"]
 )
 
+SHM = "/dev/shm" if Path("/dev/shm").is_dir() else None
+"""Each step is made durable, and there are thousands."""
+
 
 def killer(points: Sequence[int]) -> Callable[[], None]:
     """Give what is called at each point where a kill matters, and kills at some."""
@@ -101,7 +104,7 @@ def test_kills_anywhere_change_nothing_of_the_end_and_no_device_is_told_twice(
     for points in ([], kills):
         fleet = PaperFleet(dict(zip(names, moods, strict=True)), killer(points))
         was = {name: one.wish.models if one.wish else {} for name, one in fleet.devices.items()}
-        with tempfile.TemporaryDirectory() as folder:
+        with tempfile.TemporaryDirectory(dir=SHM) as folder:
             done = persisted(Path(folder), fleet, waves, share)
         assert done.state in OVER
         for name, one in fleet.devices.items():
@@ -133,7 +136,7 @@ def test_nothing_is_published_while_it_is_paused_and_an_abort_puts_back_exactly_
     fleet = PaperFleet(dict(zip(names, moods, strict=True)), killer(kills))
     was = {name: one.wish.models if one.wish else {} for name, one in fleet.devices.items()}
     look = fleet.look
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory(dir=SHM) as folder:
 
         def asking(timeout_s: float) -> None:
             look(timeout_s)

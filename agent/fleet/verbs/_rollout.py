@@ -30,6 +30,12 @@ Deadline = Annotated[str, typer.Option(help="How long a wave may take to run it.
 OnFail = Annotated[
     str, typer.Option(help="On a broken limit: abort puts back what was, halt waits.", metavar="WHAT")
 ]
+Frames = Annotated[
+    int | None, typer.Option(help="Good frames until it is trusted.", min=1, max=1_000_000, metavar="N")
+]
+Seconds = Annotated[
+    float | None, typer.Option(help="Seconds of service until then.", min=0, max=7 * 86400, metavar="S")
+]
 Seed = Annotated[int, typer.Option(help="The same gives the same order.", min=0)]
 Strict = Annotated[bool, typer.Option("--strict", help="Refuse where a device cannot take part.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Only show who would, and when.")]

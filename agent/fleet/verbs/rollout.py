@@ -71,6 +71,8 @@ def start(
     abort_on: options.AbortOn = None,
     deadline: options.Deadline = "6h",
     on_fail: options.OnFail = "abort",
+    probation_frames: options.Frames = None,
+    probation_seconds: options.Seconds = None,
     seed: options.Seed = 0,
     strict: options.Strict = False,
     dry_run: options.DryRun = False,
@@ -99,6 +101,8 @@ def start(
         on_fail=on_fail,
         seed=seed,
         name=name,
+        frames=probation_frames,
+        seconds=probation_seconds,
     )
     plan = wanted.plan(told, Shelf(folder).names())
     if not (group or device):

@@ -125,6 +125,17 @@ def test_one_odd_device_does_not_break_a_condition_of_its_wave(tmp_path: Path) -
     assert done.state is State.COMPLETED
 
 
+def test_a_desired_state_changes_in_the_model_the_deadline_and_the_probation_alone(tmp_path: Path) -> None:
+    fleet = PaperFleet({"a": "good"})
+    was = fleet.latest(["a"])["a"].model_copy(update={"overrides": {"log.level": "debug"}})
+    fleet.devices["a"].wish = was
+    assert rolled(tmp_path, fleet, "a", frames=7).state is State.COMPLETED
+    wish = fleet.devices["a"].wish
+    probation = was.probation.model_copy(update={"frames": 7})
+    news = {"generation": 4, "models": {"door": NEW}, "issued": 1, "deadline_s": 60.0, "probation": probation}
+    assert wish == was.model_copy(update=news)
+
+
 def test_a_pause_publishes_nothing_further_and_a_resume_goes_on(tmp_path: Path) -> None:
     fleet = PaperFleet({"a": "good", "b": "good"})
     shelf = Shelf(tmp_path)

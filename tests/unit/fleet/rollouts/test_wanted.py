@@ -21,6 +21,7 @@ TOLD = wanted.Told(
     deadline="6h",
     max_fail="2%",
     conditions=("p95 > 1.3x", "failed>2%", "temperature > 80", "fps < 0.8x"),
+    frames=7,
 )
 
 
@@ -32,6 +33,7 @@ def test_a_plan_is_what_was_written() -> None:
         ("door", "yard"),
     )
     assert (plan.soak_s, plan.deadline_s, plan.max_fail, plan.max_silent) == (7200, 21600, 0.02, None)
+    assert (plan.frames, plan.seconds) == (7, None)
     assert [(one.metric, one.above, one.limit, one.relative) for one in plan.conditions] == [
         ("p95", True, 1.3, True),
         ("failed", True, 0.02, False),

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from agent.fleet.rollouts.seams import View
 
 SLICE = 100
-"""For so many devices at a time is published: a wave that goes bad meanwhile stops there."""
+"""For so many devices at a time is published, or a hundredth: a wave that goes bad meanwhile stops there."""
 _BACK_S = 900.0
 """So long, and never longer than the deadline, devices may take to say that what was is back."""
 _NAMED = 10
@@ -125,7 +125,7 @@ class Course:
             those = [name for name, one in self.members.items() if one.floor is not None and one.back is None]
         else:
             those = []
-        return those[:SLICE]
+        return those[: max(SLICE, len(self.members) // SLICE)]
 
     def waited_for(self) -> list[str]:
         """Name the devices whose next word matters, so many at most."""

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from agent.errors import AgentError, ConfigInvalid
+from agent.errors import AgentError, ConfigInvalid, LinkLost
+from agent.fleet.rollouts import controller
 from agent.fleet.rollouts.lease import holding
 from agent.fleet.rollouts.record import Lease
 from agent.fleet.rollouts.shelf import Shelf
@@ -15,8 +16,10 @@ from agent.fleet.rollouts.wanted import condition
 from tests.simulators.paper_fleet import NEW, OLD, PaperFleet, plan, planned, worked
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
+    from agent.documents.desired import Desired
     from agent.fleet.rollouts.record import Rollout
 
 
@@ -81,6 +84,31 @@ def test_a_large_wave_that_goes_bad_stops_in_its_midst(tmp_path: Path) -> None:
     done = rolled(tmp_path, fleet, "d0", " ".join(names[1:]), max_fail=0.1, on_fail="halt")
     assert (done.state, done.history[-2].state) == (State.HALTED, State.PUBLISHING)
     assert len(fleet.wanting()) == 101
+
+
+def test_a_broker_that_goes_away_is_waited_for_and_not_for_ever(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(controller, "_RETRY_S", 0.0)
+    fleet = PaperFleet({"a": "good"})
+    publish, away = fleet.publish, 3
+
+    def failing(wishes: Sequence[Desired]) -> None:
+        nonlocal away
+        away -= 1
+        fleet.clock += 200
+        if away >= 0:
+            raise LinkLost("reach", "broker", "it does not answer")
+        publish(wishes)
+
+    fleet.publish = failing  # type: ignore[method-assign]
+    assert rolled(tmp_path, fleet, "a").state is State.COMPLETED
+    assert len(fleet.devices["a"].history) == 1
+    assert capsys.readouterr().err.count("it does not answer. Trying again") == 1
+    away = 99
+    Shelf(tmp_path).write(planned(plan("two"), ["a"]))
+    with pytest.raises(LinkLost):
+        worked(Shelf(tmp_path), fleet, "two")
 
 
 def test_a_silent_device_is_waited_for_until_the_deadline_and_may_have_a_limit_of_its_own(

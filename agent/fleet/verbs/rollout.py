@@ -241,8 +241,11 @@ def _print_all(found: list[Rollout], *, as_json: bool) -> None:
 
     if as_json:
         print(orjson.dumps({"rollouts": [shown.row(one) for one in found]}).decode())
-    for one in [] if as_json else found:
+        return
+    for one in found:
         print(f"{one.plan.name}  {one.plan.model}  {shown.line(one)}")
+    if not found:
+        print("no rollout is there; see: edgectl rollout start --help")
 
 
 def _place(folder: Path, broker: Broker, file: Path | None, *, unsigned: bool) -> Place:

@@ -164,6 +164,20 @@ def test_a_desired_state_changes_in_the_model_the_deadline_and_the_probation_alo
     assert wish == was.model_copy(update=news)
 
 
+def test_a_device_may_be_away_for_a_moment_while_its_wave_soaks(tmp_path: Path) -> None:
+    fleet = PaperFleet({"a": "good", "b": "good"})
+    look = fleet.look
+
+    def napping(timeout_s: float) -> None:
+        look(timeout_s)
+        fleet.devices["a"].mood = "stuck" if 20 <= fleet.clock < 23 or 55 <= fleet.clock < 57 else "good"
+
+    fleet.look = napping  # type: ignore[method-assign]
+    done = rolled(tmp_path, fleet, "a", "b", soak_s=30.0, deadline_s=10.0)
+    assert done.state is State.COMPLETED
+    assert done.members["a"].verdict == "converged"
+
+
 def test_a_pause_publishes_nothing_further_and_a_resume_goes_on(tmp_path: Path) -> None:
     fleet = PaperFleet({"a": "good", "b": "good"})
     shelf = Shelf(tmp_path)

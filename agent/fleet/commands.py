@@ -21,6 +21,7 @@ from agent.fleet.verbs import (
     resign,
     revoke,
     rotate,
+    status,
     verify,
     version,
 )
@@ -32,6 +33,7 @@ _VERBS = (
     publish,
     deploy,
     command,
+    status,
     models,
     revoke,
     policy,

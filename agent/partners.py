@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from agent.activation.manager import Activation
+    from agent.credentials import Credentials
     from agent.link.settings import LinkMessage
     from agent.uplink import Uplink
     from agent.watch import Watched
@@ -57,6 +58,8 @@ class Offer:
         online: whether the link is up.
         status: gives what the local socket tells.
         end: has the agent end in good order, for this reason.
+        credentials: what the broker is shown; None where that is no certificate.
+        again: has it end likewise, to begin anew in the same process.
     """
 
     lanes: Sequence[Lane]
@@ -65,6 +68,8 @@ class Offer:
     online: Callable[[], bool]
     status: Callable[[], dict[str, Any]]
     end: Callable[[str], None]
+    credentials: Credentials | None = None
+    again: Callable[[str], None] = lambda _why: None
 
 
 def offered(
@@ -73,6 +78,7 @@ def offered(
     *,
     status: Callable[[], dict[str, Any]],
     end: Callable[[str], None],
+    again: Callable[[str], None] = lambda _why: None,
 ) -> Offer:
     """Make the offer of an agent with this way up, or with none."""
     return Offer(
@@ -82,6 +88,8 @@ def offered(
         online=lambda: uplink is not None and uplink.online,
         status=status,
         end=end,
+        credentials=uplink.credentials if uplink else None,
+        again=again,
     )
 
 

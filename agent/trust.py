@@ -52,8 +52,8 @@ def load(table: tables.Trust, folder: Path) -> Trust:
         ConfigInvalid: a key is missing, cannot be read, is of the wrong kind, or lies open to others; or keys
             are given and not to be used.
     """
-    private = _credential(DEVICE_KEY) or (folder / table.device_key if table.device_key else None)
-    public = _credential(COLLECTOR_KEY) or (folder / table.collector_key if table.collector_key else None)
+    private = credential(DEVICE_KEY) or (folder / table.device_key if table.device_key else None)
+    public = credential(COLLECTOR_KEY) or (folder / table.collector_key if table.collector_key else None)
     if table.unsigned and (private or public):
         problem, hint = (
             f"there is a key to use: {private or public}",
@@ -76,7 +76,7 @@ def root_file(table: tables.Models, folder: Path) -> Path | None:
         table: the configuration's ``[models]``.
         folder: where relative paths in it start.
     """
-    return _credential(_ROOT) or (folder / table.root if table.root else None)
+    return credential(_ROOT) or (folder / table.root if table.root else None)
 
 
 def read_root(table: tables.Models, folder: Path) -> str | None:
@@ -151,6 +151,7 @@ def _credentials() -> Path | None:
     return Path(folder) if folder else None
 
 
-def _credential(name: str) -> Path | None:
+def credential(name: str) -> Path | None:
+    """Give the file of a credential that systemd passed (LoadCredential=); None where there is none."""
     folder = _credentials()
     return folder / name if folder and (folder / name).is_file() else None

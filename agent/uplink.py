@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import asdict, replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import orjson
 
 from agent import __version__, trust
+from agent.credentials import Credentials
 from agent.delivery import Delivery
 from agent.errors import ConfigInvalid, LinkLost, MessageInvalid
 from agent.events import Event, emit
@@ -22,6 +21,7 @@ from agent.store.reports import Buffered, Committed, Leased, StoreRecovered
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from agent.plan import Plan
     from agent.store.thread import Store
@@ -42,6 +42,10 @@ class Uplink:
         plan: says who we are and which broker there is; it must name one.
         store: where batches come from.
         post: where the link's thread leaves its events; they come back through ``take``.
+
+    Attributes:
+        credentials: what the broker is shown; None where that is no certificate.
+        online: whether the link is up.
     """
 
     def __init__(self, plan: Plan, store: Store, post: Callable[[object], None]) -> None:
@@ -65,6 +69,10 @@ class Uplink:
         self._commands = {topics.down_cmd(mqtt.fleet, plan.device), topics.all_cmd(mqtt.fleet)}
         self._commands |= {topics.group_cmd(mqtt.fleet, group) for group in groups}
         heard += sorted(self._commands)
+        shown = settings.cert_file, settings.key_file
+        self.credentials = (
+            Credentials(plan.data, plan.device, shown, settings.ca_file) if settings.cert_file else None
+        )
         self._intake = Intake(post, heard, self.settle)
         self._link = Link(
             settings,
@@ -72,7 +80,10 @@ class Uplink:
             subscriptions=tuple((topic, 1) for topic in heard),
             birth=self._state(online=True),
             will=self._state(online=False),
+            pair=self.credentials.pair if self.credentials else None,
         )
+        if self.credentials:
+            self.credentials.reconnect = self._link.reconnect
         self._delivery = Delivery(
             store,
             self._link,
@@ -93,6 +104,8 @@ class Uplink:
 
     def take(self, event: object, now: float) -> None:
         """Take in an event of the link or the store; others are ignored."""
+        if self.credentials:
+            self.credentials.take(event)
         match event:
             case LinkUp():
                 self.online = True
@@ -195,9 +208,8 @@ def link_settings(mqtt: Mqtt, device: str, folder: Path) -> LinkSettings:
     Raises:
         ConfigInvalid: the credential cannot be read.
     """
-    ca_file, cert_file, key_file = (
-        str(folder / name) if name else "" for name in (mqtt.ca_file, mqtt.cert_file, mqtt.key_file)
-    )
+    named = {"mqtt-ca": mqtt.ca_file, "mqtt-certificate": mqtt.cert_file, "mqtt-key": mqtt.key_file}
+    ca_file, cert_file, key_file = (_file(credential, name, folder) for credential, name in named.items())
     return LinkSettings(
         host=mqtt.host,
         port=mqtt.port,
@@ -207,18 +219,23 @@ def link_settings(mqtt: Mqtt, device: str, folder: Path) -> LinkSettings:
         backoff_cap_s=mqtt.reconnect_max_s,
         username=mqtt.username,
         password=_credential() or mqtt.password.get_secret_value(),
-        tls=mqtt.tls or bool(mqtt.ca_file),
+        tls=mqtt.tls or bool(ca_file),
         ca_file=ca_file,
         cert_file=cert_file,
         key_file=key_file,
     )
 
 
+def _file(credential: str, name: str, folder: Path) -> str:
+    """Give the file of a systemd credential, or the one that the configuration names; "" for none."""
+    passed = trust.credential(credential)
+    return str(passed) if passed else str(folder / name) if name else ""
+
+
 def _credential() -> str:
     """The password from systemd's LoadCredential=, if it was given one."""
-    folder = os.environ.get("CREDENTIALS_DIRECTORY", "")
-    path = Path(folder, _CREDENTIAL)
-    if not folder or not path.is_file():
+    path = trust.credential(_CREDENTIAL)
+    if path is None:
         return ""
     try:
         return path.read_text(encoding="utf-8").strip()

@@ -33,7 +33,7 @@ def errand(site: Site, courses: Iterable[Course], floors: Mapping[str, int], pol
     return UpdaterSpec(
         fleet=site.fleet,
         device=site.device,
-        broker=site.broker,
+        broker=site.link,
         mirror=site.table.mirror,
         folder=str(site.folder),
         root=site.root,

@@ -9,6 +9,7 @@ from agent import trust
 from agent.uplink import link_settings
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from agent.pipelines import Pipeline
@@ -34,6 +35,7 @@ class Site:
         specs: the same as their workers are told of them.
         deadlines: of the workers' phases.
         resident: whether workers keep both models in memory to swap.
+        pair: gives the files of certificate and key to show to the broker now; None: those of ``broker``.
     """
 
     fleet: str
@@ -47,6 +49,15 @@ class Site:
     specs: tuple[LaneSpec, ...]
     deadlines: Deadlines
     resident: bool
+    pair: Callable[[], tuple[str, str]] | None = None
+
+    @property
+    def link(self) -> dict[str, Any] | None:
+        """Fields of ``LinkSettings`` as of now; None without a broker."""
+        if self.broker is None or self.pair is None:
+            return self.broker
+        cert_file, key_file = self.pair()
+        return {**self.broker, "cert_file": cert_file, "key_file": key_file}
 
     @property
     def bundles(self) -> Path:

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any
 from agent.bundles.load import read_manifest
 from agent.cli import model_card, service
 from agent.cli.active import models
+from agent.cli.commanding import carried_out, done
 from agent.cli.parts import Parts, add_json
 from agent.cli.printing import print_table
 from agent.cli.settings import Loaded
-from agent.control import ask, deserted
+from agent.control import deserted
 from agent.errors import EXIT_OK, AgentError, ConfigInvalid, Rejected
 from agent.foreground import prove
 from agent.wording import plain
@@ -36,6 +37,7 @@ examples:
 
 exit codes: 0 done, 1 refused or failed, 2 usage, 78 the configuration must be changed first"""
 
+_PATIENCE_S = 30.0
 _COLUMNS = ("pipeline", "state", "serving", "previous", "wanted", "generation", "strikes", "why")
 
 
@@ -120,21 +122,26 @@ def _whole(model: Path, plan: Plan) -> Path:
     if model.exists() or not at:
         return model.resolve()
     for folder in sorted((plan.models / "bundles").glob("*")):
-        try:
-            manifest = read_manifest(folder)
-        except AgentError:
-            continue  # what is no bundle is not the one that is looked for
-        if (manifest.name, manifest.version) == (name, version):
+        if _titled(folder) == (name, version):
             return folder
     hint = "Deploy it: edgectl deploy; or name a bundle's folder"
     raise Rejected("prove", str(model), "it is not on this device", hint)
+
+
+def _titled(folder: Path) -> tuple[str, str]:
+    """Give a bundle's name and version; none of what is no bundle."""
+    try:
+        manifest = read_manifest(folder)
+    except AgentError:
+        return "", ""
+    return manifest.name, manifest.version
 
 
 def _rollback(arguments: argparse.Namespace, plan: Plan) -> int:
     from agent.activation.offline import rollback
 
     if not deserted(plan.control):
-        ask(plan.control, {"op": "model.rollback", "pipeline": arguments.pipeline})
+        done(carried_out(plan.control, "rollback", {"pipeline": arguments.pipeline}, _PATIENCE_S))
     else:
         rollback(plan, arguments.pipeline)
     found = models(plan)

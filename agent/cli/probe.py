@@ -26,9 +26,10 @@ from agent.sources.v4l2.devices import cameras
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from agent.boards import Recognised
+    from agent.probing.inspection import Inspected
     from agent.probing.passport import DelegatePart
 
 HELP = "show which board this is and what its accelerators can do"
@@ -85,19 +86,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def main(arguments: argparse.Namespace) -> int:
     """Probe, print and write; give the exit code."""
     found, models, hidden = _asked(arguments)
-    machine = Machine()
     tries = _tries(found, models, hidden, arguments)
-    passport = Passport(
-        board=survey.board(machine, found, serial=arguments.serial),
-        system=survey.system(machine),
-        cpu=survey.cpu(machine),
-        memory=survey.memory(machine, found.profile),
-        runtime=_runtime(),
-        thermal=survey.thermal(machine, found.profile.thermal),
-        power=survey.power(machine, found.profile.power),
-        cameras=tuple(_cameras()),
-        delegates=tuple(tries),
-    )
+    passport = _passport(found, tries, serial=arguments.serial)
     if arguments.out:
         write(arguments.out, passport.text(), replace=True)
     if arguments.json:
@@ -107,6 +97,36 @@ def main(arguments: argparse.Namespace) -> int:
         if arguments.out:
             print(f"\nwritten   {arguments.out}")
     return EXIT_OK
+
+
+def untried(found: Recognised) -> Passport:
+    """Give the passport of a board whose accelerators were looked at, and none was opened."""
+    looked = (
+        inspection.inspect(one, named=named) for one, named in inspection.entries(found.profile.delegates)
+    )
+    return _passport(found, (judge(_left_alone(one, "not tried"), None) for one in looked))
+
+
+def _passport(found: Recognised, tries: Iterable[DelegatePart], *, serial: bool = False) -> Passport:
+    machine = Machine()
+    return Passport(
+        board=survey.board(machine, found, serial=serial),
+        system=survey.system(machine),
+        cpu=survey.cpu(machine),
+        memory=survey.memory(machine, found.profile),
+        runtime=_runtime(),
+        thermal=survey.thermal(machine, found.profile.thermal),
+        power=survey.power(machine, found.profile.power),
+        cameras=tuple(_cameras()),
+        delegates=tuple(tries),
+    )
+
+
+def _left_alone(looked: Inspected, why: str) -> Inspected:
+    """Give what was looked at as something that is not tried: what is not there stays that."""
+    if not looked.presence.there:
+        return looked
+    return replace(looked, presence=replace(looked.presence, there=False, why=why))
 
 
 def _asked(arguments: argparse.Namespace) -> tuple[Recognised, tuple[str, ...], tuple[str, ...]]:
@@ -137,9 +157,8 @@ def _tries(
     confine = not arguments.unconfined
     for accelerator, named in inspection.entries(found.profile.delegates, everything=arguments.all):
         looked = inspection.inspect(accelerator, named=named)
-        if accelerator.title in arguments.without and looked.presence.there:
-            why = "not tried: the running agent uses it"
-            looked = replace(looked, presence=replace(looked.presence, there=False, why=why))
+        if accelerator.title in arguments.without:
+            looked = _left_alone(looked, "not tried: the running agent uses it")
         spec = TrialSpec(accelerator=accelerator, models=models, confine=confine, hidden=hidden)
         yield judge(looked, try_out(spec) if looked.presence.there else None)
 

@@ -7,7 +7,13 @@ from typing import TYPE_CHECKING
 import orjson
 
 from agent.errors import ConfigInvalid
+from agent.fleet.identity import begin as identity
+from agent.fleet.identity.place import BROKER, hosts
 from agent.fleet.keys import COLLECTOR, DEVICES, check_names, make_keys
+from agent.fleet.repository import begin as repository
+from agent.fleet.repository.keystore import NAMES, Keystore
+from agent.fleet.repository.passphrase import passphrase
+from agent.fleet.repository.tree import Tree
 from agent.link.topics import NAME_HINT, is_name
 
 _TABLES = ("[trust]", "[trust] and [models]")
@@ -15,6 +21,8 @@ _TABLES = ("[trust]", "[trust] and [models]")
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
+
+    from agent.fleet.identity.place import Site
 
 
 def run(
@@ -25,6 +33,8 @@ def run(
     from_key: bool,
     as_json: bool,
     models: bool = False,
+    broker: str = "",
+    home_assistant: str | None = None,
     file: Path | None = None,
 ) -> None:
     """Make what is missing, and tell what comes next.
@@ -35,7 +45,9 @@ def run(
         fleet: the fleet's name, for what is told.
         from_key: see ``make_keys``.
         as_json: tell it to programs.
-        models: make the repository of models, too, with its keys.
+        models: make the repository of models, too, with its keys, and the authority for certificates.
+        broker: the broker's names, with commas between; "" leaves its files as they are.
+        home_assistant: the prefix of Home Assistant's discovery; None leaves it as it is.
         file: holds the passphrase of those; None asks elsewhere.
 
     Raises:
@@ -46,30 +58,37 @@ def run(
     if not is_name(fleet):
         raise ConfigInvalid("make keys of", repr(fleet), "a fleet cannot be called so", NAME_HINT)
     check_names(devices)
-    secret = _passphrase(folder, file) if models else None
+    if (broker or home_assistant) and not models:
+        hint = "Leave --no-models out"
+        raise ConfigInvalid("use", "--no-models", "a broker's certificate needs the passphrase, too", hint)
+    names = hosts(broker)
+    wanted = identity.wanted(folder, fleet, names, home_assistant)
+    secret = _passphrase(folder, file, wanted) if models else None
     made = make_keys(folder, devices, from_key=from_key)
     if secret is not None:
-        from agent.fleet.repository.begin import begin
-
-        made += begin(folder, lambda: secret)
+        made += repository.begin(folder, lambda: secret)
+    if models:
+        made += identity.begin(folder, lambda: secret or "", fleet, wanted)
     if as_json:
         print(orjson.dumps({"folder": str(folder), "made": [str(path) for path in made]}).decode())
         return
     print("\n".join(_words(folder, devices, fleet, made)))
 
 
-def _passphrase(folder: Path, file: Path | None) -> str | None:
-    """Get the passphrase, before anything is made; None where the repository is whole already."""
-    from agent.fleet.repository.passphrase import passphrase
-    from agent.fleet.repository.tree import Tree
-
-    if Tree(folder).meta("timestamp.json").exists():
+def _passphrase(folder: Path, file: Path | None, wanted: Site | None) -> str | None:
+    """Get the passphrase, before anything is made; None where nothing is missing that needs it."""
+    whole = Tree(folder).meta("timestamp.json").exists()
+    if whole and not identity.lacking(folder, wanted):
         return None
     try:
-        return passphrase(file, new=True)
+        secret = passphrase(file, new=not whole)
     except ConfigInvalid as error:
         hint = f"{error.hint}; or give --no-models, for results alone"
         raise ConfigInvalid(error.op, error.subject, error.problem, hint) from error
+    keys = Keystore(folder, lambda: secret)
+    if known := next((name for name in reversed(NAMES) if whole and keys.has(name)), None):
+        keys.control(known)  # all keys of a folder have one passphrase
+    return secret
 
 
 def _words(folder: Path, devices: Sequence[str], fleet: str, made: Sequence[Path]) -> list[str]:
@@ -80,6 +99,12 @@ def _words(folder: Path, devices: Sequence[str], fleet: str, made: Sequence[Path
             f"{COLLECTOR}.key is not in {folder}: it is where the collector runs. If it is lost, delete"
             f" {COLLECTOR}.pub and run this again; every device needs the new one"
         )
+    if (config := folder / BROKER / "mosquitto.conf").exists():
+        lines += [
+            "",
+            f"Broker:        mosquitto -c {config}",
+            f"Enrol devices: edgectl enroll NAME --dir {folder}",
+        ]
     lines += ["", f"Collect with:  edgectl collect --keys {folder} --fleet {fleet} --host BROKER"]
     if root.exists():
         where = f"--dir {folder} --fleet {fleet} --host BROKER"

@@ -91,7 +91,7 @@ def make_keys(folder: Path, devices: Sequence[str] = (), *, from_key: bool = Fal
     try:
         for one in (folder, folder / DEVICES):
             one.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with _alone(folder):
+        with alone(folder):
             if not from_key:
                 _refuse_halves(folder / DEVICES, devices)
             for stem in (folder / COLLECTOR, *(folder / DEVICES / device for device in devices)):
@@ -114,7 +114,7 @@ def check_names(devices: Sequence[str]) -> None:
 
 
 @contextmanager
-def _alone(folder: Path) -> Iterator[None]:
+def alone(folder: Path) -> Iterator[None]:
     """Wait until nobody else makes keys here, and take away what a kill has left half written."""
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:

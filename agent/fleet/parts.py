@@ -181,9 +181,15 @@ class Assembly:
         for number in range(1, _NUMBERS):
             more = f"-{number}" if number > 1 else ""
             path = self._folder / f"{self._device}-{stem}{more}{dot}{ending}"
-            try:
-                os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
-            except FileExistsError:
-                continue
-            return one.temporary.replace(path)
+            if _made(path):
+                return one.temporary.replace(path)
         raise FileExistsError(f"{self._device}-{one.told.name} and {_NUMBERS} more are there")
+
+
+def _made(path: Path) -> bool:
+    """Make an empty file; give whether there was none."""
+    try:
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+    except FileExistsError:
+        return False
+    return True

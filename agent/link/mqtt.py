@@ -7,6 +7,7 @@ import select
 import threading
 import time
 from collections import deque
+from dataclasses import replace
 from random import Random
 from typing import TYPE_CHECKING
 
@@ -43,6 +44,7 @@ class Link:
         subscriptions: topic filters and their QoS, subscribed to on every connection.
         will: what the broker publishes when it loses us without a goodbye.
         birth: published first whenever the link is up. A clean ``close`` publishes no farewell by itself.
+        pair: gives the files of certificate and key, at each attempt; those of ``settings`` else.
 
     Attributes:
         heartbeat: monotonic time of the thread's last turn. A turn takes about a second, but an attempt to
@@ -57,9 +59,11 @@ class Link:
         subscriptions: Sequence[tuple[str, int]] = (),
         will: Message | None = None,
         birth: Message | None = None,
+        pair: Callable[[], tuple[str, str]] | None = None,
         rng: Random | None = None,
     ) -> None:
         self._settings = settings
+        self._pair = pair or (lambda: (settings.cert_file, settings.key_file))
         self._post = post
         self._subscriptions = tuple(subscriptions)
         self._will = will
@@ -180,7 +184,10 @@ class Link:
         self._tokens.clear()
         self._settled.clear()
         self._drop_reason = None
-        self._session = session.Session(self._settings, self._versions.current, self._will)
+        cert_file, key_file = self._pair()
+        settings = replace(self._settings, cert_file=cert_file, key_file=key_file)
+        self._up = LinkUp(self._versions.current, 0, 0, cert_file)
+        self._session = session.Session(settings, self._versions.current, self._will)
         self._session.open()
         guess = self._settings.protocol == "auto" and not self._versions.proven
         wait = self._settings.answer_timeout_s
@@ -251,7 +258,7 @@ class Link:
             return
         self._machine.fire(LinkStep.CONNACK)
         self._versions.worked()
-        self._up = LinkUp(self._versions.current, max_packet, receive_max)
+        self._up = replace(self._up, max_packet=max_packet, receive_max=receive_max)
         self._deadline = time.monotonic() + self._settings.answer_timeout_s
         current.subscribe(self._subscriptions)
 
@@ -288,4 +295,4 @@ class Link:
         if reason.rival:
             event = Event.DEVICE_DOUBLED
         emit(event, self._settings.broker, reason=reason, retry_s=round(wait, 1))
-        self._post(LinkDown(str(reason), reason.refused))
+        self._post(LinkDown(str(reason), reason.refused, current.met and before is LinkState.CONNECTING))

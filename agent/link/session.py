@@ -84,6 +84,7 @@ class Session:
         notes: what happened, to be emptied after each call; nothing counts after ``Ended``.
         unconfirmed: messages sent and not confirmed yet.
         unanswered: the broker was reached, and has not answered CONNECT.
+        met: our certificate was shown, or could not be read.
     """
 
     def __init__(self, settings: LinkSettings, version: Version, will: Message | None) -> None:
@@ -94,7 +95,7 @@ class Session:
         self.notes: deque[Note] = deque()
         self.unconfirmed = 0
         self._unread = 0
-        self.unanswered = False
+        self.unanswered = self.met = False
         five = version == "5"
         client = GuardedClient(
             CallbackAPIVersion.VERSION2,
@@ -128,6 +129,7 @@ class Session:
             try:
                 self._client.tls_set_context(tls_context(settings))
             except (OSError, ValueError) as error:  # ssl.SSLError is an OSError
+                self.met = True
                 text = f"the TLS files cannot be used: {error}"
                 self._end(Reason(text, refused=True, hint="Check ca_file, cert_file and key_file"))
                 return
@@ -143,9 +145,10 @@ class Session:
             else:
                 self._client.connect(settings.host, settings.port, settings.keepalive_s)
         except (OSError, ValueError) as error:
+            self.met = isinstance(error, ssl.SSLError) and not isinstance(error, ssl.SSLCertVerificationError)
             self._end(reasons.of_error(error, settings.host, settings.port))
         else:
-            self.unanswered = True
+            self.unanswered = self.met = True
 
     def fileno(self) -> int:
         """The socket to wait for; -1 when there is none any more."""

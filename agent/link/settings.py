@@ -85,11 +85,13 @@ class LinkUp:
     Attributes:
         max_packet: bytes of the largest packet that may be sent, all included.
         receive_max: how many messages of QoS 1 may be on their way at once.
+        cert_file: the certificate that the broker was shown; "" for none.
     """
 
     protocol: Version
     max_packet: int
     receive_max: int
+    cert_file: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,10 +101,12 @@ class LinkDown:
     Attributes:
         reason: for people.
         refused: the broker or our own settings said no: trying again will hardly help.
+        met: somebody answers at the broker's address, and has not let us in: it may be our certificate.
     """
 
     reason: str
     refused: bool
+    met: bool = field(default=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

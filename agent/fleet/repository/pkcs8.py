@@ -15,7 +15,9 @@ import textwrap
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+    from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
 
 _N, _R, _P = 1 << 14, 8, 5
 _MEMORY = 64 << 20
@@ -34,7 +36,7 @@ class Sealer:
             passphrase.encode(), salt=self._salt, n=_N, r=_R, p=_P, maxmem=_MEMORY, dklen=32
         )
 
-    def seal(self, key: Ed25519PrivateKey) -> bytes:
+    def seal(self, key: Ed25519PrivateKey | EllipticCurvePrivateKey) -> bytes:
         """Give the key as PEM, encrypted."""
         from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
         from cryptography.hazmat.primitives.padding import PKCS7
@@ -53,22 +55,32 @@ class Sealer:
         return f"-----BEGIN {name}-----\n{lines}\n-----END {name}-----\n".encode()
 
 
-def unseal(pem: bytes, passphrase: str) -> Ed25519PrivateKey:
-    """Read a key.
+def unseal_any(pem: bytes, passphrase: str) -> PrivateKeyTypes:
+    """Read a key of any kind.
 
     Raises:
-        ValueError: the passphrase is wrong, or it is no such key; the message holds nothing of either.
+        ValueError: the passphrase is wrong, or it is no key; the message holds nothing of either.
     """
     from cryptography.exceptions import UnsupportedAlgorithm
-    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
     from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
     try:
-        key = load_pem_private_key(pem, passphrase.encode())
+        return load_pem_private_key(pem, passphrase.encode())
     except TypeError:
         raise ValueError("it is not encrypted, so anyone may have it") from None
     except (ValueError, UnsupportedAlgorithm):
         raise ValueError("the passphrase does not open it") from None
+
+
+def unseal(pem: bytes, passphrase: str) -> Ed25519PrivateKey:
+    """Read an Ed25519 key.
+
+    Raises:
+        ValueError: the passphrase is wrong, or it is no such key; the message holds nothing of either.
+    """
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+    key = unseal_any(pem, passphrase)
     if not isinstance(key, Ed25519PrivateKey):
         raise ValueError("it is not an Ed25519 key")  # noqa: TRY004 - the content is wrong, not the type
     return key

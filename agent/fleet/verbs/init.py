@@ -14,11 +14,13 @@ Make the keys of a fleet and of its devices, and the repository of its models.
 
 The collector signs its acknowledgements: a device deletes nothing without one. Each device signs what it
 sends. The keys that sign models are encrypted with a passphrase: from a terminal, --passphrase-file, or
-$EDGECTL_PASSPHRASE. Run it again to add devices: nothing that is there is ever written over. Prints which
-file goes where, and no key.
+$EDGECTL_PASSPHRASE. The fleet's certificate authority is made, too; with --broker the broker's certificate,
+its access list and a configuration for mosquitto. Run it again to add what is missing: nothing that is there
+is ever written over. Prints which file goes where, and no key.
 
 \b
 examples:
+  edgectl init keys --fleet north --broker broker.example,192.0.2.7
   edgectl init keys --device gate-1 --device gate-2
   edgectl collect --keys keys --host broker.example
 
@@ -47,6 +49,16 @@ def init(
     no_models: Annotated[
         bool, typer.Option("--no-models", help="Only for results: no keys and no repository of models.")
     ] = False,
+    broker: Annotated[
+        str,
+        typer.Option(
+            help="The broker's names, with commas between: makes all that it needs.", metavar="NAME[,IP]"
+        ),
+    ] = "",
+    home_assistant: Annotated[
+        str | None,
+        typer.Option(help="Let devices write below this prefix of Home Assistant, too.", metavar="PREFIX"),
+    ] = None,
     passphrase_file: PassphraseFile = None,
     as_json: AsJson = False,
 ) -> None:
@@ -60,5 +72,7 @@ def init(
         from_key=from_key,
         as_json=as_json,
         models=not no_models,
+        broker=broker,
+        home_assistant=home_assistant,
         file=passphrase_file,
     )

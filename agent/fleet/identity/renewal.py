@@ -1,0 +1,142 @@
+"""New certificates over the air: each device makes a key, the operator vouches for it, the device goes over.
+
+The device's signing key stays what it is: results that wait on its disk are signed with it, and collectors
+know it.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from agent.errors import AgentError, ConfigInvalid
+from agent.files import advice
+from agent.fleet import inventory
+from agent.fleet.identity import authority, certificates
+from agent.fleet.identity.writing import write_together
+from agent.fleet.keys import DEVICES, alone
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
+
+    from agent.fleet.commanding.commander import Commander
+    from agent.fleet.commanding.gathering import Result
+    from agent.fleet.identity.certificates import Issuer
+
+_OP = "credentials"
+INSTALL_S = 120.0
+"""Seconds that a device has to go over, and to say so: it tries for 60."""
+
+
+@dataclass(frozen=True, slots=True)
+class Renewed:
+    """Where a device stands; ``problem`` is "" when it has gone over to the certificate ``serial``."""
+
+    name: str
+    serial: str = ""
+    until: str = ""
+    problem: str = ""
+
+
+def chosen(
+    folder: Path, names: Sequence[str], groups: Sequence[str], *, everyone: bool, expiring: int | None
+) -> list[str]:
+    """Give the devices whose certificates are to be renewed, by name.
+
+    Args:
+        folder: the operator's.
+        names: devices.
+        groups: groups of devices.
+        everyone: all that are enrolled.
+        expiring: only those whose newest certificate ends within so many days; None: all of these.
+
+    Raises:
+        ConfigInvalid: there is no such device or group, none is named, or a file is damaged.
+    """
+    if everyone:
+        known = [one.name for one in inventory.read(folder) if one.serial and not one.revoked]
+    else:
+        known = [one.name for one in inventory.chosen(folder, list(names), list(groups))]
+    if not known:
+        raise ConfigInvalid("renew", "devices", "none is named", "Name devices, --group, or --all")
+    if expiring is None:
+        return known
+    latest = dt.datetime.now(dt.UTC) + dt.timedelta(days=expiring)
+    return [name for name in known if not _lasts(folder, name, latest)]
+
+
+def renew(
+    folder: Path,
+    names: Sequence[str],
+    commander: Commander,
+    issuer: Issuer,
+    *,
+    days: int = certificates.DAYS,
+    timeout_s: float = 60.0,
+    step: Callable[[Renewed], object] = lambda _: None,
+) -> list[Renewed]:
+    """Give devices new certificates; each keeps its old one until the broker has taken the new one.
+
+    A certificate stands in the folder before it is sent: ``edgectl disenroll`` revokes all that there are.
+
+    Args:
+        folder: the operator's.
+        names: the devices.
+        commander: sends commands; connected.
+        issuer: the fleet's authority.
+        days: that a certificate lasts.
+        timeout_s: how long to wait for devices that say nothing.
+        step: told of each device that is over.
+
+    Raises:
+        AgentError: the broker is away, a key is missing, or the disk refuses.
+    """
+    found: list[Renewed] = []
+    asked = commander.run(_OP, {"step": "request"}, devices=names, timeout_s=timeout_s, expires_s=timeout_s)
+    for answer in asked:
+        one = _renewed(folder, answer, commander, issuer, days)
+        step(one)
+        found.append(one)
+    return found
+
+
+def _renewed(folder: Path, answer: Result, commander: Commander, issuer: Issuer, days: int) -> Renewed:
+    name = answer.device
+    if not answer.good or answer.outcome is None:
+        return Renewed(name, problem=f"{answer.state}: {answer.reason}")
+    request = str(answer.outcome.result.get("csr", "")).encode()
+    try:
+        key = certificates.read_request(request, f"request of {name}", name)
+    except ConfigInvalid as error:
+        return Renewed(name, problem=str(error))
+    made = certificates.issue(issuer, name, key, days=days)
+    _record(folder, name, certificates.pem(made), certificates.serial(made))
+    args = {"step": "install", "certificate": certificates.pem(made).decode("ascii")}
+    [told] = commander.run(_OP, args, devices=[name], timeout_s=INSTALL_S, expires_s=INSTALL_S)
+    until = certificates.ends(made).date().isoformat()
+    problem = "" if told.good else f"{told.state}: {told.reason}"
+    return Renewed(name, certificates.serial(made), until, problem)
+
+
+def _record(folder: Path, name: str, pem: bytes, serial: str) -> None:
+    try:
+        with alone(folder):
+            place = folder / DEVICES
+            before = [certificates.pem(one) for one in authority.issued(folder, name)]
+            entry = inventory.find(folder, name).model_copy(update={"serial": serial})
+            write_together(
+                {
+                    place / f"{name}.pem": (b"".join([pem, *before]), 0o644),
+                    place / f"{name}{inventory.ENDING}": (entry.model_dump_json().encode(), 0o644),
+                }
+            )
+    except OSError as error:
+        problem, hint = error.strerror or str(error), advice(error)
+        raise AgentError("keep certificate of", name, problem, hint) from error
+
+
+def _lasts(folder: Path, name: str, latest: dt.datetime) -> bool:
+    found = authority.issued(folder, name)
+    return bool(found) and certificates.ends(found[0]) > latest

@@ -156,11 +156,6 @@ def all_res(fleet: str) -> str:
     return f"{_root(fleet)}/d/+/up/res"
 
 
-def all_vitals(fleet: str) -> str:
-    """The filter that matches ``up_vitals`` of every device in ``fleet``."""
-    return f"{_root(fleet)}/d/+/up/vitals"
-
-
 def all_reported(fleet: str) -> str:
     """The filter that matches ``up_reported`` of every device in ``fleet``."""
     return f"{_root(fleet)}/d/+/up/reported"

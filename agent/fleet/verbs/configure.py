@@ -33,36 +33,45 @@ def register(app: typer.Typer) -> None:
     app.command(help=_HELP)(with_broker(configure))
 
 
+_Set = Annotated[
+    list[str] | None, typer.Option("--set", help="A setting; may be given again.", metavar="KEY=VALUE")
+]
+_Unset = Annotated[
+    list[str] | None, typer.Option(help="Take a setting away; may be given again.", metavar="KEY")
+]
+_Maintenance = Annotated[
+    list[str] | None,
+    typer.Option(help="When what disturbs may be done; may be given again.", metavar="WINDOW"),
+]
+_AnyTime = Annotated[bool, typer.Option("--no-maintenance", help="It may be done at any time.")]
+_Deadline = Annotated[
+    float | None,
+    typer.Option(help="Seconds after which it is reported as late.", min=1, max=365 * 86400, metavar="S"),
+]
+_Unsigned = Annotated[
+    bool, typer.Option("--unsigned", help="Believe devices' reports without their signatures.")
+]
+_Wait = Annotated[bool, typer.Option("--wait", help="Wait for what comes of it.")]
+_Timeout = Annotated[
+    float, typer.Option(help="Wait at most so many seconds.", min=1, max=30 * 86400, metavar="S")
+]
+
+
 def configure(
     devices: Annotated[list[str] | None, typer.Argument(help="The devices' names.", metavar="DEVICE")] = None,
     *,
     broker: Broker,
     group: Group = None,
-    settings: Annotated[
-        list[str] | None,
-        typer.Option("--set", help="A setting; may be given again.", metavar="KEY=VALUE"),
-    ] = None,
-    unset: Annotated[
-        list[str] | None, typer.Option(help="Take a setting away; may be given again.", metavar="KEY")
-    ] = None,
-    maintenance: Annotated[
-        list[str] | None,
-        typer.Option(help="When what disturbs may be done; may be given again.", metavar="WINDOW"),
-    ] = None,
-    any_time: Annotated[bool, typer.Option("--no-maintenance", help="It may be done at any time.")] = False,
-    deadline: Annotated[
-        float | None,
-        typer.Option(help="Seconds after which it is reported as late.", min=1, max=365 * 86400, metavar="S"),
-    ] = None,
+    settings: _Set = None,
+    unset: _Unset = None,
+    maintenance: _Maintenance = None,
+    any_time: _AnyTime = False,
+    deadline: _Deadline = None,
     folder: Folder = FOLDER,
     passphrase_file: PassphraseFile = None,
-    unsigned: Annotated[
-        bool, typer.Option("--unsigned", help="Believe devices' reports without their signatures.")
-    ] = False,
-    wait: Annotated[bool, typer.Option("--wait", help="Wait for what comes of it.")] = False,
-    timeout: Annotated[
-        float, typer.Option(help="Wait at most so many seconds.", min=1, max=30 * 86400, metavar="S")
-    ] = 3600.0,
+    unsigned: _Unsigned = False,
+    wait: _Wait = False,
+    timeout: _Timeout = 3600.0,
     as_json: AsJson = False,
 ) -> None:
     """Set settings."""

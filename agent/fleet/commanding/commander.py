@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 _AGAIN_S = 20.0
 _AWAY_S = 60.0
 """So long the broker may be away while a command is sent."""
-_FEW = 64
+_FEW = 250
 """Silent devices that are sent a group's command on their own topics: more get it on the group's again."""
 _ANSWERS, _FILES = "up/res", "up/diag"
 

@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     Show = Callable[[Judged, float, str], None]
 
 _EVERY_S = 2.0
+_SHARE = 5
+"""Of so many moments one is for showing: what a large fleet says must be taken in, too."""
 _ASK_S = 600.0
 """A broker may drop news of a large fleet: so often everything is asked for again."""
 
@@ -79,20 +81,17 @@ def watch(options: Options, show: Show, more: Callable[[], bool] = lambda: True)
     with Talk(settings, listen) as talk:
         talk.connected()
         while more():
-            now = time.time()
-            show(
-                table.ordered(facts.values(), options.limits, now),
-                now,
-                "" if talk.up else "the broker is away",
-            )
-            _hear(talk, reader, fleet, facts)
+            now, began = time.time(), time.monotonic()
+            note = "" if talk.up else "the broker is away"
+            show(table.ordered(facts.values(), options.limits, now), now, note)
+            wait_s = max(_EVERY_S, _SHARE * (time.monotonic() - began))
+            _hear(talk, reader, fleet, facts, began + wait_s)
             if not few and talk.up and time.monotonic() - asked > _ASK_S:
                 asked = time.monotonic()
                 facts |= {one.device: one for one in look(reader, settings, fleet, entries)}
 
 
-def _hear(talk: Talk, reader: Reader, fleet: str, facts: dict[str, Facts]) -> None:
-    until = time.monotonic() + _EVERY_S
+def _hear(talk: Talk, reader: Reader, fleet: str, facts: dict[str, Facts], until: float) -> None:
     while (left := until - time.monotonic()) > 0:
         message = talk.next(left)
         found = message and sender(fleet, message.topic)

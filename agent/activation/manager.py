@@ -98,8 +98,8 @@ class Activation:
                 lane, course, spec.model, site.bundles, resident=site.resident
             )
         self.back = WayBack(self.steerings, self._clerk, kept, clock)
-        self.proving = Proving(site.specs, self._task, site.bundles, site.deadlines)
-        self._fetching = Fetching(self._errand, self._hear, site.table.refresh_h * 3600)
+        self.proving = Proving(site.specs, self._task, site.bundles, site.deadlines, site.prove)
+        self._fetching = Fetching(self._errand, self._hear, site.table.refresh_h * 3600, site.fetch)
         self._reporter = Reporter(site.fleet, site.device, site.signer, clock, publish)
         self._asks: tuple[messages.Ask, ...] = ()
         self._want(now)

@@ -29,6 +29,7 @@ from agent.fleet.verbs import (
     rollout,
     rotate,
     status,
+    simulate,
     verify,
     version,
 )
@@ -59,6 +60,7 @@ _VERBS = (
     keys,
     collect,
     gaps,
+    simulate,
     version,
 )
 

@@ -28,8 +28,8 @@ from agent.fleet.verbs import (
     revoke,
     rollout,
     rotate,
-    status,
     simulate,
+    status,
     verify,
     version,
 )

@@ -78,7 +78,7 @@ def test_a_report_that_the_broker_dropped_is_asked_for_again(
 ) -> None:
     monkeypatch.setattr(hearing, "_FEW", 1)
     monkeypatch.setattr(hearing, "_ASK_S", 0.3)
-    monkeypatch.setattr(hearing.topics, "sender_below", lambda *_: None)
+    monkeypatch.setattr("agent.fleet.deploying.hearing.topics.sender_below", lambda *_: None)
     wanted = options(keys, broker, DOOR, groups=["gates"], wait=True, timeout_s=30)
     with (
         puppet(broker.port, "gate-1", keys) as one,

@@ -60,6 +60,7 @@ class Facts:
         generation: of the desired state that it has taken.
         troubles: what of it went wrong, or is late.
         metadata_until: when its update metadata expires, seconds since 1970; 0: it has none.
+        certificate_until: when its newest certificate ends, seconds since 1970; 0: it has none from here.
         problem: what keeps it from the whole.
         unproved: why something that is said in its name does not count.
     """
@@ -80,6 +81,7 @@ class Facts:
     generation: int = 0
     troubles: tuple[Trouble, ...] = ()
     metadata_until: int = 0
+    certificate_until: int = 0
     problem: str = ""
     unproved: str = ""
 

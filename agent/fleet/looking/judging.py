@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 REASONS = (
     "unknown", "unproved", "offline", "stale", "problem", "rejected", "overdue", "hot", "backlog", "metadata",
+    "certificate",
 )  # fmt: skip
 """Why a row is red, the most urgent first."""
 _BAD_LANES = frozenset(("backoff", "fatal", "stuck"))
@@ -27,11 +28,13 @@ class Limits:
         stale_s: so long it has said nothing though the broker calls it online, seconds.
         hot_c: so hot it is, degrees Celsius.
         old_s: so long the oldest record waits for the collector, seconds.
+        ends_s: so soon its certificate ends, seconds.
     """
 
     stale_s: float = 300.0
     hot_c: float = 80.0
     old_s: float = 3600.0
+    ends_s: float = 90 * 86400.0
 
 
 def judge(facts: Facts, limits: Limits, now_s: float) -> dict[str, str]:
@@ -83,6 +86,10 @@ def _measures(facts: Facts, limits: Limits, now_s: float) -> Iterator[tuple[str,
         yield "backlog", f"the oldest record waits for {spoken(facts.oldest_s)}"
     if 0 < facts.metadata_until <= now_s:
         yield "metadata", "its update metadata has expired: edgectl resign"
+    if facts.certificate_until and facts.certificate_until - now_s <= limits.ends_s:
+        left_s = facts.certificate_until - now_s
+        when = f"ends in {spoken(left_s)}" if left_s > 0 else "has ended"
+        yield "certificate", f"its certificate {when}: edgectl renew"
 
 
 def age_s(facts: Facts, now_s: float) -> float | None:

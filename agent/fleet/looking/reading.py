@@ -66,6 +66,17 @@ class Reader:
         except (MessageInvalid, ConfigInvalid) as error:
             return replace(facts, unproved=f"{ending}: {error.problem}"[:_PROBLEM])
 
+    def certificate_until(self, entry: Entry) -> int:
+        """Say when a device's newest certificate ends, seconds since 1970; 0 where it has none from here.
+
+        Raises:
+            ConfigInvalid: its file is damaged.
+        """
+        from agent.fleet.identity import authority, certificates
+
+        found = authority.issued(self._folder, entry.name) if entry.serial else []
+        return int(certificates.ends(found[0]).timestamp()) if found else 0
+
     def _vitals(self, facts: Facts, payload: bytes) -> Facts:
         verifier = self._verifier(facts.device)
         return with_vitals(facts, vitals.decode(payload, verifier, fleet=self._fleet, device=facts.device))
@@ -91,7 +102,7 @@ def look(reader: Reader, settings: LinkSettings, fleet: str, entries: Sequence[E
         with Talk(settings, listen, topics.echo(fleet, part[0].name)) as talk:
             kept = talk.kept()
         for one in part:
-            facts = Facts(one.name, one.groups)
+            facts = Facts(one.name, one.groups, certificate_until=reader.certificate_until(one))
             for ending, topic in zip(_ORDER, topics_of(fleet, one.name), strict=True):
                 facts = reader.take(facts, ending, kept.get(topic, b""))
             yield facts

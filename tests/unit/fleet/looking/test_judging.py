@@ -28,6 +28,8 @@ RED: list[tuple[dict[str, Any], str, str]] = [
     ({"temperature_c": 80.0}, "hot", "80 °C"),
     ({"oldest_s": 7200}, "backlog", "the oldest record waits for 2 h"),
     ({"metadata_until": 9_999}, "metadata", "its update metadata has expired: edgectl resign"),
+    ({"certificate_until": 9_999}, "certificate", "its certificate has ended: edgectl renew"),
+    ({"certificate_until": 874_000}, "certificate", "its certificate ends in 10 d: edgectl renew"),
 ]
 
 
@@ -37,8 +39,7 @@ def test_each_reason_makes_a_row_red_and_is_told(change: dict[str, Any], reason:
     assert judge(replace(WELL, **change), Limits(), NOW) == {reason: words}
 
 
-def test_all_reasons_are_known_in_their_order() -> None:
-    assert [reason for _, reason, _ in RED if reason in REASONS] == [reason for _, reason, _ in RED]
+def test_all_reasons_are_tried() -> None:
     assert {reason for _, reason, _ in RED} == set(REASONS)
 
 

@@ -3,8 +3,8 @@
     with Commander(folder, fleet, settings, passphrase) as commander:
         results = commander.run("restart", {"pipeline": "door"}, devices=["gate-1"])
 
-The same bytes go again every 20 s to whose last word is missing, until the command may be begun no more:
-a device that has done it only says so again.
+The same bytes go again every 20 s to whose last word is missing: a device that has done it says so again.
+When the command may be begun no more, they go to those alone that have begun it.
 """
 
 from __future__ import annotations
@@ -36,6 +36,8 @@ if TYPE_CHECKING:
     from agent.signing import Verifier
 
 _AGAIN_S = 20.0
+_GRACE_S = 60.0
+"""So long after the expiry a device whose clock is behind may still begin."""
 _AWAY_S = 60.0
 """So long the broker may be away while a command is sent."""
 _FEW = 250
@@ -204,10 +206,14 @@ class Commander:
             if message is not None:
                 self._take(message, gathering, files, terms.step)
             now = time.monotonic()
-            if now >= again:
-                again = now + _AGAIN_S
-                if self._talk.up is not None and now < expires:
-                    self._send(self._again(order, gathering.pending or files.pending), expires - now)
+            if now < again:
+                continue
+            again = now + _AGAIN_S
+            rest = (gathering.pending if now < expires else gathering.working) or files.pending
+            if not rest and now > expires + _GRACE_S:
+                return  # nobody can begin it any more
+            if rest and self._talk.up is not None:
+                self._send(self._again(order, rest), expires - now)
 
     def _again(self, order: Order, silent: Sequence[str]) -> list[Letter]:
         """Give what is sent again: to each silent device, or where that is many, to all."""

@@ -85,6 +85,11 @@ class Gathering:
         return sorted(self._open)
 
     @property
+    def working(self) -> Sequence[str]:
+        """Those that have said that they will do it, and no more, by name."""
+        return sorted(name for name in self._open if self._found[name].outcome)
+
+    @property
     def over(self) -> bool:
         """Whether all have had their last word."""
         return not self._open

@@ -194,3 +194,17 @@ def test_a_device_that_is_away_gets_it_when_it_comes_and_after_its_expiry_no_mor
         with commanded(broker.port, keys, "gate-1", answers=silent) as (late,):
             sender.run("reload", {}, devices=["gate-1"], timeout_s=1, expires_s=0.05)
     assert len(late.heard) == 1
+
+
+def test_who_has_begun_is_asked_again_after_the_expiry_and_who_is_silent_is_waited_for_no_more(
+    broker: Broker, keys: Path, control: Signer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(commander, "_AGAIN_S", 0.1)
+    monkeypatch.setattr(commander, "_GRACE_S", 0.1)
+
+    def slowly(device: CommandedDevice, command: Command) -> None:
+        device.answer(command, "accepted" if len(device.heard) < 5 else "done")
+
+    with commanded(broker.port, keys, "gate-1", answers=slowly), commander_of(broker, keys) as sender:
+        found = sender.run("reload", {}, devices=["gate-1", "gate-2"], timeout_s=60, expires_s=0.15)
+    assert [one.state for one in found] == ["done", "silent"]

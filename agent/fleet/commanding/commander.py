@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from agent.documents.outcome import Outcome
+    from agent.fleet.inventory import Entry
     from agent.link.settings import LinkMessage, LinkSettings
     from agent.signing import Verifier
 
@@ -152,17 +153,18 @@ class Commander:
             MessageInvalid: the command cannot be sent so.
             LinkLost: the broker is away for too long while it is sent, or refuses us.
         """
-        names, audiences = self._addressed(whom)
+        addressed = self._addressed(whom)
+        audiences = list(dict.fromkeys(addressed.values()))
         if not terms.bare:
             self._pen.check(op)
         began = time.monotonic()
         order = self._pen.write(
             op, args, audiences, now_s=time.time(), expires_s=terms.expires_s, bare=terms.bare
         )
-        gathering = Gathering(order.id, names)
+        gathering = Gathering(order.id, addressed)
         with closing(Files(self._out, self._fleet, order.id, self._verifier)) as files:
             self._send(order.letters.values(), terms.expires_s)
-            self._await(order, gathering, files, began, terms)
+            self._await(order, addressed, gathering, files, began, terms)
             return [
                 replace(one, files=tuple(files.whole(one.device)), lacking=tuple(files.lacking(one.device)))
                 for one in gathering.results
@@ -179,26 +181,31 @@ class Commander:
             if (message := self._talk.next(left)) is not None:
                 self._heard(message)
 
-    def _addressed(self, whom: Whom) -> tuple[list[str], list[str]]:
-        """Give those whose word is waited for, and the audiences that hold them all."""
+    def _addressed(self, whom: Whom) -> dict[str, str]:
+        """Give those whose word is waited for, each with the audience by which it hears the command."""
         if whom.everyone:
-            names = [one.name for one in inventory.read(self._folder) if not one.revoked]
-            audiences = ["all"]
+            found = {one.name: "all" for one in inventory.read(self._folder) if not one.revoked}
         else:
             entries = inventory.chosen(self._folder, list(whom.devices), list(whom.groups))
-            names = [one.name for one in entries]
-            alone = [one.name for one in entries if not set(one.groups) & set(whom.groups)]
-            audiences = [*(f"g/{group}" for group in whom.groups), *(f"d/{name}" for name in alone)]
-        if not names:
+            found = audiences_of(entries, whom.groups)
+        if not found:
             hint = "Name a device, --group or --all; edgectl enroll adds devices"
             raise ConfigInvalid("choose devices", str(self._folder / DEVICES), "none is meant", hint)
-        return names, audiences
+        return found
 
     def _send(self, letters: Iterable[Letter], expires_s: float) -> None:
         messages = [(one.topic, functools.partial(_same, one.payload)) for one in letters]
         self._talk.send(messages, _AWAY_S, retain=False, expiry_s=max(1, math.ceil(expires_s)))
 
-    def _await(self, order: Order, gathering: Gathering, files: Files, began: float, terms: Terms) -> None:
+    def _await(  # noqa: PLR0917 - what was sent, and what has come
+        self,
+        order: Order,
+        addressed: Mapping[str, str],
+        gathering: Gathering,
+        files: Files,
+        began: float,
+        terms: Terms,
+    ) -> None:
         now = time.monotonic()
         give_up, expires, again = began + terms.timeout_s, began + terms.expires_s, now + _AGAIN_S
         while not (gathering.over and files.over) and now < give_up:
@@ -213,19 +220,16 @@ class Commander:
             if not rest and now > expires + _GRACE_S:
                 return  # nobody can begin it any more
             if rest and self._talk.up is not None:
-                self._send(self._again(order, rest), expires - now)
+                self._send(self._again(order, addressed, rest), expires - now)
 
-    def _again(self, order: Order, silent: Sequence[str]) -> list[Letter]:
-        """Give what is sent again: to each silent device, or where that is many, to all."""
-        if len(silent) > _FEW:
+    def _again(self, order: Order, addressed: Mapping[str, str], rest: Sequence[str]) -> list[Letter]:
+        """Give what is sent again: to each device on its own topic, or where that is many, to all."""
+        if len(rest) > _FEW:
             return list(order.letters.values())
-        common = [(audience, one) for audience, one in order.letters.items() if audience[:2] != "d/"]
-        found = []
-        for name in silent:
-            own = order.letters.get(f"d/{name}")
-            mine = [own] if own else [one for _, one in common]
-            found += [Letter(topics.down_cmd(self._fleet, name), one.payload) for one in mine]
-        return found
+        return [
+            Letter(topics.down_cmd(self._fleet, name), order.letters[addressed[name]].payload)
+            for name in rest
+        ]
 
     def _take(
         self, message: LinkMessage, gathering: Gathering, files: Files, step: Callable[[Result], object]
@@ -248,6 +252,23 @@ class Commander:
     def _verifier(self, device: str) -> Verifier | None:
         path = self._folder / DEVICES / f"{device}.pub"
         return None if self._unsigned else read_verifier(path, "--dir")
+
+
+def audiences_of(entries: Sequence[Entry], groups: Sequence[str]) -> dict[str, str]:
+    """Give each device the one audience by which it hears a command: who heard two would refuse one.
+
+    A group of which somebody hears it by another one already is not addressed as a whole.
+
+    Args:
+        entries: those that are meant.
+        groups: those that were named, as far as a message to all of them will do.
+    """
+    found: dict[str, str] = {}
+    for group in dict.fromkeys(groups):
+        members = [one.name for one in entries if group in one.groups]
+        if not found.keys() & set(members):
+            found |= dict.fromkeys(members, f"g/{group}")
+    return {one.name: found.get(one.name, f"d/{one.name}") for one in entries}
 
 
 def _same(payload: bytes) -> bytes:

@@ -11,6 +11,7 @@
     |   `-- StoreBusy          the disk is read-only or locked for now
     |       `-- DiskFull       it has no room
     |-- Rejected               this one input is bad; the next may be fine
+    |   |-- NotAllowed         this device's own configuration forbids it
     |   |-- InputRejected      a frame, image or array that cannot be read or does not fit
     |   |-- ModelInvalid       a model file that does not load, or does not fit its task
     |   |-- ManifestInvalid    a bundle whose manifest or files are wrong
@@ -114,6 +115,10 @@ class DiskFull(StoreBusy):
 
 class Rejected(AgentError):
     """This one input is bad; the next may be fine."""
+
+
+class NotAllowed(Rejected):
+    """This device's own configuration does not let anybody have it from afar."""
 
 
 class InputRejected(Rejected):

@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
+from pathlib import Path
 from typing import NoReturn
 
 import orjson
@@ -17,6 +18,8 @@ import orjson
 from agent import program
 
 NICE = 10
+SPARED_LAST = 500
+"""Of -1000 to 1000 (proc(5)): where memory is short, this goes before what serves."""
 
 
 def main() -> NoReturn:
@@ -25,6 +28,7 @@ def main() -> NoReturn:
     arguments = list(map(str, orjson.loads(spec)))
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     os.nice(NICE)
+    Path("/proc/self/oom_score_adj").write_text(str(SPARED_LAST))  # whoever may not run out is the agent
     for theirs, ours in ((out, 1), (err, 2)):
         os.dup2(theirs, ours)
         os.close(theirs)

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
     from agent.documents.reported import Reported, Standing
     from agent.slots import Slot
+    from tests.simulators.commander import Key
 
 FLEET, DEVICE = "default", "device"
 QUICK = Probation(frames=10, seconds=0.1, failed=0.1, slower=100.0)
@@ -58,19 +59,21 @@ class Operator:
     Args:
         folder: where the device's keys and root are written.
         port: the broker's.
+        keys: who else may sign what.
 
     Attributes:
         repository: what is published with ``publish``.
         generation: of the desired state that was deployed last.
     """
 
-    def __init__(self, folder: Path, port: int) -> None:
+    def __init__(self, folder: Path, port: int, *keys: Key) -> None:
         self._folder, self._port = folder, port
         self.repository = TufFleet()
         private, public = generate()
         self._control = Signer.from_pem(private)
-        keys = {"v": 1, "keys": [{"pem": public.decode(), "scopes": ["desired"]}]}
-        self.repository.add_document(KEYS, json.dumps(keys).encode())
+        ours = {"pem": public.decode(), "scopes": ["desired"]}
+        document = {"v": 1, "keys": [ours, *(key.entry for key in keys)]}
+        self.repository.add_document(KEYS, json.dumps(document).encode())
         for name in ("device", "collector"):
             pair = generate()
             for ending, pem in zip(("key", "pub"), pair, strict=True):

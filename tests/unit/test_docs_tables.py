@@ -14,6 +14,7 @@ import pytest
 
 from agent import config, plugins
 from agent.cli.schema import schema
+from agent.dispatch.life import TABLE as COMMAND_TABLE
 from agent.lifecycle import TABLE as MODEL_TABLE
 from agent.link.connection import LINK_TABLE
 from agent.recovery.ladder import TABLE as LADDER
@@ -56,6 +57,7 @@ def drawn(text: str) -> set[tuple[str, str, str]]:
         ("The accelerator", LADDER),
         ("The link", LINK_TABLE),
         ("The model", MODEL_TABLE),
+        ("The command", COMMAND_TABLE),
     ],
 )
 def test_the_diagrams_show_every_transition_and_no_other(heading: str, table: Any) -> None:
@@ -64,7 +66,7 @@ def test_the_diagrams_show_every_transition_and_no_other(heading: str, table: An
     named = {cell for row in rows(text) for cell in re.findall(r"^`(\w+)`$", row[0])}
     assert named == {one.value for pair, new in table.items() for one in (*pair, new)}
     [first] = re.findall(r"\[\*\] --> (\w+)", text)
-    assert first in {"stopped", "off", "offline", "downloading"}
+    assert first in {"stopped", "off", "offline", "downloading", "waiting"}
 
 
 def tables_of_keys() -> Iterator[tuple[str, dict[str, Any], bool]]:

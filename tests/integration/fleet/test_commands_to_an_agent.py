@@ -37,7 +37,11 @@ vitals_s = 1.0
 
 
 def test_an_agent_does_what_its_operator_signs_and_tells_how_it_does(
-    broker: Broker, edgectl: Edgectl, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    broker: Broker,
+    edgectl: Edgectl,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.setattr(commander, "_AGAIN_S", 0.5)
     make_keys(edgectl.folder, ["gate-1"])
@@ -59,4 +63,9 @@ def test_an_agent_does_what_its_operator_signs_and_tells_how_it_does(
         assert [one["name"] for one in status["pipelines"]] == ["door"]
         seen = edgectl("status")["devices"]["gate-1"]
         assert (seen["online"], seen["version"]) == (True, status["version"])
+        assert edgectl.code("logs", "gate-1", "-n", "3", "--timeout", "30") == 0
+        assert 1 <= len(capsys.readouterr().out.splitlines()) <= 3
+        names = edgectl("command", "gate-1", "diagnostics", "--out", tmp_path / "out", "--timeout", "60")
+        [path] = names["devices"]["gate-1"]["files"]
+        assert path.endswith(".tar.gz")
         assert agent.end() == 0

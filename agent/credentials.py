@@ -179,8 +179,10 @@ class Credentials:
             emit(Event.CREDENTIALS_TRIED, self._device, file=self.pair()[0])
 
     def _show(self, why: str) -> None:
-        self._pairs, self._at, self._refusals, self._shown = self._found(), 0, 0, ""
-        self.reconnect(why)
+        self._pairs, self._at, self._refusals = self._found(), 0, 0
+        if self._shown != self.pair()[0]:
+            self._shown = ""
+            self.reconnect(why)
 
     def _found(self) -> list[Pair]:
         own = [self._folder / name for name in (CANDIDATE, CURRENT, PREVIOUS)]

@@ -1,16 +1,16 @@
-"""A device goes over to a new certificate over the air, on a real mosquitto: done, refused, or killed between."""
+"""A device goes over to a new certificate over the air, on a real mosquitto, and back where that fails."""
 
 from __future__ import annotations
 
-import os
-import time
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
+from unittest import mock
 
 import pytest
 
 from agent import certificates as own
 from agent.fleet.commanding.commander import Commander
-from agent.fleet.identity import authority, certificates, renewal
+from agent.fleet.identity import authority, renewal
 from tests.simulators.enrolled import agent, enrol, fleet, publish
 from tests.simulators.field import until
 from tests.simulators.fleet_broker import FleetBroker
@@ -18,6 +18,7 @@ from tests.simulators.operating import PASSPHRASE, ask
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from tests.simulators.running_agent import RunningAgent
 
@@ -26,17 +27,23 @@ pytestmark = pytest.mark.mosquitto
 
 @pytest.fixture(scope="module")
 def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FleetBroker]:
-    """The broker of three enrolled devices."""
+    """The broker of two enrolled devices."""
     folder = fleet(tmp_path_factory.mktemp("fleet") / "keys")
-    enrol(folder, "gate-1", "gate-2", "gate-3")
+    enrol(folder, "gate-1", "gate-2")
     with FleetBroker(folder) as made:
         publish(made)
         yield made
 
 
-def commander(broker: FleetBroker) -> Commander:
+@contextmanager
+def commanding(broker: FleetBroker, device: str) -> Iterator[Commander]:
+    """Give what sends commands, once the device knows whose it takes."""
     pair = (broker.folder / "clients/operator.pem", broker.folder / "clients/operator.key")
-    return Commander(broker.folder, "north", broker.settings(*pair, client_id="edgectl-renew"), ask)
+    settings = broker.settings(*pair, client_id="edgectl-renew")
+    with Commander(broker.folder, "north", settings, ask) as made:
+        ask_for = {"step": "request"}  # to ask is harmless, and is answered only if the signature counts
+        until(lambda: made.run("credentials", ask_for, devices=[device], timeout_s=0.5)[0].good, "it obeys")
+        yield made
 
 
 def online(device: RunningAgent) -> bool:
@@ -44,18 +51,39 @@ def online(device: RunningAgent) -> bool:
 
 
 def test_a_device_makes_a_key_and_goes_over_to_its_certificate(broker: FleetBroker) -> None:
+    issuer = authority.opened(broker.folder, PASSPHRASE)
     with agent(broker, "gate-1") as device:
         device.until(lambda _: online(device))
-        issuer = authority.opened(broker.folder, PASSPHRASE)
-        with commander(broker) as operator:
+        with commanding(broker, "gate-1") as operator:
             [one] = renewal.renew(broker.folder, ["gate-1"], operator, issuer)
         assert one.problem == ""
         current = device.data / "credentials/current.pem"
         assert own.facts(current.read_bytes()).serial == one.serial
         assert current.stat().st_mode & 0o077 == 0
-        assert sorted(path.name for path in current.parent.iterdir()) == ["current.pem"]
+        assert [path.name for path in current.parent.iterdir()] == ["current.pem"]
         assert device.status()["events"]["credentials.changed"] == 1
         assert device.end() == 0, device.log
     (broker.folder / "enrolled/gate-1/mqtt.pem").write_text("gone")  # it needs the old pair no more
     with agent(broker, "gate-1") as device:
         device.until(lambda _: online(device))
+
+
+def test_a_certificate_that_the_broker_refuses_costs_a_moment_and_is_told(broker: FleetBroker) -> None:
+    issuer = authority.opened(broker.folder, PASSPHRASE)
+    with agent(broker, "gate-2") as device:
+        device.until(lambda _: online(device))
+        with commanding(broker, "gate-2") as operator:
+            record = renewal._record
+
+            def and_revoke(folder: Path, name: str, pem: bytes, serial: str) -> None:
+                record(folder, name, pem, serial)
+                authority.revoke(folder, issuer, [int(serial, 16)])
+                broker.reload()
+
+            with mock.patch.object(renewal, "_record", and_revoke):
+                [one] = renewal.renew(broker.folder, ["gate-2"], operator, issuer)
+        assert "the broker has not taken the certificate" in one.problem
+        assert online(device)
+        kept = device.data / "credentials"
+        assert [path.name for path in kept.iterdir()] == ["refused.pem"]
+        assert device.status()["events"]["credentials.refused"] == 1

@@ -245,7 +245,7 @@ def test_the_list_lets_devices_write_home_assistants_topics_only_where_that_is_a
     folder = fleet(tmp_path / "keys")
     assert "homeassistant" not in (folder / "broker/acl").read_text()
     fleet(folder, home_assistant="homeassistant")
-    assert "pattern write homeassistant/+/%u/#" in (folder / "broker/acl").read_text()
+    assert "pattern write homeassistant/device/%u/config\n" in (folder / "broker/acl").read_text()
     assert (folder / "clients/home-assistant.pem").exists()
     rewrite(folder)
     assert "pattern write homeassistant" in (folder / "broker/acl").read_text()

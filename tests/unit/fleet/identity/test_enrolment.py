@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from agent import certificates as own
 from agent.errors import ConfigInvalid
 from agent.fleet import inventory
-from agent.fleet.identity import authority, begin, certificates, place, revocation
+from agent.fleet.identity import authority, begin, certificates, expiry, place, renewal, revocation
 from agent.fleet.identity.acl import access_list
 from agent.fleet.identity.begin import rewrite
 from agent.fleet.identity.place import Site
@@ -249,3 +249,17 @@ def test_the_list_lets_devices_write_home_assistants_topics_only_where_that_is_a
     assert (folder / "clients/home-assistant.pem").exists()
     rewrite(folder)
     assert "pattern write homeassistant" in (folder / "broker/acl").read_text()
+
+
+def test_certificates_that_end_soon_are_told_with_what_to_do(folder: Path) -> None:
+    assert expiry.warnings(folder) == []
+    enrol(folder, "gate-1", "gate-2", days=80)
+    enrol(folder, "gate-3")
+    [line] = expiry.warnings(folder)
+    assert line.startswith("certificates of gate-1, gate-2 end within 90 days: edgectl renew")
+    told = expiry.warnings(folder, days=4000)
+    assert any("server.pem ends in 36" in line and "edgectl init" in line for line in told)
+    assert any("operator.pem" in line for line in told)
+    assert renewal.chosen(folder, [], [], everyone=True, expiring=90) == ["gate-1", "gate-2"]
+    revocation.disenroll(folder, ["gate-1"], ask)
+    assert renewal.chosen(folder, [], [], everyone=True, expiring=90) == ["gate-2"]

@@ -9,13 +9,14 @@ from __future__ import annotations
 import os
 import re
 import tomllib
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, SettingsError
 
 from agent.config_errors import ENV_PREFIX, HINT, Loc, problem
 from agent.errors import ConfigInvalid
+from agent.overrides import laid_over, refused
 from agent.pipelines import NamedSource, Pipeline, Plugin
 from agent.tables import (
     Commands,
@@ -32,7 +33,10 @@ from agent.tables import (
     Store,
     Trust,
 )
-from agent.validation import UNKNOWN, nul
+from agent.validation import UNKNOWN, nul, plain
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 _LINE = re.compile(r"line (\d+)")
 _FIELD = re.compile(r'field "(\w+)"')
@@ -96,17 +100,21 @@ class Settings(BaseSettings):
         return env_settings, init_settings
 
 
-def parse(text: str, filename: str) -> Settings:
+def parse(text: str, filename: str, overrides: Mapping[str, Any] | None = None) -> Settings:
     """Read the configuration from a TOML text.
 
     Args:
         text: the file's content.
         filename: what to call it in errors.
+        overrides: settings over those of the file, by dotted keys; the environment goes over them, too.
 
     Raises:
-        ConfigInvalid: with ``file:line: key: problem``; ``also`` holds the further problems.
+        ConfigInvalid: with ``file:line: key: problem``; ``also`` holds the further problems. One of an
+            override names that.
     """
-    tables = _tables(text, filename)
+    tables, laid = laid_over(_tables(text, filename), overrides or {})
+    if laid and (loc := nul(tables)):
+        raise refused(_laid_by(laid, loc), "a text with a NUL character can name nothing", loc=loc)
     try:
         settings = Settings(**tables)
     except ValidationError as error:
@@ -125,8 +133,24 @@ def parse(text: str, filename: str) -> Settings:
         found = [*_twins(settings), *_unmatched(settings), *_strays()]
         if not found:
             return settings
-    first, *others = (problem(text, filename, loc, message) for loc, message in found)
+    first, *others = (
+        refused(key, _told(key, loc, message), loc=loc)
+        if (key := _laid_by(laid, loc))
+        else problem(text, filename, loc, message)
+        for loc, message in found
+    )
     raise ConfigInvalid(*first.args, loc=first.loc, also=tuple(map(str, others)))
+
+
+def _laid_by(laid: Mapping[Loc, str], loc: Loc) -> str:
+    """Give the key of the override that has set what stands at this path, or a part of it; "" for none."""
+    return next((key for path, key in laid.items() if path[: len(loc)] == loc[: len(path)]), "")
+
+
+def _told(key: str, loc: Loc, message: str) -> str:
+    """Say what is wrong with an override, and where inside of it."""
+    inner = ".".join(map(str, loc[len(key.split(".")) :]))
+    return f"{inner}: {plain(message)}" if inner else plain(message)
 
 
 def _tables(text: str, filename: str) -> dict[str, Any]:

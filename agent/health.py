@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import os
 import socket
+import time
 from typing import TYPE_CHECKING
 
-from agent.errors import AgentError
+from agent.errors import AgentError, FolderUnusable
 from agent.events import Event, emit
 from agent.workers.policy import State
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from pathlib import Path
 
     from agent.store.thread import Store
     from agent.uplink import Uplink
 
-_TELL_S = 5.0
+_TELL_S = _LOOK_S = 5.0
 _ENDING_S = 25.0
 """What an end may take besides the drain: a worker that hangs, the last commit, the broker's farewell."""
 
@@ -50,6 +52,34 @@ def in_words(states: Sequence[State], store: Store, uplink: Uplink | None, probl
     return f"{line}; store: {problem}" if problem else line
 
 
+class Lookout:
+    """Ends the agent rather than to go on without a thread, or on a folder that is gone.
+
+    Args:
+        store: has one.
+        uplink: likewise, where there is one.
+        folder: the data folder.
+        intact: whether it is still the one that was opened.
+    """
+
+    def __init__(self, store: Store, uplink: Uplink | None, folder: Path, intact: Callable[[], bool]) -> None:
+        self._store, self._uplink, self._folder, self._intact = store, uplink, folder, intact
+        self._next = 0.0
+
+    def look(self, now: float) -> None:
+        """Look; a new start may do better.
+
+        Raises:
+            AgentError: a thread has died, or the folder is gone.
+        """
+        check_threads(self._store, self._uplink)
+        if now >= self._next:
+            self._next = now + _LOOK_S
+            if not self._intact():
+                problem = "it was removed or replaced while the agent ran"
+                raise FolderUnusable("use data folder", str(self._folder), problem, START_AGAIN)
+
+
 class Notifier:
     """Sends notifications to the service manager."""
 
@@ -70,6 +100,10 @@ class Notifier:
     def stopping(self, drain_s: float) -> None:
         """Say that we are about to end, and how long that may take: the drain, and what belongs to it."""
         self._send(f"STOPPING=1\nEXTEND_TIMEOUT_USEC={round((drain_s + _ENDING_S) * 1e6)}")
+
+    def reloading(self) -> None:
+        """Say that we begin anew in this process; ``ready`` follows."""
+        self._send(f"RELOADING=1\nMONOTONIC_USEC={time.monotonic_ns() // 1000}")
 
     def tell(self, now: float, status: Callable[[], str]) -> None:
         """Say how we are doing, every five seconds at most, and only what is new."""

@@ -44,6 +44,15 @@ class Mailbox:
             return self._drain()
         return self._drain()
 
+    @property
+    def closed(self) -> bool:
+        """Whether nobody listens any more."""
+        return self._closed
+
+    def left(self) -> list[object]:
+        """Give what was posted and never taken, once it is closed."""
+        return self._drain()
+
     def _drain(self) -> list[object]:
         return [self._events.popleft() for _ in range(len(self._events))]
 

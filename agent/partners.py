@@ -59,6 +59,7 @@ class Offer:
         status: gives what the local socket tells.
         end: has the agent end in good order, for this reason.
         credentials: what the broker is shown; None where that is no certificate.
+        again: has it end likewise, to begin anew in the same process.
     """
 
     lanes: Sequence[Lane]
@@ -68,6 +69,7 @@ class Offer:
     status: Callable[[], dict[str, Any]]
     end: Callable[[str], None]
     credentials: Credentials | None = None
+    again: Callable[[str], None] = lambda _why: None
 
 
 def offered(
@@ -76,6 +78,7 @@ def offered(
     *,
     status: Callable[[], dict[str, Any]],
     end: Callable[[str], None],
+    again: Callable[[str], None] = lambda _why: None,
 ) -> Offer:
     """Make the offer of an agent with this way up, or with none."""
     return Offer(
@@ -86,6 +89,7 @@ def offered(
         status=status,
         end=end,
         credentials=uplink.credentials if uplink else None,
+        again=again,
     )
 
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 import math
 import selectors
 import signal
-from enum import Enum, auto
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -18,16 +17,17 @@ from agent.activation import answers
 from agent.clock import SystemClock
 from agent.control import ControlServer
 from agent.crew import Crew
-from agent.errors import EXIT_CONFIG, EXIT_OK, AgentError, FolderUnusable
+from agent.errors import EXIT_CONFIG, EXIT_OK, AgentError
 from agent.events import Event, emit
 from agent.feeding.feeds import Feeds
 from agent.governor.governor import Governor
-from agent.health import START_AGAIN, Notifier, check_threads, earned, in_words
+from agent.health import Lookout, Notifier, earned, in_words
 from agent.owners import Owners
 from agent.partners import Offer, Partners, alone, offered
 from agent.recorder import Recorder
 from agent.recovery.accelerators import Accelerators
 from agent.signals import StopAsked, signals_to
+from agent.stage import Stage
 from agent.status import report
 from agent.store.reports import Buffered, Committed
 from agent.telemetry import Telemetry
@@ -47,17 +47,8 @@ if TYPE_CHECKING:
     from agent.workers.messages import Fault
     from agent.workers.record import Record
 
-_LONGEST_WAIT_S, _LOOK_S = 0.5, 5.0
+_LONGEST_WAIT_S = 0.5
 _OVER = {State.STOPPED, State.ENDED, State.FATAL, State.STUCK}
-
-
-class Stage(Enum):
-    """Where the agent stands in its life."""
-
-    RUNNING = auto()
-    STOPPING_LANES = auto()
-    DELIVERING = auto()
-    DONE = auto()
 
 
 class Supervisor:
@@ -72,6 +63,9 @@ class Supervisor:
         partners: makes those who decide about models and commands.
         exit_when_ended: stop when all sources are over.
         clock: where time comes from.
+
+    Attributes:
+        again: whether it has ended to begin anew in the same process.
     """
 
     def __init__(
@@ -107,7 +101,7 @@ class Supervisor:
         self._feeds = Feeds(plan.feeds, lanes, self._selector, plan.deadlines, clock=self._clock)
         self._owners = Owners(self._accelerators, self._feeds)
         self._partners = partners(
-            offered(lanes, self._uplink, status=lambda: self._status({"op": "status"}), end=self._end)
+            offered(lanes, self._uplink, status=self._ask_status, end=self._end, again=self._again)
         )
         self._models = self._partners.models
         if self._models:
@@ -124,10 +118,11 @@ class Supervisor:
             shared=self._owners.cpu_seconds,
         )
         self._telemetry.others.append(self._governor.numbers)
-        self._intact = intact
+        self._lookout = Lookout(store, self._uplink, plan.data, intact)
         self._stage = Stage.RUNNING
-        self._next_look, self._give_up_at = 0.0, math.inf
+        self._give_up_at = math.inf
         self._started = self._clock.monotonic()
+        self.again = False
         self._control = ControlServer(plan.control, self._selector, self._answer, self._pids, self._clock)
 
     def run(self) -> int:
@@ -184,38 +179,40 @@ class Supervisor:
             self._uplink.tick(now)
         self._control.tick(now)
         self._advance(now)
-        self._look_after_threads(now)
+        self._lookout.look(now)
         self._notifier.alive(now, earned=earned(self._store, self._uplink, now))
         states = [seat.lane.state for seat in self._seats]
         self._notifier.tell(
             now, lambda: in_words(states, self._store, self._uplink, self._telemetry.store_problem)
         )
 
-    def _look_after_threads(self, now: float) -> None:
-        """End rather than go on without a thread, or on a folder that is gone: a new start may do better."""
-        check_threads(self._store, self._uplink)
-        if now >= self._next_look:
-            self._next_look = now + _LOOK_S
-            if not self._intact():
-                problem = "it was removed or replaced while the agent ran"
-                raise FolderUnusable("use data folder", str(self._plan.data), problem, START_AGAIN)
-
-    def _stop(self, now: float, why: str) -> None:
+    def _stop(self, now: float, why: str, *, again: bool = False) -> None:
+        if self.again:  # it was to begin anew, and now it is to end
+            self.again = False
+            self._partners.stop()
+            return
         if self._stage is not Stage.RUNNING:  # asked twice: leave at once
             self._give_up_at = now
             for seat in self._seats:
                 if seat.lane.run is not None:
                     seat.lane.run.process.signal(signal.SIGKILL)
             return
-        self._stage = Stage.STOPPING_LANES
+        self._stage, self.again = Stage.STOPPING_LANES, again
         emit(Event.AGENT_STOPPING, self._plan.device, why=why)
-        self._notifier.stopping(self._plan.settings.shutdown_drain_s)
+        if again:
+            self._notifier.reloading()
+        else:
+            self._notifier.stopping(self._plan.settings.shutdown_drain_s)
         self._partners.stop()
         for seat in self._seats:
             seat.lane.stop(now)
 
     def _end(self, why: str) -> None:
         self._stop(self._clock.monotonic(), why)
+
+    def _again(self, why: str) -> None:
+        if self._stage is Stage.RUNNING:
+            self._stop(self._clock.monotonic(), why, again=True)
 
     def _advance(self, now: float) -> None:
         """Move on through the stages of the end."""
@@ -232,7 +229,8 @@ class Supervisor:
             self._give_up_at = min(self._give_up_at, now + self._plan.settings.shutdown_drain_s)
         if self._stage is Stage.DELIVERING:
             committed = self._store.urgent <= 0
-            delivered = self._uplink is None or not self._uplink.online or self._store.status().backlog == 0
+            offline = self.again or self._uplink is None or not self._uplink.online
+            delivered = offline or self._store.status().backlog == 0
             if (committed and delivered) or now >= self._give_up_at:
                 self._stage = Stage.DONE
 
@@ -268,6 +266,9 @@ class Supervisor:
         if answer := self._partners.answers.get(str(request.get("op"))):
             return answer(request)
         return self._status(request)
+
+    def _ask_status(self) -> dict[str, Any]:
+        return self._status({"op": "status"})
 
     def _status(self, request: dict[str, Any]) -> dict[str, Any]:
         return report(

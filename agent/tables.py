@@ -160,14 +160,16 @@ class Commands(Table):
 
 
 class Host(Table):
-    """What the agent may ask of the machine, through helper units that run as root; see `edge-agent-host`."""
+    """What the agent may ask of the machine, through its helper, `edge-agent-host.service`."""
 
     reboot: bool = False
     """The operator may reboot the machine."""
     update: bool = False
     """The operator may install another release of the agent."""
     folder: str = ""
-    """Where requests to the helper stand; `host` in the runtime folder when empty."""
+    """Where requests to the helper stand; `host` in the data folder when empty. It outlives the agent."""
+    helper: str = ""
+    """Where the helper answers; `/var/lib/edge-agent-host` when empty."""
 
 
 class HomeAssistant(Table):

@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from agent.link.seams import Line, Outbox
     from agent.plan import Plan
-    from agent.store.thread import Store
     from agent.tables import Mqtt
 
 _STALE_S = 60.0
@@ -42,13 +42,20 @@ class Uplink:
         plan: says who we are and which broker there is; it must name one.
         store: where batches come from.
         post: where the link's thread leaves its events; they come back through ``take``.
+        connect: makes the link, given what ``Link`` is given.
 
     Attributes:
         credentials: what the broker is shown; None where that is no certificate.
         online: whether the link is up.
     """
 
-    def __init__(self, plan: Plan, store: Store, post: Callable[[object], None]) -> None:
+    def __init__(
+        self,
+        plan: Plan,
+        store: Outbox,
+        post: Callable[[object], None],
+        connect: Callable[..., Line] = Link,
+    ) -> None:
         mqtt = plan.settings.mqtt
         if mqtt is None:
             raise ValueError("there is no broker in the plan")
@@ -74,7 +81,7 @@ class Uplink:
             Credentials(plan.data, plan.device, shown, settings.ca_file) if settings.cert_file else None
         )
         self._intake = Intake(post, heard, self.settle)
-        self._link = Link(
+        self._link = connect(
             settings,
             post=self._intake.post,
             subscriptions=tuple((topic, 1) for topic in heard),

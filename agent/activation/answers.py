@@ -11,26 +11,20 @@ if TYPE_CHECKING:
     from agent.activation.course import Course
     from agent.activation.manager import Activation
 
-OPS = ("models", "model.rollback")
+OPS = ("models",)
 _VERDICTS = 16
 """The newest verdicts of a pipeline that are told: an answer has its bound."""
 
 
 def answer(request: dict[str, Any], models: Activation | None) -> dict[str, Any]:
-    """Answer ``{"op": "models"}``, or ``{"op": "model.rollback", "pipeline": ...}`` and do it.
+    """Answer ``{"op": "models"}``.
 
     Raises:
-        Rejected: a rollback is not possible.
-        MessageInvalid: the operator's models are not taken here, or the request is wrong.
+        MessageInvalid: the operator's models are not taken here.
     """
     if models is None:
         hint = "Set models.root to the fleet's root metadata, and start the agent again"
         raise MessageInvalid("answer", repr(request["op"]), "this agent takes no operator's models", hint)
-    if request["op"] == "model.rollback":
-        pipeline = request.get("pipeline")
-        if not isinstance(pipeline, str):
-            raise MessageInvalid("answer", "'model.rollback'", "it names no pipeline")
-        models.back.rollback(pipeline)
     report = models.reported()
     return {
         "generation": report.generation,

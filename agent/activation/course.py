@@ -154,10 +154,7 @@ class Course:
 
     def saw(self, records: Sequence[Record]) -> None:
         """Take in what the model that serves has answered."""
-        if self._step.trial:
-            self._step.trial.saw(records)
-        else:
-            self._before.saw(records)
+        (self._step.trial or self._before).saw(records)
 
     def changed(self, token: int, now: float) -> None:
         """The change with this token is durable."""
@@ -180,8 +177,10 @@ class Course:
         if self.held.state is ModelState.VERIFIED and now >= self._retry_at:
             if refusal := self._setting.judge(row):
                 self._end(Moment.REFUSED, str(refusal))
-            else:
+            elif self.boots is None or not (waits := self._setting.waits()):
                 self._arm(Moment.PROVE)
+            else:
+                self.problem = waits
         elif self._step.trial:
             self._weigh(self._step.trial, row, now)
 
@@ -216,8 +215,7 @@ class Course:
             self.held.mark(risky="")
 
     def _boot(self, now: float) -> None:
-        row = self.held.candidate
-        if row is None:
+        if (row := self.held.candidate) is None:
             return
         if row.risky:
             why = "the agent died" if row.risky == self._setting.boot else "the device rebooted"

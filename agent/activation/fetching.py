@@ -31,6 +31,15 @@ _LAST_READS = 16
 _TICK_S = 1.0
 
 
+def started(spec_json: bytes) -> Child:
+    """Start an updater with what it is to do.
+
+    Raises:
+        OSError: this machine cannot start one now.
+    """
+    return Child(_PROGRAM, spec_json)
+
+
 class Fetching:
     """Runs the updater.
 
@@ -46,7 +55,7 @@ class Fetching:
         spec: Callable[[], UpdaterSpec],
         hear: Callable[[FromUpdater], None],
         refresh_s: float,
-        spawn: Callable[[bytes], Child] = lambda spec: Child(_PROGRAM, spec),
+        spawn: Callable[[bytes], Child] = started,
     ) -> None:
         self._spec, self._hear, self._spawn = spec, hear, spawn
         self._refresh_s = refresh_s

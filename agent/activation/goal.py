@@ -18,6 +18,10 @@ def _allow(row: SlotRow) -> None:
     del row
 
 
+def _at_any_time() -> str:
+    return ""
+
+
 @dataclass(frozen=True, slots=True)
 class Setting:
     """What a pipeline's course depends on, and what stays the same while the agent runs.
@@ -27,12 +31,14 @@ class Setting:
         boot: the kernel's boot id.
         judge: refuses a bundle that today's policy does not allow.
         retry_s: seconds until the next try after a first strike; each further one doubles it.
+        waits: says why nothing that disturbs may be done now, "" when it may.
     """
 
     configured: bool
     boot: str
     judge: Callable[[SlotRow], BundleRefused | None] = _allow
     retry_s: float = 20.0
+    waits: Callable[[], str] = _at_any_time
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,10 +10,11 @@ from agent.activation.clerk import Clerk
 from agent.activation.course import Course
 from agent.activation.errand import asked, errand
 from agent.activation.fetching import Fetching
-from agent.activation.files import make_room, missing
+from agent.activation.files import make_room
 from agent.activation.freshness import Freshness
 from agent.activation.goal import Setting, goals
 from agent.activation.mail import Mail
+from agent.activation.mending import mend
 from agent.activation.proving import Proving
 from agent.activation.reporting import Reporter
 from agent.activation.standing import serving_now, standing
@@ -22,8 +23,10 @@ from agent.activation.way_back import WayBack
 from agent.documents import hint
 from agent.errors import BundleRefused, Rejected
 from agent.events import Event, emit
+from agent.lifecycle import ModelState
 from agent.link import topics
 from agent.link.settings import LinkMessage, LinkUp
+from agent.maintenance import Maintenance
 from agent.message import error_of
 from agent.metrics import number
 from agent.store.reports import Changed
@@ -36,6 +39,7 @@ if TYPE_CHECKING:
     from agent.activation.seams import Lane, Store
     from agent.activation.site import Site
     from agent.clock import Clock
+    from agent.documents.desired import Desired
     from agent.documents.keys import ControlKeys
     from agent.documents.reported import Reported
     from agent.errors import AgentError
@@ -80,18 +84,22 @@ class Activation:
         self._approval = Approval(site.bundles, site.pipelines)
         self._approval.policy = self._desk.policy
         self.freshness = Freshness(kept)
+        self.maintenance = Maintenance(clock)
+        self._hearers: list[Callable[[Desired | None], None]] = []
         self._stopping, self._leave_by = False, math.inf
         self.steerings: dict[str, Steering] = {}
         for spec, lane in zip(site.specs, lanes, strict=True):
-            setting = Setting(bool(spec.model), clock.boot, self._approval.judge)
+            setting = Setting(
+                bool(spec.model), clock.boot, self._approval.judge, waits=lambda: self.maintenance.waits
+            )
             course = Course(spec.pipeline, kept, self._clerk.keep, setting, now)
-            self._mend(course, now)
+            mend(course, site.bundles, now)
             self.steerings[spec.pipeline] = Steering(
                 lane, course, spec.model, site.bundles, resident=site.resident
             )
         self.back = WayBack(self.steerings, self._clerk, kept, clock)
-        self.proving = Proving(site.specs, self._task, site.bundles, site.deadlines)
-        self._fetching = Fetching(self._errand, self._hear, site.table.refresh_h * 3600)
+        self.proving = Proving(site.specs, self._task, site.bundles, site.deadlines, site.prove)
+        self._fetching = Fetching(self._errand, self._hear, site.table.refresh_h * 3600, site.fetch)
         self._reporter = Reporter(site.fleet, site.device, site.signer, clock, publish)
         self._asks: tuple[messages.Ask, ...] = ()
         self._want(now)
@@ -179,6 +187,18 @@ class Activation:
         """Who may sign desired states and commands."""
         return self._desk.keys
 
+    @property
+    def busy(self) -> bool:
+        """Whether a new model is proved or tried just now."""
+        trying = {ModelState.PROVING, ModelState.PROBATION}
+        return any(course.held.state in trying for course in self.courses)
+
+    def hears(self, hear: Callable[[Desired | None], None], told: Callable[[], dict[str, Any]]) -> None:
+        """Tell somebody else, with more to report, of the desired state in force, now and at each change."""
+        self._hearers.append(hear)
+        self._reporter.more = told
+        hear(self._desk.desired)
+
     def reported(self) -> Reported:
         """What there is to report."""
         return self._reporter.report(
@@ -221,16 +241,12 @@ class Activation:
         self.proving.abandon()
         self._fetching.abandon()
 
-    def _mend(self, course: Course, now: float) -> None:
-        """Fall back from bundles whose files are gone, before anything is started."""
-        while (active := course.held.active) and (problem := missing(self._site.bundles, active.bundle)):
-            course.lost(problem, now)
-        candidate = course.held.candidate
-        if candidate and candidate.bundle and missing(self._site.bundles, candidate.bundle):
-            course.missed()
-
     def _want(self, now: float) -> None:
-        wanted = goals(self._desk.desired) if self._desk.desired else {}
+        desired = self._desk.desired
+        self.maintenance.set(desired.maintenance if desired else None)
+        for hear in self._hearers:
+            hear(desired)
+        wanted = goals(desired) if desired else {}
         for course in self.courses:
             course.want(wanted.get(course.pipeline), now)
 

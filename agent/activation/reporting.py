@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import platform
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from agent import __version__
 from agent.documents import reported as documents
@@ -30,6 +30,9 @@ class Reporter:
         signer: the device's key; None where nothing is signed.
         clock: says when, and whether that is to be believed.
         publish: sends a message by topic and payload, retained; gives None where it was not taken.
+
+    Attributes:
+        more: gives what others have to report, by the document's fields.
     """
 
     def __init__(
@@ -44,6 +47,7 @@ class Reporter:
         self._signer, self._clock, self._publish = signer, clock, publish
         self._topic = topics.up_reported(fleet, device)
         self._told: Reported | None = None
+        self.more: Callable[[], dict[str, Any]] = dict
         self._next = 0.0
 
     def again(self) -> None:
@@ -84,4 +88,5 @@ class Reporter:
             problem=problem[:_WORDS],
             agent=__version__,
             arch=platform.machine(),
+            **self.more(),
         )

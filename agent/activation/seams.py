@@ -8,7 +8,14 @@ if TYPE_CHECKING:
     from agent.slots import Change
     from agent.workers.messages import Fault, Ready, Swapped, Unswapped
     from agent.workers.policy import State
-    from agent.workers.run import Run
+
+
+class Life(Protocol):
+    """What is looked at of a worker's life."""
+
+    @property
+    def ready(self) -> Ready | None:
+        """What it has said of the model that serves."""
 
 
 class Lane(Protocol):
@@ -31,7 +38,7 @@ class Lane(Protocol):
         """The last fault of a worker."""
 
     @property
-    def run(self) -> Run | None:
+    def run(self) -> Life | None:
         """The life of the worker that there is now."""
 
     @property

@@ -6,12 +6,15 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from agent import trust
+from agent.activation.fetching import started
 from agent.uplink import link_settings
+from agent.workers.proof import Proof
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from agent.child import Child
     from agent.pipelines import Pipeline
     from agent.plan import Plan
     from agent.signing import Signer
@@ -36,6 +39,8 @@ class Site:
         deadlines: of the workers' phases.
         resident: whether workers keep both models in memory to swap.
         pair: gives the files of certificate and key to show to the broker now; None: those of ``broker``.
+        prove: makes a proof of a model.
+        fetch: starts an updater, with what it is to do.
     """
 
     fleet: str
@@ -50,6 +55,8 @@ class Site:
     deadlines: Deadlines
     resident: bool
     pair: Callable[[], tuple[str, str]] | None = None
+    prove: Callable[[LaneSpec, Deadlines], Proof] = Proof
+    fetch: Callable[[bytes], Child] = started
 
     @property
     def link(self) -> dict[str, Any] | None:

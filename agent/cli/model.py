@@ -6,13 +6,15 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from agent.bundles.load import read_manifest
 from agent.cli import model_card, service
 from agent.cli.active import models
+from agent.cli.commanding import carried_out, done
 from agent.cli.parts import Parts, add_json
 from agent.cli.printing import print_table
 from agent.cli.settings import Loaded
-from agent.control import ask, deserted
-from agent.errors import EXIT_OK, ConfigInvalid, Rejected
+from agent.control import deserted
+from agent.errors import EXIT_OK, AgentError, ConfigInvalid, Rejected
 from agent.foreground import prove
 from agent.wording import plain
 
@@ -35,6 +37,7 @@ examples:
 
 exit codes: 0 done, 1 refused or failed, 2 usage, 78 the configuration must be changed first"""
 
+_PATIENCE_S = 30.0
 _COLUMNS = ("pipeline", "state", "serving", "previous", "wanted", "generation", "strikes", "why")
 
 
@@ -45,7 +48,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     shower = parts.add("show", "a model's card", _show)
     shower.add_argument("model", metavar="MODEL", help="a pipeline, whose active model it is, or a bundle")
     prover = parts.add("prove", "prove a bundle here as the agent does; nothing is changed", _prove)
-    prover.add_argument("model", metavar="BUNDLE", type=Path, help="a bundle's folder")
+    prover.add_argument(
+        "model", metavar="BUNDLE", type=Path, help="a bundle's folder, or NAME@VERSION of one on this device"
+    )
     prover.add_argument("--pipeline", metavar="NAME", help="in which pipeline; needed when there are several")
     roller = parts.add("rollback", "go back to the model before", _rollback)
     roller.add_argument("pipeline", metavar="PIPELINE", help="of which pipeline")
@@ -104,18 +109,39 @@ def _prove(arguments: argparse.Namespace, plan: Plan) -> int:
     name = arguments.pipeline or (next(iter(specs)) if len(specs) == 1 else "")
     if name not in specs:
         raise ConfigInvalid("prove", name or "model", "no such pipeline", f"Name one of: {', '.join(specs)}")
-    model = str(arguments.model.resolve())
+    model = str(_whole(arguments.model, plan))
     found = prove(specs[name].model_copy(update={"model": model, "hidden": ()}), plan.deadlines)
     told = found.model_dump(exclude={"type"})
     print(json.dumps(told) if arguments.json else "\n".join(f"{key:<10} {told[key]}" for key in told))
     return EXIT_OK
 
 
+def _whole(model: Path, plan: Plan) -> Path:
+    """Find the bundle to prove: a folder, or by its name among the operator's on this device."""
+    name, at, version = str(model).partition("@")
+    if model.exists() or not at:
+        return model.resolve()
+    for folder in sorted((plan.models / "bundles").glob("*")):
+        if _titled(folder) == (name, version):
+            return folder
+    hint = "Deploy it: edgectl deploy; or name a bundle's folder"
+    raise Rejected("prove", str(model), "it is not on this device", hint)
+
+
+def _titled(folder: Path) -> tuple[str, str]:
+    """Give a bundle's name and version; none of what is no bundle."""
+    try:
+        manifest = read_manifest(folder)
+    except AgentError:
+        return "", ""
+    return manifest.name, manifest.version
+
+
 def _rollback(arguments: argparse.Namespace, plan: Plan) -> int:
     from agent.activation.offline import rollback
 
     if not deserted(plan.control):
-        ask(plan.control, {"op": "model.rollback", "pipeline": arguments.pipeline})
+        done(carried_out(plan.control, "rollback", {"pipeline": arguments.pipeline}, _PATIENCE_S))
     else:
         rollback(plan, arguments.pipeline)
     found = models(plan)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -25,9 +26,10 @@ from agent.sources.v4l2.devices import cameras
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from agent.boards import Recognised
+    from agent.probing.inspection import Inspected
     from agent.probing.passport import DelegatePart
 
 HELP = "show which board this is and what its accelerators can do"
@@ -66,6 +68,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="what delegates run: a bundle or a .tflite file; may be given more than once",
     )
     parser.add_argument("--all", action="store_true", help="try every accelerator that the agent knows")
+    parser.add_argument(
+        "--without",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="leave an accelerator of the profile unopened, since the agent uses it; may be repeated",
+    )
     parser.add_argument("--serial", action="store_true", help="put the board's serial number in, too")
     parser.add_argument(
         "--unconfined", action="store_true", help="let what is tried reach whatever this user may"
@@ -77,19 +86,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def main(arguments: argparse.Namespace) -> int:
     """Probe, print and write; give the exit code."""
     found, models, hidden = _asked(arguments)
-    machine = Machine()
-    tries = _tries(found, models, hidden, everything=arguments.all, confine=not arguments.unconfined)
-    passport = Passport(
-        board=survey.board(machine, found, serial=arguments.serial),
-        system=survey.system(machine),
-        cpu=survey.cpu(machine),
-        memory=survey.memory(machine, found.profile),
-        runtime=_runtime(),
-        thermal=survey.thermal(machine, found.profile.thermal),
-        power=survey.power(machine, found.profile.power),
-        cameras=tuple(_cameras()),
-        delegates=tuple(tries),
-    )
+    tries = _tries(found, models, hidden, arguments)
+    passport = _passport(found, tries, serial=arguments.serial)
     if arguments.out:
         write(arguments.out, passport.text(), replace=True)
     if arguments.json:
@@ -99,6 +97,36 @@ def main(arguments: argparse.Namespace) -> int:
         if arguments.out:
             print(f"\nwritten   {arguments.out}")
     return EXIT_OK
+
+
+def untried(found: Recognised) -> Passport:
+    """Give the passport of a board whose accelerators were looked at, and none was opened."""
+    looked = (
+        inspection.inspect(one, named=named) for one, named in inspection.entries(found.profile.delegates)
+    )
+    return _passport(found, (judge(_left_alone(one, "not tried"), None) for one in looked))
+
+
+def _passport(found: Recognised, tries: Iterable[DelegatePart], *, serial: bool = False) -> Passport:
+    machine = Machine()
+    return Passport(
+        board=survey.board(machine, found, serial=serial),
+        system=survey.system(machine),
+        cpu=survey.cpu(machine),
+        memory=survey.memory(machine, found.profile),
+        runtime=_runtime(),
+        thermal=survey.thermal(machine, found.profile.thermal),
+        power=survey.power(machine, found.profile.power),
+        cameras=tuple(_cameras()),
+        delegates=tuple(tries),
+    )
+
+
+def _left_alone(looked: Inspected, why: str) -> Inspected:
+    """Give what was looked at as something that is not tried: what is not there stays that."""
+    if not looked.presence.there:
+        return looked
+    return replace(looked, presence=replace(looked.presence, there=False, why=why))
 
 
 def _asked(arguments: argparse.Namespace) -> tuple[Recognised, tuple[str, ...], tuple[str, ...]]:
@@ -123,11 +151,14 @@ def _whole(name: str, folder: Path | None = None) -> str:
 
 
 def _tries(
-    found: Recognised, models: tuple[str, ...], hidden: tuple[str, ...], *, everything: bool, confine: bool
+    found: Recognised, models: tuple[str, ...], hidden: tuple[str, ...], arguments: argparse.Namespace
 ) -> Iterator[DelegatePart]:
     """Try one accelerator after the other: some admit one process only."""
-    for accelerator, named in inspection.entries(found.profile.delegates, everything=everything):
+    confine = not arguments.unconfined
+    for accelerator, named in inspection.entries(found.profile.delegates, everything=arguments.all):
         looked = inspection.inspect(accelerator, named=named)
+        if accelerator.title in arguments.without:
+            looked = _left_alone(looked, "not tried: the running agent uses it")
         spec = TrialSpec(accelerator=accelerator, models=models, confine=confine, hidden=hidden)
         yield judge(looked, try_out(spec) if looked.presence.there else None)
 

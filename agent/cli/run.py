@@ -6,12 +6,14 @@ import logging
 import os
 import sys
 import time
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from agent.cli import service
+from agent.cli.lives import Life, overlaid
 from agent.cli.settings import Loaded
-from agent.errors import EXIT_FAILED, StoreBusy
+from agent.configuring.start import Start
+from agent.errors import EXIT_FAILED, AgentError, StoreBusy
+from agent.signals import KeptSignals
 
 if TYPE_CHECKING:
     import argparse
@@ -48,6 +50,35 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(arguments: argparse.Namespace) -> int:
     """Run until stopped; give the exit code."""
+    os.umask(0o077)  # what the agent writes is nobody else's business, also where the folder lets others in
+    life = Life(Loaded(arguments.config), Start())
+    plan = life.file.plan()
+    logging.basicConfig(
+        stream=sys.stderr,
+        level=plan.settings.log.level.upper(),
+        format="%(asctime)s %(levelname)-7s %(message)s",
+    )
+    with KeptSignals() as kept_signals:
+        while True:
+            code = _survived(life, kept_signals, once=arguments.exit_when_ended)
+            if life.following is None:
+                return code
+            life = life.following
+
+
+def _survived(life: Life, kept_signals: KeptSignals, *, once: bool) -> int:
+    """Live one life; one that cannot even begin anew is followed by one as before."""
+    try:
+        return _live(life, kept_signals, once=once)
+    except AgentError as error:
+        if life.begun or (start := life.start.instead(str(error))) is None or life.before is None:
+            raise
+        life.following = Life(life.before, start)
+        return EXIT_FAILED
+
+
+def _live(life: Life, kept_signals: KeptSignals, *, once: bool) -> int:
+    """Live from the lock on the data folder to its release; give the exit code."""
     from agent import events
     from agent.activation.site import site
     from agent.alerts import Alerts
@@ -60,37 +91,47 @@ def main(arguments: argparse.Namespace) -> int:
     from agent.tunings import with_tunings
     from agent.workers.confinement import close_memory
 
-    os.umask(0o077)  # what the agent writes is nobody else's business, also where the folder lets others in
-    loaded = Loaded(arguments.config)
-    plan = loaded.plan()
-    logging.basicConfig(
-        stream=sys.stderr,
-        level=plan.settings.log.level.upper(),
-        format="%(asctime)s %(levelname)-7s %(message)s",
-    )
-    ours = site(plan)
+    plan = life.file.plan()
     with DataFolder(plan.data, plan.device) as folder:
-        patience_s = _READ_S if ours else 0.0
+        clock = SystemClock()
+        managed = plan.managed
+        patience_s = _READ_S if managed else 0.0
         kept = _kept(plan.data, patience_s, vital=not all(spec.model for spec in plan.lanes))
-        plan = with_tunings(plan, kept.tuned if kept else ())
-        ours = replace(ours, specs=plan.lanes) if ours else None
-        mailbox, clock = Mailbox(), SystemClock()
+        overlay = overlaid(life.file, plan, life.start, kept, clock)
+        plan = with_tunings(overlay.plan, kept.tuned if kept else ())
+        logging.getLogger().setLevel(plan.settings.log.level.upper())
+        mailbox = Mailbox()
         store = Store(plan.data, mailbox.post, clock=clock, settings=_limits(plan), take=folder.take)
-        wiring = Wiring(loaded=loaded, plan=plan, site=ours, kept=kept, store=store, clock=clock)
+        wiring = Wiring(
+            loaded=overlay.loaded,
+            plan=plan,
+            site=site(plan),
+            kept=kept,
+            store=store,
+            clock=clock,
+            life=life,
+            overlay=overlay,
+        )
         try:
             with events.heard_by(Alerts(mailbox.post)):
                 store.start()
                 close_memory()  # the store has opened its count of bytes by now: from here on that is root's
-                code = Supervisor(
+                kept_signals.attach(mailbox)
+                supervisor = Supervisor(
                     plan,
                     store,
                     mailbox,
-                    explain=loaded.explain(),
+                    explain=overlay.loaded.explain(),
                     intact=lambda: folder.intact,
                     partners=wiring.partners,
-                    exit_when_ended=arguments.exit_when_ended,
-                ).run()
+                    exit_when_ended=once,
+                )
+                life.begun = True
+                code = supervisor.run()
+                if not supervisor.again:
+                    life.following = None
         finally:
+            kept_signals.detach()
             saved = store.close(_CLOSE_S)
             mailbox.close()
     return code if saved else code or EXIT_FAILED

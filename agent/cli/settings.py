@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import copy
 import os
 import platform
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from agent import config, trust
 from agent.config_errors import problem
@@ -16,7 +17,7 @@ from agent.plan import Plan, feeds, is_apart, lane_spec, secrets, unknown_delega
 from agent.probing.recognition import recognise
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from agent.boards import Recognised
     from agent.config import Settings
@@ -28,12 +29,30 @@ _MAX_CONFIG = 1 << 20
 
 
 class Loaded:
-    """A configuration file that parsed, and how to word errors about it."""
+    """A configuration file that parsed, and how to word errors about it.
 
-    def __init__(self, path: Path) -> None:
+    Args:
+        path: the file.
+        overrides: settings over those of the file, by dotted keys.
+
+    Raises:
+        ConfigInvalid: the file, or what lies over it, is wrong.
+    """
+
+    def __init__(self, path: Path, overrides: Mapping[str, Any] | None = None) -> None:
         self.path = path
         self.text = _read(path)
-        self.settings: Settings = config.parse(self.text, str(path))
+        self.settings: Settings = config.parse(self.text, str(path), overrides)
+
+    def under(self, overrides: Mapping[str, Any]) -> Loaded:
+        """Give the same text of the same file with these settings over it.
+
+        Raises:
+            ConfigInvalid: they do not fit.
+        """
+        other = copy.copy(self)
+        other.settings = config.parse(self.text, str(self.path), overrides)
+        return other
 
     @property
     def data_folder(self) -> Path:

@@ -42,9 +42,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(arguments: argparse.Namespace) -> int:
     """Ask and print; give the exit code."""
-    status = ask(_socket(arguments), {"op": "status"})
+    status = ask(socket_of(arguments), {"op": "status"})
     if "pipelines" not in status:
-        raise AgentError("ask agent at", str(_socket(arguments)), "what answers there is no agent")
+        raise AgentError("ask agent at", str(socket_of(arguments)), "what answers there is no agent")
     if arguments.json:
         print(json.dumps(status))
     else:
@@ -53,7 +53,8 @@ def main(arguments: argparse.Namespace) -> int:
     return 0 if good and not status["store"]["problem"] else 1
 
 
-def _socket(arguments: argparse.Namespace) -> Path:
+def socket_of(arguments: argparse.Namespace) -> Path:
+    """Find the agent's socket, by ``--socket``, by ``--config``, or where the service has it."""
     if arguments.socket:
         return Path(arguments.socket)
     if arguments.config:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from agent import __version__
 from agent.cli.runtime import runtime_in_use
 from agent.errors import ExtraMissing
+from agent.store.forms import VERSION
 
 if TYPE_CHECKING:
     import argparse
@@ -37,6 +38,7 @@ def versions() -> dict[str, str]:
     for package in _PACKAGES:
         for distribution in metadata.distributions(name=package):
             found[package] = distribution.version
+    found["data-folder"] = str(VERSION)
     found["machine"] = platform.machine()
     found["system"] = f"{platform.system()} {platform.release()}"
     return found

@@ -7,15 +7,22 @@ from typing import TYPE_CHECKING
 
 from agent import trust
 from agent.activation.manager import Activation
+from agent.cli.settings import Loaded
+from agent.configuring.manager import Configuring
 from agent.dispatch.manager import Dispatch
 from agent.dispatch.pipelines import Pipelines
 from agent.dispatch.rules import Rules
+from agent.home_assistant.partner import home_assistant
+from agent.host.machine import Helped
+from agent.host.trial import Trial
+from agent.maintenance import Maintenance
 from agent.partners import Partners
 from agent.reach import Reach
+from agent.vitals import VitalSigns
 
 if TYPE_CHECKING:
     from agent.activation.site import Site
-    from agent.cli.settings import Loaded
+    from agent.cli.lives import Life, Overlay
     from agent.clock import Clock
     from agent.partners import Offer, Partner
     from agent.plan import Plan
@@ -34,6 +41,8 @@ class Wiring:
         kept: what the store held at the start; None where it could not be read.
         store: writes changes.
         clock: where time comes from.
+        life: this one of the agent's.
+        overlay: what it runs.
     """
 
     loaded: Loaded
@@ -42,13 +51,27 @@ class Wiring:
     kept: Kept | None
     store: Store
     clock: Clock
+    life: Life
+    overlay: Overlay
 
     def partners(self, offer: Offer) -> Partners:
         """Make them."""
         models = self._models(offer)
-        dispatch = self._dispatch(offer, models)
-        others: list[Partner] = [dispatch]
-        return Partners(models, others, dispatch.answers)
+        plan = self.plan
+        machine = Helped(
+            plan.settings.host, plan.data, base=plan.folder, boot=self.clock.boot, online=offer.online
+        )
+        configuring = self._configuring(offer, models)
+        reach = self._reach(offer, models, configuring, machine)
+        dispatch = self._dispatch(offer, models, reach)
+        made: tuple[Partner | None, ...] = (
+            dispatch,
+            configuring,
+            self._vitals(offer),
+            Trial(machine, offer),
+            *home_assistant(plan, offer),
+        )
+        return Partners(models, [one for one in made if one], dispatch.answers)
 
     def _models(self, offer: Offer) -> Activation | None:
         if self.site is None or self.kept is None:
@@ -57,7 +80,7 @@ class Wiring:
         site = replace(self.site, pair=shown.pair) if shown else self.site
         return Activation(site, self.kept, offer.lanes, self.store, clock=self.clock, publish=publish)
 
-    def _dispatch(self, offer: Offer, models: Activation | None) -> Dispatch:
+    def _dispatch(self, offer: Offer, models: Activation | None, reach: Reach) -> Dispatch:
         settings, mqtt = self.plan.settings, self.plan.mqtt
         fleet, groups = mqtt.fleet if mqtt else "default", settings.device.groups
         return Dispatch(
@@ -73,17 +96,51 @@ class Wiring:
             kept=self.kept,
             store=self.store,
             clock=self.clock,
-            reach=self._reach(offer, models),
+            reach=reach,
             offer=offer,
             signer=trust.load(settings.trust, self.plan.folder).signer if mqtt else None,
         )
 
-    def _reach(self, offer: Offer, models: Activation | None) -> Reach:
+    def _configuring(self, offer: Offer, models: Activation | None) -> Configuring[Loaded] | None:
+        if self.kept is None:
+            return None
+        found = Configuring(
+            file=self.life.file,
+            back=self.life.before,
+            read=lambda: Loaded(self.life.file.path),
+            plan=self.plan,
+            start=self.life.start,
+            running=self.overlay.layers,
+            unfit=self.overlay.unfit,
+            kept=self.kept,
+            store=self.store,
+            offer=offer,
+            clock=self.clock,
+            maintenance=models.maintenance if models else Maintenance(self.clock),
+            again=self.life.again,
+            busy=lambda: models is not None and models.busy,
+        )
+        if models:
+            models.hears(found.want, found.told)
+        return found
+
+    def _vitals(self, offer: Offer) -> Partner | None:
+        return VitalSigns(self.plan, self.plan.mqtt, offer, self.clock) if self.plan.mqtt else None
+
+    def _reach(
+        self,
+        offer: Offer,
+        models: Activation | None,
+        configuring: Configuring[Loaded] | None,
+        machine: Helped,
+    ) -> Reach:
         """Say what commands can reach; a part that is made elsewhere has its line here."""
         return Reach(
             device=self.plan.device,
             status=offer.status,
             lanes=Pipelines(offer.lanes, self.clock),
             models=models.back if models else None,
+            configuration=configuring,
             credentials=offer.credentials,
+            machine=machine,
         )

@@ -2,9 +2,10 @@
 
 A module of this room is called after its command, "_" for "-". It has ``SUMMARY``, a line for people;
 ``Args``, a ``Document`` of what it takes; and ``run(args, order, reach)``, which does it, or begins it. It
-may have ``resume(args, order, reach)``: what to do about one that the agent's end has cut off; without that
-it is run anew. It may have ``QUICK = True``: its ``run`` gives an ``Answer`` at once, so that it need not
-wait for one that takes long; and ``DEADLINE_S``: how long its work may take, 900 seconds else.
+may have ``resume(args, order, reach)``: what to do about one that the agent's end may have cut off, whether
+it had done anything or not; without that it is run anew. It may have ``QUICK = True``: its ``run`` gives an
+``Answer`` at once, so that it need not wait for one that takes long; and ``DEADLINE_S``: how long its work
+may take, 900 seconds else.
 """
 
 from __future__ import annotations
@@ -24,7 +25,24 @@ if TYPE_CHECKING:
 
     Run = Callable[[Any, Order, Reach], Answer | Work]
 
-OPS = ("ping", "status", "restart", "rollback", "credentials")
+OPS = (
+    "ping",
+    "status",
+    "restart",
+    "rollback",
+    "probe",
+    "bench",
+    "prove",
+    "credentials",
+    "logs",
+    "log-level",
+    "purge",
+    "diagnostics",
+    "override",
+    "reload",
+    "reboot",
+    "update",
+)
 """All commands, as an operator writes them."""
 
 

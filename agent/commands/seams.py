@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+
+from agent.errors import Rejected
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from pathlib import Path
 
+    from agent.documents.loglines import Level
     from agent.watch import Watched
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,15 +96,18 @@ class Rollbacks(Protocol):
 class Configuration(Protocol):
     """The configuration, as a command may treat it."""
 
-    def reload(self) -> Work:
-        """Read the file again, and begin anew with it; what does not hold changes nothing.
+    def reload(self, order: Order) -> Work:
+        """Read the file again, and begin anew with it, once an order; what does not hold changes nothing.
 
         Raises:
             ConfigInvalid: it does not hold.
+            Rejected: settings are on probation.
         """
 
-    def override(self, values: Mapping[str, Any], *, seconds: float) -> Work:
+    def override(self, values: Mapping[str, Any], *, seconds: float, order: Order) -> Work:
         """Lay settings over those of the file, for so long; 0 until the next ones. No values take them away.
+
+        The same order is carried out once, however often it comes.
 
         Raises:
             ConfigInvalid: a key is unknown or not the operator's to set, or the whole does not hold.
@@ -109,14 +117,18 @@ class Configuration(Protocol):
 class Logs(Protocol):
     """The log, as a command may treat it."""
 
-    def level(self, level: str, seconds: float) -> None:
+    def level(self, level: Level, seconds: float) -> None:
         """Write from this level on, for so long."""
 
-    def recent(self, lines: int) -> list[str]:
-        """Give the newest lines, the oldest first."""
+    def recent(self, lines: int, level: Level = "debug") -> list[str]:
+        """Give the newest lines of at least this level, the oldest first."""
 
-    def follow(self, seconds: float, level: str) -> None:
-        """Send each line upstream, for so long."""
+    def follow(self, seconds: float, level: Level) -> None:
+        """Send each line of at least this level upstream, for so long.
+
+        Raises:
+            Rejected: there is no broker.
+        """
 
 
 class Pictures(Protocol):
@@ -133,15 +145,21 @@ class Pictures(Protocol):
 class Programs(Protocol):
     """The agent's own programs, run apart."""
 
-    def run(self, *arguments: str, seconds: float) -> Work:
-        """Run ``edge-agent ARGUMENTS --json``, for so long at most; the answer is what it says."""
+    def run(self, *arguments: str, seconds: float, file: str = "") -> Work:
+        """Run ``edge-agent ARGUMENTS --json``, for so long at most; the answer is what it says.
+
+        With ``file`` it writes one at ``--out``, which comes beside the answer under that name.
+
+        Raises:
+            AgentError: it cannot be started.
+        """
 
 
 class Data(Protocol):
     """What the device keeps, as a command may treat it."""
 
     def purge(self, what: Iterable[str]) -> Work:
-        """Delete results, metrics, media or bundles that nobody needs; the answer says what went."""
+        """Delete results, metrics, alerts, media, or bundles that nobody needs; the answer says what went."""
 
 
 class Credentials(Protocol):
@@ -174,3 +192,14 @@ class Machine(Protocol):
         Raises:
             Rejected: as ``reboot``.
         """
+
+
+def needed(part: T | None, name: str) -> T:
+    """Give a part of the agent that a command cannot do without.
+
+    Raises:
+        Rejected: this agent does not have it.
+    """
+    if part is None:
+        raise Rejected("reach", name, "this agent has none", "Look at its configuration, and at its log")
+    return part

@@ -74,7 +74,7 @@ class Gate:
         self._rules, self._inbox, self._clerk, self._telling = rules, inbox, clerk, telling
         self._outcomes, self._reach, self._settle, self._again = outcomes, reach, settle, again
         self._clock = clock
-        self._pending: dict[str, list[LinkMessage]] = {}
+        self._pending: dict[str, LinkMessage] = {}
         self._unproven = Allowance(_UNPROVEN, _UNPROVEN_S)
         self._taken = Allowance(_TAKEN, _TAKEN_S)
         self._bare_ones = Allowance(_BARE, _BARE_S)
@@ -117,14 +117,13 @@ class Gate:
     def _take(self, one: Proved, message: LinkMessage) -> None:
         command = one.command
         self._taken.spend()
-        self._pending[command.id] = [message]
+        self._pending[command.id] = message
         change = self._inbox.take(command, one.key, self._clock.wall_ns())
         self._clerk.keep(change, lambda: self._durable(command))
 
     def _durable(self, command: Command) -> None:
         emit(Event.COMMAND_TAKEN, command.op, id=command.id, audience=command.audience)
-        for message in self._pending.pop(command.id):
-            self._settle(message)
+        self._settle(self._pending.pop(command.id))
         if not registry.find(command.op).quick:
             self._telling.say(self._outcomes.accepted(command.id, command.op))
 
@@ -132,8 +131,10 @@ class Gate:
         """Answer one that came before, once more; another one under its id is refused."""
         if row.body != one.command.model_dump_json().encode():
             return self._refuse(Refused("replayed", "its id was another command's", one.command), now)
-        if row.id in self._pending:  # of an earlier connection, as a rule
-            self._pending[row.id] = [*self._pending[row.id][-3:], message]
+        if (first := self._pending.get(row.id)) is not None:
+            if first.receipt[0] == message.receipt[0]:
+                return True  # the first one stands for it
+            self._pending[row.id] = message  # on a new connection nothing else does
             return False
         if row.outcome:
             self._again(row)

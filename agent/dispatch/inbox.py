@@ -89,9 +89,14 @@ class Inbox:
         row = self._move(row, Turn.BEGIN, attempts=row.attempts + 1, boot=self._boot)
         return Change(commands=(row,))
 
-    def leave(self, row: CommandRow) -> Change:
-        """The agent ends in good order: it goes on at the next start, and that was no crash."""
-        return Change(commands=(self._move(row, Turn.LEAVE, attempts=row.attempts - 1),))
+    def leave(self, row: CommandRow, boot: str) -> Change:
+        """The agent ends in good order: it goes on at the next start, and that was no crash.
+
+        Args:
+            row: the command.
+            boot: the kernel's boot id when it was begun last, "" where it was not.
+        """
+        return Change(commands=(self._move(row, Turn.LEAVE, attempts=row.attempts - 1, boot=boot),))
 
     def settle(self, row: CommandRow, turn: Turn, outcome: bytes, note: Note) -> Change:
         """Keep what became of it; of a local one nobody else need know."""

@@ -106,6 +106,7 @@ class Dispatch:
         }
         self._writing: set[str] = set()
         self._long = ""
+        self._ahead: dict[str, str] = {}
         self._stopping = self._left = False
         if kept is None:
             self._shut("what is kept of commands could not be read at the start")
@@ -190,10 +191,12 @@ class Dispatch:
             self._begin_one(row, now)
 
     def _begin_one(self, row: CommandRow, now: float) -> None:
+        self._ahead[row.id] = row.boot
+
         def run() -> None:
             begun = self._inbox.get(row.id)
             if begun is not None and not self._stopping:
-                self._running.run(begun, row.boot, now)
+                self._running.run(begun, self._ahead.pop(row.id), now)
 
         self._clerk.keep(self._inbox.begin(row), run)
 
@@ -259,7 +262,7 @@ class Dispatch:
         self._left = True
         self._running.stop()
         for row in self._inbox.standing(Stand.RUNNING):
-            self._clerk.keep(self._inbox.leave(row))
+            self._clerk.keep(self._inbox.leave(row, self._ahead.get(row.id, row.boot)))
 
 
 def _outcome(row: CommandRow) -> Outcome:

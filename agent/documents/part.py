@@ -1,8 +1,8 @@
 """Parts: a file that a device sends beside an outcome, cut so that any broker takes it; signed by the device.
 
 3 bytes   length of the header, big-endian
-header    JSON: {"v": 1, "fleet", "device", "command", "file", "n", "of", "sha256"}
-bytes     part ``n`` of ``of``, from 0; ``sha256`` is the whole file's
+header    JSON: {"v": 1, "fleet", "device", "command", "file", "n", "of", "sha256", "gone"}
+bytes     part ``n`` of ``of``, from 0; ``sha256`` is the whole file's; none of a file that is ``gone``
 64 bytes  the signature of all bytes before it; none where nothing is signed
 """
 
@@ -44,6 +44,13 @@ class Header(Document):
     n: Count
     of: Annotated[Count, Field(ge=1, le=-(-MAX_FILE // PART_BYTES))]
     sha256: Sha256
+    gone: bool = False
+    """The device does not have the file any more: no part of it will come."""
+
+
+def parts_of(size: int) -> int:
+    """Give how many parts a file of so many bytes has; an empty one has one."""
+    return max(1, -(-size // PART_BYTES))
 
 
 def encode(header: Header, body: bytes, signer: Signer | None) -> bytes:

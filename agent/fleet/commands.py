@@ -6,6 +6,7 @@ import typer
 
 from agent.fleet.verbs import (
     collect,
+    command,
     deploy,
     disenroll,
     enroll,
@@ -22,7 +23,9 @@ from agent.fleet.verbs import (
     renew,
     resign,
     revoke,
+    rollout,
     rotate,
+    simulate,
     verify,
     version,
 )
@@ -36,6 +39,8 @@ _VERBS = (
     quantize,
     publish,
     deploy,
+    command,
+    rollout,
     models,
     revoke,
     policy,
@@ -47,6 +52,7 @@ _VERBS = (
     rotate,
     collect,
     gaps,
+    simulate,
     version,
 )
 

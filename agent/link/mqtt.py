@@ -6,32 +6,17 @@ import os
 import select
 import threading
 import time
-from collections import deque
-from dataclasses import replace
-from random import Random
 from typing import TYPE_CHECKING
 
-from agent.events import Event, emit
-from agent.fsm import Machine
-from agent.link import session
-from agent.link.connection import LINK_TABLE, Backoff, LinkState, LinkStep
-from agent.link.outgoing import Outgoing
-from agent.link.reasons import Reason
-from agent.link.settings import LinkDown, LinkMessage, LinkPublished, LinkUp, Message
-from agent.link.turns import turn
-from agent.link.versions import Versions
+from agent.link.core import TURN_S, LinkCore
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from random import Random
 
-    from agent.link.settings import LinkSettings
-
-_TURN_S = 1.0
-"""The longest wait of one turn: keepalive and deadlines are looked at so often."""
-_UNPROVEN_S = 3.0
-"""How long to wait for CONNACK while the broker's version is a guess: some old brokers just say nothing."""
-_STABLE_S = 5.0
-"""A link that has lasted so long is good: the back-off begins anew."""
+    from agent.link.connection import LinkState
+    from agent.link.core import Wants
+    from agent.link.settings import LinkMessage, LinkSettings, Message
 
 
 class Link:
@@ -62,27 +47,16 @@ class Link:
         pair: Callable[[], tuple[str, str]] | None = None,
         rng: Random | None = None,
     ) -> None:
-        self._settings = settings
-        self._pair = pair or (lambda: (settings.cert_file, settings.key_file))
-        self._post = post
-        self._subscriptions = tuple(subscriptions)
-        self._will = will
-        self._birth = birth
-        self._rng = rng or Random()  # noqa: S311 - jitter, no secret
-        self._machine = Machine(LINK_TABLE, LinkState.OFFLINE)
-        self._versions = Versions(settings.protocol)
-        self._backoff = Backoff(settings.backoff_base_s, settings.backoff_cap_s, self._rng)
-        self._outgoing = Outgoing(settings.broker)
-        self._settled: deque[tuple[int, int]] = deque()
-        self._drop_reason: Reason | None = None
-        self._session: session.Session | None = None
-        self._connection = 0
-        self._tokens: dict[int, int] = {}
-        self._up = LinkUp(self._versions.current, 0, 0)
-        self._deadline = 0.0
-        self._online_since = 0.0
-        self._confirmed_at = 0.0
-        self._close_by: float | None = None
+        self._core = LinkCore(
+            settings,
+            post=post,
+            subscriptions=subscriptions,
+            will=will,
+            birth=birth,
+            pair=pair,
+            rng=rng,
+            wake=self._wake,
+        )
         self._wake_guard = threading.Lock()
         self._wake_fd = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
         self._thread = threading.Thread(target=self._run, name="mqtt", daemon=True)
@@ -91,7 +65,7 @@ class Link:
     @property
     def state(self) -> LinkState:
         """Where the link stands; for status."""
-        return self._machine.state
+        return self._core.state
 
     @property
     def alive(self) -> bool:
@@ -111,31 +85,25 @@ class Link:
             LinkLost: the link is down, or too much waits already. Nothing is kept for later.
             MessageInvalid: the broker would refuse a packet of this size.
         """
-        token = self._outgoing.put(Message(topic, payload, qos, retain, expiry_s))
-        self._wake()
-        return token
+        return self._core.publish(topic, payload, qos=qos, retain=retain, expiry_s=expiry_s)
 
     def settle(self, message: LinkMessage) -> None:
         """Confirm a message to the broker, with ``manual_ack``; one of an earlier connection is ignored."""
-        if message.receipt[1]:
-            self._settled.append(message.receipt)
-            self._wake()
+        self._core.settle(message)
 
     def reconnect(self, problem: str) -> None:
         """Drop a connection that does not do its work, and connect again. Any thread."""
-        self._drop_reason = Reason(problem)
-        self._wake()
+        self._core.reconnect(problem)
 
     def close(self, timeout_s: float = 5.0) -> None:
         """Send what is queued, say goodbye, end the thread; after ``timeout_s`` just end it. Idempotent."""
-        if self._close_by is None:
-            self._close_by = time.monotonic() + timeout_s
+        self._core.leave(time.monotonic() + timeout_s)
         if self._thread.ident is None:
             self._free()
             return
         self._wake()
         # A name look-up cannot be interrupted: the thread then ends by itself, later.
-        self._thread.join(timeout_s + _TURN_S)
+        self._thread.join(timeout_s + TURN_S)
 
     def _wake(self) -> None:
         with self._wake_guard:
@@ -150,149 +118,22 @@ class Link:
 
     def _run(self) -> None:
         try:
-            while not self._finished():
-                self.heartbeat = now = time.monotonic()
-                if self._session is not None:
-                    self._serve(self._session, now)
-                elif now >= self._deadline:
-                    self._connect()
-                else:
-                    self._wait(-1, self._deadline - now, write=False)
+            while self._core.begin(now := time.monotonic()):
+                self.heartbeat = now
+                readable, writable = self._wait(self._core.wants(now))
+                self._core.go_on(readable=readable, writable=writable)
         finally:
-            self._outgoing.shut()
+            self._core.shut()
             self._free()
 
-    def _finished(self) -> bool:
-        """Whether to end; while closing, lets the queue drain and then says goodbye."""
-        if self._close_by is None:
-            return False
-        current = self._session
-        if current is not None:
-            if self._machine.state is LinkState.ONLINE:
-                busy = self._outgoing or self._settled or current.unconfirmed or current.wants_write
-                if busy and time.monotonic() < self._close_by:
-                    return False
-                current.disconnect()
-            current.abandon(Reason("closed"))
-        self._machine.fire(LinkStep.CLOSE)
-        self._post(LinkDown("closed", refused=False))
-        return True
-
-    def _connect(self) -> None:
-        self._machine.fire(LinkStep.CONNECT)
-        self._connection += 1
-        self._tokens.clear()
-        self._settled.clear()
-        self._drop_reason = None
-        cert_file, key_file = self._pair()
-        settings = replace(self._settings, cert_file=cert_file, key_file=key_file)
-        self._up = LinkUp(self._versions.current, 0, 0, cert_file)
-        self._session = session.Session(settings, self._versions.current, self._will)
-        self._session.open()
-        guess = self._settings.protocol == "auto" and not self._versions.proven
-        wait = self._settings.answer_timeout_s
-        self._deadline = time.monotonic() + (min(wait, _UNPROVEN_S) if guess else wait)
-        self._read_notes(self._session)
-
-    def _serve(self, current: session.Session, now: float) -> None:
-        """One turn of a connection: hand over what is queued, wait, read and write, see what happened."""
-        if self._drop_reason is not None:
-            current.abandon(self._drop_reason)
-        elif self._machine.state is LinkState.ONLINE:
-            self._hand_over(current, now)
-            limit = self._settings.confirm_timeout_s
-            if limit and current.unconfirmed and now - self._confirmed_at >= limit:
-                current.abandon(Reason("the broker confirms nothing"))
-        elif now >= self._deadline:
-            current.abandon(Reason("the broker does not answer"))
-        if (fd := current.fileno()) >= 0:
-            timeout = 0.0 if current.has_read or current.notes else _TURN_S
-            readable, writable = self._wait(fd, timeout, write=current.wants_write)
-            turn(current, self._settings.broker, readable=readable or current.has_read, writable=writable)
-        self._read_notes(current)
-
-    def _hand_over(self, current: session.Session, now: float) -> None:
-        while self._settled:
-            connection, mid = self._settled.popleft()
-            if connection == self._connection:
-                current.confirm(mid)
-        while current.unconfirmed < self._up.receive_max and (queued := self._outgoing.take()):
-            token, message = queued
-            if not current.unconfirmed:
-                self._confirmed_at = now
-            self._tokens[current.send(message)] = token
-
-    def _wait(self, fd: int, timeout: float, *, write: bool) -> tuple[bool, bool]:
+    def _wait(self, wants: Wants) -> tuple[bool, bool]:
         """Wait for the socket, a wake-up or the time; say whether the socket is readable and writable."""
         poll = select.poll()
         poll.register(self._wake_fd, select.POLLIN)
-        if fd >= 0:
-            poll.register(fd, select.POLLIN | (select.POLLOUT if write else 0))
-        ready = dict(poll.poll(max(0.0, min(timeout, _TURN_S)) * 1000))
+        if wants.fd >= 0:
+            poll.register(wants.fd, select.POLLIN | (select.POLLOUT if wants.write else 0))
+        ready = dict(poll.poll(wants.seconds * 1000))
         if self._wake_fd in ready:
             os.eventfd_read(self._wake_fd)
-        events = ready.get(fd, 0)
+        events = ready.get(wants.fd, 0)
         return bool(events & ~select.POLLOUT), bool(events & select.POLLOUT)
-
-    def _read_notes(self, current: session.Session) -> None:
-        while current.notes:
-            match current.notes.popleft():
-                case session.Received(topic, payload, retain, mid):
-                    self._post(LinkMessage(topic, payload, retain, (self._connection, mid)))
-                case session.Confirmed(mid, refused):
-                    self._confirmed_at = time.monotonic()
-                    if (token := self._tokens.pop(mid, None)) is not None:
-                        self._post(LinkPublished(token, refused))
-                case session.Accepted(max_packet, receive_max):
-                    self._accepted(current, max_packet, receive_max)
-                case session.Subscribed():
-                    self._subscribed(current)
-                case session.Ended(reason):
-                    current.abandon(reason)
-                    self._ended(current, reason)
-                    return
-
-    def _accepted(self, current: session.Session, max_packet: int, receive_max: int) -> None:
-        if not self._machine.accepts(LinkStep.CONNACK):
-            current.abandon(Reason("the broker sent a second CONNACK"))
-            return
-        self._machine.fire(LinkStep.CONNACK)
-        self._versions.worked()
-        self._up = replace(self._up, max_packet=max_packet, receive_max=receive_max)
-        self._deadline = time.monotonic() + self._settings.answer_timeout_s
-        current.subscribe(self._subscriptions)
-
-    def _subscribed(self, current: session.Session) -> None:
-        self._machine.fire(LinkStep.SUBACK)
-        self._online_since = time.monotonic()
-        self._confirmed_at = self._online_since
-        if self._birth is not None:
-            current.send(self._birth)
-        self._outgoing.open(self._up.max_packet)
-        emit(Event.LINK_ONLINE, self._settings.broker, protocol=self._up.protocol)
-        self._post(self._up)
-
-    def _ended(self, current: session.Session, reason: Reason) -> None:
-        """Decide when to try again, and tell why."""
-        self._session = None
-        self._outgoing.shut()
-        now, before = time.monotonic(), self._machine.state
-        if current.unanswered or reason.version:
-            other = self._versions.failed(certain=reason.version)
-            if other and self._versions.current == "3.1.1":
-                self._machine.fire(LinkStep.LOST)
-                self._deadline = now
-                return
-        if before is LinkState.ONLINE and now - self._online_since >= _STABLE_S:
-            self._backoff.reset()
-        if reason.refused:
-            wait = self._settings.refused_s * self._rng.uniform(0.5, 1.0)
-        else:
-            wait = self._backoff.next()
-        self._machine.fire(LinkStep.REFUSE if reason.refused else LinkStep.LOST)
-        self._deadline = now + wait
-        event = Event.LINK_REFUSED if reason.refused else Event.LINK_LOST
-        if reason.rival:
-            event = Event.DEVICE_DOUBLED
-        emit(event, self._settings.broker, reason=reason, retry_s=round(wait, 1))
-        self._post(LinkDown(str(reason), reason.refused, current.met and before is LinkState.CONNECTING))

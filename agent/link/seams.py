@@ -9,6 +9,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from agent.blocks import Position, Stream
+    from agent.link.connection import LinkState
+    from agent.link.settings import LinkMessage
 
 
 class Outbox(Protocol):
@@ -38,6 +40,31 @@ class Uplink(Protocol):
 
     def reconnect(self, problem: str) -> None:
         """Drop a connection that does not do its work, and connect again."""
+
+
+class Line(Uplink, Protocol):
+    """What the agent needs of the link: ``agent.link.mqtt.Link`` says what each does."""
+
+    @property
+    def state(self) -> LinkState:
+        """Where it stands."""
+
+    @property
+    def alive(self) -> bool:
+        """Whether it works."""
+
+    @property
+    def heartbeat(self) -> float:
+        """Monotonic time of its last turn."""
+
+    def start(self) -> None:
+        """Connect, and again whenever the link is lost."""
+
+    def settle(self, message: LinkMessage) -> None:
+        """Confirm a message to the broker."""
+
+    def close(self, timeout_s: float = 5.0) -> None:
+        """Send what is queued, say goodbye, and end."""
 
 
 @dataclass(frozen=True, slots=True)

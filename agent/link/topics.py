@@ -13,6 +13,7 @@
     R/d/<device>/up/diag      files beside those, in parts    device -> operator
     R/d/<device>/up/logs      lines of the log, when asked    device -> operator
     R/d/<device>/up/vitals    how it does now, retained       device -> operator
+    R/d/<device>/up/ha        sensors for Home Assistant, retained  device -> Home Assistant
     R/d/<device>/echo/<n>     a device to itself: what a broker has not sent before it, it does not have
     R/tuf/meta/<file>         update metadata, retained       publisher -> devices
     R/tuf/hint                which of it is new, retained    publisher -> devices
@@ -120,6 +121,11 @@ def up_vitals(fleet: str, device: str) -> str:
     return f"{_device(fleet, device)}/up/vitals"
 
 
+def up_ha(fleet: str, device: str) -> str:
+    """Where a device tells the state of its sensors for Home Assistant; retained."""
+    return f"{_device(fleet, device)}/up/ha"
+
+
 def echo(fleet: str, device: str) -> str:
     """Where a device writes to itself; numbers follow."""
     return f"{_device(fleet, device)}/echo"
@@ -158,6 +164,11 @@ def all_reported(fleet: str) -> str:
 def all_diag(fleet: str) -> str:
     """The filter that matches ``up_diag`` of every device in ``fleet``."""
     return f"{_root(fleet)}/d/+/up/diag"
+
+
+def all_vitals(fleet: str) -> str:
+    """The filter that matches ``up_vitals`` of every device in ``fleet``."""
+    return f"{_root(fleet)}/d/+/up/vitals"
 
 
 def sender_below(fleet: str, topic: str, ending: str) -> str | None:

@@ -8,12 +8,14 @@ from agent.blocks import STREAMS, Loss
 from agent.errors import StoreBusy
 from agent.events import Event, emit
 from agent.store.footprint import beside
+from agent.store.purge import clear_quarantine
+from agent.store.reports import Cleared
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
-    from agent.blocks import Stream, Times
+    from agent.blocks import LossReason, Stream, Times
     from agent.store.chain import Piece
     from agent.store.queue import Epoch, StreamQueue
     from agent.store.settings import StoreSettings
@@ -84,6 +86,24 @@ class Caps:
         least = reversed(self._queues[STREAMS.index(room_for) :])
         return any(self._evict(queue, spare, why) for queue in least)
 
+    def clear(self, stream: Stream) -> Cleared:
+        """Give up all that is on disk of a stream, as somebody wants; what was undelivered is told.
+
+        A file that cannot go ends it.
+
+        Raises:
+            StoreBusy: the disk refuses.
+        """
+        queue = next(one for one in self._queues if one.stream == stream)
+        cleared = clear_quarantine(self._folder, stream)
+        while (found := queue.oldest(-1)) is not None:
+            epoch, piece = found
+            records, size, before = piece.last - piece.first + 1, piece.size, queue.lost["purged"]
+            if not self._give_up(queue, epoch, piece, "it was purged", "purged"):
+                break
+            cleared += Cleared(records, queue.lost["purged"] - before, 1, size)
+        return cleared
+
     def _over(self) -> bool:
         most = self._settings.max_bytes
         used = sum(queue.size() for queue in self._queues)
@@ -96,23 +116,23 @@ class Caps:
         found = queue.oldest(spare)
         if found is None:
             return False
-        epoch, piece = found
+        return self._give_up(queue, *found, why, "evicted")
+
+    def _give_up(self, queue: StreamQueue, epoch: Epoch, piece: Piece, why: str, reason: LossReason) -> bool:
         if piece.last > epoch.acked:
-            loss = self._loss(epoch, piece)
-            before = queue.lost["evicted"]
+            loss = self._loss(epoch, piece, reason)
+            before = queue.lost[reason]
             queue.lose(epoch, loss)
-            count = queue.lost["evicted"] - before
+            count = queue.lost[reason] - before
             emit(Event.STORE_EVICTED, queue.stream, count=count, why=why, first=loss.first, last=loss.last)
             self._note()
         return epoch.chain.evict(piece)
 
-    def _loss(self, epoch: Epoch, piece: Piece) -> Loss:
+    def _loss(self, epoch: Epoch, piece: Piece, reason: LossReason) -> Loss:
         first = max(piece.first, epoch.acked + 1)
         begin = self._asked(lambda: epoch.chain.oldest_times(piece, first))
         end = self._asked(lambda: epoch.chain.newest_times(piece))
-        return Loss(
-            first, piece.last, "evicted", begin.from_ns if begin else None, end.to_ns if end else None
-        )
+        return Loss(first, piece.last, reason, begin.from_ns if begin else None, end.to_ns if end else None)
 
     def _expired(self, queue: StreamQueue) -> bool:
         found = queue.oldest(0)

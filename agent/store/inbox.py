@@ -12,11 +12,13 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from agent.blocks import Position, Stream
+    from agent.errors import AgentError
     from agent.media import Medium
     from agent.slots import Change
+    from agent.store.reports import Cleared
 
 _MOST_ACKS = 1024
 """Acknowledgements come from outside, and come again: what is beyond this can wait for the next one.
@@ -67,6 +69,20 @@ class Asked:
     synced: bool | None
 
 
+@dataclass(frozen=True, slots=True)
+class Clear:
+    """What is to be deleted; ``done`` is told what went, or why it could not, in the taker's thread.
+
+    ``wall_ns`` and ``synced`` are as of ``Asked``.
+    """
+
+    streams: tuple[Stream, ...]
+    media: bool
+    done: Callable[[Mapping[str, Cleared] | AgentError], None]
+    wall_ns: int
+    synced: bool | None
+
+
 @dataclass(slots=True)
 class Work:
     """What there is to do in one turn; ``acks`` holds the highest of each epoch."""
@@ -76,6 +92,7 @@ class Work:
     acks: dict[tuple[Stream, str], int] = field(default_factory=dict)
     given_up: list[GiveUp] = field(default_factory=list)
     changes: list[Asked] = field(default_factory=list)
+    clears: list[Clear] = field(default_factory=list)
     stopping: bool = False
 
 
@@ -153,6 +170,12 @@ class Inbox:
                 raise RuntimeError("change after close")
             self._work.changes.append(asked)
             self.asked += 1
+            self._wake()
+
+    def clear(self, clear: Clear) -> None:
+        """Queue a deletion."""
+        with self._ready:
+            self._work.clears.append(clear)
             self._wake()
 
     def keep(self, medium: Medium) -> bool:

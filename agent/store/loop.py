@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import os
 from collections import deque
+from dataclasses import asdict
 from typing import TYPE_CHECKING
 
-from agent.errors import AgentError
+from agent.errors import AgentError, StoreBusy
 from agent.events import Event, emit
+from agent.slots import Change, Note
 from agent.store.faults import Faults
-from agent.store.reports import Acked, Buffered, Changed, Committed, Leased
+from agent.store.reports import NOBODY, Acked, Buffered, Changed, Committed, Leased
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from agent.media import Medium
-    from agent.store.inbox import Asked, Want, Work
+    from agent.store.inbox import Asked, Clear, Want, Work
     from agent.store.outbox import Outbox
-    from agent.store.reports import StoreReport
+    from agent.store.reports import Cleared, StoreReport
 
 
 class StoreLoop:
@@ -77,6 +79,7 @@ class StoreLoop:
                 self._outbox.shed()
             else:
                 self._commit(None if work.stopping else now, now)
+        self._clear_all(work.clears, now)
         for want in work.wants:
             self._serve(want, now)
         self._faults.expire("lease", now)  # with the link away nobody asks again
@@ -159,6 +162,29 @@ class StoreLoop:
             self._faults.failed("change", error, now)
         else:
             self._worked("change")
+
+    def _clear_all(self, clears: list[Clear], now: float) -> None:
+        """Delete, and note it; what waits in memory is committed before, so that it goes, too."""
+        if clears:
+            self._commit(None, now)
+        for clear in clears:
+            self._clear(clear)
+
+    def _clear(self, clear: Clear) -> None:
+        try:
+            if self._outbox.refusing:
+                raise StoreBusy("purge", "store", "the disk refuses", "Free some space, and purge again")
+            cleared: dict[str, Cleared] = {one: self._outbox.caps.clear(one) for one in clear.streams}
+            if clear.media:
+                cleared["media"] = self._outbox.media.clear()
+            detail = {f"{what}.{key}": n for what, one in cleared.items() for key, n in asdict(one).items()}
+            notes = (Note("data.purged", " ".join(cleared), detail),)
+            audit = self._outbox.change(Change(notes=notes), clear.wall_ns, synced=clear.synced)
+        except AgentError as error:
+            clear.done(error)
+        else:
+            self._post(Changed(NOBODY, audit))
+            clear.done(cleared)
 
     def _serve(self, want: Want, now: float) -> None:
         lease = None

@@ -23,6 +23,7 @@ from agent.events import Event, emit
 from agent.files import NEW, sync_folder, write_durably
 from agent.media import ENDINGS, Kind, flaw
 from agent.sqlite import refusals
+from agent.store.reports import Cleared
 from agent.tables import Name  # noqa: TC001 - pydantic reads it
 
 if TYPE_CHECKING:
@@ -132,6 +133,18 @@ class MediaShelf:
                 break
             freed += one.bytes
         return freed > 0
+
+    def clear(self) -> Cleared:
+        """Let all go, since somebody wants them gone.
+
+        Raises:
+            StoreBusy: the folder cannot be read.
+        """
+        self._begin()
+        files, size = len(self._kept), self.size
+        while self._kept and self._evict(self._oldest(), "they were purged"):
+            pass
+        return Cleared(files=files - len(self._kept), bytes=size - self.size)
 
     def _keep(self, medium: Medium, content: bytes) -> None:
         if why := flaw(medium.kind, content) if len(content) == medium.size else "it is cut off":

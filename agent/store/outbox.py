@@ -69,7 +69,7 @@ class Outbox:
         self._ballast = Ballast(folder, self._settings.ballast_bytes)
         self.media = MediaShelf(folder, self._settings.media_bytes)
         self.queues: dict[Stream, StreamQueue] = {stream: self._queue(stream) for stream in STREAMS}
-        self._caps = Caps(folder, self._settings, list(self.queues.values()), self._note)
+        self.caps = Caps(folder, self._settings, list(self.queues.values()), self._note)
         self.refusing = True
         """Whether the disk refuses: the outbox works in memory."""
         self._problem: StoreBusy | None = None
@@ -149,13 +149,13 @@ class Outbox:
             for queue in self.queues.values():
                 if now is None or queue.builder.due(now) == 0.0:
                     self._flush(queue)
-            self._caps.keep()
+            self.caps.keep()
             self._note()
         except (StoreBusy, FolderUnusable):
             self.refusing = True
             for queue in self.queues.values():
                 queue.builder.close()
-            self._caps.keep_memory()
+            self.caps.keep_memory()
             raise
         self.refusing = False
         self._ballast.take()
@@ -164,7 +164,7 @@ class Outbox:
     def shed(self) -> None:
         """While the disk refuses: keep what waits in memory within its bound."""
         if self.refusing:
-            self._caps.keep_memory()
+            self.caps.keep_memory()
 
     @property
     def uncommitted(self) -> int:
@@ -272,7 +272,7 @@ class Outbox:
 
     def _make_room(self, queue: StreamQueue) -> bool:
         """On a full disk: evict something that is no more important than what has to be written."""
-        return self._caps.pressed and self._caps.evict("the disk is full", queue.stream)
+        return self.caps.pressed and self.caps.evict("the disk is full", queue.stream)
 
     def _commit(self, queue: StreamQueue) -> None:
         if queue.skips:  # else a crash would make what was delivered from memory look lost

@@ -20,6 +20,7 @@ from agent.store.crossing import refuse_unfinished
 from agent.store.inspect import count, look, segment_files
 from agent.store.media import FOLDER, OURS, listed
 from agent.store.repair import QUARANTINE
+from agent.store.reports import Cleared
 from agent.store.state import EpochRow, State
 
 if TYPE_CHECKING:
@@ -122,6 +123,21 @@ def _files(folder: Path) -> list[Path]:
         for path in sorted((folder / name).iterdir())
         if ours.fullmatch(path.name)
     ]
+
+
+def clear_quarantine(folder: Path, stream: Stream) -> Cleared:
+    """Delete the damaged files of a stream that were set aside.
+
+    Raises:
+        StoreBusy: the disk refuses.
+    """
+    cleared = Cleared()
+    for path in _files(folder):
+        if path.parent.name == QUARANTINE and path.name.startswith(f"{stream}-"):
+            with refusals("delete", path):
+                cleared += Cleared(files=1, bytes=path.stat().st_size)
+                path.unlink()
+    return cleared
 
 
 def _overwrite(path: Path) -> None:

@@ -44,6 +44,10 @@ class Acked:
     count: int
 
 
+NOBODY = 0
+"""The token of changes that the store makes by itself."""
+
+
 @dataclass(frozen=True, slots=True)
 class Changed:
     """The ``change`` that gave this token is durable; ``audit`` is number and hash of the last entry."""
@@ -62,6 +66,25 @@ class StoreFault:
 @dataclass(frozen=True, slots=True)
 class StoreRecovered:
     """The disk serves again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cleared:
+    """What went: records, those of them that the collector did not have, files and their bytes."""
+
+    records: int = 0
+    undelivered: int = 0
+    files: int = 0
+    bytes: int = 0
+
+    def __add__(self, other: Cleared) -> Cleared:
+        """Count both."""
+        return Cleared(
+            self.records + other.records,
+            self.undelivered + other.undelivered,
+            self.files + other.files,
+            self.bytes + other.bytes,
+        )
 
 
 StoreReport = Committed | Buffered | Leased | Acked | Changed | StoreFault | StoreRecovered

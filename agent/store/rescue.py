@@ -35,7 +35,8 @@ class Rescued:
         tables: the rows of each of ``custody``'s tables, without their checksums.
         floors_certain: whether those are all the floors that there were.
         models_certain: whether those are all the rows of models and of the audit log that there were. What
-            the tuner chose is not asked for: it can be measured again.
+            the tuner chose is not asked for: it can be measured again. Nor are commands: floors keep them
+            from being done twice, and who waits for an outcome sends another one.
     """
 
     floors: Mapping[str, int] = field(default_factory=dict)

@@ -21,12 +21,15 @@ class StoreStatus:
         memory: the disk refuses, and records wait in memory.
         streams: each stream by itself.
         cap: the most bytes that the segment files may have.
+        oldest_ns: when the oldest record was made that waits for the collector, ns since 1970, as of a few
+            seconds ago; 0 for none.
     """
 
     epoch: str
     memory: bool
     streams: Mapping[Stream, StreamStatus]
     cap: int
+    oldest_ns: int = 0
 
     @property
     def accepted(self) -> int:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from agent.errors import StoreBusy
 from agent.events import Event, emit
 from agent.store.custody import fitted
 from agent.store.flash import FlashMeter
-from agent.store.inbox import Asked, Inbox
+from agent.store.inbox import Asked, Clear, Inbox
 from agent.store.loop import StoreLoop
+from agent.store.oldest import Oldest
 from agent.store.outbox import Outbox
 from agent.store.settings import StoreSettings
 
@@ -20,10 +22,11 @@ if TYPE_CHECKING:
 
     from agent.blocks import Position, Stream
     from agent.clock import Clock
+    from agent.errors import AgentError
     from agent.media import Medium
     from agent.slots import Change
     from agent.store.flash import FlashStatus
-    from agent.store.reports import StoreReport
+    from agent.store.reports import Cleared, StoreReport
     from agent.store.status import StoreStatus
 
 _STUCK_S = 20.0
@@ -68,6 +71,7 @@ class Store:
         self._heartbeat = clock.monotonic()
         self._meter = FlashMeter(self._heartbeat)
         self._flash = self._meter.status(self._heartbeat)
+        self._oldest = Oldest()
 
     def start(self) -> None:
         """Open the outbox and start the thread. A disk that refuses is tried again by the thread.
@@ -125,6 +129,20 @@ class Store:
             raise StoreBusy("change", str(self._folder), problem, "Free some space, or mount it read-write")
         self._inbox.change(Asked(fitted(change), token, self._clock.wall_ns(), self._clock.synced()))
 
+    def clear(
+        self,
+        streams: Sequence[Stream],
+        done: Callable[[Mapping[str, Cleared] | AgentError], None],
+        *,
+        media: bool = False,
+    ) -> None:
+        """Delete all records of some streams, and snapshots and clips; the audit log says so.
+
+        ``done`` is told what went, by stream and for "media", or why it could not: in the store's thread.
+        """
+        now_ns, synced = self._clock.wall_ns(), self._clock.synced()
+        self._inbox.clear(Clear(tuple(streams), media, done, now_ns, synced))
+
     def keep(self, medium: Medium) -> bool:
         """Write a snapshot or a clip when nothing else is to be done; see ``MediaShelf``.
 
@@ -145,7 +163,7 @@ class Store:
 
     def status(self) -> StoreStatus:
         """Where the store stood after the thread's last turn. Takes no lock."""
-        return self._opened().status
+        return replace(self._opened().status, oldest_ns=self._oldest.ns)
 
     @property
     def pending(self) -> int:
@@ -229,6 +247,7 @@ class Store:
                 if self._heartbeat >= measured + _MEASURE_S:
                     measured = self._heartbeat
                     self._flash = self._meter.status(measured)
+                    self._oldest.look(outbox.queues.values())
         finally:
             self._inbox.close()
             outbox.close()

@@ -54,7 +54,7 @@ class Room:
             problem = f"requires: it has {size >> 20} MB, and models.max_bytes is {self._most >> 20} MB"
             raise BundleRefused("take model", subject, problem, "Raise models.max_bytes", rule="requires")
         needed = lacking + MARGIN
-        spare = self._spare(digest)
+        spare = self.spare(digest)
         used = sum(map(bytes_in, spare))
         while spare and (used + counted > self._most or free_bytes(self.bundles) < needed):
             used -= bytes_in(spare[0])
@@ -76,7 +76,7 @@ class Room:
             if one.name not in wanted:
                 remove(one)
 
-    def _spare(self, digest: str) -> list[Path]:
+    def spare(self, digest: str = "") -> list[Path]:
         """Give the bundles that may go, the oldest first."""
         found = [
             path

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from agent.cli.commanding import carried_out, done
 from agent.control import ask
 from agent.errors import AgentError
 from tests.simulators.moody_bundles import bundle
@@ -39,6 +40,10 @@ def told(agent: RunningAgent) -> dict[str, Any]:
     return found
 
 
+def roll_back(agent: RunningAgent, pipeline: str) -> None:
+    done(carried_out(agent.control, "rollback", {"pipeline": pipeline}, 30))
+
+
 def test_an_agent_boots_its_last_good_model_from_its_disk_alone(tmp_path: Path, program: list[str]) -> None:
     settle(tmp_path / "data", active=2, previous=1)
     with device(tmp_path, program) as agent:
@@ -51,12 +56,12 @@ def test_a_rollback_by_hand_goes_back_between_two_frames(tmp_path: Path, program
     settle(tmp_path / "data", active=2, previous=1)
     with device(tmp_path, program) as agent:
         pid = agent.until_inferred()["pid"]
-        ask(agent.control, {"op": "model.rollback", "pipeline": "door"})
+        roll_back(agent, "door")
         assert agent.until(lambda one: one["model"] == "one@1")["pid"] == pid
         with pytest.raises(AgentError, match="no model to go back to"):
-            ask(agent.control, {"op": "model.rollback", "pipeline": "door"})
+            roll_back(agent, "door")
         with pytest.raises(AgentError, match="no such pipeline"):
-            ask(agent.control, {"op": "model.rollback", "pipeline": "window"})
+            roll_back(agent, "window")
 
 
 def test_an_active_model_with_damaged_files_falls_back_to_the_one_before(

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from agent import resources
-from agent.control import ask
+from agent.cli.commanding import carried_out, done
 from agent.documents.desired import Probation
 from tests.runtimes import CHOSEN
 from tests.simulators.glyphs_bundles import glyphs
@@ -96,7 +96,7 @@ def test_a_mutated_model_that_was_signed_costs_its_proof_at_most(tmp_path: Path,
                 found[verdict(standing)] += 1
                 if standing.state == "probation":
                     device.until(lambda one: one["model"] != OLD)
-                    ask(device.control, {"op": "model.rollback", "pipeline": "door"})
+                    done(carried_out(device.control, "rollback", {"pipeline": "door"}, 30))
                 serves = device.until(lambda one: one["model"] == OLD)
                 assert (serves["pid"], serves["restarts"]) == (worker, 0)
                 if os.environ.get(VARIABLE):

@@ -10,8 +10,12 @@ from pathlib import Path
 import pytest
 
 from agent.errors import EXIT_CONFIG
+from agent.host.request import REQUEST
+from agent.host.settings import FOLDER
+from agent.host.told import HOME
 
 UNIT = Path(__file__).resolve().parents[2] / "systemd" / "edge-agent.service"
+HELPERS_EXPOSURE = 26
 EXPOSURE = 13
 """The most that ``systemd-analyze security`` may find, in tenths; with a camera and the network, 1.3."""
 
@@ -61,6 +65,44 @@ def test_systemd_has_nothing_to_say_against_the_operators_units(tmp_path: Path, 
         (tmp_path / one.name).write_text(text)
     done = _analyze("verify", "--man=no", "--recursive-errors=no", tmp_path / name)
     assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.parametrize("name", ["edge-agent-host.service", "edge-agent-host.path"])
+@pytest.mark.parametrize("apt", [False, True])
+def test_systemd_has_nothing_to_say_against_the_helpers_units(
+    tmp_path: Path, name: str, *, apt: bool
+) -> None:
+    _helper(tmp_path, apt=apt)
+    done = _analyze("verify", "--man=no", "--recursive-errors=no", tmp_path / name)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_the_helpers_exposure_is_that_of_what_it_must_do(tmp_path: Path) -> None:
+    unit = _helper(tmp_path)
+    done = _analyze("security", "--offline=true", f"--threshold={HELPERS_EXPOSURE}", unit)
+    assert done.returncode == 0, done.stdout.splitlines()[-1:]
+
+
+def test_the_helper_runs_from_the_release_that_is_proven_and_needs_no_other() -> None:
+    text = (UNIT.parent / "edge-agent-host.service").read_text()
+    assert "ExecStart=/opt/edge-agent-proven/bin/python -I -m agent.host.main" in text
+    watched = (UNIT.parent / "edge-agent-host.path").read_text()
+    assert f"PathExists={FOLDER}/{REQUEST}" in watched
+    assert f"StateDirectory={Path(HOME).name}" in text
+
+
+def _helper(folder: Path, *, apt: bool = False) -> Path:
+    """Copy the helper's units, with programs that exist on this machine; give the service."""
+    for one in UNIT.parent.glob("edge-agent-host.*"):
+        text = re.sub(r"^ExecStart=\S+", "ExecStart=/bin/true", one.read_text(), flags=re.MULTILINE)
+        (folder / one.name).write_text(text)
+    service = folder / "edge-agent-host.service"
+    if apt:
+        (folder / "edge-agent-host.service.d").mkdir()
+        drop_in = (UNIT.parent / "edge-agent-host-apt.conf").read_text()
+        text = drop_in.replace("/usr/bin/python3", "/bin/true")
+        (folder / "edge-agent-host.service.d" / "apt.conf").write_text(text)
+    return service
 
 
 def test_a_misspelt_setting_would_be_seen(unit: Path) -> None:

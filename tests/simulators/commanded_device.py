@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from agent.documents import command as commands
 from agent.documents import outcome as outcomes
-from agent.documents.outcome import Outcome
+from agent.documents import part
+from agent.documents.outcome import Attached, Outcome
 from agent.link import topics
 from agent.link.mqtt import Link
 from agent.link.settings import LinkMessage, LinkUp
@@ -88,3 +90,21 @@ def commanded(
         for device in devices:
             device.ear.wait(LinkUp)
         yield devices
+
+
+def with_file(name: str, content: bytes) -> Answers:
+    """Give what says that it was done, and sends a file beside that."""
+
+    def answers(device: CommandedDevice, command: Command) -> None:
+        sha256, of = hashlib.sha256(content).hexdigest(), part.parts_of(len(content))
+        told = {"name": name, "bytes": len(content), "sha256": sha256, "parts": of}
+        device.answer(command, "done", files=(Attached.model_validate(told),))
+        for n in range(of):
+            header = part.Header(
+                fleet=FLEET, device=device.name, command=command.id, file=name, n=n, of=of, sha256=sha256
+            )
+            body = content[n * part.PART_BYTES : (n + 1) * part.PART_BYTES]
+            payload = part.encode(header, body, device.signer)
+            device.link.publish(topics.up_diag(FLEET, device.name), payload)
+
+    return answers

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from agent.slots import Change, Kept, Note, SlotRow, Tuning, Verdict, entry_after
+from agent.slots import Change, CommandRow, Kept, Note, SlotRow, Tuning, Verdict, entry_after
 
 if TYPE_CHECKING:
     from agent.store.outbox import Outbox
@@ -19,6 +19,9 @@ NOTES = (Note("model.activated", "door", {"version": "1.2.0"}), Note("model.reje
 TUNED = Tuning(
     "d" * 64, "ai-edge-litert 2.3.0", "generic-arm64", "a board, 4 cores", "digits", 2, False, WALL, '{"n":1}'
 )
+COMMAND = CommandRow(
+    "0123456789abcdef", 7, "f" * 16, "restart", b'{"v":1}', "settled", 1, "boot", WALL, b'{"v":1}', told=True
+)
 CHANGE = Change(
     put=(ACTIVE, CANDIDATE),
     verdicts=(REJECTED,),
@@ -26,13 +29,17 @@ CHANGE = Change(
     documents={"desired": b"\x00signed", "keys": b""},
     notes=NOTES,
     tuned=(TUNED,),
+    commands=(COMMAND,),
 )
 
 
 def _kept() -> Kept:
     first = entry_after(1, "", NOTES[0], WALL, synced=True)
     second = entry_after(2, first.hash, NOTES[1], WALL, synced=True)
-    return Kept(CHANGE.put, CHANGE.verdicts, CHANGE.floors, CHANGE.documents, (2, second.hash), CHANGE.tuned)
+    head = (2, second.hash)
+    return Kept(
+        CHANGE.put, CHANGE.verdicts, CHANGE.floors, CHANGE.documents, head, CHANGE.tuned, CHANGE.commands
+    )
 
 
 KEPT = _kept()

@@ -38,6 +38,7 @@ class KeptWorld:
         self.boots = 1
         self.configured = configured
         self.tokens = 0
+        self.waits = ""
         self.waiting: list[tuple[int, Change]] = []
         self.kept = Kept()
         self.notes: list[str] = []
@@ -48,7 +49,12 @@ class KeptWorld:
 
     def started(self) -> Course:
         """A new process, with what is on the disk."""
-        setting = Setting(configured=self.configured, boot=f"boot-{self.boots}", retry_s=20.0)
+        setting = Setting(
+            configured=self.configured,
+            boot=f"boot-{self.boots}",
+            retry_s=20.0,
+            waits=lambda: self.waits,
+        )
         return Course(PIPELINE, self.kept, self.keep, setting, self.now)
 
     def keep(self, change: Change) -> int:

@@ -98,7 +98,7 @@ class OutboxStore:
 
     def evict(self) -> bool:
         """Give up the oldest file of the least important stream."""
-        return self.outbox._caps.evict("the test wants it")
+        return self.outbox.caps.evict("the test wants it")
 
     def lease(self, stream: Stream, after: Position | None, max_bytes: int, token: int) -> None:
         self.wanted.append(Asked(stream, after, max_bytes, token))

@@ -53,6 +53,7 @@ JOINTS = {
     "crew",
     "delivery",
     "dispatch",
+    "errands",
     "feeding",
     "footage",
     "foreground",

@@ -12,13 +12,14 @@ from __future__ import annotations
 import functools
 import math
 import time
-from contextlib import ExitStack
-from dataclasses import dataclass, field
+from contextlib import ExitStack, closing
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Self
 
 from agent.documents import outcome as outcomes
 from agent.errors import ConfigInvalid
 from agent.fleet import inventory
+from agent.fleet.commanding.files import Files
 from agent.fleet.commanding.gathering import Gathering, Result
 from agent.fleet.commanding.orders import Letter, Order, Pen
 from agent.fleet.keys import DEVICES
@@ -77,7 +78,9 @@ class Commander:
         settings: of the link.
         passphrase: gives that of the control key, when one is signed.
         unsigned: believe what a device says without its signature.
-        parts: told of each message with a part of a file; None: they are not listened to.
+        out: where files that come beside outcomes are put; None: they are not listened to.
+        listen: further topics.
+        heard: told of what comes on these.
     """
 
     def __init__(
@@ -88,15 +91,18 @@ class Commander:
         passphrase: Callable[[], str],
         *,
         unsigned: bool = False,
-        parts: Callable[[str, bytes], object] | None = None,
+        out: Path | None = None,
+        listen: Sequence[str] = (),
+        heard: Callable[[LinkMessage], object] = lambda _: None,
     ) -> None:
         self._folder = folder
         self._fleet = fleet
         self._unsigned = unsigned
-        self._parts = parts
+        self._out = out
+        self._heard = heard
         self._pen = Pen(folder, fleet, passphrase)
-        listen = [topics.all_res(fleet), *([topics.all_diag(fleet)] if parts else [])]
-        self._talk = Talk(settings, listen)
+        files = [topics.all_diag(fleet)] if out else []
+        self._talk = Talk(settings, [topics.all_res(fleet), *files, *listen])
 
     def __enter__(self) -> Self:
         """Connect.
@@ -152,9 +158,24 @@ class Commander:
             op, args, audiences, now_s=time.time(), expires_s=terms.expires_s, bare=terms.bare
         )
         gathering = Gathering(order.id, names)
-        self._send(order.letters.values(), terms.expires_s)
-        self._await(order, gathering, began, terms)
-        return gathering.results
+        with closing(Files(self._out, self._fleet, order.id, self._verifier)) as files:
+            self._send(order.letters.values(), terms.expires_s)
+            self._await(order, gathering, files, began, terms)
+            return [
+                replace(one, files=tuple(files.whole(one.device)), lacking=tuple(files.lacking(one.device)))
+                for one in gathering.results
+            ]
+
+    def hear(self, seconds: float) -> None:
+        """Take in what comes on the further topics, for so long.
+
+        Raises:
+            LinkLost: the broker refuses us.
+        """
+        until = time.monotonic() + seconds
+        while (left := until - time.monotonic()) > 0:
+            if (message := self._talk.next(left)) is not None:
+                self._heard(message)
 
     def _addressed(self, whom: Whom) -> tuple[list[str], list[str]]:
         """Give those whose word is waited for, and the audiences that hold them all."""
@@ -175,18 +196,18 @@ class Commander:
         messages = [(one.topic, functools.partial(_same, one.payload)) for one in letters]
         self._talk.send(messages, _AWAY_S, retain=False, expiry_s=max(1, math.ceil(expires_s)))
 
-    def _await(self, order: Order, gathering: Gathering, began: float, terms: Terms) -> None:
+    def _await(self, order: Order, gathering: Gathering, files: Files, began: float, terms: Terms) -> None:
         now = time.monotonic()
         give_up, expires, again = began + terms.timeout_s, began + terms.expires_s, now + _AGAIN_S
-        while not gathering.over and now < give_up:
+        while not (gathering.over and files.over) and now < give_up:
             message = self._talk.next(max(0.0, min(again, give_up) - now))
             if message is not None:
-                self._take(message, gathering, terms.step)
+                self._take(message, gathering, files, terms.step)
             now = time.monotonic()
             if now >= again:
                 again = now + _AGAIN_S
-                if self._talk.up is not None and now < expires and not gathering.over:
-                    self._send(self._again(order, gathering.pending), expires - now)
+                if self._talk.up is not None and now < expires:
+                    self._send(self._again(order, gathering.pending or files.pending), expires - now)
 
     def _again(self, order: Order, silent: Sequence[str]) -> list[Letter]:
         """Give what is sent again: to each silent device, or where that is many, to all."""
@@ -200,16 +221,23 @@ class Commander:
             found += [Letter(topics.down_cmd(self._fleet, name), one.payload) for one in mine]
         return found
 
-    def _take(self, message: LinkMessage, gathering: Gathering, step: Callable[[Result], object]) -> None:
-        if self._parts and (device := topics.sender_below(self._fleet, message.topic, _FILES)):
-            self._parts(device, message.payload)
-        elif device := topics.sender_below(self._fleet, message.topic, _ANSWERS):
-            read = functools.partial(self._read, device, message.payload)
+    def _take(
+        self, message: LinkMessage, gathering: Gathering, files: Files, step: Callable[[Result], object]
+    ) -> None:
+        if device := topics.sender_below(self._fleet, message.topic, _ANSWERS):
+            read = functools.partial(self._read, device, message.payload, files)
             if (news := gathering.take(device, read, len(message.payload))) is not None:
                 step(news)
+        elif device := topics.sender_below(self._fleet, message.topic, _FILES):
+            files.take(device, message.payload)
+        else:
+            self._heard(message)
 
-    def _read(self, device: str, payload: bytes) -> Outcome:
-        return outcomes.decode(payload, self._verifier(device), fleet=self._fleet, device=device)
+    def _read(self, device: str, payload: bytes, files: Files) -> Outcome:
+        found = outcomes.decode(payload, self._verifier(device), fleet=self._fleet, device=device)
+        if found.id == files.identity:
+            files.expect(device, found)
+        return found
 
     def _verifier(self, device: str) -> Verifier | None:
         path = self._folder / DEVICES / f"{device}.pub"

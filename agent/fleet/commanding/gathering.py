@@ -10,6 +10,7 @@ from agent.wording import plain
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
+    from pathlib import Path
 
     from agent.documents.outcome import Outcome
 
@@ -29,12 +30,16 @@ class Result:
         outcome: what it has said last; None: nothing that counts.
         problem: why what it has said does not count.
         bad: how many such answers came.
+        files: those that came beside it, whole.
+        lacking: names of those that did not.
     """
 
     device: str
     outcome: Outcome | None = None
     problem: str = ""
     bad: int = 0
+    files: tuple[Path, ...] = ()
+    lacking: tuple[str, ...] = ()
 
     @property
     def last(self) -> bool:
@@ -44,7 +49,7 @@ class Result:
     @property
     def good(self) -> bool:
         """Whether it was done."""
-        return self.outcome is not None and self.outcome.state == "done"
+        return self.outcome is not None and self.outcome.state == "done" and not self.lacking
 
     @property
     def state(self) -> str:

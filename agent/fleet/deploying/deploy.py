@@ -90,7 +90,7 @@ def deploy(
     with ExitStack() as alone, Hearing(options.settings, options.fleet, names) as hearing:
         repository = alone.enter_context(opened(options.folder, options.passphrase))
         _allowed(repository, change)
-        verifiers = _believed(repository, repository.keys.control())
+        verifiers = believed(repository, repository.keys.control())
         reader = Reader(options.folder, options.fleet, verifiers, unsigned=options.unsigned)
         down, up = hearing.kept()
         known = [reader.known(name, down.get(name), up.get(name)) for name in names]
@@ -182,7 +182,7 @@ def _allowed(repository: Repository, change: Change) -> None:
         policies.decode(policy).check(manifest)
 
 
-def _believed(repository: Repository, own: Signer) -> list[Verifier]:
+def believed(repository: Repository, own: Signer) -> list[Verifier]:
     """Give the keys whose desired state devices take; ours must be one."""
     document = repository.document(keys.TARGET)
     verifiers = keys.decode(document).verifiers("desired") if document else []

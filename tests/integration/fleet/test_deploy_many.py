@@ -1,4 +1,4 @@
-"""edgectl deploy to several devices and to groups, against a real broker and devices that report on demand."""
+"""edgectl deploy to several devices and to groups: a real broker, and devices that report on demand."""
 
 from __future__ import annotations
 

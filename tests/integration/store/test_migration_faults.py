@@ -139,10 +139,10 @@ def test_a_newer_releases_files_are_not_migrated(tmp_path: Path) -> None:
     with closing(opened(tmp_path)):
         pass
     with closing(sqlite3.connect(tmp_path / "state.db")) as db:
-        db.execute("PRAGMA user_version=5")
-    for to in (1, 2, 3, 4):
+        db.execute("PRAGMA user_version=6")
+    for to in (1, 2, 3, 4, 5):
         with pytest.raises(
-            FolderUnusable, match=r"version 5\. Have the newer agent run: edge-agent store migrate --to 4"
+            FolderUnusable, match=r"version 6\. Have the newer agent run: edge-agent store migrate --to 5"
         ):
             migrate(tmp_path, to)
 

@@ -46,7 +46,7 @@ def test_what_an_earlier_release_left_is_delivered(tmp_path: Path, crashed: bool
         assert {lease.epoch for lease in drained(outbox)} == {EPOCH}
         outbox.put([{"n": 7}], {}, "alert")
         outbox.flush()
-    assert versions(tmp_path) == {2, 4}
+    assert versions(tmp_path) == {2, 5}
 
 
 def test_there_and_back_again_loses_nothing(tmp_path: Path) -> None:
@@ -135,7 +135,7 @@ def test_a_migration_that_is_killed_at_any_step_goes_on_where_it_was(tmp_path: P
                 outbox.flush()
             keep(outbox)
         deaths = 0
-        for to in (1, 4):
+        for to in (1, 5):
             if killed(folder, to, step):
                 deaths += 1
                 assert read_kept(folder) == KEPT, step
@@ -154,14 +154,14 @@ def test_a_newer_releases_files_are_refused_with_the_way_back(tmp_path: Path) ->
     with closing(opened(tmp_path)):
         pass
     with closing(sqlite3.connect(tmp_path / "state.db", isolation_level=None)) as db:
-        db.execute("PRAGMA user_version=5")
-        db.execute("UPDATE counters SET value = 5 WHERE name = 'format'")
-    with pytest.raises(FolderUnusable, match=r"version 5.*version 4.*edge-agent store migrate --to 4"):
+        db.execute("PRAGMA user_version=6")
+        db.execute("UPDATE counters SET value = 6 WHERE name = 'format'")
+    with pytest.raises(FolderUnusable, match=r"version 6.*version 5.*edge-agent store migrate --to 5"):
         opened(tmp_path)
 
 
 def test_there_is_no_migration_to_what_never_was(tmp_path: Path) -> None:
-    for to in (0, 5):
+    for to in (0, 6):
         with pytest.raises(FolderUnusable, match=f"there is no version {to}"):
             migrate(tmp_path, to)
 
@@ -202,7 +202,7 @@ def test_release_3_finds_its_own_tables_and_its_word_on_them_counts(tmp_path: Pa
     migrate(tmp_path, 3)
     with closing(sqlite3.connect(tmp_path / "state.db", isolation_level=None)) as db:
         tables = {name for (name,) in db.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")}
-        assert tables == {"epochs", "losses", "counters", "floors", "inbox", *SINCE} - {"tuned"}
+        assert tables == {"epochs", "losses", "counters", "floors", "inbox", *SINCE} - {"tuned", "commands"}
         assert db.execute("SELECT value FROM counters WHERE name = 'format'").fetchone() == (3,)
         db.execute("DELETE FROM slots WHERE slot = 'candidate'")  # as it activates or gives up a model
     expected = replace(KEPT, slots=KEPT.slots[:1])
@@ -226,9 +226,9 @@ def test_a_floor_that_release_2_raised_stays_raised(tmp_path: Path) -> None:
 def test_a_migration_that_a_newer_release_left_half_done_is_that_releases_to_finish(tmp_path: Path) -> None:
     with closing(opened(tmp_path)) as outbox:
         keep(outbox)
-    (tmp_path / "migrating").write_text("5\n")
+    (tmp_path / "migrating").write_text("6\n")
     before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
-    said = r"from or to version 5 was cut off.*the newer agent finish it: edge-agent store migrate --to 4"
+    said = r"from or to version 6 was cut off.*the newer agent finish it: edge-agent store migrate --to 5"
     for attempt in (opened, migrate, mend, purge, read_kept):
         with pytest.raises(FolderUnusable, match=said):
             attempt(tmp_path)
@@ -262,7 +262,7 @@ def test_a_way_down_that_meets_damage_is_undone(tmp_path: Path) -> None:
         db.execute("ALTER TABLE blocks RENAME TO locks")  # found only when its turn has come
     with pytest.raises(FolderUnusable, match="Run first: edge-agent store verify --repair"):
         migrate(tmp_path, 1)
-    assert versions(tmp_path) == {2, 4}
+    assert versions(tmp_path) == {2, 5}
     assert asides(tmp_path) == []
     mend(tmp_path)
     assert migrate(tmp_path, 1) != []

@@ -66,7 +66,7 @@ def test_a_folder_that_is_not_there_is_not_made(tmp_path: Path) -> None:
 def test_what_run_migrates_or_mends_is_told_and_left_to_it(folder: Path) -> None:
     migrate(folder, 1)
     before = content(folder)
-    told = "its files are of version 1, and run will bring them to version 4"
+    told = "its files are of version 1, and run will bring them to version 5"
     assert examine(folder, "gate") == f"{folder}: {told}"
     assert content(folder) == before
     (folder / "state.db").write_bytes(b"no database")
@@ -79,20 +79,20 @@ def test_a_migration_that_was_cut_off_is_told_and_left_to_run(folder: Path) -> N
     before = content(folder)
     assert examine(folder, "gate") == f"{folder}: a migration of it was cut off, and run will finish it"
     assert content(folder) == before
-    (folder / crossing.MARK).write_text("5\n")
-    with pytest.raises(FolderUnusable, match="version 5 was cut off"):
+    (folder / crossing.MARK).write_text("6\n")
+    with pytest.raises(FolderUnusable, match="version 6 was cut off"):
         examine(folder, "gate")
 
 
 def test_what_run_refuses_is_refused(folder: Path, tmp_path: Path) -> None:
     with pytest.raises(ConfigInvalid, match="records of the device 'gate' wait in it"):
         examine(folder, "yard")
-    set_version(folder, 5)
-    with pytest.raises(FolderUnusable, match="its format is version 5, this agent reads version 4"):
+    set_version(folder, 6)
+    with pytest.raises(FolderUnusable, match="its format is version 6, this agent reads version 5"):
         examine(folder, "gate")
     (folder / "state.db").unlink()
     with closing(sqlite3.connect(folder / "state.db")) as db:
-        db.execute("PRAGMA user_version=4")
+        db.execute("PRAGMA user_version=5")
     with pytest.raises(FolderUnusable, match="this file is not the agent's"):
         examine(folder, "gate")
     (tmp_path / "file").write_text("mine")

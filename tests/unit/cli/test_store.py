@@ -114,7 +114,7 @@ def test_nothing_is_changed_under_a_running_agent(
 
 
 def test_migrate_goes_back_a_release_and_forth(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    for version, changed in ((2, 1), (1, 4), (4, 4), (4, 0), (1, 4), (2, 4), (3, 1), (4, 1)):
+    for version, changed in ((2, 1), (1, 4), (5, 4), (5, 0), (1, 4), (2, 4), (3, 1), (4, 1), (5, 1)):
         assert asked(folder, "migrate", "--to", str(version), "--json") == 0
         found = answer(capsys)
         assert (found["version"], len(found["changed"])) == (version, changed)
@@ -122,7 +122,7 @@ def test_migrate_goes_back_a_release_and_forth(folder: Path, capsys: pytest.Capt
     assert asked(folder, "migrate", "--to", "7") == 1
     assert "there is no version 7" in capsys.readouterr().err
     assert asked(folder, "migrate") == 0
-    assert "all files have version 4" in capsys.readouterr().out
+    assert "all files have version 5" in capsys.readouterr().out
 
 
 def test_a_folder_that_is_not_there_is_not_made(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -95,7 +95,7 @@ def test_on_a_full_disk_nothing_goes_that_is_more_important_than_what_comes(tmp_
     with closing(opened(tmp_path, SMALL)) as outbox:
         put(outbox, 100, "alert")
         put(outbox, 100, "result")
-        caps = outbox._caps
+        caps = outbox.caps
         assert isinstance(caps, Caps)
         assert not caps.evict("the disk is full", room_for="metric")
         while caps.evict("the disk is full", room_for="result"):

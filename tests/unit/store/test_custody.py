@@ -16,12 +16,24 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from agent.errors import FileDamaged, StoreBusy
-from agent.slots import SLOTS, Change, Kept, Note, Slot, SlotRow, Tuning, TuningKey, Verdict, entry_after
+from agent.slots import (
+    SLOTS,
+    Change,
+    CommandRow,
+    Kept,
+    Note,
+    Slot,
+    SlotRow,
+    Tuning,
+    TuningKey,
+    Verdict,
+    entry_after,
+)
 from agent.store import custody
-from agent.store.custody import MAX_DOCUMENT, MAX_FIGURES, MOST_TEXT, fitted
+from agent.store.custody import fitted
 from agent.store.kept import read_kept
 from agent.store.state import State
-from tests.simulators.keeping import ACTIVE, CANDIDATE, CHANGE, KEPT, NOTES, REJECTED, TUNED, WALL
+from tests.simulators.keeping import ACTIVE, CANDIDATE, CHANGE, KEPT, WALL
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -46,6 +58,19 @@ TUNINGS = st.builds(
     NUMBERS,
     WORDS,
 )
+COMMANDS = st.builds(
+    lambda seq, *rest: CommandRow(f"command-{seq}", seq, *rest),
+    st.integers(1, 5),
+    WORDS,
+    WORDS,
+    st.binary(max_size=40),
+    st.sampled_from(["waiting", "running", "settled"]),
+    st.integers(0, 3),
+    WORDS,
+    NUMBERS,
+    st.binary(max_size=40),
+    st.booleans(),
+)
 CHANGES = st.builds(
     Change,
     st.lists(ROWS, max_size=3).map(tuple),
@@ -57,6 +82,7 @@ CHANGES = st.builds(
     st.lists(st.builds(Note, WORDS, WORDS, DETAILS), max_size=3).map(tuple),
     st.lists(TUNINGS, max_size=3).map(tuple),
     st.lists(KEYS, max_size=2).map(tuple),
+    st.lists(COMMANDS, max_size=3).map(tuple),
 )
 
 
@@ -70,6 +96,7 @@ class Plain:
         self.documents: dict[str, bytes] = {}
         self.audit = (0, "")
         self.tuned: dict[TuningKey, Tuning] = {}
+        self.commands: dict[str, CommandRow] = {}
 
     def change(self, change: Change, wall_ns: int, *, synced: bool | None) -> tuple[int, str]:
         for place in change.drop:
@@ -88,6 +115,7 @@ class Plain:
         for tuning in change.tuned:
             self.tuned.pop(tuning.key, None)
             self.tuned[tuning.key] = tuning
+        self.commands |= {row.id: row for row in change.commands}
         for note in change.notes:
             entry = entry_after(self.audit[0] + 1, self.audit[1], note, wall_ns, synced=synced)
             self.audit = entry.seq, entry.hash
@@ -102,6 +130,7 @@ class Plain:
             self.documents,
             self.audit,
             tuple(self.tuned.values()),
+            tuple(sorted(self.commands.values(), key=lambda row: row.seq)),
         )
 
 
@@ -198,77 +227,15 @@ def test_floors_do_not_fall(state: State, tmp_path: Path) -> None:
     assert read_kept(tmp_path).floors == {**KEPT.floors, "desired": 1}
 
 
-def test_verdicts_are_bounded_and_the_oldest_goes(
-    state: State, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(custody, "MOST_VERDICTS", 3)
-    for n in (0, 1, 2, 3, 1, 1, 1):  # one that is passed again is new again, and costs no other
-        changed(state, Change(verdicts=(replace(REJECTED, bundle=str(n)),)))
-    assert [one.bundle for one in read_kept(tmp_path).verdicts] == ["2", "3", "1"]
-
-
-def test_choices_of_the_tuner_are_bounded_and_the_oldest_goes(
-    state: State, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(custody, "MOST_TUNED", 3)
-    for n in (0, 1, 2, 3, 1, 1, 1):  # one that is measured again is new again, and costs no other
-        changed(state, Change(tuned=(replace(TUNED, sha256=str(n)),)))
-    assert [one.sha256 for one in read_kept(tmp_path).tuned] == ["2", "3", "1"]
-    changed(state, Change(untuned=(replace(TUNED, sha256="3").key,)))
-    assert [one.sha256 for one in read_kept(tmp_path).tuned] == ["2", "1"]
-
-
-def test_the_audit_log_is_bounded_and_goes_on_counting(
-    state: State, path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(custody, "MOST_ENTRIES", 5)
-    for seq in range(1, 15):
-        last = changed(state, Change(notes=NOTES[:1]))
-        assert last[0] == seq
-        with closing(sqlite3.connect(path)) as db:
-            rows = db.execute("SELECT seq, body IS NULL FROM audit ORDER BY seq").fetchall()
-        gone = [(seq - 5, 1)] if seq > 5 else []
-        assert rows == [*gone, *((n, 0) for n in range(max(1, seq - 4), seq + 1))]
-    with closing(State(path)) as again:
-        assert again.custody.head() == last
-
-
 @pytest.mark.parametrize("table", custody.SELECTS)
 def test_a_row_with_a_flipped_bit_is_noticed(state: State, path: Path, table: str) -> None:
     changed(state, CHANGE)
-    column = {"audit": "body", "documents": "body", "tuned": "model"}.get(table, "reason")
+    column = {"audit": "body", "documents": "body", "tuned": "model", "commands": "op"}.get(table, "reason")
     with closing(sqlite3.connect(path, isolation_level=None)) as db:
         kind = db.execute(f"SELECT typeof({column}) FROM {table} LIMIT 1").fetchone()[0]  # noqa: S608
         db.execute(f"UPDATE {table} SET {column} = CAST({column} || 'x' AS {kind})")  # noqa: S608
     with pytest.raises(FileDamaged, match="checksum"):
         State(path)
-
-
-def test_a_change_that_nobody_could_write_is_refused_to_whoever_asks() -> None:
-    for wrong in (
-        Change(documents={"keys": bytes(MAX_DOCUMENT + 1)}),
-        Change(floors={"root": -1}),
-        Change(put=(replace(ACTIVE, generation=1 << 63),)),
-        Change(tuned=(replace(TUNED, wall_ns=-1),)),
-        Change(tuned=(replace(TUNED, figures="x" * (MAX_FIGURES + 1)),)),
-    ):
-        with pytest.raises(ValueError, match=r"bytes|out of range|too long"):
-            fitted(wrong)
-    with pytest.raises(TypeError):
-        fitted(Change(notes=(Note("x", "y", {"n": object()}),)))  # type: ignore[dict-item]
-    assert fitted(CHANGE) == CHANGE
-
-
-def test_texts_that_are_too_long_or_no_texts_are_cut_and_written(state: State, tmp_path: Path) -> None:
-    long, odd = "x" * 5000, "door\udcff"
-    row = replace(ACTIVE, reason=odd + long)
-    note = Note(odd, long, {f"{n}{long}": odd for n in range(99)})
-    change = fitted(Change(put=(row,), verdicts=(replace(REJECTED, reason=odd),), notes=(note,)))
-    assert changed(state, change)[0] == 1
-    kept = read_kept(tmp_path)
-    assert (kept.slots[0].reason[:6], len(kept.slots[0].reason)) == ("door?x", MOST_TEXT)
-    assert kept.verdicts[0].reason == "door?"
-    assert len(change.notes[0].detail) < 99
 
 
 def test_every_slot_has_a_name_that_the_contract_knows() -> None:

@@ -130,7 +130,7 @@ def test_a_state_that_is_gone_damaged_or_of_another_version_is_told_apart(tmp_pa
     path = tmp_path / "state.db"
     with closing(sqlite3.connect(path, isolation_level=None)) as db:
         db.execute("PRAGMA user_version=9")
-    with pytest.raises(FolderUnusable, match=r"version 9.*edge-agent store migrate --to 4"):
+    with pytest.raises(FolderUnusable, match=r"version 9.*edge-agent store migrate --to 5"):
         look_at_state(tmp_path)
     with closing(sqlite3.connect(path, isolation_level=None)) as db:
         db.execute("PRAGMA user_version=1")

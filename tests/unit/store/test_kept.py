@@ -58,10 +58,10 @@ def test_it_is_read_beside_a_running_agent_and_nothing_is_changed(folder: Path) 
 
 def test_a_folder_of_a_newer_release_is_refused(folder: Path) -> None:
     with closing(sqlite3.connect(folder / "state.db", isolation_level=None)) as db:
-        db.execute("PRAGMA user_version=5")
+        db.execute("PRAGMA user_version=6")
         assert read_kept(folder) == KEPT  # a flipped bit: a row inside tells the version, too
-        db.execute("UPDATE counters SET value = 5 WHERE name = 'format'")
-    with pytest.raises(FolderUnusable, match=r"version 5.*store migrate --to 4"):
+        db.execute("UPDATE counters SET value = 6 WHERE name = 'format'")
+    with pytest.raises(FolderUnusable, match=r"version 6.*store migrate --to 5"):
         read_kept(folder)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import sqlite3
 from contextlib import closing
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -119,7 +120,8 @@ def test_no_flipped_bit_changes_what_is_kept_of_models_in_silence(tmp_path: Path
         assert (found.documents, found.floors) == (before.documents, before.floors)
         assert set(found.slots) <= set(KEPT.slots)
         assert found.documents.items() <= KEPT.documents.items()
-        assert before == KEPT or MODELS_LOST in counters or FLOORS_LOST in counters, place
+        without = replace(before, tuned=KEPT.tuned, commands=KEPT.commands)  # those that may go: see Rescued
+        assert without == KEPT or MODELS_LOST in counters or FLOORS_LOST in counters, place
         if REBUILT in counters:
             assert newest_entries(folder, 1)[0][0].body.count(b"state.rebuilt") == 1
         fates.append((REBUILT in counters, MODELS_LOST in counters))

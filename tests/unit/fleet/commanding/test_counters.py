@@ -6,13 +6,14 @@ import tempfile
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agent.errors import AgentError, ConfigInvalid
 from agent.fleet.commanding.counters import FILE, numbered
 
 
+@settings(max_examples=20)
 @given(st.lists(st.tuples(st.integers(1, 5), st.integers(0, 100)), max_size=8))
 def test_no_number_is_given_twice_and_each_is_above_the_last(asked: list[tuple[int, int]]) -> None:
     with tempfile.TemporaryDirectory() as folder:

@@ -1,0 +1,31 @@
+"""reboot: the machine, where the device's own configuration allows it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from agent.documents._base import Document
+from agent.errors import Rejected
+
+if TYPE_CHECKING:
+    from agent.commands.seams import Order, Work
+    from agent.reach import Reach
+
+SUMMARY = "reboot the machine, through a helper that runs as root"
+DEADLINE_S = 900.0
+
+
+class Args(Document):
+    """Nothing."""
+
+
+def run(args: Args, order: Order, reach: Reach) -> Work:
+    """Ask the helper; after the reboot, or where it did not come, tell so.
+
+    Raises:
+        Rejected: it is not allowed, or nobody is there to do it.
+    """
+    del args
+    if reach.machine is None:
+        raise Rejected("reboot", "the machine", "host.reboot of this device does not allow it")
+    return reach.machine.reboot(order)

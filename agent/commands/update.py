@@ -1,0 +1,33 @@
+"""update: another release of the agent, installed, proven, and taken back where it is not well."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from agent.documents._base import Document
+from agent.errors import Rejected
+from agent.host.request import Version
+
+if TYPE_CHECKING:
+    from agent.commands.seams import Order, Work
+    from agent.reach import Reach
+
+SUMMARY = "install another release of the agent, through the package manager, and prove it"
+DEADLINE_S = 6 * 3600.0
+
+
+class Args(Document):
+    """Which one, as the package manager calls it."""
+
+    version: Version
+
+
+def run(args: Args, order: Order, reach: Reach) -> Work:
+    """Ask the helper; the agent that runs in the end tells what came of it.
+
+    Raises:
+        Rejected: it is not allowed, or nobody is there to do it.
+    """
+    if reach.machine is None:
+        raise Rejected("update", "the agent", "host.update of this device does not allow it")
+    return reach.machine.update(args.version, order)

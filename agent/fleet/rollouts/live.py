@@ -1,0 +1,183 @@
+"""The devices of a rollout at a broker: what they report, how they do, and what is published for them.
+
+What the broker keeps is asked for in slices of exact topics, because a broker drops what it cannot queue.
+What comes then is heard on the fleet's topics; of devices that take no part nothing is read.
+"""
+
+from __future__ import annotations
+
+import functools
+from typing import TYPE_CHECKING, Self
+
+from agent.documents import reported as reports
+from agent.documents import vitals as doings
+from agent.errors import ConfigInvalid, MessageInvalid
+from agent.fleet import states
+from agent.fleet.keys import DEVICES
+from agent.fleet.repository import desired
+from agent.fleet.repository.repository import opened
+from agent.fleet.rollouts.seams import View
+from agent.fleet.talk import Talk, kept_of
+from agent.link import topics
+from agent.trust import read_verifier
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from agent.documents.desired import Desired
+    from agent.documents.reported import Reported
+    from agent.documents.vitals import Vitals
+    from agent.fleet.rollouts.ground import Keys, Place
+    from agent.signing import Verifier
+
+_AWAY_S = 120.0
+_AT_ONCE = 2000
+_DRAIN_S = 0.001
+
+
+class LiveFleet:
+    """Some devices of a fleet; to be entered.
+
+    Args:
+        place: where to work.
+        devices: their names, at least one.
+        keys: to publish with; None only looks.
+
+    Attributes:
+        refused: what was told in a device's name and does not count, by device.
+    """
+
+    def __init__(self, place: Place, devices: Sequence[str], keys: Keys | None = None) -> None:
+        self._place, self._devices, self.keys = place, devices, keys
+        fleet = place.fleet
+        self._topics: dict[str, tuple[Callable[[str, bytes], None], str]] = {}
+        for name in devices:
+            self._topics[topics.up_reported(fleet, name)] = self._reported, name
+            self._topics[topics.up_vitals(fleet, name)] = self._vitals_of, name
+            self._topics[topics.up_state(fleet, name)] = self._state, name
+        listen = (topics.all_reported(fleet), topics.all_vitals(fleet), topics.all_states(fleet))
+        self._talk = Talk(place.settings, listen)
+        self._verifiers: dict[str, Verifier] = {}
+        self._seen: dict[str, int] = {}
+        self._reports: dict[str, Reported] = {}
+        self._vitals: dict[str, Vitals] = {}
+        self._online: set[str] = set()
+        self.refused: dict[str, str] = {}
+
+    def __enter__(self) -> Self:
+        self._talk.__enter__()
+        try:
+            self._talk.connected()
+            self.refresh(self._devices)
+        except BaseException:
+            self._talk.__exit__()
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._talk.__exit__()
+
+    @property
+    def view(self) -> View:
+        """What is known now."""
+        return View(self._reports, self._vitals, self._online)
+
+    def look(self, timeout_s: float) -> None:
+        """Take in what came; wait so long for something, at most.
+
+        Raises:
+            LinkLost: the broker refuses us.
+        """
+        message = self._talk.next(timeout_s)
+        for _ in range(_AT_ONCE):
+            if message is None:
+                return
+            self._take(message.topic, message.payload)
+            message = self._talk.next(_DRAIN_S)
+        if message is not None:
+            self._take(message.topic, message.payload)
+
+    def refresh(self, devices: Sequence[str]) -> None:
+        """Ask what the broker keeps of some devices.
+
+        Raises:
+            LinkLost: the broker is away.
+        """
+        for topic in (topics.up_reported, topics.up_vitals, topics.up_state):
+            kept = kept_of(self._place.settings, self._place.fleet, devices, topic) if devices else {}
+            for name, payload in kept.items():
+                self._take(topic(self._place.fleet, name), payload)
+
+    def latest(self, devices: Sequence[str]) -> Mapping[str, Desired]:
+        """Give the newest desired state of each device, of those that folder and broker have.
+
+        Raises:
+            LinkLost: the broker is away.
+            MessageInvalid: what was sent last from this folder is damaged.
+        """
+        fleet, folder = self._place.fleet, self._place.folder
+        verifiers = self.keys.verifiers if self.keys else ()
+        kept = kept_of(self._place.settings, fleet, devices, topics.down_desired)
+        found: dict[str, Desired] = {}
+        for name in devices:
+            theirs, _ = desired.read(kept.get(name), verifiers, fleet, name)
+            both = [one for one in (desired.sent(folder, fleet, name), theirs) if one is not None]
+            if both:
+                found[name] = max(both, key=lambda one: one.generation)
+        return found
+
+    def publish(self, wishes: Sequence[Desired]) -> None:
+        """Keep desired states durably, have the broker retain them; all is confirmed when this returns.
+
+        Raises:
+            LinkLost: the broker is away for too long.
+            AgentError: somebody else is at work in the folder, or the disk refuses.
+        """
+        if not wishes:
+            return
+        if self.keys is None:
+            raise RuntimeError("who only looks publishes nothing")
+        folder, signer = self._place.folder, self.keys.signer
+        with opened(folder, self._place.passphrase):
+            self._talk.send(
+                (
+                    (
+                        topics.down_desired(one.fleet, one.device),
+                        functools.partial(desired.keep, folder, one, signer),
+                    )
+                    for one in wishes
+                ),
+                _AWAY_S,
+            )
+
+    def _take(self, topic: str, payload: bytes) -> None:
+        """Read what was told of one of our devices, once."""
+        take, name = self._topics.get(topic, (None, ""))
+        if take is None or not payload or self._seen.get(topic) == hash(payload):
+            return
+        self._seen[topic] = hash(payload)
+        try:
+            take(name, payload)
+        except (MessageInvalid, ConfigInvalid) as error:
+            self.refused[name] = error.problem
+
+    def _verifier(self, name: str) -> Verifier | None:
+        if self._place.unsigned:
+            return None
+        if name not in self._verifiers:
+            self._verifiers[name] = read_verifier(self._place.folder / DEVICES / f"{name}.pub", "--dir")
+        return self._verifiers[name]
+
+    def _reported(self, name: str, payload: bytes) -> None:
+        found = reports.decode(payload, self._verifier(name), fleet=self._place.fleet, device=name)
+        self._reports[name] = found
+
+    def _vitals_of(self, name: str, payload: bytes) -> None:
+        found = doings.decode(payload, self._verifier(name), fleet=self._place.fleet, device=name)
+        self._vitals[name] = found
+
+    def _state(self, name: str, payload: bytes) -> None:
+        if states.decode(payload).online:
+            self._online.add(name)
+        else:
+            self._online.discard(name)

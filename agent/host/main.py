@@ -1,0 +1,40 @@
+"""python -m agent.host.main: the helper that runs as root; ``systemd/edge-agent-host.service`` starts it."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import os
+import sys
+import time
+from pathlib import Path
+
+from agent.clock import SystemClock
+from agent.errors import EXIT_FAILED, EXIT_OK, AgentError
+from agent.host.helper import Helper
+from agent.host.settings import CONFIG, load
+from agent.host.told import HOME
+
+
+def main() -> int:
+    """Serve what is asked for; give the exit code."""
+    parser = argparse.ArgumentParser(prog="edge-agent-host", description=__doc__)
+    parser.add_argument("--config", type=Path, default=CONFIG, metavar="FILE", help=f"default {CONFIG}")
+    parser.add_argument("--home", type=Path, default=Path(HOME), metavar="DIR", help=f"default {HOME}")
+    arguments = parser.parse_args()
+    logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(levelname)-7s %(message)s")
+    os.umask(0o022)
+    try:
+        up_s = time.clock_gettime(time.CLOCK_BOOTTIME)
+        Helper(load(arguments.config), arguments.home, boot=SystemClock().boot, up_s=up_s).run()
+    except AgentError as error:
+        print(error, file=sys.stderr)
+        return EXIT_FAILED
+    except OSError as error:
+        print(f"serve request: {error}. See journalctl -u edge-agent-host", file=sys.stderr)
+        return EXIT_FAILED
+    return EXIT_OK
+
+
+if __name__ == "__main__":
+    sys.exit(main())

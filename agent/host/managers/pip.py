@@ -1,0 +1,118 @@
+"""pip: each release in a virtual environment of its own; a link says which one runs.
+
+    /opt/edge-agent         -> edge-agent-1.4.0     what the unit runs
+    /opt/edge-agent-proven  -> edge-agent-1.3.2     what the helper runs: the last release that gave its word
+    /opt/edge-agent-1.3.2      a virtual environment
+    /opt/edge-agent-1.4.0      another
+
+Links are replaced by rename(2), so that at each moment one release or the other is there.
+"""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from agent.errors import Rejected
+from agent.files import sync_folder
+from agent.host.programs import INSTALL_S, run
+
+if TYPE_CHECKING:
+    from agent.host.settings import Update
+
+_MADE = ".made-by-edge-agent-host"
+"""Stands in each environment that the helper has made: only those are deleted."""
+
+
+class Pip:
+    """Virtual environments beside the place that the unit runs from."""
+
+    beside = True
+
+    def __init__(self, update: Update) -> None:
+        self._update = update
+        self._place = Path(update.place)
+        self._proven = self._place.with_name(f"{self._place.name}-proven")
+
+    def current(self) -> str:
+        """Give the version that the place's link leads to.
+
+        Raises:
+            Rejected: it is no such link.
+        """
+        return self._version(self._place)
+
+    def fetch(self, version: str) -> None:
+        """Make its environment anew.
+
+        Raises:
+            Rejected: something else has its name, or pip could not install it.
+        """
+        folder = self._beside(version)
+        if folder.exists() and not (folder / _MADE).exists():
+            raise Rejected("install", str(folder), "it is there, and not of this program", "Move it away")
+        if version in {self.current(), self._version(self._proven) if self._proven.is_symlink() else ""}:
+            raise Rejected("install", version, "it is in use")
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(mode=0o755)
+        (folder / _MADE).touch()
+        given = self._update.installer
+        run([sys.executable, "-m", "venv", *(["--without-pip"] if given else []), str(folder)], INSTALL_S)
+        python = str(folder / "bin" / "python")
+        pip = [*given, "--python", python] if given else [python, "-I", "-m", "pip"]
+        wheels = self._update.wheels
+        origin = ["--no-index", "--find-links", wheels] if wheels else ["--index-url", self._update.index]
+        quiet = ("--isolated", "--no-input", "--no-cache-dir", "--disable-pip-version-check", "--quiet")
+        # Wheels alone: an sdist would run its own code, as root, before anything is proven.
+        wanted = ("--only-binary", ":all:", f"{self._update.package}=={version}")
+        run([*pip, *quiet[:1], "install", *quiet[1:], *origin, *wanted], INSTALL_S)
+        sync_folder(folder.parent)
+
+    def program(self, version: str) -> str:
+        """Give the program in its environment."""
+        return str(self._beside(version) / "bin" / "edge-agent")
+
+    def switch(self, version: str) -> None:
+        """Have the place's link lead there.
+
+        Raises:
+            Rejected: there is no such environment, or the disk refuses.
+        """
+        self._link(self._place, version)
+
+    def keep(self, version: str, before: str) -> None:
+        """Have the helper run from it, too, and delete environments that it has made and nobody needs."""
+        self._link(self._proven, version)
+        for folder in self._place.parent.glob(f"{self._place.name}-*"):
+            kept = {self._beside(version), self._beside(before)}
+            if not folder.is_symlink() and folder not in kept and (folder / _MADE).exists():
+                shutil.rmtree(folder, ignore_errors=True)
+
+    def says(self, version: str) -> str:
+        """Give the same: a wheel's version is the agent's own."""
+        return version
+
+    def _beside(self, version: str) -> Path:
+        return self._place.with_name(f"{self._place.name}-{version}")
+
+    def _version(self, link: Path) -> str:
+        start = f"{self._place.name}-"
+        if not link.is_symlink() or not (target := link.readlink().name).startswith(start):
+            problem = f"it is no link to {start}VERSION"
+            raise Rejected("update", str(link), problem, "See docs/operations.md, The machine")
+        return target.removeprefix(start)
+
+    def _link(self, link: Path, version: str) -> None:
+        folder = self._beside(version)
+        if not folder.is_dir():
+            raise Rejected("switch to", str(folder), "it is not there")
+        new = link.with_name(f".{link.name}.new")
+        try:
+            new.unlink(missing_ok=True)
+            new.symlink_to(folder.name)
+            new.rename(link)
+            sync_folder(link.parent)
+        except OSError as error:
+            raise Rejected("switch", str(link), error.strerror or "it cannot be replaced") from error

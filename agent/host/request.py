@@ -1,0 +1,35 @@
+"""What the agent writes for the helper: requests, and its word that a new release is well."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from agent.documents._base import Document
+from agent.documents.command import Id
+
+REQUEST, WORD = "request.json", "word.json"
+"""Names of the files in the agent's folder."""
+MAX_BYTES = 4096
+
+Version = Annotated[str, Field(pattern=r"^[0-9][0-9A-Za-z.:+~-]{0,40}$")]
+"""A release as package managers name it. It can be no option, no path, and no wildcard."""
+
+
+class Request(Document):
+    """One request. ``id`` is that of the command; ``online`` says whether the link is up as it is written."""
+
+    v: Literal[1] = 1
+    id: Id
+    op: Literal["reboot", "update"]
+    version: Version | Literal[""] = ""
+    online: bool = False
+
+
+class Word(Document):
+    """The agent of this version is well, after the update with this id."""
+
+    v: Literal[1] = 1
+    id: Id
+    version: Annotated[str, Field(max_length=64)]

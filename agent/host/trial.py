@@ -1,0 +1,86 @@
+"""A release that was just installed says that it is well, once it is: else the helper takes it back."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+from agent import __version__
+from agent.events import Event, emit
+from agent.files import write_durably
+from agent.host.request import WORD, Word
+from agent.workers.policy import State
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from agent.host.machine import Helped
+    from agent.partners import Offer
+    from agent.watch import Watched
+
+_WELL = {State.RUNNING, State.RENEWING, State.ENDED}
+_LOOK_S = 1.0
+
+
+class Trial:
+    """A partner: waits until all pipelines run, and the link is up if it was, for long enough on end."""
+
+    def __init__(self, machine: Helped, offer: Offer) -> None:
+        self._machine = machine
+        self._offer = offer
+        self._next_look = 0.0
+        self._well_since = math.inf
+        # The helper says so before it starts the agent.
+        told = machine.told()
+        self._told = told if told is not None and told.state == "probation" else None
+
+    def take(self, event: object, now: float) -> None:
+        """Nothing is to be heard."""
+
+    def tick(self, now: float) -> None:
+        """Look how it goes."""
+        if self._told is None or now < self._next_look:
+            return
+        self._next_look = now + _LOOK_S
+        if not self._well(self._told.online):
+            self._well_since = math.inf
+            return
+        self._well_since = min(self._well_since, now)
+        if now - self._well_since >= self._told.steady_s:
+            self._say(self._told.id)
+
+    def _well(self, online: bool) -> bool:  # noqa: FBT001 - the helper's word, passed on
+        lanes = all(lane.state in _WELL for lane in self._offer.lanes)
+        return lanes and (not online or self._offer.online())
+
+    def _say(self, command: str) -> None:
+        try:
+            word = Word(id=command, version=__version__)
+            write_durably(self._machine.folder / WORD, word.model_dump_json().encode())
+        except OSError as error:
+            emit(Event.STORE_FAILED, str(self._machine.folder), problem=error)
+            return
+        self._told = None
+
+    def next_tick(self, now: float) -> float:
+        """Seconds until the next look."""
+        return math.inf if self._told is None else max(0.0, self._next_look - now)
+
+    def watched(self) -> Iterator[Watched]:
+        """No processes."""
+        return iter(())
+
+    def pids(self) -> set[int]:
+        """None."""
+        return set()
+
+    def stop(self) -> None:
+        """Nothing is to be ended."""
+
+    @property
+    def idle(self) -> bool:
+        """Always."""
+        return True
+
+    def close(self) -> None:
+        """Nothing to free."""

@@ -1,0 +1,220 @@
+"""An update of the agent: install, prove, switch, wait for the new release's word; or all the way back.
+
+    fetching    what runs is untouched: a failure ends the update
+    changing    the agent stands still; data folder and place change: a failure leads to returning
+    probation   the new release runs, and is to say that it is well, in time: silence leads to returning
+    returning   the data folder and the place become what they were; the release before runs
+
+Each step may be cut off and is done again from its beginning; after three beginnings the way leads back.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import orjson
+
+from agent.documents._base import read
+from agent.errors import AgentError, MessageInvalid, Rejected
+from agent.host.journal import MOST_STARTS
+from agent.host.places import read_hostile, remove_hostile
+from agent.host.programs import run
+from agent.host.request import WORD, Word
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from agent.host.journal import Entry, Journal, Step
+    from agent.host.managers import Manager
+    from agent.host.settings import HostSettings, Update
+    from agent.host.told import State
+
+_log = logging.getLogger("agent.host")
+_LOOK_S = 0.5
+_DIGITS = 6
+
+
+class Updating:
+    """Carries one update on, from wherever its journal says.
+
+    Args:
+        settings, update: the helper's configuration.
+        tell: has the agent told where it stands.
+    """
+
+    def __init__(
+        self,
+        settings: HostSettings,
+        update: Update,
+        manager: Manager,
+        journal: Journal,
+        tell: Callable[[Entry, State, str], None],
+    ) -> None:
+        self._settings = settings
+        self._update = update
+        self._manager = manager
+        self._journal = journal
+        self._folder = Path(settings.folder)
+        self._tell = tell
+
+    def go_on(self, entry: Entry) -> None:
+        """Carry it to its end."""
+        steps: dict[Step, Callable[[Entry], Entry | None]] = {
+            "fetching": self._fetch,
+            "changing": self._change,
+            "probation": self._wait,
+            "returning": self._return,
+        }
+        now: Entry | None = entry
+        while now is not None:
+            _log.info("update to %s: %s", now.version, now.step)
+            now = steps[now.step](self._begun(now))
+        self._journal.close()
+
+    def _begun(self, entry: Entry) -> Entry:
+        """Have it written that a step begins, before it does; begun too often, the way leads back."""
+        if entry.starts >= MOST_STARTS and entry.step != "returning":
+            entry = self._back(entry, f"the helper was cut off {entry.starts} times while {entry.step}")
+        return self._journal.write(entry.model_copy(update={"starts": entry.starts + 1}))
+
+    def _next(self, entry: Entry, step: Step) -> Entry:
+        return entry.model_copy(update={"step": step, "starts": 0})
+
+    def _back(self, entry: Entry, reason: str) -> Entry:
+        return entry.model_copy(update={"step": "returning", "starts": 0, "reason": reason[:500]})
+
+    def _fetch(self, entry: Entry) -> Entry | None:
+        if entry.step != "fetching":
+            return entry
+        self._tell(entry, "working", "")
+        try:
+            self._manager.fetch(entry.version)
+            if self._manager.beside:
+                self._look(entry)
+        except AgentError as error:
+            self._tell(entry, "failed", str(error))
+            return None
+        return self._next(entry, "changing")
+
+    def _change(self, entry: Entry) -> Entry | None:
+        if entry.step != "changing":
+            return entry
+        try:
+            self._systemctl("stop")
+            if not self._manager.beside:
+                self._manager.switch(entry.version)
+                self._look(entry)
+            self._prepare(entry)
+            self._edge_agent(entry.version, "check", "--config", self._settings.config)
+            if self._manager.beside:
+                self._manager.switch(entry.version)
+        except AgentError as error:
+            return self._back(entry, str(error))
+        return self._next(entry, "probation")
+
+    def _wait(self, entry: Entry) -> Entry | None:
+        """Wait for the new release's word, in time; a reboot or a restart of the helper begins it anew."""
+        if entry.step != "probation":
+            return entry
+        self._tell(entry, "probation", "")
+        try:
+            self._systemctl("start")
+        except AgentError as error:
+            return self._back(entry, str(error))
+        until = time.monotonic() + self._update.probation_s
+        while not self._said(entry):
+            if time.monotonic() >= until:
+                problem = f"it did not say that it is well within {self._update.probation_s:.0f} s"
+                return self._back(entry, f"{entry.version}: {problem}")
+            if self._given_up():
+                return self._back(entry, f"{entry.version}: it ended, and is not to be started again")
+            time.sleep(_LOOK_S)
+        self._manager.keep(entry.version, entry.before)
+        self._tell(entry, "done", "")
+        return None
+
+    def _return(self, entry: Entry) -> None:
+        """Put everything back; what goes wrong then is told, too."""
+        problems = [entry.reason]
+        back: tuple[Callable[[], object], ...] = (
+            lambda: self._systemctl("stop"),
+            lambda: self._restore(entry),
+            lambda: self._manager.switch(entry.before),
+            lambda: self._migrate(entry.before),
+            lambda: self._systemctl("start"),
+        )
+        for step in back:
+            try:
+                step()
+            except AgentError as error:
+                _log.error("on the way back: %s", error)
+                problems.append(f"on the way back: {error}")
+        self._tell(entry, "failed", "; ".join(problems))
+
+    def _said(self, entry: Entry) -> bool:
+        """Whether the new release has given its word. A word that does not hold is none."""
+        try:
+            content = read_hostile(self._folder, WORD)
+            word = None if content is None else read(Word, content, WORD)
+        except (Rejected, MessageInvalid) as error:
+            _log.warning("%s", error)
+            return False
+        said = (entry.id, self._manager.says(entry.version))
+        return word is not None and (word.id, word.version) == said
+
+    def _given_up(self) -> bool:
+        try:
+            run(["systemctl", "is-failed", "--quiet", self._settings.unit])
+        except Rejected:  # it says so by its exit code
+            return False
+        return True
+
+    def _prepare(self, entry: Entry) -> None:
+        """Bring the data folder to what the new release reads; an older one cannot do that by itself."""
+        if self._manager.beside and (form := self._look(entry)) is not None and form < entry.form:
+            self._migrate(entry.before, "--to", str(form))
+        self._migrate(entry.version)
+
+    def _restore(self, entry: Entry) -> None:
+        """Bring the data folder to what the release before reads; only a newer one can."""
+        form = self._look(entry)
+        if form is not None and form > entry.form:
+            self._migrate(entry.version, "--to", str(entry.form))
+
+    def _look(self, entry: Entry) -> int | None:
+        """See that the program is what was asked for; give its version of the data folder, if it says.
+
+        Raises:
+            Rejected: it does not run, or is another version.
+        """
+        said = self._edge_agent(entry.version, "version", "--json")
+        try:
+            found: object = orjson.loads(said)
+        except orjson.JSONDecodeError:
+            found = None
+        versions = found if isinstance(found, dict) else {}
+        if versions.get("edge-agent") != self._manager.says(entry.version):
+            problem = f"it says that it is {str(versions.get('edge-agent'))[:100]!r}"
+            raise Rejected("prove", entry.version, problem)
+        form = str(versions.get("data-folder", ""))
+        return int(form) if form.isdecimal() and len(form) < _DIGITS else None
+
+    def _migrate(self, version: str, *options: str) -> None:
+        self._edge_agent(version, "store", "migrate", *options, "--config", self._settings.config)
+
+    def _edge_agent(self, version: str, *arguments: str) -> str:
+        return run([self._manager.program(version), *arguments])
+
+    def _systemctl(self, verb: str) -> None:
+        run(["systemctl", verb, self._settings.unit])
+
+
+def forget_word(folder: Path) -> None:
+    """Remove what an earlier release has said."""
+    try:
+        remove_hostile(folder, WORD)
+    except OSError as error:  # it names another update, and counts for none
+        _log.warning("%s", error)

@@ -1,0 +1,133 @@
+"""The helper, with real pip and real virtual environments: releases that behave, and others."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+from tests.simulators.released import Board, wheel
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+SILENT = ("run",)
+
+
+def test_a_release_that_says_that_it_is_well_stays_and_the_one_before_is_kept(tmp_path: Path) -> None:
+    board = Board(tmp_path)
+    wheel(board.wheels, "1.1", form=6)
+    board.ask(op="update", version="1.1")
+    done = board.serve()
+    assert (done.returncode, board.told["state"]) == (0, "done"), done.stderr
+    assert (board.runs(), board.runs("edge-agent-proven"), board.form) == (
+        "edge-agent-1.1",
+        "edge-agent-1.1",
+        "6",
+    )
+    assert (board.opt / "edge-agent-1.0").is_dir()
+    assert board.log == [
+        "1.1: version --json",
+        "systemctl stop edge-agent.service",
+        "1.1: version --json",
+        "1.1: store migrate",
+        "1.1: check",
+        "systemctl start edge-agent.service",
+        "1.1: run",
+    ]
+    assert sorted(one.name for one in board.helper.iterdir()) == ["able.json", "told.json"]
+
+
+def test_a_release_that_says_nothing_is_taken_back_with_its_data_folder(tmp_path: Path) -> None:
+    board = Board(tmp_path, probation_s=1)
+    wheel(board.wheels, "1.1", form=6, faults=SILENT)
+    board.ask(op="update", version="1.1")
+    board.serve()
+    assert board.told["state"] == "failed"
+    assert "did not say that it is well within 1 s" in board.told["reason"]
+    assert (board.runs(), board.runs("edge-agent-proven"), board.form) == (
+        "edge-agent-1.0",
+        "edge-agent-1.0",
+        "5",
+    )
+    assert board.log[-5:] == [
+        "1.1: version --json",
+        "1.1: store migrate --to 5",
+        "1.0: store migrate",
+        "systemctl start edge-agent.service",
+        "1.0: run",
+    ]
+
+
+def test_a_release_that_the_configuration_does_not_suit_never_takes_the_place(tmp_path: Path) -> None:
+    board = Board(tmp_path)
+    wheel(board.wheels, "1.1", faults=("check",))
+    board.ask(op="update", version="1.1")
+    board.serve()
+    assert board.told["state"] == "failed"
+    assert "check: it does not work" in board.told["reason"]
+    assert board.runs() == "edge-agent-1.0"
+    assert "1.1: run" not in board.log
+    assert board.log[-1] == "1.0: run"
+
+
+def test_a_release_that_is_not_there_or_lies_about_its_version_leaves_the_agent_alone(tmp_path: Path) -> None:
+    board = Board(tmp_path)
+    wheel(board.wheels, "1.1", faults=("version",))
+    for number, version in enumerate(("1.1", "9.9")):
+        board.ask(op="update", version=version, id=f"command-{number}")
+        board.serve()
+        assert board.told["state"] == "failed"
+    assert not [line for line in board.log if line.startswith("systemctl")]
+    assert board.runs() == "edge-agent-1.0"
+
+
+def test_a_release_goes_back_to_an_older_one_with_the_data_folder_that_it_reads(tmp_path: Path) -> None:
+    board = Board(tmp_path)
+    wheel(board.wheels, "0.9", form=3)
+    board.ask(op="update", version="0.9")
+    board.serve()
+    assert (board.told["state"], board.runs(), board.form) == ("done", "edge-agent-0.9", "3")
+    assert board.log[3:5] == ["1.0: store migrate --to 3", "0.9: store migrate"]
+
+
+ODD: tuple[dict[str, str], ...] = (
+    {"op": "update"},
+    {"op": "update", "version": "../../etc"},
+    {"op": "update", "version": "--index-url=x"},
+    {"op": "update", "version": "1.0"},
+    {"op": "exec", "version": "1.1"},
+    {"op": "update", "version": "1.1", "wheels": "/tmp"},
+    {"op": "reboot"},
+    {"op": "reboot", "id": "x" * 5000},
+)
+
+
+def test_what_is_odd_or_not_allowed_is_refused_and_gone_and_nothing_is_run(tmp_path: Path) -> None:
+    board = Board(tmp_path)
+    for request in ODD:
+        board.ask(**request)
+        assert board.serve().returncode == 0
+        assert not (board.asked / "request.json").exists()
+        told = board.helper / "told.json"
+        assert not told.exists() or json.loads(told.read_text())["state"] == "refused"
+        told.unlink(missing_ok=True)
+    assert board.log == []
+
+
+def test_a_reboot_is_asked_of_systemd_once_for_each_command(tmp_path: Path) -> None:
+    board = Board(tmp_path, reboot=True)
+    board.ask(op="reboot")
+    board.serve()
+    board.ask(op="reboot")  # as if it had not been removed before the power went
+    board.serve()
+    assert board.log == ["systemctl reboot"]
+    assert json.loads((board.helper / "able.json").read_text())["reboot"] is True
+
+
+def test_a_configuration_that_others_may_write_allows_nothing(tmp_path: Path) -> None:
+    board = Board(tmp_path, reboot=True)
+    board.config.chmod(0o666)
+    board.ask(op="reboot")
+    done = board.serve()
+    assert (done.returncode, "others than root may write it" in done.stderr) == (1, True)
+    assert board.log == []

@@ -1,0 +1,65 @@
+"""apt, with stand-ins on the PATH that note what they are called with: a real one needs a repository."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from agent.errors import Rejected
+from agent.host.managers import manager_of
+from agent.host.settings import Update
+
+_NOTES = '#!/bin/sh\necho "$(basename "$0") $*" >>"$HOME/log"\n'
+
+
+@pytest.fixture
+def log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where the stand-ins write."""
+    for name, more in (("apt-get", ""), ("dpkg", ""), ("dpkg-query", 'printf "1:1.0-2"\n')):
+        (tmp_path / name).write_text(_NOTES + more)
+        (tmp_path / name).chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    return tmp_path / "log"
+
+
+def _calls(log: Path) -> list[str]:
+    """The calls, without the options that all have."""
+    always = "install --yes --allow-downgrades --no-remove -o Dpkg::Options::=--force-confold "
+    return [line.replace(always, "") for line in log.read_text().splitlines() if "dpkg-query" not in line]
+
+
+def test_both_ways_are_downloaded_before_anything_changes(log: Path) -> None:
+    manager_of(Update(manager="apt", package="edge-agent")).fetch("1:1.1-1")
+    assert _calls(log) == [
+        "apt-get update",
+        "apt-get --download-only --reinstall edge-agent=1:1.0-2",
+        "apt-get --download-only --reinstall edge-agent=1:1.1-1",
+    ]
+
+
+def test_what_was_cut_off_is_finished_before_the_other_release_is_installed(log: Path) -> None:
+    manager_of(Update(manager="apt", package="edge-agent")).switch("1:1.0-2")
+    assert _calls(log) == ["dpkg --configure --pending", "apt-get edge-agent=1:1.0-2"]
+
+
+def test_the_agent_says_its_version_without_what_debian_adds() -> None:
+    manager = manager_of(Update(manager="apt"))
+    assert [manager.says(one) for one in ("1.2.0", "1.2.0-1", "1:1.2.0-1~deb12u1", "1.2.0-rc1-3")] == [
+        "1.2.0",
+        "1.2.0",
+        "1.2.0",
+        "1.2.0-rc1",
+    ]
+
+
+def test_a_package_manager_that_fails_or_is_not_there_is_told_in_its_own_words(log: Path) -> None:
+    (log.parent / "apt-get").write_text("#!/bin/sh\necho 'E: Version 9 was not found' >&2\nexit 100\n")
+    manager = manager_of(Update(manager="apt"))
+    with pytest.raises(Rejected, match="run apt-get update: E: Version 9 was not found"):
+        manager.fetch("9")
+    (log.parent / "dpkg-query").unlink()
+    Path(log.parent / "dpkg-query").symlink_to("nowhere")
+    with pytest.raises(Rejected):
+        manager.current()

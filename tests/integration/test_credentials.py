@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 from unittest import mock
@@ -27,9 +29,9 @@ pytestmark = pytest.mark.mosquitto
 
 @pytest.fixture(scope="module")
 def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FleetBroker]:
-    """The broker of two enrolled devices."""
+    """The broker of three enrolled devices."""
     folder = fleet(tmp_path_factory.mktemp("fleet") / "keys")
-    enrol(folder, "gate-1", "gate-2")
+    enrol(folder, "gate-1", "gate-2", "gate-3")
     with FleetBroker(folder) as made:
         publish(made)
         yield made
@@ -87,3 +89,26 @@ def test_a_certificate_that_the_broker_refuses_costs_a_moment_and_is_told(broker
         kept = device.data / "credentials"
         assert [path.name for path in kept.iterdir()] == ["refused.pem"]
         assert device.status()["events"]["credentials.refused"] == 1
+
+
+def test_an_agent_that_is_killed_while_it_goes_over_ends_what_it_began(broker: FleetBroker) -> None:
+    issuer = authority.opened(broker.folder, PASSPHRASE)
+    kept = broker.folder / "enrolled/gate-3/data/credentials"
+    found: list[renewal.Renewed] = []
+    with agent(broker, "gate-3") as device:
+        device.until(lambda _: online(device))
+        with commanding(broker, "gate-3") as operator:
+            work = threading.Thread(
+                target=lambda: found.extend(renewal.renew(broker.folder, ["gate-3"], operator, issuer))
+            )
+            work.start()
+            while not any((kept / name).exists() for name in ("candidate.pem", "current.pem")):
+                assert work.is_alive()
+                time.sleep(0.001)
+            device.process.kill()
+            device.process.wait()
+            with agent(broker, "gate-3"):
+                work.join(60)
+    assert [one.problem for one in found] == [""]
+    assert sorted(path.name for path in kept.iterdir()) == ["current.pem"]
+    assert own.facts((kept / "current.pem").read_bytes()).serial == found[0].serial

@@ -105,6 +105,22 @@ def test_a_new_pair_that_the_broker_takes_is_current_and_stays_so(place: Place) 
     assert place.shown == CURRENT
 
 
+def test_an_install_that_was_cut_off_before_its_key_was_put_away_goes_on_where_it_stood(place: Place) -> None:
+    certificate = signed(place.held.request())
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Path, "unlink", _fatal(Path.unlink, [2]))  # the first is of what is half written
+        with pytest.raises(Killed):
+            place.held.install(certificate)
+    place.start()
+    assert place.names() == [CANDIDATE, PENDING]
+    place.up()
+    trial = place.held.install(certificate)
+    assert place.names() == [CURRENT]
+    place.up()
+    assert trial.tick(1)
+    assert (place.names(), place.drops) == ([CURRENT], [])
+
+
 def test_the_pair_before_is_kept_and_is_shown_when_the_newest_is_refused_three_times(place: Place) -> None:
     for _ in range(2):
         place.held.install(signed(place.held.request()))
@@ -260,6 +276,8 @@ def _lived(place: Place, steps: list[str], fatal: int) -> None:
             assert _serial(place)
     current = place.folder / "credentials" / CURRENT
     assert not current.exists() or own.facts(current.read_bytes()).serial in life.worked
+    previous = place.folder / "credentials" / PREVIOUS
+    assert not previous.exists() or not current.exists() or previous.read_bytes() != current.read_bytes()
     place.start()
     order = [Path(one[0]).name for one in place.held._pairs]
     assert order[-1] == "enrolled.pem"

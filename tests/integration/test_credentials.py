@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import threading
 import time
 from contextlib import contextmanager
@@ -66,8 +67,11 @@ def test_a_device_makes_a_key_and_goes_over_to_its_certificate(broker: FleetBrok
         assert device.status()["events"]["credentials.changed"] == 1
         assert device.end() == 0, device.log
     (broker.folder / "enrolled/gate-1/mqtt.pem").write_text("gone")  # it needs the old pair no more
+    shutil.rmtree(device.data / "models")  # what was fetched has to be fetched again, over the new pair
     with agent(broker, "gate-1") as device:
         device.until(lambda _: online(device))
+        until(lambda: list((device.data / "models").rglob("timestamp.json")), "the updater has been there")
+        assert "updater.failed" not in device.status()["events"]
 
 
 def test_a_certificate_that_the_broker_refuses_costs_a_moment_and_is_told(broker: FleetBroker) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agent import certificates as own
@@ -218,6 +218,7 @@ def test_without_a_link_one_that_works_is_never_put_aside(place: Place) -> None:
 STEPS = st.lists(st.sampled_from(["request", "install", "up", "refused", "late", "kill"]), max_size=20)
 
 
+@settings(max_examples=40)
 @given(steps=STEPS, fatal=st.integers(0, 12))
 def test_whatever_happens_and_whenever_it_is_killed_there_is_a_sound_pair_to_show(
     steps: list[str], fatal: int, tmp_path_factory: pytest.TempPathFactory

@@ -11,67 +11,24 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agent import certificates as own
-from agent.credentials import CANDIDATE, CURRENT, PENDING, PREVIOUS, REFUSED, Credentials, Trial
+from agent.credentials import CANDIDATE, CURRENT, PENDING, PREVIOUS, REFUSED, Trial
 from agent.errors import LinkLost, Rejected
 from agent.fleet.identity import certificates
 from agent.fleet.identity.certificates import Issuer
 from agent.link.settings import LinkDown, LinkUp
+from tests.simulators.certified_place import ENROLLED, Place, signed
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-_KEY = certificates.new_key()
-ISSUER = Issuer(certificates.new_authority("north", _KEY), _KEY)
-ENROLLED = ("enrolled.pem", "enrolled.key")
 
 
 class Killed(BaseException):
     """SIGKILL, where it hurts."""
 
 
-class Place:
-    """A device's folder, and the agents that come and go in it."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.ca = folder / "ca.pem"
-        self.ca.write_bytes(certificates.pem(ISSUER.certificate))
-        self.now = 0.0
-        self.start()
-
-    def start(self) -> None:
-        """Start the agent; what is in its memory is gone."""
-        self.drops: list[str] = []
-        self.held = Credentials(self.folder, "gate-1", ENROLLED, str(self.ca))
-        self.held.reconnect = self.drops.append
-
-    @property
-    def shown(self) -> str:
-        """The name of the pair that would be shown."""
-        return Path(self.held.pair()[0]).name
-
-    def up(self) -> None:
-        """The broker takes what is shown."""
-        self.held.take(LinkUp("5", 1, 1, self.held.pair()[0]))
-
-    def refused(self, times: int = 1) -> None:
-        """The broker was reached and lets nobody in."""
-        for _ in range(times):
-            self.held.take(LinkDown("closed", refused=False, met=True))
-
-    def names(self) -> list[str]:
-        """What lies in the folder."""
-        return sorted(path.name for path in (self.folder / "credentials").iterdir())
-
-
 @pytest.fixture
 def place(tmp_path: Path) -> Place:
     return Place(tmp_path)
-
-
-def signed(request: str, name: str = "gate-1", **more: Any) -> str:
-    key = certificates.read_request(request.encode(), "test", "gate-1")
-    return certificates.pem(certificates.issue(ISSUER, name, key, **more)).decode()
 
 
 def foreign(request: str) -> str:

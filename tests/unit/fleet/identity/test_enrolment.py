@@ -11,6 +11,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.x509.oid import NameOID
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -121,11 +125,29 @@ def test_a_request_is_signed_and_the_key_stays_where_it_was_made(folder: Path) -
     assert own.belongs((one.place / "mqtt.pem").read_bytes(), key)
 
 
+def forged() -> bytes:
+    """Give a request whose signature has one bit changed."""
+    der = bytearray(
+        x509.load_pem_x509_csr(own.request(own.new_key(), "gate-1").encode()).public_bytes(Encoding.DER)
+    )
+    der[-1] ^= 1
+    return x509.load_der_x509_csr(bytes(der)).public_bytes(Encoding.PEM)
+
+
+def large() -> bytes:
+    """Give a request of another kind of key."""
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "gate-1")])
+    made = x509.CertificateSigningRequestBuilder().subject_name(name)
+    return made.sign(ec.generate_private_key(ec.SECP384R1()), SHA256()).public_bytes(Encoding.PEM)
+
+
 @pytest.mark.parametrize(
     ("request_", "problem"),
     [
         (b"", "no request in PEM"),
         (b"x" * 20_000, "longer than 16 KiB"),
+        (forged(), "its signature is wrong"),
+        (large(), "its key is not P-256"),
         (own.request(own.new_key(), "gate-2").encode(), "for 'gate-2', not for 'gate-1'"),
         (own.request(own.new_key(), "fleet.operator").encode(), "not for 'gate-1'"),
     ],

@@ -19,12 +19,15 @@ if TYPE_CHECKING:
 
 def test_a_bundle_passes_the_check_as_it_is(tmp_path: Path, run: Callable[..., tuple[int, str, str]]) -> None:
     folder = fleet(tmp_path / "keys")
-    [one] = enrol(folder, "gate-1", groups=("yard",))
+    [one, ended] = [*enrol(folder, "gate-1", groups=("yard",)), *enrol(folder, "gate-2", days=-1)]
     assert one.place
+    assert ended.place
     code, out, err = run("check", "--config", one.place / "agent.toml")
     assert (code, err) == (0, "")
+    assert f"not asked; its certificate lasts until {one.until}" in out
     assert "ok   keys: signs as" in out
     assert "it waits for the operator's first model" in out
+    assert "WARNING: its certificate has ended" in run("check", "--config", ended.place / "agent.toml")[1]
 
 
 def flows(agent: RunningAgent, more: int = 20) -> None:

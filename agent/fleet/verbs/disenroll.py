@@ -20,8 +20,8 @@ examples:
   edgectl disenroll gate-2
 
 \b
-exit codes: 0 done, 1 failed, 2 usage, 78 there is no such device, or a key or the
-folder must be seen to first
+exit codes: 0 done, 1 failed, 2 usage, 78 there is no such device, or a key or
+the folder must be seen to first
 """
 
 

@@ -24,8 +24,8 @@ examples:
   edgectl enroll gate-3 --csr gate-3.csr
 
 \b
-exit codes: 0 done, 1 failed, 2 usage, 78 a name, an option, a key or the folder
-must be seen to first
+exit codes: 0 done, 1 failed, 2 usage, 78 a name, an option, a key or the
+folder must be seen to first
 """
 
 

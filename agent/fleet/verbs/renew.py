@@ -25,8 +25,8 @@ examples:
   edgectl renew --all --expiring 90
 
 \b
-exit codes: 0 all have gone over, 1 one of them has not, or the broker is away,
-2 usage, 78 a name, a key or an option must be seen to first
+exit codes: 0 all have gone over, 1 one of them has not, or the broker is
+away, 2 usage, 78 a name, a key or an option must be seen to first
 """
 
 

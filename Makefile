@@ -22,7 +22,7 @@ TFLITE_TESTS := $(CONTRACTS) tests/unit/backends tests/unit/delegates tests/inte
 ARGS ?=
 # How many processes share all tests: more than there are cores, since many tests wait.
 JOBS ?= 4
-BENCH ?= pipeline store sync swap delivery tune recovery decode tasks motion
+BENCH ?= pipeline store sync swap delivery tune recovery decode tasks motion fleet
 
 # A process that starts reads what another has compiled: where images of containers forbid to keep that, each of the
 # hundreds that tests start would compile the agent anew.

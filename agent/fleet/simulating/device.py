@@ -5,35 +5,41 @@ from __future__ import annotations
 from collections import Counter, deque
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
-from agent import __version__
 from agent.activation.manager import Activation
 from agent.activation.site import site
 from agent.activation.standing import standing
-from agent.documents import vitals as documents
-from agent.documents.vitals import PipelineVitals, Vitals
+from agent.dispatch.manager import Dispatch
+from agent.dispatch.pipelines import Pipelines
+from agent.dispatch.rules import Rules
 from agent.fleet.simulating.clock import SimulatedClock
 from agent.fleet.simulating.faults import rng
 from agent.fleet.simulating.lane import SimulatedLane
 from agent.fleet.simulating.line import Line
 from agent.fleet.simulating.outbox import MemoryStore
 from agent.fleet.simulating.proof import SimulatedProof
-from agent.link import topics
+from agent.fleet.simulating.status import status
 from agent.link.settings import LinkMessage
+from agent.partners import Partners, offered
+from agent.reach import Reach
 from agent.recorder import Recorder
 from agent.slots import Kept
+from agent.store.reports import Changed
 from agent.trust import load
 from agent.uplink import Uplink
+from agent.vitals import VitalSigns
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from agent.fleet.simulating.common import Common
     from agent.fleet.simulating.faults import Traits
+    from agent.partners import Offer
     from agent.plan import Plan
+    from agent.workers.lane import Lane
 
 _TICK_S = 1.0
-_MOST_EVENTS = 10_000
-_ERRANDS_A_TURN = 4
 
 
 class SimulatedDevice:
@@ -54,15 +60,20 @@ class SimulatedDevice:
         self._plan, self._traits, self._common = plan, traits, common
         self._clock = SimulatedClock(common.clock, traits.clock_s)
         self._rng = rng(common.seed, plan.device)
-        self._events: deque[object] = deque(maxlen=_MOST_EVENTS)
+        self._events: deque[object] = (
+            deque()
+        )  # emptied each turn; what a broker sends is bounded by the intake
         self._store = MemoryStore(self._clock, common.store, self._events.append)
         self._lane = SimulatedLane(plan.lanes[0].pipeline, traits, common.models, self._rng)
         self._recorder = Recorder(self._store, [self._lane], self._clock)
         self._uplink = Uplink(plan, self._store, self._events.append, self._connect)
-        self._activation = self._activated()
-        self._signer = load(plan.settings.trust, plan.folder).signer
         self._began, self._counted, self._owed = now, now, 0.0
-        self._tick_at = self._vitals_at = now + self._rng.uniform(0, _TICK_S)
+        # All that is asked of a lane is there; it has no process.
+        lanes = cast("Sequence[Lane]", [self._lane])
+        offer = offered(lanes, self._uplink, status=lambda: self._status(common.clock.monotonic()), end=_ends)
+        self._activation = self._activated(offer)
+        self._partners = self._made(offer)
+        self._tick_at = now + self._rng.uniform(0, _TICK_S)
         self._change_at = now + traits.online_s if traits.online_s else 0.0
         self._ending = False
         self._lane.start(now)
@@ -72,7 +83,7 @@ class SimulatedDevice:
         self.line = Line(*words, **more, rng=self._rng)
         return self.line
 
-    def _activated(self) -> Activation | None:
+    def _activated(self, offer: Offer) -> Activation | None:
         ours = site(self._plan)
         if ours is None:
             return None
@@ -88,8 +99,36 @@ class SimulatedDevice:
             prove=prove,
             fetch=lambda spec: self._common.updater.ask(spec, self._traits.bytes_per_s, self.hurry),
         )
-        publish = self._uplink.publish
-        return Activation(ours, Kept(), [self._lane], self._store, clock=self._clock, publish=publish)
+        return Activation(ours, Kept(), [self._lane], self._store, clock=self._clock, publish=offer.publish)
+
+    def _made(self, offer: Offer) -> Partners:
+        """Make the partners of an agent that are simulated: models, commands, vitals."""
+        plan, clock, models = self._plan, self._clock, self._activation
+        mqtt, groups, table = plan.mqtt, plan.settings.device.groups, plan.settings.commands
+        if mqtt is None:
+            raise ValueError("there is no broker in the plan")
+        rules = Rules(mqtt.fleet, plan.device, groups=groups, table=table, authority=models, clock=clock)
+        reach = Reach(
+            device=plan.device,
+            status=offer.status,
+            lanes=Pipelines(offer.lanes, clock),
+            models=models.back if models else None,
+        )
+        dispatch = Dispatch(
+            rules=rules,
+            groups=groups,
+            kept=Kept(),
+            store=self._store,
+            clock=clock,
+            reach=reach,
+            offer=offer,
+            signer=load(plan.settings.trust, plan.folder).signer,
+        )
+        return Partners(models, [dispatch, VitalSigns(plan, mqtt, offer, clock, self._rng.random)])
+
+    def _status(self, now: float) -> dict[str, Any]:
+        up = {"uptime_s": now - self._began, "fps": self._common.rate}
+        return status(self._plan, self._lane, self._store, self._uplink, **up)
 
     def hurry(self) -> None:
         """Something is there to be taken in: the next turn comes at once."""
@@ -114,14 +153,12 @@ class SimulatedDevice:
     def stop(self) -> None:
         """Make no more results, and commit those that there are."""
         self._ending = True
-        if self._activation:
-            self._activation.stop()
+        self._partners.stop()
 
     def leave(self) -> None:
         """Say goodbye; the turns that follow send it."""
         self._uplink.close()
-        if self._activation:
-            self._activation.close()
+        self._partners.close()
 
     @property
     def busy(self) -> bool:
@@ -131,16 +168,21 @@ class SimulatedDevice:
     @property
     def counts(self) -> Counter[str]:
         """What it has done: records made, stored and lost, batches sent, whether it is online."""
-        store, status = self._store, self._uplink.status()
+        store, link = self._store, self._uplink.status()
         return Counter(
             online=int(self._uplink.online),
             records=store.committed,
             stored=store.acked,
             lost=store.lost,
             backlog=store.backlog,
-            batches=status["batches_sent"],
-            resent=status["batches_resent"],
+            batches=link["batches_sent"],
+            resent=link["batches_resent"],
         )
+
+    @property
+    def problem(self) -> str:
+        """Why it is not online, as its link says; "" when it is, or nobody knows."""
+        return "" if self.line.away else str(self._uplink.status()["problem"])
 
     @property
     def stands(self) -> str:
@@ -159,9 +201,8 @@ class SimulatedDevice:
         self._uplink.tick(now)
         if self._activation:
             self._hear_updater(self._activation)
-            self._activation.tick(now)
+        self._partners.tick(now)
         self._recorder.tick(now)
-        self._tell_vitals(now)
 
     def _answer(self, now: float) -> None:
         self._owed += (now - self._counted) * self._common.rate
@@ -195,43 +236,12 @@ class SimulatedDevice:
             while self._events:
                 event = self._events.popleft()
                 self._uplink.take(event, now)
-                if self._activation:
-                    self._activation.take(event, now)
-                    if isinstance(event, LinkMessage):
-                        self.hurry()
+                self._partners.take(event, now)
+                if isinstance(event, LinkMessage | Changed):
+                    self.hurry()
             self._store.turn(now)
 
-    def _tell_vitals(self, now: float) -> None:
-        every_s = self._plan.settings.metrics.vitals_s
-        if not every_s or now < self._vitals_at or not self._uplink.online:
-            return
-        self._vitals_at = now + every_s
-        mqtt = self._plan.mqtt
-        if mqtt is None:
-            return
-        lane, ready = self._lane, self._lane.ready
-        found = Vitals(
-            fleet=mqtt.fleet,
-            device=self._plan.device,
-            at=self._clock.wall_ns() // 10**9,
-            synced=self._clock.synced(),
-            agent=__version__,
-            uptime_s=int(now - self._began),
-            backlog=self._store.backlog,
-            lost=self._store.lost,
-            pipelines={
-                lane.name: PipelineVitals(
-                    state=lane.state.value,
-                    model=ready.model if ready else "",
-                    bundle=ready.bundle if ready else "",
-                    delegate=ready.delegate if ready else "",
-                    fps=self._common.rate,
-                    inferred=lane.frames - lane.failed,
-                    failed=lane.failed,
-                    restarts=lane.restarts,
-                    problem=lane.problem,
-                )
-            },
-        )
-        topic = topics.up_vitals(mqtt.fleet, self._plan.device)
-        self._uplink.publish(topic, documents.encode(found, self._signer), True)  # noqa: FBT003
+
+def _ends(why: str) -> None:
+    """Nothing ends a simulated agent but who has started it."""
+    del why

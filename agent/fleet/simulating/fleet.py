@@ -40,6 +40,7 @@ class Sum:
         cpu_s: of all processes.
         kb_a_device: memory, units of 1,024 bytes, over that of processes without devices.
         seconds: since the start.
+        problem: why some device is not online.
     """
 
     devices: int
@@ -50,6 +51,7 @@ class Sum:
     cpu_s: float
     kb_a_device: float
     seconds: float
+    problem: str = ""
     over: bool = False
 
     def to_json(self) -> dict[str, Any]:
@@ -59,6 +61,7 @@ class Sum:
             "seconds": round(self.seconds, 1),
             "devices": self.devices,
             **{name: self.counts[name] for name in COUNTS},
+            "problem": self.problem,
             "stands": dict(self.stands),
             "updates": self.updates,
             "cpu_s": round(self.cpu_s, 2),
@@ -193,6 +196,7 @@ class Fleet:
             cpu_s=sum(one.cpu_s for one in heard),
             kb_a_device=grown / devices if devices else 0.0,
             seconds=time.monotonic() - self._began,
+            problem="" if over else next((one.problem for one in heard if one.problem), ""),
             over=over,
         )
 

@@ -104,6 +104,11 @@ class SimulatedLane:
         return self.run.ready if self.run else None
 
     @property
+    def infer_ms(self) -> float:
+        """About how long an inference takes, milliseconds; 0 without a worker."""
+        return self._models.infer_us(self.run.ready.bundle) / 1000 if self.run else 0.0
+
+    @property
     def fault(self) -> Fault | None:
         """None ever: its workers die without a word."""
         return None

@@ -49,9 +49,11 @@ class Line:
         """Connect with the next turn."""
         self._started = True
 
-    def publish(self, topic: str, payload: bytes, *, qos: int = 1, retain: bool = False) -> int:
+    def publish(
+        self, topic: str, payload: bytes, *, qos: int = 1, retain: bool = False, expiry_s: int = 0
+    ) -> int:
         """Queue a message; give its token. See ``LinkCore.publish`` for what it raises."""
-        return self._core.publish(topic, payload, qos=qos, retain=retain)
+        return self._core.publish(topic, payload, qos=qos, retain=retain, expiry_s=expiry_s)
 
     def settle(self, message: LinkMessage) -> None:
         """Confirm a message to the broker."""

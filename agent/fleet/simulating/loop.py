@@ -25,6 +25,7 @@ _DRAIN_S = 10.0
 """How long a stop waits until what was made is acknowledged."""
 _FAREWELL_S = 3.0
 _LONGEST_S = 0.5
+_WORDS = 500
 
 
 class Loop:
@@ -153,14 +154,17 @@ class Loop:
     def _report(self, *, over: bool = False) -> None:
         counts: Counter[str] = Counter()
         stands: Counter[str] = Counter()
+        problem = ""
         for device in self._devices.values():
             counts.update(device.counts)
             stands[device.stands] += 1
+            problem = problem or device.problem
         used = resource.getrusage(resource.RUSAGE_SELF)
         report = Report(
             devices=len(self._devices),
             counts=dict(counts),
             stands=dict(stands.most_common(100)),
+            problem=problem[:_WORDS],
             events=dict(events.counters),
             updates=self._common.updater.runs,
             cpu_s=round(used.ru_utime + used.ru_stime, 3),

@@ -141,6 +141,12 @@ class MemoryStore:
         return self.committed - self.acked
 
     @property
+    def oldest_ns(self) -> int | None:
+        """Wall time of the oldest record that waits for the collector, ns since 1970; None without any."""
+        blocks = [one.blocks[0] for one in self._queues.values() if one.blocks]
+        return min((block.times.from_ns for block in blocks if block.times), default=None)
+
+    @property
     def pending(self) -> int:
         """Records that were put, and are neither with the collector nor given up."""
         return self.backlog + sum(one.builder.last - one.committed for one in self._queues.values())

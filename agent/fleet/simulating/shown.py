@@ -46,7 +46,9 @@ def words(found: Sum) -> str:
     """Say in a line how the fleet does."""
     counts = found.counts
     stands = ", ".join(f"{count:,} {where}" for where, count in found.stands.most_common(_MOST_STANDS))
+    problem = f"; {found.problem}" if found.problem and not found.over else ""
     return (
         f"{counts['online']:,} of {found.devices:,} online; {counts['records']:,} results, "
-        f"{counts['stored']:,} stored, {counts['lost']:,} lost; {counts['batches']:,} batches; {stands}"
+        f"{counts['stored']:,} stored, {counts['lost']:,} lost; {counts['batches']:,} batches; "
+        f"{stands}{problem}"
     )

@@ -49,6 +49,8 @@ class Report(Message):
     counts: dict[str, int]
     stands: dict[str, Count]
     """How many devices stand where with their models."""
+    problem: str = ""
+    """Why some device is not online."""
     events: dict[str, Count]
     """How often what has happened, by the events' names."""
     updates: Count

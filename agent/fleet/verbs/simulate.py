@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -74,41 +74,43 @@ def simulate(
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object a second.")] = False,
 ) -> None:
     """Simulate."""
-    from agent.fleet.simulating.enrolling import enrol, names
+    from agent.fleet.simulating.enrolling import names
     from agent.fleet.simulating.faults import parse
+
+    fleet = {
+        "names": names(prefix, devices),
+        "groups": tuple(dict.fromkeys(("simulated", group))),
+        "faults": dict(parse(fault or []).items()),
+        "bad": tuple(bad_model or ()),
+        "seed": seed,
+        "rate": rate,
+        "batch_s": batch,
+        "vitals_s": vitals,
+        "a_second": ramp / processes,
+        "signed": not unsigned,
+        "managed": not unsigned and (folder / "tuf/meta/1.root.json").exists(),
+    }
+    _run(broker, folder, fleet, processes=min(processes, devices), seconds=seconds, as_json=as_json)
+
+
+def _run(
+    broker: Broker, folder: Path, fleet: dict[str, Any], *, processes: int, seconds: float, as_json: bool
+) -> None:
+    from agent.fleet.simulating.enrolling import enrol
     from agent.fleet.simulating.fleet import Fleet
     from agent.fleet.simulating.shown import Teller
     from agent.fleet.simulating.spec import Spec
 
-    chosen = names(prefix, devices)
-    shares = parse(fault or [])
     table = _mqtt(broker)
-    if not unsigned:
-        enrol(folder, chosen, group)
-    spec = Spec(
-        folder=str(folder.resolve()),
-        work="",
-        broker=table,
-        names=chosen,
-        mine=(),
-        groups=tuple(dict.fromkeys(("simulated", group))),
-        faults=dict(shares.items()),
-        bad=tuple(bad_model or ()),
-        seed=seed,
-        rate=rate,
-        batch_s=batch,
-        vitals_s=vitals,
-        a_second=ramp / processes,
-        signed=not unsigned,
-        managed=not unsigned and (folder / "tuf/meta/1.root.json").exists(),
-    )
+    if fleet["signed"]:
+        enrol(folder, fleet["names"], fleet["groups"][-1])
+    spec = Spec(folder=str(folder.resolve()), work="", broker=table, mine=(), **fleet)
     teller = Teller(as_json=as_json)
     try:
-        found = Fleet(spec, min(processes, devices), teller.tell).run(seconds)
+        found = Fleet(spec, processes, teller.tell).run(seconds)
     except OSError as error:
-        raise AgentError(
-            "simulate", "a fleet", error.strerror or str(error), "Simulate fewer devices"
-        ) from error
+        problem = error.strerror or str(error)
+        raise AgentError("simulate", "a fleet", problem, "Simulate fewer devices") from error
     teller.end(found)
 
 

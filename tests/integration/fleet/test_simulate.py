@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import select
 import signal
 import sqlite3
 import subprocess
@@ -15,8 +16,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from agent.fleet.keys import make_keys
+from agent.fleet.simulating.common import common
+from agent.fleet.simulating.device import SimulatedDevice
 from agent.fleet.simulating.enrolling import enrol, names
-from agent.fleet.simulating.faults import draw
+from agent.fleet.simulating.faults import Traits, draw
+from agent.fleet.simulating.spec import Spec
 from tests.simulators.collecting import collecting, stop
 
 if TYPE_CHECKING:
@@ -129,3 +133,52 @@ def test_a_real_device_is_not_played(edgectl: Edgectl, broker: Broker) -> None:
     make_keys(edgectl.folder, ["sim-0007"])
     with simulating(broker, edgectl.folder) as fleet:
         assert fleet.wait(30) == 78
+
+
+def test_a_device_goes_away_without_a_word_and_comes_back_again_and_again(
+    broker: Broker, tmp_path: Path
+) -> None:
+    spec = Spec(
+        folder=str(tmp_path),
+        work=str(tmp_path),
+        broker={"host": "127.0.0.1", "port": broker.port},
+        names=("sim-0001",),
+        mine=("sim-0001",),
+        signed=False,
+        managed=False,
+        batch_s=0.2,
+    )
+    shared = common(spec)
+    traits = Traits(online_s=1.0, away_s=1.0, clock_s=1e8)
+    device = SimulatedDevice(shared.plan("sim-0001"), traits, shared, time.monotonic())
+    seen = [0]
+    give_up = time.monotonic() + 30
+    while len(seen) < 5:
+        assert time.monotonic() < give_up, seen
+        now = time.monotonic()
+        wants = device.line.wants(now)
+        fds = [wants.fd] if wants.fd >= 0 else []
+        ready, free, _ = select.select(fds, fds if wants.write else [], [], min(device.due(now), 0.1))
+        device.turn(time.monotonic(), readable=bool(ready), writable=bool(free))
+        if device.counts["online"] != seen[-1]:
+            seen.append(device.counts["online"])
+    device.leave()
+    assert seen == [0, 1, 0, 1, 0]
+    assert device.counts["records"] == device.counts["backlog"] > 0
+
+
+def test_a_model_that_is_bad_everywhere_never_gets_beyond_the_first_wave(
+    edgectl: Edgectl, shapes: Path, broker: Broker
+) -> None:
+    edgectl("publish", shapes)
+    with simulating(broker, edgectl.folder, "--processes", "1", "--bad-model", "shapes@1.0.0") as fleet:
+        until(fleet, lambda said: said["online"] == len(DEVICES))
+        command = [sys.executable, "-m", "agent.fleet.main", "rollout", "start", "shapes@1.0.0", "--json"]
+        command += ["--dir", str(edgectl.folder), "--port", str(broker.port), "--pipelines", "sim"]
+        command += ["--group", "simulated", "--waves", "10%,100%", "--soak", "1s", "--max-fail", "2%"]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+        assert done.returncode == 4, done.stderr
+        told = json.loads(done.stdout.splitlines()[-1])
+        assert {one["verdict"] for one in told["devices"].values() if one["wave"] == 2} == {"waiting"}
+        said = until(fleet, lambda said: not any("proving" in where for where in said["stands"]))
+        assert not any(where.startswith(("active", "probation")) for where in said["stands"])

@@ -145,7 +145,7 @@ class Configuring(Generic[F]):
     def next_tick(self, now: float) -> float:
         """Seconds until ``tick`` wants to be called."""
         del now
-        return 0.1 if self.course.on_trial or self.course.may else 1.0
+        return 0.1 if self.course.on_trial else 1.0
 
     def watched(self) -> Iterator[Watched]:
         """It has no processes."""

@@ -90,7 +90,8 @@ def check(content: bytes, device: str, authorities: bytes, now_s: float) -> Fact
         now_s: the wall clock, seconds since 1970; a clock of the past refuses nothing.
 
     Raises:
-        Rejected: it is none, is in another's name, of nobody whom we know, or over.
+        Rejected: it is none, is in another's name, of nobody whom we know, or over; or the authorities are no
+            certificates.
     """
     from cryptography import x509
     from cryptography.x509.oid import NameOID
@@ -115,13 +116,14 @@ def check(content: bytes, device: str, authorities: bytes, now_s: float) -> Fact
 def _read(authorities: bytes) -> list[x509.Certificate]:
     from cryptography import x509
 
-    found = []
-    for part in authorities.split(_BEGIN)[1 : _MOST_AUTHORITIES + 1]:
-        try:
-            found.append(x509.load_pem_x509_certificate(_BEGIN + part))
-        except ValueError:  # a file of many may hold one that this release cannot read
-            continue
-    return found
+    parts = authorities.split(_BEGIN)[1 : _MOST_AUTHORITIES + 1]
+    try:
+        return [x509.load_pem_x509_certificate(_BEGIN + part) for part in parts]
+    except ValueError as error:
+        problem = "it holds something that is no certificate"
+        raise Rejected(
+            "read", "mqtt.ca_file", problem, "Put whole certificates there, in PEM format"
+        ) from error
 
 
 def _signed(certificate: x509.Certificate, authority: x509.Certificate) -> bool:

@@ -119,15 +119,18 @@ class Credentials:
         facts = certificates.check(content, self._device, self._authorities(), time.time())
         pending = self._read(PENDING)
         try:
-            if pending is not None and certificates.belongs(content, pending):
-                write_durably(self._folder / CANDIDATE, pending + content)
-                (self._folder / PENDING).unlink()
-                self._show("a new certificate is tried")
-            elif self._is(REFUSED, facts):
+            mine = pending is not None and certificates.belongs(content, pending)
+            if self._is(REFUSED, facts):
                 raise self._turned_down(facts)
-            elif not (self._is(CANDIDATE, facts) or self._is(CURRENT, facts)):
+            known = self._is(CANDIDATE, facts) or self._is(CURRENT, facts)
+            if not known and not mine:
                 problem, hint = "it is not for the key that was made last", "Ask for a request again"
                 raise Rejected(_OP, self._device, problem, hint)
+            if not known:
+                write_durably(self._folder / CANDIDATE, (pending or b"") + content)
+                self._show("a new certificate is tried")
+            if mine:
+                (self._folder / PENDING).unlink()
         except OSError as error:
             raise self._busy(error) from error
         return Trial(self, facts)
@@ -179,8 +182,10 @@ class Credentials:
             emit(Event.CREDENTIALS_TRIED, self._device, file=self.pair()[0])
 
     def _show(self, why: str) -> None:
-        self._pairs, self._at, self._refusals, self._shown = self._found(), 0, 0, ""
-        self.reconnect(why)
+        self._pairs, self._at, self._refusals = self._found(), 0, 0
+        if self._shown != self.pair()[0]:
+            self._shown = ""
+            self.reconnect(why)
 
     def _found(self) -> list[Pair]:
         own = [self._folder / name for name in (CANDIDATE, CURRENT, PREVIOUS)]

@@ -15,6 +15,7 @@
     |   |-- ModelInvalid       a model file that does not load, or does not fit its task
     |   |-- ManifestInvalid    a bundle whose manifest or files are wrong
     |   |-- BundleRefused      a bundle that a rule, its proof or its probation does not let serve
+    |   |-- Forbidden          a command that this device's own configuration does not allow
     |   |-- MetadataRefused    update metadata that is forged, expired or older than what is known
     |   `-- MessageInvalid     bytes from a peer that break the protocol
     |       |-- NotSigned      ... that nobody vouches for whose word counts
@@ -138,6 +139,10 @@ class BundleRefused(Rejected):
     def __init__(self, op: str, subject: str, problem: str, hint: str = "", *, rule: str) -> None:
         super().__init__(op, subject, problem, hint)
         self.rule = rule
+
+
+class Forbidden(Rejected):
+    """A command that this device's own configuration does not allow."""
 
 
 class MetadataRefused(Rejected):

@@ -125,6 +125,7 @@ def lane_spec(
         folder=str(folder),
         **{key: getattr(pipeline, key) for key in _AS_TOLD},
         media=None if once else pipeline.media,
+        remote_snapshots=pipeline.remote_snapshots and not once,
         backend=pipeline.backend.kind,
         backend_options={"threads": profile.threads, **pipeline.backend.options},
         tunable=_tunable(pipeline),

@@ -64,11 +64,11 @@ class Mqtt(Table):
     tls: bool = False
     """Encrypt, and check the broker's certificate against the system's authorities."""
     ca_file: str = ""
-    """The certificate authority to check it against; switches TLS on."""
+    """The certificate authority to check it against; switches TLS on. Or the systemd credential `mqtt-ca`."""
     cert_file: str = ""
-    """This device's certificate, for mutual TLS."""
+    """This device's certificate, for mutual TLS; or the systemd credential `mqtt-certificate`."""
     key_file: str = ""
-    """This device's private key, for mutual TLS."""
+    """This device's private key, for mutual TLS; or the systemd credential `mqtt-key`."""
     keepalive_s: int = Field(default=30, ge=5, le=3600)
     """Seconds of silence after which both ends test the link."""
     resend_s: float = Field(default=10.0, ge=1, le=3600)

@@ -57,13 +57,11 @@ class VitalSigns:
 
     def take(self, event: object, now: float) -> None:
         """The link is up: say how we do, soon."""
-        if isinstance(event, LinkUp):
+        if isinstance(event, LinkUp) and self._every_s:
             self._due = now + self._chance() * min(_AT_ONCE_S, self._every_s / 6)
 
     def tick(self, now: float) -> None:
         """Say it when it is time to, or news."""
-        if not self._every_s:
-            return
         states = tuple(lane.state.value for lane in self._offer.lanes)
         if states != self._states and self._due < math.inf:
             self._states, self._due = states, min(self._due, max(now, self._said_at + _LEAST_S))

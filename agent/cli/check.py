@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import sys
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from agent import trust
 from agent.bundles.load import load
+from agent.certificates import facts
 from agent.cli import folder_check, models_check, service
 from agent.cli.schema import schema
 from agent.cli.settings import Loaded
@@ -149,9 +151,21 @@ def _broker(plan: Plan, mqtt: Mqtt) -> dict[str, Any]:
         settings = link_settings(mqtt, plan.device, plan.folder)
         if settings.tls:
             tls_context(settings)
+        told = _lasts(Path(settings.cert_file)) if settings.cert_file else ""
     except (AgentError, OSError) as error:
         return check | {"ok": False, "detail": f"mqtt: {error}", "code": EXIT_CONFIG}
-    return check
+    return check | {"detail": f"{check['detail']}{told}"}
+
+
+def _lasts(file: Path) -> str:
+    """Say until when a certificate lasts that TLS has read already; one that is renewed later comes first."""
+    until = datetime.fromtimestamp(facts(file.read_bytes()).until_s, UTC)
+    over = (
+        "WARNING: its certificate has ended on"
+        if until < datetime.now(UTC)
+        else "its certificate lasts until"
+    )
+    return f"; {over} {until:%Y-%m-%d}"
 
 
 def _models(plan: Plan) -> dict[str, Any]:

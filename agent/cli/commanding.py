@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-_FIRST_S, _LONGEST_S = 0.02, 0.5
+_FIRST_S, _LONGEST_S, _AWAY_S = 0.02, 0.5, 15.0
 
 
 def carried_out(control: Path, op: str, args: Mapping[str, Any], timeout_s: float) -> dict[str, Any]:
@@ -32,7 +32,7 @@ def carried_out(control: Path, op: str, args: Mapping[str, Any], timeout_s: floa
     """
     until, wait_s = time.monotonic() + timeout_s, _FIRST_S
     identity = ask(control, {"op": "command", "command": op, "args": dict(args)})["id"]
-    while (found := ask(control, {"op": "outcome", "id": identity}))["state"] != "settled":
+    while (found := _told(control, identity))["state"] != "settled":
         if time.monotonic() >= until:
             problem = f"it is {found['state']} after {timeout_s:.0f} s, and goes on"
             raise Retryable("do command", op, problem, "Wait longer: --timeout SECONDS")
@@ -40,6 +40,22 @@ def carried_out(control: Path, op: str, args: Mapping[str, Any], timeout_s: floa
         wait_s = min(_LONGEST_S, 2 * wait_s)
     outcome: dict[str, Any] = found["outcome"]
     return outcome
+
+
+def _told(control: Path, identity: str) -> dict[str, Any]:
+    """Ask how a command stands; an agent that begins anew for its sake is away for a moment.
+
+    Raises:
+        AgentError: nobody answers.
+    """
+    give_up = time.monotonic() + _AWAY_S
+    while True:
+        try:
+            return ask(control, {"op": "outcome", "id": identity})
+        except AgentError:
+            if time.monotonic() >= give_up:
+                raise
+        time.sleep(_LONGEST_S)
 
 
 def done(outcome: Mapping[str, Any]) -> dict[str, Any]:

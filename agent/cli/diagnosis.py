@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from agent import toml_text
+from agent.cli.secrets_known import known
 from agent.cli.settings import Loaded
 from agent.cli.version import versions
 from agent.control import ask, deserted
 from agent.errors import AgentError
-from agent.redaction import Redactor, secrets_in, secrets_of_environment
+from agent.redaction import Redactor
 from agent.store.audit import newest_entries
 from agent.store.kept import read_kept
 from agent.store.stats import stats
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
 LINES, ENTRIES = 2000, 200
 """Lines of the log, and entries of the audit log: the newest."""
 _ASKS = 64
-_MOST_FILE = 4096
 _OF_PROCESSES = frozenset(
     ("Name", "State", "Pid", "PPid", "Threads", "VmRSS", "VmHWM", "VmSwap", "FDSize", "Seccomp",
      "voluntary_ctxt_switches", "nonvoluntary_ctxt_switches")
@@ -51,7 +51,7 @@ class Diagnosis:
             self._plan = self._loaded.plan()
         except AgentError as error:
             self._problem = error
-        self.redactor = Redactor(self._secrets())
+        self.redactor = Redactor(known(self._loaded))
 
     @property
     def device(self) -> str:
@@ -97,22 +97,6 @@ class Diagnosis:
         if self._plan is None:
             raise self._problem or AgentError("read", "configuration", "it does not hold")
         return self._plan
-
-    def _secrets(self) -> Iterator[str]:
-        """Give all that is known to be a secret here."""
-        yield from secrets_of_environment(os.environ)
-        if folder := os.environ.get("CREDENTIALS_DIRECTORY"):
-            yield from _words_of(Path(folder, "mqtt-password"))
-        if self._loaded is None:
-            return
-        settings = self._loaded.settings
-        if settings.mqtt is not None:
-            yield settings.mqtt.password.get_secret_value()
-        yield from secrets_in(settings.model_dump(mode="json"))
-        beside = self._loaded.path.resolve().parent
-        for source in (*settings.sources, *map(settings.source_of, settings.pipelines)):
-            if isinstance(name := source.options.get("login"), str) and name:
-                yield from _words_of(beside / name)
 
     def _config(self) -> bytes:
         if self._loaded is None:
@@ -200,17 +184,6 @@ def _process(folder: Path) -> dict[str, Any]:
     except OSError:
         return {}
     return {"module": module, **status, **more}
-
-
-def _words_of(path: Path) -> Iterator[str]:
-    """Give the secrets in a small file: its first line, and what stands behind a colon there."""
-    try:
-        with path.open("rb") as file:
-            line = file.read(_MOST_FILE).decode(errors="replace").partition("\n")[0].strip()
-    except OSError:
-        return  # whoever may not read it cannot tell it
-    yield line
-    yield line.partition(":")[2]
 
 
 def _json(body: bytes) -> Any:

@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING
 
 from agent import trust
 from agent.activation.manager import Activation
+from agent.cli.erranding import bundles_needed, errands
 from agent.cli.settings import Loaded
 from agent.configuring.manager import Configuring
 from agent.dispatch.manager import Dispatch
 from agent.dispatch.pipelines import Pipelines
 from agent.dispatch.rules import Rules
 from agent.home_assistant.partner import home_assistant
-from agent.host.machine import Helped
+from agent.host.machine import helped
 from agent.host.trial import Trial
 from agent.maintenance import Maintenance
 from agent.partners import Partners
@@ -22,10 +23,14 @@ from agent.vitals import VitalSigns
 
 if TYPE_CHECKING:
     from agent.activation.site import Site
+    from agent.cli.erranding import Errands
     from agent.cli.lives import Life, Overlay
     from agent.clock import Clock
+    from agent.dispatch.parts import Shipping
+    from agent.host.machine import Helped
     from agent.partners import Offer, Partner
     from agent.plan import Plan
+    from agent.signing import Signer
     from agent.slots import Kept
     from agent.store.thread import Store
 
@@ -58,20 +63,30 @@ class Wiring:
         """Make them."""
         models = self._models(offer)
         plan = self.plan
-        machine = Helped(
-            plan.settings.host, plan.data, base=plan.folder, boot=self.clock.boot, online=offer.online
-        )
+        machine = helped(plan, offer, self.clock)
         configuring = self._configuring(offer, models)
-        reach = self._reach(offer, models, configuring, machine)
-        dispatch = self._dispatch(offer, models, reach)
-        made: tuple[Partner | None, ...] = (
+        made = errands(
+            plan,
+            self.loaded,
+            offer,
+            self.store,
+            self.clock,
+            signer=self._signer(),
+            bundles=lambda: bundles_needed(models, managed=self.site is not None),
+        )
+        reach = self._reach(offer, models, configuring, machine, made)
+        dispatch = self._dispatch(offer, models, reach, made.shipping)
+        others: tuple[Partner | None, ...] = (
             dispatch,
+            made.shipping,
+            made.logs,
             configuring,
             self._vitals(offer),
             Trial(machine, offer),
             *home_assistant(plan, offer),
         )
-        return Partners(models, [one for one in made if one], dispatch.answers)
+        answers = {**dispatch.answers, "log": made.logs.answer}
+        return Partners(models, [one for one in others if one], answers)
 
     def _models(self, offer: Offer) -> Activation | None:
         if self.site is None or self.kept is None:
@@ -80,7 +95,12 @@ class Wiring:
         site = replace(self.site, pair=shown.pair) if shown else self.site
         return Activation(site, self.kept, offer.lanes, self.store, clock=self.clock, publish=publish)
 
-    def _dispatch(self, offer: Offer, models: Activation | None, reach: Reach) -> Dispatch:
+    def _signer(self) -> Signer | None:
+        return trust.load(self.plan.settings.trust, self.plan.folder).signer if self.plan.mqtt else None
+
+    def _dispatch(
+        self, offer: Offer, models: Activation | None, reach: Reach, shipping: Shipping
+    ) -> Dispatch:
         settings, mqtt = self.plan.settings, self.plan.mqtt
         fleet, groups = mqtt.fleet if mqtt else "default", settings.device.groups
         return Dispatch(
@@ -98,7 +118,8 @@ class Wiring:
             clock=self.clock,
             reach=reach,
             offer=offer,
-            signer=trust.load(settings.trust, self.plan.folder).signer if mqtt else None,
+            signer=self._signer(),
+            shipping=shipping,
         )
 
     def _configuring(self, offer: Offer, models: Activation | None) -> Configuring[Loaded] | None:
@@ -133,6 +154,7 @@ class Wiring:
         models: Activation | None,
         configuring: Configuring[Loaded] | None,
         machine: Helped,
+        made: Errands,
     ) -> Reach:
         """Say what commands can reach; a part that is made elsewhere has its line here."""
         return Reach(
@@ -143,4 +165,8 @@ class Wiring:
             configuration=configuring,
             credentials=offer.credentials,
             machine=machine,
+            logs=made.logs,
+            programs=made.programs,
+            pictures=made.pictures,
+            data=made.data,
         )

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from agent.reach import Reach
 
 SUMMARY = "log more or less for a while, then as before"
+QUICK = True
 
 
 class Args(Document):

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from agent.reach import Reach
 
 SUMMARY = "give the newest lines of the log, and follow it for a while"
+QUICK = True
 _MOST_BYTES = 40 << 10
 
 

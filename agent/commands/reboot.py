@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from agent.documents._base import Document
-from agent.errors import Rejected
+from agent.errors import Forbidden
 
 if TYPE_CHECKING:
     from agent.commands.seams import Order, Work
@@ -23,9 +23,9 @@ def run(args: Args, order: Order, reach: Reach) -> Work:
     """Ask the helper; after the reboot, or where it did not come, tell so.
 
     Raises:
-        Rejected: it is not allowed, or nobody is there to do it.
+        Forbidden: it is not allowed, or nobody is there to do it.
     """
     del args
     if reach.machine is None:
-        raise Rejected("reboot", "the machine", "host.reboot of this device does not allow it")
+        raise Forbidden("reboot", "the machine", "host.reboot of this device does not allow it")
     return reach.machine.reboot(order)

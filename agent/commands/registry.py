@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     Run = Callable[[Any, Order, Reach], Answer | Work]
 
-OPS = (
+OPS: tuple[str, ...] = (
     "ping",
     "status",
     "restart",
@@ -33,6 +33,7 @@ OPS = (
     "probe",
     "bench",
     "prove",
+    "snapshot",
     "credentials",
     "logs",
     "log-level",

@@ -23,7 +23,7 @@ def run(args: Args, order: Order, reach: Reach) -> Work:
 
     Raises:
         ConfigInvalid: the file does not hold.
-        Rejected: settings are on probation, or what is kept could not be read.
+        Rejected: what is kept could not be read.
     """
     del args
     if reach.configuration is None:

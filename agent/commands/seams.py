@@ -101,7 +101,6 @@ class Configuration(Protocol):
 
         Raises:
             ConfigInvalid: it does not hold.
-            Rejected: settings are on probation.
         """
 
     def override(self, values: Mapping[str, Any], *, seconds: float, order: Order) -> Work:
@@ -183,7 +182,7 @@ class Machine(Protocol):
         """Have it rebooted.
 
         Raises:
-            Rejected: the configuration does not allow it, or no helper is there.
+            Forbidden: the configuration does not allow it, or no helper is there.
         """
 
     def update(self, version: str, order: Order) -> Work:

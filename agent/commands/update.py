@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from agent.documents._base import Document
-from agent.errors import Rejected
+from agent.errors import Forbidden
 from agent.host.request import Version
 
 if TYPE_CHECKING:
@@ -26,8 +26,8 @@ def run(args: Args, order: Order, reach: Reach) -> Work:
     """Ask the helper; the agent that runs in the end tells what came of it.
 
     Raises:
-        Rejected: it is not allowed, or nobody is there to do it.
+        Forbidden: it is not allowed, or nobody is there to do it.
     """
     if reach.machine is None:
-        raise Rejected("update", "the agent", "host.update of this device does not allow it")
+        raise Forbidden("update", "the agent", "host.update of this device does not allow it")
     return reach.machine.update(args.version, order)

@@ -81,6 +81,8 @@ class Course:
         if candidate and candidate.state == "probation" and not self._trial:
             self._begun_before(failed, now)
         candidate = self.held.candidate
+        if self._trial:
+            emit(Event.SETTINGS_ON_TRIAL, self._title)
         self.wanted = candidate.layers if candidate else self.held.active
 
     @property

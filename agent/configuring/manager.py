@@ -12,7 +12,7 @@ from agent.configuring.probation import Probation
 from agent.configuring.start import Before, File, Start
 from agent.configuring.work import Reloading, Settling
 from agent.documents import desired as documents
-from agent.errors import AgentError, ConfigInvalid, Rejected
+from agent.errors import AgentError, ConfigInvalid
 from agent.events import Event, emit
 from agent.signals import ReloadAsked
 from agent.store.reports import Changed
@@ -81,6 +81,7 @@ class Configuring(Generic[F]):
         self._clerk = Clerk(store, kept.audit)
         self._began, self._stopping, self._going = now, False, False
         self._waiting: str | None = None
+        self._refused = ""
         self._terms = documents.Probation()
         self._maintenance = maintenance
         self._board = BoardFacts(plan, offer.lanes)
@@ -139,12 +140,12 @@ class Configuring(Generic[F]):
         if (layers := course.target) is not None:
             self._steer(layers)
         elif self._waiting is not None and not self._probation:
-            self._reload_by_signal()
+            self._reload(self._waiting)
 
     def next_tick(self, now: float) -> float:
         """Seconds until ``tick`` wants to be called."""
         del now
-        return 0.1 if self.course.on_trial or self.course.may else 1.0
+        return 0.1 if self.course.on_trial else 1.0
 
     def watched(self) -> Iterator[Watched]:
         """It has no processes."""
@@ -169,20 +170,17 @@ class Configuring(Generic[F]):
         """The agent ends now."""
 
     def reload(self, order: Order) -> Work:
-        """Read the file again, and begin anew with it; what does not hold changes nothing.
+        """Read the file again, and begin anew with it, when no probation is on; see ``Configuration``.
 
         Raises:
             ConfigInvalid: it does not hold.
-            Rejected: settings are on probation.
         """
         if self._start.order == order.id or order.attempts > 1:  # a new process has read it, too
             refused = self._start.refused if self._start.order == order.id else ""
-            return Reloading(lambda: not self._probation, refused)
-        if self._probation:
-            hint = "Try again when edge-agent status says that they are active"
-            raise Rejected("reload", "configuration", "settings are on probation", hint)
-        self._reload(order.id)
-        return Reloading(lambda: False)
+            return Reloading(lambda: not self._probation, lambda: refused)
+        self._read_well()
+        self._waiting, self._refused = order.id, ""
+        return Reloading(lambda: False, lambda: self._refused)
 
     def override(self, values: Mapping[str, Any], *, seconds: float, order: Order) -> Work:
         """Lay settings over those of the file, for so long; 0 until the next ones. No values take them away.
@@ -245,17 +243,20 @@ class Configuring(Generic[F]):
         lanes = frozenset(lane.name for lane in self._offer.lanes if lane.state is State.RUNNING)
         return Before(lanes, self._offer.online())
 
-    def _reload_by_signal(self) -> None:
+    def _reload(self, order: str) -> None:
         self._waiting = None
         try:
-            self._reload("")
+            file = self._read_well()
         except AgentError as error:
+            self._refused = str(error)
             emit(Event.SETTINGS_REFUSED, "reload", problem=error)
+        else:
+            self._go(file, Start(before=self._before(), anew=True, order=order), "reload")
 
-    def _reload(self, order: str) -> None:
-        file, running = self._read(), self.course.running
-        file.under(running.values).plan()
-        self._go(file, Start(before=self._before(), anew=True, order=order), "reload")
+    def _read_well(self) -> F:
+        file = self._read()
+        file.under(self.course.running.values).plan()
+        return file
 
     def _go(self, file: F, start: Start, why: str) -> None:
         self._going = self.course.armed

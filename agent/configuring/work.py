@@ -24,7 +24,7 @@ class Reloading:
         refused: why it was given up, or "".
     """
 
-    def __init__(self, done: Callable[[], bool], refused: str = "") -> None:
+    def __init__(self, done: Callable[[], bool], refused: Callable[[], str]) -> None:
         self._done, self._refused = done, refused
 
     def tick(self, now: float) -> Answer | None:
@@ -34,8 +34,8 @@ class Reloading:
             Rejected: the agent could not begin with the file.
         """
         del now
-        if self._refused:
-            raise Rejected("reload", "configuration", self._refused, _HINT)
+        if problem := self._refused():
+            raise Rejected("reload", "configuration", problem, _HINT)
         return Answer({"reloaded": True}) if self._done() else None
 
     def watched(self) -> Iterable[Watched]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from typing import TYPE_CHECKING
 
 from agent.activation.allowance import Allowance
@@ -28,15 +29,19 @@ if TYPE_CHECKING:
     from agent.reach import Reach
     from agent.slots import CommandRow
 
-_UNSETTLED = 8
-"""Messages that wait for the disk without a confirmation: a broker may send 20, and acknowledgements come
-on the same link."""
+_UNSETTLED, _QUEUED, _PATIENCE_S = 12, 64, 2.0
+"""Commands that wait for the disk without a confirmation; messages that wait behind them; and how long. A
+broker may send 20 before we confirm one, and acknowledgements come on the same link: where the disk takes
+longer, further ones are refused."""
 _UNPROVEN, _UNPROVEN_S = 64, 0.1
 _TAKEN, _TAKEN_S = 120, 30.0
 """So many at once, then one in so many seconds: each is written down, and whoever has stolen a key could
 flush the audit log, and wear the disk."""
-_BARE, _BARE_S = 8, 5.0
-_ANSWERS, _ANSWERS_S = 32, 2.0
+_BARE, _BARE_S = 4, 15.0
+_AGAIN, _AGAIN_S = 16, 15.0
+"""Outcomes that are told once more: they may have 96 KiB, and a broker that plays a command back should not
+have a device pay for the link."""
+_ANSWERS, _ANSWERS_S = 64, 1.0
 """Refusals that are answered; all are counted."""
 
 
@@ -55,7 +60,8 @@ class Gate:
         clock: where time comes from.
 
     Attributes:
-        shut: why nothing is taken at all now, "" while it is.
+        shut: why nothing is taken at all, "" while it is.
+        leaving: the agent is ending: what comes now is looked at after the next start.
     """
 
     def __init__(
@@ -74,18 +80,39 @@ class Gate:
         self._rules, self._inbox, self._clerk, self._telling = rules, inbox, clerk, telling
         self._outcomes, self._reach, self._settle, self._again = outcomes, reach, settle, again
         self._clock = clock
+        self._queue: deque[tuple[LinkMessage, float]] = deque()
         self._pending: dict[str, LinkMessage] = {}
         self._unproven = Allowance(_UNPROVEN, _UNPROVEN_S)
         self._taken = Allowance(_TAKEN, _TAKEN_S)
         self._bare_ones = Allowance(_BARE, _BARE_S)
+        self._repeats = Allowance(_AGAIN, _AGAIN_S)
         self._answers = Allowance(_ANSWERS, _ANSWERS_S)
         self._refusals = Refusals()
         self.shut = ""
+        self.leaving = False
 
     def offer(self, message: LinkMessage, now: float) -> None:
-        """Take a message. It is confirmed now, unless it waits until its command is durable."""
-        if self._decide(message, now):
+        """Take a message. It is confirmed at once, unless it waits until its command is durable."""
+        if len(self._queue) >= _QUEUED:
+            emit(Event.MESSAGE_REFUSED, "commands", refusal="flood", problem="too many at once")
             self._settle(message)
+            return
+        self._queue.append((message, now))
+        self.tick(now)
+
+    def tick(self, now: float) -> None:
+        """Look at what waits for its turn."""
+        while self._queue and not self.leaving:
+            message, since = self._queue[0]
+            if len(self._pending) >= _UNSETTLED and now - since < _PATIENCE_S:
+                return
+            self._queue.popleft()
+            if self._decide(message, now):
+                self._settle(message)
+
+    def lost(self) -> None:
+        """The link is lost: what was not confirmed comes again."""
+        self._queue.clear()
 
     def _decide(self, message: LinkMessage, now: float) -> bool:
         """Look at a message; say whether it may be confirmed now."""
@@ -136,6 +163,10 @@ class Gate:
                 return True  # the first one stands for it
             self._pending[row.id] = message  # on a new connection nothing else does
             return False
+        if not self._repeats.open(now):
+            emit(Event.COMMAND_REFUSED, row.op, refusal="flood", problem="it comes again and again")
+            return True
+        self._repeats.spend()
         if row.outcome:
             self._again(row)
         else:

@@ -17,9 +17,10 @@ from agent.dispatch.telling import Telling
 from agent.documents._base import parse, read
 from agent.documents.command import Command
 from agent.documents.outcome import Outcome
+from agent.errors import AgentError, Forbidden, MessageInvalid
 from agent.events import Event, emit
 from agent.link import topics
-from agent.link.settings import LinkMessage
+from agent.link.settings import LinkDown, LinkMessage
 from agent.slots import Kept, Note
 from agent.store.reports import Changed
 
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
     from agent.clock import Clock
     from agent.dispatch.rules import Rules
     from agent.dispatch.seams import Shipping
-    from agent.errors import AgentError
     from agent.partners import Offer
     from agent.reach import Reach
     from agent.signing import Signer
@@ -109,7 +109,8 @@ class Dispatch:
         self._ahead: dict[str, str] = {}
         self._stopping = self._left = False
         if kept is None:
-            self._shut("what is kept of commands could not be read at the start")
+            why = "what is kept of commands could not be read at the start"
+            self._gate.shut = self._local.shut = why
         self._recover()
 
     def take(self, event: object, now: float) -> None:
@@ -119,8 +120,9 @@ class Dispatch:
                 self._clerk.durable(token, audit)
             case LinkMessage(topic=topic) if topic in self._topics:
                 self._gate.offer(event, now)
-            case _:
-                self._telling.take(event)
+            case LinkDown():
+                self._gate.lost()
+        self._telling.take(event)
 
     def tick(self, now: float) -> None:
         """Go on with what runs, begin what is next, tell what is settled."""
@@ -130,6 +132,7 @@ class Dispatch:
         else:
             self._running.tick(now)
             self._begin(now)
+        self._gate.tick(now)
         self._telling.tick()
 
     def next_tick(self, now: float) -> float:
@@ -142,13 +145,13 @@ class Dispatch:
         yield from self._running.watched()
 
     def pids(self) -> set[int]:
-        """The process ids of those."""
-        return {one.process.pid for one in self._running.watched()}
+        """None: what commands run are programs of our own, which ask on the local socket as people do."""
+        return set()
 
     def stop(self) -> None:
         """The agent ends in good order. What runs may be what ends it: it is left in the next turn."""
-        self._stopping = True
-        self._shut("the agent is ending")
+        self._stopping = self._gate.leaving = True
+        self._local.shut = "the agent is ending"
 
     @property
     def idle(self) -> bool:
@@ -159,13 +162,10 @@ class Dispatch:
         """The agent ends now."""
         self._running.stop()
 
-    def _shut(self, why: str) -> None:
-        self._gate.shut = self._local.shut = why
-
     def _recover(self) -> None:
         """After a start: what ran when the agent died is begun again, or given up; outcomes are told."""
         for row in self._inbox.untold():
-            self._telling.tell(_outcome(row))
+            self._tell(row)
         given_up, change = self._inbox.died()
         for row in given_up:
             problem = f"the agent died {MOST_CRASHES} times while it ran: it is not tried again"
@@ -203,8 +203,11 @@ class Dispatch:
     def _late(self, row: CommandRow) -> bool:
         if not row.key:
             return False
-        expires = read(Command, row.body, "command").expires
-        return expires <= self._rules.terms({}).now_s
+        try:
+            command = read(Command, row.body, "command")
+        except MessageInvalid:  # of another release: whoever runs it says so
+            return False
+        return command.expires <= self._rules.terms({}).now_s
 
     def _ended(self, identity: str, what: Answer | AgentError) -> None:
         """A command is over: keep what became of it, then tell it."""
@@ -212,15 +215,23 @@ class Dispatch:
         row = self._inbox.get(identity)
         if row is None:
             raise RuntimeError(f"{identity} has ended, and is not known")
-        if isinstance(what, Answer):
-            files = self._shipping.take_in(row.id, what.files) if self._shipping and row.key else ()
-            result = dict(what.result)
-            if what.files and not row.key:
+        self._settle(row, Turn.END, self._outcome_of(row, what))
+
+    def _outcome_of(self, row: CommandRow, what: Answer | AgentError) -> Outcome:
+        if isinstance(what, Forbidden):
+            return self._outcomes.refused(row.id, row.op, "local", str(what))
+        if not isinstance(what, Answer):
+            return self._outcomes.failed(row.id, row.op, str(what))
+        result = dict(what.result)
+        if not (self._shipping and row.key):
+            if what.files:
                 result["files"] = [str(path) for path in what.files]
-            outcome = self._outcomes.done(row.id, row.op, result, files)
-        else:
-            outcome = self._outcomes.failed(row.id, row.op, str(what))
-        self._settle(row, Turn.END, outcome)
+            return self._outcomes.done(row.id, row.op, result, ())
+        try:
+            files = self._shipping.take_in(row.id, what.files)
+        except AgentError as error:
+            return self._outcomes.failed(row.id, row.op, str(error))
+        return self._outcomes.done(row.id, row.op, result, files)
 
     def _settle(self, row: CommandRow, turn: Turn, outcome: Outcome) -> None:
         detail = {"id": row.id, "state": outcome.state, "reason": outcome.reason}
@@ -247,10 +258,20 @@ class Dispatch:
 
     def _again(self, row: CommandRow) -> None:
         """Tell a settled command's outcome once more; while it is being written, that comes by itself."""
-        if row.id not in self._writing:
-            self._telling.tell(_outcome(row))
-            if self._shipping:
-                self._shipping.again(row.id)
+        if row.id in self._writing:
+            return
+        outcome = self._tell(row)
+        if self._shipping and outcome:
+            self._shipping.again(row.id, outcome.files)
+
+    def _tell(self, row: CommandRow) -> Outcome | None:
+        try:
+            outcome = parse(Outcome, row.outcome, "outcome")
+        except MessageInvalid as error:  # of another release: nobody could read it
+            emit(Event.MESSAGE_REFUSED, f"outcome {row.id}", problem=error)
+            return None
+        self._telling.tell(outcome)
+        return outcome
 
     def _durable_outcome(self, row: CommandRow) -> bytes | None:
         return None if row.id in self._writing else row.outcome or None
@@ -263,7 +284,3 @@ class Dispatch:
         self._running.stop()
         for row in self._inbox.standing(Stand.RUNNING):
             self._clerk.keep(self._inbox.leave(row, self._ahead.get(row.id, row.boot)))
-
-
-def _outcome(row: CommandRow) -> Outcome:
-    return parse(Outcome, row.outcome, "outcome")

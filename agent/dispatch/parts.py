@@ -19,11 +19,12 @@ from agent.link import topics
 from agent.link.settings import LinkDown, LinkPublished
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Iterator
     from pathlib import Path
 
     from agent.dispatch.spool import Spooled
     from agent.signing import Signer
+    from agent.watch import Watched
 
 _PAUSE_S = 0.25
 """Between two parts at least: about 400 KB a second at the most."""
@@ -43,7 +44,7 @@ class _Flight:
 
 
 class Shipping:
-    """Keeps files for the operator and sends them.
+    """Keeps files for the operator and sends them; a partner of the supervisor.
 
     Args:
         folder: the data folder.
@@ -111,7 +112,8 @@ class Shipping:
         """Send all parts of a command's files again; of each of ``files`` that is gone, that it is."""
         ours = {file.name: file for file in self._spool.files if file.command == command}
         for file in ours.values():
-            file.due, file.next = True, 0
+            if not file.due:  # else it is on its way: who asks often would have it begin for ever
+                file.due, file.next = True, 0
         for told in files:
             if told.name not in ours:
                 self._tell_gone(command, told.name, told.parts, told.sha256)
@@ -152,6 +154,25 @@ class Shipping:
         if not (self._gone or self.waiting):
             return max(0.0, self._look_at - now)
         return max(0.0, self._due - now) if self._flight is None and self._online() else _IDLE_S
+
+    def watched(self) -> Iterator[Watched]:
+        """There are no processes."""
+        return iter(())
+
+    def pids(self) -> set[int]:
+        """Likewise."""
+        return set()
+
+    def stop(self) -> None:
+        """What is not sent goes at the next start."""
+
+    @property
+    def idle(self) -> bool:
+        """Nobody waits for files at the end."""
+        return True
+
+    def close(self) -> None:
+        """Nothing is open."""
 
     def _send(self, file: Spooled, now: float) -> None:
         try:
@@ -210,5 +231,6 @@ class Shipping:
 
     def _keep_bounds(self) -> None:
         self._look_at = self._now + _LOOK_S
+        self._spool.sweep(time.time())
         for file, why in self._spool.surplus(self._now):
             self._drop(file, why)

@@ -39,7 +39,11 @@ class Shipping(Protocol):
     """Sends the files that come beside outcomes."""
 
     def take_in(self, command: str, files: Sequence[Path]) -> tuple[Attached, ...]:
-        """Take files over, to be sent; give what the outcome says of them."""
+        """Take files over, to be sent; give what the outcome says of them.
 
-    def again(self, command: str) -> None:
-        """Send the files of this command once more."""
+        Raises:
+            AgentError: the disk refuses, or one is too large.
+        """
+
+    def again(self, command: str, files: Sequence[Attached]) -> None:
+        """Send the files of this command once more; of those that are gone, that they are."""

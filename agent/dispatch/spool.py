@@ -130,6 +130,15 @@ class Spool:
             found.append((left.pop(0), "the spool is full"))
         return found
 
+    def sweep(self, wall: float) -> None:
+        """Delete what was for people on this machine, or is litter, once it is an hour old."""
+        try:
+            for path in self.folder.iterdir() if self.folder.is_dir() else ():
+                if not _OURS.fullmatch(path.name) and wall - path.lstat().st_mtime > SENT_S:
+                    _unlink(path)
+        except OSError as error:
+            emit(Event.FILE_DROPPED, str(self.folder), count=0, why=error.strerror)
+
     def remove(self, file: Spooled) -> None:
         """Delete a file."""
         self.files = [one for one in self.files if one is not file]

@@ -14,7 +14,7 @@ from agent import memfd
 from agent.child import Child, ending
 from agent.commands.seams import Answer
 from agent.config_errors import ENV_PREFIX
-from agent.errors import AgentError, MessageInvalid, StoreBusy
+from agent.errors import AgentError, DiskFull, MessageInvalid, StoreBusy
 from agent.events import printable
 from agent.files import advice
 from agent.watch import Watched
@@ -30,6 +30,8 @@ MOST_OUT, MOST_WORDS = 1 << 20, 16 << 10
 """Bytes that a program may print, and that it may say of errors."""
 MOST_RESULT = 48 << 10
 """Bytes of JSON that go into an answer; what is larger goes beside it, as a file."""
+MARGIN = 48 << 20
+"""Room on the disk that is left for results, and for the file itself; an eighth of it where that is less."""
 _MOST_KEYS = 48
 _KILLED_S = 5.0
 _LOOK_S = 0.5
@@ -71,11 +73,15 @@ def place(spool: Path, name: str) -> Path:
 
     Raises:
         StoreBusy: the disk refuses.
+        DiskFull: what is free is left for results.
     """
     try:
         spool.mkdir(mode=0o700, parents=True, exist_ok=True)
+        disk = os.statvfs(spool)
     except OSError as error:
         raise StoreBusy("make", str(spool), error.strerror or str(error), advice(error)) from error
+    if disk.f_bavail * disk.f_frsize < min(MARGIN, disk.f_blocks * disk.f_frsize // 8):
+        raise DiskFull("write", name, "what is free on the disk is left for results", "Free some space")
     return spool / f"{secrets.token_hex(8)}--{name}"
 
 

@@ -8,6 +8,7 @@ import orjson
 
 from agent.errors import ConfigInvalid
 from agent.fleet.identity import begin as identity
+from agent.fleet.identity.mosquitto import CONFIG
 from agent.fleet.identity.place import BROKER, hosts
 from agent.fleet.keys import COLLECTOR, DEVICES, check_names, make_keys
 from agent.fleet.repository import begin as repository
@@ -16,6 +17,10 @@ from agent.fleet.repository.passphrase import passphrase
 from agent.fleet.repository.tree import Tree
 from agent.link.topics import NAME_HINT, is_name
 
+_ROOTS = (
+    "Move root-1.key, root-2.key and root-3.key from there to three media, away from here:",
+    "two of the three replace every other key. docs/fleet.md says more.",
+)
 _TABLES = ("[trust]", "[trust] and [models]")
 
 if TYPE_CHECKING:
@@ -99,12 +104,8 @@ def _words(folder: Path, devices: Sequence[str], fleet: str, made: Sequence[Path
             f"{COLLECTOR}.key is not in {folder}: it is where the collector runs. If it is lost, delete"
             f" {COLLECTOR}.pub and run this again; every device needs the new one"
         )
-    if (config := folder / BROKER / "mosquitto.conf").exists():
-        lines += [
-            "",
-            f"Broker:        mosquitto -c {config}",
-            f"Enrol devices: edgectl enroll NAME --dir {folder}",
-        ]
+    if not devices and (folder / BROKER / CONFIG).exists():
+        return [*lines, *_following(folder), *_ROOTS]
     lines += ["", f"Collect with:  edgectl collect --keys {folder} --fleet {fleet} --host BROKER"]
     if root.exists():
         where = f"--dir {folder} --fleet {fleet} --host BROKER"
@@ -144,9 +145,18 @@ def _words(folder: Path, devices: Sequence[str], fleet: str, made: Sequence[Path
         "",
         f"Keep {folder / COLLECTOR}.key safe: with it anyone can have devices delete what nobody has stored.",
     ]
-    if root.exists():
-        lines += [
-            f"Move root-1.key, root-2.key and root-3.key from {folder} to three media, away from here:",
-            "two of the three replace every other key. docs/fleet.md says more.",
-        ]
-    return lines
+    return [*lines, *_ROOTS] if root.exists() else lines
+
+
+def _following(folder: Path) -> list[str]:
+    """Say what comes next where the folder knows its broker: then no verb needs to be told of it."""
+    return [
+        "",
+        f"Broker:        mosquitto -c {folder / BROKER / CONFIG}",
+        f"Enrol devices: edgectl enroll NAME --dir {folder}",
+        f"Send metadata: edgectl heal --dir {folder}",
+        f"Collect with:  edgectl collect --keys {folder}",
+        f"Publish with:  edgectl publish BUNDLE --dir {folder}",
+        "",
+        f"Keep ca.key and {COLLECTOR}.key safe; docs/fleet.md says who needs which.",
+    ]

@@ -85,5 +85,6 @@ def chosen(folder: Path, names: list[str], groups: list[str]) -> list[Entry]:
         if not any(group in one.groups for one in known.values()):
             hint = "Put devices into it: edgectl enroll NAME --group GROUP"
             raise ConfigInvalid("choose devices", group, "no device is in this group", hint)
-    wanted = [one for one in known.values() if one.name in names or set(groups) & set(one.groups)]
+    named, grouped = set(names), set(groups)
+    wanted = [one for one in known.values() if one.name in named or grouped & set(one.groups)]
     return sorted(wanted, key=lambda one: one.name)

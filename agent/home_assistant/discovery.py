@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 
 MOST_PIPELINES = 32
 """Pipelines that are shown: the message must fit into a packet."""
-_SUPPORT = "https://github.com/edge-agent/edge-agent"
 _GAUGE = {"state_class": "measurement"}
 _ASIDE = {"entity_category": "diagnostic"}
 
@@ -61,7 +60,7 @@ def message(shown: Shown, gone: Mapping[str, str] | None = None) -> dict[str, An
             "model": shown.board,
             "sw_version": __version__,
         },
-        "origin": {"name": "edge-agent", "sw_version": __version__, "support_url": _SUPPORT},
+        "origin": {"name": "edge-agent", "sw_version": __version__},
         "state_topic": topics.up_ha(shown.fleet, shown.device),
         "availability": [
             {

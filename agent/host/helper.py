@@ -109,7 +109,12 @@ class Helper:
             raise Rejected("update", "the agent", f"{before} is what runs")
         try:
             entry = Entry(
-                id=request.id, version=request.version, before=before, form=VERSION, online=request.online
+                id=request.id,
+                version=request.version,
+                before=before,
+                form=VERSION,
+                online=request.online,
+                spared=request.spared,
             )
         except ValueError as error:
             raise Rejected("update", "the agent", f"its version is {before!r}, which is none") from error
@@ -136,6 +141,7 @@ class Helper:
             version=about.version,
             steady_s=self._settings.update.steady_s if self._settings.update else 0.0,
             online=about.online,
+            spared=about.spared,
         )
         self._put(TOLD, told)
 

@@ -9,7 +9,7 @@ from agent.documents.command import Id
 from agent.errors import MessageInvalid
 from agent.files import write_durably
 from agent.host.places import read_own
-from agent.host.request import Version
+from agent.host.request import Spared, Version
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -30,6 +30,7 @@ class Entry(Document):
     before: Version
     form: int
     online: bool = False
+    spared: Spared = ()
     step: Step = "fetching"
     starts: int = 0
     reason: Words = ""

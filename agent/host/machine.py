@@ -9,25 +9,33 @@ from pydantic import ValidationError
 
 from agent.commands.seams import Answer
 from agent.documents._base import read
-from agent.errors import MessageInvalid, Rejected
+from agent.errors import Forbidden, MessageInvalid, Rejected
 from agent.files import write_durably
 from agent.host.places import read_own
 from agent.host.request import REQUEST, Request
 from agent.host.told import ABLE, HOME, TOLD, Able, Told
 from agent.validation import first_problem
+from agent.workers.policy import State
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Sequence
     from pathlib import Path
 
+    from agent.clock import Clock
     from agent.commands.seams import Order
+    from agent.partners import Offer
+    from agent.plan import Plan
     from agent.tables import Host
     from agent.watch import Watched
+    from agent.workers.lane import Lane
 
 SEEN_S = 60.0
 """How long the helper may take to begin; the agent's stop, or the reboot, may take as long again."""
 REST_S = 600.0
 """How long the machine must have been up before it is rebooted: no loop of reboots."""
+_WELL = {State.RUNNING, State.RENEWING, State.ENDED, State.STOPPED}
+"""One that is stopped waits for its first model: it is not to run."""
+_MOST_SPARED = 64
 _HINT = "See docs/operations.md, The machine"
 
 
@@ -39,6 +47,7 @@ class Helped:
     Args:
         host: the configuration.
         data: the data folder: requests stand in ``host`` there where nothing else is configured.
+        lanes: one a pipeline.
         base: where relative paths of the configuration start.
         boot: this boot's id.
         online: whether the link is up.
@@ -49,6 +58,7 @@ class Helped:
         self,
         host: Host,
         data: Path,
+        lanes: Sequence[Lane],
         *,
         base: Path,
         boot: str,
@@ -56,6 +66,7 @@ class Helped:
         up_s: Callable[[], float] = lambda: time.clock_gettime(time.CLOCK_BOOTTIME),
     ) -> None:
         self._host = host
+        self._lanes = lanes
         self._boot = boot
         self._online = online
         self._up_s = up_s
@@ -66,12 +77,13 @@ class Helped:
         """Have the machine rebooted; it is done when the agent is back in another boot.
 
         Raises:
-            Rejected: the configuration does not allow it, no helper is there, or the last boot was just now.
+            Forbidden: the configuration does not allow it, or no helper is there.
+            Rejected: the last boot was just now.
         """
         if order.boot and order.boot != self._boot:
             return _Rebooted(self._boot)
         if not self._host.reboot:
-            raise Rejected("reboot", "the machine", "host.reboot of this device does not allow it")
+            raise Forbidden("reboot", "the machine", "host.reboot of this device does not allow it")
         if not self._begun(order.id):
             self._may("reboot")
             if (up_s := self._up_s()) < REST_S:
@@ -83,19 +95,25 @@ class Helped:
         """Have another release installed and proven; the agent that runs at the end tells what came of it.
 
         Raises:
-            Rejected: the configuration does not allow it, no helper is there, or it can be no version.
+            Forbidden: the configuration does not allow it, or no helper is there.
+            Rejected: it can be no version.
         """
         if not self._host.update:
-            raise Rejected("update", "the agent", "host.update of this device does not allow it")
+            raise Forbidden("update", "the agent", "host.update of this device does not allow it")
         if not version:
             raise Rejected("update", "the agent", "no version is named")
         if not self._begun(order.id):
             self._may("update")
         try:
-            request = Request(id=order.id, op="update", version=version, online=self._online())
+            spared = self.unwell()[:_MOST_SPARED]
+            request = Request(id=order.id, op="update", version=version, online=self._online(), spared=spared)
         except ValidationError as error:
             raise Rejected("update", "the agent", first_problem(error)) from error
         return self._ask(request)
+
+    def unwell(self) -> tuple[str, ...]:
+        """Name the pipelines that ought to run, and do not."""
+        return tuple(lane.name for lane in self._lanes if lane.state not in _WELL)
 
     def told(self) -> Told | None:
         """Give what the helper has said last; None where nothing, or nothing that can be read."""
@@ -109,7 +127,7 @@ class Helped:
         """See that a helper is there that may do this.
 
         Raises:
-            Rejected: there is none.
+            Forbidden: there is none.
         """
         try:
             content = read_own(self._home / ABLE)
@@ -117,9 +135,9 @@ class Helped:
         except MessageInvalid:
             able = None
         if able is None or able.boot != self._boot:
-            raise Rejected(what, "the machine", "no helper is there since this boot", _HINT)
+            raise Forbidden(what, "the machine", "no helper is there since this boot", _HINT)
         if not (able.reboot if what == "reboot" else able.update):
-            raise Rejected(what, "the machine", "the helper's own configuration does not allow it", _HINT)
+            raise Forbidden(what, "the machine", "the helper's own configuration does not allow it", _HINT)
 
     def _begun(self, command: str) -> bool:
         told = self.told()
@@ -194,3 +212,15 @@ class _Rebooted:
 
     def stop(self) -> None:
         """Nothing is left."""
+
+
+def helped(plan: Plan, offer: Offer, clock: Clock) -> Helped:
+    """Make the machine of a plan."""
+    return Helped(
+        plan.settings.host,
+        plan.data,
+        offer.lanes,
+        base=plan.folder,
+        boot=clock.boot,
+        online=offer.online,
+    )

@@ -15,16 +15,23 @@ if TYPE_CHECKING:
 INSTALL_S, SHORT_S = 1800.0, 120.0
 """How long an installation may take, and all else."""
 _KEPT = ("PATH", "LANG", "TZ", "HOME")
+SECRETS = "CREDENTIALS_DIRECTORY"
+"""What systemd tells where the unit's credentials are."""
 _LAST = 300
 
 
-def run(arguments: Sequence[str], seconds: float = SHORT_S) -> str:
+def run(arguments: Sequence[str], seconds: float = SHORT_S, *, also: Sequence[str] = ()) -> str:
     """Run a program to its end; give what it has printed.
+
+    Args:
+        arguments: the program and what it is called with.
+        seconds: how long it may take.
+        also: variables of the environment that it gets besides those that all get.
 
     Raises:
         Rejected: it is not there, failed, or took too long; the last line that it said is told.
     """
-    environment = {name: os.environ[name] for name in _KEPT if name in os.environ}
+    environment = {name: os.environ[name] for name in (*_KEPT, *also) if name in os.environ}
     environment["DEBIAN_FRONTEND"] = "noninteractive"  # apt: what would be asked has its default
     name = Path(arguments[0]).name
     try:

@@ -6,15 +6,19 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from agent.documents._base import Document
+from agent.documents._base import Document, Place
 from agent.documents.command import Id
 
 REQUEST, WORD = "request.json", "word.json"
 """Names of the files in the agent's folder."""
-MAX_BYTES = 4096
+MAX_BYTES = 8192
 
 Version = Annotated[str, Field(pattern=r"^[0-9][0-9A-Za-z.:+~-]{0,40}$")]
 """A release as package managers name it. It can be no option, no path, and no wildcard."""
+
+
+Spared = Annotated[tuple[Place, ...], Field(max_length=64)]
+"""Pipelines that were not well before an update: nothing is asked of them after it."""
 
 
 class Request(Document):
@@ -25,6 +29,7 @@ class Request(Document):
     op: Literal["reboot", "update"]
     version: Version | Literal[""] = ""
     online: bool = False
+    spared: Spared = ()
 
 
 class Word(Document):

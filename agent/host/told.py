@@ -8,6 +8,7 @@ from pydantic import Field
 
 from agent.documents._base import Document, Words
 from agent.documents.command import Id
+from agent.host.request import Spared
 
 ABLE, TOLD = "able.json", "told.json"
 """Names of the files in the helper's folder."""
@@ -30,7 +31,7 @@ class Told(Document):
     """What became of the newest request.
 
     With ``probation``, the release that was installed is to give its word once it was well for ``steady_s``
-    seconds on end, with a link if ``online``.
+    seconds on end: all pipelines but the ``spared``, and the link if ``online``.
     """
 
     v: Literal[1] = 1
@@ -41,6 +42,7 @@ class Told(Document):
     version: Annotated[str, Field(max_length=64)] = ""
     steady_s: Annotated[float, Field(ge=0, le=86400)] = 0.0
     online: bool = False
+    spared: Spared = ()
 
     @property
     def last(self) -> bool:

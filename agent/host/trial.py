@@ -9,16 +9,15 @@ from agent import __version__
 from agent.events import Event, emit
 from agent.files import write_durably
 from agent.host.request import WORD, Word
-from agent.workers.policy import State
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from agent.host.machine import Helped
+    from agent.host.told import Told
     from agent.partners import Offer
     from agent.watch import Watched
 
-_WELL = {State.RUNNING, State.RENEWING, State.ENDED}
 _LOOK_S = 1.0
 
 
@@ -42,16 +41,16 @@ class Trial:
         if self._told is None or now < self._next_look:
             return
         self._next_look = now + _LOOK_S
-        if not self._well(self._told.online):
+        if not self._well(self._told):
             self._well_since = math.inf
             return
         self._well_since = min(self._well_since, now)
         if now - self._well_since >= self._told.steady_s:
             self._say(self._told.id)
 
-    def _well(self, online: bool) -> bool:  # noqa: FBT001 - the helper's word, passed on
-        lanes = all(lane.state in _WELL for lane in self._offer.lanes)
-        return lanes and (not online or self._offer.online())
+    def _well(self, told: Told) -> bool:
+        linked = not told.online or self._offer.online()
+        return linked and set(self._machine.unwell()) <= set(told.spared)
 
     def _say(self, command: str) -> None:
         try:

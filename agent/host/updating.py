@@ -21,7 +21,7 @@ from agent.documents._base import read
 from agent.errors import AgentError, MessageInvalid, Rejected
 from agent.host.journal import MOST_STARTS
 from agent.host.places import read_hostile, remove_hostile
-from agent.host.programs import run
+from agent.host.programs import INSTALL_S, SECRETS, run
 from agent.host.request import WORD, Word
 
 if TYPE_CHECKING:
@@ -106,6 +106,7 @@ class Updating:
             self._systemctl("stop")
             if not self._manager.beside:
                 self._manager.switch(entry.version)
+                self._systemctl("stop")  # a package may start it by itself
                 self._look(entry)
             self._prepare(entry)
             self._edge_agent(entry.version, "check", "--config", self._settings.config)
@@ -206,7 +207,8 @@ class Updating:
         self._edge_agent(version, "store", "migrate", *options, "--config", self._settings.config)
 
     def _edge_agent(self, version: str, *arguments: str) -> str:
-        return run([self._manager.program(version), *arguments])
+        # With the agent stopped its credentials are gone; `check` wants them.
+        return run([self._manager.program(version), *arguments], INSTALL_S, also=[SECRETS])
 
     def _systemctl(self, verb: str) -> None:
         run(["systemctl", verb, self._settings.unit])

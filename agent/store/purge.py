@@ -1,4 +1,4 @@
-"""Delete all results and media of a data folder; keep what protects the device: floors, models, audit log.
+"""Delete all results, media and outgoing files of a data folder; what protects the device stays.
 
 What is deleted is noted as lost first, so that the collector hears of it. The bytes are overwritten before
 the names go. Flash keeps copies that no program reaches; an encrypted file system is the answer to that.
@@ -34,7 +34,9 @@ _SEGMENTS = re.compile(
     rf"({'|'.join(STREAMS)})-[0-9a-f]{{16}}-[0-9]{{12,16}}(\.[0-9]+)?\.db(\.new)?(-wal|-shm|-journal)?"
 )
 """A segment, with a number in the quarantine; what is to take its place; SQLite's files beside them."""
-_FOLDERS = {"segments": _SEGMENTS, QUARANTINE: _SEGMENTS, FOLDER: OURS}
+_OUTGOING = re.compile(r"[a-z0-9-]{8,64}\.(due|sent)\.[a-z0-9._-]+|[0-9a-f]{16}--[a-z0-9._-]+")
+"""What waits for the operator beside outcomes (``agent.dispatch.spool``): pictures may be among it."""
+_FOLDERS = {"segments": _SEGMENTS, QUARANTINE: _SEGMENTS, FOLDER: OURS, "outgoing": _OUTGOING}
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,10 +34,12 @@ if TYPE_CHECKING:
     from agent.pipeline.capture import Reporter
     from agent.pipeline.engine import Engine
     from agent.pipeline.gate import Gate
+    from agent.pipeline.media.asked import Asked
     from agent.pipeline.media.film import Film, Sends
     from agent.pipeline.runner import Drawing, Outlet
     from agent.pipeline.stages import Staging
     from agent.pipeline.steps import Step
+    from agent.pipeline.wanted import Wanted
     from agent.pipelines import Plugin
     from agent.types import Frame, Source
     from agent.workers.spec import LaneSpec
@@ -65,6 +67,7 @@ def assemble(
     sends: Sends,
     gate: Gate | None = None,
     feed: Feed | None = None,
+    wanted: Wanted | None = None,
 ) -> Pipeline:
     """Load the model, run it once, and wire the threads; the source is opened by the capture thread.
 
@@ -72,6 +75,7 @@ def assemble(
     it is told what the source would open now.
     ``turned`` is told of the engine whose results begin, after a swap. ``sends`` takes snapshots and clips,
     from any thread. ``gate`` holds frames back.
+    ``wanted`` says whether somebody wants a picture of a frame.
     ``feed`` has the way to the process that reads the source, where that is another one.
 
     Raises:
@@ -83,6 +87,7 @@ def assemble(
     stages = staging(spec, beats[1])
     film = _film(spec, sends)
     steps = _steps(spec, stages, _sending(sends, beats[1]), film)
+    asked = _asked(spec, wanted, sends, outlet, beats[0])
     check_order(spec.filters, engine.facts["task"])
     capture = Capture(
         open_source=_opener(spec, stranger, feed, beats[0], stop),
@@ -95,7 +100,7 @@ def assemble(
         limit=spec.limit,
         keep_pixels=bool(spec.draw or spec.stages or (spec.media and spec.media.snapshot)),
         gate=gate,
-        prepare=_preparing(spec, outlet, film),
+        prepare=_preparing(spec, outlet, film, asked),
         admit=Gating(_built("gates", spec.gates)),
     )
     runner = Runner(
@@ -123,11 +128,15 @@ def _opener(
     return opener(spec.source, spec.source_options, stranger)
 
 
-def _preparing(spec: LaneSpec, outlet: Outlet, film: Film | None) -> Callable[[Frame], Frame]:
+def _preparing(
+    spec: LaneSpec, outlet: Outlet, film: Film | None, asked: Asked | None
+) -> Callable[[Frame], Frame]:
     """Give what each frame passes first: what is private is hidden before anybody looks."""
     steps: list[Callable[[Frame], Frame]] = []
     if spec.privacy:
         steps.append(Privacy(spec.privacy))
+    if asked is not None:
+        steps.append(asked)
     if film is not None:
         steps.append(film)  # a clip shows what blinds the camera, too
     if spec.health is not None:
@@ -166,6 +175,16 @@ def _film(spec: LaneSpec, sends: Sends) -> Film | None:
     from agent.pipeline.media.film import Film
 
     return Film(spec.media, sends)
+
+
+def _asked(
+    spec: LaneSpec, wanted: Wanted | None, sends: Sends, outlet: Outlet, beat: Callable[[Phase], None]
+) -> Asked | None:
+    if wanted is None or not spec.remote_snapshots:
+        return None
+    from agent.pipeline.media.asked import Asked
+
+    return Asked(wanted, sends, outlet.say, beat)
 
 
 def _built(room: str, wanted: Sequence[Plugin]) -> list[Any]:

@@ -10,7 +10,7 @@ from agent.events import Event, emit
 from agent.ipc import close_all
 from agent.workers import messages
 from agent.workers.camera_messages import Refused, Unwell, Well
-from agent.workers.media_messages import Medium, sent
+from agent.workers.media_messages import Medium, Picture, Unpictured, pictured, sent
 from agent.workers.run import FIRST_EASE
 
 if TYPE_CHECKING:
@@ -67,6 +67,8 @@ class Hearing:
                 message = messages.parse(packet)
                 if isinstance(message, Medium):
                     self._take_medium(run, message, descriptors)
+                elif isinstance(message, Picture | Unpictured):
+                    self._take_picture(run, message, descriptors)
                 else:
                     self._take(run, message)
             except MessageInvalid as error:
@@ -124,6 +126,15 @@ class Hearing:
             raise MessageInvalid("read packet", message.type, "nobody has asked for it")
         run.media.append(sent(message, descriptors))  # whoever calls receive takes them
         descriptors.clear()
+
+    def _take_picture(self, run: Run, message: Picture | Unpictured, descriptors: list[int]) -> None:
+        if not run.wants_picture(message.token):
+            return
+        if isinstance(message, Unpictured):
+            run.pictures[message.token] = message.problem
+        else:
+            run.pictures[message.token] = pictured(message, descriptors)  # whoever has asked takes it
+            descriptors.clear()
 
     def _take(self, run: Run, message: messages.Said) -> None:
         match message:

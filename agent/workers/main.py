@@ -34,6 +34,7 @@ from agent.errors import (
 from agent.ipc import close_all
 from agent.message import flattened
 from agent.pipeline.gate import Gate
+from agent.pipeline.wanted import Wanted
 from agent.types import Phase
 from agent.validation import options
 from agent.workers.confinement import confine
@@ -145,6 +146,7 @@ def run(
     gate: Gate,
     lending: Lending,
     feed: Feed,
+    wanted: Wanted,
 ) -> str:
     """Build the pipeline that ``spec`` describes and run it to its end; give a remark on the end, or ""."""
     from agent.workers import easing
@@ -166,6 +168,7 @@ def run(
         sends=outlet.medium,
         gate=gate,
         feed=feed,
+        wanted=wanted,
     )
     make = partial(easing.make, beat=inferring)
     accelerating = Accelerating(outlet, Resident(easing.resolved(spec), pipeline.slot.engine))
@@ -216,6 +219,7 @@ class _Hands:
     lending: Lending
     gate: Gate
     feed: Feed
+    wanted: Wanted
 
 
 def _follow(channel: Channel, hands: _Hands) -> None:
@@ -227,20 +231,28 @@ def _follow(channel: Channel, hands: _Hands) -> None:
                 hands.lending.lend(Lend.model_validate(terms), descriptors.pop())
             case {"type": "feed"} if descriptors:
                 hands.feed.lend(descriptors.pop())
-            case {"type": "relieve", "generation": generation}:
-                hands.lending.relieve(generation)
-            case {"type": "stop"}:
-                hands.stop.set()
-            case {"type": "swap", "model": model, "digest": digest, "token": token}:
-                hands.swapper.ask(model, digest, token)
-            case {"type": "settle"}:
-                hands.swapper.settle()
-            case {"type": "ease", "threads": threads, "variant": variant, "token": token}:
-                hands.swapper.ease(Eased(threads=threads, variant=variant), token)
-            case {"type": "pace", "fps": fps, "paused": paused}:
-                hands.gate.set(fps, paused=paused)
+            case order:
+                _obey(order, hands)
         close_all(descriptors)
     os._exit(EXIT_FAILED)
+
+
+def _obey(order: object, hands: _Hands) -> None:
+    match order:
+        case {"type": "relieve", "generation": generation}:
+            hands.lending.relieve(generation)
+        case {"type": "stop"}:
+            hands.stop.set()
+        case {"type": "swap", "model": model, "digest": digest, "token": token}:
+            hands.swapper.ask(model, digest, token)
+        case {"type": "settle"}:
+            hands.swapper.settle()
+        case {"type": "ease", "threads": threads, "variant": variant, "token": token}:
+            hands.swapper.ease(Eased(threads=threads, variant=variant), token)
+        case {"type": "pace", "fps": fps, "paused": paused}:
+            hands.gate.set(fps, paused=paused)
+        case {"type": "picture", "token": int(token)}:
+            hands.wanted.ask(token)
 
 
 def main() -> NoReturn:
@@ -257,11 +269,11 @@ def main() -> NoReturn:
     outlet = SocketOutlet(channel, page)
     stop, gate = threading.Event(), Gate(most_fps=spec.max_rate)
     swapper = Swapper(outlet, lambda phase: page.enter(Slot.LOAD, phase))
-    lending, feed = Lending(), Feed()
+    lending, feed, wanted = Lending(), Feed(), Wanted()
     code = EXIT_OK
     try:
         confinement = confined(spec)  # before there is a second thread: rules are one thread's
-        control = channel, _Hands(stop, swapper, lending, gate, feed)
+        control = channel, _Hands(stop, swapper, lending, gate, feed, wanted)
         threading.Thread(target=_follow, args=control, name="control", daemon=True).start()
         if spec.prove:
             prove(spec, outlet, page, lending)
@@ -269,6 +281,7 @@ def main() -> NoReturn:
             run(
                 spec, outlet, page, stop,
                 confinement=confinement, swapper=swapper, lending=lending, gate=gate, feed=feed,
+                wanted=wanted,
             )  # fmt: skip
     except AgentError as error:
         code = _exit_code(error, once=spec.once)

@@ -11,7 +11,7 @@ from pydantic import Field
 from agent import memfd
 from agent.errors import MessageInvalid
 from agent.media import MAX_MEDIUM
-from agent.message import Count, Message, Word
+from agent.message import Count, Message, Text, Word
 from agent.workers.record import Stamp
 
 if TYPE_CHECKING:
@@ -32,6 +32,32 @@ class Medium(Message):
     """What the events call a clip."""
 
 
+class Picture(Message):
+    """A picture that was asked for."""
+
+    type: Literal["picture"] = "picture"
+    token: Count
+    frame: Count
+    captured_ns: Stamp
+
+
+class Unpictured(Message):
+    """Why there is none."""
+
+    type: Literal["unpictured"] = "unpictured"
+    token: Count
+    problem: Text
+
+
+@dataclass(frozen=True, slots=True)
+class Pictured:
+    """A picture, with the memory that its bytes are in: ``fd`` is the holder's to close."""
+
+    message: Picture
+    fd: int
+    size: int
+
+
 @dataclass(frozen=True, slots=True)
 class Sent:
     """A medium, with the memory that its bytes are in: ``fd`` is the holder's to close."""
@@ -49,12 +75,24 @@ def sent(message: Medium, descriptors: Sequence[int]) -> Sent:
     """
     if len(descriptors) != 1:
         raise MessageInvalid("read packet", "medium", f"{len(descriptors)} descriptors came with it")
-    size = memfd.checked(descriptors[0], memfd.FIXED)
-    if not 0 < size <= MAX_MEDIUM:
-        raise MessageInvalid("read packet", "medium", f"it has {size} bytes")
+    size = _size(descriptors[0])
     if bool(message.clip) != (message.kind == "clip"):
         raise MessageInvalid("read packet", "medium", "a clip has a name, a snapshot has none")
     return Sent(message, descriptors[0], size)
+
+
+def pictured(message: Picture, descriptors: Sequence[int]) -> Pictured:
+    """As ``sent``, of a picture that was asked for."""
+    if len(descriptors) != 1:
+        raise MessageInvalid("read packet", "picture", f"{len(descriptors)} descriptors came with it")
+    return Pictured(message, descriptors[0], _size(descriptors[0]))
+
+
+def _size(descriptor: int) -> int:
+    size = memfd.checked(descriptor, memfd.FIXED)
+    if not 0 < size <= MAX_MEDIUM:
+        raise MessageInvalid("read packet", "medium", f"it has {size} bytes")
+    return size
 
 
 def close(media: Sequence[Sent]) -> None:

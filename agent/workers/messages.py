@@ -13,7 +13,7 @@ from agent.histogram import LONGEST_US, MOST_BUCKETS, Histogram
 from agent.ledger import Ledger
 from agent.message import Count, Flat, Message, Text, Word, read
 from agent.workers.camera_messages import Refused, Unwell, Well
-from agent.workers.media_messages import Medium
+from agent.workers.media_messages import Medium, Picture, Unpictured
 from agent.workers.record import Record, Stamp
 
 
@@ -255,7 +255,7 @@ Said = (
     | Fault
 )
 """What is said in words alone."""
-_Packet = Said | Medium
+_Packet = Said | Medium | Picture | Unpictured
 FromWorker = Annotated[_Packet, Field(discriminator="type")]
 _from_worker: TypeAdapter[_Packet] = TypeAdapter(FromWorker)
 

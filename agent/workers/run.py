@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from agent.child import ending
+from agent.errors import MessageInvalid
 from agent.ledger import Ledger
 from agent.workers.judging import Learned
 
@@ -15,7 +17,7 @@ if TYPE_CHECKING:
     from agent.accelerators import Lend
     from agent.workers import messages
     from agent.workers.camera_messages import Refused
-    from agent.workers.media_messages import Sent
+    from agent.workers.media_messages import Pictured, Sent
     from agent.workers.process import WorkerProcess
 
 _MOST_LENT = 16
@@ -46,6 +48,9 @@ class Run:
         borrows: whether it has an accelerator now, or may have: then it is not known how long its twin takes.
         learned: how long its model takes on the CPU.
         media: what it has sent; whoever calls receive takes them, and closes their memory.
+        pictures: what it was asked for, by token: a picture, why there is none, None while neither is there;
+            whoever has asked lets go of it.
+        unwanted: tokens of those that nobody waits for any more.
     """
 
     process: WorkerProcess
@@ -74,6 +79,8 @@ class Run:
     borrows: bool = False
     learned: Learned = field(default_factory=Learned)
     media: list[Sent] = field(default_factory=list)
+    pictures: dict[int, Pictured | str | None] = field(default_factory=dict)
+    unwanted: set[int] = field(default_factory=set)
 
     @property
     def usual(self) -> Learned | None:
@@ -91,6 +98,29 @@ class Run:
         """It has let go of a connection; an older one than it has now does not matter."""
         if generation == max(self.lent):
             self.borrows = False
+
+    def wants_picture(self, token: int) -> bool:
+        """Whether somebody waits for a picture.
+
+        Raises:
+            MessageInvalid: nobody ever has asked for it, or it was given already.
+        """
+        if token in self.unwanted:
+            self.unwanted.remove(token)
+            return False
+        if token not in self.pictures or self.pictures[token] is not None:
+            raise MessageInvalid("read packet", "picture", "nobody has asked for it")
+        return True
+
+    def let_go(self, token: int) -> None:
+        """Nobody waits for a picture any more."""
+        if token not in self.pictures:
+            return
+        found = self.pictures.pop(token)
+        if found is None:
+            self.unwanted.add(token)
+        elif not isinstance(found, str):
+            os.close(found.fd)
 
     def ending(self, code: int) -> str:
         """Say in words how it ended."""

@@ -52,6 +52,8 @@ class LaneSpec(BaseModel):
     """What each result passes, in this order."""
     media: Media | None = None
     """Which events get a snapshot or a clip; None for none."""
+    remote_snapshots: bool = False
+    """Whether the supervisor may ask for a picture."""
     source: str
     source_options: dict[str, Any] = {}
     source_name: str = ""

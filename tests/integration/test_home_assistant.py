@@ -79,9 +79,7 @@ def _missing(template: str, state: bytes) -> bool:
     return False
 
 
-def test_what_is_switched_off_is_taken_away_once_and_what_was_never_on_leaves_no_trace(
-    tmp_path: Path, broker: Broker
-) -> None:
+def test_what_is_switched_off_is_taken_away_from_the_household(tmp_path: Path, broker: Broker) -> None:
     with _Hasty(tmp_path, more=_tables(broker, enabled=True)) as agent, Home(broker.port) as home:
         home.discovered()
         home.until(lambda topic, _: topic.endswith("/up/ha"))
@@ -91,8 +89,3 @@ def test_what_is_switched_off_is_taken_away_once_and_what_was_never_on_leaves_no
             home.until(lambda topic, payload: topic == TOPIC and payload == b"")
             off.until(lambda _: not (tmp_path / "data" / "home-assistant.json").exists())
             assert off.end() == 0
-    with _Hasty(tmp_path, more=_tables(broker, enabled=False)) as again, Home(broker.port) as home:
-        again.until_inferred()
-        home.until(lambda topic, payload: topic.endswith("/up/state") and b"true" in payload)
-        assert again.end() == 0
-        assert not [topic for topic, _ in home.messages if not topic.endswith("/up/state")]

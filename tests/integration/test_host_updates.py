@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
+from agent.host.helper import Helper
+from agent.host.settings import load
 from tests.simulators.released import Board, wheel
 
 if TYPE_CHECKING:
@@ -104,9 +106,10 @@ ODD: tuple[dict[str, str], ...] = (
 
 def test_what_is_odd_or_not_allowed_is_refused_and_gone_and_nothing_is_run(tmp_path: Path) -> None:
     board = Board(tmp_path)
+    settings = load(board.config)
     for request in ODD:
         board.ask(**request)
-        assert board.serve().returncode == 0
+        Helper(settings, board.helper, boot="b" * 16, up_s=9999).run()
         assert not (board.asked / "request.json").exists()
         told = board.helper / "told.json"
         assert not told.exists() or json.loads(told.read_text())["state"] == "refused"

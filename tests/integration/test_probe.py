@@ -131,15 +131,18 @@ def test_every_bad_library_is_a_reason_in_one_line_and_the_next_one_is_tried(tmp
         {"kind": "flux", "name": "unknown"},
         liar(tmp_path / "crash", "crash_open", name="crash"),
         liar(tmp_path / "hang", "hang_open", name="hang", limits=HASTY),
+        liar(tmp_path / "used", "crash_open", name="used"),
         good,
     ]
     path = profile(tmp_path, *entries)
-    done = agent("probe", "--profile", str(path), "--json", folder=tmp_path)
+    done = agent("probe", "--profile", str(path), "--without", "used", "--json", folder=tmp_path)
     assert (done.returncode, done.stderr) == (0, "")
     found = {one.title: one for one in Passport.model_validate_json(done.stdout).delegates}
     assert [*found] == [str(entry["name"]) for entry in entries] + ["xnnpack", "cpu"]
     for name in ("missing", "truncated"):
         assert (found[name].verdict, found[name].stage) == ("missing", None), name
+    assert (found["used"].verdict, found["used"].stage) == ("missing", None)
+    assert found["used"].reason == "not tried: the running agent uses it"
     for name in ("unclear", "unknown"):
         assert (found[name].verdict, found[name].stage) == ("fails", None), name
     for name in ("null", "bad", "crash", "hang"):

@@ -37,13 +37,13 @@ def keys_document(*keys: Key) -> bytes:
     return json.dumps({"v": 1, "keys": [key.entry for key in keys]}).encode()
 
 
-def order(op: str, *, fleet: str = "default", audience: str = "d/device", **changes: Any) -> Command:
+def order(op: str, **changes: Any) -> Command:
     """Make a command that is valid for a minute; ``changes`` are other values of its fields."""
     now = int(time.time())
     fields = {
         "v": 1,
-        "fleet": fleet,
-        "audience": audience,
+        "fleet": "default",
+        "audience": "d/device",
         "id": f"test-{next(_ids):08}",
         "counter": next(_counters),
         "issued": now,

@@ -219,6 +219,8 @@ class World:
 
     def connect(self) -> None:
         """The link is up: the broker sends what was not confirmed."""
+        if self.up:
+            self.disconnect()
         self.up = True
         self._connection += 1
         self.take(LinkUp("5", 1 << 20, 20))

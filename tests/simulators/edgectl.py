@@ -40,12 +40,12 @@ class Edgectl:
 
     def code(self, verb: str, *words: str | Path) -> int:
         """Run a verb that speaks with the broker, for people; give its exit code."""
-        return _run([verb, "--dir", str(self.folder), *map(str, words), *self._broker])
+        return _run([*verb.split(), "--dir", str(self.folder), *map(str, words), *self._broker])
 
     def local(self, verb: str, *words: str | Path) -> Any:
         """Run a verb; give its JSON."""
         out = StringIO()
-        given = [verb, "--dir", str(self.folder), "--json", *(str(word) for word in words)]
+        given = [*verb.split(), "--dir", str(self.folder), "--json", *(str(word) for word in words)]
         with redirect_stdout(out):
             _run(given)
         return json.loads(out.getvalue() or "null")

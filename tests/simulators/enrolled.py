@@ -43,9 +43,11 @@ def publish(broker: FleetBroker) -> None:
 def agent(broker: FleetBroker, name: str) -> RunningAgent:
     """Make the agent of an enrolled device, in its bundle; enter it to start it."""
     folder = broker.folder / "enrolled" / name
-    config = (folder / "agent.toml").read_text()
+    config = folder / "agent.toml"
+    text = (folder / "enrolled.toml" if (folder / "enrolled.toml").exists() else config).read_text()
     made = RunningAgent(folder, more="")
     ours = made.config.read_text().partition("[[pipelines]]")[0]  # where data and socket are
-    config = config.replace("port = 8883", f"port = {broker.port}\nreconnect_max_s = 1")
-    made.config.write_text(f"{ours}\n{config}")
+    (folder / "enrolled.toml").write_text(text)
+    made.config.write_text(ours + text.replace("port = 8883", f"port = {broker.port}\nreconnect_max_s = 1"))
+    made.environment = {**os.environ, "EDGE_AGENT__SHUTDOWN_DRAIN_S": "0"}
     return made

@@ -44,7 +44,6 @@ class Origin(_Strict):
 
     name: Text
     sw_version: Text
-    support_url: Annotated[str, Field(pattern="^https://")]
 
 
 class Availability(_Strict):

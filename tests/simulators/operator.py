@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from agent.clock import SystemClock
 from agent.documents import desired, reported
-from agent.documents.desired import Desired, Probation, Wanted
+from agent.documents.desired import Desired, Maintenance, Probation, Wanted
 from agent.documents.keys import TARGET as KEYS
 from agent.link import topics
 from agent.link.mqtt import Link
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
     from agent.documents.reported import Reported, Standing
     from agent.slots import Slot
+    from tests.simulators.commander import Key
 
 FLEET, DEVICE = "default", "device"
 QUICK = Probation(frames=10, seconds=0.1, failed=0.1, slower=100.0)
@@ -58,19 +59,21 @@ class Operator:
     Args:
         folder: where the device's keys and root are written.
         port: the broker's.
+        keys: who else may sign what.
 
     Attributes:
         repository: what is published with ``publish``.
         generation: of the desired state that was deployed last.
     """
 
-    def __init__(self, folder: Path, port: int) -> None:
+    def __init__(self, folder: Path, port: int, *keys: Key) -> None:
         self._folder, self._port = folder, port
         self.repository = TufFleet()
         private, public = generate()
         self._control = Signer.from_pem(private)
-        keys = {"v": 1, "keys": [{"pem": public.decode(), "scopes": ["desired"]}]}
-        self.repository.add_document(KEYS, json.dumps(keys).encode())
+        ours = {"pem": public.decode(), "scopes": ["desired"]}
+        document = {"v": 1, "keys": [ours, *(key.entry for key in keys)]}
+        self.repository.add_document(KEYS, json.dumps(document).encode())
         for name in ("device", "collector"):
             pair = generate()
             for ending, pem in zip(("key", "pub"), pair, strict=True):
@@ -117,15 +120,28 @@ class Operator:
         """Have the broker hold what is in the repository."""
         self._retained.show(self.repository.files())
 
-    def deploy(self, probation: Probation = QUICK, generation: int = 0, **models: str) -> int:
-        """Sign and send what the pipelines shall run: "name@version" for each."""
+    def deploy(
+        self,
+        probation: Probation = QUICK,
+        generation: int = 0,
+        overrides: dict[str, Any] | None = None,
+        maintenance: Maintenance | None = None,
+        **models: str,
+    ) -> int:
+        """Sign and send what the pipelines shall run, "name@version" for each; with what, and when."""
         self.generation = generation or self.generation + 1
         wanted = {}
         for pipeline, model in models.items():
             name, _, version = model.partition("@")
             wanted[pipeline] = Wanted(name=name, version=version or "1")
         document = Desired(
-            fleet=FLEET, device=DEVICE, generation=self.generation, models=wanted, probation=probation
+            fleet=FLEET,
+            device=DEVICE,
+            generation=self.generation,
+            models=wanted,
+            probation=probation,
+            overrides=overrides or {},
+            maintenance=maintenance,
         )
         self.say(desired.encode(document, self._control))
         return self.generation
@@ -152,6 +168,19 @@ class Operator:
             self.reports.append(report)
             if self._fits(report, condition, pipeline):
                 return report.pipelines[pipeline]
+
+    def until_settings(self, state: str, timeout_s: float = 60.0) -> Reported:
+        """Wait for a report of the deployed generation whose settings stand there."""
+        while True:
+            if self.reports:
+                last = self.reports[-1]
+                if (last.settings.state, last.settings.generation) == (state, self.generation):
+                    return last
+            message = self._ear.wait(LinkMessage, timeout_s)
+            if message.payload:
+                self.reports.append(
+                    reported.decode(message.payload, self._device, fleet=FLEET, device=DEVICE)
+                )
 
     def until_state(self, state: str, pipeline: str = "door", timeout_s: float = 60.0) -> Standing:
         """Wait until a pipeline stands there."""

@@ -88,6 +88,7 @@ class PaperFleet:
         for one in self.devices.values():
             if one.mood != "unnamed":
                 one.wish = Desired(fleet="demo", device=one.name, generation=3, models={"door": OLD})
+        self.folder: dict[str, Desired] = {}
         self.killed = killed
         self.clock = 0.0
         self.looks = 0
@@ -110,15 +111,20 @@ class PaperFleet:
         assert set(devices) <= set(self.devices)
 
     def latest(self, devices: Sequence[str]) -> Mapping[str, Desired]:
-        return {name: wish for name in devices if (wish := self.devices[name].wish)}
+        found = {name: (self.folder.get(name), self.devices[name].wish) for name in devices}
+        known = {name: [wish for wish in both if wish] for name, both in found.items()}
+        return {name: max(those, key=lambda one: one.generation) for name, those in known.items() if those}
 
     def publish(self, wishes: Sequence[Desired]) -> None:
         for wish in wishes:
             self.killed()
+            self.folder[wish.device] = wish
+            self.killed()
             one = self.devices[wish.device]
-            assert one.wish is None or wish.generation > one.wish.generation
-            one.wish = wish
-            one.history.append(wish)
+            if wish != one.wish:
+                assert one.wish is None or wish.generation > one.wish.generation
+                one.wish = wish
+                one.history.append(wish)
             self.killed()
 
     def wanting(self, model: Wanted = NEW) -> set[str]:

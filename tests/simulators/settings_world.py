@@ -84,7 +84,7 @@ class SettingsWorld:
             self.course.begin()
 
     def go(self) -> bool:
-        """Begin anew if that is due; say whether it was. The end before it is in good order: all is written."""
+        """Begin anew if that is due, after an end in good order; say whether it was."""
         target, trial = self.course.target, self.course.armed
         if target is None:
             return False

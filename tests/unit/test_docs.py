@@ -7,7 +7,7 @@ import inspect
 import logging
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING, get_args
+from typing import TYPE_CHECKING, Any, get_args
 
 import pytest
 import typer.main
@@ -71,13 +71,17 @@ def verbs_below(parser: argparse.ArgumentParser, above: str = "") -> Iterator[tu
 
 
 def verbs_of_edgectl() -> dict[str, list[str]]:
-    """Each verb of edgectl, with its long options."""
-    command = typer.main.get_command(fleet.app)
-    verbs = getattr(command, "commands", None) or {str(command.name): command}
-    return {
-        name: [o for p in verb.params for o in p.opts if o.startswith("--") and o != "--help"]
-        for name, verb in verbs.items()
-    }
+    """Each verb of edgectl, those below another, too, with its long options."""
+    return dict(verbs_of_typer(typer.main.get_command(fleet.app)))
+
+
+def verbs_of_typer(command: Any, above: str = "") -> Iterator[tuple[str, list[str]]]:
+    for name, verb in getattr(command, "commands", {}).items():
+        yield (
+            above + name,
+            [o for p in verb.params for o in p.opts if o.startswith("--") and o != "--help"],
+        )
+        yield from verbs_of_typer(verb, f"{above}{name} ")
 
 
 def keys(model: type[BaseModel], prefix: str = "") -> Iterator[str]:

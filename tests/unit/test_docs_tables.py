@@ -14,6 +14,9 @@ import pytest
 
 from agent import config, plugins
 from agent.cli.schema import schema
+from agent.configuring.lifecycle import TABLE as SETTINGS_TABLE
+from agent.dispatch.life import TABLE as COMMAND_TABLE
+from agent.fleet.rollouts.table import TABLE as ROLLOUT_TABLE
 from agent.lifecycle import TABLE as MODEL_TABLE
 from agent.link.connection import LINK_TABLE
 from agent.recovery.ladder import TABLE as LADDER
@@ -56,6 +59,9 @@ def drawn(text: str) -> set[tuple[str, str, str]]:
         ("The accelerator", LADDER),
         ("The link", LINK_TABLE),
         ("The model", MODEL_TABLE),
+        ("The settings", SETTINGS_TABLE),
+        ("The command", COMMAND_TABLE),
+        ("The rollout", ROLLOUT_TABLE),
     ],
 )
 def test_the_diagrams_show_every_transition_and_no_other(heading: str, table: Any) -> None:
@@ -64,7 +70,7 @@ def test_the_diagrams_show_every_transition_and_no_other(heading: str, table: An
     named = {cell for row in rows(text) for cell in re.findall(r"^`(\w+)`$", row[0])}
     assert named == {one.value for pair, new in table.items() for one in (*pair, new)}
     [first] = re.findall(r"\[\*\] --> (\w+)", text)
-    assert first in {"stopped", "off", "offline", "downloading"}
+    assert first in {"stopped", "off", "offline", "downloading", "idle", "waiting", "planned"}
 
 
 def tables_of_keys() -> Iterator[tuple[str, dict[str, Any], bool]]:

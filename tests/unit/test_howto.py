@@ -13,10 +13,12 @@ import numpy as np
 import pytest
 
 from agent.backends._runtimes import choose
+from agent.commands.seams import Order
 from agent.contracts.checks import Subject, problem_of
 from agent.contracts.rooms import checks_of
-from agent.errors import DelegateLost, InputRejected, ModelInvalid, SourceLost
+from agent.errors import DelegateLost, InputRejected, ModelInvalid, Rejected, SourceLost
 from agent.labels import Labels
+from agent.reach import Reach
 from agent.types import Frame, FrameInfo, Result, Signature, TensorSpec
 from tests.simulators import foreign_plugins, lying_delegate
 
@@ -34,7 +36,7 @@ def example(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> 
     module = ModuleType("howto_example")
     monkeypatch.setitem(sys.modules, module.__name__, module)
     exec(compile(found[1], request.param, "exec"), module.__dict__)  # noqa: S102 - our own page
-    module.Options.model_rebuild()
+    (vars(module).get("Options") or module.Args).model_rebuild()
     return module
 
 
@@ -156,3 +158,18 @@ def test_each_passes_the_checks_that_are_shipped(
     subject = Subject(room, f"howto_{room}")
     problems = {check.name: problem_of(check, subject) for check in checks_of(room)}
     assert {check: problem for check, problem in problems.items() if problem} == {}
+
+
+@pytest.mark.parametrize("example", ["add-a-command.md"], indirect=True)
+def test_the_command_counts_pipelines_and_says_where_there_are_none(example: ModuleType) -> None:
+    class Lanes:
+        names = ("door", "yard")
+
+        def restart(self, pipeline: str) -> None:
+            raise AssertionError(pipeline)
+
+    order = Order("test-0001")
+    reach = Reach(device="gate", status=dict, lanes=Lanes())
+    assert example.run(example.Args(), order, reach).result == {"pipelines": 2}
+    with pytest.raises(Rejected, match="none"):
+        example.run(example.Args(), order, Reach(device="gate", status=dict))

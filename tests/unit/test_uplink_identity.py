@@ -8,11 +8,10 @@ from agent.tables import Mqtt
 from agent.uplink import link_settings
 
 
-def test_a_devices_client_id_is_its_fleet_and_name_and_its_session_is_not_kept() -> None:
+def test_a_devices_client_id_is_its_fleet_and_name() -> None:
     settings = link_settings(Mqtt(host="broker.example", fleet="north"), "gate-1", Path("/etc"))
     assert settings.client_id == "north-gate-1"
-    assert settings.session_expiry_s == 0
-    assert not settings.manual_ack
+    assert settings.session_expiry_s == 0  # of those who borrow them: the uplink keeps its own
 
 
 def test_mutual_tls_works_with_the_systems_authorities_too() -> None:

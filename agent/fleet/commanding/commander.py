@@ -3,8 +3,8 @@
     with Commander(folder, fleet, settings, passphrase) as commander:
         results = commander.run("restart", {"pipeline": "door"}, devices=["gate-1"])
 
-The same bytes go again every 20 s to whose last word is missing, until the command may be begun no more:
-a device that has done it only says so again.
+The same bytes go again every 20 s to whose last word is missing: a device that has done it says so again.
+When the command may be begun no more, they go to those alone that have begun it.
 """
 
 from __future__ import annotations
@@ -32,13 +32,16 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from agent.documents.outcome import Outcome
+    from agent.fleet.inventory import Entry
     from agent.link.settings import LinkMessage, LinkSettings
     from agent.signing import Verifier
 
 _AGAIN_S = 20.0
+_GRACE_S = 60.0
+"""So long after the expiry a device whose clock is behind may still begin."""
 _AWAY_S = 60.0
 """So long the broker may be away while a command is sent."""
-_FEW = 64
+_FEW = 250
 """Silent devices that are sent a group's command on their own topics: more get it on the group's again."""
 _ANSWERS, _FILES = "up/res", "up/diag"
 
@@ -150,17 +153,18 @@ class Commander:
             MessageInvalid: the command cannot be sent so.
             LinkLost: the broker is away for too long while it is sent, or refuses us.
         """
-        names, audiences = self._addressed(whom)
+        addressed = self._addressed(whom)
+        audiences = list(dict.fromkeys(addressed.values()))
         if not terms.bare:
             self._pen.check(op)
         began = time.monotonic()
         order = self._pen.write(
             op, args, audiences, now_s=time.time(), expires_s=terms.expires_s, bare=terms.bare
         )
-        gathering = Gathering(order.id, names)
+        gathering = Gathering(order.id, addressed)
         with closing(Files(self._out, self._fleet, order.id, self._verifier)) as files:
             self._send(order.letters.values(), terms.expires_s)
-            self._await(order, gathering, files, began, terms)
+            self._await(order, addressed, gathering, files, began, terms)
             return [
                 replace(one, files=tuple(files.whole(one.device)), lacking=tuple(files.lacking(one.device)))
                 for one in gathering.results
@@ -177,26 +181,31 @@ class Commander:
             if (message := self._talk.next(left)) is not None:
                 self._heard(message)
 
-    def _addressed(self, whom: Whom) -> tuple[list[str], list[str]]:
-        """Give those whose word is waited for, and the audiences that hold them all."""
+    def _addressed(self, whom: Whom) -> dict[str, str]:
+        """Give those whose word is waited for, each with the audience by which it hears the command."""
         if whom.everyone:
-            names = [one.name for one in inventory.read(self._folder) if not one.revoked]
-            audiences = ["all"]
+            found = {one.name: "all" for one in inventory.read(self._folder) if not one.revoked}
         else:
             entries = inventory.chosen(self._folder, list(whom.devices), list(whom.groups))
-            names = [one.name for one in entries]
-            alone = [one.name for one in entries if not set(one.groups) & set(whom.groups)]
-            audiences = [*(f"g/{group}" for group in whom.groups), *(f"d/{name}" for name in alone)]
-        if not names:
+            found = audiences_of(entries, whom.groups)
+        if not found:
             hint = "Name a device, --group or --all; edgectl enroll adds devices"
             raise ConfigInvalid("choose devices", str(self._folder / DEVICES), "none is meant", hint)
-        return names, audiences
+        return found
 
     def _send(self, letters: Iterable[Letter], expires_s: float) -> None:
         messages = [(one.topic, functools.partial(_same, one.payload)) for one in letters]
         self._talk.send(messages, _AWAY_S, retain=False, expiry_s=max(1, math.ceil(expires_s)))
 
-    def _await(self, order: Order, gathering: Gathering, files: Files, began: float, terms: Terms) -> None:
+    def _await(  # noqa: PLR0917 - what was sent, and what has come
+        self,
+        order: Order,
+        addressed: Mapping[str, str],
+        gathering: Gathering,
+        files: Files,
+        began: float,
+        terms: Terms,
+    ) -> None:
         now = time.monotonic()
         give_up, expires, again = began + terms.timeout_s, began + terms.expires_s, now + _AGAIN_S
         while not (gathering.over and files.over) and now < give_up:
@@ -204,22 +213,23 @@ class Commander:
             if message is not None:
                 self._take(message, gathering, files, terms.step)
             now = time.monotonic()
-            if now >= again:
-                again = now + _AGAIN_S
-                if self._talk.up is not None and now < expires:
-                    self._send(self._again(order, gathering.pending or files.pending), expires - now)
+            if now < again:
+                continue
+            again = now + _AGAIN_S
+            rest = (gathering.pending if now < expires else gathering.working) or files.pending
+            if not rest and now > expires + _GRACE_S:
+                return  # nobody can begin it any more
+            if rest and self._talk.up is not None:
+                self._send(self._again(order, addressed, rest), expires - now)
 
-    def _again(self, order: Order, silent: Sequence[str]) -> list[Letter]:
-        """Give what is sent again: to each silent device, or where that is many, to all."""
-        if len(silent) > _FEW:
+    def _again(self, order: Order, addressed: Mapping[str, str], rest: Sequence[str]) -> list[Letter]:
+        """Give what is sent again: to each device on its own topic, or where that is many, to all."""
+        if len(rest) > _FEW:
             return list(order.letters.values())
-        common = [(audience, one) for audience, one in order.letters.items() if audience[:2] != "d/"]
-        found = []
-        for name in silent:
-            own = order.letters.get(f"d/{name}")
-            mine = [own] if own else [one for _, one in common]
-            found += [Letter(topics.down_cmd(self._fleet, name), one.payload) for one in mine]
-        return found
+        return [
+            Letter(topics.down_cmd(self._fleet, name), order.letters[addressed[name]].payload)
+            for name in rest
+        ]
 
     def _take(
         self, message: LinkMessage, gathering: Gathering, files: Files, step: Callable[[Result], object]
@@ -242,6 +252,23 @@ class Commander:
     def _verifier(self, device: str) -> Verifier | None:
         path = self._folder / DEVICES / f"{device}.pub"
         return None if self._unsigned else read_verifier(path, "--dir")
+
+
+def audiences_of(entries: Sequence[Entry], groups: Sequence[str]) -> dict[str, str]:
+    """Give each device the one audience by which it hears a command: who heard two would refuse one.
+
+    A group of which somebody hears it by another one already is not addressed as a whole.
+
+    Args:
+        entries: those that are meant.
+        groups: those that were named, as far as a message to all of them will do.
+    """
+    found: dict[str, str] = {}
+    for group in dict.fromkeys(groups):
+        members = [one.name for one in entries if group in one.groups]
+        if not found.keys() & set(members):
+            found |= dict.fromkeys(members, f"g/{group}")
+    return {one.name: found.get(one.name, f"d/{one.name}") for one in entries}
 
 
 def _same(payload: bytes) -> bytes:

@@ -85,6 +85,11 @@ class Gathering:
         return sorted(self._open)
 
     @property
+    def working(self) -> Sequence[str]:
+        """Those that have said that they will do it, and no more, by name."""
+        return sorted(name for name in self._open if self._found[name].outcome)
+
+    @property
     def over(self) -> bool:
         """Whether all have had their last word."""
         return not self._open
@@ -111,8 +116,9 @@ class Gathering:
             after = replace(before, problem=f"an answer does not count: {error.problem}", bad=before.bad + 1)
             self._found[device] = after
             return after if after.problem != before.problem else None
-        if found.id != self._id or (before.outcome is not None and not found.last):
-            return None  # of another command, or told again
+        twice = before.outcome is not None and (not found.last or found.refusal == "replayed")
+        if found.id != self._id or twice:
+            return None  # of another command, told again, or of a second envelope of this one
         self._bytes += size
         if self._bytes > _MOST_RESULTS:
             found = found.model_copy(

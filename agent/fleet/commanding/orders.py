@@ -35,7 +35,7 @@ class Letter:
 class Order:
     """One thing to be done, in as many letters as it has audiences.
 
-    A device that belongs to several of them does it once: it knows the id.
+    A device that hears several of them does it once: it knows the id, and refuses what else bears that.
 
     Attributes:
         id: what outcomes name.

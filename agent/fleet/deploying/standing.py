@@ -68,10 +68,8 @@ def _of(standing: Standing, wish: Desired, pipeline: str, problem: str) -> Progr
 
 
 def _of_settings(standing: SettingsStanding, wish: Desired, problem: str) -> Progress:
-    if not wish.overrides and not standing.overrides and standing.state in {"idle", "active"}:
-        return Progress("active", done=True, good=True)
     sure = standing.generation >= wish.generation
-    if standing.state == "active" and sure:
+    if standing.state in {"idle", "active"} and (sure or not wish.overrides):
         return Progress("active", standing.reason, done=True, good=True)
     if standing.state in {"rejected", "rolled_back"}:
         return Progress(standing.state, standing.reason, done=True if sure else None)

@@ -44,8 +44,7 @@ def _patterns(site: Site) -> Iterator[str]:
     yield f"pattern write {root}/d/{_U}/up/#"
     yield f"pattern readwrite {root}/d/{_U}/echo/+"
     if site.home_assistant:
-        yield f"pattern write {site.home_assistant}/+/{_U}/#"
-        yield f"pattern read {site.home_assistant}/status"
+        yield f"pattern write {site.home_assistant}/device/{_U}/config"
 
 
 def _others(site: Site) -> Iterator[str]:
@@ -68,7 +67,7 @@ def _others(site: Site) -> Iterator[str]:
         yield f"topic read {site.home_assistant}/#"
         yield f"topic write {site.home_assistant}/status"
         yield f"topic read {device}/up/state"
-        yield f"topic read {device}/up/vitals"
+        yield f"topic read {device}/up/ha"
 
 
 def _devices(site: Site, devices: Iterable[Entry]) -> Iterator[str]:

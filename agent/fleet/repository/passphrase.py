@@ -48,6 +48,22 @@ def passphrase(file: Path | None = None, *, new: bool = False) -> str:
     return found
 
 
+def of_colleague(file: Path | None) -> str:
+    """Get the passphrase of a key that is for somebody else: from a file, or a terminal.
+
+    Raises:
+        ConfigInvalid: there is none, or none that will do.
+    """
+    if file is None and not (sys.stdin.isatty() and sys.stderr.isatty()):
+        problem = "the colleague's key is to be encrypted, and nobody is there to type that"
+        raise ConfigInvalid("get", "passphrase", problem, "Give --their-passphrase-file FILE")
+    found = _read(file) if file else _ask("Passphrase of the colleague's key: ", new=True)
+    if len(found) < LEAST:
+        problem = f"it is shorter than {LEAST} characters"
+        raise ConfigInvalid("use", "passphrase", problem, "Take several words")
+    return found
+
+
 def _read(file: Path) -> str:
     """Read the first line of a file."""
     try:
@@ -64,8 +80,8 @@ def _read(file: Path) -> str:
         raise ConfigInvalid("read", f"passphrase {file}", problem, hint) from error
 
 
-def _ask(*, new: bool) -> str:
-    first = getpass.getpass("Passphrase of the operator's keys: ", sys.stderr)
+def _ask(prompt: str = "Passphrase of the operator's keys: ", *, new: bool) -> str:
+    first = getpass.getpass(prompt, sys.stderr)
     if new and getpass.getpass("Once more: ", sys.stderr) != first:
         raise ConfigInvalid("get", "passphrase", "the two differ", "Type it twice, the same")
     return first

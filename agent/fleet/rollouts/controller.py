@@ -1,12 +1,14 @@
 """Works on a rollout: keeps each step before anything is published, so that a kill loses and doubles nothing.
 
-What is published again after a kill is what was published before it: whether a device's newest desired state
-wants the model in a generation above that which it had before says so, and that one was kept.
+What is published again after a kill is what was kept before it, word for word: a device's newest desired
+state that wants the model, in a generation above that which it had before. Nobody knows whether the broker
+had it.
 """
 
 from __future__ import annotations
 
 import sys
+import time
 from typing import TYPE_CHECKING
 
 from agent.errors import LinkLost, MessageInvalid
@@ -24,9 +26,13 @@ if TYPE_CHECKING:
     from agent.fleet.rollouts.shelf import Shelf, Want
 
 LOOK_S = 0.5
+_GLANCE_S = 0.01
+"""Between two slices of a wave: what the first one does stops the next."""
 _ASK_S = 60.0
 _KEEP_S = 2.0
-"""So often is kept, at most, what devices have come to; a transition is kept at once."""
+"""So often is kept, at most, what devices have come to; of many more seldom. A transition is kept at once."""
+_PATIENCE_S, _RETRY_S = 600.0, 2.0
+"""So long the broker may be away, and so often it is tried again."""
 
 
 class Controller:
@@ -56,7 +62,10 @@ class Controller:
         self._held, self._shelf, self._fleet = held, shelf, fleet
         self._wall, self._show = wall, show
         self._course = Course(rollout, wall)
-        self._lost: LinkLost | None = None
+        self._view = fleet.view
+        self._warned: LinkLost | None = None
+        self._since = 0.0
+        self._every_s = max(_KEEP_S, len(rollout.members) / 1000)
         self._kept: tuple[State, float] = (rollout.state, float("-inf"))
 
     def begin(self, want: Want | None = None) -> None:
@@ -76,37 +85,45 @@ class Controller:
 
         Raises:
             AgentError: somebody has taken it over, or the disk refuses.
-            LinkLost: the broker refuses us, or is away for too long while something is to be published.
+            LinkLost: the broker refuses us, or is away, for ten minutes.
         """
-        asked = now()
+        self._since = now()
+        lost_at: float | None = None
         while not self._course.resting:
-            before = self._course.state
-            self.turn(now())
-            if self._course.state is before and not self._course.due():
-                self._fleet.look(LOOK_S)
-            if now() - asked >= _ASK_S:
-                asked = now()
-                self._refresh()
+            try:
+                self._step(now)
+            except LinkLost as error:  # what was kept is done again, and doubles nothing
+                lost_at = now() if lost_at is None else lost_at
+                if now() - lost_at >= _PATIENCE_S:
+                    raise
+                self._warn(error)
+            else:
+                lost_at = self._warned = None
         return self._course.rollout
 
-    def _refresh(self) -> None:
-        """Ask for what may have been dropped; a broker that is away is asked the next time."""
-        waited_for = self._course.waited_for()
-        try:
-            self._fleet.refresh(waited_for)
-        except LinkLost as error:
-            if self._lost is None:
-                print(f"edgectl: WARNING: {error}; trying again", file=sys.stderr)
-            self._lost = error
-        else:
-            self._lost = None
+    def _step(self, now: Callable[[], float]) -> None:
+        before = self._course.state
+        self.turn(now())
+        if self._course.state is before:
+            self._fleet.look(_GLANCE_S if self._course.due() else LOOK_S)
+        if now() - self._since >= _ASK_S:
+            self._since = now()
+            self._fleet.refresh(self._course.waited_for())
+
+    def _warn(self, error: LinkLost) -> None:
+        """Say once that the broker is away, and wait."""
+        if self._warned is None:
+            print(f"edgectl: WARNING: {error}. Trying again", file=sys.stderr)
+        self._warned = error
+        time.sleep(_RETRY_S)
 
     def turn(self, now: float) -> None:
         """Go one step: take in what is known and what is asked, publish what is due."""
         self._asked()
-        self._course.turn(now, self._fleet.view)
+        self._view = self._fleet.view
+        self._course.turn(now, self._view)
         if self._course.changed and (
-            self._kept[0] is not self._course.state or now - self._kept[1] >= _KEEP_S
+            self._kept[0] is not self._course.state or now - self._kept[1] >= self._every_s
         ):
             self._keep(now)
         if self._course.due():
@@ -135,7 +152,7 @@ class Controller:
 
     def _publish(self) -> None:
         """Have some devices of the wave run the model; what they have before is kept first."""
-        due, view = self._course.due(), self._fleet.view
+        due, view = self._course.due(), self._view
         latest = self._fleet.latest(due)
         for name in due:
             newest = latest.get(name)
@@ -143,45 +160,39 @@ class Controller:
             earlier = wishes.before(self._plan, newest, view.reports.get(name))
             self._course.touched(name, floor, earlier, view)
         self._keep()
-        made = self._wishes(wishes.forward, due, latest)
+        made = {name: self._wish(wishes.forward, name, latest) or latest[name] for name in due}
         self._fleet.publish(list(made.values()))
-        for name in due:
-            found = made.get(name) or latest[name]
-            self._course.sent(name, found.generation)
+        for name, wish in made.items():
+            self._course.sent(name, wish.generation)
         self._keep()
 
     def _put_back(self) -> None:
         """Have some devices run again what they ran before."""
         due = self._course.due()
         latest = self._fleet.latest(due)
-        made = self._wishes(wishes.back, due, latest)
-        self._fleet.publish(list(made.values()))
-        for name in due:
-            self._course.put_back(name, self._back_at(name, made.get(name), latest))
+        found = {
+            name: self._wish(wishes.back, name, latest) or self._since_then(name, latest) for name in due
+        }
+        self._fleet.publish([wish for wish in found.values() if wish is not None])
+        for name, wish in found.items():
+            self._course.put_back(name, wish.generation if wish else 0)
         self._keep()
 
-    def _back_at(self, name: str, made: Desired | None, latest: Mapping[str, Desired]) -> int:
-        """Give the generation that puts a device back, of now or of before a kill; 0 where there is none."""
-        member, newest = self._course.members[name], latest.get(name)
-        if made is not None:
-            return made.generation
-        again = newest is not None and member.generation and newest.generation > member.generation
-        return newest.generation if again and newest else 0
+    def _since_then(self, name: str, latest: Mapping[str, Desired]) -> Desired | None:
+        """Give what took the place of the rollout's desired state: what a kill kept from being confirmed."""
+        newest, member = latest.get(name), self._course.members[name]
+        ours = max(member.generation, member.floor or 0)
+        return newest if newest is not None and newest.generation > ours else None
 
-    def _wishes(
-        self, make: Callable[..., Desired | None], due: list[str], latest: Mapping[str, Desired]
-    ) -> dict[str, Desired]:
-        members, issued = self._course.members, int(self._wall())
-        made = {
-            name: make(
-                self._plan, members[name], name, latest.get(name), told=self._told(name), issued=issued
-            )
-            for name in due
-        }
-        return {name: wish for name, wish in made.items() if wish is not None}
+    def _wish(
+        self, make: Callable[..., Desired | None], name: str, latest: Mapping[str, Desired]
+    ) -> Desired | None:
+        """Make a device's next desired state; None where it was made before a kill."""
+        member, issued = self._course.members[name], int(self._wall())
+        return make(self._plan, member, name, latest.get(name), told=self._told(name), issued=issued)
 
     def _told(self, name: str) -> int:
-        report = self._fleet.view.reports.get(name)
+        report = self._view.reports.get(name)
         return report.generation if report else 0
 
     def _keep(self, now: float | None = None) -> None:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from agent.fleet.rollouts.seams import View
 
 SLICE = 100
-"""For so many devices at a time is published: a wave that goes bad meanwhile stops there."""
+"""For so many devices at a time is published, or a hundredth: a wave that goes bad meanwhile stops there."""
 _BACK_S = 900.0
 """So long, and never longer than the deadline, devices may take to say that what was is back."""
 _NAMED = 10
@@ -103,7 +103,7 @@ class Course:
         self._since = now if self._since is None else self._since
         waited = now - self._since
         if self.state in MOVING:
-            self._look(view, late=self.state is not State.PUBLISHING and waited >= self._plan.deadline_s)
+            self._look(view, late=self._late(waited))
         if self.state in MOVING and (why := self._bad()):
             self._halt(why)
         elif self.due():
@@ -125,7 +125,7 @@ class Course:
             those = [name for name, one in self.members.items() if one.floor is not None and one.back is None]
         else:
             those = []
-        return those[:SLICE]
+        return those[: max(SLICE, len(self.members) // SLICE)]
 
     def waited_for(self) -> list[str]:
         """Name the devices whose next word matters, so many at most."""
@@ -151,6 +151,11 @@ class Course:
         names = self._names[self._rollout.wave if number is None else number]
         return {name: self.members[name] for name in names}
 
+    def _late(self, waited: float) -> bool:
+        """Whether the wave should have converged; while it soaks a device may be away for a moment."""
+        soaking = self._plan.soak_s if self.state is State.SOAKING else 0.0
+        return self.state is not State.PUBLISHING and waited >= self._plan.deadline_s + soaking
+
     def _look(self, view: View, *, late: bool) -> None:
         """See what became of each device."""
         for name, one in self.members.items():
@@ -158,7 +163,8 @@ class Course:
                 continue
             verdict, reason = judge(view.reports.get(name), self._plan, one.generation)
             if verdict == "waiting":
-                verdict, reason = self._waiting(one, reason, late=late, online=name in view.online)
+                late_too = late and one.wave == self._rollout.wave
+                verdict, reason = self._waiting(one, reason, late=late_too, online=name in view.online)
             if verdict == "converged":
                 self._measures.note(name, view.vitals.get(name))
             if (verdict, reason) != (one.verdict, one.reason):

@@ -37,13 +37,11 @@ def too_many(plan: Plan, wave: int, members: Mapping[str, Member]) -> str:
     size = len(members) - found["superseded"]
     failed = found["failed"] + (found["silent"] if plan.max_silent is None else 0)
     if failed > plan.max_fail * size + _HAIR:
-        return (
-            f"wave {wave + 1}: {failed} of {size} devices failed, and {plan.max_fail:.4g} of them may: "
-            + (_first(members))
-        )
+        may = f"{100 * plan.max_fail:.4g}% may"
+        return f"wave {wave + 1}: {failed} of {size} devices failed, and {may}: {_first(members)}"
     silent = found["silent"]
     if plan.max_silent is not None and silent > plan.max_silent * size + _HAIR:
-        may = f"{plan.max_silent:.4g} of them may be"
+        may = f"{100 * plan.max_silent:.4g}% may be"
         return f"wave {wave + 1}: {silent} of {size} devices are silent, and {may}"
     return ""
 

@@ -7,6 +7,7 @@ What comes then is heard on the fleet's topics; of devices that take no part not
 from __future__ import annotations
 
 import functools
+from contextlib import ExitStack
 from typing import TYPE_CHECKING, Self
 
 from agent.documents import reported as reports
@@ -65,17 +66,15 @@ class LiveFleet:
         self.refused: dict[str, str] = {}
 
     def __enter__(self) -> Self:
-        self._talk.__enter__()
-        try:
+        with ExitStack() as stack:
+            stack.enter_context(self._talk)
             self._talk.connected()
             self.refresh(self._devices)
-        except BaseException:
-            self._talk.__exit__()
-            raise
+            self._open = stack.pop_all()
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._talk.__exit__()
+        self._open.close()
 
     @property
     def view(self) -> View:
@@ -169,11 +168,18 @@ class LiveFleet:
         return self._verifiers[name]
 
     def _reported(self, name: str, payload: bytes) -> None:
+        """Take a report that is no older than the last: whoever keeps messages could play one back."""
         found = reports.decode(payload, self._verifier(name), fleet=self._place.fleet, device=name)
+        last = self._reports.get(name)
+        if last and (found.generation < last.generation or found.audit.seq < last.audit.seq):
+            raise MessageInvalid("read", "reported state", "it is older than the last one")
         self._reports[name] = found
 
     def _vitals_of(self, name: str, payload: bytes) -> None:
         found = doings.decode(payload, self._verifier(name), fleet=self._place.fleet, device=name)
+        last = self._vitals.get(name)
+        if last and found.synced and last.synced and found.at < last.at:
+            raise MessageInvalid("read", "vitals", "they are older than the last ones")
         self._vitals[name] = found
 
     def _state(self, name: str, payload: bytes) -> None:

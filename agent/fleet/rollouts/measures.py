@@ -79,6 +79,20 @@ class Measures:
                 yield from _value(condition, pipeline, list(samples), member.before)
 
 
+def said(metric: str, plan: Plan, vitals: Vitals | None) -> bool:
+    """Whether a device says a metric now; what has one value for all pipelines is known before, too."""
+    if vitals is None:
+        return False
+    if metric in _WHOLE:
+        return metric != "temperature" or vitals.temperature_c is not None
+    return any(key.endswith(f".{metric}") and value > 0 for key, value in before(plan, vitals).items())
+
+
+def needed(condition: Condition) -> bool:
+    """Whether what a condition looks at must be known before a rollout begins."""
+    return condition.relative or condition.metric in _WHOLE
+
+
 def broken(condition: Condition, value: float) -> bool:
     """Whether a value is beyond a condition's limit."""
     return value > condition.limit if condition.above else value < condition.limit

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from agent.errors import ConfigInvalid
 from agent.fleet.rollouts.admission import admit, by_wave, ordered
-from agent.fleet.rollouts.measures import before
+from agent.fleet.rollouts.measures import needed, said
 from agent.fleet.rollouts.record import Member, Rollout
 from agent.fleet.rollouts.wanted import sizes
 
@@ -32,7 +32,7 @@ def planned(plan: Plan, manifest: Manifest, devices: Sequence[str], view: View, 
 
     Raises:
         ConfigInvalid: nobody can take part, one cannot and that was asked for, or nobody says what a
-            condition compares.
+            condition looks at.
     """
     found = admit(manifest, plan.pipelines, devices, view.reports, strict=strict)
     if found.left_out and (strict or not found.devices):
@@ -49,16 +49,10 @@ def planned(plan: Plan, manifest: Manifest, devices: Sequence[str], view: View, 
 
 
 def _comparable(plan: Plan, devices: Sequence[str], view: View) -> None:
-    """Refuse a comparison for which no device gives the first half."""
+    """Refuse a condition that could not be judged: no device says what it looks at."""
     for condition in plan.conditions:
-        ending = f".{condition.metric}"
-        values = (
-            value
-            for name in devices
-            for key, value in before(plan, view.vitals.get(name)).items()
-            if key.endswith(ending)
-        )
-        if condition.relative and not any(values):
-            problem = f"no device says its {condition.metric} now, so nothing can be compared with it"
-            hint = "Give a number without x, or have devices send vitals: metrics.vitals_s"
+        metric = condition.metric
+        if needed(condition) and not any(said(metric, plan, view.vitals.get(one)) for one in devices):
+            problem = f"no device says its {metric} now"
+            hint = "Leave it out, give a number without x, or have devices send vitals: metrics.vitals_s"
             raise ConfigInvalid(_OP, f"--abort {condition.text!r}", problem, hint)

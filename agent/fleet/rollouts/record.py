@@ -50,6 +50,10 @@ class Plan(Document):
     conditions: Annotated[tuple[Condition, ...], Field(max_length=16)] = ()
     on_fail: Literal["abort", "halt"] = "abort"
     seed: Count = 0
+    frames: Annotated[int, Field(ge=1, le=1_000_000)] | None = None
+    """Good frames until a device trusts the model; None leaves it as it was."""
+    seconds: Annotated[float, Field(ge=0, le=7 * 86400)] | None = None
+    """Seconds of service until then."""
 
 
 class Member(Document):

@@ -44,6 +44,8 @@ class Told:
     on_fail: str = "abort"
     seed: int = 0
     name: str = ""
+    frames: int | None = None
+    seconds: float | None = None
 
 
 def plan(told: Told, taken: Sequence[str]) -> Plan:
@@ -72,6 +74,8 @@ def plan(told: Told, taken: Sequence[str]) -> Plan:
             conditions=tuple(condition(one) for one in told.conditions),
             on_fail=told.on_fail,  # type: ignore[arg-type]  # pydantic looks
             seed=told.seed,
+            frames=told.frames,
+            seconds=told.seconds,
         )
     except ValidationError as error:
         hint = "Write: edgectl rollout start MODEL@VERSION --pipelines P --name NAME; see --help"

@@ -53,7 +53,11 @@ def forward(
         return None
     models = dict.fromkeys(plan.pipelines, plan.model)
     wish = _next(plan, device, latest, models, told=max(told, member.floor or 0), issued=issued)
-    return wish.model_copy(update={"deadline_s": plan.deadline_s})
+    news = {"frames": plan.frames, "seconds": plan.seconds}
+    probation = wish.probation.model_copy(
+        update={key: value for key, value in news.items() if value is not None}
+    )
+    return wish.model_copy(update={"deadline_s": plan.deadline_s, "probation": probation})
 
 
 def back(

@@ -90,7 +90,8 @@ def run(place: Place, name: str, show: Show, *, want: Want | None = None, take_o
     ):
         controller = Controller(rollout, held, shelf, fleet, wall=time.time, show=show)
         controller.begin(want)
-        return controller.run(time.monotonic)
+        done = controller.run(time.monotonic)
+    return done.model_copy(update={"lease": None})
 
 
 def ask(
@@ -142,7 +143,7 @@ def pause(folder: Path, name: str, *, take_over: bool = False) -> Rollout:
         course = Course(rollout, time.time)
         course.pause()
         held.write(course.rollout)
-        return course.rollout
+    return course.rollout.model_copy(update={"lease": None})
 
 
 def _worked_on(shelf: Shelf, found: Rollout) -> bool:

@@ -7,6 +7,7 @@ import inspect
 import os
 from dataclasses import dataclass, field
 from enum import StrEnum
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, get_type_hints
 
 import typer
@@ -76,7 +77,10 @@ class Broker:
         )
 
 
-HOST = Annotated[str, typer.Option(help="The broker's name or address.")]
+HOST = Annotated[
+    str, typer.Option(help="The broker's name or address; else the folder's, else 127.0.0.1.", metavar="NAME")
+]
+_PORT = 1883
 PORT = Annotated[int, typer.Option(help="The broker's port.", min=1, max=65535)]
 FLEET = Annotated[str, typer.Option(help="The fleet: edge/v1/FLEET/...")]
 PROTOCOL = Annotated[Protocol, typer.Option(help="Which MQTT to speak; auto tries 5 first.")]
@@ -87,8 +91,8 @@ CERT_FILE = Annotated[str, typer.Option(help="Our certificate, for mutual TLS.")
 KEY_FILE = Annotated[str, typer.Option(help="Our private key, for mutual TLS.")]
 
 _OPTIONS: tuple[tuple[str, object, object], ...] = (
-    ("host", HOST, "127.0.0.1"),
-    ("port", PORT, 1883),
+    ("host", HOST, ""),
+    ("port", PORT, _PORT),
     ("fleet", FLEET, "default"),
     ("protocol", PROTOCOL, Protocol.AUTO),
     ("username", USERNAME, ""),
@@ -102,15 +106,22 @@ _OPTIONS: tuple[tuple[str, object, object], ...] = (
 def with_broker(verb: Callable[..., None], *, optional: bool = False) -> Callable[..., None]:
     """Give a verb the options that name a broker; it gets them together, as its parameter ``broker``.
 
+    Without --host that is the one which the operator's folder knows, with the operator's certificate.
+
     Args:
         verb: what typer would call.
         optional: without --host there is none: ``broker.host`` is "".
     """
-    defaults = {name: value for name, _, value in _OPTIONS} | ({"host": ""} if optional else {})
+    defaults = {name: value for name, _, value in _OPTIONS}
 
     @functools.wraps(verb)
     def wider(**given: object) -> None:
+        from agent.fleet.identity.way import way
+
         named = {name: given.pop(name) for name, _, _ in _OPTIONS}
+        if not optional:
+            folder = given.get("folder")
+            named = way(folder if isinstance(folder, Path) else None, "operator", named, _PORT)
         verb(**given, broker=Broker(**named))  # type: ignore[arg-type]  # typer has checked the types
 
     kinds = get_type_hints(verb, include_extras=True)

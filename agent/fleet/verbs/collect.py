@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from agent.errors import ConfigInvalid
-from agent.fleet.verbs._broker import PASSWORD, Protocol
+from agent.fleet.verbs._broker import HOST, PASSWORD, PORT, Protocol
 
 if TYPE_CHECKING:
     from agent.fleet.collect import Options
@@ -52,8 +52,8 @@ def register(app: typer.Typer) -> None:
 
 def collect(
     *,
-    host: Annotated[str, typer.Option(help="The broker's name or address.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(help="The broker's port.", min=1, max=65535)] = 1883,
+    host: HOST = "",
+    port: PORT = 1883,
     fleet: Annotated[str, typer.Option(help="The fleet to listen to: edge/v1/FLEET/...")] = "default",
     to: Annotated[str, typer.Option(help="Where results go.", metavar="URL")] = "sqlite:///fleet.db",
     protocol: Annotated[
@@ -85,23 +85,19 @@ def collect(
 ) -> None:
     """Collect until stopped."""
     from agent.fleet.collect import Options, Program
+    from agent.fleet.identity.way import way
 
     over = "\r\x1b[K" if sys.stderr.isatty() else ""  # the line of counts may stand there
     logging.basicConfig(
         stream=sys.stderr, level=logging.WARNING, format=f"{over}%(asctime)s %(levelname)-7s %(message)s"
     )
+    broker = {"host": host, "port": port, "fleet": fleet, "username": username, "tls": tls or bool(ca_file)}
+    files = {"ca_file": ca_file, "cert_file": cert_file, "key_file": key_file}
     options = Options(
-        host=host,
-        port=port,
-        fleet=fleet,
+        **way(keys, "collector", broker | files, 1883),
         to=to,
         protocol=protocol.value,
-        username=username,
         password=os.environ.get(PASSWORD, ""),
-        tls=tls or bool(ca_file),
-        ca_file=ca_file,
-        cert_file=cert_file,
-        key_file=key_file,
         as_json=as_json,
         keys=keys,
         share=share,

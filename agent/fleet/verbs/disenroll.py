@@ -15,13 +15,13 @@ Their certificates are revoked, the access list allows them nothing, and the col
 signatures within a minute. Have mosquitto read its files again. The name can be enrolled anew, for the device
 that replaces it. For models there is edgectl revoke.
 
-\\b
+\b
 examples:
   edgectl disenroll gate-2
 
-\\b
-exit codes: 0 done, 1 failed, 2 usage, 78 there is no such device, or a key or the
-folder must be seen to first
+\b
+exit codes: 0 done, 1 failed, 2 usage, 78 there is no such device, or a key or
+the folder must be seen to first
 """
 
 

@@ -17,15 +17,15 @@ agent.toml, and user-data for cloud-init. The broker's access list is made anew;
 Run it again with the same names: devices that are enrolled keep what they have, and are put into the groups
 that are named.
 
-\\b
+\b
 examples:
   edgectl enroll gate-1 gate-2 --group gates
   edgectl enroll --count 1000 --prefix cam --group yard --archive
   edgectl enroll gate-3 --csr gate-3.csr
 
-\\b
-exit codes: 0 done, 1 failed, 2 usage, 78 a name, an option, a key or the folder
-must be seen to first
+\b
+exit codes: 0 done, 1 failed, 2 usage, 78 a name, an option, a key or the
+folder must be seen to first
 """
 
 

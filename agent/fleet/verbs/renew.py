@@ -21,13 +21,12 @@ has taken that, within a minute, and else stays with the old one. Its signing ke
 
 \b
 examples:
-  edgectl renew gate-1 --host broker.example --port 8883 --ca-file keys/ca.pem \\
-      --cert-file keys/clients/operator.pem --key-file keys/clients/operator.key
-  edgectl renew --all --expiring 90 ...
+  edgectl renew gate-1
+  edgectl renew --all --expiring 90
 
 \b
-exit codes: 0 all have gone over, 1 one of them has not, or the broker is away,
-2 usage, 78 a name, a key or an option must be seen to first
+exit codes: 0 all have gone over, 1 one of them has not, or the broker is
+away, 2 usage, 78 a name, a key or an option must be seen to first
 """
 
 

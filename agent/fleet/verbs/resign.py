@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from enum import StrEnum
 from typing import Annotated
 
@@ -54,6 +55,7 @@ def resign(
     """Sign what expires."""
     import orjson
 
+    from agent.fleet.identity import expiry
     from agent.fleet.repository.roles import OFFLINE, RENEW_DAYS
     from agent.fleet.repository.work import at_work, expiring, told
 
@@ -63,7 +65,10 @@ def resign(
         if roles.left_days("snapshot") < RENEW_DAYS:
             work.repository.renew("snapshot")
         sent = work.finish()
-        warnings = expiring(work.repository)
+        certificates = expiry.warnings(folder)
+        for line in certificates:
+            print(f"edgectl: WARNING: {line}", file=sys.stderr)
+        warnings = [*expiring(work.repository), *certificates]
         expires = {one: roles.expires(one).isoformat() for one in (*OFFLINE, "snapshot", "timestamp")}
     if as_json:
         print(orjson.dumps({"expires": expires, "warnings": warnings, **told(sent)}).decode())

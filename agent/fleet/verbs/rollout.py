@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from agent.errors import ConfigInvalid
+from agent.fleet.verbs import _rollout as options  # noqa: TC001 - typer reads the annotations
 from agent.fleet.verbs._broker import Broker, with_broker
 from agent.fleet.verbs._options import FOLDER, AsJson, Folder, Group, PassphraseFile
 
@@ -42,14 +43,6 @@ examples:
 
 app = typer.Typer(help=_HELP, no_args_is_help=True, rich_markup_mode=None, add_completion=False)
 
-_Name = Annotated[str, typer.Argument(help="The rollout's name.", metavar="NAME")]
-_Watch = Annotated[bool, typer.Option("--watch", help="With --json: an object a change, not one at the end.")]
-_TakeOver = Annotated[
-    bool, typer.Option("--take-over", help="Another machine worked on it, and does no longer.")
-]
-_Unsigned = Annotated[
-    bool, typer.Option("--unsigned", help="Believe devices' reports without their signatures.")
-]
 _LOOK_S = 0.5
 
 
@@ -68,40 +61,25 @@ def start(
     model: Annotated[str, typer.Argument(help="The model.", metavar="MODEL@VERSION")],
     *,
     broker: Broker,
-    pipelines: Annotated[str, typer.Option(help="Pipelines that are to run it.", metavar="P[,P]")],
+    pipelines: options.Pipelines,
     group: Group = None,
-    device: Annotated[
-        list[str] | None, typer.Option(help="This device; may be given again.", metavar="DEVICE")
-    ] = None,
-    waves: Annotated[
-        str, typer.Option(help="How many have it after each wave.", metavar="N|N%,...")
-    ] = "1,10%,50%,100%",
-    soak: Annotated[str, typer.Option(help="How long each wave is watched.", metavar="TIME")] = "1h",
-    max_fail: Annotated[
-        str, typer.Option(help="Share of a wave's devices that may fail.", metavar="N%")
-    ] = "2%",
-    max_silent: Annotated[
-        str, typer.Option(help="Share that may be offline at the deadline; else they failed.", metavar="N%")
-    ] = "",
-    abort_on: Annotated[
-        list[str] | None,
-        typer.Option("--abort", help="Break off where the wave's median does so.", metavar="CONDITION"),
-    ] = None,
-    deadline: Annotated[str, typer.Option(help="How long a wave may take to run it.", metavar="TIME")] = "6h",
-    on_fail: Annotated[
-        str, typer.Option(help="On a broken limit: abort puts back what was, halt waits.", metavar="WHAT")
-    ] = "abort",
-    seed: Annotated[int, typer.Option(help="The same gives the same order.", min=0)] = 0,
-    strict: Annotated[bool, typer.Option("--strict", help="Refuse where a device cannot take part.")] = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show who would, and when.")] = False,
-    name: Annotated[
-        str, typer.Option(help="The rollout's name; else made of the model's.", metavar="NAME")
-    ] = "",
-    wait: Annotated[
-        bool, typer.Option("--wait/--no-wait", help="Work on it; or only plan it, for resume.")
-    ] = True,
-    watch: _Watch = False,
-    unsigned: _Unsigned = False,
+    device: options.Device = None,
+    waves: options.Waves = "1,10%,50%,100%",
+    soak: options.Soak = "1h",
+    max_fail: options.MaxFail = "2%",
+    max_silent: options.MaxSilent = "",
+    abort_on: options.AbortOn = None,
+    deadline: options.Deadline = "6h",
+    on_fail: options.OnFail = "abort",
+    probation_frames: options.Frames = None,
+    probation_seconds: options.Seconds = None,
+    seed: options.Seed = 0,
+    strict: options.Strict = False,
+    dry_run: options.DryRun = False,
+    name: options.Called = "",
+    wait: options.Wait = True,
+    watch: options.Watch = False,
+    unsigned: options.Unsigned = False,
     folder: Folder = FOLDER,
     passphrase_file: PassphraseFile = None,
     as_json: AsJson = False,
@@ -123,6 +101,8 @@ def start(
         on_fail=on_fail,
         seed=seed,
         name=name,
+        frames=probation_frames,
+        seconds=probation_seconds,
     )
     plan = wanted.plan(told, Shelf(folder).names())
     if not (group or device):
@@ -138,12 +118,12 @@ def start(
 
 
 def resume(
-    name: _Name,
+    name: options.Name,
     *,
     broker: Broker,
-    take_over: _TakeOver = False,
-    watch: _Watch = False,
-    unsigned: _Unsigned = False,
+    take_over: options.TakeOver = False,
+    watch: options.Watch = False,
+    unsigned: options.Unsigned = False,
     folder: Folder = FOLDER,
     passphrase_file: PassphraseFile = None,
     as_json: AsJson = False,
@@ -154,7 +134,11 @@ def resume(
 
 
 def pause(
-    name: _Name, *, take_over: _TakeOver = False, folder: Folder = FOLDER, as_json: AsJson = False
+    name: options.Name,
+    *,
+    take_over: options.TakeOver = False,
+    folder: Folder = FOLDER,
+    as_json: AsJson = False,
 ) -> None:
     """Pause."""
     from agent.fleet.rollouts import work
@@ -166,11 +150,11 @@ def pause(
 
 
 def abort(
-    name: _Name,
+    name: options.Name,
     *,
     broker: Broker,
-    take_over: _TakeOver = False,
-    unsigned: _Unsigned = False,
+    take_over: options.TakeOver = False,
+    unsigned: options.Unsigned = False,
     folder: Folder = FOLDER,
     passphrase_file: PassphraseFile = None,
     as_json: AsJson = False,
@@ -257,8 +241,11 @@ def _print_all(found: list[Rollout], *, as_json: bool) -> None:
 
     if as_json:
         print(orjson.dumps({"rollouts": [shown.row(one) for one in found]}).decode())
-    for one in [] if as_json else found:
+        return
+    for one in found:
         print(f"{one.plan.name}  {one.plan.model}  {shown.line(one)}")
+    if not found:
+        print("no rollout is there; see: edgectl rollout start --help")
 
 
 def _place(folder: Path, broker: Broker, file: Path | None, *, unsigned: bool) -> Place:

@@ -84,9 +84,9 @@ def test_a_group_gets_one_message_and_all_that_belong_to_it_are_waited_for(
         assert all(one.good for one in both)
         everyone = sender.run("reload", {}, everyone=True)
         assert [one.device for one in everyone if one.good] == ["gate-1", "gate-2", "roof-1"]
-    twice = [commands.decode(payload, None, fleet="demo", audiences=["g/gates", "g/all-doors"])[0]
-             for _, payload in gates[0].heard[1:3]]  # fmt: skip
-    assert twice[0].id == twice[1].id  # who belongs to both does it once
+    assert [[topic for topic, _ in gate.heard] for gate in gates] == [
+        [topics.group_cmd("demo", "gates")] * 2 + [topics.all_cmd("demo")]
+    ] * 2  # who belongs to both hears it once
     assert [topic for topic, _ in roof.heard] == [topics.down_cmd("demo", "roof-1"), topics.all_cmd("demo")]
 
 
@@ -194,3 +194,17 @@ def test_a_device_that_is_away_gets_it_when_it_comes_and_after_its_expiry_no_mor
         with commanded(broker.port, keys, "gate-1", answers=silent) as (late,):
             sender.run("reload", {}, devices=["gate-1"], timeout_s=1, expires_s=0.05)
     assert len(late.heard) == 1
+
+
+def test_who_has_begun_is_asked_again_after_the_expiry_and_who_is_silent_is_waited_for_no_more(
+    broker: Broker, keys: Path, control: Signer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(commander, "_AGAIN_S", 0.1)
+    monkeypatch.setattr(commander, "_GRACE_S", 0.1)
+
+    def slowly(device: CommandedDevice, command: Command) -> None:
+        device.answer(command, "accepted" if len(device.heard) < 5 else "done")
+
+    with commanded(broker.port, keys, "gate-1", answers=slowly), commander_of(broker, keys) as sender:
+        found = sender.run("reload", {}, devices=["gate-1", "gate-2"], timeout_s=60, expires_s=0.15)
+    assert [one.state for one in found] == ["done", "silent"]

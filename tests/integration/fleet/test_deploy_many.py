@@ -73,6 +73,24 @@ def test_a_group_gets_it_in_one_go_and_each_devices_word_is_told(
     assert not path_of(keys, "roof-1").exists()
 
 
+def test_a_report_that_the_broker_dropped_is_asked_for_again(
+    broker: Broker, keys: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(hearing, "_FEW", 1)
+    monkeypatch.setattr(hearing, "_ASK_S", 0.3)
+    monkeypatch.setattr("agent.fleet.deploying.hearing.topics.sender_below", lambda *_: None)
+    wanted = options(keys, broker, DOOR, groups=["gates"], wait=True, timeout_s=30)
+    with (
+        puppet(broker.port, "gate-1", keys) as one,
+        puppet(broker.port, "gate-2", keys) as two,
+        ThreadPoolExecutor(1) as pool,
+    ):
+        future = pool.submit(deploy, wanted)
+        for device in (one, two):
+            device.report(1, door=standing(device.wish(), "door", "active"))
+        assert all(each.progress.good for each in future.result(20))
+
+
 def test_settings_and_the_window_go_without_a_model_and_stay_when_a_model_comes(
     broker: Broker, keys: Path
 ) -> None:

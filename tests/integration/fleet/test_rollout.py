@@ -15,10 +15,14 @@ from agent.errors import AgentError, ConfigInvalid
 from agent.fleet import inventory
 from agent.fleet.commands import app
 from agent.fleet.inventory import Entry
+from agent.fleet.rollouts.ground import Place
+from agent.fleet.rollouts.live import LiveFleet
 from agent.fleet.rollouts.shelf import Shelf
 from agent.fleet.rollouts.table import State
+from agent.link.settings import LinkSettings
 from tests.simulators import operators_folder
 from tests.simulators.paper_fleet import NEW, OLD, Mood
+from tests.simulators.puppet_device import puppet
 from tests.simulators.puppet_fleet import puppets
 
 if TYPE_CHECKING:
@@ -39,6 +43,10 @@ def keys(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for name in NAMES:
         inventory.keep(folder, Entry(name=name, groups=("gates",)))
     return folder
+
+
+def settings(broker: Broker, name: str) -> LinkSettings:
+    return LinkSettings("127.0.0.1", broker.port, name, backoff_base_s=0.05, backoff_cap_s=0.2)
 
 
 def edgectl(*words: str) -> tuple[int, Any]:
@@ -127,3 +135,18 @@ def test_a_dry_run_names_who_cannot_take_part_and_changes_nothing(broker: Broker
             start(keys, broker, "--abort", "p50 > 2x")
         assert not Shelf(keys).names()
         assert not fleet.wanting()
+
+
+def test_a_report_that_is_forged_or_played_back_moves_nothing(broker: Broker, keys: Path) -> None:
+    place = Place(keys, "demo", settings(broker, "look"), lambda: operators_folder.PASSPHRASE)
+    with puppet(broker.port, "d0", keys) as device, puppet(broker.port, "d1", None) as stranger:
+        device.report(5)
+        with LiveFleet(place, ["d0", "d1"]) as live:
+            assert live.view.reports["d0"].generation == 5
+            device.report(4)
+            device.report(6)
+            stranger.report(9)
+            while live.view.reports["d0"].generation != 6 or "d1" not in live.refused:
+                live.look(5)
+            assert live.refused["d0"] == "it is older than the last one"
+            assert "d1" not in live.view.reports

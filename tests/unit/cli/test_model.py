@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import itertools
 import json
+import shutil
 import socket
 from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from agent import resources
 from agent.cli import run as agent_run
 from agent.cli.main import run
 from agent.errors import StoreBusy
@@ -132,6 +134,18 @@ def test_a_rollback_leaves_a_folder_alone_that_an_agent_holds(
 def test_a_proof_names_the_pipeline_that_it_is_for(config: str, capsys: pytest.CaptureFixture[str]) -> None:
     wrong = said(capsys, "prove", "/nowhere", "--pipeline", "gate", "--config", config, code=78)
     assert "Name one of: door" in wrong
+
+
+def test_a_bundle_that_is_on_the_device_is_proved_by_its_name(
+    tmp_path: Path, config: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bundles = tmp_path / "data" / "models" / "bundles"
+    (bundles / ("0" * 64)).mkdir(parents=True)
+    shutil.copytree(resources.bundled_models()["glyphs"], bundles / ("a" * 64))
+    version = json.loads((bundles / ("a" * 64) / "manifest.json").read_text())["version"]
+    assert "goldens" in said(capsys, "prove", f"glyphs@{version}", "--config", config)
+    wrong = said(capsys, "prove", "glyphs@0", "--config", config, code=1)
+    assert "it is not on this device" in wrong
 
 
 def test_a_pipeline_may_lack_a_model_only_where_the_operators_are_taken(

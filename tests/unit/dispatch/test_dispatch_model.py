@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from hypothesis import settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from tests.simulators.commander import order, signed
 from tests.simulators.dispatch_world import CONTROL, World
+
+RECEIVE_MAX = 20
 
 
 class Commanded(RuleBasedStateMachine):
@@ -19,6 +21,7 @@ class Commanded(RuleBasedStateMachine):
         self.sent: dict[str, bytes] = {}
         self.crashes = 0
 
+    @precondition(lambda self: len(self.world.unconfirmed) < RECEIVE_MAX)
     @rule(op=st.sampled_from(["quick", "long"]))
     def command(self, op: str) -> None:
         now = self.world.clock.wall // 10**9
@@ -26,6 +29,7 @@ class Commanded(RuleBasedStateMachine):
         self.sent[one.id] = signed(one, CONTROL)
         self.world.deliver(self.sent[one.id])
 
+    @precondition(lambda self: len(self.world.unconfirmed) < RECEIVE_MAX)
     @rule(data=st.data())
     def play_back(self, data: st.DataObject) -> None:
         if self.sent:

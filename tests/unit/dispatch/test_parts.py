@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -100,6 +101,30 @@ def test_one_part_is_on_its_way_at_a_time_and_the_link_rests_for_as_long_as_it_t
     assert len(broker.sent) == 2
 
 
+def test_who_asks_again_while_a_file_is_on_its_way_does_not_have_it_begin_anew(tmp_path: Path) -> None:
+    broker = Broker()
+    ours = shipping(tmp_path, broker)
+    files = ours.take_in(ID, [spooled(tmp_path, CONTENT)])
+    for now in range(0, 60, 20):
+        ours.again(ID, files)
+        ours.tick(float(now))
+        ours.take(LinkPublished(len(broker.sent)), float(now))
+    headers = [part.decode(one, VERIFIER, fleet="f", device="d")[0] for one in broker.sent]
+    assert ([one.n for one in headers], ours.waiting) == ([0, 1, 2], 0)
+    ours.again(ID, files)
+    assert ours.waiting == 1
+
+
+def test_a_part_that_a_lost_link_took_is_sent_again_at_once(tmp_path: Path) -> None:
+    broker = Broker()
+    ours = shipping(tmp_path, broker)
+    ours.take_in(ID, [spooled(tmp_path, CONTENT)])
+    ours.tick(0.0)
+    ours.take(LinkDown("gone", refused=False), 1.0)
+    ours.tick(2.0)
+    assert broker.sent[0] == broker.sent[1]
+
+
 def test_a_file_that_is_gone_is_told_to_the_operator(tmp_path: Path) -> None:
     broker, before = Broker(), counters["file.dropped"]
     ours = shipping(tmp_path, broker)
@@ -151,6 +176,14 @@ def test_files_go_when_they_are_old_and_litter_goes_at_the_start(tmp_path: Path)
     ours = shipping(tmp_path, broker, now=5.0, wall=wall + 10)
     ours.tick(5.0 + spool.DUE_S)
     assert not list(ours.folder.iterdir())
+
+
+def test_what_a_person_on_the_machine_asked_for_goes_after_an_hour(tmp_path: Path) -> None:
+    ours = shipping(tmp_path, Broker())
+    old, new = spooled(tmp_path, b"", "1--a.jpg"), spooled(tmp_path, b"", "2--a.jpg")
+    os.utime(old, (old.stat().st_mtime - 4000,) * 2)
+    ours.tick(1.0)
+    assert (old.exists(), new.exists()) == (False, True)
 
 
 def test_a_name_that_is_none_is_not_kept(tmp_path: Path) -> None:

@@ -60,7 +60,9 @@ def lie(kind: str, content: bytes, n: int) -> bytes:
         "other hash": {"sha256": "0" * 64},
     }
     if kind == "short":
-        return message(content[: n * part.PART_BYTES + 10], 0, of=part.parts_of(len(content)))
+        digest = hashlib.sha256(content).hexdigest()
+        short = content[: n * part.PART_BYTES + 10]
+        return message(short, n, of=part.parts_of(len(content)), sha256=digest)
     return message(content, n, **lies[kind]) if kind in lies else b"\x00\x00\x05hello"  # type: ignore[arg-type]
 
 

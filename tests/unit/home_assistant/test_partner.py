@@ -143,6 +143,9 @@ def test_a_removal_is_forgotten_once_the_broker_has_it_and_not_before(tmp_path: 
     assert len(link.sent) == 2
     off.take(LinkPublished(token=2), 1.0)
     link.take()
+    off.take(UP, 2.0)
+    off.tick(2.0)
+    assert link.take() == []
     link.partner(tmp_path, enabled=False)
     assert link.take() == []
 

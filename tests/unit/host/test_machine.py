@@ -23,6 +23,11 @@ if TYPE_CHECKING:
 ORDER = Order("command-1")
 
 
+class _Lane:
+    def __init__(self, name: str = "door", state: State = State.STARTING) -> None:
+        self.name, self.state = name, state
+
+
 class Device:
     """A device with a helper's folder, which tests write as the helper does."""
 
@@ -31,6 +36,7 @@ class Device:
         self.helper = folder / "helper"
         self.helper.mkdir(exist_ok=True)
         self.boot, self.up_s = "b" * 16, 9999.0
+        self.lanes: list[Any] = []
         self.table = Host(reboot=True, update=True, helper=str(self.helper)).model_copy(update=host)
         self.able(reboot=True, update=True)
 
@@ -49,6 +55,7 @@ class Device:
         return Helped(
             self.table,
             self.folder,
+            self.lanes,
             base=self.folder,
             boot=self.boot,
             online=lambda: True,
@@ -64,7 +71,14 @@ class Device:
 def test_a_reboot_is_done_when_the_agent_is_back_in_another_boot(tmp_path: Path) -> None:
     device = Device(tmp_path)
     work = device.machine.reboot(ORDER)
-    assert device.asked == {"v": 1, "id": "command-1", "op": "reboot", "version": "", "online": False}
+    assert device.asked == {
+        "v": 1,
+        "id": "command-1",
+        "op": "reboot",
+        "version": "",
+        "online": False,
+        "spared": [],
+    }
     device.tells("working", op="reboot")
     assert work.tick(1.0) is None
     before, device.boot = device.boot, "c" * 16
@@ -119,7 +133,14 @@ def test_a_helper_of_an_earlier_boot_is_none(tmp_path: Path) -> None:
 def test_the_agent_that_runs_at_the_end_tells_what_came_of_an_update(tmp_path: Path) -> None:
     device = Device(tmp_path)
     assert device.machine.update("1.1", ORDER).tick(0.0) is None
-    assert device.asked == {"v": 1, "id": "command-1", "op": "update", "version": "1.1", "online": True}
+    assert device.asked == {
+        "v": 1,
+        "id": "command-1",
+        "op": "update",
+        "version": "1.1",
+        "online": True,
+        "spared": [],
+    }
     (tmp_path / "host" / "request.json").unlink()
     device.tells("probation", version="1.1")
     resumed = device.machine.update("1.1", Order("command-1", attempts=1, boot=device.boot))
@@ -140,15 +161,10 @@ def test_a_version_that_could_be_an_option_or_a_path_is_refused(tmp_path: Path) 
     assert device.asked is None
 
 
-class _Lane:
-    def __init__(self) -> None:
-        self.state = State.STARTING
-
-
 def _trial(device: Device, lane: _Lane, online: list[bool]) -> Trial:
-    lanes: Any = [lane]
+    device.lanes = [lane]
     offer = Offer(
-        lanes=lanes,
+        lanes=(),
         publish=lambda _topic, _payload, _retain: None,
         settle=lambda _message: None,
         online=lambda: online[-1],
@@ -193,3 +209,18 @@ def test_without_an_update_on_probation_nothing_is_said(tmp_path: Path) -> None:
         trial.tick(100.0)
         assert trial.next_tick(100.0) == float("inf")
     assert not (tmp_path / "host").exists()
+
+
+def test_a_pipeline_that_was_not_well_before_or_waits_for_its_first_model_is_not_waited_for(
+    tmp_path: Path,
+) -> None:
+    device = Device(tmp_path)
+    device.lanes = [_Lane("door", State.RUNNING), _Lane("yard", State.FATAL), _Lane("gate", State.STOPPED)]
+    device.machine.update("1.1", ORDER)
+    assert device.asked is not None
+    assert device.asked["spared"] == ["yard"]
+    device.tells("probation", version="1.1", spared=["yard"])
+    lane = _Lane("yard", State.BACKOFF)
+    trial = _trial(device, lane, [True])
+    trial.tick(0.0)
+    assert (tmp_path / "host" / "word.json").exists()

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from unittest import mock
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agent.errors import Rejected
@@ -84,9 +84,9 @@ class World:
     def says(self, version: str) -> str:
         return version
 
-    def run(self, arguments: Sequence[str], seconds: float = 0.0) -> str:
+    def run(self, arguments: Sequence[str], seconds: float = 0.0, *, also: Sequence[str] = ()) -> str:
         """What ``programs.run`` does."""
-        del seconds
+        del seconds, also
         program, verb = arguments[0], arguments[1]
         self._act(f"{program} {verb}")
         if program == "systemctl":
@@ -134,17 +134,18 @@ class World:
 
 def _updated(folder: Path, world: World) -> None:
     update = Update.model_construct(manager="pip", probation_s=0.0, steady_s=0.0)
-    settings = HostSettings(folder=str(folder)).model_copy(update={"update": update})
+    allowed = HostSettings(folder=str(folder)).model_copy(update={"update": update})
     journal = Journal(folder)
     journal.write(Entry(id="command-1", version=NEW, before=OLD, form=OLD_FORM))
     with mock.patch.object(updating, "run", world.run), mock.patch.object(updating, "_LOOK_S", 0.0):
-        world.begin(settings, journal)
+        world.begin(allowed, journal)
     assert journal.read() is None
 
 
 ACTIONS = ("fetch", f"{NEW} version", f"{NEW} store", f"{NEW} check", f"switch {NEW}", "word")
 
 
+@settings(max_examples=60)
 @given(
     beside=st.booleans(),
     faults=st.sets(st.sampled_from(ACTIONS), max_size=2),

@@ -40,6 +40,17 @@ def test_everything_goes_but_what_protects_the_device(tmp_path: Path) -> None:
     assert purge(tmp_path).files == 0
 
 
+def test_pictures_that_wait_for_the_operator_go_too(tmp_path: Path) -> None:
+    with closing(opened(tmp_path)) as outbox:
+        fill(outbox, 1)
+    names = ["0123456789abcdef.due.snapshot-door.jpg", f"{'a' * 16}--snapshot-door.jpg", "notes.txt"]
+    (tmp_path / "outgoing").mkdir()
+    for name in names:
+        (tmp_path / "outgoing" / name).write_bytes(b"a picture")
+    purge(tmp_path)
+    assert [path.name for path in (tmp_path / "outgoing").iterdir()] == ["notes.txt"]
+
+
 def test_the_collector_is_told_what_it_will_not_get(tmp_path: Path) -> None:
     with closing(opened(tmp_path)) as outbox:
         fill(outbox, 5)

@@ -85,3 +85,13 @@ def test_results_beyond_what_memory_is_for_are_left_out_and_that_is_told(
     found.take("b", reading("b", "done"), 1)
     assert [one.reason for one in found.results] == ["", "its result is too much"]
     assert found.over
+
+
+def test_a_second_envelope_of_the_same_command_takes_nothing_back() -> None:
+    found = Gathering(ID, ["a"])
+    found.take("a", reading("a", "accepted"), 1)
+    said = {"fleet": "f", "device": "a", "id": ID, "op": "restart", "at": 1, "state": "refused"}
+    assert found.take("a", lambda: Outcome.model_validate({**said, "refusal": "replayed"}), 1) is None
+    assert found.working == ["a"]
+    found.take("a", reading("a", "done"), 1)
+    assert found.results[0].good

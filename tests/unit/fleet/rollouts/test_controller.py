@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from agent.errors import AgentError, ConfigInvalid
+from agent.errors import AgentError, ConfigInvalid, LinkLost
+from agent.fleet.rollouts import controller
 from agent.fleet.rollouts.lease import holding
 from agent.fleet.rollouts.record import Lease
 from agent.fleet.rollouts.shelf import Shelf
@@ -15,8 +16,10 @@ from agent.fleet.rollouts.wanted import condition
 from tests.simulators.paper_fleet import NEW, OLD, PaperFleet, plan, planned, worked
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
+    from agent.documents.desired import Desired
     from agent.fleet.rollouts.record import Rollout
 
 
@@ -75,6 +78,39 @@ def test_three_bad_devices_of_a_hundred_are_too_many_or_not(
     assert len(fleet.wanting(NEW)) == (100 if state is State.COMPLETED else 0)
 
 
+def test_a_large_wave_that_goes_bad_stops_in_its_midst(tmp_path: Path) -> None:
+    names = [f"d{number}" for number in range(250)]
+    fleet = PaperFleet({name: "good" if name == "d0" else "rolls back" for name in names})
+    done = rolled(tmp_path, fleet, "d0", " ".join(names[1:]), max_fail=0.1, on_fail="halt")
+    assert (done.state, done.history[-2].state) == (State.HALTED, State.PUBLISHING)
+    assert len(fleet.wanting()) == 101
+
+
+def test_a_broker_that_goes_away_is_waited_for_and_not_for_ever(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(controller, "_RETRY_S", 0.0)
+    fleet = PaperFleet({"a": "good"})
+    publish, away = fleet.publish, 3
+
+    def failing(wishes: Sequence[Desired]) -> None:
+        nonlocal away
+        away -= 1
+        fleet.clock += 200
+        if away >= 0:
+            raise LinkLost("reach", "broker", "it does not answer")
+        publish(wishes)
+
+    fleet.publish = failing  # type: ignore[method-assign]
+    assert rolled(tmp_path, fleet, "a").state is State.COMPLETED
+    assert len(fleet.devices["a"].history) == 1
+    assert capsys.readouterr().err.count("it does not answer. Trying again") == 1
+    away = 99
+    Shelf(tmp_path).write(planned(plan("two"), ["a"]))
+    with pytest.raises(LinkLost):
+        worked(Shelf(tmp_path), fleet, "two")
+
+
 def test_a_silent_device_is_waited_for_until_the_deadline_and_may_have_a_limit_of_its_own(
     tmp_path: Path,
 ) -> None:
@@ -115,6 +151,31 @@ def test_one_odd_device_does_not_break_a_condition_of_its_wave(tmp_path: Path) -
     fleet = PaperFleet({"a": "good", "b": "slow", "c": "good", "d": "good"})
     done = rolled(tmp_path, fleet, "a", "b c d", conditions=(condition("p95 > 1.3x"),))
     assert done.state is State.COMPLETED
+
+
+def test_a_desired_state_changes_in_the_model_the_deadline_and_the_probation_alone(tmp_path: Path) -> None:
+    fleet = PaperFleet({"a": "good"})
+    was = fleet.latest(["a"])["a"].model_copy(update={"overrides": {"log.level": "debug"}})
+    fleet.devices["a"].wish = was
+    assert rolled(tmp_path, fleet, "a", frames=7).state is State.COMPLETED
+    wish = fleet.devices["a"].wish
+    probation = was.probation.model_copy(update={"frames": 7})
+    news = {"generation": 4, "models": {"door": NEW}, "issued": 1, "deadline_s": 60.0, "probation": probation}
+    assert wish == was.model_copy(update=news)
+
+
+def test_a_device_may_be_away_for_a_moment_while_its_wave_soaks(tmp_path: Path) -> None:
+    fleet = PaperFleet({"a": "good", "b": "good"})
+    look = fleet.look
+
+    def napping(timeout_s: float) -> None:
+        look(timeout_s)
+        fleet.devices["a"].mood = "stuck" if 20 <= fleet.clock < 23 or 55 <= fleet.clock < 57 else "good"
+
+    fleet.look = napping  # type: ignore[method-assign]
+    done = rolled(tmp_path, fleet, "a", "b", soak_s=30.0, deadline_s=10.0)
+    assert done.state is State.COMPLETED
+    assert done.members["a"].verdict == "converged"
 
 
 def test_a_pause_publishes_nothing_further_and_a_resume_goes_on(tmp_path: Path) -> None:

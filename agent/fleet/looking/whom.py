@@ -1,0 +1,29 @@
+"""Which devices are looked at."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from agent.errors import ConfigInvalid
+from agent.fleet import inventory
+from agent.fleet.keys import DEVICES
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from agent.fleet.inventory import Entry
+
+
+def meant(folder: Path, names: list[str], groups: list[str]) -> list[Entry]:
+    """Give the devices of these names and groups; where there are no such, all that are not revoked.
+
+    Raises:
+        ConfigInvalid: there is no such device or group, or there are no devices.
+    """
+    if names or groups:
+        return inventory.chosen(folder, names, groups)
+    found = [one for one in inventory.read(folder) if not one.revoked]
+    if not found:
+        hint = "Make one's keys with: edgectl init DIR --device ID"
+        raise ConfigInvalid("look at", str(folder / DEVICES), "there is no device in it", hint)
+    return found

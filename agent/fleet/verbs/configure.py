@@ -25,8 +25,8 @@ examples:
 
 \b
 exit codes: 0 sent; with --wait: they hold everywhere, 1 failed; with --wait:
-they do not hold on one of them, 2 usage, 78 a name, a key or an option must be
-changed first
+they do not hold on one of them, 2 usage, 78 a name, a key or an option must
+be changed first
 """
 
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from agent.fleet.parts import Assembly
+from agent.fleet.commanding.assembly import Assembly
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
     from pathlib import Path
 
     from agent.documents.outcome import Outcome
-    from agent.signing import Verifier
+    from agent.fleet.keys import DeviceKeys
 
 
 class Files:
@@ -21,16 +21,14 @@ class Files:
         folder: where files are to lie; None takes in nothing.
         fleet: the fleet.
         identity: the command's id.
-        verifier: gives a device's key; None where nothing is signed.
+        keys: the devices'.
     """
 
-    def __init__(
-        self, folder: Path | None, fleet: str, identity: str, verifier: Callable[[str], Verifier | None]
-    ) -> None:
+    def __init__(self, folder: Path | None, fleet: str, identity: str, keys: DeviceKeys) -> None:
         self._folder = folder
         self._fleet = fleet
         self.identity = identity
-        self._verifier = verifier
+        self._keys = keys
         self._coming: dict[str, Assembly] = {}
 
     @property
@@ -55,7 +53,7 @@ class Files:
                 fleet=self._fleet,
                 device=device,
                 command=self.identity,
-                verifier=self._verifier(device),
+                verifier=self._keys.verifier(device),
             )
             assembly.expect(outcome.files)
             self._coming[device] = assembly

@@ -9,10 +9,9 @@ from typing import TYPE_CHECKING
 from agent.documents import reported as reports
 from agent.errors import ConfigInvalid, MessageInvalid
 from agent.fleet.deploying import wishes
-from agent.fleet.keys import DEVICES
+from agent.fleet.keys import DeviceKeys
 from agent.fleet.repository import desired
 from agent.link import topics
-from agent.trust import read_verifier
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -89,7 +88,7 @@ class Reader:
         self._folder = folder
         self._fleet = fleet
         self._verifiers = verifiers
-        self._unsigned = unsigned
+        self._keys = DeviceKeys(folder, unsigned=unsigned)
 
     def known(self, device: str, down: bytes | None, up: bytes | None) -> Known:
         """Read what is known of one device.
@@ -109,9 +108,8 @@ class Reader:
         """Read what a device reports; give also why it does not count."""
         if not payload:
             return None, ""
-        path = self._folder / DEVICES / f"{device}.pub"
         try:
-            verifier = None if self._unsigned else read_verifier(path, "--dir")
+            verifier = self._keys.verifier(device)
             return reports.decode(payload, verifier, fleet=self._fleet, device=device), ""
         except (MessageInvalid, ConfigInvalid) as error:
             return None, error.problem

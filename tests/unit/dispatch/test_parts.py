@@ -14,7 +14,7 @@ from agent.dispatch.parts import Shipping
 from agent.documents import part
 from agent.errors import MessageInvalid
 from agent.events import counters
-from agent.fleet.parts import Assembly
+from agent.fleet.commanding.assembly import Assembly
 from agent.link.settings import LinkDown, LinkPublished
 from agent.signing import Signer, Verifier, generate
 

@@ -60,7 +60,9 @@ CONTENT = bytes(range(256)) * 1000
 HAPPENINGS = st.lists(st.sampled_from(["answer", "lose", "refuse", "new agent", "again"]), max_size=12)
 
 
-@given(HAPPENINGS.filter(lambda found: found.count("refuse") < 8))  # then the file is given up, and that is told
+@given(
+    HAPPENINGS.filter(lambda found: found.count("refuse") < 8)
+)  # then the file is given up, and that is told
 def test_all_parts_arrive_through_lost_links_refusals_and_restarts(happenings: list[str]) -> None:
     with TemporaryDirectory() as name:
         folder, broker, now = Path(name), Broker(), 0.0

@@ -11,8 +11,7 @@ from agent.documents.desired import Key
 from agent.errors import Rejected
 
 if TYPE_CHECKING:
-    from agent.commands.seams import Order, Work
-    from agent.reach import Reach
+    from agent.commands.seams import Order, Reach, Work
 
 SUMMARY = "lay settings over those of the file and of the desired state; no values take them away"
 

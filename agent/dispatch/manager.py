@@ -29,10 +29,10 @@ if TYPE_CHECKING:
 
     from agent.activation.seams import Store
     from agent.clock import Clock
+    from agent.commands.seams import Reach
     from agent.dispatch.rules import Rules
     from agent.dispatch.seams import Shipping
     from agent.partners import Offer
-    from agent.reach import Reach
     from agent.signing import Signer
     from agent.slots import CommandRow
     from agent.watch import Watched

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from agent.commands import registry
 from agent.commands.registry import Verb
-from agent.commands.seams import Answer
+from agent.commands.seams import Answer, Reach
 from agent.dispatch.manager import Dispatch
 from agent.dispatch.rules import Rules
 from agent.documents import command as commands
@@ -23,7 +23,6 @@ from agent.errors import StoreBusy
 from agent.link import topics
 from agent.link.settings import LinkDown, LinkMessage, LinkPublished, LinkUp
 from agent.partners import Offer
-from agent.reach import Reach
 from agent.slots import Change, Kept
 from agent.store.reports import Changed
 from agent.tables import Commands

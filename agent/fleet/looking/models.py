@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -125,8 +124,3 @@ def _metadata(found: Reported, now_s: float) -> str:
     if left_s <= 0:
         return "expired"
     return f"{left_s / 86_400:.1f} d left"
-
-
-def now() -> float:
-    """Seconds since 1970."""
-    return time.time()

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections import deque
 from typing import TYPE_CHECKING
 
-from agent.activation.allowance import Allowance
-from agent.activation.refusals import Refusals
+from agent.allowance import Allowance
 from agent.commands import registry
 from agent.commands.seams import Answer, Order
 from agent.dispatch import admission
 from agent.dispatch.admission import Proved, Refused
 from agent.errors import AgentError
 from agent.events import Event, emit
+from agent.refusals import Refusals
 from agent.slots import Change
 
 if TYPE_CHECKING:

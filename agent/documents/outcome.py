@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field
 
 from agent import dsse
-from agent.documents._base import Document, Place, Words, read
+from agent.documents._base import Document, Free, Place, Words, read
 from agent.documents.command import Id, Op
 from agent.errors import WrongSender
 from agent.manifest import Sha256
@@ -51,7 +51,7 @@ class Outcome(Document):
     refusal: Refusal | None = None
     reason: Words = ""
     """Why it failed or was refused, in an error's words."""
-    result: dict[str, Any] = Field(default={}, max_length=64)
+    result: dict[str, Free] = Field(default={}, max_length=64)
     files: Annotated[tuple[Attached, ...], Field(max_length=8)] = ()
     at: Count
     synced: bool | None = None

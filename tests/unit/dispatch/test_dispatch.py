@@ -98,6 +98,25 @@ def test_an_outcome_that_the_broker_refuses_waits_for_the_next_link(world: World
     assert len(world.last_words(identity)) == 2
 
 
+def test_an_outcome_that_is_too_large_for_the_broker_is_told_without_its_result_and_holds_up_no_other(
+    world: World,
+) -> None:
+    large, small = send(world, "large"), send(world, "quick")
+    world.most = 4096
+    world.calm()
+    [outcome] = world.last_words(large)
+    assert (outcome.state, outcome.result, "no message of this size" in outcome.reason) == ("done", {}, True)
+    assert [one.state for one in world.last_words(small)] == ["done"]
+    world.most = 100
+    send(world, "quick")
+    told = len(world.outcomes)
+    world.calm()
+    assert len(world.outcomes) == told
+    world.most = 4096
+    world.calm()
+    assert len(world.outcomes) == told + 1
+
+
 def test_while_the_disk_refuses_few_messages_stay_unconfirmed_and_the_rest_is_refused(world: World) -> None:
     sent = [send(world, "quick") for _ in range(20)]
     assert len(world.unconfirmed) == 20

@@ -47,6 +47,10 @@ class Telling:
         self._due[outcome.id] = outcome
         self._refused.discard(outcome.id)
 
+    def forget(self, identity: str) -> None:
+        """Tell it no more: there are too many that the broker does not take."""
+        self._due.pop(identity, None)
+
     def say(self, outcome: Outcome) -> None:
         """Tell one now, once: it is not kept, and who misses it asks again."""
         self._send(outcome)

@@ -10,6 +10,7 @@ import pytest
 from agent.commands.status import MOST, fitted
 from agent.dispatch.outcomes import MOST_RESULT, Outcomes
 from agent.errors import MessageInvalid, StoreBusy
+from agent.events import counters
 from agent.link.settings import LinkPublished
 from tests.simulators.clocks import ManualClock
 from tests.simulators.commander import order, signed
@@ -115,6 +116,22 @@ def test_an_outcome_that_is_too_large_for_the_broker_is_told_without_its_result_
     world.most = 4096
     world.calm()
     assert len(world.outcomes) == told + 1
+
+
+def test_outcomes_that_nobody_takes_are_bounded_and_each_that_goes_is_counted(world: World) -> None:
+    world.most = 100
+    before = counters["command.unheard"]
+    for _ in range(520):
+        send(world, "quick")
+        while world.disk.asked:
+            world.write()
+        world.clock.tick(30)
+    rows = len(list(world.dispatch._inbox.untold()))
+    assert (rows, counters["command.unheard"] - before) == (512, 8)
+    world.most = 4096
+    world.calm()
+    world.calm()
+    assert len({one.id for one in world.outcomes}) == 512
 
 
 def test_while_the_disk_refuses_few_messages_stay_unconfirmed_and_the_rest_is_refused(world: World) -> None:

@@ -119,7 +119,7 @@ class Inbox:
         self._cut([row for row in self.standing(Stand.SETTLED) if row.told])
 
     def unheard(self) -> list[CommandRow]:
-        """Let go of the oldest whose outcome the broker does not take, where those are too many; give them."""
+        """Let go of the oldest whose outcome no broker takes, where those are too many; give them."""
         return self._cut(list(self.untold()))
 
     def _cut(self, settled: list[CommandRow]) -> list[CommandRow]:

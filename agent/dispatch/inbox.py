@@ -124,7 +124,7 @@ class Inbox:
 
     def _cut(self, settled: list[CommandRow]) -> list[CommandRow]:
         size = sum(len(row.outcome) for row in settled)
-        gone = []
+        gone: list[CommandRow] = []
         while len(settled) - len(gone) > _MOST_SETTLED or size > _MOST_BYTES:
             gone.append(settled[len(gone)])
             size -= len(gone[-1].outcome)

@@ -9,7 +9,7 @@ from pydantic import Field
 from agent import dsse
 from agent.documents._base import Document, Place, Words, read
 from agent.documents.desired import Wanted
-from agent.errors import WrongSender
+from agent.errors import MessageInvalid, WrongSender
 from agent.manifest import Sha256
 from agent.message import Count
 
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 KIND = "application/vnd.edge-agent.reported+json"
 MAX_BYTES = 128 << 10
 _WHAT = "reported state"
+_MOST_GENERATION = 1 << 52
+"""What is above leaves no room for the generations that come after it: no operator has signed that."""
 
 ModelState = Literal[
     "idle", "downloading", "verified", "proving", "probation", "active", "rejected", "rolled_back"
@@ -143,4 +145,6 @@ def decode(payload: bytes, verifier: Verifier | None, *, fleet: str, device: str
     found = read(Reported, dsse.unseal(payload, KIND, keys, what=_WHAT, most=MAX_BYTES), _WHAT)
     if (found.fleet, found.device) != (fleet, device):
         raise WrongSender("read", _WHAT, f"it is of {found.device} of {found.fleet}")
+    if found.generation > _MOST_GENERATION:
+        raise MessageInvalid("read", _WHAT, f"generation {found.generation} is none that anybody has signed")
     return found

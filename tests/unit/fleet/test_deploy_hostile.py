@@ -31,5 +31,5 @@ def test_what_a_device_says_is_no_markup_of_a_terminal(monkeypatch: pytest.Monke
 def test_more_settings_than_a_device_takes_are_refused_in_a_line(tmp_path: Path) -> None:
     change = Change(overrides={f"pipelines.p{number}.max_rate": 5 for number in range(257)})
     reader = Reader(tmp_path, "demo", [], unsigned=True)
-    with pytest.raises(ConfigInvalid, match="make desired state of gate-1: overrides: .* 256"):
+    with pytest.raises(ConfigInvalid, match=r"make desired state of gate-1: overrides: .* 256"):
         reader.following(Known("gate-1"), change, 1)

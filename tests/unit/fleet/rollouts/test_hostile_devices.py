@@ -60,5 +60,5 @@ def test_a_rollout_of_any_name_keeps_nobody_from_planning_another(tmp_path: Path
 
 def test_a_folder_that_cannot_be_written_is_one_line(tmp_path: Path) -> None:
     (tmp_path / "rollouts").write_text("not a folder")
-    with pytest.raises(AgentError, match="write rollout in .*rollouts: "):
+    with pytest.raises(AgentError, match=r"write rollout in .*rollouts: "):
         Shelf(tmp_path).lock("one")

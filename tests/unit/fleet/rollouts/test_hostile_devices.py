@@ -12,10 +12,12 @@ from agent.documents.reported import Reported, Serving, Standing
 from agent.errors import AgentError, MessageInvalid
 from agent.fleet.rollouts import wishes
 from agent.fleet.rollouts.admission import admit
+from agent.fleet.rollouts.course import Course
 from agent.fleet.rollouts.lease import locked
 from agent.fleet.rollouts.record import Member, Rollout
+from agent.fleet.rollouts.seams import View
 from agent.fleet.rollouts.shelf import Shelf
-from tests.simulators.paper_fleet import plan
+from tests.simulators.paper_fleet import plan, planned
 from tests.unit.fleet.rollouts.test_admission import manifest
 
 if TYPE_CHECKING:
@@ -47,6 +49,15 @@ def test_a_generation_after_which_none_can_come_does_not_count() -> None:
     most = reports.encode(report(generation=(1 << 53) - 1), None)
     with pytest.raises(MessageInvalid, match="none that anybody has signed"):
         reports.decode(most, None, fleet="demo", device="a")
+
+
+def test_a_rollout_says_why_what_came_in_a_devices_name_does_not_count() -> None:
+    course = Course(planned(plan(), ["a"]), lambda: 1.0)
+    course.begin()
+    course.sent("a", 4)
+    course.turn(0.0, View({}, {}, (), {"a": "nobody has signed it"}))
+    said = "nothing is heard of it; what came in its name does not count: nobody has signed it"
+    assert course.members["a"].reason == said
 
 
 def test_a_rollout_of_any_name_keeps_nobody_from_planning_another(tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 import orjson
 
-from agent.errors import AgentError, ManifestInvalid
+from agent.errors import AgentError, ManifestInvalid, StoreBusy
 from agent.files import NEW, sync_folder, write_durably
 from agent.published import BLOB, META
 

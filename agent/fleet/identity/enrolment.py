@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import io
 import tarfile
 import tomllib
@@ -103,12 +104,20 @@ def enroll(
     site = need_site(options.folder)
     _check_host(options.folder, site, options.host)
     _check_tables(site, options.pipelines)
+    ask = functools.cache(ask)
+    if options.again or not all(_is_enrolled(options.folder, name) for name in options.names):
+        ask()  # before others are kept out: a person may take their time
     try:
         with alone(options.folder):
             return _enrolled(options, site, ask, step)
     except OSError as error:
         problem, hint = error.strerror or str(error), advice(error)
         raise AgentError("enrol devices into", str(options.folder), problem, hint) from error
+
+
+def _is_enrolled(folder: Path, name: str) -> bool:
+    entry = inventory.find(folder, name)
+    return bool(entry.serial) and not entry.revoked
 
 
 def _enrolled(

@@ -71,12 +71,12 @@ class Controller:
     def begin(self, want: Want | None = None) -> None:
         """Go on where it was; or do what is wanted.
 
-        What was asked of one that rests is older than this, and forgotten.
+        What was asked of one that rests, or has not begun, is older than this, and forgotten.
 
         Raises:
             AgentError: somebody has taken it over, or the disk refuses.
         """
-        if self._course.resting:
+        if self._course.resting or self._course.state is State.PLANNED:
             self._shelf.answered(self._name)
         self._do(want)
 

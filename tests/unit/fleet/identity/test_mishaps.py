@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import datetime as dt
+import fcntl
+import os
+from contextlib import contextmanager
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 from unittest import mock
@@ -15,13 +18,13 @@ from agent.documents.outcome import Outcome
 from agent.errors import ConfigInvalid
 from agent.fleet import inventory
 from agent.fleet.commanding.gathering import Result
-from agent.fleet.identity import authority, certificates, renewal, revocation
+from agent.fleet.identity import authority, certificates, enrolment, renewal, revocation
 from tests.simulators.certified_place import ISSUER
 from tests.simulators.enrolled import enrol, fleet
 from tests.simulators.operating import PASSPHRASE, ask
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
 
@@ -55,6 +58,15 @@ def request(name: str) -> str:
 
 def listed(folder: Path) -> set[int]:
     return {one.serial_number for one in x509.load_pem_x509_crl((folder / "broker/crl.pem").read_bytes())}
+
+
+@contextmanager
+def open_folder(folder: Path) -> Iterator[int]:
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        yield descriptor
+    finally:
+        os.close(descriptor)
 
 
 def clock_at(moment: dt.datetime) -> Any:
@@ -106,6 +118,16 @@ def test_a_machine_that_believes_in_1970_is_told_so() -> None:
         key = certificates.new_key().public_key()
         with pytest.raises(ConfigInvalid, match="the clock of this machine is wrong"):
             certificates.issue(ISSUER, "gate-1", key)
+
+
+def test_nobody_is_kept_out_while_a_person_types_the_passphrase(folder: Path) -> None:
+    def typed() -> str:
+        with open_folder(folder) as descriptor:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        return PASSPHRASE
+
+    enrolment.enroll(enrolment.Options(folder, ("gate-1",), folder / "enrolled"), typed)
+    enrolment.enroll(enrolment.Options(folder, ("gate-1",), folder / "enrolled", again=True), typed)
 
 
 @pytest.mark.parametrize(

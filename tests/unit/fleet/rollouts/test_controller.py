@@ -128,6 +128,13 @@ def test_a_folder_in_which_others_are_at_work_is_waited_for(
     assert "another edgectl does so already. Trying again" in capsys.readouterr().err
 
 
+def test_what_was_asked_of_another_rollout_of_the_same_name_is_not_done_to_this_one(tmp_path: Path) -> None:
+    shelf = Shelf(tmp_path)
+    shelf.write(planned(plan(), ["a"]))
+    shelf.ask("one", "abort", 1)
+    assert worked(shelf, PaperFleet({"a": "good"})).state is State.COMPLETED
+
+
 def test_a_silent_device_is_waited_for_until_the_deadline_and_may_have_a_limit_of_its_own(
     tmp_path: Path,
 ) -> None:

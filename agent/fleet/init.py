@@ -39,6 +39,7 @@ def run(
     as_json: bool,
     models: bool = False,
     broker: str = "",
+    port: int | None = None,
     home_assistant: str | None = None,
     file: Path | None = None,
 ) -> None:
@@ -52,6 +53,7 @@ def run(
         as_json: tell it to programs.
         models: make the repository of models, too, with its keys, and the authority for certificates.
         broker: the broker's names, with commas between; "" leaves its files as they are.
+        port: where the broker listens; None leaves it as it is.
         home_assistant: the prefix of Home Assistant's discovery; None leaves it as it is.
         file: holds the passphrase of those; None asks elsewhere.
 
@@ -63,11 +65,11 @@ def run(
     if not is_name(fleet):
         raise ConfigInvalid("make keys of", repr(fleet), "a fleet cannot be called so", NAME_HINT)
     check_names(devices)
-    if (broker or home_assistant) and not models:
+    if (broker or port or home_assistant) and not models:
         hint = "Leave --no-models out"
         raise ConfigInvalid("use", "--no-models", "a broker's certificate needs the passphrase, too", hint)
     names = hosts(broker)
-    wanted = identity.wanted(folder, fleet, names, home_assistant)
+    wanted = identity.wanted(folder, fleet, names, home_assistant, port)
     secret = _passphrase(folder, file, wanted) if models else None
     made = make_keys(folder, devices, from_key=from_key)
     if secret is not None:

@@ -26,8 +26,8 @@ examples:
   edgectl command gate-1 snapshot pipeline=door --out pictures
 
 \b
-exit codes: 0 all have done it, 1 one has not, and it is named, or the broker is
-away, 2 usage, 78 a name, a key or an option must be changed first
+exit codes: 0 all have done it, 1 one has not, and it is named, or the broker
+is away, 2 usage, 78 a name, a key or an option must be changed first
 """
 
 

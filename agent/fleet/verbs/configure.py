@@ -20,11 +20,13 @@ named, stay as they were. A device tries settings before it keeps them, and goes
 examples:
   edgectl configure gate-1 --set pipelines.door.max_rate=5 --wait
   edgectl configure --group gates --unset pipelines.door.max_rate
-  edgectl configure --group gates --maintenance 'sat,sun 02:00-04:00 Europe/Berlin'
+  edgectl configure --group gates \\
+      --maintenance 'sat,sun 02:00-04:00 Europe/Berlin'
 
 \b
 exit codes: 0 sent; with --wait: they hold everywhere, 1 failed; with --wait:
-they do not hold on one of them, 2 usage, 78 a name, a key or an option must be changed first
+they do not hold on one of them, 2 usage, 78 a name, a key or an option must
+be changed first
 """
 
 

@@ -30,7 +30,8 @@ examples:
 
 \b
 exit codes: 0 sent; with --wait: it serves everywhere, 1 failed; with --wait:
-it does not serve on one of them, 2 usage, 78 a name, a key or an option must be changed first
+it does not serve on one of them, 2 usage, 78 a name, a key or an option must
+be changed first
 """
 
 

@@ -14,6 +14,11 @@ _HELP = """\
 Say whose word devices take, and for what: the control keys of the fleet.
 
 \b
+examples:
+  edgectl keys list
+  edgectl keys add mary --scope command.snapshot
+
+\b
 exit codes: 0 done, 1 failed, 2 usage, 78 an option, a key or the folder must
 be seen to first
 """

@@ -21,6 +21,11 @@ _HELP = """\
 Bring a published model to many devices, wave after wave, and stop where it does harm.
 
 \b
+examples:
+  edgectl rollout start shapes@1.1.0 --pipelines door --group gates
+  edgectl rollout status --watch
+
+\b
 exit codes of start, resume, pause, abort and status --watch: 0 completed, or
 what was asked is done, 1 failed, 2 usage, 3 halted: a limit is broken, and a
 person must look, 4 aborted: what was is put back, 5 paused, 78 a name, a key

@@ -31,11 +31,13 @@ faults, each with its share of the devices:
 \b
 examples:
   edgectl simulate --devices 100
-  edgectl simulate --devices 1000 --fault bad=3% --fault offline=5% --seconds 600 --json
+  edgectl simulate --devices 1000 --fault bad=3% --fault offline=5% \\
+      --seconds 600 --json
   edgectl deploy sim-0001 shapes@1.0.0 --pipeline sim --probation-seconds 5
 
 \b
-exit codes: 0 stopped, 1 failed, 2 usage, 78 a name or an option must be changed first
+exit codes: 0 stopped, 1 failed, 2 usage, 78 a name or an option must be
+changed first
 """
 
 

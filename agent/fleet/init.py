@@ -79,7 +79,7 @@ def run(
     if as_json:
         print(orjson.dumps({"folder": str(folder), "made": [str(path) for path in made]}).decode())
         return
-    print("\n".join(_words(folder, devices, fleet, made)))
+    print("\n".join(_words(folder, devices, fleet, made, wanted)))
 
 
 def _passphrase(folder: Path, file: Path | None, wanted: Site | None) -> str | None:
@@ -98,7 +98,9 @@ def _passphrase(folder: Path, file: Path | None, wanted: Site | None) -> str | N
     return secret
 
 
-def _words(folder: Path, devices: Sequence[str], fleet: str, made: Sequence[Path]) -> list[str]:
+def _words(
+    folder: Path, devices: Sequence[str], fleet: str, made: Sequence[Path], wanted: Site | None
+) -> list[str]:
     root = folder / "tuf/meta/1.root.json"
     lines = [f"made {path}" for path in made] or [f"everything is there already: {folder}"]
     if not (folder / f"{COLLECTOR}.key").exists():
@@ -107,7 +109,7 @@ def _words(folder: Path, devices: Sequence[str], fleet: str, made: Sequence[Path
             f" {COLLECTOR}.pub and run this again; every device needs the new one"
         )
     if not devices and (folder / BROKER / CONFIG).exists():
-        return [*lines, *_following(folder), *_ROOTS]
+        return [*lines, *_following(folder, wanted), *_ROOTS]
     lines += ["", f"Collect with:  edgectl collect --keys {folder} --fleet {fleet} --host BROKER"]
     if root.exists():
         where = f"--dir {folder} --fleet {fleet} --host BROKER"
@@ -150,10 +152,13 @@ def _words(folder: Path, devices: Sequence[str], fleet: str, made: Sequence[Path
     return [*lines, *_ROOTS] if root.exists() else lines
 
 
-def _following(folder: Path) -> list[str]:
+def _following(folder: Path, site: Site | None) -> list[str]:
     """Say what comes next where the folder knows its broker: then no verb needs to be told of it."""
+    config = folder / BROKER / CONFIG
+    elsewhere = site is not None and f"\nlistener {site.port}" not in config.read_text(errors="replace")
     return [
         "",
+        *([f"{config} is yours: change its listener to {site.port}"] if site and elsewhere else []),
         f"Broker:        mosquitto -c {folder / BROKER / CONFIG}",
         f"Enrol devices: edgectl enroll NAME --dir {folder}",
         f"Send metadata: edgectl heal --dir {folder}",

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from agent.link.settings import LinkSettings
 
 _HINT = "Check --host, --port and the credentials"
+_PLAIN = "; a broker that wants TLS, mostly on port 8883, needs --ca-file, --cert-file and --key-file"
 _GOODBYE_S = 2.0
 _CONNECT_S = 8.0
 """A broker that is away is told by then: somebody sits there and waits."""
@@ -64,6 +65,7 @@ class Talk:
         self._events: queue.SimpleQueue[object] = queue.SimpleQueue()
         self._echo = f"{echo}/edgectl-{end}" if echo else ""
         self._broker, self._comfort = settings.broker, comfort
+        self._hint = _HINT if settings.cert_file else _HINT + _PLAIN
         self._reason = "it does not answer"
         self._unread: deque[LinkMessage] = deque()
         self._waiting, self._guard = 0, threading.Lock()
@@ -265,7 +267,7 @@ class Talk:
 
     def _lost(self) -> LinkLost:
         problem, _, hint = self._reason.partition(". ")  # some reasons say what to do
-        hint = "; ".join(filter(None, (hint or _HINT, self._comfort)))
+        hint = "; ".join(filter(None, (hint or self._hint, self._comfort)))
         return LinkLost("reach", f"broker {self._broker}", problem, hint)
 
 

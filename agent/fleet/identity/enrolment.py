@@ -171,7 +171,7 @@ def _made(
     given[bundle.ROOT] = _needed(options.folder / _ROOT)
     pipelines = options.pipelines or bundle.PIPELINES
     host = options.host or site.names[0]
-    inside = bundle.contents(bundle.Given(name, site.fleet, entry.groups, host, given, pipelines))
+    inside = bundle.contents(bundle.Given(name, site.fleet, entry.groups, host, site.port, given, pipelines))
     where = _packed(options, name, inside, files)
     before = authority.issued(options.folder, name)
     files.update(keys)

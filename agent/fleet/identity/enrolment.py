@@ -193,7 +193,8 @@ def _check_host(folder: Path, site: Site, host: str) -> None:
 
 def _check_tables(site: Site, pipelines: str) -> None:
     """Refuse a rest of the configuration with which it would not be TOML, or say something twice."""
-    inside = bundle.contents(bundle.Given("name", site.fleet, (), "host", {}, pipelines or bundle.PIPELINES))
+    given = bundle.Given("name", site.fleet, (), "host", site.port, {}, pipelines or bundle.PIPELINES)
+    inside = bundle.contents(given)
     try:
         tomllib.loads(inside[bundle.CONFIG][0].decode())
     except ValueError as error:

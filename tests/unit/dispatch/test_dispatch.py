@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -210,6 +211,16 @@ def test_while_the_agent_ends_or_the_request_is_wrong_none_is_taken(world: World
     world.dispatch.stop()
     with pytest.raises(StoreBusy, match="the agent is ending"):
         command({"op": "command", "command": "quick"})
+
+
+def test_a_result_that_no_reader_need_hold_is_left_out_and_that_is_said() -> None:
+    outcomes = Outcomes("default", "device", ManualClock())
+    deep = outcomes.done("command-1", "status", {"last": json.loads("[" * 150 + "]" * 150)})
+    many = outcomes.done("command-1", "status", {str(n): n for n in range(65)})
+    assert (deep.state, deep.result, many.state, many.result) == ("done", {}, "done", {})
+    assert "nested deeper" in deep.reason
+    assert "left out" in many.reason
+    assert outcomes.done("command-1", "status", {"a": float("nan")}).result == {"a": None}
 
 
 def test_a_result_that_is_too_long_is_left_out_and_that_is_said() -> None:

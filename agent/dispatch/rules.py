@@ -73,7 +73,7 @@ class Rules:
         )
 
     def revoked(self, key: str, op: str) -> bool:
-        """Whether the keys in force no longer let this one sign a command; while none are known, nobody knows."""
+        """Whether the keys in force do not let this one sign a command; False while none are known."""
         if self._authority is not None:
             self._look_at(self._authority.keys)
         return self._keys is not None and not self._keys.may(key, op)

@@ -79,6 +79,11 @@ class Files:
         found = self._coming.get(device)
         return sorted({*found.missing(), *found.gone}) if found else ()
 
+    def refused(self, device: str) -> dict[str, int]:
+        """Say how many parts of a device were of no use, by reason."""
+        found = self._coming.get(device)
+        return dict(found.refused) if found else {}
+
     def close(self) -> None:
         """Delete what is not whole."""
         for assembly in self._coming.values():

@@ -111,6 +111,15 @@ def test_a_device_that_was_disenrolled_meanwhile_gets_no_certificate(folder: Pat
     assert inventory.find(folder, "gate-1").revoked
 
 
+def test_a_list_of_revocations_that_was_lost_has_those_who_are_out(folder: Path) -> None:
+    enrol(folder, "gate-1", "gate-2")
+    revocation.disenroll(folder, ["gate-1"], ask)
+    before = listed(folder)
+    (folder / "broker/crl.pem").unlink()
+    fleet(folder)
+    assert listed(folder) == before != set()
+
+
 def test_a_list_of_revocations_from_a_clock_that_is_ahead_is_valid_at_once(folder: Path) -> None:
     enrol(folder, "gate-1")
     with clock_at(dt.datetime.now(dt.UTC) + dt.timedelta(days=400)):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Protocol
 
-from agent.activation.allowance import Allowance
+from agent.allowance import Allowance
 from agent.events import Event, emit
 from agent.media import Medium
 

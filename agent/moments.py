@@ -1,4 +1,4 @@
-"""Points in time, as people write and read them: UTC, wherever no other zone is named."""
+"""Points and spans of time, as people write and read them: UTC, wherever no other zone is named."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 from agent.errors import ConfigInvalid
 
-_AGO = re.compile(r"(\d{1,9}(?:\.\d{1,9})?)([smhdw])")
+_SPAN = re.compile(r"(\d{1,9}(?:\.\d{1,9})?)([smhdw])")
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 _NS = 1_000_000_000
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -38,14 +38,20 @@ def moment(text: str, now_ns: int) -> int:
 def _found(text: str, now_ns: int) -> int | None:
     if text.lower() == "now":
         return now_ns
-    if ago := _AGO.fullmatch(text.lower()):
-        return now_ns - int(float(ago[1]) * _SECONDS[ago[2]] * _NS)
+    if (ago_s := span(text.lower())) is not None:
+        return now_ns - int(ago_s * _NS)
     try:
         then = datetime.fromisoformat(text)
     except ValueError:
         return None
     zoned = then if then.tzinfo else then.replace(tzinfo=UTC)
     return (zoned - _EPOCH) // timedelta(microseconds=1) * 1000
+
+
+def span(text: str) -> float | None:
+    """Read a span of time, as "90s", "30m", "2h", "1d" or "1w"; give seconds, None for what is none."""
+    found = _SPAN.fullmatch(text)
+    return float(found[1]) * _SECONDS[found[2]] if found else None
 
 
 def written(ns: int | None) -> str:

@@ -46,6 +46,32 @@ class Partner(Protocol):
         """The agent ends now."""
 
 
+class QuietPartner:
+    """The base of partners that have no processes, and hold up no end: what they do is theirs to add."""
+
+    def take(self, event: object, now: float) -> None:
+        """Nothing that happens elsewhere matters."""
+
+    def watched(self) -> Iterator[Watched]:
+        """There are no processes."""
+        return iter(())
+
+    def pids(self) -> set[int]:
+        """Likewise."""
+        return set()
+
+    def stop(self) -> None:
+        """There is nothing to end."""
+
+    @property
+    def idle(self) -> bool:
+        """It never holds up an end."""
+        return True
+
+    def close(self) -> None:
+        """There is nothing to free."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Offer:
     """What the supervisor has for partners.

@@ -11,25 +11,26 @@ from agent.documents import vitals as documents
 from agent.documents.vitals import PipelineVitals, Vitals
 from agent.link import topics
 from agent.link.settings import LinkUp
+from agent.partners import QuietPartner
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
     from agent.clock import Clock
     from agent.partners import Offer
     from agent.plan import Plan
     from agent.tables import Mqtt
-    from agent.watch import Watched
 
 _LEAST_S = 5.0
 _AT_ONCE_S = 10.0
 """Devices that come up together, as after a broker's restart, spread their first word over so much."""
 _JITTER = 0.1
-_WORDS = 500
+_WORDS = 200
+"""Characters of a problem: with those of 64 pipelines it is still one document."""
 _MOST = 64
 
 
-class VitalSigns:
+class VitalSigns(QuietPartner):
     """Publishes them.
 
     Args:
@@ -76,25 +77,6 @@ class VitalSigns:
     def next_tick(self, now: float) -> float:
         """Seconds until ``tick`` wants to be called."""
         return max(0.0, min(self._due - now, 1.0))
-
-    def watched(self) -> Iterator[Watched]:
-        """It has no processes."""
-        yield from ()
-
-    def pids(self) -> set[int]:
-        """Likewise."""
-        return set()
-
-    def stop(self) -> None:
-        """There is nothing to end."""
-
-    @property
-    def idle(self) -> bool:
-        """It never holds up an end."""
-        return True
-
-    def close(self) -> None:
-        """The agent ends now."""
 
     def _vitals(self) -> Vitals:
         status = self._offer.status()

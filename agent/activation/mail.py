@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from agent.activation.allowance import Allowance
 from agent.activation.desk import Desk
-from agent.activation.refusals import Refusals
+from agent.allowance import Allowance
 from agent.events import Event, emit
+from agent.refusals import Refusals
 from agent.slots import Change
 
 if TYPE_CHECKING:

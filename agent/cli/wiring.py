@@ -9,6 +9,7 @@ from agent import trust
 from agent.activation.manager import Activation
 from agent.cli.erranding import bundles_needed, errands
 from agent.cli.settings import Loaded
+from agent.commands.seams import Reach
 from agent.configuring.manager import Configuring
 from agent.dispatch.manager import Dispatch
 from agent.dispatch.pipelines import Pipelines
@@ -18,7 +19,6 @@ from agent.host.machine import helped
 from agent.host.trial import Trial
 from agent.maintenance import Maintenance
 from agent.partners import Partners
-from agent.reach import Reach
 from agent.vitals import VitalSigns
 
 if TYPE_CHECKING:

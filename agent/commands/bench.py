@@ -11,8 +11,7 @@ from agent.commands.seams import needed
 from agent.documents._base import Document
 
 if TYPE_CHECKING:
-    from agent.commands.seams import Order, Work
-    from agent.reach import Reach
+    from agent.commands.seams import Order, Reach, Work
 
 SUMMARY = "measure how fast a model runs, in each way that there is"
 _SPARE_S = 240.0

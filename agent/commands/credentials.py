@@ -12,8 +12,7 @@ from agent.documents._base import Document
 from agent.errors import Rejected
 
 if TYPE_CHECKING:
-    from agent.commands.seams import Order, Work
-    from agent.reach import Reach
+    from agent.commands.seams import Order, Reach, Work
 
 SUMMARY = "make a new key for the broker, or go over to the certificate for it"
 DEADLINE_S = 120.0

@@ -8,8 +8,7 @@ from agent.commands.seams import needed
 from agent.documents._base import Document
 
 if TYPE_CHECKING:
-    from agent.commands.seams import Order, Work
-    from agent.reach import Reach
+    from agent.commands.seams import Order, Reach, Work
 
 SUMMARY = "send what helps to find a fault, without secrets"
 _SECONDS = 120.0

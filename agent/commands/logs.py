@@ -12,8 +12,7 @@ from agent.documents.loglines import Level
 from agent.message import Count
 
 if TYPE_CHECKING:
-    from agent.commands.seams import Order
-    from agent.reach import Reach
+    from agent.commands.seams import Order, Reach
 
 SUMMARY = "give the newest lines of the log, and follow it for a while"
 QUICK = True

@@ -9,8 +9,7 @@ from agent.commands.seams import Answer
 from agent.documents._base import Document
 
 if TYPE_CHECKING:
-    from agent.commands.seams import Order
-    from agent.reach import Reach
+    from agent.commands.seams import Order, Reach
 
 SUMMARY = "answer, and say which release runs"
 QUICK = True

@@ -9,8 +9,7 @@ from agent.commands.seams import needed
 from agent.documents._base import Document
 
 if TYPE_CHECKING:
-    from agent.commands.seams import Order, Work
-    from agent.reach import Reach
+    from agent.commands.seams import Order, Reach, Work
 
 SUMMARY = "look which board this is, and try its accelerators"
 _SECONDS = 300.0

@@ -13,8 +13,7 @@ from agent.commands.seams import needed
 from agent.documents._base import Document, Place
 
 if TYPE_CHECKING:
-    from agent.commands.seams import Order, Work
-    from agent.reach import Reach
+    from agent.commands.seams import Order, Reach, Work
 
 SUMMARY = "prove a model that is on the device, as before it serves"
 _SECONDS = 600.0

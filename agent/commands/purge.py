@@ -10,8 +10,7 @@ from agent.commands.seams import needed
 from agent.documents._base import Document
 
 if TYPE_CHECKING:
-    from agent.commands.seams import Order, Work
-    from agent.reach import Reach
+    from agent.commands.seams import Order, Reach, Work
 
 SUMMARY = "delete results, metrics, alerts, media or unused bundles"
 

@@ -8,8 +8,7 @@ from agent.documents._base import Document
 from agent.errors import Forbidden
 
 if TYPE_CHECKING:
-    from agent.commands.seams import Order, Work
-    from agent.reach import Reach
+    from agent.commands.seams import Order, Reach, Work
 
 SUMMARY = "reboot the machine, through a helper that runs as root"
 DEADLINE_S = 900.0

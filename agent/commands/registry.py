@@ -19,9 +19,8 @@ from agent.errors import MessageInvalid
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from agent.commands.seams import Answer, Order, Work
+    from agent.commands.seams import Answer, Order, Reach, Work
     from agent.documents._base import Document
-    from agent.reach import Reach
 
     Run = Callable[[Any, Order, Reach], Answer | Work]
 

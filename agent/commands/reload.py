@@ -8,8 +8,7 @@ from agent.documents._base import Document
 from agent.errors import Rejected
 
 if TYPE_CHECKING:
-    from agent.commands.seams import Order, Work
-    from agent.reach import Reach
+    from agent.commands.seams import Order, Reach, Work
 
 SUMMARY = "read the configuration file again, and begin anew with it; one that does not hold changes nothing"
 

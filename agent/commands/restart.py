@@ -9,8 +9,7 @@ from agent.documents._base import Document, Place
 from agent.errors import Rejected
 
 if TYPE_CHECKING:
-    from agent.commands.seams import Order
-    from agent.reach import Reach
+    from agent.commands.seams import Order, Reach
 
 SUMMARY = "end a pipeline's worker in good order, and start a new one"
 QUICK = True

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 from agent.errors import Rejected
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
     from pathlib import Path
 
     from agent.documents.loglines import Level
@@ -191,6 +191,28 @@ class Machine(Protocol):
         Raises:
             Rejected: as ``reboot``.
         """
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reach:
+    """What commands can reach of a running agent; None for a part that this agent does not have.
+
+    Attributes:
+        device: this device's id.
+        status: gives what ``edge-agent status --json`` shows.
+    """
+
+    device: str
+    status: Callable[[], dict[str, Any]]
+    lanes: Restarts | None = None
+    models: Rollbacks | None = None
+    configuration: Configuration | None = None
+    logs: Logs | None = None
+    pictures: Pictures | None = None
+    programs: Programs | None = None
+    data: Data | None = None
+    credentials: Credentials | None = None
+    machine: Machine | None = None
 
 
 def needed(part: T | None, name: str) -> T:

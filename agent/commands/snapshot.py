@@ -8,8 +8,7 @@ from agent.commands.seams import needed
 from agent.documents._base import Document, Place
 
 if TYPE_CHECKING:
-    from agent.commands.seams import Order, Work
-    from agent.reach import Reach
+    from agent.commands.seams import Order, Reach, Work
 
 SUMMARY = "send a picture of what a pipeline sees, where that is allowed"
 DEADLINE_S = 30.0

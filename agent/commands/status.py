@@ -10,8 +10,7 @@ from agent.commands.seams import Answer
 from agent.documents._base import Document
 
 if TYPE_CHECKING:
-    from agent.commands.seams import Order
-    from agent.reach import Reach
+    from agent.commands.seams import Order, Reach
 
 SUMMARY = "tell what edge-agent status shows"
 QUICK = True

@@ -9,8 +9,7 @@ from agent.errors import Forbidden
 from agent.host.request import Version
 
 if TYPE_CHECKING:
-    from agent.commands.seams import Order, Work
-    from agent.reach import Reach
+    from agent.commands.seams import Order, Reach, Work
 
 SUMMARY = "install another release of the agent, through the package manager, and prove it"
 DEADLINE_S = 6 * 3600.0

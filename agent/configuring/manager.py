@@ -12,14 +12,15 @@ from agent.configuring.probation import Probation
 from agent.configuring.start import Before, File, Start
 from agent.configuring.work import Reloading, Settling
 from agent.documents import desired as documents
-from agent.errors import AgentError, ConfigInvalid
+from agent.errors import AgentError
 from agent.events import Event, emit
+from agent.partners import QuietPartner
 from agent.signals import ReloadAsked
 from agent.store.reports import Changed
 from agent.workers.policy import State
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Mapping
 
     from agent.activation.seams import Store
     from agent.clock import Clock
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
     from agent.partners import Offer
     from agent.plan import Plan
     from agent.slots import Kept
-    from agent.watch import Watched
 
 F = TypeVar("F", bound=File)
 _PATIENCE_S = 60.0
@@ -37,7 +37,7 @@ _PATIENCE_S = 60.0
 _UNSETTLED = {State.STARTING, State.BACKOFF, State.RENEWING, State.KILLING}
 
 
-class Configuring(Generic[F]):
+class Configuring(QuietPartner, Generic[F]):
     """Owns the course of settings.
 
     Args:
@@ -147,27 +147,11 @@ class Configuring(Generic[F]):
         del now
         return 0.1 if self.course.on_trial else 1.0
 
-    def watched(self) -> Iterator[Watched]:
-        """It has no processes."""
-        yield from ()
-
-    def pids(self) -> set[int]:
-        """Likewise."""
-        return set()
-
     def stop(self) -> None:
         """The agent ends in good order; for the sake of settings it is a part of their probation."""
         if not self._going:
             self.course.leave()
         self._stopping, self._going = True, False
-
-    @property
-    def idle(self) -> bool:
-        """It never holds up an end."""
-        return True
-
-    def close(self) -> None:
-        """The agent ends now."""
 
     def reload(self, order: Order) -> Work:
         """Read the file again, and begin anew with it, when no probation is on; see ``Configuration``.
@@ -209,7 +193,7 @@ class Configuring(Generic[F]):
             return
         try:
             self._check(candidate.layers)
-        except ConfigInvalid as error:
+        except AgentError as error:
             self.course.refused(str(error), now)
         else:
             self.course.begin()

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections import deque
 from typing import TYPE_CHECKING
 
-from agent.activation.allowance import Allowance
-from agent.activation.refusals import Refusals
+from agent.allowance import Allowance
 from agent.commands import registry
 from agent.commands.seams import Answer, Order
 from agent.dispatch import admission
 from agent.dispatch.admission import Proved, Refused
 from agent.errors import AgentError
 from agent.events import Event, emit
+from agent.refusals import Refusals
 from agent.slots import Change
 
 if TYPE_CHECKING:
@@ -20,13 +20,13 @@ if TYPE_CHECKING:
 
     from agent.activation.clerk import Clerk
     from agent.clock import Clock
+    from agent.commands.seams import Reach
     from agent.dispatch.inbox import Inbox
     from agent.dispatch.outcomes import Outcomes
     from agent.dispatch.rules import Rules
     from agent.dispatch.telling import Telling
     from agent.documents.command import Command
     from agent.link.settings import LinkMessage
-    from agent.reach import Reach
     from agent.slots import CommandRow
 
 _UNSETTLED, _QUEUED, _PATIENCE_S = 12, 64, 2.0

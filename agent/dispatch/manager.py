@@ -29,10 +29,10 @@ if TYPE_CHECKING:
 
     from agent.activation.seams import Store
     from agent.clock import Clock
+    from agent.commands.seams import Reach
     from agent.dispatch.rules import Rules
     from agent.dispatch.seams import Shipping
     from agent.partners import Offer
-    from agent.reach import Reach
     from agent.signing import Signer
     from agent.slots import CommandRow
     from agent.watch import Watched
@@ -239,6 +239,9 @@ class Dispatch:
         self._writing.add(row.id)
         change = self._inbox.settle(row, turn, outcome.model_dump_json().encode(), note)
         self._clerk.keep(change, lambda: self._settled(row, outcome))
+        for gone in self._inbox.unheard():
+            self._telling.forget(gone.id)
+            emit(Event.COMMAND_UNHEARD, gone.op, id=gone.id)
 
     def _settled(self, row: CommandRow, outcome: Outcome) -> None:
         """What became of a command is durable: tell it."""

@@ -17,14 +17,14 @@ from agent.documents.outcome import Attached
 from agent.events import Event, emit
 from agent.link import topics
 from agent.link.settings import LinkDown, LinkPublished
+from agent.partners import QuietPartner
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable
     from pathlib import Path
 
     from agent.dispatch.spool import Spooled
     from agent.signing import Signer
-    from agent.watch import Watched
 
 _PAUSE_S = 0.25
 """Between two parts at least: about 400 KB a second at the most."""
@@ -43,7 +43,7 @@ class _Flight:
     since: float
 
 
-class Shipping:
+class Shipping(QuietPartner):
     """Keeps files for the operator and sends them; a partner of the supervisor.
 
     Args:
@@ -155,24 +155,8 @@ class Shipping:
             return max(0.0, self._look_at - now)
         return max(0.0, self._due - now) if self._flight is None and self._online() else _IDLE_S
 
-    def watched(self) -> Iterator[Watched]:
-        """There are no processes."""
-        return iter(())
-
-    def pids(self) -> set[int]:
-        """Likewise."""
-        return set()
-
     def stop(self) -> None:
         """What is not sent goes at the next start."""
-
-    @property
-    def idle(self) -> bool:
-        """Nobody waits for files at the end."""
-        return True
-
-    def close(self) -> None:
-        """Nothing is open."""
 
     def _send(self, file: Spooled, now: float) -> None:
         try:

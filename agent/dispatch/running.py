@@ -16,8 +16,7 @@ from agent.errors import AgentError, Retryable
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from agent.commands.seams import Work
-    from agent.reach import Reach
+    from agent.commands.seams import Reach, Work
     from agent.slots import CommandRow
     from agent.watch import Watched
 

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
-from agent import dsse
-from agent.documents._base import Document, Place, Words, read
+from agent.documents._base import Document, Free, Words
+from agent.documents._device import OfDevice, Sealed
 from agent.documents.command import Id, Op
-from agent.errors import WrongSender
 from agent.manifest import Sha256
 from agent.message import Count
-
-if TYPE_CHECKING:
-    from agent.signing import Signer, Verifier
 
 KIND = "application/vnd.edge-agent.outcome+json"
 MAX_BYTES = 96 << 10
@@ -39,19 +35,16 @@ class Attached(Document):
     parts: Annotated[Count, Field(ge=1)]
 
 
-class Outcome(Document):
+class Outcome(OfDevice):
     """What became of a command. ``at`` is the device's clock; ``synced`` whether that is to be believed."""
 
-    v: Literal[1] = 1
-    fleet: Place
-    device: Place
     id: Id
     op: Op | Literal[""]
     state: State
     refusal: Refusal | None = None
     reason: Words = ""
     """Why it failed or was refused, in an error's words."""
-    result: dict[str, Any] = Field(default={}, max_length=64)
+    result: dict[str, Free] = Field(default={}, max_length=64)
     files: Annotated[tuple[Attached, ...], Field(max_length=8)] = ()
     at: Count
     synced: bool | None = None
@@ -62,21 +55,5 @@ class Outcome(Document):
         return self.state != "accepted"
 
 
-def encode(outcome: Outcome, signer: Signer | None) -> bytes:
-    """Make the message."""
-    return dsse.seal(KIND, outcome.model_dump_json().encode(), *([signer] if signer else []))
-
-
-def decode(payload: bytes, verifier: Verifier | None, *, fleet: str, device: str) -> Outcome:
-    """Read the message.
-
-    Raises:
-        NotSigned: the device's key has not signed it.
-        WrongSender: it is another device's.
-        MessageInvalid: it is no outcome.
-    """
-    keys = None if verifier is None else [verifier]
-    found = read(Outcome, dsse.unseal(payload, KIND, keys, what=_WHAT, most=MAX_BYTES), _WHAT)
-    if (found.fleet, found.device) != (fleet, device):
-        raise WrongSender("read", _WHAT, f"it is of {found.device} of {found.fleet}")
-    return found
+_SEALED = Sealed(Outcome, KIND, _WHAT, MAX_BYTES)
+encode, decode = _SEALED.encode, _SEALED.decode

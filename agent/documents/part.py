@@ -8,14 +8,15 @@ bytes     part ``n`` of ``of``, from 0; ``sha256`` is the whole file's; none of 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated
 
 import orjson
 from pydantic import Field
 
-from agent.documents._base import Document, Place, read
+from agent.documents._base import read
+from agent.documents._device import OfDevice
 from agent.documents.command import Id
-from agent.errors import MessageInvalid, NotSigned, WrongSender
+from agent.errors import MessageInvalid, NotSigned
 from agent.manifest import Sha256
 from agent.message import Count
 from agent.signing import SIGNATURE_BYTES
@@ -33,12 +34,9 @@ _PREFIX = 3
 _WHAT = "part of a file"
 
 
-class Header(Document):
+class Header(OfDevice):
     """What a part is a part of."""
 
-    v: Literal[1] = 1
-    fleet: Place
-    device: Place
     command: Id
     file: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,100}$")]
     n: Count
@@ -78,8 +76,7 @@ def decode(payload: bytes, verifier: Verifier | None, *, fleet: str, device: str
     size = int.from_bytes(payload[:_PREFIX], "big")
     head, body = payload[_PREFIX : _PREFIX + size], payload[_PREFIX + size :]
     found = read(Header, head, _WHAT)
-    if (found.fleet, found.device) != (fleet, device):
-        raise WrongSender("read", _WHAT, f"it is of {found.device} of {found.fleet}")
+    found.check_sender(_WHAT, fleet, device)
     if found.n >= found.of or len(body) > PART_BYTES:
         raise MessageInvalid("read", _WHAT, f"part {found.n} of {found.of} with {len(body)} bytes")
     return found, body

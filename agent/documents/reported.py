@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
-from agent import dsse
-from agent.documents._base import Document, Place, Words, read
+from agent.documents._base import Document, Place, Words
+from agent.documents._device import OfDevice, Sealed
 from agent.documents.desired import Wanted
-from agent.errors import WrongSender
 from agent.manifest import Sha256
 from agent.message import Count
-
-if TYPE_CHECKING:
-    from agent.signing import Signer, Verifier
 
 KIND = "application/vnd.edge-agent.reported+json"
 MAX_BYTES = 128 << 10
 _WHAT = "reported state"
+_MOST_GENERATION = 1 << 52
+"""What is above leaves no room for the generations that come after it: no operator has signed that."""
 
 ModelState = Literal[
     "idle", "downloading", "verified", "proving", "probation", "active", "rejected", "rolled_back"
@@ -99,16 +97,13 @@ class Board(Document):
     """What models can run on, in order of preference."""
 
 
-class Reported(Document):
+class Reported(OfDevice):
     """What one device reports.
 
     ``at`` is its wall clock, seconds since 1970; ``synced`` whether that is to be believed.
     """
 
-    v: Literal[1] = 1
-    fleet: Place
-    device: Place
-    generation: Count
+    generation: Annotated[Count, Field(le=_MOST_GENERATION)]
     """The newest generation that it has taken."""
     at: Count
     synced: bool | None = None
@@ -126,21 +121,5 @@ class Reported(Document):
     """Whether the maintenance window is open; ``unknown`` while the clock was never set."""
 
 
-def encode(reported: Reported, signer: Signer | None) -> bytes:
-    """Make the message."""
-    return dsse.seal(KIND, reported.model_dump_json().encode(), *([signer] if signer else []))
-
-
-def decode(payload: bytes, verifier: Verifier | None, *, fleet: str, device: str) -> Reported:
-    """Read the message.
-
-    Raises:
-        NotSigned: the device's key has not signed it.
-        WrongSender: it is another device's.
-        MessageInvalid: it is no reported state.
-    """
-    keys = None if verifier is None else [verifier]
-    found = read(Reported, dsse.unseal(payload, KIND, keys, what=_WHAT, most=MAX_BYTES), _WHAT)
-    if (found.fleet, found.device) != (fleet, device):
-        raise WrongSender("read", _WHAT, f"it is of {found.device} of {found.fleet}")
-    return found
+_SEALED = Sealed(Reported, KIND, _WHAT, MAX_BYTES)
+encode, decode = _SEALED.encode, _SEALED.decode

@@ -5,18 +5,14 @@ Unlike metrics they do not wait in the store: the broker retains the newest, and
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
-from agent import dsse
-from agent.documents._base import Document, Place, Words, read
-from agent.errors import WrongSender
+from agent.documents._base import Document, Place, Words
+from agent.documents._device import OfDevice, Sealed
 from agent.manifest import Sha256
 from agent.message import Count
-
-if TYPE_CHECKING:
-    from agent.signing import Signer, Verifier
 
 KIND = "application/vnd.edge-agent.vitals+json"
 MAX_BYTES = 64 << 10
@@ -46,12 +42,9 @@ class PipelineVitals(Document):
     problem: Words = ""
 
 
-class Vitals(Document):
+class Vitals(OfDevice):
     """One device. ``at`` is its wall clock, seconds since 1970; ``synced`` whether that is to be believed."""
 
-    v: Literal[1] = 1
-    fleet: Place
-    device: Place
     at: Count
     synced: bool | None = None
     agent: Annotated[str, Field(max_length=64)] = ""
@@ -69,21 +62,5 @@ class Vitals(Document):
     pipelines: dict[Place, PipelineVitals] = Field(default={}, max_length=64)
 
 
-def encode(vitals: Vitals, signer: Signer | None) -> bytes:
-    """Make the message."""
-    return dsse.seal(KIND, vitals.model_dump_json().encode(), *([signer] if signer else []))
-
-
-def decode(payload: bytes, verifier: Verifier | None, *, fleet: str, device: str) -> Vitals:
-    """Read the message.
-
-    Raises:
-        NotSigned: the device's key has not signed it.
-        WrongSender: it is another device's.
-        MessageInvalid: it is no such message.
-    """
-    keys = None if verifier is None else [verifier]
-    found = read(Vitals, dsse.unseal(payload, KIND, keys, what=_WHAT, most=MAX_BYTES), _WHAT)
-    if (found.fleet, found.device) != (fleet, device):
-        raise WrongSender("read", _WHAT, f"they are of {found.device} of {found.fleet}")
-    return found
+_SEALED = Sealed(Vitals, KIND, _WHAT, MAX_BYTES)
+encode, decode = _SEALED.encode, _SEALED.decode

@@ -10,15 +10,15 @@ from typing import TYPE_CHECKING, Any
 from agent.documents import loglines
 from agent.errands.ring import LEVELS, Ring
 from agent.errors import Rejected
+from agent.partners import QuietPartner
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
     from agent.clock import Clock
     from agent.documents.loglines import Level
     from agent.redaction import Redactor
     from agent.signing import Signer
-    from agent.watch import Watched
 
 _EVERY_S = 1.0
 LINES_A_SECOND, BYTES_A_SECOND = 20, 64 << 10
@@ -43,7 +43,7 @@ class Sender:
     publish: Callable[[str, bytes, bool], int | None]
 
 
-class Logs:
+class Logs(QuietPartner):
     """A partner of the supervisor, and what commands reach of the log. It begins to keep lines when made.
 
     Args:
@@ -107,9 +107,6 @@ class Logs:
             lines.append(one)
         return {"lines": [one.text for one in lines], "after": lines[-1].n if lines else None}
 
-    def take(self, event: object, now: float) -> None:
-        """Nothing that happens elsewhere matters here."""
-
     def tick(self, now: float) -> None:
         """Send what was logged; fall back to what is configured when the time is over."""
         if now >= self._back_at:
@@ -124,21 +121,8 @@ class Logs:
         due = self._due if self._following is not None else math.inf
         return max(0.0, min(due, self._back_at) - now)
 
-    def watched(self) -> Iterator[Watched]:
-        """There are no processes here."""
-        return iter(())
-
-    def pids(self) -> set[int]:
-        """Likewise."""
-        return set()
-
     def stop(self) -> None:
         """Go on: the end is logged, too."""
-
-    @property
-    def idle(self) -> bool:
-        """Nobody waits for the log."""
-        return True
 
     def close(self) -> None:
         """Keep no more lines."""

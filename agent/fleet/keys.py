@@ -72,6 +72,28 @@ class Keyring:
             return None
 
 
+class DeviceKeys:
+    """The devices' public keys, as the operator's verbs need them: whoever is named must have one.
+
+    Args:
+        folder: the operator's.
+        unsigned: believe what a device says without its signature.
+    """
+
+    def __init__(self, folder: Path, *, unsigned: bool = False) -> None:
+        self._folder = folder
+        self._unsigned = unsigned
+
+    def verifier(self, device: str) -> Verifier | None:
+        """The key of a device; None where no signature is asked for.
+
+        Raises:
+            ConfigInvalid: it is missing, or cannot be used.
+        """
+        path = self._folder / DEVICES / f"{device}.pub"
+        return None if self._unsigned else read_verifier(path, "--dir")
+
+
 def make_keys(folder: Path, devices: Sequence[str] = (), *, from_key: bool = False) -> list[Path]:
     """Make the keys that are not there yet; give the files that were made. Nothing is ever written over.
 

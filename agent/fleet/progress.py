@@ -1,4 +1,4 @@
-"""Bars on the terminal for what takes its time."""
+"""Bars and lines on the terminal for what takes its time."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+
+    from rich.progress import Progress
 
     from agent.fleet.packing.words import Step
 
@@ -65,3 +67,19 @@ def steps(title: str) -> Iterator[Callable[[Step], None]]:
     with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
         task = progress.add_task(title, total=None)
         yield lambda step: progress.update(task, completed=step.done, total=step.of)
+
+
+def moving(*, bars: bool = True) -> Progress:
+    """Give lines that move on standard error, a terminal; what they say may come from devices.
+
+    Args:
+        bars: whether there is something to count behind each.
+    """
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+    said = TextColumn("{task.description}", markup=False)  # a "[/x]" in it would end us
+    bar = (BarColumn(),) if bars else ()
+    return Progress(
+        SpinnerColumn(), said, *bar, TimeElapsedColumn(), console=Console(stderr=True), transient=True
+    )

@@ -18,21 +18,20 @@ from agent.home_assistant.discovery import Shown, components, message
 from agent.home_assistant.state import state
 from agent.link import topics
 from agent.link.settings import LinkDown, LinkPublished, LinkUp
+from agent.partners import QuietPartner
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
     from agent.partners import Offer
     from agent.plan import Plan
-    from agent.watch import Watched
 
 _NOTE = "home-assistant.json"
 _MAX_NOTE = 256 << 10
 _AGAIN_S = 5.0
 
 
-class HomeAssistant:
+class HomeAssistant(QuietPartner):
     """What Home Assistant is shown of this device, or not any more."""
 
     def __init__(self, shown: Shown, offer: Offer, data: Path, *, enabled: bool) -> None:
@@ -144,25 +143,9 @@ class HomeAssistant:
         """Seconds until the next message."""
         return max(0.0, self._next - now)
 
-    def watched(self) -> Iterator[Watched]:
-        """No processes."""
-        return iter(())
-
-    def pids(self) -> set[int]:
-        """None."""
-        return set()
-
     def stop(self) -> None:
         """The last state stays; that the device is away, the broker tells by its state."""
         self._next = math.inf
-
-    @property
-    def idle(self) -> bool:
-        """Always."""
-        return True
-
-    def close(self) -> None:
-        """Nothing to free."""
 
 
 def home_assistant(plan: Plan, offer: Offer) -> list[HomeAssistant]:

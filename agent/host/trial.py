@@ -9,19 +9,17 @@ from agent import __version__
 from agent.events import Event, emit
 from agent.files import write_durably
 from agent.host.request import WORD, Word
+from agent.partners import QuietPartner
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from agent.host.machine import Helped
     from agent.host.told import Told
     from agent.partners import Offer
-    from agent.watch import Watched
 
 _LOOK_S = 1.0
 
 
-class Trial:
+class Trial(QuietPartner):
     """A partner: waits until all pipelines run, and the link is up if it was, for long enough on end."""
 
     def __init__(self, machine: Helped, offer: Offer) -> None:
@@ -32,9 +30,6 @@ class Trial:
         # The helper says so before it starts the agent.
         told = machine.told()
         self._told = told if told is not None and told.state == "probation" else None
-
-    def take(self, event: object, now: float) -> None:
-        """Nothing is to be heard."""
 
     def tick(self, now: float) -> None:
         """Look how it goes."""
@@ -64,22 +59,3 @@ class Trial:
     def next_tick(self, now: float) -> float:
         """Seconds until the next look."""
         return math.inf if self._told is None else max(0.0, self._next_look - now)
-
-    def watched(self) -> Iterator[Watched]:
-        """No processes."""
-        return iter(())
-
-    def pids(self) -> set[int]:
-        """None."""
-        return set()
-
-    def stop(self) -> None:
-        """Nothing is to be ended."""
-
-    @property
-    def idle(self) -> bool:
-        """Always."""
-        return True
-
-    def close(self) -> None:
-        """Nothing to free."""

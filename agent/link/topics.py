@@ -179,8 +179,7 @@ def sender_below(fleet: str, topic: str, ending: str) -> str | None:
 
 def sender_of_state(fleet: str, topic: str) -> str | None:
     """Give the device whose state this topic tells; None when it is no such topic."""
-    device = topic.removeprefix(f"{_root(fleet)}/d/").removesuffix("/up/state")
-    return device if is_name(device) and topic == up_state(fleet, device) else None
+    return sender_below(fleet, topic, "up/state")
 
 
 def sender_of_batch(fleet: str, topic: str) -> str:

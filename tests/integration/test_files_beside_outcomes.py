@@ -10,7 +10,7 @@ import pytest
 
 from agent.demo.broker import Broker
 from agent.documents import loglines
-from agent.fleet.parts import Assembly
+from agent.fleet.commanding.assembly import Assembly
 from agent.link import topics
 from agent.link.mqtt import Link
 from agent.link.settings import LinkMessage, LinkSettings, LinkUp

@@ -10,10 +10,9 @@ import pytest
 
 from agent.clock import SystemClock
 from agent.commands import bench, probe, prove
-from agent.commands.seams import Answer, Order, Work
+from agent.commands.seams import Answer, Order, Reach, Work
 from agent.errands.programs import Programs
 from agent.errors import AgentError, Rejected
-from agent.reach import Reach
 
 CONFIG = """
 [device]

@@ -16,8 +16,7 @@ from agent.commands.seams import Answer
 from agent.documents._base import Document
 
 if TYPE_CHECKING:
-    from agent.commands.seams import Order
-    from agent.reach import Reach
+    from agent.commands.seams import Order, Reach
 
 VARIABLE = "EDGE_AGENT_TESTS_COUNTED"
 """Names the file that has a line for each time that a command was done."""

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from agent.commands import registry
 from agent.commands.registry import Verb
-from agent.commands.seams import Answer
+from agent.commands.seams import Answer, Reach
 from agent.dispatch.manager import Dispatch
 from agent.dispatch.rules import Rules
 from agent.documents import command as commands
@@ -23,7 +23,6 @@ from agent.errors import StoreBusy
 from agent.link import topics
 from agent.link.settings import LinkDown, LinkMessage, LinkPublished, LinkUp
 from agent.partners import Offer
-from agent.reach import Reach
 from agent.slots import Change, Kept
 from agent.store.reports import Changed
 from agent.tables import Commands
@@ -125,10 +124,15 @@ class World:
         self.confirmed_early: list[str] = []
         self._tokens = self._connection = 0
         self._flying: list[int] = []
+        self.most = 1 << 20
+        """Bytes of the largest message that the broker takes."""
         self._real = registry.find, registry.OPS
         verbs = {
             "quick": Verb("quick", "", NoArgs, self._run, self._resume, quick=True),
             "long": Verb("long", "", NoArgs, self._begin, self._resume_long),
+            "large": Verb(
+                "large", "", NoArgs, lambda *_: Answer({"x": "x" * 9000}), lambda *_: Answer({}), quick=True
+            ),
             "ping": registry.find("ping"),
         }
         registry.find, registry.OPS = verbs.__getitem__, tuple(verbs)  # type: ignore[assignment]
@@ -185,7 +189,7 @@ class World:
 
     def _publish(self, topic: str, payload: bytes, retain: bool) -> int | None:
         assert (topic, retain) == (topics.up_res(FLEET, DEVICE), False)
-        if not self.up:
+        if not self.up or len(payload) > self.most:
             return None
         self.outcomes.append(outcomes.decode(payload, None, fleet=FLEET, device=DEVICE))
         self._tokens += 1

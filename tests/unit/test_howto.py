@@ -13,12 +13,11 @@ import numpy as np
 import pytest
 
 from agent.backends._runtimes import choose
-from agent.commands.seams import Order
+from agent.commands.seams import Order, Reach
 from agent.contracts.checks import Subject, problem_of
 from agent.contracts.rooms import checks_of
 from agent.errors import DelegateLost, InputRejected, ModelInvalid, Rejected, SourceLost
 from agent.labels import Labels
-from agent.reach import Reach
 from agent.types import Frame, FrameInfo, Result, Signature, TensorSpec
 from tests.simulators import foreign_plugins, lying_delegate
 

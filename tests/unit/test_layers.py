@@ -63,7 +63,6 @@ JOINTS = {
     "partners",
     "passage",
     "plan",
-    "reach",
     "readings",
     "recorder",
     "seat",

@@ -22,10 +22,9 @@ from agent.fleet import inventory
 from agent.fleet.commanding.files import Files
 from agent.fleet.commanding.gathering import Gathering, Result
 from agent.fleet.commanding.orders import Letter, Order, Pen
-from agent.fleet.keys import DEVICES
+from agent.fleet.keys import DEVICES, DeviceKeys
 from agent.fleet.talk import Talk
 from agent.link import topics
-from agent.trust import read_verifier
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -34,7 +33,6 @@ if TYPE_CHECKING:
     from agent.documents.outcome import Outcome
     from agent.fleet.inventory import Entry
     from agent.link.settings import LinkMessage, LinkSettings
-    from agent.signing import Verifier
 
 _AGAIN_S = 20.0
 _GRACE_S = 60.0
@@ -100,7 +98,7 @@ class Commander:
     ) -> None:
         self._folder = folder
         self._fleet = fleet
-        self._unsigned = unsigned
+        self._keys = DeviceKeys(folder, unsigned=unsigned)
         self._out = out
         self._heard = heard
         self._pen = Pen(folder, fleet, passphrase)
@@ -111,8 +109,12 @@ class Commander:
         """Connect.
 
         Raises:
+            ConfigInvalid: the folder is not there.
             LinkLost: the broker is away, or refuses us.
         """
+        if not self._folder.is_dir():
+            hint = "Name the operator's folder: --dir DIR; or make one: edgectl init DIR"
+            raise ConfigInvalid("open", str(self._folder), "there is no such folder", hint)
         with ExitStack() as stack:
             stack.enter_context(self._talk)
             self._talk.connected()
@@ -162,7 +164,7 @@ class Commander:
             op, args, audiences, now_s=time.time(), expires_s=terms.expires_s, bare=terms.bare
         )
         gathering = Gathering(order.id, addressed)
-        with closing(Files(self._out, self._fleet, order.id, addressed, self._verifier)) as files:
+        with closing(Files(self._out, self._fleet, order.id, addressed, self._keys)) as files:
             self._send(order.letters.values(), terms.expires_s)
             self._await(order, addressed, gathering, files, began, terms)
             return [
@@ -244,14 +246,10 @@ class Commander:
             self._heard(message)
 
     def _read(self, device: str, payload: bytes, files: Files) -> Outcome:
-        found = outcomes.decode(payload, self._verifier(device), fleet=self._fleet, device=device)
+        found = outcomes.decode(payload, self._keys.verifier(device), fleet=self._fleet, device=device)
         if found.id == files.identity:
             files.expect(device, found)
         return found
-
-    def _verifier(self, device: str) -> Verifier | None:
-        path = self._folder / DEVICES / f"{device}.pub"
-        return None if self._unsigned else read_verifier(path, "--dir")
 
 
 def audiences_of(entries: Sequence[Entry], groups: Sequence[str]) -> dict[str, str]:

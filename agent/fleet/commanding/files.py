@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from agent.fleet.parts import Assembly
+from agent.fleet.commanding.assembly import Assembly
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Iterable, Sequence
     from pathlib import Path
 
     from agent.documents.outcome import Outcome
-    from agent.signing import Verifier
+    from agent.fleet.keys import DeviceKeys
 
 _EARLY = 32
 """Devices whose parts are kept before their outcome has come; the others send theirs again."""
@@ -25,22 +25,17 @@ class Files:
         fleet: the fleet.
         identity: the command's id.
         devices: whose files they are; others' are let go by.
-        verifier: gives a device's key; None where nothing is signed.
+        keys: the devices'.
     """
 
     def __init__(
-        self,
-        folder: Path | None,
-        fleet: str,
-        identity: str,
-        devices: Iterable[str],
-        verifier: Callable[[str], Verifier | None],
+        self, folder: Path | None, fleet: str, identity: str, devices: Iterable[str], keys: DeviceKeys
     ) -> None:
         self._folder = folder
         self._fleet = fleet
         self.identity = identity
         self._devices = frozenset(devices)
-        self._verifier = verifier
+        self._keys = keys
         self._early: dict[str, Assembly] = {}
         self._coming: dict[str, Assembly] = {}
 
@@ -93,7 +88,7 @@ class Files:
             fleet=self._fleet,
             device=device,
             command=self.identity,
-            verifier=self._verifier(device),
+            verifier=self._keys.verifier(device),
         )
 
     def close(self) -> None:

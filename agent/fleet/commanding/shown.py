@@ -11,6 +11,7 @@ import orjson
 from agent.commands import registry
 from agent.fleet.columns import columns
 from agent.fleet.commanding.arguments import takes
+from agent.fleet.progress import moving
 from agent.wording import plain
 
 if TYPE_CHECKING:
@@ -32,11 +33,7 @@ def following(op: str, *, quiet: bool) -> Iterator[Callable[[Result], None]]:
     if not sys.stderr.isatty():
         yield lambda one: print(f"{one.device}: {in_words(one)}", file=sys.stderr, flush=True)
         return
-    from rich.console import Console
-    from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
-
-    line = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
-    with Progress(*line, console=Console(stderr=True), transient=True) as bar:
+    with moving(bars=False) as bar:
         task = bar.add_task(f"{op}: sent", total=None)
         counts: dict[str, int] = {}
         states: dict[str, str] = {}

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from agent.fleet.columns import columns
+from agent.fleet.progress import moving
 from agent.wording import plain
 
 if TYPE_CHECKING:
@@ -39,12 +40,7 @@ def following(about: str, *, quiet: bool) -> Iterator[Callable[[str, Progress], 
     if not sys.stderr.isatty():
         yield lambda device, found: print(f"{device} {about}: {in_words(found)}", file=sys.stderr, flush=True)
         return
-    from rich.console import Console
-    from rich.progress import BarColumn, SpinnerColumn, TextColumn, TimeElapsedColumn
-    from rich.progress import Progress as Bar
-
-    columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
-    with Bar(*columns, console=Console(stderr=True), transient=True) as bar:
+    with moving() as bar:
         lines: dict[str, TaskID] = {}
 
         def show(device: str, found: Progress) -> None:

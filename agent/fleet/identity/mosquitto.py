@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 CONFIG, ACL, DATA = "mosquitto.conf", "acl", "data"
+RELOAD = "kill -HUP $(pidof mosquitto)"
+"""Has the broker read its access list, its certificate and the list of revocations again."""
 _TEXT = """\
 # The fleet's broker, for mosquitto 2.0 or later, made by edgectl init: mosquitto -c {folder}/{config}
 # It is yours to change: edgectl never writes over it. docs/howto/broker-mosquitto.md says why each line is

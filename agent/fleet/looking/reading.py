@@ -8,11 +8,10 @@ from typing import TYPE_CHECKING
 from agent.documents import reported, vitals
 from agent.errors import ConfigInvalid, MessageInvalid
 from agent.fleet import states
-from agent.fleet.keys import DEVICES
+from agent.fleet.keys import DeviceKeys
 from agent.fleet.looking.facts import Facts, with_reported, with_state, with_vitals
 from agent.fleet.talk import Talk
 from agent.link import topics
-from agent.trust import read_verifier
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -20,7 +19,6 @@ if TYPE_CHECKING:
 
     from agent.fleet.inventory import Entry
     from agent.link.settings import LinkSettings
-    from agent.signing import Verifier
 
     _Take = Callable[[Facts, bytes], Facts]
 
@@ -43,7 +41,7 @@ class Reader:
     def __init__(self, folder: Path, fleet: str, *, unsigned: bool = False) -> None:
         self._folder = folder
         self._fleet = fleet
-        self._unsigned = unsigned
+        self._keys = DeviceKeys(folder, unsigned=unsigned)
         self._takes: dict[str, _Take] = {
             STATE: lambda facts, payload: with_state(facts, states.decode(payload)),
             VITALS: self._vitals,
@@ -78,16 +76,13 @@ class Reader:
         return int(certificates.ends(found[0]).timestamp()) if found else 0
 
     def _vitals(self, facts: Facts, payload: bytes) -> Facts:
-        verifier = self._verifier(facts.device)
+        verifier = self._keys.verifier(facts.device)
         return with_vitals(facts, vitals.decode(payload, verifier, fleet=self._fleet, device=facts.device))
 
     def _reported(self, facts: Facts, payload: bytes) -> Facts:
-        verifier = self._verifier(facts.device)
+        verifier = self._keys.verifier(facts.device)
         found = reported.decode(payload, verifier, fleet=self._fleet, device=facts.device)
         return with_reported(facts, found)
-
-    def _verifier(self, device: str) -> Verifier | None:
-        return None if self._unsigned else read_verifier(self._folder / DEVICES / f"{device}.pub", "--dir")
 
 
 def look(reader: Reader, settings: LinkSettings, fleet: str, entries: Sequence[Entry]) -> Iterator[Facts]:

@@ -11,8 +11,7 @@ import orjson
 from agent.documents import loglines
 from agent.documents.loglines import MOST_TEXT
 from agent.errors import ConfigInvalid, MessageInvalid
-from agent.fleet.keys import DEVICES
-from agent.trust import read_verifier
+from agent.fleet.keys import DeviceKeys
 from agent.wording import plain
 
 if TYPE_CHECKING:
@@ -43,10 +42,9 @@ class Tail:
     """
 
     def __init__(self, folder: Path, fleet: str, device: str, *, unsigned: bool, as_json: bool) -> None:
-        self._path = folder / DEVICES / f"{device}.pub"
+        self._keys = DeviceKeys(folder, unsigned=unsigned)
         self._fleet = fleet
         self._device = device
-        self._unsigned = unsigned
         self._json = as_json
         self._waiting: list[LogLines] | None = []
         self._n = 0
@@ -64,7 +62,7 @@ class Tail:
     def heard(self, message: LinkMessage) -> None:
         """Take in a message with lines."""
         try:
-            verifier = None if self._unsigned else read_verifier(self._path, "--dir")
+            verifier = self._keys.verifier(self._device)
             found = loglines.decode(message.payload, verifier, fleet=self._fleet, device=self._device)
         except (MessageInvalid, ConfigInvalid) as error:
             if not self._refused:

@@ -12,15 +12,14 @@ from typing import TYPE_CHECKING, Self
 
 from agent.documents import reported as reports
 from agent.documents import vitals as doings
-from agent.errors import ConfigInvalid, MessageInvalid
+from agent.errors import ConfigInvalid, MessageInvalid, Retryable
 from agent.fleet import states
-from agent.fleet.keys import DEVICES
+from agent.fleet.keys import DeviceKeys
 from agent.fleet.repository import desired
 from agent.fleet.repository.repository import opened
 from agent.fleet.rollouts.seams import View
 from agent.fleet.talk import Talk, kept_of
 from agent.link import topics
-from agent.trust import read_verifier
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -29,7 +28,6 @@ if TYPE_CHECKING:
     from agent.documents.reported import Reported
     from agent.documents.vitals import Vitals
     from agent.fleet.rollouts.ground import Keys, Place
-    from agent.signing import Verifier
 
 _AWAY_S = 120.0
 _AT_ONCE = 2000
@@ -58,7 +56,7 @@ class LiveFleet:
             self._topics[topics.up_state(fleet, name)] = self._state, name
         listen = (topics.all_reported(fleet), topics.all_vitals(fleet), topics.all_states(fleet))
         self._talk = Talk(place.settings, listen)
-        self._verifiers: dict[str, Verifier] = {}
+        self._proving = DeviceKeys(place.folder, unsigned=place.unsigned)
         self._seen: dict[str, int] = {}
         self._reports: dict[str, Reported] = {}
         self._vitals: dict[str, Vitals] = {}
@@ -79,7 +77,7 @@ class LiveFleet:
     @property
     def view(self) -> View:
         """What is known now."""
-        return View(self._reports, self._vitals, self._online)
+        return View(self._reports, self._vitals, self._online, self.refused)
 
     def look(self, timeout_s: float) -> None:
         """Take in what came; wait so long for something, at most.
@@ -129,8 +127,9 @@ class LiveFleet:
         """Keep desired states durably, have the broker retain them; all is confirmed when this returns.
 
         Raises:
-            LinkLost: the broker is away for too long.
-            AgentError: somebody else is at work in the folder, or the disk refuses.
+            Retryable: the broker is away for too long, somebody else is at work in the folder, or has
+                published for one of the devices since ``latest``.
+            AgentError: the disk refuses.
         """
         if not wishes:
             return
@@ -138,6 +137,8 @@ class LiveFleet:
             raise RuntimeError("who only looks publishes nothing")
         folder, signer = self._place.folder, self.keys.signer
         with opened(folder, self._place.passphrase):
+            for one in wishes:
+                self._check_newest(one)
             self._talk.send(
                 (
                     (
@@ -148,6 +149,13 @@ class LiveFleet:
                 ),
                 _AWAY_S,
             )
+
+    def _check_newest(self, wish: Desired) -> None:
+        """Write over nothing that was published from here meanwhile: no generation has two contents."""
+        newest = desired.sent(self._place.folder, wish.fleet, wish.device)
+        if newest is not None and newest != wish and newest.generation >= wish.generation:
+            problem = f"generation {newest.generation} was published for it meanwhile"
+            raise Retryable("publish for", wish.device, problem)
 
     def _take(self, topic: str, payload: bytes) -> None:
         """Read what was told of one of our devices, once."""
@@ -160,23 +168,16 @@ class LiveFleet:
         except (MessageInvalid, ConfigInvalid) as error:
             self.refused[name] = error.problem
 
-    def _verifier(self, name: str) -> Verifier | None:
-        if self._place.unsigned:
-            return None
-        if name not in self._verifiers:
-            self._verifiers[name] = read_verifier(self._place.folder / DEVICES / f"{name}.pub", "--dir")
-        return self._verifiers[name]
-
     def _reported(self, name: str, payload: bytes) -> None:
         """Take a report that is no older than the last: whoever keeps messages could play one back."""
-        found = reports.decode(payload, self._verifier(name), fleet=self._place.fleet, device=name)
+        found = reports.decode(payload, self._proving.verifier(name), fleet=self._place.fleet, device=name)
         last = self._reports.get(name)
         if last and (found.generation < last.generation or found.audit.seq < last.audit.seq):
             raise MessageInvalid("read", "reported state", "it is older than the last one")
         self._reports[name] = found
 
     def _vitals_of(self, name: str, payload: bytes) -> None:
-        found = doings.decode(payload, self._verifier(name), fleet=self._place.fleet, device=name)
+        found = doings.decode(payload, self._proving.verifier(name), fleet=self._place.fleet, device=name)
         last = self._vitals.get(name)
         if last and found.synced and last.synced and found.at < last.at:
             raise MessageInvalid("read", "vitals", "they are older than the last ones")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
+from agent.fleet.progress import moving
 from agent.fleet.rollouts import limits
 from agent.wording import plain
 
@@ -103,18 +104,14 @@ def following(name: str, *, json_lines: bool, quiet: bool) -> Iterator[Show]:
     elif not sys.stderr.isatty():
         yield _changes(lambda rollout: print(f"{name}: {line(rollout)}", file=sys.stderr, flush=True))
     else:
-        from rich.console import Console
-        from rich.progress import BarColumn, SpinnerColumn, TextColumn, TimeElapsedColumn
-        from rich.progress import Progress as Bar
-
-        columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
-        with Bar(*columns, console=Console(stderr=True), transient=True) as bar:
+        with moving() as bar:
             task = bar.add_task(name, total=None)
 
             def show(rollout: Rollout) -> None:
                 done = sum(one.verdict == "converged" for one in rollout.members.values())
-                text = f"{name}: {line(rollout)}".replace("[", "(")  # rich reads markup in it
-                bar.update(task, description=text, completed=done, total=len(rollout.members))
+                bar.update(
+                    task, description=f"{name}: {line(rollout)}", completed=done, total=len(rollout.members)
+                )
 
             yield show
 

@@ -13,14 +13,13 @@ from pydantic import ValidationError
 from agent.documents.desired import Wanted
 from agent.errors import ConfigInvalid
 from agent.fleet.rollouts.record import Condition, Metric, Plan
+from agent.moments import span
 from agent.validation import first_problem
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 _OP = "plan rollout"
-_DURATION = re.compile(r"(\d{1,9}(?:\.\d{1,3})?)(s|m|h|d)")
-_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 _MOST_S = 365 * 86_400
 _SHARE = re.compile(r"(\d{1,3}(?:\.\d{1,6})?)%")
 _CONDITION = re.compile(r"([a-z0-9]+)\s*([<>])\s*(\d{1,12}(?:\.\d{1,6})?)\s*(x|%)?")
@@ -98,8 +97,8 @@ def seconds(option: str, text: str) -> float:
     Raises:
         ConfigInvalid: it is none, or longer than a year.
     """
-    found = _DURATION.fullmatch(text.strip())
-    if found is None or (value := float(found[1]) * _SECONDS[found[2]]) > _MOST_S:
+    value = span(text.strip())
+    if value is None or value > _MOST_S:
         raise ConfigInvalid(_OP, f"{option} {text!r}", "no duration", "Write 90s, 30m, 2h or 1d")
     return value
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, cast
 from agent.activation.manager import Activation
 from agent.activation.site import site
 from agent.activation.standing import standing
+from agent.commands.seams import Reach
 from agent.dispatch.manager import Dispatch
 from agent.dispatch.pipelines import Pipelines
 from agent.dispatch.rules import Rules
@@ -22,7 +23,6 @@ from agent.fleet.simulating.proof import SimulatedProof
 from agent.fleet.simulating.status import status
 from agent.link.settings import LinkMessage
 from agent.partners import Partners, offered
-from agent.reach import Reach
 from agent.recorder import Recorder
 from agent.slots import Kept
 from agent.store.reports import Changed

@@ -11,9 +11,6 @@ Watch = Annotated[bool, typer.Option("--watch", help="With --json: an object a c
 TakeOver = Annotated[
     bool, typer.Option("--take-over", help="Another machine worked on it, and does no longer.")
 ]
-Unsigned = Annotated[
-    bool, typer.Option("--unsigned", help="Believe devices' reports without their signatures.")
-]
 Pipelines = Annotated[str, typer.Option(help="Pipelines that are to run it.", metavar="P[,P]")]
 Device = Annotated[list[str] | None, typer.Option(help="This device; may be given again.", metavar="DEVICE")]
 Waves = Annotated[str, typer.Option(help="How many have it after each wave.", metavar="N|N%,...")]
@@ -29,12 +26,6 @@ AbortOn = Annotated[
 Deadline = Annotated[str, typer.Option(help="How long a wave may take to run it.", metavar="TIME")]
 OnFail = Annotated[
     str, typer.Option(help="On a broken limit: abort puts back what was, halt waits.", metavar="WHAT")
-]
-Frames = Annotated[
-    int | None, typer.Option(help="Good frames until it is trusted.", min=1, max=1_000_000, metavar="N")
-]
-Seconds = Annotated[
-    float | None, typer.Option(help="Seconds of service until then.", min=0, max=7 * 86400, metavar="S")
 ]
 Seed = Annotated[int, typer.Option(help="The same gives the same order.", min=0)]
 Strict = Annotated[bool, typer.Option("--strict", help="Refuse where a device cannot take part.")]

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from agent.errors import EXIT_FAILED, ConfigInvalid
+from agent.errors import EXIT_FAILED, ConfigInvalid, MessageInvalid
 from agent.fleet.verbs._broker import Broker, with_broker
 from agent.fleet.verbs._options import FOLDER, AsJson, Folder, Group, PassphraseFile
 
@@ -77,7 +77,10 @@ def command(
         print(shown.listed_json() if as_json else "\n".join(shown.listed()))
         return
     devices, op, rest = _split(words or [], named=not (group or everyone))
-    args = parsed(op, rest)
+    try:
+        args = parsed(op, rest)
+    except MessageInvalid as error:
+        raise ConfigInvalid(error.op, error.subject, error.problem, error.hint) from error
     whom = Whom(devices, group or [], everyone)
     settings = broker.link("edgectl-command")
     ask = asker(passphrase_file)

@@ -8,7 +8,17 @@ import typer
 
 from agent.errors import EXIT_FAILED, ConfigInvalid
 from agent.fleet.verbs._broker import Broker, with_broker
-from agent.fleet.verbs._options import FOLDER, AsJson, Folder, Group, PassphraseFile
+from agent.fleet.verbs._options import (
+    FOLDER,
+    AsJson,
+    Await,
+    AwaitAtMost,
+    Folder,
+    Group,
+    Overdue,
+    PassphraseFile,
+    UnsignedReports,
+)
 
 _HELP = """\
 Set settings of devices over those of their files, and say when they may be disturbed.
@@ -46,17 +56,6 @@ _Maintenance = Annotated[
     typer.Option(help="When what disturbs may be done; may be given again.", metavar="WINDOW"),
 ]
 _AnyTime = Annotated[bool, typer.Option("--no-maintenance", help="It may be done at any time.")]
-_Deadline = Annotated[
-    float | None,
-    typer.Option(help="Seconds after which it is reported as late.", min=1, max=365 * 86400, metavar="S"),
-]
-_Unsigned = Annotated[
-    bool, typer.Option("--unsigned", help="Believe devices' reports without their signatures.")
-]
-_Wait = Annotated[bool, typer.Option("--wait", help="Wait for what comes of it.")]
-_Timeout = Annotated[
-    float, typer.Option(help="Wait at most so many seconds.", min=1, max=30 * 86400, metavar="S")
-]
 
 
 def configure(
@@ -68,12 +67,12 @@ def configure(
     unset: _Unset = None,
     maintenance: _Maintenance = None,
     any_time: _AnyTime = False,
-    deadline: _Deadline = None,
+    deadline: Overdue = None,
     folder: Folder = FOLDER,
     passphrase_file: PassphraseFile = None,
-    unsigned: _Unsigned = False,
-    wait: _Wait = False,
-    timeout: _Timeout = 3600.0,
+    unsigned: UnsignedReports = False,
+    wait: Await = False,
+    timeout: AwaitAtMost = 3600.0,
     as_json: AsJson = False,
 ) -> None:
     """Set settings."""

@@ -8,7 +8,19 @@ import typer
 
 from agent.errors import EXIT_FAILED, ConfigInvalid
 from agent.fleet.verbs._broker import Broker, with_broker
-from agent.fleet.verbs._options import FOLDER, AsJson, Folder, Group, PassphraseFile
+from agent.fleet.verbs._options import (
+    FOLDER,
+    AsJson,
+    Await,
+    AwaitAtMost,
+    Folder,
+    Group,
+    Overdue,
+    PassphraseFile,
+    ProbationFrames,
+    ProbationSeconds,
+    UnsignedReports,
+)
 
 if TYPE_CHECKING:
     from agent.documents.desired import Wanted
@@ -49,23 +61,12 @@ def deploy(
     pipeline: Annotated[str, typer.Option(help="Which of the device's pipelines.", metavar="NAME")],
     folder: Folder = FOLDER,
     passphrase_file: PassphraseFile = None,
-    probation_frames: Annotated[
-        int | None, typer.Option(help="Good frames until it is trusted.", min=1, max=1_000_000, metavar="N")
-    ] = None,
-    probation_seconds: Annotated[
-        float | None, typer.Option(help="Seconds of service until then.", min=0, max=7 * 86400, metavar="S")
-    ] = None,
-    deadline: Annotated[
-        float | None,
-        typer.Option(help="Seconds after which it is reported as late.", min=1, max=365 * 86400, metavar="S"),
-    ] = None,
-    unsigned: Annotated[
-        bool, typer.Option("--unsigned", help="Believe the device's report without its signature.")
-    ] = False,
-    wait: Annotated[bool, typer.Option("--wait", help="Wait for what comes of it.")] = False,
-    timeout: Annotated[
-        float, typer.Option(help="Wait at most so many seconds.", min=1, max=30 * 86400, metavar="S")
-    ] = 3600.0,
+    probation_frames: ProbationFrames = None,
+    probation_seconds: ProbationSeconds = None,
+    deadline: Overdue = None,
+    unsigned: UnsignedReports = False,
+    wait: Await = False,
+    timeout: AwaitAtMost = 3600.0,
     as_json: AsJson = False,
 ) -> None:
     """Deploy."""

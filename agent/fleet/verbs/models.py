@@ -42,14 +42,16 @@ def models(
     as_json: AsJson = False,
 ) -> None:
     """Show models."""
+    import time
+
     import orjson
 
-    from agent.fleet.deploying import fleet_view
+    from agent.fleet.looking import models as looking
 
     settings = broker.link("edgectl-models")
-    devices = fleet_view.look(folder, broker.fleet, device, settings, unsigned=unsigned)
-    now = fleet_view.now()
+    devices = looking.look(folder, broker.fleet, device, settings, unsigned=unsigned)
+    now = time.time()
     if as_json:
-        print(orjson.dumps(fleet_view.as_json(devices, now)).decode())
+        print(orjson.dumps(looking.as_json(devices, now)).decode())
     else:
-        print("\n".join(fleet_view.table(devices, now)))
+        print("\n".join(looking.table(devices, now)))

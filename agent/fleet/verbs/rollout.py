@@ -11,7 +11,16 @@ import typer
 from agent.errors import ConfigInvalid
 from agent.fleet.verbs import _rollout as options  # noqa: TC001 - typer reads the annotations
 from agent.fleet.verbs._broker import Broker, with_broker
-from agent.fleet.verbs._options import FOLDER, AsJson, Folder, Group, PassphraseFile
+from agent.fleet.verbs._options import (
+    FOLDER,
+    AsJson,
+    Folder,
+    Group,
+    PassphraseFile,
+    ProbationFrames,
+    ProbationSeconds,
+    UnsignedReports,
+)
 
 if TYPE_CHECKING:
     from agent.fleet.rollouts.ground import Place
@@ -77,15 +86,15 @@ def start(
     abort_on: options.AbortOn = None,
     deadline: options.Deadline = "6h",
     on_fail: options.OnFail = "abort",
-    probation_frames: options.Frames = None,
-    probation_seconds: options.Seconds = None,
+    probation_frames: ProbationFrames = None,
+    probation_seconds: ProbationSeconds = None,
     seed: options.Seed = 0,
     strict: options.Strict = False,
     dry_run: options.DryRun = False,
     name: options.Called = "",
     wait: options.Wait = True,
     watch: options.Watch = False,
-    unsigned: options.Unsigned = False,
+    unsigned: UnsignedReports = False,
     folder: Folder = FOLDER,
     passphrase_file: PassphraseFile = None,
     as_json: AsJson = False,
@@ -129,7 +138,7 @@ def resume(
     broker: Broker,
     take_over: options.TakeOver = False,
     watch: options.Watch = False,
-    unsigned: options.Unsigned = False,
+    unsigned: UnsignedReports = False,
     folder: Folder = FOLDER,
     passphrase_file: PassphraseFile = None,
     as_json: AsJson = False,
@@ -160,7 +169,7 @@ def abort(
     *,
     broker: Broker,
     take_over: options.TakeOver = False,
-    unsigned: options.Unsigned = False,
+    unsigned: UnsignedReports = False,
     folder: Folder = FOLDER,
     passphrase_file: PassphraseFile = None,
     as_json: AsJson = False,

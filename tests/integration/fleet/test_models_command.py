@@ -12,7 +12,7 @@ import pytest
 
 from agent.documents.desired import Desired, Wanted
 from agent.documents.reported import Metadata, Reported
-from agent.fleet.deploying import fleet_view
+from agent.fleet.looking import models
 from agent.link.settings import LinkSettings
 from tests.simulators import operators_folder
 from tests.simulators.operators_folder import PASSPHRASE
@@ -53,18 +53,18 @@ def test_what_the_fleet_runs_is_shown_as_far_as_it_is_proved(broker: Broker, key
             )
         )
         other.report(1)
-    found = fleet_view.look(keys, "demo", "", settings(broker), unsigned=False)
-    head, first, second = fleet_view.table(found, 100.0)
+    found = models.look(keys, "demo", "", settings(broker), unsigned=False)
+    head, first, second = models.table(found, 100.0)
     assert head.split()[:3] == ["DEVICE", "PIPELINE", "SERVES"]
     assert " ".join(first.split()) == (
         "gate-1 door - shapes@1.0.0 downloading 25% set 1.0 d left no\N{REPLACEMENT CHARACTER}[2J"
         "\N{REPLACEMENT CHARACTER}link"
     )
     assert " ".join(second.split()) == "gate-2 - - - unknown - - it is not signed"
-    body = fleet_view.as_json(found, 160.0)["devices"]
+    body = models.as_json(found, 160.0)["devices"]
     assert (body["gate-1"]["age_s"], body["gate-1"]["reported"]["generation"]) == (60, 3)
     assert body["gate-2"] == {"reported": None, "problem": "it is not signed"}
-    [trusted] = fleet_view.look(keys, "demo", "gate-2", settings(broker), unsigned=True)
+    [trusted] = models.look(keys, "demo", "gate-2", settings(broker), unsigned=True)
     assert trusted.reported is not None
 
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from agent.activation.allowance import Allowance
 from agent.activation.clerk import Clerk
 from agent.activation.mail import Mail
-from agent.activation.refusals import Refusals
+from agent.allowance import Allowance
 from agent.clock import SystemClock
 from agent.documents.keys import TARGET as KEYS
 from agent.errors import MetadataRefused
+from agent.refusals import Refusals
 from agent.slots import Kept
 from tests.unit.activation.test_desk import STRANGER, keys, message
 

@@ -14,7 +14,7 @@ from agent.dispatch.parts import Shipping
 from agent.documents import part
 from agent.errors import MessageInvalid
 from agent.events import counters
-from agent.fleet.parts import Assembly
+from agent.fleet.commanding.assembly import Assembly
 from agent.link.settings import LinkDown, LinkPublished
 from agent.signing import Signer, Verifier, generate
 
@@ -57,7 +57,12 @@ CONTENT = bytes(range(256)) * 1000
 """Three parts."""
 
 
-@given(st.lists(st.sampled_from(["answer", "lose", "refuse", "new agent", "again"]), max_size=12))
+HAPPENINGS = st.lists(st.sampled_from(["answer", "lose", "refuse", "new agent", "again"]), max_size=12)
+
+
+@given(
+    HAPPENINGS.filter(lambda found: found.count("refuse") < 8)
+)  # then the file is given up, and that is told
 def test_all_parts_arrive_through_lost_links_refusals_and_restarts(happenings: list[str]) -> None:
     with TemporaryDirectory() as name:
         folder, broker, now = Path(name), Broker(), 0.0

@@ -7,12 +7,11 @@ from typing import TYPE_CHECKING
 import pytest
 
 from agent.commands import log_level, logs
-from agent.commands.seams import Order
+from agent.commands.seams import Order, Reach
 from agent.documents import loglines
 from agent.errands import ring as rings
 from agent.errands.logs import LINES_A_SECOND, Logs, Sender
 from agent.errors import NotSigned, Rejected
-from agent.reach import Reach
 from agent.redaction import Redactor
 from agent.signing import Signer, Verifier, generate
 from tests.simulators.clocks import ManualClock

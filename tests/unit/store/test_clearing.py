@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from agent.commands import purge
-from agent.commands.seams import Order
+from agent.commands.seams import Order, Reach
 from agent.errands.data import Data
 from agent.errors import Rejected, StoreBusy
-from agent.reach import Reach
 from agent.store.audit import newest_entries
 from agent.store.inbox import Clear, Put
 from agent.store.media import listed

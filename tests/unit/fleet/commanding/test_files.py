@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 from agent.documents import part
 from agent.documents.outcome import Attached, Outcome
 from agent.fleet.commanding.files import Files
-from agent.signing import Signer, Verifier, generate
+from agent.fleet.keys import DEVICES, DeviceKeys
+from agent.signing import Signer, generate
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -17,7 +18,9 @@ DIGEST = hashlib.sha256(CONTENT).hexdigest()
 
 
 def files(folder: Path) -> Files:
-    return Files(folder, "f", "0123456789abcdef", ["d"], lambda _: Verifier.from_pem(PUBLIC))
+    (folder / DEVICES).mkdir()
+    (folder / DEVICES / "d.pub").write_bytes(PUBLIC)
+    return Files(folder / "out", "f", "0123456789abcdef", ["d"], DeviceKeys(folder))
 
 
 def message() -> bytes:
@@ -47,4 +50,4 @@ def test_what_devices_send_that_were_not_asked_is_let_go_by(tmp_path: Path) -> N
     coming = files(tmp_path)
     coming.take("e", message())
     assert coming.over
-    assert not list(tmp_path.iterdir())
+    assert not (tmp_path / "out").exists()

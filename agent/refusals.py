@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from agent.activation.allowance import Allowance
+from agent.allowance import Allowance
 from agent.slots import Note
 
 _AT_ONCE, _EVERY_S = 8, 3600.0

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from agent.documents import reported as reports
 from agent.errors import ConfigInvalid, MessageInvalid
 from agent.fleet.columns import columns
-from agent.fleet.keys import DEVICES
+from agent.fleet.keys import DEVICES, DeviceKeys
 from agent.fleet.talk import kept_of
 from agent.link import topics
-from agent.trust import read_verifier
 from agent.wording import plain
 
 if TYPE_CHECKING:
@@ -55,16 +53,15 @@ def look(folder: Path, fleet: str, device: str, settings: LinkSettings, *, unsig
         hint = "Name the operator's folder: --dir DIR; or enrol a device: edgectl enroll NAME"
         raise ConfigInvalid("look at", str(folder / DEVICES), "there is no device in it", hint)
     kept = kept_of(settings, fleet, names, topics.up_reported)
-    return [_device(folder, fleet, name, kept.get(name), unsigned=unsigned) for name in names]
+    keys = DeviceKeys(folder, unsigned=unsigned)
+    return [_device(keys, fleet, name, kept.get(name)) for name in names]
 
 
-def _device(folder: Path, fleet: str, name: str, payload: bytes | None, *, unsigned: bool) -> Device:
+def _device(keys: DeviceKeys, fleet: str, name: str, payload: bytes | None) -> Device:
     if not payload:
         return Device(name, None, "has reported nothing")
-    path = folder / DEVICES / f"{name}.pub"
     try:
-        verifier = None if unsigned else read_verifier(path, "--dir")
-        return Device(name, reports.decode(payload, verifier, fleet=fleet, device=name))
+        return Device(name, reports.decode(payload, keys.verifier(name), fleet=fleet, device=name))
     except (MessageInvalid, ConfigInvalid) as error:
         return Device(name, None, error.problem)
 
@@ -127,8 +124,3 @@ def _metadata(found: Reported, now_s: float) -> str:
     if left_s <= 0:
         return "expired"
     return f"{left_s / 86_400:.1f} d left"
-
-
-def now() -> float:
-    """Seconds since 1970."""
-    return time.time()

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from agent.documents import part
 from agent.documents.outcome import Attached
 from agent.errors import MessageInvalid
-from agent.fleet.parts import Assembly
+from agent.fleet.commanding.assembly import Assembly
 from agent.signing import Signer, Verifier, generate
 
 if TYPE_CHECKING:

@@ -29,8 +29,9 @@ _CONNECT_S = 8.0
 _TURN_S = 0.5
 _WINDOW = 32
 _WINDOW_BYTES = 4 << 20
-_AT_ONCE = 250
-"""Devices that are asked for at a time: brokers queue about 1,000 messages for a client, and drop more."""
+AT_ONCE = 250
+"""Devices that are asked for at a time, or listened to one by one: brokers queue about 1,000 messages for a
+client, and drop more."""
 _SILENCE_S = 20.0
 
 Source = tuple[str, Callable[[], bytes]]
@@ -255,8 +256,32 @@ def kept_of(
         LinkLost: the broker does not answer in time, or refuses us.
     """
     found: dict[str, bytes] = {}
-    for at in range(0, len(devices), _AT_ONCE):
-        names = {topic(fleet, name): name for name in devices[at : at + _AT_ONCE]}
-        with Talk(settings, list(names), topics.echo(fleet, devices[at])) as talk:
-            found |= {names[one]: payload for one, payload in talk.kept().items() if one in names}
+    for some, kept in kept_in_slices(settings, fleet, devices, lambda *device: [topic(*device)]):
+        names = {topic(fleet, name): name for name in some}
+        found |= {names[one]: payload for one, payload in kept.items() if one in names}
     return found
+
+
+def kept_in_slices(
+    settings: LinkSettings,
+    fleet: str,
+    devices: Sequence[str],
+    wanted: Callable[[str, str], Sequence[str]],
+) -> Iterator[tuple[Sequence[str], dict[str, bytes]]]:
+    """Ask a broker for a slice of many devices at a time; give the devices, and what it keeps by topic.
+
+    Args:
+        settings: of the link.
+        fleet: whose devices.
+        devices: their names.
+        wanted: gives the topics, four at most, for fleet and device.
+
+    Raises:
+        LinkLost: the broker does not answer in time, or refuses us.
+    """
+    for at in range(0, len(devices), AT_ONCE):
+        some = devices[at : at + AT_ONCE]
+        listen = [topic for name in some for topic in wanted(fleet, name)]
+        with Talk(settings, listen, topics.echo(fleet, some[0])) as talk:
+            kept = talk.kept()
+        yield some, kept

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 import orjson
 
 from agent.fleet.looking import table
-from agent.fleet.looking.reading import AT_ONCE, look, sender, topics_of
-from agent.fleet.talk import Talk
+from agent.fleet.looking.reading import look, sender, topics_of
+from agent.fleet.talk import AT_ONCE, Talk
 from agent.link import topics
 
 if TYPE_CHECKING:

@@ -70,13 +70,14 @@ def facts(content: bytes) -> Facts:
 def belongs(content: bytes, key: bytes) -> bool:
     """Whether a certificate, PEM, is for this private key, PEM."""
     from cryptography import x509
+    from cryptography.exceptions import UnsupportedAlgorithm
     from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
     form = Encoding.DER, PublicFormat.SubjectPublicKeyInfo
     try:
         certified = x509.load_pem_x509_certificate(content).public_key().public_bytes(*form)
         return certified == _key(key).public_key().public_bytes(*form)
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, UnsupportedAlgorithm):
         return False
 
 
@@ -94,21 +95,25 @@ def check(content: bytes, device: str, authorities: bytes, now_s: float) -> Fact
             certificates.
     """
     from cryptography import x509
+    from cryptography.exceptions import UnsupportedAlgorithm
     from cryptography.x509.oid import NameOID
 
     if len(content) > MOST_BYTES or content.count(_BEGIN) != 1:
         raise Rejected(_OP, device, "it is not one certificate in PEM format", _HINT)
-    try:
+    known = _read(authorities)
+    try:  # what is wrong within a certificate shows only where it is asked for
         found = x509.load_pem_x509_certificate(content)
         names = [one.value for one in found.subject.get_attributes_for_oid(NameOID.COMMON_NAME)]
-    except (ValueError, TypeError) as error:
+        signed = any(_signed(found, one) for one in known)
+        until_s = facts(content).until_s
+    except (ValueError, TypeError, UnsupportedAlgorithm, x509.InvalidVersion) as error:
         raise Rejected(_OP, device, "it is no certificate in PEM format", _HINT) from error
     if names != [device]:
         raise Rejected(_OP, device, "it is in another device's name", _HINT)
-    if not any(_signed(found, one) for one in _read(authorities)):
+    if not signed:
         problem = "none of the authorities in mqtt.ca_file has signed it"
         raise Rejected(_OP, device, problem, "Put the one that signs devices there, too")
-    if _until(found).timestamp() <= now_s:
+    if until_s <= now_s:
         raise Rejected(_OP, device, "its time is over, as this device's clock has it", _HINT)
     return facts(content)
 

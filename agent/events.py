@@ -85,6 +85,7 @@ class Event(Enum):
     COMMAND_DONE = ("command.done", logging.INFO)
     COMMAND_FAILED = ("command.failed", logging.WARNING)
     COMMAND_REFUSED = ("command.refused", logging.WARNING, True)
+    COMMAND_UNHEARD = ("command.unheard", logging.WARNING, True)
     DESIRED_TAKEN = ("desired.taken", logging.INFO)
     UPDATER_FAILED = ("updater.failed", logging.WARNING, True)
     UPDATER_STUCK = ("updater.stuck", logging.CRITICAL)

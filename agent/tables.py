@@ -13,6 +13,7 @@ from pydantic import (
     ConfigDict,
     Field,
     SecretStr,
+    ValidationInfo,
     field_validator,
     model_validator,
 )
@@ -183,6 +184,9 @@ class HomeAssistant(Table):
     """Seconds between two states of the sensors, at least."""
 
 
+_OFTENEST_S = {"interval_s": 0.1, "vitals_s": 1.0}
+
+
 class Metrics(Table):
     """What the agent records of itself, into the stream that is sent last and evicted first."""
 
@@ -190,6 +194,14 @@ class Metrics(Table):
     """Seconds between two records of metrics; 0 records none."""
     vitals_s: float = Field(default=60.0, ge=0, le=86400)
     """Seconds between two words on how the device does, kept by the broker for `edgectl status`; 0: none."""
+
+    @field_validator("interval_s", "vitals_s")
+    @classmethod
+    def _not_all_the_time(cls, value: float, info: ValidationInfo) -> float:
+        least = _OFTENEST_S[info.field_name or ""]
+        if 0 < value < least:
+            raise ValueError(f"should be 0, or {least:g} at least")
+        return value
 
 
 Measure = Literal["rate", "threads", "variant", "pause"]
@@ -241,19 +253,19 @@ class Control(Table):
 class Deadlines(Table):
     """How long a worker may stay in one phase before it is killed and started again; seconds."""
 
-    start_s: float = Field(default=60, gt=0)
+    start_s: float = Field(default=60, gt=0, le=86400)
     """From the start of the process to its first word."""
-    load_s: float = Field(default=60, gt=0)
+    load_s: float = Field(default=60, gt=0, le=86400)
     """Loading the model and its first inference."""
-    open_s: float = Field(default=30, gt=0)
+    open_s: float = Field(default=30, gt=0, le=86400)
     """Opening the source."""
-    capture_s: float = Field(default=15, gt=0)
+    capture_s: float = Field(default=15, gt=0, le=86400)
     """One read of the source."""
-    invoke_s: float = Field(default=10, gt=0)
+    invoke_s: float = Field(default=10, gt=0, le=86400)
     """Preprocessing, inference or decoding of one frame."""
     learn: bool = True
     """Let an inference take only 10 times the 99th percentile of those before it, where that is less."""
-    invoke_floor_s: float = Field(default=0.5, gt=0)
+    invoke_floor_s: float = Field(default=0.5, gt=0, le=86400)
     """What an inference may always take, whatever was learned: a busy machine is no hang."""
 
 

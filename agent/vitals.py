@@ -25,7 +25,8 @@ _LEAST_S = 5.0
 _AT_ONCE_S = 10.0
 """Devices that come up together, as after a broker's restart, spread their first word over so much."""
 _JITTER = 0.1
-_WORDS = 500
+_WORDS = 200
+"""Characters of a problem: with those of 64 pipelines it is still one document."""
 _MOST = 64
 
 

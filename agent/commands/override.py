@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 from pydantic import Field
 
-from agent.documents._base import Document
+from agent.documents._base import Document, Free
 from agent.documents.desired import Key
 from agent.errors import Rejected
 
@@ -19,7 +19,7 @@ SUMMARY = "lay settings over those of the file and of the desired state; no valu
 class Args(Document):
     """Settings by their dotted keys, and for how many seconds; 0 until the next desired state or override."""
 
-    values: dict[Key, Any] = Field(default={}, max_length=64)
+    values: dict[Key, Free] = Field(default={}, max_length=64)
     seconds: Annotated[float, Field(ge=0, le=31 * 86400)] = 3600.0
 
 

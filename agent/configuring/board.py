@@ -8,6 +8,7 @@ import shutil
 from typing import TYPE_CHECKING
 
 from agent.documents.reported import Board
+from agent.events import Event, emit
 from agent.machine import cores, processor
 
 if TYPE_CHECKING:
@@ -57,6 +58,10 @@ class BoardFacts:
 
     def _free_mb(self) -> int:
         folder = self._plan.data
-        free = shutil.disk_usage(folder if folder.exists() else folder.parent).free
+        try:
+            free = shutil.disk_usage(folder if folder.exists() else folder.parent).free
+        except OSError as error:  # a disk that fails: what was known stays, and is looked at again
+            emit(Event.STORE_FAILED, str(folder), problem=error)
+            return self._board.disk_mb
         room = min(free, self._plan.settings.models.max_bytes) >> 20
         return room // _COARSE_MB * _COARSE_MB

@@ -12,7 +12,7 @@ from agent.configuring.probation import Probation
 from agent.configuring.start import Before, File, Start
 from agent.configuring.work import Reloading, Settling
 from agent.documents import desired as documents
-from agent.errors import AgentError, ConfigInvalid
+from agent.errors import AgentError
 from agent.events import Event, emit
 from agent.partners import QuietPartner
 from agent.signals import ReloadAsked
@@ -193,7 +193,7 @@ class Configuring(QuietPartner, Generic[F]):
             return
         try:
             self._check(candidate.layers)
-        except ConfigInvalid as error:
+        except AgentError as error:
             self.course.refused(str(error), now)
         else:
             self.course.begin()

@@ -116,9 +116,17 @@ class Inbox:
 
     def _forget(self) -> None:
         """Let go of the oldest that are settled and told, in memory; the store has a bound of its own."""
-        settled = [row for row in self.standing(Stand.SETTLED) if row.told]
+        self._cut([row for row in self.standing(Stand.SETTLED) if row.told])
+
+    def unheard(self) -> list[CommandRow]:
+        """Let go of the oldest whose outcome no broker takes, where those are too many; give them."""
+        return self._cut(list(self.untold()))
+
+    def _cut(self, settled: list[CommandRow]) -> list[CommandRow]:
         size = sum(len(row.outcome) for row in settled)
-        while len(settled) > _MOST_SETTLED or size > _MOST_BYTES:
-            gone = settled.pop(0)
-            size -= len(gone.outcome)
-            del self._rows[gone.id]
+        gone: list[CommandRow] = []
+        while len(settled) - len(gone) > _MOST_SETTLED or size > _MOST_BYTES:
+            gone.append(settled[len(gone)])
+            size -= len(gone[-1].outcome)
+            del self._rows[gone[-1].id]
+        return gone

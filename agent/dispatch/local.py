@@ -9,6 +9,7 @@ import orjson
 from pydantic import Field, ValidationError
 
 from agent.dispatch.admission import arguments
+from agent.documents._base import Free
 from agent.documents.command import Command, Id, Op
 from agent.errors import MessageInvalid, StoreBusy
 from agent.message import Message
@@ -28,7 +29,7 @@ class Asked(Message):
 
     op: Literal["command"] = "command"
     command: Op
-    args: Annotated[dict[str, Any], Field(max_length=32)] = Field(default_factory=dict)
+    args: Annotated[dict[str, Free], Field(max_length=32)] = Field(default_factory=dict)
 
 
 class Looked(Message):

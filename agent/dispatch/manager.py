@@ -239,6 +239,9 @@ class Dispatch:
         self._writing.add(row.id)
         change = self._inbox.settle(row, turn, outcome.model_dump_json().encode(), note)
         self._clerk.keep(change, lambda: self._settled(row, outcome))
+        for gone in self._inbox.unheard():
+            self._telling.forget(gone.id)
+            emit(Event.COMMAND_UNHEARD, gone.op, id=gone.id)
 
     def _settled(self, row: CommandRow, outcome: Outcome) -> None:
         """What became of a command is durable: tell it."""

@@ -38,11 +38,11 @@ class Outcomes:
         self, identity: str, op: str, result: Mapping[str, Any], files: tuple[Attached, ...] = ()
     ) -> Outcome:
         """It was done; a result that is too long for an outcome is left out, and that is said."""
-        size = len(orjson.dumps(result))
-        if size > MOST_RESULT:
+        told = orjson.dumps(result)
+        if (size := len(told)) > MOST_RESULT:
             reason = f"its result has {size} bytes, and {MOST_RESULT} are the most: it is left out"
             return self._made(identity, op, "done", reason=reason, files=files)
-        return self._made(identity, op, "done", result=dict(result), files=files)
+        return self._made(identity, op, "done", result=orjson.loads(told), files=files)
 
     def failed(self, identity: str, op: str, reason: str, refusal: Refusal | None = None) -> Outcome:
         """It was tried and could not be done."""

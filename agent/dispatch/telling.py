@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 _AT_ONCE = 8
 """Outcomes on their way: results go beside them."""
+_SHORT = "the broker takes no message of this size: the result is left out"
 
 
 class Telling:
@@ -38,11 +39,17 @@ class Telling:
         self._due: dict[str, Outcome] = {}
         self._flying: dict[int, str] = {}
         self._refused: set[str] = set()
+        self._short: set[str] = set()
+        self._online = False
 
     def tell(self, outcome: Outcome) -> None:
         """Tell an outcome that is durable, until it is told."""
         self._due[outcome.id] = outcome
         self._refused.discard(outcome.id)
+
+    def forget(self, identity: str) -> None:
+        """Tell it no more: there are too many that the broker does not take."""
+        self._due.pop(identity, None)
 
     def say(self, outcome: Outcome) -> None:
         """Tell one now, once: it is not kept, and who misses it asks again."""
@@ -52,8 +59,9 @@ class Telling:
         """Take in an event of the link; others are ignored."""
         match event:
             case LinkUp() | LinkDown():
-                self._flying.clear()
-                self._refused.clear()
+                self._online = isinstance(event, LinkUp)
+                for kept in (self._flying, self._refused, self._short):
+                    kept.clear()
             case LinkPublished(token=token, refused=refused) if token in self._flying:
                 identity = self._flying.pop(token)
                 if refused:  # an access list, as a rule: on the next link it may be another one
@@ -62,16 +70,23 @@ class Telling:
                     self._told(identity)
 
     def tick(self) -> None:
-        """Send what is due, so many at a time."""
+        """Send what is due, so many at a time; of one that the link does not take, what it may."""
+        if not self._online:
+            return
         flying = set(self._flying.values())
         for identity, outcome in self._due.items():
             if len(self._flying) >= _AT_ONCE:
                 return
             if identity in flying or identity in self._refused:
                 continue
-            if (token := self._send(outcome)) is None:
-                return
-            self._flying[token] = identity
+            short = identity in self._short
+            token = self._send(
+                outcome.model_copy(update={"result": {}, "reason": _SHORT}) if short else outcome
+            )
+            if token is not None:
+                self._flying[token] = identity
+            else:  # tried once more without its result, then on the next link: others must not wait for it
+                (self._refused if short else self._short).add(identity)
 
     def _send(self, outcome: Outcome) -> int | None:
         return self._publish(self._topic, documents.encode(outcome, self._signer), False)  # noqa: FBT003 - Offer says so

@@ -7,12 +7,12 @@ one that comes again is answered, and not done, again.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field
 
 from agent import dsse
-from agent.documents._base import Document, Place, read
+from agent.documents._base import Document, Free, Place, read
 from agent.errors import WrongSender
 from agent.message import Count
 
@@ -46,7 +46,7 @@ class Command(Document):
     issued: Count
     expires: Count
     op: Op
-    args: dict[str, Any] = Field(default={}, max_length=32)
+    args: dict[str, Free] = Field(default={}, max_length=32)
 
 
 def encode(command: Command, *signers: Signer) -> bytes:

@@ -6,12 +6,12 @@ second content for the same one.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field
 
 from agent import dsse
-from agent.documents._base import Document, Place, read
+from agent.documents._base import Document, Free, Place, read
 from agent.errors import WrongSender
 from agent.manifest import Name, Version
 from agent.message import Count
@@ -83,7 +83,7 @@ class Desired(Document):
     probation: Probation = Probation()
     deadline_s: Annotated[float, Field(gt=0, le=365 * 86400)] = 86400.0
     issued: Count = 0
-    overrides: dict[Key, Any] = Field(default={}, max_length=256)
+    overrides: dict[Key, Free] = Field(default={}, max_length=256)
     maintenance: Maintenance | None = None
 
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
-from agent.documents._base import Document, Words
+from agent.documents._base import Document, Free, Words
 from agent.documents._device import OfDevice, Sealed
 from agent.documents.command import Id, Op
 from agent.manifest import Sha256
@@ -44,7 +44,7 @@ class Outcome(OfDevice):
     refusal: Refusal | None = None
     reason: Words = ""
     """Why it failed or was refused, in an error's words."""
-    result: dict[str, Any] = Field(default={}, max_length=64)
+    result: dict[str, Free] = Field(default={}, max_length=64)
     files: Annotated[tuple[Attached, ...], Field(max_length=8)] = ()
     at: Count
     synced: bool | None = None

@@ -10,6 +10,7 @@ from pydantic import ValidationError
 from agent.commands.seams import Answer
 from agent.documents._base import read
 from agent.errors import Forbidden, MessageInvalid, Rejected
+from agent.events import Event, emit
 from agent.files import write_durably
 from agent.host.places import read_own
 from agent.host.request import REQUEST, Request
@@ -123,6 +124,13 @@ class Helped:
         except (MessageInvalid, Rejected):
             return None
 
+    def take_back(self) -> None:
+        """Have the helper find no request that nobody waits for any more."""
+        try:
+            (self.folder / REQUEST).unlink(missing_ok=True)
+        except OSError as error:  # the disk has become read-only
+            emit(Event.STORE_FAILED, str(self.folder), problem=error)
+
     def _may(self, what: str) -> None:
         """See that a helper is there that may do this.
 
@@ -182,7 +190,7 @@ class _Asked:
             raise Rejected(request.op, request.version or "the machine", ours.reason)
         self._until = self._until or now + SEEN_S * (1 if ours is None else 2)
         if now >= self._until and (ours is None or request.op == "reboot"):
-            (self._machine.folder / REQUEST).unlink(missing_ok=True)
+            self._machine.take_back()
             problem = "no helper has taken the request" if ours is None else "the machine did not go down"
             raise Rejected(request.op, request.version or "the machine", problem, _HINT)
         return None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import stat
 from typing import TYPE_CHECKING
 
@@ -57,7 +58,10 @@ def remove_hostile(folder: Path, name: str) -> bool:
     """
     inside = os.open(folder, _FOLDER)
     try:
-        os.unlink(name, dir_fd=inside)
+        try:
+            os.unlink(name, dir_fd=inside)
+        except IsADirectoryError:  # left there, it would end each start of the helper
+            shutil.rmtree(name, dir_fd=inside)
         os.fsync(inside)
     except FileNotFoundError:
         return False

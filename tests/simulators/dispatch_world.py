@@ -124,10 +124,15 @@ class World:
         self.confirmed_early: list[str] = []
         self._tokens = self._connection = 0
         self._flying: list[int] = []
+        self.most = 1 << 20
+        """Bytes of the largest message that the broker takes."""
         self._real = registry.find, registry.OPS
         verbs = {
             "quick": Verb("quick", "", NoArgs, self._run, self._resume, quick=True),
             "long": Verb("long", "", NoArgs, self._begin, self._resume_long),
+            "large": Verb(
+                "large", "", NoArgs, lambda *_: Answer({"x": "x" * 9000}), lambda *_: Answer({}), quick=True
+            ),
             "ping": registry.find("ping"),
         }
         registry.find, registry.OPS = verbs.__getitem__, tuple(verbs)  # type: ignore[assignment]
@@ -184,7 +189,7 @@ class World:
 
     def _publish(self, topic: str, payload: bytes, retain: bool) -> int | None:
         assert (topic, retain) == (topics.up_res(FLEET, DEVICE), False)
-        if not self.up:
+        if not self.up or len(payload) > self.most:
             return None
         self.outcomes.append(outcomes.decode(payload, None, fleet=FLEET, device=DEVICE))
         self._tokens += 1

@@ -92,7 +92,11 @@ def test_settings_cannot_be_changed() -> None:
         ),
         (
             PIPELINE + "[deadlines]\ninvoke_s = nan\n",
-            "agent.toml:6: deadlines.invoke_s: Input should be greater",
+            "agent.toml:6: deadlines.invoke_s: Input should be less",
+        ),
+        (
+            PIPELINE + "[metrics]\nvitals_s = 0.000001\n",
+            "agent.toml:6: metrics.vitals_s: should be 0, or 1 at least",
         ),
         (PIPELINE + "[device]\nid = 'A b'\n", "agent.toml:6: device.id: String should match pattern"),
         (PIPELINE.replace('"door"', '"Door"'), "agent.toml:2: pipelines.0.name: String should match pattern"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -147,6 +148,17 @@ def test_a_certificate_that_is_not_sound_is_refused_and_changes_nothing(
     with pytest.raises(Rejected, match=problem):
         place.held.install(certificate(request))
     assert (place.names(), place.shown, place.drops) == ([PENDING], "enrolled.pem", [])
+
+
+def test_a_damaged_certificate_is_refused_whichever_byte_of_it_is_wrong(place: Place) -> None:
+    lines = signed(place.held.request()).splitlines()
+    whole = base64.b64decode("".join(lines[1:-1]))
+    known = place.ca.read_bytes()
+    for n in range(len(whole)):
+        damaged = whole[:n] + bytes([whole[n] ^ 0x15]) + whole[n + 1 :]
+        text = f"{lines[0]}\n{base64.encodebytes(damaged).decode()}{lines[-1]}\n"
+        with pytest.raises(Rejected):
+            own.check(text.encode(), "gate-1", known, 0.0)
 
 
 def test_one_that_was_refused_is_not_tried_again(place: Place) -> None:

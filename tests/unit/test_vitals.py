@@ -42,6 +42,7 @@ class World:
         self.lane: Any = SimpleNamespace(state=State.STARTING)
         lanes: Any = [self.lane]
         self.online = True
+        self.pipelines = [PIPELINE]
         settings = config.parse(FILE.format(every=every), "agent.toml")
         plan: Any = SimpleNamespace(settings=settings, device="pi", folder=Path())
         offer = Offer(
@@ -65,7 +66,7 @@ class World:
         streams = {"alert": {"evicted": 1, "lost": 2}, "result": {"evicted": 0, "lost": 4}}
         return {
             "uptime_s": 12.5,
-            "pipelines": [PIPELINE],
+            "pipelines": self.pipelines,
             "governor": {"readings": {"celsius": 51.5}},
             "store": {"backlog": 8, "oldest_ns": oldest_ns, "streams": streams},
         }
@@ -96,7 +97,16 @@ def test_they_say_how_it_does_and_the_broker_keeps_them() -> None:
         2,
         7,
     )
-    assert len(door.problem) == 500
+    assert len(door.problem) == 200
+
+
+def test_those_of_64_pipelines_with_problems_are_one_document() -> None:
+    world = World()
+    many = {f"{n:063d}": {**PIPELINE, "name": f"{n:063d}"} for n in range(64)}
+    world.pipelines = list(many.values())
+    world.up()
+    world.run(10)
+    assert set(world.sent[0][1].pipelines) == set(many)
 
 
 def test_they_come_at_their_interval_which_is_never_quite_the_same() -> None:

@@ -171,7 +171,7 @@ def read_request(content: bytes, where: str, subject: str) -> ec.EllipticCurvePu
         request = x509.load_pem_x509_csr(content)
         sound, key = request.is_signature_valid, request.public_key()
         said = [one.value for one in request.subject.get_attributes_for_oid(NameOID.COMMON_NAME)]
-    except (ValueError, TypeError, UnsupportedAlgorithm) as error:
+    except (ValueError, TypeError, UnsupportedAlgorithm, x509.InvalidVersion) as error:
         raise ConfigInvalid(op, where, "it is no request in PEM format (PKCS #10)", hint) from error
     if not sound:
         raise ConfigInvalid(op, where, "its signature is wrong", hint)

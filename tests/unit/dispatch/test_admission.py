@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from agent import dsse
 from agent.dispatch import admission
 from agent.dispatch.admission import AHEAD_S, Proved, Refused, Terms, floor_name
 from agent.documents import command as documents
@@ -100,6 +101,17 @@ def test_more_bytes_than_a_command_has_are_refused_before_anything_reads_them() 
 )
 def test_arguments_and_times_that_make_no_sense_are_refused(changes: dict[str, Any]) -> None:
     assert refusal(signed(restart(**changes), ALL)) == "format"
+
+
+NOBODYS = [str(1 << 64), str(-(1 << 63) - 1), "1e999", "NaN", "[" * 60 + "]" * 60]
+
+
+@pytest.mark.parametrize("value", NOBODYS)
+def test_values_that_no_reader_of_json_need_hold_are_refused_with_and_without_a_signature(value: str) -> None:
+    text = restart("ping", args={}).model_dump_json().replace('"args":{}', f'"args":{{"a":{value}}}')
+    assert value in text
+    assert refusal(dsse.seal(documents.KIND, text.encode())) == "signature"
+    assert refusal(dsse.seal(documents.KIND, text.encode(), ALL.signer)) == "format"
 
 
 def test_what_this_release_does_not_know_is_refused_as_unknown() -> None:

@@ -10,6 +10,7 @@ import pytest
 from agent.commands.status import MOST, fitted
 from agent.dispatch.outcomes import MOST_RESULT, Outcomes
 from agent.errors import MessageInvalid, StoreBusy
+from agent.events import counters
 from agent.link.settings import LinkPublished
 from tests.simulators.clocks import ManualClock
 from tests.simulators.commander import order, signed
@@ -96,6 +97,41 @@ def test_an_outcome_that_the_broker_refuses_waits_for_the_next_link(world: World
     world.disconnect()
     world.connect()
     assert len(world.last_words(identity)) == 2
+
+
+def test_an_outcome_that_is_too_large_for_the_broker_is_told_without_its_result_and_holds_up_no_other(
+    world: World,
+) -> None:
+    large, small = send(world, "large"), send(world, "quick")
+    world.most = 4096
+    world.calm()
+    [outcome] = world.last_words(large)
+    assert (outcome.state, outcome.result, "no message of this size" in outcome.reason) == ("done", {}, True)
+    assert [one.state for one in world.last_words(small)] == ["done"]
+    world.most = 100
+    send(world, "quick")
+    told = len(world.outcomes)
+    world.calm()
+    assert len(world.outcomes) == told
+    world.most = 4096
+    world.calm()
+    assert len(world.outcomes) == told + 1
+
+
+def test_outcomes_that_nobody_takes_are_bounded_and_each_that_goes_is_counted(world: World) -> None:
+    world.most = 100
+    before = counters["command.unheard"]
+    for _ in range(520):
+        send(world, "quick")
+        while world.disk.asked:
+            world.write()
+        world.clock.tick(30)
+    rows = len(list(world.dispatch._inbox.untold()))
+    assert (rows, counters["command.unheard"] - before) == (512, 8)
+    world.most = 4096
+    world.calm()
+    world.calm()
+    assert len({one.id for one in world.outcomes}) == 512
 
 
 def test_while_the_disk_refuses_few_messages_stay_unconfirmed_and_the_rest_is_refused(world: World) -> None:

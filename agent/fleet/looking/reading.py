@@ -90,21 +90,12 @@ def look(reader: Reader, settings: LinkSettings, fleet: str, entries: Sequence[E
         LinkLost: the broker does not answer in time, or refuses us.
     """
     by_name = {one.name: one for one in entries}
-    for part, kept in kept_in_slices(settings, fleet, list(by_name), topics_of):
+    for part, kept in kept_in_slices(settings, fleet, list(by_name), topics.said):
         for one in map(by_name.__getitem__, part):
             facts = Facts(one.name, one.groups, certificate_until=reader.certificate_until(one))
-            for ending, topic in zip(_ORDER, topics_of(fleet, one.name), strict=True):
+            for ending, topic in zip(_ORDER, topics.said(fleet, one.name), strict=True):
                 facts = reader.take(facts, ending, kept.get(topic, b""))
             yield facts
-
-
-def topics_of(fleet: str, device: str) -> tuple[str, str, str]:
-    """Give the three topics on which a device says how it does."""
-    return (
-        topics.up_state(fleet, device),
-        topics.up_vitals(fleet, device),
-        topics.up_reported(fleet, device),
-    )
 
 
 def sender(fleet: str, topic: str) -> tuple[str, str] | None:

@@ -1,4 +1,4 @@
-"""Says from time to time, and at once when a pipeline's state changes, how the device does."""
+"""Says from time to time, and at once when a pipeline's state or model changes, how the device does."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ class VitalSigns(QuietPartner):
         self._topic = topics.up_vitals(mqtt.fleet, plan.device)
         self._offer, self._clock, self._chance = offer, clock, chance
         self._due, self._said_at = math.inf, -math.inf
-        self._states: tuple[str, ...] = ()
+        self._states: tuple[tuple[str, str], ...] = ()
 
     def take(self, event: object, now: float) -> None:
         """The link is up: say how we do, soon."""
@@ -63,7 +63,8 @@ class VitalSigns(QuietPartner):
 
     def tick(self, now: float) -> None:
         """Say it when it is time to, or news."""
-        states = tuple(lane.state.value for lane in self._offer.lanes)
+        lanes = self._offer.lanes
+        states = tuple((one.state.value, one.ready.model if one.ready else "") for one in lanes)
         if states != self._states and self._due < math.inf:
             self._states, self._due = states, min(self._due, max(now, self._said_at + _LEAST_S))
         if now < self._due:

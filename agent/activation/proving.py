@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from agent.activation.trial import promised_ms
 from agent.bundles.load import read_manifest
 from agent.errors import AgentError, ManifestInvalid
 from agent.workers.proof import Proof
@@ -113,7 +114,7 @@ class Proving:
         except AgentError as error:
             course.unproved(bundle, error, now)
         else:
-            course.proved(bundle, budget.p95_ms or outcome.p95_ms)
+            course.proved(bundle, promised_ms(budget.p95_ms, outcome.p95_ms))
 
     def next_tick(self, now: float) -> float | None:
         """Seconds until ``tick`` wants to be called; None when nothing runs."""

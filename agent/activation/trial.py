@@ -19,6 +19,13 @@ if TYPE_CHECKING:
 _RECENT = 2048
 _FEW = 50
 """Inferences before their p95 is believed."""
+_LEAST_MS = 5.0
+"""A proof that took less promises this: below it a busy board makes more of the p95 than the model."""
+
+
+def promised_ms(budget_ms: float | None, proved_ms: float) -> float:
+    """Give the p95 that a model has promised: by its budget, else by its proof."""
+    return budget_ms or max(proved_ms, _LEAST_MS)
 
 
 @dataclass(slots=True)

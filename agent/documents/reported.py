@@ -15,6 +15,8 @@ from agent.message import Count
 KIND = "application/vnd.edge-agent.reported+json"
 MAX_BYTES = 128 << 10
 _WHAT = "reported state"
+_MOST_GENERATION = 1 << 52
+"""What is above leaves no room for the generations that come after it: no operator has signed that."""
 
 ModelState = Literal[
     "idle", "downloading", "verified", "proving", "probation", "active", "rejected", "rolled_back"
@@ -101,7 +103,7 @@ class Reported(OfDevice):
     ``at`` is its wall clock, seconds since 1970; ``synced`` whether that is to be believed.
     """
 
-    generation: Count
+    generation: Annotated[Count, Field(le=_MOST_GENERATION)]
     """The newest generation that it has taken."""
     at: Count
     synced: bool | None = None

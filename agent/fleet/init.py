@@ -39,6 +39,7 @@ def run(
     as_json: bool,
     models: bool = False,
     broker: str = "",
+    port: int | None = None,
     home_assistant: str | None = None,
     file: Path | None = None,
 ) -> None:
@@ -52,6 +53,7 @@ def run(
         as_json: tell it to programs.
         models: make the repository of models, too, with its keys, and the authority for certificates.
         broker: the broker's names, with commas between; "" leaves its files as they are.
+        port: where the broker listens; None leaves it as it is.
         home_assistant: the prefix of Home Assistant's discovery; None leaves it as it is.
         file: holds the passphrase of those; None asks elsewhere.
 
@@ -63,11 +65,11 @@ def run(
     if not is_name(fleet):
         raise ConfigInvalid("make keys of", repr(fleet), "a fleet cannot be called so", NAME_HINT)
     check_names(devices)
-    if (broker or home_assistant) and not models:
+    if (broker or port or home_assistant) and not models:
         hint = "Leave --no-models out"
         raise ConfigInvalid("use", "--no-models", "a broker's certificate needs the passphrase, too", hint)
     names = hosts(broker)
-    wanted = identity.wanted(folder, fleet, names, home_assistant)
+    wanted = identity.wanted(folder, fleet, names, home_assistant, port)
     secret = _passphrase(folder, file, wanted) if models else None
     made = make_keys(folder, devices, from_key=from_key)
     if secret is not None:
@@ -77,7 +79,7 @@ def run(
     if as_json:
         print(orjson.dumps({"folder": str(folder), "made": [str(path) for path in made]}).decode())
         return
-    print("\n".join(_words(folder, devices, fleet, made)))
+    print("\n".join(_words(folder, devices, fleet, made, wanted)))
 
 
 def _passphrase(folder: Path, file: Path | None, wanted: Site | None) -> str | None:
@@ -96,7 +98,9 @@ def _passphrase(folder: Path, file: Path | None, wanted: Site | None) -> str | N
     return secret
 
 
-def _words(folder: Path, devices: Sequence[str], fleet: str, made: Sequence[Path]) -> list[str]:
+def _words(
+    folder: Path, devices: Sequence[str], fleet: str, made: Sequence[Path], wanted: Site | None
+) -> list[str]:
     root = folder / "tuf/meta/1.root.json"
     lines = [f"made {path}" for path in made] or [f"everything is there already: {folder}"]
     if not (folder / f"{COLLECTOR}.key").exists():
@@ -105,7 +109,7 @@ def _words(folder: Path, devices: Sequence[str], fleet: str, made: Sequence[Path
             f" {COLLECTOR}.pub and run this again; every device needs the new one"
         )
     if not devices and (folder / BROKER / CONFIG).exists():
-        return [*lines, *_following(folder), *_ROOTS]
+        return [*lines, *_following(folder, wanted), *_ROOTS]
     lines += ["", f"Collect with:  edgectl collect --keys {folder} --fleet {fleet} --host BROKER"]
     if root.exists():
         where = f"--dir {folder} --fleet {fleet} --host BROKER"
@@ -148,10 +152,13 @@ def _words(folder: Path, devices: Sequence[str], fleet: str, made: Sequence[Path
     return [*lines, *_ROOTS] if root.exists() else lines
 
 
-def _following(folder: Path) -> list[str]:
+def _following(folder: Path, site: Site | None) -> list[str]:
     """Say what comes next where the folder knows its broker: then no verb needs to be told of it."""
+    config = folder / BROKER / CONFIG
+    elsewhere = site is not None and f"\nlistener {site.port}" not in config.read_text(errors="replace")
     return [
         "",
+        *([f"{config} is yours: change its listener to {site.port}"] if site and elsewhere else []),
         f"Broker:        mosquitto -c {folder / BROKER / CONFIG}",
         f"Enrol devices: edgectl enroll NAME --dir {folder}",
         f"Send metadata: edgectl heal --dir {folder}",

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 ENDING = ".json"
+MOST_GROUPS = 16
 _MODE = 0o644
 
 
@@ -27,7 +28,7 @@ class Entry(BaseModel):
 
     v: Literal[1] = 1
     name: Place
-    groups: Annotated[tuple[Place, ...], Field(max_length=16)] = ()
+    groups: Annotated[tuple[Place, ...], Field(max_length=MOST_GROUPS)] = ()
     serial: Annotated[str, Field(max_length=64)] = ""
     revoked: bool = False
 

@@ -6,6 +6,7 @@ import functools
 import logging
 import queue
 import secrets
+import threading
 import time
 from collections import deque
 from collections.abc import Callable
@@ -13,6 +14,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Self
 
 from agent.errors import LinkLost
+from agent.events import Event, emit
 from agent.link import topics
 from agent.link.mqtt import Link
 from agent.link.settings import LinkDown, LinkMessage, LinkPublished, LinkUp
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
     from agent.link.settings import LinkSettings
 
 _HINT = "Check --host, --port and the credentials"
+_PLAIN = "; a broker that wants TLS, mostly on port 8883, needs --ca-file, --cert-file and --key-file"
 _GOODBYE_S = 2.0
 _CONNECT_S = 8.0
 """A broker that is away is told by then: somebody sits there and waits."""
@@ -33,6 +36,8 @@ AT_ONCE = 250
 """Devices that are asked for at a time, or listened to one by one: brokers queue about 1,000 messages for a
 client, and drop more."""
 _SILENCE_S = 20.0
+_MOST_WAITING = 64 << 20
+"""Bytes of messages that wait for us, while we do something else; a device or broker may send without end."""
 
 Source = tuple[str, Callable[[], bytes]]
 """A topic, and what gives what is to be retained there."""
@@ -49,6 +54,9 @@ class Talk:
         echo: a topic that we may write to and read, below which the broker proves what it does not have; only
             ``kept`` needs it.
         comfort: what else is to be said when the broker is away.
+
+    Attributes:
+        dropped: messages that were let go because too many waited.
     """
 
     def __init__(
@@ -58,11 +66,14 @@ class Talk:
         self._events: queue.SimpleQueue[object] = queue.SimpleQueue()
         self._echo = f"{echo}/edgectl-{end}" if echo else ""
         self._broker, self._comfort = settings.broker, comfort
+        self._hint = _HINT if settings.cert_file else _HINT + _PLAIN
         self._reason = "it does not answer"
         self._unread: deque[LinkMessage] = deque()
+        self._waiting, self._guard = 0, threading.Lock()
+        self.dropped = 0
         filters = [(topic, 1) for topic in (*listen, self._echo) if topic]
         own = replace(settings, client_id=f"{settings.client_id}-{end}")
-        self._link = Link(own, post=self._events.put, subscriptions=filters)
+        self._link = Link(own, post=self._post, subscriptions=filters)
         self.up: LinkUp | None = None
 
     def __enter__(self) -> Self:
@@ -81,7 +92,8 @@ class Talk:
         """
         give_up = time.monotonic() + (_CONNECT_S if timeout_s is None else timeout_s)
         while self.up is None:
-            self._event(give_up)
+            if isinstance(event := self._event(give_up), LinkMessage):
+                self._unread.append(event)
         return self.up
 
     def kept(self, silence_s: float = _SILENCE_S) -> dict[str, bytes]:
@@ -90,7 +102,7 @@ class Talk:
         What it has not sent before our own echo, it does not have.
 
         Raises:
-            LinkLost: nothing comes of it for so long, or it refuses us.
+            LinkLost: nothing comes of it for so long, it refuses us, or so much came that some was let go.
         """
         found: dict[str, bytes] = {}
         sent = False
@@ -98,8 +110,11 @@ class Talk:
         while True:
             self.connected(min(_CONNECT_S, silence_s))
             sent = sent or self._sent(self._echo, b"echo", retain=False) is not None
-            event = self._event(heard + silence_s)
+            event = self._unread.popleft() if self._unread else self._event(heard + silence_s)
             if isinstance(event, LinkMessage):
+                self._taken(event)
+                if self.dropped:
+                    raise LinkLost("read from", f"broker {self._broker}", "more came than we can take", _HINT)
                 if event.topic == self._echo:
                     return found
                 heard = time.monotonic()
@@ -164,7 +179,7 @@ class Talk:
             LinkLost: the broker refuses us.
         """
         if self._unread:
-            return self._unread.popleft()
+            return self._taken(self._unread.popleft())
         give_up = time.monotonic() + timeout_s
         while (left := give_up - time.monotonic()) > 0:
             try:
@@ -172,9 +187,25 @@ class Talk:
             except queue.Empty:
                 break
             self._note(event)
-            if isinstance(event, LinkMessage) and event.topic != self._echo:
+            if isinstance(event, LinkMessage) and self._taken(event).topic != self._echo:
                 return event
         return None
+
+    def _post(self, event: object) -> None:
+        """Take an event from the link's thread; of messages so many bytes at most."""
+        if isinstance(event, LinkMessage):
+            with self._guard:
+                if self._waiting + len(event.payload) > _MOST_WAITING:
+                    self.dropped += 1
+                    emit(Event.MESSAGE_REFUSED, event.topic, refusal="flood", problem="too much waits for us")
+                    return
+                self._waiting += len(event.payload)
+        self._events.put(event)
+
+    def _taken(self, message: LinkMessage) -> LinkMessage:
+        with self._guard:
+            self._waiting -= len(message.payload)
+        return message
 
     def _fill(
         self,
@@ -237,7 +268,7 @@ class Talk:
 
     def _lost(self) -> LinkLost:
         problem, _, hint = self._reason.partition(". ")  # some reasons say what to do
-        hint = "; ".join(filter(None, (hint or _HINT, self._comfort)))
+        hint = "; ".join(filter(None, (hint or self._hint, self._comfort)))
         return LinkLost("reach", f"broker {self._broker}", problem, hint)
 
 

@@ -39,7 +39,7 @@ class World:
     def __init__(self, every: float = 60, chance: float = 0.5) -> None:
         self.clock = ManualClock()
         self.sent: list[tuple[str, vitals.Vitals, bool]] = []
-        self.lane: Any = SimpleNamespace(state=State.STARTING)
+        self.lane: Any = SimpleNamespace(state=State.STARTING, ready=None)
         lanes: Any = [self.lane]
         self.online = True
         self.pipelines = [PIPELINE]
@@ -130,6 +130,14 @@ def test_a_change_of_a_pipeline_is_told_at_once_but_every_five_seconds_at_most()
         world.lane.state = (State.BACKOFF, State.STARTING)[number % 2]
         told += world.run(0.5)
     assert told == 2
+
+
+def test_another_model_is_told_at_once_though_its_pipeline_runs_on() -> None:
+    world = World()
+    world.up()
+    world.run(20)
+    world.lane.ready = SimpleNamespace(model="glyphs@1.1.0")
+    assert world.run(1) == 1
 
 
 def test_nobody_is_told_before_the_link_is_up_or_where_nobody_wants_to_know() -> None:

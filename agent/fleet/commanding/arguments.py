@@ -36,6 +36,7 @@ def parsed(op: str, words: Sequence[str]) -> dict[str, Any]:
             raise MessageInvalid("read arguments of", f"{op}: {word!r}", problem, _HINT)
         given[key] = (value_of(text), text)
     values = {key: value for key, (value, _) in given.items()}
+    _known(verb, values)
     try:
         _read(verb, values)
     except ValidationError as error:
@@ -43,6 +44,17 @@ def parsed(op: str, words: Sequence[str]) -> dict[str, Any]:
         values = {key: text if key in wrong else value for key, (value, text) in given.items()}
         _check(verb, values)
     return values
+
+
+def _known(verb: Verb, values: dict[str, Any]) -> None:
+    """Refuse a name that the command does not know, and one that it lacks: the commonest slips."""
+    fields = verb.args.model_fields
+    if unknown := next((key for key in values if key not in fields), ""):
+        problem = f"{unknown}: there is no such argument"
+        raise MessageInvalid("read arguments of", verb.op, problem, f"It takes: {takes(verb)}")
+    if lacking := next((key for key, one in fields.items() if one.is_required() and key not in values), ""):
+        problem = f"{lacking} is missing"
+        raise MessageInvalid("read arguments of", verb.op, problem, f"It takes: {takes(verb)}")
 
 
 def _read(verb: Verb, values: dict[str, Any]) -> None:

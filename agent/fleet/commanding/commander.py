@@ -160,7 +160,7 @@ class Commander:
             op, args, audiences, now_s=time.time(), expires_s=terms.expires_s, bare=terms.bare
         )
         gathering = Gathering(order.id, addressed)
-        with closing(Files(self._out, self._fleet, order.id, self._keys)) as files:
+        with closing(Files(self._out, self._fleet, order.id, addressed, self._keys)) as files:
             self._send(order.letters.values(), terms.expires_s)
             self._await(order, addressed, gathering, files, began, terms)
             return [

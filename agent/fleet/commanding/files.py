@@ -7,28 +7,41 @@ from typing import TYPE_CHECKING
 from agent.fleet.commanding.assembly import Assembly
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
     from pathlib import Path
 
     from agent.documents.outcome import Outcome
     from agent.fleet.keys import DeviceKeys
 
+_EARLY = 32
+"""Devices whose parts are kept before their outcome has come; the others send theirs again."""
+
 
 class Files:
-    """Takes in parts of the files that proved outcomes have told of; others are let go by.
+    """Takes in parts of the files that proved outcomes tell of: a few of those that come before, too.
 
     Args:
         folder: where files are to lie; None takes in nothing.
         fleet: the fleet.
         identity: the command's id.
+        devices: whose files they are; others' are let go by.
         keys: the devices'.
     """
 
-    def __init__(self, folder: Path | None, fleet: str, identity: str, keys: DeviceKeys) -> None:
+    def __init__(
+        self,
+        folder: Path | None,
+        fleet: str,
+        identity: str,
+        devices: Iterable[str],
+        keys: DeviceKeys,
+    ) -> None:
         self._folder = folder
         self._fleet = fleet
         self.identity = identity
+        self._devices = frozenset(devices)
         self._keys = keys
+        self._early: dict[str, Assembly] = {}
         self._coming: dict[str, Assembly] = {}
 
     @property
@@ -48,13 +61,7 @@ class Files:
             MessageInvalid: they are none that a device may send.
         """
         if self._folder and outcome.files and device not in self._coming:
-            assembly = Assembly(
-                self._folder,
-                fleet=self._fleet,
-                device=device,
-                command=self.identity,
-                verifier=self._keys.verifier(device),
-            )
+            assembly = self._early.pop(device, None) or self._new(self._folder, device)
             assembly.expect(outcome.files)
             self._coming[device] = assembly
 
@@ -64,7 +71,10 @@ class Files:
         Raises:
             AgentError: the folder cannot be written to.
         """
-        if assembly := self._coming.get(device):
+        assembly = self._coming.get(device) or self._early.get(device)
+        if assembly is None and self._folder and device in self._devices and len(self._early) < _EARLY:
+            assembly = self._early[device] = self._new(self._folder, device)
+        if assembly:
             assembly.take(payload)
 
     def whole(self, device: str) -> Sequence[Path]:
@@ -76,6 +86,15 @@ class Files:
         """Give the names of those that are not."""
         found = self._coming.get(device)
         return sorted({*found.missing(), *found.gone}) if found else ()
+
+    def _new(self, folder: Path, device: str) -> Assembly:
+        return Assembly(
+            folder,
+            fleet=self._fleet,
+            device=device,
+            command=self.identity,
+            verifier=self._keys.verifier(device),
+        )
 
     def close(self) -> None:
         """Delete what is not whole."""

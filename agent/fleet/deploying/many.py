@@ -6,12 +6,15 @@ import functools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from pydantic import ValidationError
+
 from agent.documents import reported as reports
 from agent.errors import ConfigInvalid, MessageInvalid
 from agent.fleet.deploying import wishes
 from agent.fleet.keys import DeviceKeys
 from agent.fleet.repository import desired
 from agent.link import topics
+from agent.validation import first_problem
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -123,14 +126,20 @@ class Reader:
             issued: seconds since 1970.
 
         Raises:
+            ConfigInvalid: there is no such desired state: it would have too many settings.
             MessageInvalid: what was sent last from this folder is damaged.
             OSError: it cannot be read.
         """
-        return wishes.following(
-            (desired.sent(self._folder, self._fleet, known.device), known.wish),
-            change,
-            fleet=self._fleet,
-            device=known.device,
-            floor=known.reported.generation if known.reported else 0,
-            issued=issued,
-        )
+        sent = desired.sent(self._folder, self._fleet, known.device)
+        try:
+            return wishes.following(
+                (sent, known.wish),
+                change,
+                fleet=self._fleet,
+                device=known.device,
+                floor=known.reported.generation if known.reported else 0,
+                issued=issued,
+            )
+        except ValidationError as error:
+            hint = "Name less, or take settings away: edgectl configure --unset KEY"
+            raise ConfigInvalid("make desired state of", known.device, first_problem(error), hint) from error

@@ -20,6 +20,7 @@ from agent.fleet.identity.place import (
     COLLECTOR,
     HOME,
     OPERATOR,
+    PORT,
     Site,
     keep_site,
     read_site,
@@ -88,7 +89,9 @@ def rewrite(folder: Path) -> None:
             write_durably(path, text)
 
 
-def wanted(folder: Path, fleet: str, names: Sequence[str], home_assistant: str | None) -> Site | None:
+def wanted(
+    folder: Path, fleet: str, names: Sequence[str], home_assistant: str | None, port: int | None = None
+) -> Site | None:
     """Give the broker as it shall be; None where none is known.
 
     Args:
@@ -96,26 +99,27 @@ def wanted(folder: Path, fleet: str, names: Sequence[str], home_assistant: str |
         fleet: its name.
         names: the broker's; none: as before.
         home_assistant: the prefix of its discovery; None: as before.
+        port: where the broker listens; None: as before.
 
     Raises:
         ConfigInvalid: the folder is another fleet's, or the prefix is no topic's.
     """
     before = read_site(folder)
     if before is None:
-        if home_assistant and not names:
-            hint = "Name the broker, too: --broker HOST"
-            raise ConfigInvalid("use", "--home-assistant", "no access list is made yet", hint)
-        return _site(fleet, tuple(names), home_assistant or "") if names else None
+        if (home_assistant or port) and not names:
+            option = "--home-assistant" if home_assistant else "--port"
+            raise ConfigInvalid("use", option, "no broker is known yet", "Name it, too: --broker HOST")
+        return _site(fleet, tuple(names), home_assistant or "", port or PORT) if names else None
     if names and fleet != before.fleet:
         hint = f"Give --fleet {before.fleet}, or take another folder: a folder is for one fleet"
         raise ConfigInvalid("make certificates in", str(folder), f"it is of the fleet {before.fleet}", hint)
     home = before.home_assistant if home_assistant is None else home_assistant
-    return _site(before.fleet, tuple(names) or before.names, home)
+    return _site(before.fleet, tuple(names) or before.names, home, port or before.port)
 
 
-def _site(fleet: str, names: tuple[str, ...], home_assistant: str) -> Site:
+def _site(fleet: str, names: tuple[str, ...], home_assistant: str, port: int) -> Site:
     try:
-        return Site(fleet=fleet, names=names, home_assistant=home_assistant)
+        return Site(fleet=fleet, names=names, home_assistant=home_assistant, port=port)
     except ValidationError as error:
         hint = "Give at most 16 names, and a prefix of letters, digits, '-', '_' and '/'"
         raise ConfigInvalid("use", "--broker, --home-assistant", first_problem(error), hint) from error
@@ -151,7 +155,7 @@ def _broker(folder: Path, issuer: Issuer, site: Site) -> list[Path]:
         authority.revoke(folder, issuer)
         made.append(place / authority.CRL)
     if not (place / CONFIG).exists():
-        write_durably(place / CONFIG, configuration(folder).encode(), 0o644)
+        write_durably(place / CONFIG, configuration(folder, site.port).encode(), 0o644)
         made.append(place / CONFIG)
     return [*made, place / ACL]
 

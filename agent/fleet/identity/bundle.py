@@ -5,8 +5,6 @@ from __future__ import annotations
 import base64
 from dataclasses import dataclass
 
-from agent.fleet.identity.place import PORT
-
 DEVICE_KEY, CERTIFICATE, KEY, CA, COLLECTOR, ROOT = (
     "device.key",
     "mqtt.pem",
@@ -89,6 +87,7 @@ class Given:
     Attributes:
         groups: those that the device is in.
         host: the broker's name, as the device calls it.
+        port: where it listens.
         files: contents by the names above; a private key that stays elsewhere is not there.
         pipelines: the rest of the configuration, TOML.
     """
@@ -97,6 +96,7 @@ class Given:
     fleet: str
     groups: tuple[str, ...]
     host: str
+    port: int
     files: dict[str, bytes]
     pipelines: str = PIPELINES
 
@@ -104,7 +104,9 @@ class Given:
 def contents(given: Given) -> dict[str, tuple[bytes, int]]:
     """Give the files of a bundle, by name, with their modes."""
     groups = ", ".join(f'"{one}"' for one in given.groups)
-    tables = _TABLES.format(name=given.name, groups=groups, host=given.host, port=PORT, fleet=given.fleet)
+    tables = _TABLES.format(
+        name=given.name, groups=groups, host=given.host, port=given.port, fleet=given.fleet
+    )
     config = (tables + given.pipelines).encode()
     here = [name for name in (DEVICE_KEY, KEY) if name in given.files]
     secrets = (

@@ -107,6 +107,9 @@ def issue(
         kind: which end of a connection it may be.
         days: how long from now; never longer than the authority itself.
         names: host names and addresses, for a server.
+
+    Raises:
+        ConfigInvalid: the clock of this machine is years behind.
     """
     made = (
         _begun(_name(subject), issuer.certificate.subject, key, days, ends(issuer.certificate))
@@ -128,7 +131,8 @@ def revocations(
 ) -> x509.CertificateRevocationList:
     """Give the list of revoked certificates (RFC 5280, section 5), with these numbers beside those before.
 
-    It lasts as long as the authority: a broker whose list has run out refuses everybody.
+    It lasts as long as the authority, and from 2020 on: a broker that takes its list for one of the past or
+    of the future, because a clock is wrong, refuses everybody.
     """
     now = dt.datetime.now(dt.UTC)
     known = {one.serial_number: one for one in before or ()}
@@ -138,7 +142,7 @@ def revocations(
     made = (
         x509.CertificateRevocationListBuilder()
         .issuer_name(issuer.certificate.subject)
-        .last_update(now - dt.timedelta(days=1))
+        .last_update(_SINCE)
         .next_update(ends(issuer.certificate))
         .add_extension(x509.CRLNumber(number), critical=False)
         .add_extension(
@@ -191,6 +195,10 @@ def _begun(
     latest: dt.datetime | None = None,
 ) -> x509.CertificateBuilder:
     until = dt.datetime.now(dt.UTC) + dt.timedelta(days=days)
+    until = min(until, latest) if latest else until
+    if until <= _SINCE:
+        problem = f"it would end on {until.date()}: the clock of this machine is wrong"
+        raise ConfigInvalid("make certificate for", subject.rfc4514_string(), problem, "Set the clock")
     return (
         x509.CertificateBuilder()
         .subject_name(subject)
@@ -198,7 +206,7 @@ def _begun(
         .public_key(key)
         .serial_number(x509.random_serial_number())
         .not_valid_before(_SINCE)
-        .not_valid_after(min(until, latest) if latest else until)
+        .not_valid_after(until)
     )
 
 

@@ -10,7 +10,7 @@ import orjson
 from agent.errors import ConfigInvalid
 from agent.fleet.identity import enrolment, revocation
 from agent.fleet.identity.authority import CRL
-from agent.fleet.identity.mosquitto import ACL
+from agent.fleet.identity.mosquitto import ACL, RELOAD
 from agent.fleet.identity.place import BROKER, hosts
 from agent.fleet.packing.words import Step
 from agent.fleet.progress import steps
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 
 _MOST_FILE = 1 << 20
 _SHOWN = 20
-_RELOAD = "kill -HUP $(pidof mosquitto)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +65,7 @@ def run(asked: Asked, file: Path | None, *, as_json: bool) -> None:
         out=asked.out,
         groups=asked.groups,
         days=asked.days,
-        host=asked.host,
+        host=hosts(asked.host)[0] if asked.host else "",
         again=asked.again,
         archive=asked.archive,
         request=_read(asked.csr) if asked.csr else None,
@@ -84,7 +83,7 @@ def run(asked: Asked, file: Path | None, *, as_json: bool) -> None:
         print(_line(one))
     if len(found) > _SHOWN:
         print(f"... and {len(found) - _SHOWN} more")
-    print(f"\nThe broker's access list is new: {acl}\nHave it read that: {_RELOAD}")
+    print(f"\nThe broker's access list is new: {acl}\nHave it read that: {RELOAD}")
     print("Each bundle goes to its device, and holds secrets: delete it here when it is there.")
 
 
@@ -103,7 +102,7 @@ def leave(folder: Path, names: list[str], file: Path | None, *, as_json: bool) -
         print(
             f"{one.name} is out: {len(one.serials)} of its certificates are revoked, its key counts no longer"
         )
-    print(f"\nNew are: {', '.join(files)}\nHave the broker read them: {_RELOAD}")
+    print(f"\nNew are: {', '.join(files)}\nHave the broker read them: {RELOAD}")
     print("What it was told to run, and what it has said last, stays retained at the broker.")
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import io
 import tarfile
+import tomllib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -90,18 +92,32 @@ def enroll(
         step: told how many are done, of how many.
 
     Raises:
-        ConfigInvalid: a name or group is none, a request is refused, a key may have been taken away, or the
-            folder has no authority.
+        ConfigInvalid: a name or group is none, there are too many groups, the broker has no certificate for
+            the name that devices shall call it by, the configuration is none, a request is refused, a key
+            may have been taken away, or the folder has no authority.
         AgentError: the disk refuses.
     """
     check_names([*options.names, *(options.groups or ())])
+    if len(set(options.groups or ())) > inventory.MOST_GROUPS:
+        hint = f"Name {inventory.MOST_GROUPS} of them at most"
+        raise ConfigInvalid("enrol", options.names[0], "it cannot be in so many groups", hint)
     site = need_site(options.folder)
+    _check_host(options.folder, site, options.host)
+    _check_tables(site, options.pipelines)
+    ask = functools.cache(ask)
+    if options.again or not all(_is_enrolled(options.folder, name) for name in options.names):
+        ask()  # before others are kept out: a person may take their time
     try:
         with alone(options.folder):
             return _enrolled(options, site, ask, step)
     except OSError as error:
         problem, hint = error.strerror or str(error), advice(error)
         raise AgentError("enrol devices into", str(options.folder), problem, hint) from error
+
+
+def _is_enrolled(folder: Path, name: str) -> bool:
+    entry = inventory.find(folder, name)
+    return bool(entry.serial) and not entry.revoked
 
 
 def _enrolled(
@@ -155,7 +171,7 @@ def _made(
     given[bundle.ROOT] = _needed(options.folder / _ROOT)
     pipelines = options.pipelines or bundle.PIPELINES
     host = options.host or site.names[0]
-    inside = bundle.contents(bundle.Given(name, site.fleet, entry.groups, host, given, pipelines))
+    inside = bundle.contents(bundle.Given(name, site.fleet, entry.groups, host, site.port, given, pipelines))
     where = _packed(options, name, inside, files)
     before = authority.issued(options.folder, name)
     files.update(keys)
@@ -164,6 +180,26 @@ def _made(
     return Enrolled(
         name, certificates.serial(made), _day(made), entry.groups, where, whole=signing is not None
     )
+
+
+def _check_host(folder: Path, site: Site, host: str) -> None:
+    """Refuse a name of the broker that its certificate does not have: no device would get in."""
+    if host and host not in site.names:
+        hint = f"It has {', '.join(site.names)}; for others: edgectl init {folder} --broker NAME,NAME"
+        raise ConfigInvalid(
+            "use", f"--broker {host}", "the broker's certificate does not have this name", hint
+        )
+
+
+def _check_tables(site: Site, pipelines: str) -> None:
+    """Refuse a rest of the configuration with which it would not be TOML, or say something twice."""
+    given = bundle.Given("name", site.fleet, (), "host", site.port, {}, pipelines or bundle.PIPELINES)
+    inside = bundle.contents(given)
+    try:
+        tomllib.loads(inside[bundle.CONFIG][0].decode())
+    except ValueError as error:
+        hint = "Give whole tables; [device], [mqtt], [trust] and [models] are there already"
+        raise ConfigInvalid("use", "--config", f"with it agent.toml is no TOML: {error}", hint) from error
 
 
 def _signing(place: Path, name: str, files: dict[Path, File]) -> bytes | None:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from agent.fleet.identity.place import BROKER, PORT
+from agent.fleet.identity.place import BROKER
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 CONFIG, ACL, DATA = "mosquitto.conf", "acl", "data"
+RELOAD = "kill -HUP $(pidof mosquitto)"
+"""Has the broker read its access list, its certificate and the list of revocations again."""
 _TEXT = """\
 # The fleet's broker, for mosquitto 2.0 or later, made by edgectl init: mosquitto -c {folder}/{config}
 # It is yours to change: edgectl never writes over it. docs/howto/broker-mosquitto.md says why each line is
@@ -55,12 +57,13 @@ user root
 """
 
 
-def configuration(folder: Path) -> str:
+def configuration(folder: Path, port: int) -> str:
     """Write the configuration.
 
     Args:
         folder: the operator's; the broker's files are named in full.
+        port: where it listens.
     """
     place = (folder / BROKER).resolve()
-    text = _TEXT.format(folder=place, port=PORT, config=CONFIG, acl=ACL, data=DATA)
+    text = _TEXT.format(folder=place, port=port, config=CONFIG, acl=ACL, data=DATA)
     return text + (_ROOT if os.geteuid() == 0 else "")

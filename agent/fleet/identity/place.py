@@ -5,7 +5,7 @@ DIR/ca.pem                 its certificate; goes to every device
 DIR/clients/<who>.pem      certificates of the operator and the collector, each with its .key
 DIR/devices/<id>.pem       the certificates that a device was given, the newest first
 DIR/broker/                what mosquitto needs: mosquitto.conf, acl, ca.pem, server.pem, server.key, crl.pem
-DIR/broker/fleet.json      the fleet's name and the broker's
+DIR/broker/fleet.json      the fleet's name, the broker's, and its port
 """
 
 from __future__ import annotations
@@ -42,6 +42,7 @@ class Site(BaseModel):
         fleet: the fleet's name.
         names: the broker's names and addresses, the one that devices use first.
         home_assistant: the prefix of Home Assistant's discovery; "" for none.
+        port: where it listens.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -52,6 +53,7 @@ class Site(BaseModel):
     home_assistant: Annotated[str, Field(max_length=64, pattern=r"^([A-Za-z0-9_-]+(/[A-Za-z0-9_-]+)*)?$")] = (
         ""
     )
+    port: Annotated[int, Field(ge=1, le=65535)] = PORT
 
 
 def read_site(folder: Path) -> Site | None:

@@ -7,6 +7,7 @@ know it.
 from __future__ import annotations
 
 import datetime as dt
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -18,7 +19,7 @@ from agent.fleet.identity.writing import write_together
 from agent.fleet.keys import DEVICES, alone
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
     from agent.fleet.commanding.commander import Commander
@@ -75,6 +76,7 @@ def renew(
     *,
     days: int = certificates.DAYS,
     timeout_s: float = 60.0,
+    revoke: bool = False,
     step: Callable[[Renewed], object] = lambda _: None,
 ) -> list[Renewed]:
     """Give devices new certificates; each keeps its old one until the broker has taken the new one.
@@ -88,6 +90,7 @@ def renew(
         issuer: the fleet's authority.
         days: that a certificate lasts.
         timeout_s: how long to wait for devices that say nothing.
+        revoke: put the certificates that they had before on the list of revocations: somebody has their keys.
         step: told of each device that is over.
 
     Raises:
@@ -99,7 +102,16 @@ def renew(
         one = _renewed(folder, answer, commander, issuer, days)
         step(one)
         found.append(one)
+    if revoke:
+        _revoke(folder, issuer, [one.name for one in found if not one.problem])
     return found
+
+
+def _revoke(folder: Path, issuer: Issuer, names: Sequence[str]) -> None:
+    """Let nobody in with what these devices had before their newest certificate."""
+    with _writing(folder, "revoke certificates in"):
+        before = [one for name in names for one in authority.issued(folder, name)[1:]]
+        authority.revoke(folder, issuer, [one.serial_number for one in before])
 
 
 def _renewed(folder: Path, answer: Result, commander: Commander, issuer: Issuer, days: int) -> Renewed:
@@ -112,7 +124,8 @@ def _renewed(folder: Path, answer: Result, commander: Commander, issuer: Issuer,
     except ConfigInvalid as error:
         return Renewed(name, problem=str(error))
     made = certificates.issue(issuer, name, key, days=days)
-    _record(folder, name, certificates.pem(made), certificates.serial(made))
+    if not _record(folder, name, certificates.pem(made), certificates.serial(made)):
+        return Renewed(name, problem="it was disenrolled meanwhile")
     args = {"step": "install", "certificate": certificates.pem(made).decode("ascii")}
     [told] = commander.run(_OP, args, devices=[name], timeout_s=INSTALL_S, expires_s=INSTALL_S)
     until = certificates.ends(made).date().isoformat()
@@ -120,21 +133,36 @@ def _renewed(folder: Path, answer: Result, commander: Commander, issuer: Issuer,
     return Renewed(name, certificates.serial(made), until, problem)
 
 
-def _record(folder: Path, name: str, pem: bytes, serial: str) -> None:
+def _record(folder: Path, name: str, pem: bytes, serial: str) -> bool:
+    """Note what a device is about to be given; give whether it is in the fleet still.
+
+    A certificate that nobody knows of could not be revoked, and would be a thief's for years.
+    """
+    with _writing(folder, f"keep certificate of {name} in"):
+        entry = inventory.find(folder, name)
+        if entry.revoked:
+            return False
+        place = folder / DEVICES
+        before = [certificates.pem(one) for one in authority.issued(folder, name)]
+        write_together(
+            {
+                place / f"{name}.pem": (b"".join([pem, *before]), 0o644),
+                place / f"{name}{inventory.ENDING}": (
+                    entry.model_copy(update={"serial": serial}).model_dump_json().encode(),
+                    0o644,
+                ),
+            }
+        )
+        return True
+
+
+@contextmanager
+def _writing(folder: Path, op: str) -> Iterator[None]:
     try:
         with alone(folder):
-            place = folder / DEVICES
-            before = [certificates.pem(one) for one in authority.issued(folder, name)]
-            entry = inventory.find(folder, name).model_copy(update={"serial": serial})
-            write_together(
-                {
-                    place / f"{name}.pem": (b"".join([pem, *before]), 0o644),
-                    place / f"{name}{inventory.ENDING}": (entry.model_dump_json().encode(), 0o644),
-                }
-            )
+            yield
     except OSError as error:
-        problem, hint = error.strerror or str(error), advice(error)
-        raise AgentError("keep certificate of", name, problem, hint) from error
+        raise AgentError(op, str(folder), error.strerror or str(error), advice(error)) from error
 
 
 def _lasts(folder: Path, name: str, latest: dt.datetime) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Literal
 
-from agent.fleet.identity.place import CA, CLIENTS, PORT, read_site
+from agent.fleet.identity.place import CA, CLIENTS, read_site
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -34,7 +34,7 @@ def way(folder: Path | None, who: Who, given: dict[str, Any], port: int) -> dict
     return {
         **given,
         "host": site.names[0],
-        "port": PORT if given["port"] == port else given["port"],
+        "port": site.port if given["port"] == port else given["port"],
         "fleet": site.fleet if given["fleet"] == "default" else given["fleet"],
         "tls": True,
         "ca_file": str(folder / CA),

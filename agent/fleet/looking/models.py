@@ -50,7 +50,7 @@ def look(folder: Path, fleet: str, device: str, settings: LinkSettings, *, unsig
     if device and not topics.is_name(device):
         raise ConfigInvalid("look at", repr(device), "a device cannot be called so", topics.NAME_HINT)
     if not names:
-        hint = "Make its key with: edgectl init DIR --device ID"
+        hint = "Name the operator's folder: --dir DIR; or enrol a device: edgectl enroll NAME"
         raise ConfigInvalid("look at", str(folder / DEVICES), "there is no device in it", hint)
     kept = kept_of(settings, fleet, names, topics.up_reported)
     keys = DeviceKeys(folder, unsigned=unsigned)

@@ -24,6 +24,6 @@ def meant(folder: Path, names: list[str], groups: list[str]) -> list[Entry]:
         return inventory.chosen(folder, names, groups)
     found = [one for one in inventory.read(folder) if not one.revoked]
     if not found:
-        hint = "Make one's keys with: edgectl init DIR --device ID"
+        hint = "Name the operator's folder: --dir DIR; or enrol a device: edgectl enroll NAME"
         raise ConfigInvalid("look at", str(folder / DEVICES), "there is no device in it", hint)
     return found

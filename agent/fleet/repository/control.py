@@ -1,7 +1,8 @@
 """The control keys of a fleet: whose word devices take, and for what; ``fleet/keys.json`` names them.
 
 A colleague's key lies in DIR/colleagues/<name>, a folder to be given away: the key, encrypted with a
-passphrase of its own, and what is needed to command devices and to prove what they answer.
+passphrase of its own, and what is needed to command devices and to prove what they answer. Its public half
+stays as DIR/colleagues/<name>.pub when the folder is gone: so the key has a name, and no second one is made.
 """
 
 from __future__ import annotations
@@ -15,12 +16,14 @@ from pydantic import ValidationError
 from agent.commands import registry
 from agent.documents.keys import ControlKey, ControlKeys, decode
 from agent.errors import ConfigInvalid
+from agent.files import write_durably
 from agent.fleet.inventory import ENDING
 from agent.fleet.keys import DEVICES
 from agent.fleet.repository.keystore import Keystore
 from agent.fleet.repository.roles import KEYS
 from agent.fleet.repository.signers import CONTROL
 from agent.link.topics import NAME_HINT, is_name
+from agent.trust import read_verifier
 from agent.validation import first_problem
 
 if TYPE_CHECKING:
@@ -72,10 +75,8 @@ def add(repository: Repository, name: str, scopes: Sequence[str], ask: Callable[
     kept = _scopes(name, scopes)
     folder = repository.tree.folder / COLLEAGUES / name
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    own = Keystore(folder, ask)
-    own.make([CONTROL])
+    pem = _public(folder, ask)
     _share(repository.tree.folder / DEVICES, folder / DEVICES)
-    pem = own.public_pem(CONTROL)
     others = [one for one in _keys(repository) if one.pem != pem]
     try:
         keys = ControlKeys(keys=(*others, ControlKey(pem=pem, scopes=kept)))
@@ -84,6 +85,22 @@ def add(repository: Repository, name: str, scopes: Sequence[str], ask: Callable[
         raise ConfigInvalid("add key", name, first_problem(error), hint) from error
     repository.set_document(KEYS, keys.model_dump_json().encode())
     return folder
+
+
+def _public(folder: Path, ask: Callable[[], str]) -> str:
+    """Give the public half of a colleague's key, PEM; make one where they have none."""
+    own, public = Keystore(folder, ask), _public_file(folder)
+    if public.exists() and not own.has(CONTROL):
+        read_verifier(public, "key")
+        return public.read_text()  # it was given away
+    own.make([CONTROL])
+    pem = own.public_pem(CONTROL)
+    write_durably(public, pem.encode(), 0o644)
+    return pem
+
+
+def _public_file(folder: Path) -> Path:
+    return folder.with_name(f"{folder.name}.pub")
 
 
 def _scopes(name: str, scopes: Sequence[str]) -> tuple[str, ...]:
@@ -126,13 +143,16 @@ def remove(repository: Repository, name: str) -> Known:
 
 
 def forget(folder: Path, name: str) -> None:
-    """Delete a colleague's folder, whose key counts no more.
+    """Delete what is here of a colleague, whose key counts no more.
 
     Raises:
         OSError: the disk refuses.
     """
-    if is_name(name) and (folder / COLLEAGUES / name).is_dir():
-        shutil.rmtree(folder / COLLEAGUES / name)
+    if is_name(name):
+        place = folder / COLLEAGUES / name
+        if place.is_dir():
+            shutil.rmtree(place)
+        _public_file(place).unlink(missing_ok=True)
 
 
 def _keys(repository: Repository) -> tuple[ControlKey, ...]:
@@ -143,7 +163,7 @@ def _keys(repository: Repository) -> tuple[ControlKey, ...]:
 def _names(repository: Repository) -> dict[str, str]:
     """Give the names of the keys that lie here, by their public halves."""
     place = repository.tree.folder / COLLEAGUES
-    found = {
+    found = {path.read_text(errors="replace"): path.stem for path in place.glob("*.pub")} | {
         Keystore(one.parent, str).public_pem(CONTROL): one.parent.name
         for one in place.glob(f"*/{CONTROL}.key")
     }

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 import orjson
 
-from agent.errors import AgentError, ManifestInvalid
+from agent.errors import AgentError, ManifestInvalid, StoreBusy
 from agent.files import NEW, sync_folder, write_durably
 from agent.published import BLOB, META
 
@@ -71,7 +71,7 @@ class Tree:
         """Keep other operators out, and take away what a kill has left half written.
 
         Raises:
-            AgentError: somebody else is at work here, and does not end.
+            StoreBusy: somebody else is at work here, and does not end.
             OSError: the folder is not there.
         """
         descriptor = os.open(self.root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
@@ -80,7 +80,7 @@ class Tree:
             while not _locked(descriptor):
                 if time.monotonic() > give_up:
                     hint = "Wait until it is done"
-                    raise AgentError("work in", str(self.root), "another edgectl does so already", hint)
+                    raise StoreBusy("work in", str(self.root), "another edgectl does so already", hint)
                 time.sleep(_TURN_S)
             for place in (self.root, self.root / META, self.root / BLOB):
                 for left in place.glob(f".*{NEW}"):

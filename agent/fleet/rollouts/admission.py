@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from agent.errors import BundleRefused
 from agent.updater.fitness import Machine, check
+from agent.wording import plain
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from agent.documents.reported import Reported
     from agent.manifest import Manifest
 
+_REASON = 500
 _ENOUGH = 1 << 50
 """Bytes: stands for what a device does not say; it looks itself before it fetches."""
 
@@ -50,7 +52,7 @@ def admit(
     for one in devices:
         if found := reports.get(one):
             if reason := unfit(manifest, pipelines, found):
-                left_out[one] = reason
+                left_out[one] = plain(reason, _REASON)  # it may quote the device, at any length
         elif strict:
             left_out[one] = "it has reported nothing"
     return Admitted(tuple(one for one in devices if one not in left_out), left_out, unknown)

@@ -11,7 +11,7 @@ import sys
 import time
 from typing import TYPE_CHECKING
 
-from agent.errors import LinkLost, MessageInvalid
+from agent.errors import MessageInvalid, Retryable
 from agent.fleet.rollouts import wishes
 from agent.fleet.rollouts.course import Course
 from agent.fleet.rollouts.table import State
@@ -32,7 +32,7 @@ _ASK_S = 60.0
 _KEEP_S = 2.0
 """So often is kept, at most, what devices have come to; of many more seldom. A transition is kept at once."""
 _PATIENCE_S, _RETRY_S = 600.0, 2.0
-"""So long the broker may be away, and so often it is tried again."""
+"""So long the broker may be away, or the folder another's, and so often it is tried again."""
 
 
 class Controller:
@@ -63,7 +63,7 @@ class Controller:
         self._wall, self._show = wall, show
         self._course = Course(rollout, wall)
         self._view = fleet.view
-        self._warned: LinkLost | None = None
+        self._warned: Retryable | None = None
         self._since = 0.0
         self._every_s = max(_KEEP_S, len(rollout.members) / 1000)
         self._kept: tuple[State, float] = (rollout.state, float("-inf"))
@@ -71,12 +71,12 @@ class Controller:
     def begin(self, want: Want | None = None) -> None:
         """Go on where it was; or do what is wanted.
 
-        What was asked of one that rests is older than this, and forgotten.
+        What was asked of one that rests, or has not begun, is older than this, and forgotten.
 
         Raises:
             AgentError: somebody has taken it over, or the disk refuses.
         """
-        if self._course.resting:
+        if self._course.resting or self._course.state is State.PLANNED:
             self._shelf.answered(self._name)
         self._do(want)
 
@@ -85,14 +85,14 @@ class Controller:
 
         Raises:
             AgentError: somebody has taken it over, or the disk refuses.
-            LinkLost: the broker refuses us, or is away, for ten minutes.
+            Retryable: for ten minutes the broker refuses us or is away, or others are at work in the folder.
         """
         self._since = now()
         lost_at: float | None = None
         while not self._course.resting:
             try:
                 self._step(now)
-            except LinkLost as error:  # what was kept is done again, and doubles nothing
+            except Retryable as error:  # what was kept is done again, and doubles nothing
                 lost_at = now() if lost_at is None else lost_at
                 if now() - lost_at >= _PATIENCE_S:
                     raise
@@ -110,8 +110,8 @@ class Controller:
             self._since = now()
             self._fleet.refresh(self._course.waited_for())
 
-    def _warn(self, error: LinkLost) -> None:
-        """Say once that the broker is away, and wait."""
+    def _warn(self, error: Retryable) -> None:
+        """Say once what is in the way, and wait."""
         if self._warned is None:
             print(f"edgectl: WARNING: {error}. Trying again", file=sys.stderr)
         self._warned = error

@@ -162,6 +162,8 @@ class Course:
             if not one.generation:
                 continue
             verdict, reason = judge(view.reports.get(name), self._plan, one.generation)
+            if name not in view.reports and (bad := view.refused.get(name)):
+                reason = f"{reason}; what came in its name does not count: {bad}"[:500]
             if verdict == "waiting":
                 late_too = late and one.wave == self._rollout.wave
                 verdict, reason = self._waiting(one, reason, late=late_too, online=name in view.online)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Self
 
 from agent.documents import reported as reports
 from agent.documents import vitals as doings
-from agent.errors import ConfigInvalid, MessageInvalid
+from agent.errors import ConfigInvalid, MessageInvalid, Retryable
 from agent.fleet import states
 from agent.fleet.keys import DeviceKeys
 from agent.fleet.repository import desired
@@ -78,7 +78,7 @@ class LiveFleet:
     @property
     def view(self) -> View:
         """What is known now."""
-        return View(self._reports, self._vitals, self._online)
+        return View(self._reports, self._vitals, self._online, self.refused)
 
     def look(self, timeout_s: float) -> None:
         """Take in what came; wait so long for something, at most.
@@ -127,8 +127,9 @@ class LiveFleet:
         """Keep desired states durably, have the broker retain them; all is confirmed when this returns.
 
         Raises:
-            LinkLost: the broker is away for too long.
-            AgentError: somebody else is at work in the folder, or the disk refuses.
+            Retryable: the broker is away for too long, somebody else is at work in the folder, or has
+                published for one of the devices since ``latest``.
+            AgentError: the disk refuses.
         """
         if not wishes:
             return
@@ -136,6 +137,8 @@ class LiveFleet:
             raise RuntimeError("who only looks publishes nothing")
         folder, signer = self._place.folder, self.keys.signer
         with opened(folder, self._place.passphrase):
+            for one in wishes:
+                self._check_newest(one)
             self._talk.send(
                 (
                     (
@@ -146,6 +149,13 @@ class LiveFleet:
                 ),
                 _AWAY_S,
             )
+
+    def _check_newest(self, wish: Desired) -> None:
+        """Write over nothing that was published from here meanwhile: no generation has two contents."""
+        newest = desired.sent(self._place.folder, wish.fleet, wish.device)
+        if newest is not None and newest != wish and newest.generation >= wish.generation:
+            problem = f"generation {newest.generation} was published for it meanwhile"
+            raise Retryable("publish for", wish.device, problem)
 
     def _take(self, topic: str, payload: bytes) -> None:
         """Read what was told of one of our devices, once."""

@@ -38,7 +38,11 @@ def planned(plan: Plan, manifest: Manifest, devices: Sequence[str], view: View, 
     if found.left_out and (strict or not found.devices):
         also = tuple(f"{name}: {reason}" for name, reason in found.left_out.items())
         problem = f"{len(also)} of {len(devices)} devices cannot take part; {also[0]}"
-        hint = "Leave --strict out, and they are left out" if found.devices else "Choose other devices"
+        hint = (
+            "Leave --strict out, and they are left out"
+            if found.devices
+            else "Choose other devices or --pipelines"
+        )
         raise ConfigInvalid(_OP, str(plan.model), problem, hint, also=also[1:20])
     _comparable(plan, found.devices, view)
     steps = sizes(plan.waves, len(found.devices))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
@@ -21,11 +21,13 @@ class View:
         reports: what each reports, proved.
         vitals: how each does, proved.
         online: those that are connected, as the broker says; nobody signs that.
+        refused: why something that came in a device's name does not count.
     """
 
     reports: Mapping[str, Reported]
     vitals: Mapping[str, Vitals]
     online: Collection[str]
+    refused: Mapping[str, str] = field(default_factory=dict)
 
 
 class Fleet(Protocol):
@@ -61,6 +63,7 @@ class Fleet(Protocol):
         """Keep desired states durably, have the broker retain them; all is confirmed when this returns.
 
         Raises:
-            LinkLost: the broker is away for too long.
-            AgentError: somebody else is at work in the folder, or the disk refuses.
+            Retryable: the broker is away for too long, somebody else is at work in the folder, or has
+                published for one of the devices since ``latest``.
+            AgentError: the disk refuses.
         """

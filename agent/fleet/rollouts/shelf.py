@@ -120,13 +120,23 @@ class Shelf:
             ) from error
 
     def answered(self, name: str) -> None:
-        """Take a request away: what was asked is kept in the rollout's file."""
-        self._asked(name).unlink(missing_ok=True)
+        """Take a request away: what was asked is kept in the rollout's file.
+
+        Raises:
+            AgentError: the disk refuses.
+        """
+        with _disk(self.place):
+            self._asked(name).unlink(missing_ok=True)
 
     def lock(self, name: str) -> Path:
-        """Give the file that who works on a rollout holds locked; "" is for all of them."""
-        self.place.mkdir(mode=0o755, exist_ok=True)
-        return self.place / f".{name or 'all'}.lock"
+        """Give the file that who works on a rollout holds locked; "" is for all of them.
+
+        Raises:
+            AgentError: the disk refuses.
+        """
+        with _disk(self.place):
+            self.place.mkdir(mode=0o755, exist_ok=True)
+        return self.place / (f".{name}.lock" if name else ".lock")
 
     def free(self, plan: Plan, devices: set[str]) -> None:
         """Refuse a plan for which there is no room: its name is taken, or a device is in another's hand.

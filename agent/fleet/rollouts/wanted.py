@@ -57,7 +57,10 @@ def plan(told: Told, taken: Sequence[str]) -> Plan:
     Raises:
         ConfigInvalid: something of it is wrong.
     """
-    name, _, version = told.model.partition("@")
+    name, at, version = told.model.partition("@")
+    if not at:
+        hint = "Write MODEL@VERSION, such as shapes@1.1.0"
+        raise ConfigInvalid(_OP, repr(told.model), "it names no model and version", hint)
     pipelines = tuple(dict.fromkeys(one.strip() for one in told.pipelines.split(",")))
     try:
         return Plan(

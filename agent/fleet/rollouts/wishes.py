@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from pydantic import ValidationError
+
 from agent.documents.desired import Desired, Wanted
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from agent.documents.reported import Reported
+    from agent.documents.reported import Reported, Serving
     from agent.fleet.rollouts.record import Member, Plan
 
 
@@ -17,7 +19,7 @@ def before(plan: Plan, latest: Desired | None, reported: Reported | None) -> dic
     """Give what each pipeline of a device is to have when the rollout is aborted; None: nothing is wanted.
 
     It is what its desired state wants: the newest that we know, else that which the device says it has taken.
-    Where those do not name the pipeline, it is the bundle that serves.
+    Where those do not name the pipeline, it is the bundle that serves, if a desired state can name that.
     """
     found: dict[str, Wanted | None] = {}
     for one in plan.pipelines:
@@ -25,10 +27,18 @@ def before(plan: Plan, latest: Desired | None, reported: Reported | None) -> dic
         standing = reported.pipelines.get(one) if reported else None
         wanted = wanted or (standing.wanted if standing else None)
         serving = standing.serving if standing else None
-        if wanted is None and serving is not None and serving.bundle:
-            wanted = Wanted(name=serving.name, version=serving.version)
-        found[one] = wanted
+        found[one] = wanted or _named(serving)
     return found
+
+
+def _named(serving: Serving | None) -> Wanted | None:
+    """Give the bundle that serves, as a desired state names it; a device may call it what it likes."""
+    if serving is None or not serving.bundle:
+        return None
+    try:
+        return Wanted(name=serving.name, version=serving.version)
+    except ValidationError:
+        return None  # nothing is published under such a name
 
 
 def wants(latest: Desired | None, plan: Plan) -> bool:

@@ -33,6 +33,17 @@ def names(prefix: str, count: int) -> tuple[str, ...]:
     return found
 
 
+def groups_with(group: str) -> tuple[str, ...]:
+    """Give the groups that simulated devices are in, with a further one.
+
+    Raises:
+        ConfigInvalid: no group can be called so.
+    """
+    if not is_name(group):
+        raise ConfigInvalid("simulate", f"--group {group!r}", "no group can be called so", NAME_HINT)
+    return tuple(dict.fromkeys((GROUP, group)))
+
+
 def enrol(folder: Path, devices: Sequence[str], group: str = GROUP) -> None:
     """Make the keys of simulated devices that are not there yet, and put them in the operator's list.
 
@@ -42,16 +53,15 @@ def enrol(folder: Path, devices: Sequence[str], group: str = GROUP) -> None:
         group: a further group that they are in.
 
     Raises:
-        ConfigInvalid: one of these names is a real device's.
+        ConfigInvalid: one of these names is a real device's, or no group can be called so.
         AgentError: the folder cannot be written.
     """
-    place = folder / DEVICES
+    place, groups = folder / DEVICES, groups_with(group)
     for name in devices:
         there = any((place / f"{name}{ending}").exists() for ending in (".pub", ".key", inventory.ENDING))
         if there and GROUP not in inventory.find(folder, name).groups:
             hint = "Simulate under other names: --prefix"
             raise ConfigInvalid("simulate", name, f"a real device of {folder} is called so", hint)
-    groups = tuple(dict.fromkeys((GROUP, group)))
     try:
         place.mkdir(mode=0o700, parents=True, exist_ok=True)
         for name in devices:  # first: what has a key and no entry would pass for a real device

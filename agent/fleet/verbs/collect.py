@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from agent.errors import ConfigInvalid
+from agent.fleet.keys import COLLECTOR
 from agent.fleet.verbs._broker import HOST, PASSWORD, PORT, Protocol
+from agent.fleet.verbs._options import FOLDER
 
 if TYPE_CHECKING:
     from agent.fleet.collect import Options
@@ -87,6 +89,8 @@ def collect(
     from agent.fleet.collect import Options, Program
     from agent.fleet.identity.way import way
 
+    if keys is None and not unsigned and (FOLDER / f"{COLLECTOR}.pub").exists():
+        keys = FOLDER
     over = "\r\x1b[K" if sys.stderr.isatty() else ""  # the line of counts may stand there
     logging.basicConfig(
         stream=sys.stderr, level=logging.WARNING, format=f"{over}%(asctime)s %(levelname)-7s %(message)s"

@@ -55,6 +55,10 @@ def init(
             help="The broker's names, with commas between: makes all that it needs.", metavar="NAME[,IP]"
         ),
     ] = "",
+    port: Annotated[
+        int | None,
+        typer.Option(help="Where the broker listens; 8883 when left out.", min=1, max=65535, metavar="N"),
+    ] = None,
     home_assistant: Annotated[
         str | None,
         typer.Option(help="Let devices write below this prefix of Home Assistant, too.", metavar="PREFIX"),
@@ -73,6 +77,7 @@ def init(
         as_json=as_json,
         models=not no_models,
         broker=broker,
+        port=port,
         home_assistant=home_assistant,
         file=passphrase_file,
     )

@@ -26,7 +26,7 @@ _ADD = """\
 Make a control key for a colleague, for some commands only.
 
 The key and what else they need lie in DIR/colleagues/NAME then: give them that folder, and delete it here.
-They work with edgectl command --dir FOLDER. For a colleague whose folder is there it changes the scopes.
+They work with edgectl command --dir FOLDER. For a colleague who has one already it changes the scopes.
 
 \b
 examples:

@@ -23,6 +23,7 @@ has taken that, within a minute, and else stays with the old one. Its signing ke
 examples:
   edgectl renew gate-1
   edgectl renew --all --expiring 90
+  edgectl renew gate-1 --revoke
 
 \b
 exit codes: 0 all have gone over, 1 one of them has not, or the broker is
@@ -49,6 +50,9 @@ def renew(
     timeout: Annotated[
         float, typer.Option(help="Wait so many seconds for devices that say nothing.", min=1, metavar="S")
     ] = 60.0,
+    revoke: Annotated[
+        bool, typer.Option("--revoke", help="Revoke what they had before: somebody has their keys.")
+    ] = False,
     folder: Folder = FOLDER,
     passphrase_file: PassphraseFile = None,
     as_json: AsJson = False,
@@ -62,6 +66,8 @@ def renew(
     from agent.fleet.commanding.commander import Commander
     from agent.fleet.identity import authority
     from agent.fleet.identity import renewal as program
+    from agent.fleet.identity.mosquitto import RELOAD
+    from agent.fleet.identity.place import BROKER
     from agent.fleet.repository.passphrase import passphrase
 
     names = program.chosen(folder, devices or [], group or [], everyone=everyone, expiring=expiring)
@@ -72,9 +78,13 @@ def renew(
     issuer = authority.opened(folder, secret())
     shown = (lambda _: None) if as_json else (lambda one: print(_line(one), flush=True))
     with Commander(folder, broker.fleet, broker.link("edgectl-renew"), secret) as commander:
-        found = program.renew(folder, names, commander, issuer, days=days, timeout_s=timeout, step=shown)
+        found = program.renew(
+            folder, names, commander, issuer, days=days, timeout_s=timeout, revoke=revoke, step=shown
+        )
     if as_json:
         print(orjson.dumps({"devices": [asdict(one) for one in found]}).decode())
+    if revoke and not as_json:
+        print(f"\nNew is: {folder / BROKER / authority.CRL}\nHave the broker read it: {RELOAD}")
     if any(one.problem for one in found):
         raise typer.Exit(EXIT_FAILED)
 

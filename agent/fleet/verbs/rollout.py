@@ -57,6 +57,7 @@ examples:
 
 app = typer.Typer(help=_HELP, no_args_is_help=True, rich_markup_mode=None, add_completion=False)
 
+_NONE = "no rollout is there; see: edgectl rollout start --help"
 _LOOK_S = 0.5
 
 
@@ -205,7 +206,8 @@ def status(
         if watch:
             raise ConfigInvalid("watch", "rollout", "none is named", "Add its NAME: edgectl rollout list")
         found = [one for one in map(shelf.read, shelf.names()) if one.state not in OVER]
-        _print_all(found, as_json=as_json)
+        over = "no rollout is under way; those that are over: edgectl rollout list"
+        _print_all(found, over if shelf.names() else _NONE, as_json=as_json)
         return
     rollout = shelf.read(name)
     if not watch:
@@ -225,7 +227,7 @@ def listed(*, folder: Folder = FOLDER, as_json: AsJson = False) -> None:
     from agent.fleet.rollouts.shelf import Shelf
 
     shelf = Shelf(folder)
-    _print_all([shelf.read(one) for one in shelf.names()], as_json=as_json)
+    _print_all([shelf.read(one) for one in shelf.names()], _NONE, as_json=as_json)
 
 
 def _run(place: Place, name: str, *, as_json: bool, watch: bool, take_over: bool = False) -> None:
@@ -248,7 +250,7 @@ def _end(done: Rollout, *, as_json: bool, asked: str = "", told: bool = False) -
         raise typer.Exit(code)
 
 
-def _print_all(found: list[Rollout], *, as_json: bool) -> None:
+def _print_all(found: list[Rollout], none: str, *, as_json: bool) -> None:
     import orjson
 
     from agent.fleet.rollouts import shown
@@ -259,7 +261,7 @@ def _print_all(found: list[Rollout], *, as_json: bool) -> None:
     for one in found:
         print(f"{one.plan.name}  {one.plan.model}  {shown.line(one)}")
     if not found:
-        print("no rollout is there; see: edgectl rollout start --help")
+        print(none)
 
 
 def _place(folder: Path, broker: Broker, file: Path | None, *, unsigned: bool) -> Place:

@@ -76,12 +76,12 @@ def simulate(
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object a second.")] = False,
 ) -> None:
     """Simulate."""
-    from agent.fleet.simulating.enrolling import names
+    from agent.fleet.simulating.enrolling import groups_with, names
     from agent.fleet.simulating.faults import parse
 
     fleet = {
         "names": names(prefix, devices),
-        "groups": tuple(dict.fromkeys(("simulated", group))),
+        "groups": groups_with(group),
         "faults": dict(parse(fault or []).items()),
         "bad": tuple(bad_model or ()),
         "seed": seed,

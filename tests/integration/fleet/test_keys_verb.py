@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from typing import TYPE_CHECKING
 
 import pytest
@@ -84,6 +85,23 @@ def test_scopes_are_changed_for_a_colleague_whose_folder_is_there_and_it_goes_wi
         assert [one.scopes for one in named(edgectl.folder).keys][1:] == [(scope,)]
     edgectl("keys remove", "mary")
     assert not (edgectl.folder / "colleagues/mary").exists()
+
+
+def test_a_key_that_was_given_away_keeps_its_name_and_no_second_one_is_made(
+    edgectl: Edgectl, secret: Path
+) -> None:
+    add = ("keys add", "mary", "--local", "--their-passphrase-file", secret, "--scope")
+    edgectl.local(*add, "command.ping")
+    before = named(edgectl.folder).keys[1].pem
+    shutil.rmtree(edgectl.folder / "colleagues/mary")
+    edgectl.local(*add, "command")
+    assert [(one.pem, one.scopes) for one in named(edgectl.folder).keys[1:]] == [(before, ("command",))]
+    assert [one["name"] for one in edgectl.local("keys list")["keys"]] == ["control", "mary"]
+    edgectl.local("keys remove", "mary", "--local")
+    assert len(named(edgectl.folder).keys) == 1
+    assert not list((edgectl.folder / "colleagues").iterdir())
+    edgectl.local(*add, "command")
+    assert named(edgectl.folder).keys[1].pem != before
 
 
 def test_what_cannot_be_a_key_is_told(edgectl: Edgectl, secret: Path) -> None:

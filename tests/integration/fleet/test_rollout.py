@@ -11,10 +11,13 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import typer.main
 
-from agent.errors import AgentError, ConfigInvalid
+from agent.documents.desired import Desired
+from agent.errors import AgentError, ConfigInvalid, Retryable
 from agent.fleet import inventory
 from agent.fleet.commands import app
 from agent.fleet.inventory import Entry
+from agent.fleet.repository import desired
+from agent.fleet.rollouts import ground
 from agent.fleet.rollouts.ground import Place
 from agent.fleet.rollouts.live import LiveFleet
 from agent.fleet.rollouts.shelf import Shelf
@@ -135,6 +138,22 @@ def test_a_dry_run_names_who_cannot_take_part_and_changes_nothing(broker: Broker
             start(keys, broker, "--abort", "p50 > 2x")
         assert not Shelf(keys).names()
         assert not fleet.wanting()
+
+
+def test_what_was_deployed_meanwhile_is_not_written_over(broker: Broker, keys: Path) -> None:
+    place = Place(keys, "demo", settings(broker, "look"), lambda: operators_folder.PASSPHRASE)
+    with LiveFleet(place, ["d0"], ground.keys(place)) as live:
+        first = Desired(fleet="demo", device="d0", generation=5, models={"door": OLD})
+        live.publish([first])
+        assert live.latest(["d0"]) == {"d0": first}
+        theirs = first.model_copy(update={"generation": 6, "overrides": {"log.level": "debug"}})
+        assert live.keys
+        desired.keep(keys, theirs, live.keys.signer)
+        ours = first.model_copy(update={"generation": 6, "models": {"door": NEW}})
+        with pytest.raises(Retryable, match="generation 6 was published for it meanwhile"):
+            live.publish([ours])
+        assert desired.sent(keys, "demo", "d0") == theirs
+        live.publish([live.latest(["d0"])["d0"]])
 
 
 def test_a_report_that_is_forged_or_played_back_moves_nothing(broker: Broker, keys: Path) -> None:

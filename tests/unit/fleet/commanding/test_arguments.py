@@ -32,7 +32,7 @@ def test_a_value_is_json_where_that_is_wanted_and_text_where_text_is() -> None:
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["seconds=1"], r"version: .*It takes: version= \[seconds=\] \[what=\]"),
+        (["seconds=1"], r"version is missing.*It takes: version= \[seconds=\] \[what=\]"),
         (["version=1", "seconds=soon"], "seconds"),
         (["version=1", "other=2"], "other"),
         (["version=1", "version=2"], "it stands there twice"),

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from agent.errors import ConfigInvalid
 from agent.fleet.identity.way import way
-from tests.simulators.enrolled import fleet
+from tests.simulators.enrolled import enrol, fleet
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -48,3 +49,18 @@ def test_a_folder_that_knows_no_broker_and_none_at_all_mean_this_machine(tmp_pat
     assert way(tmp_path, "operator", NONE, 1883)["host"] == "127.0.0.1"
     assert way(None, "operator", NONE, 1883)["host"] == "127.0.0.1"
     assert way(tmp_path, "operator", NONE | {"host": "b"}, 1883) == NONE | {"host": "b"}
+
+
+def test_a_broker_on_another_port_is_found_there_by_the_operator_and_by_devices(tmp_path: Path) -> None:
+    folder = fleet(tmp_path / "keys", port=9883)
+    enrol(folder, "gate-1")
+    assert way(folder, "operator", NONE, 1883)["port"] == 9883
+    assert "\nlistener 9883\n" in (folder / "broker/mosquitto.conf").read_text()
+    assert "\nport = 9883\n" in (folder / "enrolled/gate-1/agent.toml").read_text()
+    fleet(folder, broker="")
+    assert way(folder, "operator", NONE, 1883)["port"] == 9883
+
+
+def test_a_port_without_a_broker_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ConfigInvalid, match="--broker HOST"):
+        fleet(tmp_path / "keys", broker="", port=9883)

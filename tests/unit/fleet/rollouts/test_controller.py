@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from agent.errors import AgentError, ConfigInvalid, LinkLost
+from agent.errors import AgentError, ConfigInvalid, LinkLost, StoreBusy
 from agent.fleet.rollouts import controller
 from agent.fleet.rollouts.lease import holding
 from agent.fleet.rollouts.record import Lease
@@ -109,6 +109,30 @@ def test_a_broker_that_goes_away_is_waited_for_and_not_for_ever(
     Shelf(tmp_path).write(planned(plan("two"), ["a"]))
     with pytest.raises(LinkLost):
         worked(Shelf(tmp_path), fleet, "two")
+
+
+def test_a_folder_in_which_others_are_at_work_is_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(controller, "_RETRY_S", 0.0)
+    fleet = PaperFleet({"a": "good"})
+    publish, busy = fleet.publish, [StoreBusy("work in", "keys", "another edgectl does so already")]
+
+    def failing(wishes: Sequence[Desired]) -> None:
+        if busy:
+            raise busy.pop()
+        publish(wishes)
+
+    fleet.publish = failing  # type: ignore[method-assign]
+    assert rolled(tmp_path, fleet, "a").state is State.COMPLETED
+    assert "another edgectl does so already. Trying again" in capsys.readouterr().err
+
+
+def test_what_was_asked_of_another_rollout_of_the_same_name_is_not_done_to_this_one(tmp_path: Path) -> None:
+    shelf = Shelf(tmp_path)
+    shelf.write(planned(plan(), ["a"]))
+    shelf.ask("one", "abort", 1)
+    assert worked(shelf, PaperFleet({"a": "good"})).state is State.COMPLETED
 
 
 def test_a_silent_device_is_waited_for_until_the_deadline_and_may_have_a_limit_of_its_own(

@@ -46,3 +46,9 @@ def test_a_real_devices_name_is_refused_before_anything_is_made(tmp_path: Path) 
 def test_a_prefix_that_no_topic_takes_is_refused() -> None:
     with pytest.raises(ConfigInvalid, match="--prefix"):
         names("Sim/", 2)
+
+
+def test_a_group_that_cannot_be_called_so_is_refused_before_anything_is_written(tmp_path: Path) -> None:
+    with pytest.raises(ConfigInvalid, match="no group can be called so"):
+        enrol(tmp_path, names("sim", 2), "A B")
+    assert not list(tmp_path.iterdir())

@@ -1,0 +1,150 @@
+"""Identity beside wrong clocks, wrong words, a thief, and a colleague who does the same at once."""
+
+from __future__ import annotations
+
+import datetime as dt
+import fcntl
+import os
+from contextlib import contextmanager
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
+from unittest import mock
+
+import pytest
+from cryptography import x509
+
+from agent import certificates as devices
+from agent.documents.outcome import Outcome
+from agent.errors import ConfigInvalid
+from agent.fleet import inventory
+from agent.fleet.commanding.gathering import Result
+from agent.fleet.identity import authority, certificates, enrolment, renewal, revocation
+from tests.simulators.certified_place import ISSUER
+from tests.simulators.enrolled import enrol, fleet
+from tests.simulators.operating import PASSPHRASE, ask
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return fleet(tmp_path / "keys")
+
+
+class Commander:
+    """Devices that do what they are told; ``asked`` is called when they have made their request."""
+
+    def __init__(self, asked: Callable[[], object] = lambda: None) -> None:
+        self._asked = asked
+        self.installed: list[str] = []
+
+    def run(self, op: str, args: dict[str, Any], *, devices: list[str], **_: Any) -> list[Result]:
+        [name] = devices
+        result = {}
+        if args["step"] == "request":
+            result = {"csr": request(name)}
+            self._asked()
+        else:
+            self.installed.append(args["certificate"])
+        done = Outcome(fleet="north", device=name, id="12345678", op=op, state="done", at=1, result=result)
+        return [Result(name, done)]
+
+
+def request(name: str) -> str:
+    return devices.request(devices.new_key(), name)
+
+
+def listed(folder: Path) -> set[int]:
+    return {one.serial_number for one in x509.load_pem_x509_crl((folder / "broker/crl.pem").read_bytes())}
+
+
+@contextmanager
+def open_folder(folder: Path) -> Iterator[int]:
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+def clock_at(moment: dt.datetime) -> Any:
+    class Clock(dt.datetime):
+        @classmethod
+        def now(cls, tz: dt.tzinfo | None = None) -> Any:
+            return moment.astimezone(tz)
+
+    fake = SimpleNamespace(datetime=Clock, timedelta=dt.timedelta, UTC=dt.UTC)
+    return mock.patch.object(certificates, "dt", fake)
+
+
+def renew(folder: Path, commander: Any, **more: Any) -> renewal.Renewed:
+    [one] = renewal.renew(folder, ["gate-1"], commander, authority.opened(folder, PASSPHRASE), **more)
+    return one
+
+
+def test_a_renewal_may_revoke_what_a_thief_has_and_else_leaves_it_valid(folder: Path) -> None:
+    [first] = enrol(folder, "gate-1")
+    renew(folder, Commander())
+    assert listed(folder) == set()
+    last = renew(folder, Commander(), revoke=True)
+    known = [one.serial_number for one in authority.issued(folder, "gate-1")]
+    assert (known[0], known[-1]) == (int(last.serial, 16), int(first.serial, 16))
+    assert listed(folder) == set(known[1:])
+
+
+def test_a_device_that_was_disenrolled_meanwhile_gets_no_certificate(folder: Path) -> None:
+    enrol(folder, "gate-1")
+    commander = Commander(lambda: revocation.disenroll(folder, ["gate-1"], ask))
+    assert renew(folder, commander).problem == "it was disenrolled meanwhile"
+    assert commander.installed == []
+    known = {one.serial_number for one in authority.issued(folder, "gate-1")}
+    assert listed(folder) == known
+    assert inventory.find(folder, "gate-1").revoked
+
+
+def test_a_list_of_revocations_from_a_clock_that_is_ahead_is_valid_at_once(folder: Path) -> None:
+    enrol(folder, "gate-1")
+    with clock_at(dt.datetime.now(dt.UTC) + dt.timedelta(days=400)):
+        revocation.disenroll(folder, ["gate-1"], ask)
+    found = x509.load_pem_x509_crl((folder / "broker/crl.pem").read_bytes())
+    since = found.last_update_utc if hasattr(found, "last_update_utc") else found.last_update
+    assert since.replace(tzinfo=dt.UTC) < dt.datetime.now(dt.UTC)
+
+
+def test_a_machine_that_believes_in_1970_is_told_so() -> None:
+    with clock_at(dt.datetime(1970, 1, 1, tzinfo=dt.UTC)):
+        key = certificates.new_key().public_key()
+        with pytest.raises(ConfigInvalid, match="the clock of this machine is wrong"):
+            certificates.issue(ISSUER, "gate-1", key)
+
+
+def test_nobody_is_kept_out_while_a_person_types_the_passphrase(folder: Path) -> None:
+    def typed() -> str:
+        with open_folder(folder) as descriptor:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        return PASSPHRASE
+
+    enrolment.enroll(enrolment.Options(folder, ("gate-1",), folder / "enrolled"), typed)
+    enrolment.enroll(enrolment.Options(folder, ("gate-1",), folder / "enrolled", again=True), typed)
+
+
+@pytest.mark.parametrize(
+    ("more", "problem"),
+    [
+        ({"groups": tuple(f"g{number}" for number in range(17))}, "it cannot be in so many groups"),
+        ({"host": "elsewhere.example"}, "the broker's certificate does not have this name"),
+        ({"pipelines": "this is = not ["}, "agent.toml is no TOML"),
+        ({"pipelines": '[mqtt]\nhost = "x"\n'}, "agent.toml is no TOML"),
+    ],
+)
+def test_what_no_device_could_use_is_refused_before_anything_is_written(
+    folder: Path, more: dict[str, Any], problem: str
+) -> None:
+    enrol(folder, "gate-1")
+    before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    for name in ("gate-1", "gate-2"):
+        with pytest.raises(ConfigInvalid, match=problem):
+            enrol(folder, name, **more)
+    assert {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()} == before

@@ -19,7 +19,7 @@ from agent.activation.reporting import Reporter
 from agent.activation.standing import serving_now, standing
 from agent.activation.steering import Steering
 from agent.activation.way_back import WayBack
-from agent.clerk import Clerk
+from agent.clerk import Clerk, Store
 from agent.documents import hint
 from agent.errors import BundleRefused, Rejected
 from agent.events import Event, emit
@@ -38,7 +38,6 @@ if TYPE_CHECKING:
 
     from agent.activation.seams import Lane
     from agent.activation.site import Site
-    from agent.clerk import Store
     from agent.clock import Clock
     from agent.documents.desired import Desired
     from agent.documents.keys import ControlKeys

@@ -5,7 +5,8 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Self
 
-from agent.fleet.talk import AT_ONCE, Talk, kept_of
+from agent.fleet.kept import AT_ONCE, kept_of
+from agent.fleet.talk import Talk
 from agent.link import topics
 
 if TYPE_CHECKING:

@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING
 
 import orjson
 
+from agent.fleet.kept import AT_ONCE
 from agent.fleet.looking import table
 from agent.fleet.looking.reading import look, sender
-from agent.fleet.talk import AT_ONCE, Talk
+from agent.fleet.talk import Talk
 from agent.link import topics
 
 if TYPE_CHECKING:

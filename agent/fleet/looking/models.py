@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 from agent.documents import reported as reports
 from agent.errors import ConfigInvalid, MessageInvalid
 from agent.fleet.columns import columns
+from agent.fleet.kept import kept_of
 from agent.fleet.keys import DEVICES, DeviceKeys
-from agent.fleet.talk import kept_of
 from agent.link import topics
 from agent.wording import plain
 

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 from agent.documents import reported, vitals
 from agent.errors import ConfigInvalid, MessageInvalid
 from agent.fleet import states
+from agent.fleet.kept import kept_in_slices
 from agent.fleet.keys import DeviceKeys
 from agent.fleet.looking.facts import Facts, with_reported, with_state, with_vitals
-from agent.fleet.talk import kept_in_slices
 from agent.link import topics
 
 if TYPE_CHECKING:

@@ -14,11 +14,12 @@ from agent.documents import reported as reports
 from agent.documents import vitals as doings
 from agent.errors import ConfigInvalid, MessageInvalid, Retryable
 from agent.fleet import states
+from agent.fleet.kept import kept_in_slices, kept_of
 from agent.fleet.keys import DeviceKeys
 from agent.fleet.repository import desired
 from agent.fleet.repository.repository import opened
 from agent.fleet.rollouts.seams import View
-from agent.fleet.talk import Talk, kept_in_slices, kept_of
+from agent.fleet.talk import Talk
 from agent.link import topics
 
 if TYPE_CHECKING:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from unittest import mock
 
 import pytest
+from cryptography import x509
 
 from agent import certificates as own
 from agent.fleet.commanding.commander import Commander
@@ -81,9 +82,10 @@ def test_a_certificate_that_the_broker_refuses_costs_a_moment_and_is_told(broker
         with commanding(broker, "gate-2") as operator:
             record = renewal._record
 
-            def and_revoke(folder: Path, name: str, pem: bytes, serial: str) -> bool:
-                done = record(folder, name, pem, serial)
-                authority.revoke(folder, issuer, [int(serial, 16)])
+            def and_revoke(folder: Path, name: str, pem: bytes) -> bool:
+                done = record(folder, name, pem)
+                serial = x509.load_pem_x509_certificate(pem).serial_number
+                authority.revoke(folder, issuer, [serial])
                 broker.reload()
                 return done
 

@@ -11,13 +11,14 @@ from __future__ import annotations
 
 import functools
 import math
+import sys
 import time
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Self
 
 from agent.documents import outcome as outcomes
-from agent.errors import ConfigInvalid
+from agent.errors import ConfigInvalid, LinkLost
 from agent.fleet import inventory
 from agent.fleet.commanding.files import Files
 from agent.fleet.commanding.gathering import Gathering, Result
@@ -153,7 +154,7 @@ class Commander:
         Raises:
             ConfigInvalid: there is no such device or group, a key is missing, or no device takes its word.
             MessageInvalid: the command cannot be sent so.
-            LinkLost: the broker is away for too long while it is sent, or refuses us.
+            LinkLost: the broker is away for too long while it is sent first, or refuses us.
         """
         addressed = self._addressed(whom)
         audiences = list(dict.fromkeys(addressed.values()))
@@ -227,7 +228,11 @@ class Commander:
             if not rest and now > expires + _GRACE_S:
                 return  # nobody can begin it any more
             if rest and self._talk.up is not None:
-                self._send(self._again(order, addressed, rest), expires - now)
+                try:
+                    self._send(self._again(order, addressed, rest), expires - now)
+                except LinkLost as error:  # who has answered has done it, and is told
+                    print(f"edgectl: WARNING: {error}", file=sys.stderr)
+                    return
 
     def _again(self, order: Order, addressed: Mapping[str, str], rest: Sequence[str]) -> list[Letter]:
         """Give what is sent again: to each device on its own topic, or where that is many, to all."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from agent.errors import MessageInvalid
+from agent.errors import ConfigInvalid, MessageInvalid
 from agent.wording import plain
 
 if TYPE_CHECKING:
@@ -114,7 +114,7 @@ class Gathering:
             return None
         try:
             found = read()
-        except MessageInvalid as error:
+        except (MessageInvalid, ConfigInvalid) as error:  # its key may have been taken away meanwhile
             after = replace(before, problem=f"an answer does not count: {error.problem}", bad=before.bad + 1)
             self._found[device] = after
             return after if after.problem != before.problem else None

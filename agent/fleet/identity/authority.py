@@ -83,7 +83,7 @@ def revoke(folder: Path, issuer: Issuer, numbers: Sequence[int] = ()) -> None:
 
 
 def issued(folder: Path, name: str) -> list[x509.Certificate]:
-    """Give the certificates that a device was given, the newest first.
+    """Give the certificates that a device was given, first the newest that it has gone over to.
 
     Raises:
         ConfigInvalid: its file is damaged.

@@ -3,7 +3,7 @@
 DIR/ca.key                 signs certificates; encrypted with the passphrase of the other keys
 DIR/ca.pem                 its certificate; goes to every device
 DIR/clients/<who>.pem      certificates of the operator and the collector, each with its .key
-DIR/devices/<id>.pem       the certificates that a device was given, the newest first
+DIR/devices/<id>.pem       the certificates that a device was given, the newest that it has gone over to first
 DIR/broker/                what mosquitto needs: mosquitto.conf, acl, ca.pem, server.pem, server.key, crl.pem
 DIR/broker/fleet.json      the fleet's name, the broker's, and its port
 """

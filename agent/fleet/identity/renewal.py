@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from agent.errors import AgentError, ConfigInvalid
-from agent.files import advice
+from agent.files import advice, write_durably
 from agent.fleet import inventory
 from agent.fleet.identity import authority, certificates
 from agent.fleet.identity.writing import write_together
@@ -124,36 +124,45 @@ def _renewed(folder: Path, answer: Result, commander: Commander, issuer: Issuer,
     except ConfigInvalid as error:
         return Renewed(name, problem=str(error))
     made = certificates.issue(issuer, name, key, days=days)
-    if not _record(folder, name, certificates.pem(made), certificates.serial(made)):
+    serial = certificates.serial(made)
+    if not _record(folder, name, certificates.pem(made)):
         return Renewed(name, problem="it was disenrolled meanwhile")
     args = {"step": "install", "certificate": certificates.pem(made).decode("ascii")}
     [told] = commander.run(_OP, args, devices=[name], timeout_s=INSTALL_S, expires_s=INSTALL_S)
     until = certificates.ends(made).date().isoformat()
-    problem = "" if told.good else f"{told.state}: {told.reason}"
-    return Renewed(name, certificates.serial(made), until, problem)
+    if not told.good:
+        return Renewed(name, serial, until, f"{told.state}: {told.reason}")
+    _gone_over(folder, name, serial)
+    return Renewed(name, serial, until)
 
 
-def _record(folder: Path, name: str, pem: bytes, serial: str) -> bool:
+def _record(folder: Path, name: str, pem: bytes) -> bool:
     """Note what a device is about to be given; give whether it is in the fleet still.
 
-    A certificate that nobody knows of could not be revoked, and would be a thief's for years.
+    A certificate that nobody knows of could not be revoked, and would be a thief's for years. It stands
+    behind those that the device has: what ends soon is told by these, until it has gone over.
     """
     with _writing(folder, f"keep certificate of {name} in"):
-        entry = inventory.find(folder, name)
-        if entry.revoked:
+        if inventory.find(folder, name).revoked:
             return False
-        place = folder / DEVICES
         before = [certificates.pem(one) for one in authority.issued(folder, name)]
+        write_durably(folder / DEVICES / f"{name}.pem", b"".join([*before, pem]), 0o644)
+        return True
+
+
+def _gone_over(folder: Path, name: str, serial: str) -> None:
+    """Put the certificate that a device has gone over to before the others."""
+    with _writing(folder, f"keep certificate of {name} in"):
+        known = authority.issued(folder, name)
+        newest_first = sorted(known, key=lambda one: certificates.serial(one) != serial)
+        entry = inventory.find(folder, name).model_copy(update={"serial": serial})
+        place = folder / DEVICES
         write_together(
             {
-                place / f"{name}.pem": (b"".join([pem, *before]), 0o644),
-                place / f"{name}{inventory.ENDING}": (
-                    entry.model_copy(update={"serial": serial}).model_dump_json().encode(),
-                    0o644,
-                ),
+                place / f"{name}.pem": (b"".join(map(certificates.pem, newest_first)), 0o644),
+                place / f"{name}{inventory.ENDING}": (entry.model_dump_json().encode(), 0o644),
             }
         )
-        return True
 
 
 @contextmanager

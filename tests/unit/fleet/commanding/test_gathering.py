@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agent.documents.outcome import Outcome
-from agent.errors import NotSigned
+from agent.errors import ConfigInvalid, NotSigned
 from agent.fleet.commanding import gathering
 from agent.fleet.commanding.gathering import Gathering
 
@@ -95,3 +95,15 @@ def test_a_second_envelope_of_the_same_command_takes_nothing_back() -> None:
     assert found.working == ["a"]
     found.take("a", reading("a", "done"), 1)
     assert found.results[0].good
+
+
+def test_a_device_whose_key_was_taken_away_meanwhile_costs_the_others_no_answer() -> None:
+    def gone() -> Outcome:
+        raise ConfigInvalid("read", "a.pub", "it is not there", "")
+
+    found = Gathering(ID, NAMES)
+    after = found.take("a", gone, 10)
+    assert after
+    assert after.reason == "an answer does not count: it is not there"
+    assert found.take("b", reading("b", "done"), 10)
+    assert [one.state for one in found.results] == ["silent", "done"]

@@ -16,7 +16,7 @@ import pytest
 from cryptography import x509
 
 from agent import certificates as devices
-from agent.documents.outcome import Outcome
+from agent.documents.outcome import Outcome, State
 from agent.errors import ConfigInvalid
 from agent.fleet import inventory
 from agent.fleet.commanding.gathering import Result
@@ -43,19 +43,21 @@ def folder(tmp_path: Path, made: Path) -> Path:
 class Commander:
     """Devices that do what they are told; ``asked`` is called when they have made their request."""
 
-    def __init__(self, asked: Callable[[], object] = lambda: None) -> None:
-        self._asked = asked
+    def __init__(self, asked: Callable[[], object] = lambda: None, *, stays: bool = False) -> None:
+        self._asked, self._stays = asked, stays
         self.installed: list[str] = []
 
     def run(self, op: str, args: dict[str, Any], *, devices: list[str], **_: Any) -> list[Result]:
         [name] = devices
-        result = {}
+        result: dict[str, str] = {}
+        state: State = "done"
         if args["step"] == "request":
             result = {"csr": request(name)}
             self._asked()
         else:
             self.installed.append(args["certificate"])
-        done = Outcome(fleet="north", device=name, id="12345678", op=op, state="done", at=1, result=result)
+            state = "failed" if self._stays else "done"
+        done = Outcome(fleet="north", device=name, id="12345678", op=op, state=state, at=1, result=result)
         return [Result(name, done)]
 
 
@@ -99,6 +101,20 @@ def test_a_renewal_may_revoke_what_a_thief_has_and_else_leaves_it_valid(folder: 
     known = [one.serial_number for one in authority.issued(folder, "gate-1")]
     assert (known[0], known[-1]) == (int(last.serial, 16), int(first.serial, 16))
     assert listed(folder) == set(known[1:])
+
+
+def test_a_device_that_stays_with_what_it_has_is_renewed_again_and_what_it_was_sent_can_be_revoked(
+    folder: Path,
+) -> None:
+    [first] = enrol(folder, "gate-1", days=80)
+    commander = Commander(stays=True)
+    assert renew(folder, commander).problem.startswith("failed")
+    assert renewal.chosen(folder, [], [], everyone=True, expiring=90) == ["gate-1"]
+    assert inventory.find(folder, "gate-1").serial == first.serial
+    sent = x509.load_pem_x509_certificate(commander.installed[0].encode())
+    assert sent.serial_number in {one.serial_number for one in authority.issued(folder, "gate-1")}
+    assert not renew(folder, Commander()).problem
+    assert renewal.chosen(folder, [], [], everyone=True, expiring=90) == []
 
 
 def test_a_device_that_was_disenrolled_meanwhile_gets_no_certificate(folder: Path) -> None:

@@ -119,6 +119,20 @@ def test_settings_and_the_window_go_without_a_model_and_stay_when_a_model_comes(
     assert (free.wish.models, free.wish.overrides, free.wish.maintenance) == ({"door": ONE}, {}, None)
 
 
+def test_a_setting_of_a_pipeline_that_the_device_does_not_have_is_told_with_the_way_out(
+    broker: Broker, keys: Path
+) -> None:
+    with puppet(broker.port, "gate-1", keys) as device, ThreadPoolExecutor(1) as pool:
+        future = pool.submit(deploy, options(keys, broker, DOOR, "gate-1", wait=True, timeout_s=30))
+        wish = device.wish()
+        device.report(wish.generation, door=standing(wish, "door", "active"))
+        future.result(20)
+        [found] = deploy(options(keys, broker, Change(overrides={"pipelines.dor.max_rate": 2}), "gate-1"))
+        [later] = deploy(options(keys, broker, Change(unset=["pipelines.dor.max_rate"]), "gate-1"))
+    note = "the device has no pipeline dor, but: door. Take it away: --unset pipelines.dor.max_rate"
+    assert (found.notes, later.notes) == ((note,), ())
+
+
 def test_nobody_or_a_group_without_devices_is_told(broker: Broker, keys: Path) -> None:
     with pytest.raises(ConfigInvalid, match="none is meant"):
         deploy(options(keys, broker, DOOR))

@@ -10,7 +10,7 @@ from agent.documents.outcome import Attached, Outcome
 from agent.fleet.commanding import shown
 from agent.fleet.commanding.files import Files
 from agent.fleet.commanding.gathering import Result
-from agent.fleet.keys import DeviceKeys
+from agent.fleet.keys import DEVICES, DeviceKeys
 from agent.signing import Signer, generate
 
 if TYPE_CHECKING:
@@ -26,10 +26,10 @@ def test_parts_that_are_of_no_use_are_counted_and_told(tmp_path: Path) -> None:
     told = Attached(name="a.jpg", bytes=7, sha256=digest, parts=1)
     done = Outcome(fleet="f", device="d", id=ID, op="snapshot", state="done", at=1, files=(told,))
     header = part.Header(fleet="f", device="d", command=ID, file="a.jpg", n=0, of=1, sha256=digest)
-    keys, out = tmp_path / "keys", tmp_path / "out"
-    (keys / "devices").mkdir(parents=True)
-    (keys / "devices/d.pub").write_bytes(public)
-    files = Files(out, "f", ID, ["d"], DeviceKeys(keys))
+    (tmp_path / DEVICES).mkdir()
+    (tmp_path / DEVICES / "d.pub").write_bytes(public)
+    out = tmp_path / "out"
+    files = Files(out, "f", ID, ["d"], DeviceKeys(tmp_path))
     files.expect("d", done)
     files.take("d", part.encode(header, b"picture", stranger))
     files.take("d", part.encode(header, b"forgery", Signer.from_pem(private)))

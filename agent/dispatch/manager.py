@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from agent.activation.clerk import Clerk
+from agent.clerk import Clerk, Store
 from agent.commands import registry
 from agent.commands.seams import Answer
 from agent.dispatch.gate import Gate
@@ -27,7 +27,6 @@ from agent.store.reports import Changed
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from agent.activation.seams import Store
     from agent.clock import Clock
     from agent.commands.seams import Reach
     from agent.dispatch.rules import Rules

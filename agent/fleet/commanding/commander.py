@@ -109,8 +109,12 @@ class Commander:
         """Connect.
 
         Raises:
+            ConfigInvalid: the folder is not there.
             LinkLost: the broker is away, or refuses us.
         """
+        if not self._folder.is_dir():
+            hint = "Name the operator's folder: --dir DIR; or make one: edgectl init DIR"
+            raise ConfigInvalid("open", str(self._folder), "there is no such folder", hint)
         with ExitStack() as stack:
             stack.enter_context(self._talk)
             self._talk.connected()
@@ -164,7 +168,12 @@ class Commander:
             self._send(order.letters.values(), terms.expires_s)
             self._await(order, addressed, gathering, files, began, terms)
             return [
-                replace(one, files=tuple(files.whole(one.device)), lacking=tuple(files.lacking(one.device)))
+                replace(
+                    one,
+                    files=tuple(files.whole(one.device)),
+                    lacking=tuple(files.lacking(one.device)),
+                    refused=files.refused(one.device),
+                )
                 for one in gathering.results
             ]
 

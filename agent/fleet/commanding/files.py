@@ -96,6 +96,11 @@ class Files:
             verifier=self._keys.verifier(device),
         )
 
+    def refused(self, device: str) -> dict[str, int]:
+        """Say how many parts of a device were of no use, by reason."""
+        found = self._coming.get(device)
+        return dict(found.refused) if found else {}
+
     def close(self) -> None:
         """Delete what is not whole."""
         for assembly in self._coming.values():

@@ -102,7 +102,7 @@ def deploy(
             one.device: Deployed(
                 wishes[one.device],
                 progress(one.reported, wishes[one.device], change.pipeline),
-                (*one.notes, *_unknown_there(one, change.pipeline)),
+                (*one.notes, *_unknown_there(one, wishes[one.device], change.pipeline)),
             )
             for one in known
         }
@@ -111,11 +111,19 @@ def deploy(
         return list(found.values())
 
 
-def _unknown_there(known: Known, pipeline: str) -> list[str]:
+def _unknown_there(known: Known, wish: Desired, pipeline: str) -> list[str]:
+    """Say which pipelines are meant that the device does not have; one setting of such a one spoils all."""
     there = known.reported.pipelines if known.reported else {}
-    if not there or not pipeline or pipeline in there:
+    if not there:
         return []
-    return [f"the device has no pipeline {pipeline}, but: {', '.join(sorted(there))}"]
+    names = ", ".join(sorted(there))
+    notes = [f"the device has no pipeline {pipeline}, but: {names}"] if pipeline not in {"", *there} else []
+    for key in wish.overrides:
+        table, _, rest = key.partition(".")
+        name = rest.partition(".")[0]
+        if table == "pipelines" and name not in there:
+            notes.append(f"the device has no pipeline {name}, but: {names}. Take it away: --unset {key}")
+    return notes
 
 
 def _wait(
@@ -152,7 +160,8 @@ def _wait(
             show(name, after)
     for name in watches:
         last = found[name].progress
-        late = Progress(last.state, f"no last word after {options.timeout_s:g} s. {last.reason}".strip())
+        reason = last.reason or f"Is it online? edgectl status {name}"
+        late = Progress(last.state, f"no last word after {options.timeout_s:g} s. {reason}")
         found[name] = replace(found[name], progress=late)
         show(name, late)
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path  # noqa: TC003 - typer reads the annotations
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-from agent.errors import EXIT_FAILED, ConfigInvalid
+from agent.errors import EXIT_FAILED, ConfigInvalid, MessageInvalid
 from agent.fleet.verbs._broker import Broker, with_broker
 from agent.fleet.verbs._options import FOLDER, AsJson, Folder, Group, PassphraseFile
 
@@ -69,7 +69,6 @@ def command(
 ) -> None:
     """Give a command."""
     from agent.fleet.commanding import shown
-    from agent.fleet.commanding.arguments import parsed
     from agent.fleet.commanding.commander import Commander, Terms, Whom
     from agent.fleet.repository.work import asker
 
@@ -77,7 +76,7 @@ def command(
         print(shown.listed_json() if as_json else "\n".join(shown.listed()))
         return
     devices, op, rest = _split(words or [], named=not (group or everyone))
-    args = parsed(op, rest)
+    args = _arguments(op, rest)
     whom = Whom(devices, group or [], everyone)
     settings = broker.link("edgectl-command")
     ask = asker(passphrase_file)
@@ -89,10 +88,22 @@ def command(
     print(shown.as_json(op, found) if as_json else shown.words(found))
     if expires > timeout and not as_json and any(not one.last for one in found):
         print(
-            f"Who has not answered may do it yet, until {expires - timeout:.0f} s from now", file=sys.stderr
+            f"Who has not answered may do it yet, until {expires - timeout:.0f} s from now;"
+            " edgectl status says who is online",
+            file=sys.stderr,
         )
     if not all(one.good for one in found):
         raise typer.Exit(EXIT_FAILED)
+
+
+def _arguments(op: str, words: list[str]) -> dict[str, Any]:
+    """Read a command's arguments; what is wrong with them is the command line's fault."""
+    from agent.fleet.commanding.arguments import parsed
+
+    try:
+        return parsed(op, words)
+    except MessageInvalid as error:
+        raise ConfigInvalid(error.op, error.subject, error.problem, error.hint) from error
 
 
 def _split(words: list[str], *, named: bool) -> tuple[list[str], str, list[str]]:

@@ -80,7 +80,8 @@ def logs(
         args = {"lines": number, "level": level.value, "follow_s": tails.FOLLOW_S if follow else 0.0}
         [found] = commander.run("logs", args, devices=[device], timeout_s=timeout)
         if not found.good:
-            print(f"edgectl: {device}: {shown.in_words(found)}", file=sys.stderr, flush=True)
+            hint = f". Is it online? edgectl status {device}" if found.state == "silent" else ""
+            print(f"edgectl: {device}: {shown.in_words(found)}{hint}", file=sys.stderr, flush=True)
         return found
 
     with Commander(

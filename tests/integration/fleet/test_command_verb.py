@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from agent.errors import AgentError, ConfigInvalid, MessageInvalid
+from agent.errors import AgentError, ConfigInvalid
 from agent.fleet import inventory
 from agent.fleet.inventory import Entry
 from agent.fleet.keys import make_keys
@@ -85,10 +85,10 @@ def test_a_file_that_comes_with_it_is_put_together_and_kept(
 NONSENSE: list[tuple[list[str], type[AgentError], str]] = [
     (["gate-1"], ConfigInvalid, "it names no device, or nothing to do"),
     (["gate-1", "x=1"], ConfigInvalid, "it names no device, or nothing to do"),
-    (["gate-1", "shell"], MessageInvalid, "there is none of this name"),
-    (["gate-1", "restart"], MessageInvalid, "It takes: pipeline="),
-    (["gate-1", "ping", "x=1"], MessageInvalid, "It takes: nothing"),
-    (["gate-1", "restart", "pipeline"], MessageInvalid, "it is no KEY=VALUE"),
+    (["gate-1", "shell"], ConfigInvalid, "there is none of this name"),
+    (["gate-1", "restart"], ConfigInvalid, "It takes: pipeline="),
+    (["gate-1", "ping", "x=1"], ConfigInvalid, "It takes: nothing"),
+    (["gate-1", "restart", "pipeline"], ConfigInvalid, "it is no KEY=VALUE"),
     (["gate-9", "ping"], ConfigInvalid, "there is none of this name"),
 ]
 

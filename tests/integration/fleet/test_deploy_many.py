@@ -50,7 +50,7 @@ def keys(tmp_path: Path) -> Path:
 def test_a_group_gets_it_in_one_go_and_each_devices_word_is_told(
     broker: Broker, keys: Path, few: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(hearing, "_FEW", few)
+    monkeypatch.setattr(hearing, "AT_ONCE", few)
     wanted = options(keys, broker, DOOR, groups=["gates"], wait=True, timeout_s=30)
     with (
         puppet(broker.port, "gate-1", keys) as one,
@@ -76,7 +76,7 @@ def test_a_group_gets_it_in_one_go_and_each_devices_word_is_told(
 def test_a_report_that_the_broker_dropped_is_asked_for_again(
     broker: Broker, keys: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(hearing, "_FEW", 1)
+    monkeypatch.setattr(hearing, "AT_ONCE", 1)
     monkeypatch.setattr(hearing, "_ASK_S", 0.3)
     monkeypatch.setattr("agent.fleet.deploying.hearing.topics.sender_below", lambda *_: None)
     wanted = options(keys, broker, DOOR, groups=["gates"], wait=True, timeout_s=30)
@@ -117,6 +117,20 @@ def test_settings_and_the_window_go_without_a_model_and_stay_when_a_model_comes(
     assert (later.wish.overrides, later.wish.maintenance) == (change.overrides, window)
     [free] = deploy(options(keys, broker, Change(unset=["pipelines.door.max_rate"], any_time=True), "gate-1"))
     assert (free.wish.models, free.wish.overrides, free.wish.maintenance) == ({"door": ONE}, {}, None)
+
+
+def test_a_setting_of_a_pipeline_that_the_device_does_not_have_is_told_with_the_way_out(
+    broker: Broker, keys: Path
+) -> None:
+    with puppet(broker.port, "gate-1", keys) as device, ThreadPoolExecutor(1) as pool:
+        future = pool.submit(deploy, options(keys, broker, DOOR, "gate-1", wait=True, timeout_s=30))
+        wish = device.wish()
+        device.report(wish.generation, door=standing(wish, "door", "active"))
+        future.result(20)
+        [found] = deploy(options(keys, broker, Change(overrides={"pipelines.dor.max_rate": 2}), "gate-1"))
+        [later] = deploy(options(keys, broker, Change(unset=["pipelines.dor.max_rate"]), "gate-1"))
+    note = "the device has no pipeline dor, but: door. Take it away: --unset pipelines.dor.max_rate"
+    assert (found.notes, later.notes) == ((note,), ())
 
 
 def test_nobody_or_a_group_without_devices_is_told(broker: Broker, keys: Path) -> None:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from agent.documents import part
 from agent.documents.outcome import Attached, Outcome
 from agent.fleet.commanding.files import Files
-from agent.fleet.keys import DeviceKeys
+from agent.fleet.keys import DEVICES, DeviceKeys
 from agent.signing import Signer, generate
 
 if TYPE_CHECKING:
@@ -18,11 +18,9 @@ DIGEST = hashlib.sha256(CONTENT).hexdigest()
 
 
 def files(folder: Path) -> Files:
-    (folder / "keys/devices").mkdir(parents=True)
-    (folder / "keys/devices/d.pub").write_bytes(PUBLIC)
-    out = folder / "out"
-    out.mkdir()
-    return Files(out, "f", "0123456789abcdef", ["d"], DeviceKeys(folder / "keys"))
+    (folder / DEVICES).mkdir()
+    (folder / DEVICES / "d.pub").write_bytes(PUBLIC)
+    return Files(folder / "out", "f", "0123456789abcdef", ["d"], DeviceKeys(folder))
 
 
 def message() -> bytes:
@@ -52,4 +50,4 @@ def test_what_devices_send_that_were_not_asked_is_let_go_by(tmp_path: Path) -> N
     coming = files(tmp_path)
     coming.take("e", message())
     assert coming.over
-    assert not list((tmp_path / "out").iterdir())
+    assert not (tmp_path / "out").exists()

@@ -95,7 +95,7 @@ class Logs(QuietPartner):
             self._seen, self._n, self._dropped, self._due = self.ring.last, 0, 0, now + _EVERY_S
             self._following, self._until = level, now + seconds
         else:  # somebody else follows, too: each gets what he has asked for, and for as long
-            self._following = min(level, self._following, key=LEVELS.__getitem__)
+            self._following = level if LEVELS[level] < LEVELS[self._following] else self._following
             self._until = max(self._until, now + seconds)
         self._apply()
 

@@ -35,8 +35,10 @@ broker may send 20 before we confirm one, and acknowledgements come on the same 
 longer, further ones are refused."""
 _UNPROVEN, _UNPROVEN_S = 64, 0.1
 _TAKEN, _TAKEN_S = 120, 30.0
-"""So many at once, then one in so many seconds: each is written down, and whoever has stolen a key could
-flush the audit log, and wear the disk."""
+"""Of each key so many at once, then one in so many seconds: each is written down, and whoever has stolen one
+could flush the audit log, and wear the disk. Who may sign little shall not keep others' commands out."""
+_MOST_KEYS = 64
+"""More than a document of keys has, and those before it."""
 _BARE, _BARE_S = 4, 15.0
 _AGAIN, _AGAIN_S = 16, 15.0
 """Outcomes that are told once more: they may have 96 KiB, and a broker that plays a command back should not
@@ -83,7 +85,7 @@ class Gate:
         self._queue: deque[tuple[LinkMessage, float]] = deque()
         self._pending: dict[str, LinkMessage] = {}
         self._unproven = Allowance(_UNPROVEN, _UNPROVEN_S)
-        self._taken = Allowance(_TAKEN, _TAKEN_S)
+        self._taken: dict[str, Allowance] = {}
         self._bare_ones = Allowance(_BARE, _BARE_S)
         self._repeats = Allowance(_AGAIN, _AGAIN_S)
         self._answers = Allowance(_ANSWERS, _ANSWERS_S)
@@ -135,15 +137,21 @@ class Gate:
     def _room(self, one: Proved, now: float) -> Refused | None:
         """Say why there is no room for another command, where there is none."""
         why = self.shut
-        if self._inbox.full or self._clerk.busy or len(self._pending) >= _UNSETTLED:
+        full = self._inbox.full or self._inbox.crowded(one.key)
+        if full or self._clerk.busy or len(self._pending) >= _UNSETTLED:
             why = "so many commands wait already, or the disk refuses them"
-        elif not self._taken.open(now):
-            why = "too many commands came within a short time"
+        elif not self._allowance(one.key).open(now):
+            why = "too many commands of its key came within a short time"
         return Refused("busy", f"{why}. Send it again later", one.command) if why else None
+
+    def _allowance(self, key: str) -> Allowance:
+        if key not in self._taken and len(self._taken) >= _MOST_KEYS:
+            self._taken.clear()
+        return self._taken.setdefault(key, Allowance(_TAKEN, _TAKEN_S))
 
     def _take(self, one: Proved, message: LinkMessage) -> None:
         command = one.command
-        self._taken.spend()
+        self._allowance(one.key).spend()
         self._pending[command.id] = message
         change = self._inbox.take(command, one.key, self._clock.wall_ns())
         self._clerk.keep(change, lambda: self._durable(command))

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from agent.documents.command import Command
     from agent.slots import Kept
 
-MOST_WAITING = 64
-"""Commands that may wait; more are refused."""
+MOST_WAITING, MOST_OF_KEY = 64, 32
+"""Commands that may wait, and those of one key; more are refused."""
 _MOST_SETTLED, _MOST_BYTES = 512, 4 << 20
 """Settled ones that are remembered, and how many bytes their outcomes may have."""
 
@@ -59,6 +59,10 @@ class Inbox:
     def full(self) -> bool:
         """Whether so many wait that no more is taken."""
         return len(self.standing(Stand.WAITING)) >= MOST_WAITING
+
+    def crowded(self, key: str) -> bool:
+        """Whether so many of one key wait that no more of it is taken."""
+        return sum(row.key == key for row in self.standing(Stand.WAITING)) >= MOST_OF_KEY
 
     def died(self) -> tuple[list[CommandRow], Change | None]:
         """The agent starts: what ran when it died has crashed.

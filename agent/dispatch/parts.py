@@ -31,6 +31,8 @@ _PAUSE_S = 0.25
 _RETRY_S = 15.0
 _REFUSALS = 8
 """So often is a part tried again that the broker does not take."""
+_MOST_AGAIN = 8
+"""So often is a file sent once more: a broker that plays its command back should not have a device pay."""
 _UNANSWERED_S = 120.0
 _LOOK_S = 60.0
 _IDLE_S = 1.0
@@ -112,8 +114,12 @@ class Shipping(QuietPartner):
         """Send all parts of a command's files again; of each of ``files`` that is gone, that it is."""
         ours = {file.name: file for file in self._spool.files if file.command == command}
         for file in ours.values():
-            if not file.due:  # else it is on its way: who asks often would have it begin for ever
-                file.due, file.next = True, 0
+            if file.due:  # it is on its way: who asks often would have it begin for ever
+                continue
+            if file.again >= _MOST_AGAIN:
+                emit(Event.COMMAND_REFUSED, file.name, refusal="flood", problem="it was sent so often")
+                continue
+            file.due, file.next, file.again = True, 0, file.again + 1
         for told in files:
             if told.name not in ours:
                 self._tell_gone(command, told.name, told.parts, told.sha256)

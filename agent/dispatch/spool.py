@@ -39,6 +39,7 @@ class Spooled:
         due: whether it is to be sent, or sent again.
         sent: whether it was sent at least once.
         next: the part that is next.
+        again: how often it was asked for once more.
     """
 
     path: Path
@@ -50,6 +51,7 @@ class Spooled:
     due: bool = True
     sent: bool = False
     next: int = 0
+    again: int = 0
 
     @property
     def of(self) -> int:
@@ -116,8 +118,9 @@ class Spool:
         Raises:
             OSError: the disk refuses, or it is gone.
         """
-        file.due, file.next, file.since = False, 0, now
-        if not file.sent:
+        file.due, file.next = False, 0
+        if not file.sent:  # it goes an hour after that, however often it is sent again
+            file.since = now
             file.path = file.path.rename(self.folder / f"{file.command}.sent.{file.name}")
             file.sent = True
 

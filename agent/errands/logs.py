@@ -93,7 +93,10 @@ class Logs(QuietPartner):
         now = self._clock.monotonic()
         if self._following is None:
             self._seen, self._n, self._dropped, self._due = self.ring.last, 0, 0, now + _EVERY_S
-        self._following, self._until = level, now + seconds
+            self._following, self._until = level, now + seconds
+        else:  # somebody else follows, too: each gets what he has asked for, and for as long
+            self._following = level if LEVELS[level] < LEVELS[self._following] else self._following
+            self._until = max(self._until, now + seconds)
         self._apply()
 
     def answer(self, request: dict[str, Any]) -> dict[str, Any]:

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from agent import __version__
+from agent import __version__, dsse
 from agent.control import ask
 from agent.demo.broker import Broker
-from agent.documents.command import MAX_BYTES
+from agent.documents.command import KIND, MAX_BYTES
 from agent.errors import AgentError
 from agent.link import topics
 from agent.signing import Signer
@@ -132,6 +132,7 @@ def test_what_no_known_key_has_signed_is_counted_and_never_answered(
         signed(order("restart", **door), Key("command")),
         signed(order("restart", **door), stolen),
         signed(order("restart", **door)),
+        _bare_with(1 << 64),
         b"\x00" * (MAX_BYTES + 1),
         b"{}",
     ]
@@ -142,8 +143,14 @@ def test_what_no_known_key_has_signed_is_counted_and_never_answered(
     operator.hear(last.id)
     assert [one.id for one in operator.outcomes[heard:]] == [last.id]
     after = {name: counted(agent, f"command.refused/{name}") - n for name, n in before.items()}
-    assert after == {"signature": 3, "format": 2}
+    assert after == {"signature": 4, "format": 2}
     assert agent.pipeline()["pid"] == worker
+
+
+def _bare_with(number: int) -> bytes:
+    """A ping that nobody has signed, with an argument; it once ended the agent, at each start anew."""
+    text = order("ping").model_dump_json().replace('"args":{}', f'"args":{{"a":{number}}}')
+    return dsse.seal(KIND, text.encode())
 
 
 def test_bare_questions_are_answered_so_often_and_no_more_often(

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from agent.watch import Watched
 
 FLEET, DEVICE = "default", "device"
-CONTROL = Key("command")
+CONTROL, OTHER = Key("command"), Key("command")
 
 
 class NoArgs(Document):
@@ -107,9 +107,9 @@ class AtAll:
 
 
 class Authority:
-    """One key that may sign all commands."""
+    """Two keys that may sign all commands."""
 
-    keys = read_keys(keys_document(CONTROL))
+    keys = read_keys(keys_document(CONTROL, OTHER))
     freshness = AtAll()
 
 

@@ -16,7 +16,7 @@ from agent.events import counters
 from agent.link.settings import LinkPublished
 from tests.simulators.clocks import ManualClock
 from tests.simulators.commander import Key, keys_document, order, signed
-from tests.simulators.dispatch_world import CONTROL, Authority, World
+from tests.simulators.dispatch_world import CONTROL, OTHER, Authority, World
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -30,10 +30,10 @@ def world() -> Iterator[World]:
     made.close()
 
 
-def send(world: World, op: str, **changes: Any) -> str:
+def send(world: World, op: str, key: Key = CONTROL, **changes: Any) -> str:
     now = world.clock.wall // 10**9
     command = order(op, **({"issued": now, "expires": now + 600} | changes))
-    world.deliver(signed(command, CONTROL))
+    world.deliver(signed(command, key))
     return command.id
 
 
@@ -147,6 +147,18 @@ def test_while_the_disk_refuses_few_messages_stay_unconfirmed_and_the_rest_is_re
     world.calm()
     assert not world.unconfirmed
     assert [world.last_words(one)[-1].state for one in sent[:12]] == ["done"] * 12
+
+
+@pytest.mark.parametrize(("op", "count"), [("quick", 125), ("long", 40)])
+def test_who_sends_too_much_keeps_no_other_key_out(world: World, op: str, count: int) -> None:
+    for _ in range(count):
+        send(world, op)
+        while world.disk.asked:
+            world.write()
+    assert [one.refusal for one in world.outcomes].count("busy") > 0
+    other = send(world, "quick", OTHER)
+    world.calm()
+    assert [one.state for one in world.last_words(other)] == ["done"]
 
 
 def test_what_answers_at_once_does_not_wait_behind_what_takes_long(world: World) -> None:

@@ -120,6 +120,21 @@ def test_who_asks_again_while_a_file_is_on_its_way_does_not_have_it_begin_anew(t
     assert ours.waiting == 1
 
 
+def test_a_command_that_is_played_back_for_ever_has_its_file_sent_so_often_and_no_longer(
+    tmp_path: Path,
+) -> None:
+    broker = Broker()
+    ours = shipping(tmp_path, broker)
+    files = ours.take_in(ID, [spooled(tmp_path, CONTENT[:100])])
+    for now in range(0, 3600, 100):
+        ours.tick(float(now))
+        ours.take(LinkPublished(len(broker.sent)), float(now))
+        ours.again(ID, files)
+    assert len(broker.sent) == 9
+    ours.tick(3700.0)
+    assert not list(ours.folder.iterdir())
+
+
 def test_a_part_that_a_lost_link_took_is_sent_again_at_once(tmp_path: Path) -> None:
     broker = Broker()
     ours = shipping(tmp_path, broker)

@@ -112,6 +112,17 @@ def test_followed_lines_are_signed_numbered_and_end_by_themselves(desk: Desk) ->
         loglines.decode(desk.sent[0], other, fleet="f", device="d")
 
 
+def test_two_who_follow_each_get_what_they_have_asked_for(desk: Desk) -> None:
+    desk.logs.follow(60, "debug")
+    desk.logs.follow(2, "error")
+    desk.wait(30)
+    desk.logger.debug("a detail")
+    desk.wait(1)
+    assert [line.text.split()[-2:] for one in desk.documents for line in one.lines] == [["a", "detail"]]
+    desk.wait(30)
+    assert [one.last for one in desk.documents] == [False, True]
+
+
 def test_what_is_too_much_or_finds_no_link_is_counted(desk: Desk) -> None:
     desk.logs.follow(60, "info")
     for number in range(50):

@@ -220,12 +220,17 @@ def ask(path: Path, request: dict[str, Any], timeout_s: float = 5.0) -> dict[str
 
     Raises:
         AgentError: nobody listens there, it does not answer, or it answers with an error.
+        MessageInvalid: the request holds what JSON cannot.
     """
+    try:
+        message = orjson.dumps(request) + b"\n"
+    except orjson.JSONEncodeError as error:
+        raise MessageInvalid("ask agent at", str(path), f"this cannot be sent: {error}") from error
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC) as sock:
         sock.settimeout(timeout_s)
         try:
             sock.connect(str(path))
-            sock.sendall(orjson.dumps(request) + b"\n")
+            sock.sendall(message)
             with sock.makefile("rb") as file:
                 line = file.readline()
         except OSError as error:

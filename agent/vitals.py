@@ -28,6 +28,8 @@ _JITTER = 0.1
 _WORDS = 200
 """Characters of a problem: with those of 64 pipelines it is still one document."""
 _MOST = 64
+_LARGEST = (1 << 53) - 1
+"""Of a count: what a worker counts is its own word, and sums of it may be more."""
 
 
 class VitalSigns(QuietPartner):
@@ -108,9 +110,9 @@ def _pipeline(one: dict[str, Any]) -> PipelineVitals:
         fps=one["fps"],
         p50_ms=one["infer_p50_ms"] or None,
         p95_ms=one["infer_p95_ms"] or None,
-        inferred=ledger["inferred"],
-        failed=sum(ledger["failed"].values()),
-        dropped=sum(ledger["dropped"].values()),
+        inferred=min(_LARGEST, ledger["inferred"]),
+        failed=min(_LARGEST, sum(ledger["failed"].values())),
+        dropped=min(_LARGEST, sum(ledger["dropped"].values())),
         restarts=one["restarts"],
         problem=(one["problem"] or "")[:_WORDS],
     )

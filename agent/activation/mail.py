@@ -13,7 +13,7 @@ from agent.slots import Change
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from agent.activation.clerk import Clerk
+    from agent.clerk import Clerk
     from agent.clock import Clock
     from agent.errors import AgentError
     from agent.slots import Kept

@@ -6,7 +6,6 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from agent.activation.approval import Approval
-from agent.activation.clerk import Clerk
 from agent.activation.course import Course
 from agent.activation.errand import asked, errand
 from agent.activation.fetching import Fetching
@@ -20,6 +19,7 @@ from agent.activation.reporting import Reporter
 from agent.activation.standing import serving_now, standing
 from agent.activation.steering import Steering
 from agent.activation.way_back import WayBack
+from agent.clerk import Clerk, Store
 from agent.documents import hint
 from agent.errors import BundleRefused, Rejected
 from agent.events import Event, emit
@@ -36,7 +36,7 @@ from agent.watch import Watched
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from agent.activation.seams import Lane, Store
+    from agent.activation.seams import Lane
     from agent.activation.site import Site
     from agent.clock import Clock
     from agent.documents.desired import Desired

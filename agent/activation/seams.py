@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from agent.slots import Change
     from agent.workers.messages import Fault, Ready, Swapped, Unswapped
     from agent.workers.policy import State
 
@@ -66,14 +65,3 @@ class Lane(Protocol):
 
     def take_replies(self) -> list[Swapped | Unswapped]:
         """Give the answers to swaps since the last call."""
-
-
-class Store(Protocol):
-    """What is asked of the store."""
-
-    def change(self, change: Change, token: int) -> None:
-        """Write a change; ``Changed`` follows.
-
-        Raises:
-            StoreBusy: too many wait already.
-        """

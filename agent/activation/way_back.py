@@ -9,8 +9,8 @@ from agent.errors import Rejected
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from agent.activation.clerk import Clerk
     from agent.activation.steering import Steering
+    from agent.clerk import Clerk
     from agent.clock import Clock
     from agent.slots import Kept
 

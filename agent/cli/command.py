@@ -6,6 +6,8 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import orjson
+
 from agent.cli.commanding import carried_out
 from agent.cli.printing import print_table
 from agent.cli.status import socket_of
@@ -90,7 +92,7 @@ def _args(texts: list[str]) -> dict[str, Any]:
         if not equals or not key:
             raise InputRejected("read argument", text, "it is no KEY=VALUE", "Write it so: pipeline=door")
         try:
-            found[key] = json.loads(value)
-        except ValueError:
+            found[key] = orjson.loads(value)  # which takes no NaN: it would become "not set"
+        except orjson.JSONDecodeError:
             found[key] = value
     return found

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-from agent.activation.clerk import Clerk
+from agent.clerk import Clerk, Store
 from agent.configuring.board import BoardFacts
 from agent.configuring.course import Course
 from agent.configuring.layers import Layers, Temporary
@@ -22,7 +22,6 @@ from agent.workers.policy import State
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from agent.activation.seams import Store
     from agent.clock import Clock
     from agent.commands.seams import Order, Work
     from agent.documents.desired import Desired

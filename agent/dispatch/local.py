@@ -18,7 +18,7 @@ from agent.validation import first_problem
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from agent.activation.clerk import Clerk
+    from agent.clerk import Clerk
     from agent.clock import Clock
     from agent.dispatch.inbox import Inbox
     from agent.slots import CommandRow

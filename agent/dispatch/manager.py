@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from agent.activation.clerk import Clerk
+from agent.clerk import Clerk, Store
 from agent.commands import registry
 from agent.commands.seams import Answer
 from agent.dispatch.gate import Gate
@@ -27,11 +27,11 @@ from agent.store.reports import Changed
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from agent.activation.seams import Store
     from agent.clock import Clock
     from agent.commands.seams import Reach
     from agent.dispatch.rules import Rules
     from agent.dispatch.seams import Shipping
+    from agent.documents.outcome import Refusal
     from agent.partners import Offer
     from agent.signing import Signer
     from agent.slots import CommandRow
@@ -183,9 +183,8 @@ class Dispatch:
             quick = row.op in registry.OPS and registry.find(row.op).quick
             if self._long and not quick:
                 continue
-            if not row.boot and self._late(row):
-                problem = "its time was over before its turn came"
-                self._settle(row, Turn.REFUSE, self._outcomes.refused(row.id, row.op, "expired", problem))
+            if (stale := self._stale(row)) is not None:
+                self._settle(row, Turn.REFUSE, self._outcomes.refused(row.id, row.op, *stale))
                 continue
             self._long = self._long if quick else row.id
             self._begin_one(row, now)
@@ -200,14 +199,18 @@ class Dispatch:
 
         self._clerk.keep(self._inbox.begin(row), run)
 
-    def _late(self, row: CommandRow) -> bool:
-        if not row.key:
-            return False
+    def _stale(self, row: CommandRow) -> tuple[Refusal, str] | None:
+        """Say why one that was taken is not begun any more; what was begun is brought to its end."""
+        if not row.key or row.boot:
+            return None
+        if self._rules.revoked(row.key, row.op):
+            return "scope", "its key lost the right to sign it before its turn came"
         try:
             command = read(Command, row.body, "command")
         except MessageInvalid:  # of another release: whoever runs it says so
-            return False
-        return command.expires <= self._rules.terms({}).now_s
+            return None
+        late = command.expires <= self._rules.terms({}).now_s
+        return ("expired", "its time was over before its turn came") if late else None
 
     def _ended(self, identity: str, what: Answer | AgentError) -> None:
         """A command is over: keep what became of it, then tell it."""

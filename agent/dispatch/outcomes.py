@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import orjson
+from pydantic import ValidationError
 
 from agent.documents.outcome import Attached, Outcome
+from agent.validation import first_problem
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -42,7 +44,11 @@ class Outcomes:
         if (size := len(told)) > MOST_RESULT:
             reason = f"its result has {size} bytes, and {MOST_RESULT} are the most: it is left out"
             return self._made(identity, op, "done", reason=reason, files=files)
-        return self._made(identity, op, "done", result=orjson.loads(told), files=files)
+        try:
+            return self._made(identity, op, "done", result=orjson.loads(told), files=files)
+        except ValidationError as error:  # a worker's items may be nested as deep as it likes
+            reason = f"its result is left out: {first_problem(error)}"
+            return self._made(identity, op, "done", reason=reason, files=files)
 
     def failed(self, identity: str, op: str, reason: str, refusal: Refusal | None = None) -> Outcome:
         """It was tried and could not be done."""

@@ -72,6 +72,12 @@ class Rules:
             expire_s=self._table.expire_s,
         )
 
+    def revoked(self, key: str, op: str) -> bool:
+        """Whether the keys in force do not let this one sign a command; False while none are known."""
+        if self._authority is not None:
+            self._look_at(self._authority.keys)
+        return self._keys is not None and not self._keys.may(key, op)
+
     def _may(self, key: str, op: str) -> bool:
         return self._keys is not None and self._keys.may(key, op)
 

@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Self
 
 from agent.errors import LinkLost
 from agent.events import Event, emit
-from agent.link import topics
 from agent.link.mqtt import Link
 from agent.link.settings import LinkDown, LinkMessage, LinkPublished, LinkUp
 
@@ -32,8 +31,6 @@ _CONNECT_S = 8.0
 _TURN_S = 0.5
 _WINDOW = 32
 _WINDOW_BYTES = 4 << 20
-_AT_ONCE = 250
-"""Devices that are asked for at a time: brokers queue about 1,000 messages for a client, and drop more."""
 _SILENCE_S = 20.0
 _MOST_WAITING = 64 << 20
 """Bytes of messages that wait for us, while we do something else; a device or broker may send without end."""
@@ -269,25 +266,3 @@ class Talk:
         problem, _, hint = self._reason.partition(". ")  # some reasons say what to do
         hint = "; ".join(filter(None, (hint or self._hint, self._comfort)))
         return LinkLost("reach", f"broker {self._broker}", problem, hint)
-
-
-def kept_of(
-    settings: LinkSettings, fleet: str, devices: Sequence[str], topic: Callable[[str, str], str]
-) -> dict[str, bytes]:
-    """Give what a broker keeps for each of many devices, by the device's name.
-
-    Args:
-        settings: of the link.
-        fleet: whose devices.
-        devices: their names.
-        topic: gives the topic for fleet and device.
-
-    Raises:
-        LinkLost: the broker does not answer in time, or refuses us.
-    """
-    found: dict[str, bytes] = {}
-    for at in range(0, len(devices), _AT_ONCE):
-        names = {topic(fleet, name): name for name in devices[at : at + _AT_ONCE]}
-        with Talk(settings, list(names), topics.echo(fleet, devices[at])) as talk:
-            found |= {names[one]: payload for one, payload in talk.kept().items() if one in names}
-    return found

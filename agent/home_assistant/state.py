@@ -26,7 +26,7 @@ def state(status: Mapping[str, Any]) -> dict[str, Any]:
 
 def _pipeline(one: Mapping[str, Any]) -> dict[str, Any]:
     items: list[Mapping[str, Any]] = one["last"]["items"] if one["last"] else []
-    labels = [(item.get("score") or 0.0, item["label"]) for item in items if _text(item.get("label"))]
+    labels = [(_score(item.get("score")), item["label"]) for item in items if _text(item.get("label"))]
     return {
         "state": one["state"],
         "fps": _number(one["fps"]),
@@ -35,6 +35,11 @@ def _pipeline(one: Mapping[str, Any]) -> dict[str, Any]:
         "count": len(items) + one["last"]["more"] if one["last"] else None,
         "problem": "ON" if one["problem"] or one["unwell"] else "OFF",
     }
+
+
+def _score(value: object) -> float:
+    """Give a score as a worker tells it: anything that JSON has, and no more than a number counts."""
+    return float(value) if isinstance(value, int | float) and math.isfinite(value) else 0.0
 
 
 def _text(value: object) -> bool:

@@ -104,6 +104,7 @@ class Updating:
             return entry
         try:
             self._systemctl("stop")
+            forget_word(self._folder)  # the release before could have given it for the new one
             if not self._manager.beside:
                 self._manager.switch(entry.version)
                 self._systemctl("stop")  # a package may start it by itself

@@ -121,6 +121,11 @@ def up_vitals(fleet: str, device: str) -> str:
     return f"{_device(fleet, device)}/up/vitals"
 
 
+def said(fleet: str, device: str) -> tuple[str, str, str]:
+    """The three topics on which a device says how it is, all retained: state, vitals, reported state."""
+    return up_state(fleet, device), up_vitals(fleet, device), up_reported(fleet, device)
+
+
 def up_ha(fleet: str, device: str) -> str:
     """Where a device tells the state of its sensors for Home Assistant; retained."""
     return f"{_device(fleet, device)}/up/ha"

@@ -81,10 +81,11 @@ def test_a_certificate_that_the_broker_refuses_costs_a_moment_and_is_told(broker
         with commanding(broker, "gate-2") as operator:
             record = renewal._record
 
-            def and_revoke(folder: Path, name: str, pem: bytes, serial: str) -> None:
-                record(folder, name, pem, serial)
+            def and_revoke(folder: Path, name: str, pem: bytes, serial: str) -> bool:
+                done = record(folder, name, pem, serial)
                 authority.revoke(folder, issuer, [int(serial, 16)])
                 broker.reload()
+                return done
 
             with mock.patch.object(renewal, "_record", and_revoke):
                 [one] = renewal.renew(broker.folder, ["gate-2"], operator, issuer)

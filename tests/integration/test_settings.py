@@ -135,6 +135,13 @@ def test_a_reload_leaves_nothing_behind_and_what_does_not_hold_changes_nothing(t
             folder = Path(f"/proc/{device.process.pid}")
             return len(list((folder / "fd").iterdir())), len(list((folder / "task").iterdir()))
 
+        def left_nothing() -> None:
+            """A client of the local socket that has just left may still be there for a turn."""
+            give_up = time.monotonic() + 20
+            while held() != at_first:
+                assert time.monotonic() < give_up, (held(), at_first)
+                time.sleep(0.05)
+
         def reload(says: str) -> None:
             before = device.log.count(says)
             device.process.send_signal(signal.SIGHUP)
@@ -153,7 +160,7 @@ def test_a_reload_leaves_nothing_behind_and_what_does_not_hold_changes_nothing(t
         at_first = held()
         assert "reload: done" in command("reload")
         device.until_inferred(3)
-        assert held() == at_first
+        left_nothing()
         pid = device.pipeline()["pid"]
         device.config.write_text("nonsense = 1\n" + good)
         reload("settings.refused reload problem=")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import selectors
 import socket
@@ -201,6 +202,12 @@ def test_a_path_that_takes_no_socket_is_one_line(path: Path, name: str) -> None:
     with pytest.raises(FolderUnusable, match=r"listen on .*Set control.path"):
         Loop(path.parent / name)
     assert path.with_name("file").read_text() == "keep me"
+
+
+@pytest.mark.parametrize("value", [1 << 64, "\udcff", json.loads("[" * 300 + "]" * 300)])
+def test_what_json_cannot_hold_is_one_line_too(path: Path, value: object) -> None:
+    with pytest.raises(MessageInvalid, match="cannot be sent"):
+        ask(path, {"op": "command", "args": {"a": value}})
 
 
 def test_an_agent_that_answers_nothing_is_not_waited_for(path: Path) -> None:

@@ -109,6 +109,16 @@ def test_those_of_64_pipelines_with_problems_are_one_document() -> None:
     assert set(world.sent[0][1].pipelines) == set(many)
 
 
+def test_counts_that_a_worker_made_up_are_told_as_far_as_they_can_be() -> None:
+    world = World()
+    ledger = {"inferred": 1 << 60, "failed": {"a": 1 << 52, "b": 1 << 52}, "dropped": {"c": 1 << 53}}
+    world.pipelines = [{**PIPELINE, "ledger": ledger}]
+    world.up()
+    world.run(10)
+    door = world.sent[0][1].pipelines["door"]
+    assert {door.inferred, door.failed, door.dropped} == {(1 << 53) - 1}
+
+
 def test_they_come_at_their_interval_which_is_never_quite_the_same() -> None:
     said = []
     for chance in (0.0, 1.0):

@@ -168,7 +168,12 @@ class Commander:
             self._send(order.letters.values(), terms.expires_s)
             self._await(order, addressed, gathering, files, began, terms)
             return [
-                replace(one, files=tuple(files.whole(one.device)), lacking=tuple(files.lacking(one.device)))
+                replace(
+                    one,
+                    files=tuple(files.whole(one.device)),
+                    lacking=tuple(files.lacking(one.device)),
+                    refused=files.refused(one.device),
+                )
                 for one in gathering.results
             ]
 

@@ -29,7 +29,12 @@ class Files:
     """
 
     def __init__(
-        self, folder: Path | None, fleet: str, identity: str, devices: Iterable[str], keys: DeviceKeys
+        self,
+        folder: Path | None,
+        fleet: str,
+        identity: str,
+        devices: Iterable[str],
+        keys: DeviceKeys,
     ) -> None:
         self._folder = folder
         self._fleet = fleet
@@ -90,6 +95,11 @@ class Files:
             command=self.identity,
             verifier=self._keys.verifier(device),
         )
+
+    def refused(self, device: str) -> dict[str, int]:
+        """Say how many parts of a device were of no use, by reason."""
+        found = self._coming.get(device)
+        return dict(found.refused) if found else {}
 
     def close(self) -> None:
         """Delete what is not whole."""

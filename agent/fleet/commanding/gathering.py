@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from agent.errors import MessageInvalid
@@ -32,6 +32,7 @@ class Result:
         bad: how many such answers came.
         files: those that came beside it, whole.
         lacking: names of those that did not.
+        refused: how many parts of files were of no use, by reason.
     """
 
     device: str
@@ -40,6 +41,7 @@ class Result:
     bad: int = 0
     files: tuple[Path, ...] = ()
     lacking: tuple[str, ...] = ()
+    refused: dict[str, int] = field(default_factory=dict)
 
     @property
     def last(self) -> bool:

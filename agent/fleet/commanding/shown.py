@@ -70,6 +70,7 @@ def _facts(one: Result) -> dict[str, Any]:
         "result": found.result if found else {},
         "files": [str(path) for path in one.files],
         "lacking": list(one.lacking),
+        "refused_parts": one.refused,
         "at": found.at if found else None,
     }
 
@@ -99,7 +100,8 @@ def _alone(one: Result) -> list[str]:
 
 def _files(one: Result) -> list[str]:
     lines = [f"file: {path}" for path in one.files]
-    lines += [f"did not come: {name}" for name in one.lacking]
+    why = ", ".join(f"{number} {reason}" for reason, number in sorted(one.refused.items()))
+    lines += [f"did not come: {name}{f'; parts of no use: {why}' if why else ''}" for name in one.lacking]
     if one.outcome and one.outcome.files and not (one.files or one.lacking):
         names = ", ".join(plain(each.name, _CELL) for each in one.outcome.files)
         lines.append(f"there is more, which --out FOLDER fetches: {names}")

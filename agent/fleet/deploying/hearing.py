@@ -5,7 +5,8 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Self
 
-from agent.fleet.talk import Talk, kept_of
+from agent.fleet.kept import AT_ONCE, kept_of
+from agent.fleet.talk import Talk
 from agent.link import topics
 
 if TYPE_CHECKING:
@@ -13,8 +14,6 @@ if TYPE_CHECKING:
 
     from agent.link.settings import LinkSettings
 
-_FEW = 250
-"""Devices whose topics are listened to one by one; the reports of more are heard as the fleet's."""
 _ASK_S = 60.0
 """A broker may drop reports while it sends those of a whole fleet: so often they are asked for again."""
 _REPORTED = "up/reported"
@@ -36,7 +35,7 @@ class Hearing:
         self._settings = settings
         self._fleet = fleet
         self._devices = devices
-        self._few = len(devices) <= _FEW
+        self._few = len(devices) <= AT_ONCE  # the reports of more are heard as the fleet's
         self._asked = time.monotonic()
         self._found: list[tuple[str, bytes]] = []
         down = [topics.down_desired(fleet, name) for name in devices]

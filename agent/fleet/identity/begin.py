@@ -152,12 +152,18 @@ def _broker(folder: Path, issuer: Issuer, site: Site) -> list[Path]:
         write_durably(place / CA, ca, 0o644)
         made.append(place / CA)
     if not (place / authority.CRL).exists():
-        authority.revoke(folder, issuer)
+        authority.revoke(folder, issuer, _out(folder))
         made.append(place / authority.CRL)
     if not (place / CONFIG).exists():
         write_durably(place / CONFIG, configuration(folder, site.port).encode(), 0o644)
         made.append(place / CONFIG)
     return [*made, place / ACL]
+
+
+def _out(folder: Path) -> list[int]:
+    """Give the numbers of the certificates of devices that are out: a list that was lost has them again."""
+    names = [one.name for one in inventory.read(folder) if one.revoked]
+    return [one.serial_number for name in names for one in authority.issued(folder, name)]
 
 
 def _serves(folder: Path, site: Site) -> bool:

@@ -18,6 +18,7 @@ from agent.fleet.identity.place import need_site
 from agent.fleet.identity.writing import write_together
 from agent.fleet.keys import COLLECTOR, DEVICES, alone, check_names
 from agent.signing import Signer, generate
+from agent.trust import read_signer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -132,8 +133,9 @@ def _enrolled(
         groups = entry.groups if options.groups is None else tuple(sorted(set(options.groups)))
         has = [] if entry.revoked else authority.issued(options.folder, name)
         if has and not options.again:
-            files |= _entry(options.folder, entry.model_copy(update={"groups": groups}))
-            found.append(Enrolled(name, entry.serial, _day(has[0]), groups))
+            serial = certificates.serial(has[0])  # after a kill the entry may not have it yet
+            files |= _entry(options.folder, entry.model_copy(update={"groups": groups, "serial": serial}))
+            found.append(Enrolled(name, serial, _day(has[0]), groups))
         else:
             issuer = issuer or authority.opened(options.folder, ask())
             one = inventory.Entry(name=name, groups=groups)
@@ -156,7 +158,8 @@ def _made(
     place, name = options.folder / DEVICES, entry.name
     given: dict[str, bytes] = {}
     keys: dict[Path, File] = {}
-    signing = _signing(place, name, keys)
+    begun = _begun(options, name)
+    signing = _signing(place, name, keys, begun=begun)
     if signing is not None:
         given[bundle.DEVICE_KEY] = signing
     if options.request is None:
@@ -202,7 +205,20 @@ def _check_tables(site: Site, pipelines: str) -> None:
         raise ConfigInvalid("use", "--config", f"with it agent.toml is no TOML: {error}", hint) from error
 
 
-def _signing(place: Path, name: str, files: dict[Path, File]) -> bytes | None:
+def _begun(options: Options, name: str) -> bool:
+    """Whether a device's key is of an enrolment that a kill has ended: nobody has taken its .pub away.
+
+    ``disenroll`` leaves no key, and who was enrolled has a certificate; the bundle is written before the key.
+    """
+    place = options.folder / DEVICES
+    if inventory.find(options.folder, name).revoked:
+        return True
+    given, kept = options.out / name / bundle.DEVICE_KEY, place / f"{name}.key"
+    both = given.exists() and kept.exists() and given.read_bytes() == kept.read_bytes()
+    return both and not authority.issued(options.folder, name)
+
+
+def _signing(place: Path, name: str, files: dict[Path, File], *, begun: bool) -> bytes | None:
     """Give a device's signing key: the one that is here, a new one, or None where it has left.
 
     Raises:
@@ -210,7 +226,9 @@ def _signing(place: Path, name: str, files: dict[Path, File]) -> bytes | None:
     """
     private, public = place / f"{name}.key", place / f"{name}.pub"
     if private.exists():
-        if not public.exists():
+        if begun and not public.exists():
+            files[public] = read_signer(private, "key").public_pem(), 0o644
+        elif not public.exists():
             hint = f"If it was stolen, delete {private}, too; else: edgectl init --from-key --device {name}"
             raise ConfigInvalid("enrol", name, f"its .key is in {place}, and its .pub is not", hint)
         return private.read_bytes()

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING
 
 import orjson
 
+from agent.fleet.kept import AT_ONCE
 from agent.fleet.looking import table
-from agent.fleet.looking.reading import AT_ONCE, look, sender, topics_of
+from agent.fleet.looking.reading import look, sender
 from agent.fleet.talk import Talk
 from agent.link import topics
 
@@ -76,7 +77,7 @@ def watch(options: Options, show: Show, more: Callable[[], bool] = lambda: True)
     reader, settings, fleet, entries = options.reader, options.settings, options.fleet, options.entries
     few = len(entries) <= AT_ONCE
     facts = {one.device: one for one in look(reader, settings, fleet, entries)}
-    listen = [topic for one in entries for topic in topics_of(fleet, one.name)] if few else _all(fleet)
+    listen = [topic for one in entries for topic in topics.said(fleet, one.name)] if few else _all(fleet)
     asked = time.monotonic()
     with Talk(settings, listen) as talk:
         talk.connected()

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 from agent.documents import reported as reports
 from agent.errors import ConfigInvalid, MessageInvalid
 from agent.fleet.columns import columns
+from agent.fleet.kept import kept_of
 from agent.fleet.keys import DEVICES, DeviceKeys
-from agent.fleet.talk import kept_of
+from agent.fleet.looking.whom import nobody
 from agent.link import topics
 from agent.wording import plain
 
@@ -50,8 +51,7 @@ def look(folder: Path, fleet: str, device: str, settings: LinkSettings, *, unsig
     if device and not topics.is_name(device):
         raise ConfigInvalid("look at", repr(device), "a device cannot be called so", topics.NAME_HINT)
     if not names:
-        hint = "Name the operator's folder: --dir DIR; or enrol a device: edgectl enroll NAME"
-        raise ConfigInvalid("look at", str(folder / DEVICES), "there is no device in it", hint)
+        raise nobody(folder)
     kept = kept_of(settings, fleet, names, topics.up_reported)
     keys = DeviceKeys(folder, unsigned=unsigned)
     return [_device(keys, fleet, name, kept.get(name)) for name in names]

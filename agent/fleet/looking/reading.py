@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 from agent.documents import reported, vitals
 from agent.errors import ConfigInvalid, MessageInvalid
 from agent.fleet import states
+from agent.fleet.kept import kept_in_slices
 from agent.fleet.keys import DeviceKeys
 from agent.fleet.looking.facts import Facts, with_reported, with_state, with_vitals
-from agent.fleet.talk import Talk
 from agent.link import topics
 
 if TYPE_CHECKING:
@@ -22,8 +22,6 @@ if TYPE_CHECKING:
 
     _Take = Callable[[Facts, bytes], Facts]
 
-AT_ONCE = 250
-"""Devices that are asked for at a time, three messages each: brokers queue about 1,000 for a client."""
 STATE, VITALS, REPORTED = "up/state", "up/vitals", "up/reported"
 _ORDER = (STATE, VITALS, REPORTED)
 _PROBLEM = 200
@@ -91,25 +89,13 @@ def look(reader: Reader, settings: LinkSettings, fleet: str, entries: Sequence[E
     Raises:
         LinkLost: the broker does not answer in time, or refuses us.
     """
-    for at in range(0, len(entries), AT_ONCE):
-        part = entries[at : at + AT_ONCE]
-        listen = [topic for one in part for topic in topics_of(fleet, one.name)]
-        with Talk(settings, listen, topics.echo(fleet, part[0].name)) as talk:
-            kept = talk.kept()
-        for one in part:
+    by_name = {one.name: one for one in entries}
+    for part, kept in kept_in_slices(settings, fleet, list(by_name), topics.said):
+        for one in map(by_name.__getitem__, part):
             facts = Facts(one.name, one.groups, certificate_until=reader.certificate_until(one))
-            for ending, topic in zip(_ORDER, topics_of(fleet, one.name), strict=True):
+            for ending, topic in zip(_ORDER, topics.said(fleet, one.name), strict=True):
                 facts = reader.take(facts, ending, kept.get(topic, b""))
             yield facts
-
-
-def topics_of(fleet: str, device: str) -> tuple[str, str, str]:
-    """Give the three topics on which a device says how it does."""
-    return (
-        topics.up_state(fleet, device),
-        topics.up_vitals(fleet, device),
-        topics.up_reported(fleet, device),
-    )
 
 
 def sender(fleet: str, topic: str) -> tuple[str, str] | None:

@@ -28,6 +28,8 @@ FOLLOW_S = 300.0
 _RENEW_S = 240.0
 _TRY_S = 30.0
 _HEAR_S = 1.0
+_OLD_S = 60
+"""Lines that the device has sent so long before it was asked were played back by somebody."""
 
 
 class Tail:
@@ -48,11 +50,13 @@ class Tail:
         self._json = as_json
         self._waiting: list[LogLines] | None = []
         self._n = 0
+        self._since = 0
         self._refused = False
 
     def begin(self, result: Result) -> None:
         """Show the lines that came with the command, and then what has come beside it."""
         lines = result.outcome.result.get("lines", []) if result.outcome else []
+        self._since = result.outcome.at - _OLD_S if result.outcome else 0
         for text in lines if isinstance(lines, list) else []:
             self._show(str(text))
         waiting, self._waiting = self._waiting or [], None
@@ -65,16 +69,22 @@ class Tail:
             verifier = self._keys.verifier(self._device)
             found = loglines.decode(message.payload, verifier, fleet=self._fleet, device=self._device)
         except (MessageInvalid, ConfigInvalid) as error:
-            if not self._refused:
-                self._note(f"lines came that do not count: {error.problem}")
-            self._refused = True
+            self._refuse(error.problem)
             return
         if self._waiting is None:
             self._lines(found)
         elif len(self._waiting) < loglines.MOST_LINES:
             self._waiting.append(found)
 
+    def _refuse(self, problem: str) -> None:
+        if not self._refused:
+            self._note(f"lines came that do not count: {problem}")
+        self._refused = True
+
     def _lines(self, found: LogLines) -> None:
+        if found.at < self._since:
+            self._refuse("the device has sent them long before it was asked")
+            return
         if self._n < found.n - 1 and self._n:
             self._note(f"{found.n - 1 - self._n} messages with lines were lost on the way")
         self._n = found.n

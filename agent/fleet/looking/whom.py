@@ -24,6 +24,11 @@ def meant(folder: Path, names: list[str], groups: list[str]) -> list[Entry]:
         return inventory.chosen(folder, names, groups)
     found = [one for one in inventory.read(folder) if not one.revoked]
     if not found:
-        hint = "Name the operator's folder: --dir DIR; or enrol a device: edgectl enroll NAME"
-        raise ConfigInvalid("look at", str(folder / DEVICES), "there is no device in it", hint)
+        raise nobody(folder)
     return found
+
+
+def nobody(folder: Path) -> ConfigInvalid:
+    """Make the error for a folder without devices."""
+    hint = "Name the operator's folder: --dir DIR; or enrol a device: edgectl enroll NAME"
+    return ConfigInvalid("look at", str(folder / DEVICES), "there is no device in it", hint)

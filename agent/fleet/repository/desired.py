@@ -11,11 +11,11 @@ from agent.documents import desired as documents
 from agent.documents import keys
 from agent.errors import MessageInvalid
 from agent.files import write_durably
+from agent.fleet.kept import kept_of
 from agent.fleet.keys import DEVICES
 from agent.fleet.repository.keystore import NEXT
 from agent.fleet.repository.roles import KEYS
 from agent.fleet.repository.signers import CONTROL
-from agent.fleet.talk import kept_of
 from agent.link import topics
 
 if TYPE_CHECKING:

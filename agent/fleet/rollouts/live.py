@@ -14,11 +14,12 @@ from agent.documents import reported as reports
 from agent.documents import vitals as doings
 from agent.errors import ConfigInvalid, MessageInvalid, Retryable
 from agent.fleet import states
+from agent.fleet.kept import kept_in_slices, kept_of
 from agent.fleet.keys import DeviceKeys
 from agent.fleet.repository import desired
 from agent.fleet.repository.repository import opened
 from agent.fleet.rollouts.seams import View
-from agent.fleet.talk import Talk, kept_of
+from agent.fleet.talk import Talk
 from agent.link import topics
 
 if TYPE_CHECKING:
@@ -50,10 +51,11 @@ class LiveFleet:
         self._place, self._devices, self.keys = place, devices, keys
         fleet = place.fleet
         self._topics: dict[str, tuple[Callable[[str, bytes], None], str]] = {}
+        takes = self._state, self._vitals_of, self._reported
         for name in devices:
-            self._topics[topics.up_reported(fleet, name)] = self._reported, name
-            self._topics[topics.up_vitals(fleet, name)] = self._vitals_of, name
-            self._topics[topics.up_state(fleet, name)] = self._state, name
+            self._topics |= {
+                topic: (take, name) for topic, take in zip(topics.said(fleet, name), takes, strict=True)
+            }
         listen = (topics.all_reported(fleet), topics.all_vitals(fleet), topics.all_states(fleet))
         self._talk = Talk(place.settings, listen)
         self._proving = DeviceKeys(place.folder, unsigned=place.unsigned)
@@ -100,10 +102,9 @@ class LiveFleet:
         Raises:
             LinkLost: the broker is away.
         """
-        for topic in (topics.up_reported, topics.up_vitals, topics.up_state):
-            kept = kept_of(self._place.settings, self._place.fleet, devices, topic) if devices else {}
-            for name, payload in kept.items():
-                self._take(topic(self._place.fleet, name), payload)
+        for _, kept in kept_in_slices(self._place.settings, self._place.fleet, devices, topics.said):
+            for topic, payload in kept.items():
+                self._take(topic, payload)
 
     def latest(self, devices: Sequence[str]) -> Mapping[str, Desired]:
         """Give the newest desired state of each device, of those that folder and broker have.

@@ -50,7 +50,7 @@ def keys(tmp_path: Path) -> Path:
 def test_a_group_gets_it_in_one_go_and_each_devices_word_is_told(
     broker: Broker, keys: Path, few: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(hearing, "_FEW", few)
+    monkeypatch.setattr(hearing, "AT_ONCE", few)
     wanted = options(keys, broker, DOOR, groups=["gates"], wait=True, timeout_s=30)
     with (
         puppet(broker.port, "gate-1", keys) as one,
@@ -76,7 +76,7 @@ def test_a_group_gets_it_in_one_go_and_each_devices_word_is_told(
 def test_a_report_that_the_broker_dropped_is_asked_for_again(
     broker: Broker, keys: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(hearing, "_FEW", 1)
+    monkeypatch.setattr(hearing, "AT_ONCE", 1)
     monkeypatch.setattr(hearing, "_ASK_S", 0.3)
     monkeypatch.setattr("agent.fleet.deploying.hearing.topics.sender_below", lambda *_: None)
     wanted = options(keys, broker, DOOR, groups=["gates"], wait=True, timeout_s=30)

@@ -13,10 +13,10 @@ from agent.documents import reported, vitals
 from agent.documents.desired import Wanted
 from agent.documents.reported import Reported, Serving, Standing
 from agent.documents.vitals import PipelineVitals, Vitals
-from agent.fleet import inventory
+from agent.fleet import inventory, kept
 from agent.fleet.inventory import Entry
 from agent.fleet.keys import make_keys
-from agent.fleet.looking import live, reading
+from agent.fleet.looking import live
 from agent.fleet.looking.judging import Limits
 from agent.fleet.looking.reading import Reader
 from agent.fleet.looking.whom import meant
@@ -69,7 +69,7 @@ def test_each_device_is_shown_as_far_as_it_is_proved_and_red_rows_come_first(  #
     at_once: int,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(reading, "AT_ONCE", at_once)
+    monkeypatch.setattr(kept, "AT_ONCE", at_once)
     serving = Serving(name="shapes", version="1.0.0")
     wanted = Wanted(name="shapes", version="1.1.0")
     door = Standing(state="rejected", serving=serving, wanted=wanted, reason="golden\x1b[2J 3")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from agent.activation.clerk import Clerk
+from agent.clerk import Clerk
 from agent.errors import StoreBusy
 from agent.slots import Change, Note
 

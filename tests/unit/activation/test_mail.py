@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from agent.activation.clerk import Clerk
 from agent.activation.mail import Mail
 from agent.allowance import Allowance
+from agent.clerk import Clerk
 from agent.clock import SystemClock
 from agent.documents.keys import TARGET as KEYS
 from agent.errors import MetadataRefused

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
-from agent.activation.clerk import Clerk
 from agent.activation.way_back import WayBack
+from agent.clerk import Clerk
 from agent.errors import Rejected
 from agent.slots import Change, Kept, Note
 from tests.simulators.clocks import ManualClock

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -9,12 +10,13 @@ import pytest
 
 from agent.commands.status import MOST, fitted
 from agent.dispatch.outcomes import MOST_RESULT, Outcomes
+from agent.documents.keys import decode as read_keys
 from agent.errors import MessageInvalid, StoreBusy
 from agent.events import counters
 from agent.link.settings import LinkPublished
 from tests.simulators.clocks import ManualClock
-from tests.simulators.commander import order, signed
-from tests.simulators.dispatch_world import CONTROL, World
+from tests.simulators.commander import Key, keys_document, order, signed
+from tests.simulators.dispatch_world import CONTROL, Authority, World
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -168,6 +170,20 @@ def test_one_whose_time_is_over_before_its_turn_is_refused(world: World) -> None
     assert (late, "run") not in world.doing.done
 
 
+def test_what_waits_of_a_key_that_lost_its_right_is_not_begun_and_what_has_begun_goes_on(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun, waiting = send(world, "long"), send(world, "long")
+    for _ in range(20):
+        world.write()
+    monkeypatch.setattr(Authority, "keys", read_keys(keys_document(Key("command"))))
+    world.calm()
+    assert [one.state for one in world.last_words(begun)] == ["done"]
+    [outcome] = world.last_words(waiting)
+    assert (outcome.state, outcome.refusal) == ("refused", "scope")
+    assert (waiting, "run") not in world.doing.done
+
+
 def test_work_that_goes_on_for_too_long_is_ended_and_has_failed(world: World) -> None:
     identity = send(world, "long")
     world.write()
@@ -210,6 +226,16 @@ def test_while_the_agent_ends_or_the_request_is_wrong_none_is_taken(world: World
     world.dispatch.stop()
     with pytest.raises(StoreBusy, match="the agent is ending"):
         command({"op": "command", "command": "quick"})
+
+
+def test_a_result_that_no_reader_need_hold_is_left_out_and_that_is_said() -> None:
+    outcomes = Outcomes("default", "device", ManualClock())
+    deep = outcomes.done("command-1", "status", {"last": json.loads("[" * 150 + "]" * 150)})
+    many = outcomes.done("command-1", "status", {str(n): n for n in range(65)})
+    assert (deep.state, deep.result, many.state, many.result) == ("done", {}, "done", {})
+    assert "nested deeper" in deep.reason
+    assert "left out" in many.reason
+    assert outcomes.done("command-1", "status", {"a": float("nan")}).result == {"a": None}
 
 
 def test_a_result_that_is_too_long_is_left_out_and_that_is_said() -> None:

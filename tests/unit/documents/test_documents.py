@@ -67,7 +67,7 @@ REPORTED = st.builds(
     Reported,
     fleet=PLACES,
     device=PLACES,
-    generation=COUNTS,
+    generation=st.integers(0, 1 << 52),
     at=COUNTS,
     synced=st.none() | st.booleans(),
     pipelines=st.dictionaries(PLACES, STANDING, max_size=3),

@@ -173,3 +173,11 @@ def test_the_state_has_numbers_and_labels_and_nothing_of_pictures_or_errors() ->
     text = orjson.dumps(found)
     assert b"anna" not in text
     assert b"box" not in text
+
+
+def test_items_that_say_anything_at_all_make_a_state() -> None:
+    scores: list[Any] = ["high", [1], {}, True, None, 1 << 63, float("nan"), 0.5]
+    odd = [{"label": "cat", "score": one} for one in scores]
+    door = {**STATUS["pipelines"][0], "last": {"items": [*odd, {"label": 7}, {}], "more": 0}}
+    found = state({**STATUS, "pipelines": [door]})
+    assert (found["pipelines"]["door"]["label"], found["pipelines"]["door"]["count"]) == ("cat", 10)

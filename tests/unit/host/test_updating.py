@@ -67,6 +67,12 @@ class World:
     def fetch(self, version: str) -> None:
         self._act("fetch")
         self._fetched.add(version)
+        if "early word" in self._faults:
+            self._say()
+
+    def _say(self) -> None:
+        word = {"v": 1, "id": "command-1", "version": NEW}
+        (self._folder / "word.json").write_text(json.dumps(word))
 
     def program(self, version: str) -> str:
         return version if self.beside else self.place
@@ -110,8 +116,7 @@ class World:
             raise Rejected("systemctl", "is-failed", "it is not")
         self.runs = "" if verb == "stop" else self.runs or self.place
         if self.runs == NEW and "word" not in self._faults:
-            word = {"v": 1, "id": "command-1", "version": NEW}
-            (self._folder / "word.json").write_text(json.dumps(word))
+            self._say()
         return ""
 
     def begin(self, settings: HostSettings, journal: Journal) -> None:
@@ -185,3 +190,12 @@ def test_what_is_well_is_there_to_stay(tmp_path: Path, beside: bool) -> None:
     world = World(tmp_path, beside=beside)
     _updated(tmp_path, world)
     assert (world.told, world.place) == (("done", ""), NEW)
+
+
+@pytest.mark.parametrize("beside", [True, False])
+def test_a_word_that_the_release_before_gives_for_the_new_one_counts_for_nothing(
+    tmp_path: Path, beside: bool
+) -> None:
+    world = World(tmp_path, beside=beside, faults=["early word", "word"])
+    _updated(tmp_path, world)
+    assert (world.told[0], world.place, world.runs) == ("failed", OLD, OLD)

@@ -5,7 +5,9 @@ from __future__ import annotations
 import datetime as dt
 import fcntl
 import os
+import shutil
 from contextlib import contextmanager
+from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 from unittest import mock
@@ -19,18 +21,23 @@ from agent.errors import ConfigInvalid
 from agent.fleet import inventory
 from agent.fleet.commanding.gathering import Result
 from agent.fleet.identity import authority, certificates, enrolment, renewal, revocation
+from agent.signing import Signer
 from tests.simulators.certified_place import ISSUER
 from tests.simulators.enrolled import enrol, fleet
 from tests.simulators.operating import PASSPHRASE, ask
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from pathlib import Path
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return fleet(tmp_path_factory.mktemp("made") / "keys")
 
 
 @pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    return fleet(tmp_path / "keys")
+def folder(tmp_path: Path, made: Path) -> Path:
+    return Path(shutil.copytree(made, tmp_path / "keys"))
 
 
 class Commander:
@@ -104,6 +111,15 @@ def test_a_device_that_was_disenrolled_meanwhile_gets_no_certificate(folder: Pat
     assert inventory.find(folder, "gate-1").revoked
 
 
+def test_a_list_of_revocations_that_was_lost_has_those_who_are_out(folder: Path) -> None:
+    enrol(folder, "gate-1", "gate-2")
+    revocation.disenroll(folder, ["gate-1"], ask)
+    before = listed(folder)
+    (folder / "broker/crl.pem").unlink()
+    fleet(folder)
+    assert listed(folder) == before != set()
+
+
 def test_a_list_of_revocations_from_a_clock_that_is_ahead_is_valid_at_once(folder: Path) -> None:
     enrol(folder, "gate-1")
     with clock_at(dt.datetime.now(dt.UTC) + dt.timedelta(days=400)):
@@ -118,6 +134,29 @@ def test_a_machine_that_believes_in_1970_is_told_so() -> None:
         key = certificates.new_key().public_key()
         with pytest.raises(ConfigInvalid, match="the clock of this machine is wrong"):
             certificates.issue(ISSUER, "gate-1", key)
+
+
+@pytest.mark.parametrize("lost", [("pub", "pem", "json"), ("pem", "json"), ("json",)])
+@pytest.mark.parametrize("replaced", [False, True])
+def test_an_enrolment_that_a_kill_has_ended_is_ended_by_the_next(
+    folder: Path, lost: tuple[str, ...], *, replaced: bool
+) -> None:
+    devices_, before = folder / "devices", {}
+    if replaced:
+        enrol(folder, "gate-1")
+        revocation.disenroll(folder, ["gate-1"], ask)
+        before = {path.name: path.read_bytes() for path in devices_.iterdir()}
+    enrol(folder, "gate-1")
+    for ending in lost:  # these get their names in this order, after the key
+        (devices_ / f"gate-1.{ending}").unlink()
+        if content := before.get(f"gate-1.{ending}"):
+            (devices_ / f"gate-1.{ending}").write_bytes(content)
+    enrol(folder, "gate-1")
+    entry, key = inventory.find(folder, "gate-1"), (devices_ / "gate-1.key").read_bytes()
+    assert entry.serial == certificates.serial(authority.issued(folder, "gate-1")[0])
+    assert not entry.revoked
+    assert (folder / "enrolled/gate-1/device.key").read_bytes() == key
+    assert Signer.from_pem(key).public_pem() == (devices_ / "gate-1.pub").read_bytes()
 
 
 def test_nobody_is_kept_out_while_a_person_types_the_passphrase(folder: Path) -> None:

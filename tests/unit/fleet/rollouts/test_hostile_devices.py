@@ -46,7 +46,7 @@ def test_why_a_device_is_left_out_is_short_and_plain_whatever_it_says() -> None:
 
 
 def test_a_generation_after_which_none_can_come_does_not_count() -> None:
-    most = reports.encode(report(generation=(1 << 53) - 1), None)
+    most = reports.encode(report().model_copy(update={"generation": (1 << 53) - 1}), None)
     with pytest.raises(MessageInvalid, match="generation: Input should be less than or equal"):
         reports.decode(most, None, fleet="demo", device="a")
 

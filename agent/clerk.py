@@ -5,20 +5,30 @@ from __future__ import annotations
 from collections import deque
 from dataclasses import replace
 from itertools import count
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from agent.errors import StoreBusy
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from agent.activation.seams import Store
     from agent.slots import Change
 
 _RETRY_S = 1.0
 _MANY = 64
 _tokens = count(1)
 """Of all clerks in this process: the store's answers reach each of them."""
+
+
+class Store(Protocol):
+    """What is asked of the store."""
+
+    def change(self, change: Change, token: int) -> None:
+        """Write a change; ``Changed`` follows.
+
+        Raises:
+            StoreBusy: too many wait already.
+        """
 
 
 class Clerk:

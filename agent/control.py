@@ -234,7 +234,9 @@ def ask(path: Path, request: dict[str, Any], timeout_s: float = 5.0) -> dict[str
             with sock.makefile("rb") as file:
                 line = file.readline()
         except OSError as error:
-            hint = "Start it with: edge-agent run --config agent.toml"
+            hint = (
+                "Start it with: edge-agent run --config agent.toml; or name the --config of the one that runs"
+            )
             if isinstance(error, PermissionError):
                 hint = "Run this as root, or as the agent's user"
             raise AgentError("ask agent at", str(path), error.strerror or str(error), hint) from error

@@ -63,6 +63,7 @@ class Fetching:
         self._failures = 0
         self._asked: tuple[messages.Ask, ...] = ()
         self._hint_at, self._hint_s = 0.0, _HINT_S
+        self._later = False
         self._hinted = self._known = (0, 0)
         self._heard = 0.0
         self._escalate_at: float | None = None
@@ -79,7 +80,11 @@ class Fetching:
 
     def hint(self, now: float, news: tuple[int, int] | None = None) -> None:
         """Somebody says that there is news: versions of root and timestamp; None where it may be any."""
-        if now >= self._hint_at and (news is None or self._is_new(news)):
+        if news is not None and not self._is_new(news):
+            return
+        if now < self._hint_at:  # a hint comes once: who looks away now looks when the rest is over
+            self._later, self._due = True, min(self._due, self._hint_at)
+        else:
             self._hint_at, self._hint_s = now + self._hint_s, min(2 * self._hint_s, _LONGEST_S)
             self._due = now
             if self.child is not None:  # it may have asked before there was news
@@ -105,6 +110,9 @@ class Fetching:
         self._heard, self._escalate_at, self._signals = now, None, 0
         self._closed = self._ended = self._failed = self._urged = False
         self._hinted = (0, 0)
+        if self._later:
+            self._later, self._hint_at = False, now + self._hint_s
+            self._hint_s = min(2 * self._hint_s, _LONGEST_S)
         try:
             self.child = self._spawn(spec.model_dump_json().encode())
         except OSError as error:
@@ -169,6 +177,8 @@ class Fetching:
             again = now + self._refresh_s
         newer = set(self._spec().ask) - set(self._asked)
         self._due = now if newer or self._urged or self._is_new(self._hinted) else again
+        if self._later:
+            self._due = min(self._due, self._hint_at)
 
     def _escalate(self, child: Child, now: float) -> None:
         """SIGTERM, then SIGKILL, then call it stuck."""

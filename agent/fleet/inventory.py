@@ -78,7 +78,11 @@ def chosen(folder: Path, names: list[str], groups: list[str]) -> list[Entry]:
     known = {one.name: one for one in read(folder) if not one.revoked}
     for name in names:
         if name not in known:
-            hint = f"Known are: {', '.join(list(known)[:20])}" if known else "Enrol one: edgectl enroll NAME"
+            hint = (
+                f"Known are: {', '.join(list(known)[:20])}"
+                if known
+                else "Enrol one: edgectl enroll NAME; or name the operator's folder: --dir DIR"
+            )
             raise ConfigInvalid(
                 "choose devices", name, f"there is none of this name in {folder / DEVICES}", hint
             )

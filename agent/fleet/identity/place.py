@@ -77,6 +77,9 @@ def need_site(folder: Path) -> Site:
     Raises:
         ConfigInvalid: the file is damaged, or no broker was named.
     """
+    if not folder.is_dir():
+        hint = "Name the operator's folder: --dir DIR; or make one: edgectl init DIR --broker HOST"
+        raise ConfigInvalid("open", str(folder), "there is no such folder", hint)
     site = read_site(folder)
     if site is None or not (folder / CA).exists():
         hint = f"Name the broker: edgectl init {folder} --fleet NAME --broker HOST"

@@ -125,6 +125,19 @@ def test_hints_that_bring_nothing_are_followed_ever_more_seldom(scene: Scene) ->
     assert len(scene.born) == count + 2
 
 
+def test_a_hint_that_comes_too_soon_is_followed_when_the_rest_is_over(scene: Scene) -> None:
+    scene.says(FRESH, Done())
+    scene.fetching.hint(scene.now, (1, 3))
+    scene.wait()
+    scene.says(FRESH.model_copy(update={"timestamp": 3}), Done())
+    count = len(scene.born)
+    scene.fetching.hint(scene.now, (1, 4))
+    scene.wait(10)
+    assert len(scene.born) == count
+    scene.wait(30)
+    assert len(scene.born) == count + 1
+
+
 def test_a_hint_of_what_is_proved_already_starts_nothing(scene: Scene) -> None:
     scene.fetching.hint(scene.now, (1, 2))  # retained, it comes while the first one runs
     scene.says(FRESH, Done())

@@ -64,3 +64,8 @@ def test_a_broker_on_another_port_is_found_there_by_the_operator_and_by_devices(
 def test_a_port_without_a_broker_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ConfigInvalid, match="--broker HOST"):
         fleet(tmp_path / "keys", broker="", port=9883)
+
+
+def test_a_folder_that_is_not_there_is_not_called_one_without_an_authority(tmp_path: Path) -> None:
+    with pytest.raises(ConfigInvalid, match=r"there is no such folder. .*--dir DIR"):
+        enrol(tmp_path / "kyes", "gate-1")

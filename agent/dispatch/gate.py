@@ -43,6 +43,7 @@ _BARE, _BARE_S = 4, 15.0
 _AGAIN, _AGAIN_S = 16, 15.0
 """Outcomes that are told once more: they may have 96 KiB, and a broker that plays a command back should not
 have a device pay for the link."""
+_MOST_PROBLEM = 300
 _ANSWERS, _ANSWERS_S = 64, 1.0
 """Refusals that are answered; all are counted."""
 
@@ -109,12 +110,22 @@ class Gate:
             if len(self._pending) >= _UNSETTLED and now - since < _PATIENCE_S:
                 return
             self._queue.popleft()
-            if self._decide(message, now):
+            if self._decided(message, now):
                 self._settle(message)
 
     def lost(self) -> None:
         """The link is lost: what was not confirmed comes again."""
         self._queue.clear()
+
+    def _decided(self, message: LinkMessage, now: float) -> bool:
+        """As ``_decide``; what we stumble over goes, or the broker would send it after each start."""
+        try:
+            return self._decide(message, now)
+        except Exception as error:  # noqa: BLE001 - named boundary: no message may end the agent again and again
+            problem = f"a fault of the agent's own: {error!r}"[:_MOST_PROBLEM]
+            emit(Event.COMMAND_REFUSED, "command", refusal="format", problem=problem)
+            self._pending = {name: one for name, one in self._pending.items() if one is not message}
+            return True
 
     def _decide(self, message: LinkMessage, now: float) -> bool:
         """Look at a message; say whether it may be confirmed now."""

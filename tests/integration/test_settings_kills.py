@@ -24,7 +24,8 @@ PIPELINE = """backend = { kind = "moody" }
 source = { kind = "synthetic", width = 64, height = 64, fps = 10 }"""
 KILLER = """
 from pathlib import Path
-from agent.activation import clerk, reporting
+from agent import clerk
+from agent.activation import reporting
 from agent.cli import run
 from agent.configuring import course, manager
 from agent.store import outbox, thread

@@ -72,9 +72,7 @@ class Uplink:
         heard = [ack_topic]
         if plan.managed:  # without models nobody would act on these
             heard += [topics.down_desired(mqtt.fleet, plan.device), topics.tuf_hint(mqtt.fleet)]
-        groups = plan.settings.device.groups
-        self._commands = {topics.down_cmd(mqtt.fleet, plan.device), topics.all_cmd(mqtt.fleet)}
-        self._commands |= {topics.group_cmd(mqtt.fleet, group) for group in groups}
+        self._commands = topics.commands(mqtt.fleet, plan.device, plan.settings.device.groups)
         heard += sorted(self._commands)
         shown = settings.cert_file, settings.key_file
         self.credentials = (

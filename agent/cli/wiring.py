@@ -64,6 +64,7 @@ class Wiring:
         models = self._models(offer)
         plan = self.plan
         machine = helped(plan, offer, self.clock)
+        signer = self._signer()
         configuring = self._configuring(offer, models)
         made = errands(
             plan,
@@ -71,11 +72,11 @@ class Wiring:
             offer,
             self.store,
             self.clock,
-            signer=self._signer(),
+            signer=signer,
             bundles=lambda: bundles_needed(models, managed=self.site is not None),
         )
         reach = self._reach(offer, models, configuring, machine, made)
-        dispatch = self._dispatch(offer, models, reach, made.shipping)
+        dispatch = self._dispatch(offer, models, reach, made.shipping, signer)
         others: tuple[Partner | None, ...] = (
             dispatch,
             made.shipping,
@@ -99,7 +100,12 @@ class Wiring:
         return trust.load(self.plan.settings.trust, self.plan.folder).signer if self.plan.mqtt else None
 
     def _dispatch(
-        self, offer: Offer, models: Activation | None, reach: Reach, shipping: Shipping
+        self,
+        offer: Offer,
+        models: Activation | None,
+        reach: Reach,
+        shipping: Shipping,
+        signer: Signer | None,
     ) -> Dispatch:
         settings, mqtt = self.plan.settings, self.plan.mqtt
         fleet, groups = mqtt.fleet if mqtt else "default", settings.device.groups
@@ -118,7 +124,7 @@ class Wiring:
             clock=self.clock,
             reach=reach,
             offer=offer,
-            signer=self._signer(),
+            signer=signer,
             shipping=shipping,
         )
 

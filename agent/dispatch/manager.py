@@ -73,8 +73,7 @@ class Dispatch:
     ) -> None:
         fleet, device = rules.fleet, rules.device
         self._rules, self._clock, self._shipping = rules, clock, shipping
-        self._topics = {topics.down_cmd(fleet, device), topics.all_cmd(fleet)}
-        self._topics |= {topics.group_cmd(fleet, group) for group in groups}
+        self._topics = topics.commands(fleet, device, groups)
         known = kept or Kept()
         self._clerk = Clerk(store, known.audit)
         self._inbox = Inbox(known, clock.boot)

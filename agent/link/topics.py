@@ -31,6 +31,8 @@ from typing import TYPE_CHECKING
 from agent.errors import ConfigInvalid, WrongTopic
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from agent.blocks import Stream
 
 NAME_PATTERN = r"^[a-z0-9][a-z0-9_-]{0,62}$"
@@ -99,6 +101,11 @@ def group_cmd(fleet: str, group: str) -> str:
 def all_cmd(fleet: str) -> str:
     """Where the operator sends commands to every device."""
     return f"{_root(fleet)}/all/cmd"
+
+
+def commands(fleet: str, device: str, groups: Iterable[str]) -> set[str]:
+    """All topics on which commands for a device come: its own, those of its groups, and everybody's."""
+    return {down_cmd(fleet, device), all_cmd(fleet), *(group_cmd(fleet, group) for group in groups)}
 
 
 def up_res(fleet: str, device: str) -> str:
@@ -193,9 +200,8 @@ def sender_of_batch(fleet: str, topic: str) -> str:
     Raises:
         WrongTopic: it is no such topic of this fleet.
     """
-    start, found = f"{_root(fleet)}/d/", topic.removesuffix("/up/results").removesuffix("/up/metrics")
-    device = found.removeprefix(start)
-    if not is_name(device) or topic not in up_batches(fleet, device).values():
+    device = sender_below(fleet, topic, "up/results") or sender_below(fleet, topic, "up/metrics")
+    if device is None:
         raise WrongTopic("read topic", repr(topic[:120]), "no device's batches")
     return device
 

@@ -6,8 +6,9 @@ from typing import Annotated
 
 import typer
 
-from agent.errors import EXIT_FAILED, ConfigInvalid
+from agent.errors import ConfigInvalid
 from agent.fleet.verbs._broker import Broker, with_broker
+from agent.fleet.verbs._deploying import carry_out
 from agent.fleet.verbs._options import (
     FOLDER,
     AsJson,
@@ -76,8 +77,8 @@ def configure(
     as_json: AsJson = False,
 ) -> None:
     """Set settings."""
-    from agent.fleet.deploying import shown, words
-    from agent.fleet.deploying.deploy import Options, deploy
+    from agent.fleet.deploying import words
+    from agent.fleet.deploying.deploy import Options
     from agent.fleet.deploying.wishes import Change
     from agent.fleet.repository.work import asker
 
@@ -105,9 +106,4 @@ def configure(
         wait=wait,
         timeout_s=timeout,
     )
-    with shown.following("settings", quiet=as_json or not wait) as show:
-        done = deploy(options, show)
-    one = len(done) == 1 and not group
-    print(shown.as_json(done, "", one=one) if as_json else shown.words(done, "", waited=wait))
-    if wait and not all(each.progress.good for each in done):
-        raise typer.Exit(EXIT_FAILED)
+    carry_out(options, "settings", as_json=as_json)

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from agent.errors import EXIT_FAILED, ConfigInvalid
+from agent.errors import ConfigInvalid
 from agent.fleet.verbs._broker import Broker, with_broker
+from agent.fleet.verbs._deploying import carry_out
 from agent.fleet.verbs._options import (
     FOLDER,
     AsJson,
@@ -70,10 +71,9 @@ def deploy(
     as_json: AsJson = False,
 ) -> None:
     """Deploy."""
-    from agent.fleet.deploying import shown
-    from agent.fleet.deploying.deploy import Options, deploy
+    from agent.fleet.deploying.deploy import Options
     from agent.fleet.deploying.wishes import Change
-    from agent.fleet.repository.passphrase import passphrase
+    from agent.fleet.repository.work import asker
 
     change = Change(pipeline, _wanted(model), probation_frames, probation_seconds, deadline)
     options = Options(
@@ -83,17 +83,12 @@ def deploy(
         groups=group or [],
         change=change,
         settings=broker.link("edgectl-deploy"),
-        passphrase=lambda: passphrase(passphrase_file),
+        passphrase=asker(passphrase_file),
         unsigned=unsigned,
         wait=wait,
         timeout_s=timeout,
     )
-    with shown.following(pipeline, quiet=as_json or not wait) as show:
-        done = deploy(options, show)
-    one = len(done) == 1 and not group
-    print(shown.as_json(done, pipeline, one=one) if as_json else shown.words(done, pipeline, waited=wait))
-    if wait and not all(each.progress.good for each in done):
-        raise typer.Exit(EXIT_FAILED)
+    carry_out(options, pipeline, pipeline=pipeline, as_json=as_json)
 
 
 def _wanted(text: str) -> Wanted:

@@ -66,6 +66,14 @@ $(PYTHONS:%=test-python-%): test-python-%:
 test-system: $(VENV)/.installed-dev ## Boot the service under a real systemd; needs root, systemd-container, mmdebstrap
 	@$(PY) -m pytest -m system $(or $(ARGS),tests/system)
 
+.PHONY: test-arm64
+test-arm64: $(VENV)/.installed-dev ## Run the agent on 64-bit ARM, emulated, and a virtual board; needs root, qemu, mmdebstrap
+	@$(PY) -m pytest -m arm64 $(or $(ARGS),tests/system)
+
+.PHONY: test-image
+test-image: $(VENV)/.installed-dev ## Build the container image and run it, without Docker; needs root, buildah, podman, crun
+	@$(PY) -m pytest -m image $(or $(ARGS),tests/system)
+
 .PHONY: test-vm
 test-vm: $(VENV)/.installed-dev ## Plug a camera and a sensor into a virtual machine; needs root, qemu-system-x86, mmdebstrap
 	@$(PY) -m pytest -m vm $(or $(ARGS),tests/system)
@@ -87,6 +95,22 @@ bench: $(VENV)/.installed-demo ## Measure pipeline, store, sync and swap against
 .PHONY: bench-quick
 bench-quick: $(VENV)/.installed-demo ## The same, shorter: a look, not a claim
 	@missed=0; for bench in $(BENCH); do $(PY) -m bench.$$bench --quick $(ARGS) || missed=1; done; exit $$missed
+
+.PHONY: packages
+packages: $(VENV)/.installed-dev ## Build wheel, sdist, .deb for arm64 and amd64, and the SBOM into dist
+	@$(PY) -m release.packages $(ARGS)
+
+.PHONY: sbom
+sbom: $(VENV)/.installed-dev ## Write the list of all that a device's installation holds, as CycloneDX, into dist
+	@$(PY) -m release.sbom $(ARGS)
+
+.PHONY: lock
+lock: $(VENV)/.installed-dev ## Write anew which releases of other packages, with their hashes, images and .debs take
+	@$(PY) -m release.lock $(ARGS)
+
+.PHONY: image
+image: ## Build the container image for linux/arm64; needs docker or podman
+	@release/image.sh $(ARGS)
 
 .PHONY: evaluate
 evaluate: $(VENV)/.installed-dev ## Measure the bundled models on held-out data, and compare with their cards

@@ -1,4 +1,4 @@
-"""What comes with the agent besides its code: the bundled models and the device profiles.
+"""What comes with the agent besides its code: the bundled models, the device profiles, and systemd's files.
 
 A wheel carries them in ``agent/_data``; a checkout has them at its top.
 """
@@ -18,6 +18,11 @@ def bundled_models() -> dict[str, Path]:
 def device_profiles() -> dict[str, Path]:
     """Give the device profiles (TOML files) that come with the agent, by name."""
     return {found.stem: found for found in sorted(_root().glob("device_profiles/*.toml"))}
+
+
+def units() -> Path:
+    """Give the folder of units, drop-ins, and rules for udev, sysusers and tmpfiles."""
+    return _root() / "systemd"
 
 
 def _root() -> Path:

@@ -20,7 +20,7 @@ from agent.workers import _landlock, _seccomp
 from tests import leaks, preloaded, runtimes
 from tests.simulators import postgres, rtsp_camera, tiny_models
 from tests.simulators.cameras import ROOT, Cameras, compile_shim
-from tests.system import container, vm
+from tests.system import container, emulated, oci, vm
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -32,13 +32,27 @@ if TYPE_CHECKING:
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 REQUIRE = "EDGE_AGENT_TESTS_REQUIRE"
 """Needs that must be met: a test that would skip for one of them fails. Comma-separated."""
-NEEDS = ("mosquitto", "shared", "cameras", "system", "vm", "landlock", "postgresql", "alsa", "rtsp")
+NEEDS = (
+    "mosquitto",
+    "shared",
+    "cameras",
+    "system",
+    "vm",
+    "arm64",
+    "image",
+    "landlock",
+    "postgresql",
+    "alsa",
+    "rtsp",
+)
 PROGRAMS = {"mosquitto": ("mosquitto", "mosquitto"), "alsa": ("arecord", "alsa-utils")}
 """Needs that are a program, and its package."""
 _SIMULATED: dict[str, Callable[[], str]] = {
     "cameras": preloaded.missing,
     "system": container.missing,
     "vm": vm.missing,
+    "arm64": emulated.missing,
+    "image": oci.missing,
     "rtsp": rtsp_camera.missing,
 }
 

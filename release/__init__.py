@@ -1,0 +1,6 @@
+"""What makes releases of the agent: packages, images, the list of what is in them. Nothing of it is needed on a device.
+
+lock.py      which releases of other packages are taken, with their hashes
+packages.py  wheel, sdist and .deb
+sbom.py      the software bill of materials (CycloneDX)
+"""

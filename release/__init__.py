@@ -1,4 +1,4 @@
-"""What makes releases of the agent: packages, images, the list of what is in them. Nothing of it is needed on a device.
+"""What makes releases: packages, images, the list of what is in them. Nothing of it is needed on a device.
 
 lock.py      which releases of other packages are taken, with their hashes
 packages.py  wheel, sdist and .deb

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import logging
 import os
-import sys
 import time
 from typing import TYPE_CHECKING
 
+from agent import journal
 from agent.cli import service
 from agent.cli.lives import Life, overlaid
 from agent.cli.settings import Loaded
@@ -53,11 +53,7 @@ def main(arguments: argparse.Namespace) -> int:
     os.umask(0o077)  # what the agent writes is nobody else's business, also where the folder lets others in
     life = Life(Loaded(arguments.config), Start())
     plan = life.file.plan()
-    logging.basicConfig(
-        stream=sys.stderr,
-        level=plan.settings.log.level.upper(),
-        format="%(asctime)s %(levelname)-7s %(message)s",
-    )
+    logging.basicConfig(level=plan.settings.log.level.upper(), handlers=[journal.handler("edge-agent")])
     with KeptSignals() as kept_signals:
         while True:
             code = _survived(life, kept_signals, once=arguments.exit_when_ended)

@@ -57,6 +57,7 @@ JOINTS = {
     "feeding",
     "footage",
     "foreground",
+    "journal",
     "mailbox",
     "metering",
     "owners",

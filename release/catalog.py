@@ -1,4 +1,4 @@
-"""The journal's catalog: what an event means and what to do, beside each entry of `journalctl -x`; from docs/events.md.
+"""The catalog of the journal, made from docs/events.md: what `journalctl -x` says beside each event.
 
 The format is that of systemd's journal message catalogs: https://systemd.io/CATALOG.
 """

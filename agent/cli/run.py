@@ -79,7 +79,7 @@ def _survived(life: Life, kept_signals: KeptSignals, *, once: bool) -> int:
 
 def _live(life: Life, kept_signals: KeptSignals, *, once: bool) -> int:
     """Live from the lock on the data folder to its release; give the exit code."""
-    from agent import events
+    from agent import events, memory
     from agent.activation.site import site
     from agent.alerts import Alerts
     from agent.cli.wiring import Wiring
@@ -114,6 +114,7 @@ def _live(life: Life, kept_signals: KeptSignals, *, once: bool) -> int:
         )
         try:
             with events.heard_by(Alerts(mailbox.post)):
+                memory.settle()  # before there are threads
                 store.start()
                 close_memory()  # the store has opened its count of bytes by now: from here on that is root's
                 kept_signals.attach(mailbox)

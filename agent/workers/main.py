@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 import orjson
 
-from agent import memfd, plugins, program
+from agent import memfd, memory, plugins, program
 from agent.accelerators import Lend
 from agent.capture.feed import Feed
 from agent.errors import (
@@ -92,6 +92,7 @@ class SocketOutlet:
     def opened(self, *, live: bool) -> None:
         """Say that the source is open."""
         self.say({"type": "opened", "live": live})
+        memory.trim()  # of what opening it took
 
     def lost(self, problem: str) -> None:
         """Say that the source is gone."""
@@ -173,6 +174,7 @@ def run(
     make = partial(easing.make, beat=inferring)
     accelerating = Accelerating(outlet, Resident(easing.resolved(spec), pipeline.slot.engine))
     swapper.begin(pipeline.slot, make, spec, accelerating, resolved=easing.resolved)
+    memory.settle()  # no thread of the pipeline has begun yet
     held = {"landlock": confinement.landlock, "seccomp": confinement.seccomp}
     further = list(pipeline.stages.facts())
     outlet.say({"type": "ready", **pipeline.slot.engine.facts, "confined": held, "stages": further})

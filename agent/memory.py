@@ -1,7 +1,7 @@
-"""Gives back, after a program has begun, what only its beginning needed.
+"""Gives back, once a program has begun, what only its beginning needed.
 
 Two things are left over: free blocks that malloc keeps (malloc_trim(3)), and pages of libraries that were mapped
-to link and initialise them. Half of what NumPy, OpenCV and LiteRT map is never looked at again. A page that
+to link and initialise them. Two thirds of what NumPy, OpenCV and LiteRT map is never looked at again. A page that
 is given back and needed after all is mapped again from the page cache, or read from its file.
 """
 
@@ -16,33 +16,54 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+_M_ARENA_MAX = -8
 _MADV_DONTNEED = 4
 _MAPPINGS = Path("/proc/self/smaps")
 
+Ranges = tuple[tuple[int, int], ...]
+"""Parts of this process's memory: first address, and the one after the last."""
 
-def settle() -> int:
-    """Give back what was needed to begin; give how many bytes of libraries were taken out of the mapping.
+
+def one_arena() -> None:
+    """Have all threads that begin from now on share one heap: each of its own is rarely full, and never empty.
+
+    Python's objects have heaps of their own, and threads that compute allocate little: the lock is no matter.
+    """
+    libc = ctypes.CDLL(None)
+    if hasattr(libc, "mallopt"):  # musl has none
+        libc.mallopt(_M_ARENA_MAX, 1)
+
+
+def settle() -> Ranges:
+    """Give back what was needed to begin; give where libraries are mapped as their files are, for ``unmap``.
 
     No other thread may load a library meanwhile: a mapping that has just been made would lose what the loader
-    writes into it. What a kernel without /proc/self/smaps (CONFIG_PROC_PAGE_MONITOR) has mapped stays.
+    writes into it. A kernel without /proc/self/smaps (CONFIG_PROC_PAGE_MONITOR) keeps what it has mapped.
     """
     gc.collect()
     gc.freeze()  # what lives now lives on: later collections need not look at it
     trim()
     try:
         with _MAPPINGS.open() as lines:
-            clean = list(untouched(lines))
+            ranges = tuple(untouched(lines))
     except OSError:
-        return 0
+        return ()
+    unmap(ranges)
+    return ranges
+
+
+def unmap(ranges: Ranges) -> None:
+    """Give back pages of libraries that ``settle`` has named, and that are never unloaded. Safe from any thread."""
     madvise = ctypes.CDLL(None).madvise
     madvise.argtypes = (ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int)
-    return sum(end - begin for begin, end in clean if madvise(begin, end - begin, _MADV_DONTNEED) == 0)
+    for begin, end in ranges:
+        madvise(begin, end - begin, _MADV_DONTNEED)  # it fails where memory is locked: then it stays
 
 
 def trim() -> None:
     """Give back the free blocks that malloc keeps. Safe from any thread."""
     libc = ctypes.CDLL(None)
-    if hasattr(libc, "malloc_trim"):  # musl has none
+    if hasattr(libc, "malloc_trim"):
         libc.malloc_trim(ctypes.c_size_t(0))
 
 
@@ -67,5 +88,5 @@ def untouched(lines: Iterable[str]) -> Iterator[tuple[int, int]]:
 
 
 def _is_library(path: str) -> bool:
-    name = os.path.basename(path.rstrip())  # noqa: PTH119 - thousands of lines, once at each start
+    name = os.path.basename(path.rstrip())  # noqa: PTH119 - of hundreds of mappings, at each start
     return name.endswith(".so") or ".so." in name

@@ -80,7 +80,9 @@ def site(plan: Plan) -> Site | None:
     root = trust.read_root(plan.settings.models, plan.folder)
     if root is None:
         return None
-    from agent.uplink import link_settings  # a device that takes no operator's models may have no broker at all
+    from agent.uplink import (
+        link_settings,  # a device that takes no operator's models may have no broker at all
+    )
 
     mqtt = plan.mqtt
     return Site(

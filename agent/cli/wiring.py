@@ -17,6 +17,7 @@ from agent.host.machine import helped
 from agent.host.trial import Trial
 from agent.maintenance import Maintenance
 from agent.partners import Partners
+from agent.settled import Settled
 
 if TYPE_CHECKING:
     from agent.activation.manager import Activation
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from agent.clock import Clock
     from agent.dispatch.parts import Shipping
     from agent.host.machine import Helped
+    from agent.memory import Ranges
     from agent.partners import Offer, Partner
     from agent.plan import Plan
     from agent.signing import Signer
@@ -46,6 +48,7 @@ class Wiring:
         clock: where time comes from.
         life: this one of the agent's.
         overlay: what it runs.
+        begun: what ``memory.settle`` gave.
     """
 
     loaded: Loaded
@@ -56,6 +59,7 @@ class Wiring:
     clock: Clock
     life: Life
     overlay: Overlay
+    begun: Ranges = ()
 
     def partners(self, offer: Offer) -> Partners:
         """Make them."""
@@ -81,6 +85,7 @@ class Wiring:
             made.logs,
             configuring,
             Trial(machine, offer),
+            Settled(self.begun),
             *self._with_a_broker(offer),
         )
         answers = {**dispatch.answers, "log": made.logs.answer}
@@ -89,7 +94,9 @@ class Wiring:
     def _models(self, offer: Offer) -> Activation | None:
         if self.site is None or self.kept is None:
             return None
-        from agent.activation.manager import Activation  # heavy, as all that is imported here where it is used
+        from agent.activation.manager import (
+            Activation,  # heavy, as all that is imported here where it is used
+        )
 
         publish, shown = offer.publish, offer.credentials
         site = replace(self.site, pair=shown.pair) if shown else self.site

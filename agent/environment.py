@@ -1,7 +1,7 @@
 """Settings that come from environment variables, laid over those of the configuration file; pure.
 
-``EDGE_AGENT__MQTT__HOST=broker.example`` sets ``mqtt.host``: names are read without regard to case. A table or
-an array is given as JSON; keys of a table go over its JSON.
+``EDGE_AGENT__MQTT__HOST=broker.example`` sets ``mqtt.host``: names are read without regard to case. A table
+or an array is given as JSON; keys of a table go over its JSON.
 """
 
 from __future__ import annotations

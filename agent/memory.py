@@ -1,8 +1,8 @@
 """Gives back, once a program has begun, what only its beginning needed.
 
-Two things are left over: free blocks that malloc keeps (malloc_trim(3)), and pages of libraries that were mapped
-to link and initialise them. Two thirds of what NumPy, OpenCV and LiteRT map is never looked at again. A page that
-is given back and needed after all is mapped again from the page cache, or read from its file.
+Two things are left over: free blocks that malloc keeps (malloc_trim(3)), and pages of libraries that were
+mapped to link and initialise them. Two thirds of what NumPy, OpenCV and LiteRT map is never looked at again.
+A page that is given back and needed after all is mapped again from the page cache, or read from its file.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ Ranges = tuple[tuple[int, int], ...]
 
 
 def one_arena() -> None:
-    """Have all threads that begin from now on share one heap: each of its own is rarely full, and never empty.
+    """Have all threads that begin from now on share one heap: one each is rarely full, and never empty.
 
     Python's objects have heaps of their own, and threads that compute allocate little: the lock is no matter.
     """
@@ -53,7 +53,7 @@ def settle() -> Ranges:
 
 
 def unmap(ranges: Ranges) -> None:
-    """Give back pages of libraries that ``settle`` has named, and that are never unloaded. Safe from any thread."""
+    """Give back pages of libraries that ``settle`` has named. Safe from any thread: none is ever unloaded."""
     madvise = ctypes.CDLL(None).madvise
     madvise.argtypes = (ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int)
     for begin, end in ranges:
@@ -68,13 +68,13 @@ def trim() -> None:
 
 
 def untouched(lines: Iterable[str]) -> Iterator[tuple[int, int]]:
-    """Name the mappings of libraries that are as their files are: read-only, private, with no page of their own.
+    """Name the mappings of libraries that are as their files are: read-only, private, no page of their own.
 
     Args:
         lines: those of /proc/PID/smaps, see proc_pid_smaps(5).
 
     Yields:
-        First address and the one after the last. What the loader has written into, as RELRO, is not among them.
+        First address and the one after the last. What the loader has written into, RELRO, is not among them.
     """
     mapping: tuple[int, int] | None = None
     for line in lines:

@@ -18,7 +18,7 @@ class Settled(QuietPartner):
     """Does it once, when workers have been started and the store is open.
 
     Args:
-        ranges: what ``memory.settle`` gave before there were threads; libraries that came later are left alone.
+        ranges: what ``memory.settle`` gave before there were threads; later libraries are left alone.
     """
 
     def __init__(self, ranges: Ranges) -> None:

@@ -76,6 +76,7 @@ JOINTS = {
     "uplink",
     "vitals",
     "watch",
+    "way_up",
 }
 SUPERVISOR = {"supervisor", "health"}
 # Parts of a program that stand beside its main.py.

@@ -34,6 +34,7 @@ VERBS = (
     "model",
     "audit",
     "diagnose",
+    "report",
     "plugin",
     "tuf",
     "version",

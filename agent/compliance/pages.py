@@ -19,15 +19,16 @@ _NOTE = "<!-- Made from agent/compliance/{id}.toml by: python -m agent.complianc
 _INDEX = """\
 # Compliance
 
-How Edge Agent stands to four standards of security for devices, provision by provision: what does it, which test shows
-it, and what is missing.
+How Edge Agent stands to four standards of security for devices, provision by provision: what does it, which
+test shows it, and what is missing.
 
-**This is no statement of conformity.** Nobody outside the project has examined it, no certificate exists, and a standard
-for devices is met by a device: the agent is one part of it, beside the board, its boot chain, the system and whoever
-runs it. Take the tables as input for an examination of your own.
+**This is no statement of conformity.** Nobody outside the project has examined it, no certificate exists,
+and a standard for devices is met by a device: the agent is one part of it, beside the board, its boot
+chain, the system and whoever runs it. Take the tables as input for an examination of your own.
 
-A verdict is about the agent as it comes, with keys (`[trust]`) and TLS set up as [operations.md](../operations.md) says.
-`edge-agent report` tells how one device differs from that, and has these tables as JSON.
+A verdict is about the agent as it comes, with keys (`[trust]`) and TLS set up as
+[operations.md](../operations.md) says. `edge-agent report` tells how one device differs from that, and has
+these tables as JSON.
 
 - **met**: all of it; a test or a document shows it.
 - **partly**, **not met**: the last column says what is missing.
@@ -35,13 +36,15 @@ A verdict is about the agent as it comes, with keys (`[trust]`) and TLS set up a
 - **integrator**: who builds the device has to do it (boot, case, network, privacy notice).
 - **operator**: who runs the fleet has to do it.
 
-What a provision asks is told here in a line of our own; read the standard for what it says. The threats behind all
-this stand in [security.md](../security.md), how holes are handled in [SECURITY.md](../../SECURITY.md).
+What a provision asks is told here in a line of our own; read the standard for what it says. The threats
+behind all this stand in [security.md](../security.md), how holes are handled in
+[SECURITY.md](../../SECURITY.md).
 
 """
 _AFTER = """
-The tables are TOML files in `agent/compliance`; the pages are made from them, and tests hold that the pages are up to
-date, that each provision stands there once, and that each test named exists and is not skipped everywhere.
+The tables are TOML files in `agent/compliance`; the pages are made from them, and tests hold that the pages
+are up to date, that each provision stands there once, and that each test named exists and is not skipped
+everywhere.
 """
 
 
@@ -63,7 +66,12 @@ def _index(known: tuple[Standard, ...]) -> str:
 def _page(standard: Standard) -> str:
     lines = [_NOTE.format(id=standard.id), "", f"# {standard.title}", "", standard.about.strip(), ""]
     for part, rows in groupby(standard.provisions, lambda row: row.part):
-        lines += [f"## {part}", "", "| no. | asks for | verdict | how, and what shows it | missing |", "|---" * 5 + "|"]
+        lines += [
+            f"## {part}",
+            "",
+            "| no. | asks for | verdict | how, and what shows it | missing |",
+            "|---" * 5 + "|",
+        ]
         lines += [_row(row) for row in rows]
         lines.append("")
     return "\n".join(lines)

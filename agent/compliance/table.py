@@ -51,7 +51,9 @@ class Provision(_Strict):
         if self.verdict in {"met", "partly"} and not (self.tests or self.pages):
             raise ValueError(f"{self.id}: nothing shows that it is {self.verdict}")
         if (self.verdict in {"partly", "not met"}) != bool(self.lacks):
-            raise ValueError(f"{self.id}: what is missing and the verdict {self.verdict!r} contradict each other")
+            raise ValueError(
+                f"{self.id}: what is missing and the verdict {self.verdict!r} contradict each other"
+            )
         return self
 
 

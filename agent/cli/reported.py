@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from agent import trust
 from agent.certificates import facts
-from agent.cli import models_check, unit
+from agent.cli import models_check, service, unit
 from agent.cli.components import components
 from agent.cli.deviations import deviations
 from agent.cli.running_models import models_in_use
@@ -131,18 +131,33 @@ class Reported:
         if plan.mqtt is not None:
             link = link_settings(plan.mqtt, plan.device, plan.folder)
             told |= {"fleet": plan.mqtt.fleet, "broker": f"{link.host}:{link.port}", "tls": link.tls}
-            told |= {"certificate": _certificate(plan, link.cert_file), **self._keys(plan)}
+            told["certificate"] = self._had("certificate", lambda: _certificate(plan, link.cert_file))
+            told |= self._keys(plan)
+            if self._are_credentials_hidden():
+                told["tls"] = told["tls"] or None  # mqtt-ca may be one of them
         if plan.managed:
             told |= {"mirror": plan.settings.models.mirror, **self._metadata(plan)}
         return told
 
     def _keys(self, plan: Plan) -> dict[str, Any]:
+        if self._are_credentials_hidden() and not plan.settings.trust.unsigned:
+            why = "systemd passes them to the service: they are seen while it runs, and by root"
+            self._unseen.append({"part": "keys", "why": why})
+            return {}
         try:
             keys = trust.load(plan.settings.trust, plan.folder)
         except AgentError as error:
+            if isinstance(error.__cause__, PermissionError):
+                self._unseen.append({"part": "keys", "why": str(error)})
+                return {}
             return {"problem": str(error)}
         ids = {"device_key_id": keys.signer and keys.signer.key_id}
         return {"signed": keys.signed, **ids, "collector_key_id": keys.verifier and keys.verifier.key_id}
+
+    def _are_credentials_hidden(self) -> bool:
+        """Whether systemd may pass credentials to the service that cannot be seen from here."""
+        ours = self._config.resolve() == service.CONFIG.resolve()
+        return ours and "CREDENTIALS_DIRECTORY" not in os.environ
 
     def _metadata(self, plan: Plan) -> dict[str, Any]:
         """Give the root that trust starts from, and how fresh the metadata is where an agent runs."""

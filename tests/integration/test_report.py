@@ -37,6 +37,8 @@ password = "hunter2-config"
 [trust]
 device_key = "keys/devices/gate.key"
 collector_key = "keys/collector.pub"
+"""
+PIPELINE = """
 [[pipelines]]
 name = "door"
 model = "glyphs"
@@ -136,7 +138,7 @@ def test_no_secret_stands_in_a_report(tmp_path: Path, monkeypatch: pytest.Monkey
     monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(tmp_path / "credentials"))
     monkeypatch.setenv("SOME_SERVICE_TOKEN", "hunter2-environment")
     config = tmp_path / "agent.toml"
-    config.write_text(SECRETIVE)
+    config.write_text(SECRETIVE + PIPELINE)
     config.chmod(0o644)
     code, said, _ = run("report", "--config", config, "--json")
     text = said + run("report", "--config", config)[1]
@@ -146,3 +148,24 @@ def test_no_secret_stands_in_a_report(tmp_path: Path, monkeypatch: pytest.Monkey
     assert "PRIVATE KEY" not in text
     assert "password-in-file" in {one["id"] for one in report["deviations"]}
     assert report["trust"]["device_key_id"]
+
+
+def test_what_only_root_sees_is_not_called_amiss(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, run: Run
+) -> None:
+    config = tmp_path / "agent.toml"
+    config.write_text(SECRETIVE.replace("keys/", "").partition("device_key")[0] + PIPELINE)
+    monkeypatch.delenv("CREDENTIALS_DIRECTORY", raising=False)
+
+    def told() -> tuple[set[str], set[str]]:
+        report = orjson.loads(run("report", "--config", config, "--json")[1])
+        return {one["id"] for one in report["deviations"]}, {one["part"] for one in report["unseen"]}
+
+    amiss, unseen = told()
+    assert {"unsigned", "no-tls"} <= amiss
+    assert "keys" not in unseen
+    monkeypatch.setattr("agent.cli.service.CONFIG", config)  # now keys may be the service's credentials
+    monkeypatch.setattr("agent.cli.service.PLACES", {})
+    amiss, unseen = told()
+    assert not amiss & {"unsigned", "no-tls"}
+    assert "keys" in unseen

@@ -138,7 +138,7 @@ def test_no_secret_stands_in_a_report(tmp_path: Path, monkeypatch: pytest.Monkey
     monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(tmp_path / "credentials"))
     monkeypatch.setenv("SOME_SERVICE_TOKEN", "hunter2-environment")
     config = tmp_path / "agent.toml"
-    config.write_text(SECRETIVE + PIPELINE)
+    config.write_text((SECRETIVE + PIPELINE).replace('id = "d"', f'id = "{SECRETS["environment"]}"'))
     config.chmod(0o644)
     code, said, _ = run("report", "--config", config, "--json")
     text = said + run("report", "--config", config)[1]
@@ -148,6 +148,7 @@ def test_no_secret_stands_in_a_report(tmp_path: Path, monkeypatch: pytest.Monkey
     assert "PRIVATE KEY" not in text
     assert "password-in-file" in {one["id"] for one in report["deviations"]}
     assert report["trust"]["device_key_id"]
+    assert report["device"] == "***"  # it is what the environment calls a token
 
 
 def test_what_only_root_sees_is_not_called_amiss(

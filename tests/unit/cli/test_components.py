@@ -40,6 +40,14 @@ def test_each_distribution_is_listed_once_by_name_with_the_hash_of_its_record() 
     assert numpy["purl"] == f"pkg:pypi/numpy@{numpy['version']}"
 
 
+def test_of_two_with_one_name_the_first_on_the_path_is_listed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    installed(tmp_path, "numpy", "", None)
+    monkeypatch.syspath_prepend(tmp_path)
+    assert listed("numpy")["version"] == "1.2"
+
+
 @pytest.mark.parametrize(
     ("about", "told"),
     [

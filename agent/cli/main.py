@@ -37,6 +37,7 @@ VERBS = (
     "model",
     "audit",
     "diagnose",
+    "report",
     "plugin",
     "tuf",
     "version",

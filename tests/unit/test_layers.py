@@ -30,6 +30,7 @@ ROOMS = {
     "workers",
     "pipeline",
     "probing",
+    "compliance",
     "sources",
     "backends",
     "decoders",

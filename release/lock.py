@@ -1,8 +1,9 @@
 """Which releases of other packages images and .debs take, with their hashes: ``python -m release.lock``.
 
-Each lock is a requirements file that ``pip install --require-hashes`` reads, for Linux on 64-bit ARM and x86-64 and
-each Python that the agent promises. Boards with armv7l take most packages from Debian: no lock is made for them. uv
-finds the releases, and keeps those that a lock has; ``--upgrade`` takes the newest. ``--check`` needs no network.
+Each lock is a requirements file that ``pip install --require-hashes`` reads, for Linux on 64-bit ARM and
+x86-64 and each Python that the agent promises. Boards with armv7l take most packages from Debian: no lock
+is made for them. uv finds the releases, and keeps those that a lock has; ``--upgrade`` takes the newest.
+``--check`` needs no network.
 
 Exit code 1: a lock does not fit ``pyproject.toml``, or none could be made.
 """
@@ -51,6 +52,8 @@ ENVIRONMENTS = tuple(
 """What markers are asked about, as PEP 508 names it."""
 
 RUNS_MODELS = frozenset({"ai-edge-litert", "numpy", "opencv-python-headless", "tflite-runtime"})
+HELD_BACK = ("backports-strenum<1.3",)
+"""uv does not look whether a release ends at an older Python (Requires-Python: <3.11); pip refuses it."""
 _HASH = re.compile(r"\s--hash=sha256:[0-9a-f]{64}(?=\s|$)")
 _ADDRESS = re.compile(r"\w+://|--(?:extra-)?index-url|--find-links")
 
@@ -145,6 +148,7 @@ def compiled(lock: Lock, *, upgrade: bool) -> str:
             "[project]", 'name = "locked"', 'version = "0"', f'requires-python = ">={PYTHONS[0]},<3.14"',
             f"dependencies = {json.dumps([str(one) for one in lock.wanted])}",
             "[tool.uv]", f"environments = {json.dumps(markers)}",
+            f"constraint-dependencies = {json.dumps(HELD_BACK)}",
         ]  # fmt: skip
         Path(folder, "pyproject.toml").write_text("\n".join(lines))
         output = Path(folder, lock.name)

@@ -68,5 +68,6 @@ def test_what_is_no_such_lock_is_told(text: str, complaint: str) -> None:
 
 
 def test_releases_that_differ_by_python_are_one_answer_each() -> None:
-    lines = f"numpy==2.4.6 ; python_version < '3.12' \\\n    {HASH}\nnumpy==2.5.5 ; python_version >= '3.12' \\\n    {HASH}\n"
-    assert told(lines) == ""
+    older = f"numpy==2.4.6 ; python_version < '3.12' \\\n    {HASH}\n"
+    newer = f"numpy==2.5.5 ; python_version >= '3.12' \\\n    {HASH}\n"
+    assert told(older + newer) == ""

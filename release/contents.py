@@ -1,4 +1,4 @@
-"""What stands in wheels: names, versions, licences, what they need, the native libraries and the models inside."""
+"""What stands in wheels: names, versions, licences, what they need, native libraries and models inside."""
 
 from __future__ import annotations
 
@@ -103,7 +103,9 @@ def read(path: Path, markers: Mapping[str, str]) -> Wheel:
             licence=_licence(said),
             needs=_needs(said, markers),
             libraries=tuple(_file(wheel, name) for name in names if ".libs/" in name and name[-1] != "/"),
-            models=tuple(_model(wheel, name) for name in names if name.endswith("/manifest.json") and _MODELS in name),
+            models=tuple(
+                _model(wheel, name) for name in names if name.endswith("/manifest.json") and _MODELS in name
+            ),
         )
 
 

@@ -1,7 +1,7 @@
 """Wheel, sdist, the .deb for each Debian release and machine, and the SBOMs: ``python -m release.packages``.
 
-Packages are put together, not run: each is built on any machine, for any other. What others wrote comes as wheels, by
-the lock, and is kept in ``build/release``. The same checkout gives the same bytes.
+Packages are put together, not run: each is built on any machine, for any other. What others wrote comes as
+wheels, by the lock, and is kept in ``build/release``. The same checkout gives the same bytes.
 """
 
 from __future__ import annotations
@@ -39,13 +39,25 @@ def _parser() -> argparse.ArgumentParser:
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--arch", action="append", choices=MACHINES, help="a machine of .debs; all when left out")
-    parser.add_argument("--python", action="append", choices=DEBIANS, help="a Python of .debs; all when left out")
-    parser.add_argument("--only", choices=("wheel", "sdist", "deb"), help="one kind; all, and SBOMs, when left out")
+    parser.add_argument(
+        "--arch", action="append", choices=MACHINES, help="a machine of .debs; all when left out"
+    )
+    parser.add_argument(
+        "--python", action="append", choices=DEBIANS, help="a Python of .debs; all when left out"
+    )
+    parser.add_argument(
+        "--only", choices=("wheel", "sdist", "deb"), help="one kind; all, and SBOMs, when left out"
+    )
     parser.add_argument("--out", type=Path, default=HERE / "dist", metavar="DIR", help="default dist")
-    parser.add_argument("--source", type=Path, default=HERE, metavar="DIR", help="another checkout, of an older release")
-    parser.add_argument("--version-suffix", default="", metavar="TEXT", help="added to the version: .post1, for tests")
-    parser.add_argument("--compression", choices=("xz", "zstd", "none"), default="xz", help="of .debs; default xz")
+    parser.add_argument(
+        "--source", type=Path, default=HERE, metavar="DIR", help="another checkout, of an older release"
+    )
+    parser.add_argument(
+        "--version-suffix", default="", metavar="TEXT", help="added to the version: .post1, for tests"
+    )
+    parser.add_argument(
+        "--compression", choices=("xz", "zstd", "none"), default="xz", help="of .debs; default xz"
+    )
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     return parser
 

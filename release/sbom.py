@@ -1,9 +1,10 @@
-"""The software bill of materials: what a device's installation holds, as CycloneDX 1.6: ``python -m release.sbom``.
+"""What a device's installation holds, as a software bill of materials (CycloneDX 1.6): ``python -m release.sbom``.
 
-One for each Debian release and machine, since wheels differ. It names each distribution with its version, licence,
-package URL and the hash of its wheel, the native libraries that wheels bring along, and the bundled models. What
-Debian brings (Python, glibc) is Debian's to list. The same checkout gives the same bytes: its serial number is made of
-what it says, its time is that of the last commit. Source of the format: https://cyclonedx.org/docs/1.6/json/.
+One for each Debian release and machine, since wheels differ. It names each distribution with its version,
+licence, package URL and the hash of its wheel, the native libraries that wheels bring along, and the bundled
+models. What Debian brings (Python, glibc) is Debian's to list. The same checkout gives the same bytes: its serial
+number is made of what it says, its time is that of the last commit. Source of the format:
+https://cyclonedx.org/docs/1.6/json/.
 """
 
 from __future__ import annotations
@@ -119,7 +120,9 @@ def file_name(source: Source, target: Target) -> str:
 
 def main(arguments: list[str] | None = None) -> int:
     """Write the lists; give the exit code."""
-    parser = argparse.ArgumentParser(prog="release.sbom", description="List what installations hold, as CycloneDX.")
+    parser = argparse.ArgumentParser(
+        prog="release.sbom", description="List what installations hold, as CycloneDX."
+    )
     parser.add_argument("--arch", action="append", choices=MACHINES, help="a machine; all when left out")
     parser.add_argument("--python", action="append", choices=DEBIANS, help="a Python; all when left out")
     parser.add_argument("--out", type=Path, default=HERE / "dist", metavar="DIR", help="default dist")

@@ -43,7 +43,7 @@ class Target:
 
     @property
     def pip(self) -> list[str]:
-        """pip's options for wheels that run there, whatever machine it runs on itself."""
+        """Options of pip for wheels that run there, whatever machine it runs on itself."""
         machine = MACHINES[self.arch]
         tags = [f"manylinux_{GLIBC[0]}_{minor}_{machine}" for minor in range(GLIBC[1], 16, -1)]
         tags.append(f"manylinux2014_{machine}")

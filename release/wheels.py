@@ -106,7 +106,15 @@ def gathered(target: Target, lock: Path = LOCK) -> list[Path]:
             wanted = Path(scratch, "wanted.txt")
             wanted.write_text("\n".join(lines))
             wheels = Path(scratch, "wheels")
-            command = [sys.executable, "-m", "pip", "--disable-pip-version-check", "--no-input", "download", "--quiet"]
+            command = [
+                sys.executable,
+                "-m",
+                "pip",
+                "--disable-pip-version-check",
+                "--no-input",
+                "download",
+                "--quiet",
+            ]
             command += ["--no-deps", "--require-hashes", "--dest", str(wheels), "-r", str(wanted)]
             run([*command, *target.pip], f"wheels for {target.name}", 0)
             wheels.rename(folder)

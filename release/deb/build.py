@@ -45,7 +45,11 @@ def package(source: Source, target: Target, wheel: Path, out: Path, compression:
             (root / "DEBIAN" / words).chmod(0o644)
         out.mkdir(parents=True, exist_ok=True)
         made = out / f"edge-agent_{control.version(source, target)}_{target.arch}.deb"
-        run([dpkg_deb, "--root-owner-group", f"-Z{compression}", "--build", str(root), str(made)], made.name, source.epoch)
+        run(
+            [dpkg_deb, "--root-owner-group", f"-Z{compression}", "--build", str(root), str(made)],
+            made.name,
+            source.epoch,
+        )
     return made
 
 

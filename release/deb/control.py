@@ -1,4 +1,4 @@
-"""What dpkg wants to know of a package: the control file, and the files below /usr/share/doc that policy asks for.
+"""What dpkg wants to know of a package, and the files below /usr/share/doc that policy asks for.
 
 Source of the formats: deb-control(5), and Debian Policy 12.5 (copyright) and 12.7 (changelogs).
 """
@@ -23,11 +23,18 @@ if TYPE_CHECKING:
 MAINTAINER = "Edge Agent maintainers <maintainers@edge-agent.invalid>"
 DESCRIPTION = """\
 runs quantized TFLite models on cameras and sensors
- An agent for boards in the field: it runs signed TFLite models on what cameras
- and sensors see, keeps every result until it is delivered, and syncs over MQTT.
+ An agent for boards in the field: it runs signed TFLite models on what
+ cameras and sensors see, keeps every result until it is delivered, and
+ syncs over MQTT.
  .
  The package brings an environment of its own in /opt/edge-agent, with all Python
  packages that the agent needs, and the service edge-agent."""
+
+_COPYRIGHT = """\
+Format: https://www.debian.org/doc/packaging-manuals/copyright-format/1.0/
+Upstream-Name: edge-inference-agent
+Comment: Each package's own texts stand in its folder NAME-VERSION.dist-info; what
+ else its wheel brings is listed in sbom.cdx.json."""
 
 
 def version(source: Source, target: Target) -> str:
@@ -46,7 +53,14 @@ def control(source: Source, target: Target, wheels: Sequence[Wheel], size_kib: i
     """
     least = glibc(wheel.file.path for wheel in wheels)
     # What the wheels' native libraries link to, and do not bring.
-    needs = [f"python{target.python}", f"libc6 (>= {least})", "libgcc-s1", "libstdc++6", "zlib1g", "ca-certificates"]
+    needs = [
+        f"python{target.python}",
+        f"libc6 (>= {least})",
+        "libgcc-s1",
+        "libstdc++6",
+        "zlib1g",
+        "ca-certificates",
+    ]
     lines = [
         "Package: edge-agent",
         f"Version: {version(source, target)}",
@@ -88,10 +102,7 @@ def copyright_of(wheels: Sequence[Wheel]) -> str:
     agent, *others = wheels
     place = "opt/edge-agent/lib/python*/site-packages"
     parts = [
-        "Format: https://www.debian.org/doc/packaging-manuals/copyright-format/1.0/\n"
-        "Upstream-Name: edge-inference-agent\n"
-        "Comment: Each package's own texts stand in its folder NAME-VERSION.dist-info; what else wheels bring is\n"
-        " listed in sbom.cdx.json.",
+        _COPYRIGHT,
         f"Files: *\nCopyright: the Edge Agent authors\nLicense: {agent.licence}",
     ]
     for wheel in others:
@@ -101,7 +112,9 @@ def copyright_of(wheels: Sequence[Wheel]) -> str:
             f"Files: {place}/{folder}/*\nCopyright: the authors of {wheel.name}\n"
             f"License: {wheel.licence or 'see its folder'}\nComment: {comment}"
         )
-    parts.append(f"License: {agent.licence}\n On Debian systems its text is in /usr/share/common-licenses/Apache-2.0.")
+    parts.append(
+        f"License: {agent.licence}\n On Debian systems its text is in /usr/share/common-licenses/Apache-2.0."
+    )
     return "\n\n".join(parts) + "\n"
 
 

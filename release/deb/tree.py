@@ -1,4 +1,4 @@
-"""What stands where in a package: the environment in /opt/edge-agent, the files of ``systemd/``, and documents."""
+"""What stands where in a package: the environment in /opt/edge-agent, units, and documents."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ sys.exit(main())
 
 
 def environment(tree: Path, target: Target, wheels: Sequence[Path], epoch: int) -> None:
-    """Lay out a virtual environment that Debian's Python finds, without running one: see venv in Python's library.
+    """Lay out a virtual environment of Debian's Python, without running that one: see Python's PEP 405.
 
     Args:
         tree: the root.
@@ -61,7 +61,9 @@ def environment(tree: Path, target: Target, wheels: Sequence[Path], epoch: int) 
         told.unlink()  # where the wheel was on this machine
     for record in packages.glob("*.dist-info/RECORD"):
         lines = record.read_text().splitlines(keepends=True)
-        record.write_text("".join(line for line in lines if not line.startswith("../../bin/") and "direct_url" not in line))
+        record.write_text(
+            "".join(line for line in lines if not line.startswith("../../bin/") and "direct_url" not in line)
+        )
     _write(programs / "edge-agent", _PROGRAM.encode(), 0o755)
     (home.with_name("edge-agent-proven")).symlink_to("edge-agent")  # what the helper's units name
     link = tree / "usr" / "bin" / "edge-agent"
@@ -91,7 +93,9 @@ def documents(tree: Path, source: Source, target: Target, wheels: Sequence[Wheel
         _write(folder / name, (source.root / name).read_bytes())
     for page in sorted((source.root / "docs").rglob("*.md")):
         _write(folder / "docs" / page.relative_to(source.root / "docs"), page.read_bytes())
-    _write(tree / "usr/share/lintian/overrides/edge-agent", (FILES / "edge-agent.lintian-overrides").read_bytes())
+    _write(
+        tree / "usr/share/lintian/overrides/edge-agent", (FILES / "edge-agent.lintian-overrides").read_bytes()
+    )
 
 
 def settle(tree: Path, epoch: int) -> int:

@@ -1,9 +1,9 @@
-"""What a device's installation holds, as a software bill of materials (CycloneDX 1.6): ``python -m release.sbom``.
+"""What a device's installation holds, as a bill of materials in CycloneDX 1.6: ``python -m release.sbom``.
 
 One for each Debian release and machine, since wheels differ. It names each distribution with its version,
 licence, package URL and the hash of its wheel, the native libraries that wheels bring along, and the bundled
-models. What Debian brings (Python, glibc) is Debian's to list. The same checkout gives the same bytes: its serial
-number is made of what it says, its time is that of the last commit. Source of the format:
+models. What Debian brings (Python, glibc) is Debian's to list. The same checkout gives the same bytes: the
+serial number is made of what it says, the time is that of the last commit. Source of the format:
 https://cyclonedx.org/docs/1.6/json/.
 """
 

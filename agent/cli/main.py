@@ -14,6 +14,7 @@ from agent.cli.streams import open_missing_streams
 
 VERBS = (
     "init",
+    "install",
     "run",
     "demo",
     "check",
@@ -50,6 +51,7 @@ first steps:
                                       one model, no hardware
   edge-agent init                     a configuration, for what is plugged in
   edge-agent run --config agent.toml  the agent
+  sudo edge-agent install             ... as a service of systemd
 
 exit codes: 0 done, 1 failed, 2 usage, 78 the configuration must be changed first"""
 

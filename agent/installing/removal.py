@@ -1,0 +1,95 @@
+"""Takes away what was installed, and nothing else; purging takes configuration, secrets and data, too."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from typing import TYPE_CHECKING
+
+from agent.installing.doing import Deed, content_of, perform
+from agent.installing.plan import DROP_INS, UNIT, UNITS, Command
+from agent.installing.record import RECORD, below, digest, refused
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from agent.installing.doing import Run, Tell
+    from agent.installing.record import Record
+
+_OWN_UNIT = f"{UNITS}/{UNIT}"
+_FOLDERS = ("/etc/edge-agent", "/var/lib/private/edge-agent", "/var/lib/edge-agent")
+"""Configuration and data; the last is a link to the one before it."""
+_SECRETS = ("etc/credstore/edge-agent.*", "etc/credstore.encrypted/edge-agent.*")
+
+
+def judge(root: Path, known: Record, *, force: bool, purge: bool) -> list[Deed]:
+    """Say what would become of each file and link; nothing is changed.
+
+    Args:
+        root: the machine's "/".
+        known: what was installed.
+        force: take files, too, that somebody has changed.
+        purge: take configuration, secrets and data, too.
+
+    Raises:
+        AgentError: a file cannot be read.
+    """
+    deeds = [_of_file(root, path, hashed, force=force) for path, hashed in known.files.items()]
+    for path, target in known.links.items():
+        mine = below(root, path)
+        deeds.append(
+            Deed("removed" if mine.is_symlink() and str(mine.readlink()) == target else "kept", path)
+        )
+    if purge:
+        secrets = sorted(found for pattern in _SECRETS for found in root.glob(pattern))
+        deeds += [Deed("removed", f"/{found.relative_to(root)}") for found in secrets]
+        deeds += [Deed("removed", path) for path in _FOLDERS if os.path.lexists(below(root, path))]
+    else:
+        deeds += [Deed("kept", path) for path in known.once if below(root, path).exists()]
+    return [one for one in deeds if one.did != "kept" or os.path.lexists(below(root, one.path))]
+
+
+def apply(root: Path, known: Record, deeds: list[Deed], *, image: bool, tell: Tell, run: Run) -> None:
+    """Stop the service, and do it.
+
+    Raises:
+        AgentError: the disk refuses, or a command fails.
+    """
+    own = _OWN_UNIT in known.files
+    udev = (
+        any(path.startswith("/etc/udev/") for path in known.files)
+        and below(root, "/run/udev/control").exists()
+    )
+    if own and not image and below(root, _OWN_UNIT).exists():
+        perform((Command(("systemctl", "disable", "--now", UNIT)),), changed=True, tell=tell, run=run)
+    for deed in deeds:
+        if deed.did == "removed":
+            _remove(below(root, deed.path))
+        tell(deed.did, deed.path)
+    folder = below(root, DROP_INS)
+    if folder.is_dir() and not any(folder.iterdir()):
+        _remove(folder)
+    _remove(below(root, RECORD))
+    if not image:
+        after: list[tuple[str, ...]] = [("udevadm", "control", "--reload")] if udev else []
+        after.append(("systemctl", "daemon-reload"))
+        if not own:  # a package's service goes on, with the rights that it has now
+            after.append(("systemctl", "try-restart", UNIT))
+        perform(tuple(map(Command, after)), changed=True, tell=tell, run=run)
+
+
+def _of_file(root: Path, path: str, hashed: str, *, force: bool) -> Deed:
+    if force:
+        return Deed("removed" if os.path.lexists(below(root, path)) else "kept", path)
+    there = content_of(below(root, path))
+    return Deed("removed" if there is not None and digest(there) == hashed else "kept", path)
+
+
+def _remove(path: Path) -> None:
+    try:
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+        else:
+            path.unlink(missing_ok=True)
+    except OSError as error:
+        raise refused("remove", path, error) from error

@@ -16,8 +16,8 @@ from agent.installing import doing, removal
 from agent.installing import record as records
 from agent.installing.environment import here, refuse_hidden
 from agent.installing.families import BY_NAME
-from agent.installing.plan import plan
-from agent.installing.record import Record
+from agent.installing.plan import PACKAGED, plan
+from agent.installing.record import Record, below
 
 if TYPE_CHECKING:
     from agent.installing.doing import Deed, Did
@@ -42,6 +42,14 @@ examples:
 exit codes: 0 done, 1 refused or failed, 2 usage, 78 the configuration must be changed first"""
 
 _OP = "install"
+_TO_DO = {
+    "written": "write",
+    "replaced": "replace",
+    "kept": "keep",
+    "linked": "link",
+    "ran": "run",
+    "removed": "remove",
+}
 _SURE = "This deletes the configuration, the secrets and all data of the service. Go on? [y/N] "
 
 
@@ -129,6 +137,10 @@ def _install(arguments: argparse.Namespace, shown: _Shown) -> None:
 def _remove(arguments: argparse.Namespace, shown: _Shown) -> None:
     root = arguments.root or Path("/")
     known = records.read(root)
+    if arguments.purge and below(root, PACKAGED).exists():
+        raise AgentError(
+            "purge", "the service", "a package has brought it", "Purge that: sudo apt-get purge edge-agent"
+        )
     if known is None:
         shown.notes = ["nothing was installed by this command"]
     deeds = removal.judge(root, known or Record(), force=arguments.force, purge=arguments.purge)
@@ -168,11 +180,11 @@ class _Shown:
         """Something is done."""
         self._done.append((did, what))
         if not self._json:
-            print(f"{did:<10}{what}", flush=True)
+            print(f"{_TO_DO.get(did, did) if self._dry else did:<10}{what}", flush=True)
 
     def would(self, deeds: list[Deed], commands: tuple[Command, ...]) -> None:
         """These things would be."""
-        changed = any(one.did in {"written", "replaced", "linked"} for one in deeds)
+        changed = any(one.did in doing.CHANGES for one in deeds)
         for deed in deeds:
             self.tell(deed.did, deed.path)
         for command in commands:

@@ -104,6 +104,8 @@ def _hardware(
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Give the families that are asked for, found, or there from before; and further nodes of the board."""
     found, nodes = wanted(profile, _sources(settings)) if "auto" in given.hardware else ([], [])
+    if NONE in given.hardware:  # takes back what was added before
+        return tuple(one.name for one in FAMILIES if one.name in given.hardware), ()
     before = {one.name for one in FAMILIES if _is_installed(given.root, one.drop_in, known)}
     names = {*given.hardware, *found, *before}
     return tuple(one.name for one in FAMILIES if one.name in names), tuple(nodes)

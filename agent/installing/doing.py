@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,7 +15,7 @@ from agent.installing import record as records
 from agent.installing.record import Record, below, digest, refused
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
     from agent.installing.plan import Command, File, Link, Plan
@@ -24,6 +25,7 @@ Tell = Callable[[Did, str], None]
 """Called with what was done, and to what, as soon as it is."""
 Run = Callable[[tuple[str, ...]], None]
 """Runs a command to its end, or raises ``AgentError``."""
+CHANGES: frozenset[Did] = frozenset(("written", "replaced", "linked", "removed"))
 _OP = "install"
 _MOST_S = 300
 """More than a service may take to stop and to start."""
@@ -41,6 +43,8 @@ class Deed:
 def judge(plan: Plan, root: Path, known: Record, *, force: bool) -> list[Deed]:
     """Say what would be done with each file and link; nothing is written.
 
+    What was installed before and is wanted no more is removed, unless somebody has changed it.
+
     Args:
         plan: what is wanted.
         root: the machine's "/".
@@ -51,7 +55,8 @@ def judge(plan: Plan, root: Path, known: Record, *, force: bool) -> list[Deed]:
         AgentError: somebody has changed a file, or it is none; or it cannot be read.
     """
     deeds = [Deed(_of_file(one, root, known, force=force), one.path) for one in plan.files]
-    return deeds + [Deed(_of_link(one, root, known), one.path) for one in plan.links]
+    deeds += [Deed(_of_link(one, root, known), one.path) for one in plan.links]
+    return deeds + list(_stale(plan, root, known))
 
 
 def apply(plan: Plan, root: Path, known: Record, deeds: list[Deed], *, tell: Tell, run: Run) -> None:
@@ -65,7 +70,7 @@ def apply(plan: Plan, root: Path, known: Record, deeds: list[Deed], *, tell: Tel
         record = _put(plan, root, known, {one.path: one.did for one in deeds}, tell)
     finally:
         os.umask(before)
-    changed = not known.complete or any(one.did in {"written", "replaced", "linked"} for one in deeds)
+    changed = not known.complete or any(one.did in CHANGES for one in deeds)
     perform(plan.commands, changed=changed, tell=tell, run=run)
     records.write(root, record.model_copy(update={"complete": True}))
 
@@ -85,6 +90,10 @@ def _put(plan: Plan, root: Path, known: Record, did: Mapping[str, Did], tell: Te
         if did[link.path] != "kept":
             links[link.path] = link.target
         tell(did[link.path], link.path)
+    for path in [path for path, done in did.items() if done == "removed"]:
+        remove(below(root, path))
+        del files[path]
+        tell("removed", path)
     record = Record(files=files, once=once, links=links, complete=False)
     records.write(root, record)
     return record
@@ -168,6 +177,28 @@ def _of_link(link: Link, root: Path, known: Record) -> Did:
     if there == link.target:
         return "unchanged"
     return "linked" if there and there == known.links.get(link.path) else "kept"
+
+
+def _stale(plan: Plan, root: Path, known: Record) -> Iterator[Deed]:
+    for path in sorted(known.files.keys() - {one.path for one in plan.files}):
+        there = content_of(below(root, path))
+        if there is not None and digest(there) == known.files[path]:
+            yield Deed("removed", path)
+
+
+def remove(path: Path) -> None:
+    """Remove a file, a link, or a folder with all that is in it.
+
+    Raises:
+        AgentError: the disk refuses.
+    """
+    try:
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+        else:
+            path.unlink(missing_ok=True)
+    except OSError as error:
+        raise refused("remove", path, error) from error
 
 
 def _refuse_outside(path: Path, root: Path) -> None:

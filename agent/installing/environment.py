@@ -6,12 +6,16 @@ import stat
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import agent
 from agent.errors import AgentError
 
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
 _OP = "install from"
-_HIDDEN = ("/home", "/root", "/run/user", "/tmp", "/var/tmp")  # noqa: S108 - not used, but refused
+HIDDEN = ("/home", "/root", "/run/user", "/tmp", "/var/tmp")  # noqa: S108 - not used, but refused
 """What the unit does not show to the service: ProtectHome=, PrivateTmp=."""
 _READABLE = stat.S_IROTH | stat.S_IXOTH
 _WAY = "sudo python3 -m venv /opt/edge-agent && sudo /opt/edge-agent/bin/pip install edge-inference-agent"
@@ -43,8 +47,12 @@ def here() -> Environment:
     return Environment(executable.parent, executable.resolve(), Path(agent.__file__).resolve().parent)
 
 
-def refuse_hidden(environment: Environment) -> None:
+def refuse_hidden(environment: Environment, hidden: Sequence[str] = HIDDEN) -> None:
     """See that the service can run from there.
+
+    Args:
+        environment: what would run it.
+        hidden: folders that the service does not see.
 
     Raises:
         AgentError: it lacks the program, the unit hides a part of it, or others than root cannot read it.
@@ -59,15 +67,19 @@ def refuse_hidden(environment: Environment) -> None:
         "the agent's code": environment.package,
     }
     for name, path in parts.items():
-        for hidden in _HIDDEN:
-            if path.resolve().is_relative_to(hidden):
-                hint = f"Install it where the service can read it: {_WAY}"
-                raise AgentError(
-                    _OP, str(path), f"{name} lies below {hidden}, which the service does not see", hint
-                )
+        if below := _hidden_by(path, hidden):
+            hint = f"Install it where the service can read it: {_WAY}"
+            problem = f"{name} lies below {below}, which the service does not see"
+            raise AgentError(_OP, str(path), problem, hint)
+    for name, path in parts.items():
         if (closed := _closed(path)) is not None:
             hint = f"Let everyone read it: sudo chmod -R a+rX {closed}"
             raise AgentError(_OP, str(closed), f"{name} cannot be read by the service's user", hint)
+
+
+def _hidden_by(path: Path, hidden: Sequence[str] = HIDDEN) -> str:
+    """Give which of these folders holds a path; "" for none."""
+    return next((one for one in hidden if path.resolve().is_relative_to(one)), "")
 
 
 def _closed(path: Path) -> Path | None:

@@ -49,7 +49,7 @@ FAMILIES = (
     Family(
         "gpu",
         "graphics processors",
-        ("/dev/mali0", "/dev/kgsl-3d0", "/dev/nvmap", "/dev/dri*"),
+        ("/dev/mali0", "/dev/kgsl-3d0", "/dev/nvmap", "/dev/nvhost-*", "/dev/dri*"),
         ("gpu", "armnn"),
     ),
     Family(

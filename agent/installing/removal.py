@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import os
-import shutil
 from typing import TYPE_CHECKING
 
-from agent.installing.doing import Deed, content_of, perform
+from agent.installing.doing import Deed, content_of, perform, remove
 from agent.installing.plan import DROP_INS, UNIT, UNITS, Command
-from agent.installing.record import RECORD, below, digest, refused
+from agent.installing.record import RECORD, below, digest
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -64,13 +63,13 @@ def apply(root: Path, known: Record, deeds: list[Deed], *, image: bool, tell: Te
         perform((Command(("systemctl", "disable", "--now", UNIT)),), changed=True, tell=tell, run=run)
     for deed in deeds:
         if deed.did == "removed":
-            _remove(below(root, deed.path))
+            remove(below(root, deed.path))
         tell(deed.did, deed.path)
     folder = below(root, DROP_INS)
     if folder.is_dir() and not any(folder.iterdir()):
-        _remove(folder)
-    _remove(below(root, RECORD))
-    if not image:
+        remove(folder)
+    remove(below(root, RECORD))
+    if known.files and not image:
         after: list[tuple[str, ...]] = [("udevadm", "control", "--reload")] if udev else []
         after.append(("systemctl", "daemon-reload"))
         if not own:  # a package's service goes on, with the rights that it has now
@@ -83,13 +82,3 @@ def _of_file(root: Path, path: str, hashed: str, *, force: bool) -> Deed:
         return Deed("removed" if os.path.lexists(below(root, path)) else "kept", path)
     there = content_of(below(root, path))
     return Deed("removed" if there is not None and digest(there) == hashed else "kept", path)
-
-
-def _remove(path: Path) -> None:
-    try:
-        if path.is_dir() and not path.is_symlink():
-            shutil.rmtree(path)
-        else:
-            path.unlink(missing_ok=True)
-    except OSError as error:
-        raise refused("remove", path, error) from error

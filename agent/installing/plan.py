@@ -17,7 +17,9 @@ PACKAGED = f"/usr/lib/systemd/system/{UNIT}"
 """Where a package of the distribution has the unit; all but drop-ins is then the package's."""
 CONFIG = "/etc/edge-agent/agent.toml"
 LINK = "/usr/local/bin/edge-agent"
-BOARD = f"{DROP_INS}/edge-agent-board.conf"
+BOARD = "edge-agent-board.conf"
+ALIKE = ("edge-agent-try.service",)
+"""Units of the helper that open what the agent does, and so get the same drop-ins."""
 _DEFAULT = "/opt/edge-agent"
 _WANTED = f"{UNITS}/multi-user.target.wants/{UNIT}"
 _PLACES = {
@@ -118,9 +120,11 @@ def plan(wish: Wish, shipped: Mapping[str, bytes]) -> Plan:
     files = []
     if not wish.packaged:
         files += [File(place, _moved(shipped[name], wish.folder)) for name, place in _PLACES.items()]
-    files += [File(f"{DROP_INS}/{name}", shipped[name]) for name in drop_ins(wish.hardware)]
+    rights = {name: shipped[name] for name in drop_ins(wish.hardware)}
     if board := board_drop_in(wish.service_mb, wish.nodes):
-        files.append(File(BOARD, board))
+        rights[BOARD] = board
+    for unit in (UNIT, *(unit for unit in ALIKE if unit in shipped)):
+        files += [File(f"{UNITS}/{unit}.d/{name}", content) for name, content in rights.items()]
     files += [File(path, content, once=True) for path, content in wish.configuration]
     return Plan(tuple(files), tuple(_links(wish)), tuple(_commands(wish)))
 

@@ -6,7 +6,7 @@ import os
 from typing import TYPE_CHECKING
 
 from agent.installing.doing import Deed, content_of, perform, remove
-from agent.installing.plan import DROP_INS, UNIT, UNITS, Command
+from agent.installing.plan import ALIKE, UNIT, UNITS, Command
 from agent.installing.record import RECORD, below, digest
 
 if TYPE_CHECKING:
@@ -65,9 +65,9 @@ def apply(root: Path, known: Record, deeds: list[Deed], *, image: bool, tell: Te
         if deed.did == "removed":
             remove(below(root, deed.path))
         tell(deed.did, deed.path)
-    folder = below(root, DROP_INS)
-    if folder.is_dir() and not any(folder.iterdir()):
-        remove(folder)
+    for folder in (below(root, f"{UNITS}/{unit}.d") for unit in (UNIT, *ALIKE)):
+        if folder.is_dir() and not any(folder.iterdir()):
+            remove(folder)
     remove(below(root, RECORD))
     if known.files and not image:
         after: list[tuple[str, ...]] = [("udevadm", "control", "--reload")] if udev else []

@@ -22,7 +22,7 @@ UNITS = sorted(
     path.name
     for kind in ("service", "timer", "path")
     for path in SYSTEMD.glob(f"*.{kind}")
-    if not path.name.startswith("edge-agent-host")
+    if not path.name.startswith("edge-agent-")
 )
 # What `systemd-analyze security` may find of each, in tenths.
 MOST = {AGENT: 13, "edgectl-collect.service": 11, "edgectl-resign.service": 11}

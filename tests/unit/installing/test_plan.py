@@ -5,9 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 
 from agent import resources
-from agent.installing.plan import BOARD, CONFIG, DROP_INS, LINK, Plan, Wish, plan
+from agent.installing.plan import ALIKE, BOARD, CONFIG, DROP_INS, LINK, Plan, Wish, plan
 
-SHIPPED = {path.name: path.read_bytes() for path in resources.units().iterdir()}
+SHIPPED = {path.name: path.read_bytes() for path in resources.units().iterdir() if path.is_file()}
+for _unit in ALIKE:
+    SHIPPED.pop(_unit, None)
 WISH = Wish("/opt/edge-agent")
 UNIT = "/etc/systemd/system/edge-agent.service"
 
@@ -33,13 +35,26 @@ def test_the_unit_runs_another_environment_where_that_is_elsewhere() -> None:
 def test_hardware_is_a_drop_in_each_and_what_the_board_says_another() -> None:
     steps = plan(replace(WISH, hardware=("serial", "npu"), service_mb=256, nodes=("/dev/acme0",)), SHIPPED)
     names = [one.path for one in steps.files if one.path.startswith(DROP_INS)]
-    assert names == [f"{DROP_INS}/edge-agent-serial.conf", f"{DROP_INS}/edge-agent-npu.conf", BOARD]
-    assert content(steps, BOARD).splitlines()[2:] == [
+    assert names == [
+        f"{DROP_INS}/{name}" for name in ("edge-agent-serial.conf", "edge-agent-npu.conf", BOARD)
+    ]
+    assert content(steps, f"{DROP_INS}/{BOARD}").splitlines()[2:] == [
         "[Service]",
         "MemoryMax=256M",
         "DeviceAllow=/dev/acme0 rw",
     ]
-    assert BOARD not in [one.path for one in plan(WISH, SHIPPED).files]
+    assert f"{DROP_INS}/{BOARD}" not in [one.path for one in plan(WISH, SHIPPED).files]
+
+
+def test_the_helpers_unit_that_opens_the_same_devices_gets_the_same_rights() -> None:
+    wish = replace(WISH, hardware=("serial",), service_mb=256)
+    steps = plan(wish, {**SHIPPED, ALIKE[0]: b""})
+    theirs = f"/etc/systemd/system/{ALIKE[0]}.d"
+    assert content(steps, f"{theirs}/edge-agent-serial.conf") == content(
+        steps, f"{DROP_INS}/edge-agent-serial.conf"
+    )
+    assert content(steps, f"{theirs}/{BOARD}") == content(steps, f"{DROP_INS}/{BOARD}")
+    assert len(steps.files) == len(plan(wish, SHIPPED).files) + 2
 
 
 def test_the_configuration_is_for_whoever_looks_after_the_machine() -> None:

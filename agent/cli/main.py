@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 VERBS = (
     "init",
+    "install",
     "run",
     "demo",
     "check",
@@ -54,6 +55,7 @@ first steps:
                                       one model, no hardware
   edge-agent init                     a configuration, for what is plugged in
   edge-agent run --config agent.toml  the agent
+  sudo edge-agent install             ... as a service of systemd
 
 exit codes: 0 done, 1 failed, 2 usage, 78 the configuration must be changed first"""
 

@@ -19,6 +19,7 @@ PACKAGE = Path(agent.__file__).parent
 
 WORDS = {"types", "errors", "events", "fsm", "clock", "plugins"}
 ROOMS = {
+    "installing",
     "capture",
     "accelerator",
     "delegates",

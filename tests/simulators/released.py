@@ -69,18 +69,26 @@ def wheel(folder: Path, version: str, *, form: int = 5, faults: tuple[str, ...] 
         f"{start}.dist-info/METADATA": _METADATA + f"Version: {version}\n",
         f"{start}.dist-info/WHEEL": "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
     }
+    pack(folder, version, {name: text.encode() for name, text in files.items()})
+
+
+def pack(folder: Path, version: str, files: dict[str, bytes]) -> Path:
+    """Make a wheel of the agent out of its files, all but the list of them; give it."""
+    start = f"edge_inference_agent-{version}"
     record = io.StringIO()
     rows = csv.writer(record, lineterminator="\n")
-    for name, text in files.items():
-        digest = base64.urlsafe_b64encode(hashlib.sha256(text.encode()).digest()).rstrip(b"=").decode()
-        rows.writerow([name, f"sha256={digest}", len(text.encode())])
+    for name, content in files.items():
+        digest = base64.urlsafe_b64encode(hashlib.sha256(content).digest()).rstrip(b"=").decode()
+        rows.writerow([name, f"sha256={digest}", len(content)])
     rows.writerow([f"{start}.dist-info/RECORD", "", ""])
     folder.mkdir(exist_ok=True)
-    with zipfile.ZipFile(folder / f"{start}-py3-none-any.whl", "w") as archive:
-        for name, text in {**files, f"{start}.dist-info/RECORD": record.getvalue()}.items():
+    made = folder / f"{start}-py3-none-any.whl"
+    with zipfile.ZipFile(made, "w") as archive:
+        for name, content in {**files, f"{start}.dist-info/RECORD": record.getvalue().encode()}.items():
             entry = zipfile.ZipInfo(name)
             entry.external_attr = 0o100755 << 16  # pip keeps who may execute what
-            archive.writestr(entry, text)
+            archive.writestr(entry, content)
+    return made
 
 
 class Board:

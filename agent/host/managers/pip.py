@@ -4,8 +4,6 @@
     /opt/edge-agent-proven  -> edge-agent-1.3.2     what the helper runs: the last release that gave its word
     /opt/edge-agent-1.3.2      a virtual environment
     /opt/edge-agent-1.4.0      another
-
-Links are replaced by rename(2), so that at each moment one release or the other is there.
 """
 
 from __future__ import annotations
@@ -17,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from agent.errors import Rejected
 from agent.files import sync_folder
+from agent.host.links import lead, proven
 from agent.host.programs import INSTALL_S, OPEN, run
 
 if TYPE_CHECKING:
@@ -37,7 +36,7 @@ class Pip:
         self._update = update
         self._deputies = deputies
         self._place = Path(update.place)
-        self._proven = self._place.with_name(f"{self._place.name}-proven")
+        self._proven = proven(self._place)
 
     def current(self) -> str:
         """Give the version that the place's link leads to.
@@ -84,11 +83,11 @@ class Pip:
         Raises:
             Rejected: there is no such environment, or the disk refuses.
         """
-        self._link(self._place, version)
+        lead(self._place, self._beside(version))
 
     def keep(self, version: str, before: str) -> None:
         """Have the helper run from it, too, and delete environments that it has made and nobody needs."""
-        self._link(self._proven, version)
+        lead(self._proven, self._beside(version))
         for folder in self._place.parent.glob(f"{self._place.name}-*"):
             kept = {self._beside(version), self._beside(before)}
             if not folder.is_symlink() and folder not in kept and (folder / _MADE).exists():
@@ -117,16 +116,3 @@ class Pip:
             problem = f"it is no link to {start}VERSION"
             raise Rejected("update", str(link), problem, "See docs/operations.md, The machine")
         return target.removeprefix(start)
-
-    def _link(self, link: Path, version: str) -> None:
-        folder = self._beside(version)
-        if not folder.is_dir():
-            raise Rejected("switch to", str(folder), "it is not there")
-        new = link.with_name(f".{link.name}.new")
-        try:
-            new.unlink(missing_ok=True)
-            new.symlink_to(folder.name)
-            new.rename(link)
-            sync_folder(link.parent)
-        except OSError as error:
-            raise Rejected("switch", str(link), error.strerror or "it cannot be replaced") from error

@@ -94,7 +94,7 @@ def vm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Vm]:
 
 @pytest.fixture
 def service(machine: Container, tmp_path: Path) -> Iterator[Container]:
-    """The service, started on one pipeline and inferring; after each test the accounts of all starts are read."""
+    """The service, started on one pipeline and inferring; afterwards the accounts of all starts are read."""
     machine.start(CONFIG)
     machine.inferring()
     yield machine

@@ -17,7 +17,7 @@ _SHUTDOWN = 0x8004587D
 _NOLOGFLUSH = 2
 """It is gone, and so is what the journal has not committed: as when the power goes."""
 _FREE_S = 20.0
-# The mounts are those of one mount namespace: when its last process ends they are gone, and the loop device, too.
+# The mounts are of one mount namespace: when its last process ends they are gone, and the loop device, too.
 _MOUNT = """
 mount -o loop "$1" "$2"
 mkdir -p "$2/changes" "$2/work" "$2/root"

@@ -119,15 +119,19 @@ class Container(Booted):
     def status(self) -> dict[str, Any] | None:
         """Ask the agent on its socket; None while it does not answer."""
         try:
-            return ask(Path(f"/proc/{self._leader}/root{SOCKET}"), {"op": "status"})
+            return ask(self.path(SOCKET), {"op": "status"})
         except AgentError:
             return None
 
-    def copied(self, path: str, folder: Path) -> Path:
+    def path(self, inside: str) -> Path:
+        """Say where a path of its is on this machine; what resolves links (SQLite does) ends elsewhere."""
+        return Path(f"/proc/{self._leader}/root{inside}")
+
+    def copied(self, inside: str, folder: Path) -> Path:
         """Copy a folder of its own into one of this machine; nobody should be writing there."""
         shutil.rmtree(folder, ignore_errors=True)
-        mine = Path(f"/proc/{self._leader}/root{path}")
-        return shutil.copytree(mine, folder, ignore=shutil.ignore_patterns("*.sock", "*-shm"))
+        unwanted = shutil.ignore_patterns("*.sock", "*-shm")
+        return shutil.copytree(self.path(inside), folder, ignore=unwanted)
 
     def alive(self) -> bool:
         """Whether it still runs."""

@@ -48,5 +48,9 @@ done
 sed -i '1s,^#!.*python.*,#!/opt/edge-agent/bin/python,' "$site/bin"/*
 mv "$site/bin"/* "$environment/bin/"
 rmdir "$site/bin"
+if [ "$("$python" -c 'import sys; print(*sys.version_info[:2])')" = '3 11' ]; then  # as pip would; another's would not be read
+  "$python" -m compileall -q -j 2 --invalidation-mode unchecked-hash -s "$building" \
+    "$site" "$building/usr/lib/python3.11"
+fi
 rm -rf "$wheels"
 mv "$building" "$root"

@@ -93,6 +93,30 @@ def restarted(vm: Vm, before: int, within_s: float = 30.0) -> None:
     inferring(vm)
 
 
+def results_of(vm: Vm, epoch: str) -> tuple[list[dict[str, Any]], dict[str, Any]]:
+    """Read the results of a start, and its ledger, which must balance and name as many."""
+    records, ledger = vm.records("result", epoch)
+    results = [record for record in records if record.get("kind") not in {"ledger", "failed"}]
+    lost = ledger["lost"] + sum(ledger["dropped"].values()) + sum(ledger["failed"].values())
+    assert ledger["captured"] == ledger["inferred"] + lost + ledger["in_flight"]
+    assert len(results) == ledger["inferred"]
+    return results, ledger
+
+
+def lose_power(vm: Vm) -> None:
+    """Cut the power of a machine whose agent stores results: all that it had stored is there afterwards."""
+    vm.start(config())
+    store = until_status(vm, lambda now: now["store"]["committed"] > 10, "store results")["store"]
+    vm.cut()
+    vm.boot()
+    vm.agent("store", "verify")
+    vm.start(config())
+    inferring(vm)
+    vm.run("systemctl", "stop", UNIT)
+    results, _ = results_of(vm, store["epoch"])
+    assert len(results) >= store["committed"]
+
+
 def pss(vm: Vm) -> dict[str, int]:
     """Give the proportional memory of each process of the service, kB by the module that it runs."""
     found: dict[str, int] = {}

@@ -60,15 +60,15 @@ def machine(rootfs: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
 @pytest.fixture(scope="module")
 def vm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Vm]:
     """A booted virtual machine with the service's unit as it is in the repository, and no device yet."""
-    with Vm(building.vm("amd64"), tmp_path_factory.mktemp("vm")) as machine:
+    with Vm(building.vm("amd64"), tmp_path_factory.mktemp("vm") as machine:
         building.install(machine)
         yield machine
 
 
 @pytest.fixture(scope="module")
 def arm_board(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Vm]:
-    """The same of 64-bit ARM, with a disk of its own that outlives a power cut."""
-    with Vm(building.vm("arm64"), tmp_path_factory.mktemp("board"), BOARD, keeps=True) as machine:
+    """The same of 64-bit ARM."""
+    with Vm(building.vm("arm64"), tmp_path_factory.mktemp("board"), BOARD) as machine:
         building.install(machine)
         yield machine
 

@@ -49,32 +49,26 @@ OUTSIDE = "10.0.2.2"
 
 
 class Vm(Booted):
-    """A booted machine. A context manager that leaves nothing.
+    """A booted machine, with a disk of its own that outlives power cuts. A context manager that leaves no process.
 
     Args:
         built: the folder that ``vm.sh`` has filled.
         folder: where its console, its socket and its disk go.
         model: what is emulated.
-        keeps: whether it has a disk of its own, which outlives a power cut; else changes are forgotten.
     """
 
     patience = 20.0
 
-    def __init__(self, built: Path, folder: Path, model: Model = PC, *, keeps: bool = False) -> None:
+    def __init__(self, built: Path, folder: Path, model: Model = PC) -> None:
         self._log, self._path = folder / "console", folder / "hand"
-        disk = built / "disk.img"
-        if keeps:
-            disk = folder / "disk.img"
-            subprocess.run(["cp", "--sparse=always", str(built / "disk.img"), str(disk)], check=True)
-        # What the machine has been told is written is with us, and outlives QEMU.
-        kept = "cache=writethrough" if keeps else "snapshot=on"
+        self._original, self._disk = built / "disk.img", folder / "disk.img"
         self._command = [
             "setpriv", "--pdeathsig", "KILL", "nice", "-n", "10", model.program, *model.machine,
             "-accel", "tcg,thread=multi", "-smp", "2", "-m", "1024", "-nodefaults", "-no-user-config",
             "-display", "none", "-no-reboot", "-serial", f"file:{self._log}",
             "-kernel", str(built / "vmlinuz"), "-initrd", str(built / "initrd"),
             "-append", f"console={model.console} panic=-1 mitigations=off nokaslr loglevel=4 net.ifnames=0",
-            "-drive", f"file={disk},format=raw,if=none,id=disk,{kept}",
+            "-drive", f"file={self._disk},format=raw,if=none,id=disk,cache=writethrough",
             "-device", "virtio-blk-pci,drive=disk", "-device", "virtio-rng-pci",
             "-netdev", "user,id=net,ipv6=off", "-device", "virtio-net-pci,netdev=net,romfile=",
             "-device", "virtio-serial-pci",
@@ -84,11 +78,13 @@ class Vm(Booted):
         self._ready = False
 
     def __enter__(self) -> Self:
+        subprocess.run(["cp", "--sparse=always", str(self._original), str(self._disk)], check=True)
         self.boot()
         return self
 
     def __exit__(self, *_: object) -> None:
         self.cut()
+        self._disk.unlink()
 
     def boot(self) -> None:
         """Switch it on; systemd has started all that it starts afterwards."""

@@ -60,7 +60,7 @@ def machine(rootfs: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
 @pytest.fixture(scope="module")
 def vm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Vm]:
     """A booted virtual machine with the service's unit as it is in the repository, and no device yet."""
-    with Vm(building.vm("amd64"), tmp_path_factory.mktemp("vm") as machine:
+    with Vm(building.vm("amd64"), tmp_path_factory.mktemp("vm")) as machine:
         building.install(machine)
         yield machine
 

@@ -49,7 +49,7 @@ OUTSIDE = "10.0.2.2"
 
 
 class Vm(Booted):
-    """A booted machine, with a disk of its own that outlives power cuts. A context manager that leaves no process.
+    """A booted machine; its disk outlives a power cut. A context manager that leaves nothing.
 
     Args:
         built: the folder that ``vm.sh`` has filled.

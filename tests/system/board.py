@@ -7,6 +7,7 @@ import sys
 import time
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from agent.demo.broker import Broker
@@ -17,7 +18,7 @@ from tests.system.vm import OUTSIDE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from pathlib import Path
+    from types import ModuleType
 
     from tests.system.vm import Vm
 
@@ -44,6 +45,7 @@ _PSS = (
     f"for pid in $(cat /sys/fs/cgroup/system.slice/{UNIT}/cgroup.procs); do "
     "tr '\\0' ' ' < /proc/$pid/cmdline; grep '^Pss:' /proc/$pid/smaps_rollup; done"
 )
+_SITE = "/opt/edge-agent/lib/python3.11/site-packages"
 _ROWS_S = 60.0
 
 
@@ -115,6 +117,14 @@ def lose_power(vm: Vm) -> None:
     vm.run("systemctl", "stop", UNIT)
     results, _ = results_of(vm, store["epoch"])
     assert len(results) >= store["committed"]
+
+
+def plug_in(vm: Vm, plugin: ModuleType) -> None:
+    """Install a source of the tests, a module that says what makes it a plugin."""
+    name = plugin.__name__.rpartition(".")[2]
+    vm.write(f"{_SITE}/{name}.py", Path(str(plugin.__file__)).read_text())
+    vm.write(f"{_SITE}/{name}-1.dist-info/METADATA", plugin.METADATA)
+    vm.write(f"{_SITE}/{name}-1.dist-info/entry_points.txt", plugin.ENTRY_POINTS)
 
 
 def pss(vm: Vm) -> dict[str, int]:

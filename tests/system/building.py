@@ -38,7 +38,7 @@ def vm(arch: str) -> Path:
     folder, holds = BUILT / f"{arch}-vm", root(arch)
     disk = folder / "disk.img"
     newest = _newest(HERE / name for name in ("vm.sh", "vm_hand.py", "vm_hand.service"))
-    if not disk.exists() or disk.stat().st_mtime < max(newest, holds.stat().st_mtime):
+    if not disk.exists() or disk.stat().st_mtime < max(newest, holds.stat().st_ctime):
         _build(arch, "vm.sh", folder, holds)
         os.utime(disk)  # vm.sh has written into the root, too
     return folder

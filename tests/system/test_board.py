@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import base64
+import json
 import time
 from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.integration.test_confinement import ATTEMPTS
+from tests.simulators import burglar
 from tests.system import board
 from tests.system.booted import UNIT
+from tests.system.test_line import SCRATCH, SECRETS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -29,6 +33,13 @@ def service(arm_board: Vm) -> Iterator[Vm]:
     board.inferring(arm_board)
     yield arm_board
     arm_board.run("systemctl", "stop", UNIT)
+
+
+@pytest.fixture(scope="module")
+def line(arm_board: Vm, tmp_path_factory: pytest.TempPathFactory) -> Iterator[board.Outside]:
+    """Broker and collector on this machine, and the board's keys on the board."""
+    with board.outside(arm_board, tmp_path_factory.mktemp("outside")) as line:
+        yield line
 
 
 def test_it_starts_confined_on_xnnpack_and_a_stop_leaves_all_on_the_disk(arm_board: Vm) -> None:
@@ -91,21 +102,38 @@ def test_a_camera_that_is_unplugged_is_missed_and_comes_back(arm_board: Vm) -> N
     arm_board.run("systemctl", "stop", UNIT)
 
 
-def test_a_broker_that_goes_and_comes_back_gets_all_and_nothing_twice(arm_board: Vm, tmp_path: Path) -> None:
-    with board.outside(arm_board, tmp_path) as line:
-        arm_board.start(board.config(more=line.mqtt))
-        board.until_status(arm_board, lambda now: now["store"]["acked"] > 5, "deliver")
-        line.broker.cut()
-        board.until_status(arm_board, lambda now: now["link"]["state"] != "online", "miss the broker")
-        waiting = board.until_status(arm_board, lambda now: now["store"]["backlog"] > 15, "keep results")
-        line.broker.restore()
-        last = waiting["store"]["committed"]
-        board.until_status(arm_board, lambda now: now["store"]["acked"] >= last, "deliver what waited")
-        arm_board.run("systemctl", "stop", UNIT)
-        assert arm_board.show("Result") == "success"
-        found = line.settled({("result", waiting["store"]["epoch"]): last})
+def test_a_broker_that_goes_and_comes_back_gets_all_and_nothing_twice(
+    arm_board: Vm, line: board.Outside
+) -> None:
+    arm_board.start(board.config(more=line.mqtt))
+    board.until_status(arm_board, lambda now: now["store"]["acked"] > 5, "deliver")
+    line.broker.cut()
+    board.until_status(arm_board, lambda now: now["link"]["state"] != "online", "miss the broker")
+    waiting = board.until_status(arm_board, lambda now: now["store"]["backlog"] > 15, "keep results")
+    line.broker.restore()
+    last = waiting["store"]["committed"]
+    board.until_status(arm_board, lambda now: now["store"]["acked"] >= last, "deliver what waited")
+    arm_board.run("systemctl", "stop", UNIT)
+    assert arm_board.show("Result") == "success"
+    found = line.settled({("result", waiting["store"]["epoch"]): last})
     assert (found.missing, found.lost, found.duplicated, found.unbalanced) == (0, 0, 0, ())
     assert found.stored > last
+
+
+def test_a_worker_does_nothing_of_what_an_attacker_in_it_tries(arm_board: Vm, line: board.Outside) -> None:
+    board.plug_in(arm_board, burglar)
+    loot = ", ".join(f'"{what}" = "{path}"' for what, path in SECRETS.items())
+    places = f'control = "/run/edge-agent/agent.sock", scratch = "{SCRATCH}"'
+    source = f'{{ kind = "burglar", loot = {{ {loot} }}, {places} }}'
+    arm_board.start(board.config(source=source, more=line.mqtt))
+    status = board.until_status(arm_board, lambda now: "{" in str(now["pipelines"][0]["problem"]), "burgle")
+    absent = [what for what, path in SECRETS.items() if arm_board.run("test", "-e", path).returncode]
+    arm_board.run("systemctl", "stop", UNIT)
+    assert absent == [], "nothing to be had: it proves nothing"
+    problem = status["pipelines"][0]["problem"]
+    found = json.loads(problem[problem.index("{") : problem.rindex("}") + 1])
+    assert found.keys() == ATTEMPTS
+    assert {name: told for name, told in found.items() if told == "done"} == {}
 
 
 @pytest.mark.shared

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -12,26 +11,20 @@ from tests.system import board
 from tests.system.booted import UNIT
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from tests.system.vm import Vm
 
 pytestmark = [pytest.mark.vm, pytest.mark.timeout(1500)]
 
-SITE = "/opt/edge-agent/lib/python3.11/site-packages"
 GROUP = f"/sys/fs/cgroup/system.slice/{UNIT}"
 LIMIT = f"/run/systemd/system/{UNIT}.d/zz-memory.conf"
 
 
-def plug_in(vm: Vm) -> None:
-    """Install the source that eats memory, and limit the service's."""
-    vm.write(f"{SITE}/glutton.py", Path(glutton.__file__).read_text())
-    vm.write(f"{SITE}/glutton-1.dist-info/METADATA", glutton.METADATA)
-    vm.write(f"{SITE}/glutton-1.dist-info/entry_points.txt", glutton.ENTRY_POINTS)
+def test_a_worker_that_eats_all_memory_is_killed_alone_and_started_again(vm: Vm) -> None:
+    board.plug_in(vm, glutton)
     vm.write(LIMIT, "[Service]\nMemoryMax=280M\nMemorySwapMax=0\n")
     vm.sh("systemctl daemon-reload")
-
-
-def test_a_worker_that_eats_all_memory_is_killed_alone_and_started_again(vm: Vm) -> None:
-    plug_in(vm)
     vm.start(board.config(source='{ kind = "glutton", frames = 20 }'))
     epoch = board.until_status(vm, lambda _: True, "answer")["store"]["epoch"]
     before = board.supervisor(vm)

@@ -78,7 +78,9 @@ class Units:
         order = Order(command=tuple(command)).model_dump_json().encode()
         write_durably(self._orders / order_of(unit), order, 0o644, exact=True)
         run(["systemctl", "start", service], INSTALL_S + _GRACE_S)
-        name = f"{Path(command[0]).name} {next((one for one in command[1:] if one[:1].isalpha()), '')}".rstrip()
+        name = (
+            f"{Path(command[0]).name} {next((one for one in command[1:] if one[:1].isalpha()), '')}".rstrip()
+        )
         try:
             content = read_own(answer)
             done = None if content is None else read(Done, content, answer.name)

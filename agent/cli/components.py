@@ -25,14 +25,15 @@ def components() -> list[dict[str, Any]]:
     """
     found = {}
     for one in metadata.distributions():
-        name = re.sub(r"[-_.]+", "-", one.metadata["Name"] or "").lower()
+        about = one.metadata  # read once: it is parsed anew each time
+        name = re.sub(r"[-_.]+", "-", about["Name"] or "").lower()
         if name and name not in found:  # the first on the path is the one that is imported
             record = one.read_text("RECORD")
             found[name] = {
                 "name": name,
-                "version": one.version,
-                "license": _license(one.metadata),
-                "purl": f"pkg:pypi/{name}@{one.version}",
+                "version": about["Version"],
+                "license": _license(about),
+                "purl": f"pkg:pypi/{name}@{about['Version']}",
                 "record_sha256": hashlib.sha256(record.encode()).hexdigest() if record else None,
             }
     return [found[name] for name in sorted(found)]

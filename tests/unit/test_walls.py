@@ -37,8 +37,8 @@ WORKER = [
     "agent.sources.synthetic",
 ]
 LARGE = {
-    "asyncio", "csv", "distutils", "email", "http", "importlib.metadata", "multiprocessing", "ssl", "unittest",
-    "urllib.request", "xml", "zipfile",
+    "asyncio", "csv", "distutils", "email", "http", "importlib.metadata", "multiprocessing", "ssl",
+    "unittest", "urllib.request", "xml", "zipfile",
 }  # fmt: skip
 """Of the standard library, what costs half a megabyte or more, with what it loads itself."""
 

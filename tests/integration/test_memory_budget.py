@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
 
-from tests.simulators.resident import children, own_mb, resident_mb
+from tests.simulators.resident import children, own_mb, resident_mb, together_mb
 from tests.simulators.running_agent import RunningAgent
 
 if TYPE_CHECKING:
@@ -26,12 +26,12 @@ class Budget(NamedTuple):
 
 BUDGETS = {
     "supervisor": Budget(30.5, 39.0),
-    "supervisor with a broker": Budget(37.0, 50.0),
+    "supervisor with a broker": Budget(35.0, 44.0),
     "agent.workers.main": Budget(53.0, 71.0),
-    "agent.capture.main": Budget(43.0, 60.0),
+    "agent.capture.main": Budget(35.5, 56.0),
 }
-BOTH_MB = 104.0
-"""Supervisor and a MobileNet worker together, all that is mapped: 95 where the two share what they share."""
+BOTH_MB = 97.0
+"""Supervisor and a MobileNet worker together, as if nothing else ran; measured as 94, promised as 95."""
 
 CAMERA = 'kind = "synthetic", width = 640, height = 480, fps = 30'
 BROKER = '[mqtt]\nhost = "127.0.0.1"\nport = 1\n[trust]\nunsigned = true'
@@ -64,8 +64,7 @@ def test_an_agent_with_a_mobilenet_stays_within_its_budget(tmp_path: Path, share
     with RunningAgent(tmp_path, pipeline, model=str(model)) as agent:
         settled(agent)
         assert over(agent, "supervisor") == []
-        pids = [agent.process.pid, *children(agent.process.pid)]
-        assert sum(map(resident_mb, pids)) <= BOTH_MB
+        assert together_mb([agent.process.pid, *children(agent.process.pid)]) <= BOTH_MB
 
 
 def test_with_a_broker_and_a_shared_source_each_process_stays_within_its_budget(tmp_path: Path) -> None:

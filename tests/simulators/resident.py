@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
 
 _KB_A_MB = 1024
 
@@ -32,6 +37,36 @@ def resident_mb(pid: int) -> float:
         OSError: it is gone.
     """
     return _field(pid, "Rss")
+
+
+def together_mb(pids: Iterable[int]) -> float:
+    """Give the share of several processes, MiB, as if no other ran: what they share of a file counts once.
+
+    Raises:
+        OSError: one is gone.
+    """
+    own = 0
+    files: Counter[tuple[str, str]] = Counter()
+    for pid in pids:
+        mapped: Counter[tuple[str, str]] = Counter()
+        for mapping, resident, anonymous in _mappings(pid):
+            own += anonymous
+            mapped[mapping] += resident - anonymous
+        files |= mapped  # the larger of each
+    return (own + sum(files.values())) / _KB_A_MB
+
+
+def _mappings(pid: int) -> Iterator[tuple[tuple[str, str], int, int]]:
+    """Give file and offset of each mapping, and of its KiB how many are resident and the process's own."""
+    mapping, resident = ("", ""), 0
+    for line in Path(f"/proc/{pid}/smaps").read_text().splitlines():
+        if not line[0].isupper():
+            _, _, offset, _, _, *name = line.split(maxsplit=5)
+            mapping = (name[0] if name else "", offset)
+        elif line.startswith("Rss:"):
+            resident = int(line.split()[1])
+        elif line.startswith("Anonymous:"):
+            yield mapping, resident, int(line.split()[1])
 
 
 def children(pid: int) -> dict[int, str]:

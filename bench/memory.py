@@ -5,8 +5,9 @@
 Ours is ``edge-agent run`` on drawn frames of 640x480 at 10 frames a second, with a MobileNet v2 in each
 pipeline; each pipeline is a process of its own. The other side is one process that does the same without
 promises: it imports LiteRT, OpenCV and paho, and converts, resizes, infers and publishes in a loop
-(``bench.plain_memory``). Idle is an agent whose only camera is not plugged in. Counted is the proportional share of memory (PSS, proc(5)) as if nothing else ran on the machine: all that a
-process has of its own, and the pages of files that are mapped, once for all of them. MB are of 2^20 bytes.
+(``bench.plain_memory``). Idle is an agent whose only camera is not plugged in. Counted is the proportional
+share of memory (PSS, proc(5)) as if nothing else ran on the machine: all that processes have of their own,
+and the pages of files that they have mapped, once for all of them. MB are of 2^20 bytes.
 """
 
 from __future__ import annotations

@@ -106,6 +106,7 @@ def _opener(spec: CaptureSpec) -> Callable[[int], Source]:
 
 def _settled(open_source: Callable[[int], Source]) -> Callable[[int], Source]:
     """Have what the first opening leaves behind given back, where the source has no thread of its own."""
+    fresh = True
 
     def opened(start: int) -> Source:
         nonlocal fresh
@@ -115,7 +116,6 @@ def _settled(open_source: Callable[[int], Source]) -> Callable[[int], Source]:
         fresh = False
         return source
 
-    fresh = True
     return opened
 
 

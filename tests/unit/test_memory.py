@@ -91,5 +91,4 @@ def test_without_a_list_of_mappings_nothing_is_taken_away(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setattr(memory, "_MAPPINGS", tmp_path / "missing")
-    monkeypatch.setattr(memory.gc, "freeze", lambda: None)
-    assert memory.settle() == ()
+    assert memory.let_go() == ()

@@ -35,14 +35,19 @@ def one_arena() -> None:
 
 
 def settle() -> Ranges:
-    """Give back what was needed to begin; give where libraries are mapped as their files are, for ``unmap``.
+    """Give back all that was needed to begin; give what ``let_go`` gives, whose rule holds here, too."""
+    gc.collect()
+    gc.freeze()  # what lives now lives on: later collections need not look at it
+    trim()
+    return let_go()
+
+
+def let_go() -> Ranges:
+    """Give back pages of libraries that are as their files are; give where they are mapped, for ``unmap``.
 
     No other thread may load a library meanwhile: a mapping that has just been made would lose what the loader
     writes into it. A kernel without /proc/self/smaps (CONFIG_PROC_PAGE_MONITOR) keeps what it has mapped.
     """
-    gc.collect()
-    gc.freeze()  # what lives now lives on: later collections need not look at it
-    trim()
     try:
         with _MAPPINGS.open() as lines:
             ranges = tuple(untouched(lines))
@@ -53,7 +58,7 @@ def settle() -> Ranges:
 
 
 def unmap(ranges: Ranges) -> None:
-    """Give back pages of libraries that ``settle`` has named. Safe from any thread: none is ever unloaded."""
+    """Give back pages of libraries that ``let_go`` has named. Safe from any thread: none is ever unloaded."""
     madvise = ctypes.CDLL(None).madvise
     madvise.argtypes = (ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int)
     for begin, end in ranges:

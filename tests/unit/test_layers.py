@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 PACKAGE = Path(agent.__file__).parent
 
-WORDS = {"types", "errors", "events", "fsm", "clock", "plugins"}
+WORDS = {"types", "errors", "events", "fsm", "clock", "plugins", "_pydantic"}
 ROOMS = {
     "installing",
     "capture",
@@ -69,6 +69,7 @@ JOINTS = {
     "readings",
     "recorder",
     "seat",
+    "settled",
     "signals",
     "status",
     "taking",

@@ -29,6 +29,8 @@ CHANGES: frozenset[Did] = frozenset(("written", "replaced", "linked", "removed")
 _OP = "install"
 _MOST_S = 300
 """More than a service may take to stop and to start."""
+_NEWS = ("Created symlink", "Removed ")
+"""What systemctl says on standard error before it fails."""
 _JOURNAL = "See why: journalctl -u edge-agent -n 20, and edge-agent check"
 
 
@@ -130,7 +132,8 @@ def run_command(argv: tuple[str, ...]) -> None:
     except (OSError, subprocess.TimeoutExpired) as error:
         raise AgentError("run", words, str(error), "Run it by hand, then this again") from error
     if done.returncode:
-        said = done.stderr.strip().splitlines()[:1] or [f"exit code {done.returncode}"]
+        said = [line for line in done.stderr.strip().splitlines() if not line.startswith(_NEWS)]
+        said = said or [f"exit code {done.returncode}"]
         hint = _JOURNAL if argv[0] == "systemctl" else "Run it by hand, then this again"
         raise AgentError("run", words, said[0].rstrip("."), hint)
 

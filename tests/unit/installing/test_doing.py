@@ -203,6 +203,7 @@ def test_a_record_that_is_none_is_told(machine: Machine) -> None:
     [
         (("no-such-program-of-systemd",), "there is no such program"),
         (("sh", "-c", "echo first >&2; echo second >&2; exit 3"), "first"),
+        (("sh", "-c", "echo Created symlink a >&2; echo Job failed. >&2; exit 1"), r"1: Job failed\. Run"),
         (("sh", "-c", "exit 3"), "exit code 3"),
     ],
 )

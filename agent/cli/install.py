@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from agent import resources
 from agent.cli.install_wish import NONE, Given, wish
 from agent.errors import EXIT_OK, AgentError
-from agent.installing import doing, removal
+from agent.installing import doing, removal, started
 from agent.installing import record as records
 from agent.installing.environment import here, refuse_hidden
 from agent.installing.families import BY_NAME
@@ -132,6 +132,8 @@ def _install(arguments: argparse.Namespace, shown: _Shown) -> None:
         shown.would(deeds, steps.commands)
     else:
         doing.apply(steps, root, known, deeds, tell=shown.tell, run=doing.run_command)
+        if wanted.start and not wanted.image:
+            shown.notes.append(f"the service says: {started.watch()}")
 
 
 def _remove(arguments: argparse.Namespace, shown: _Shown) -> None:

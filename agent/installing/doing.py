@@ -29,6 +29,8 @@ CHANGES: frozenset[Did] = frozenset(("written", "replaced", "linked", "removed")
 _OP = "install"
 _MOST_S = 300
 """More than a service may take to stop and to start."""
+_NEWS = ("Created symlink", "Removed ")
+"""What systemctl says on standard error before it fails."""
 _JOURNAL = "See why: journalctl -u edge-agent -n 20, and edge-agent check"
 
 
@@ -54,6 +56,7 @@ def judge(plan: Plan, root: Path, known: Record, *, force: bool) -> list[Deed]:
     Raises:
         AgentError: somebody has changed a file, or it is none; or it cannot be read.
     """
+    refuse_outside(below(root, records.RECORD), root)
     deeds = [Deed(_of_file(one, root, known, force=force), one.path) for one in plan.files]
     deeds += [Deed(_of_link(one, root, known), one.path) for one in plan.links]
     return deeds + list(_stale(plan, root, known))
@@ -130,7 +133,8 @@ def run_command(argv: tuple[str, ...]) -> None:
     except (OSError, subprocess.TimeoutExpired) as error:
         raise AgentError("run", words, str(error), "Run it by hand, then this again") from error
     if done.returncode:
-        said = done.stderr.strip().splitlines()[:1] or [f"exit code {done.returncode}"]
+        said = [line for line in done.stderr.strip().splitlines() if not line.startswith(_NEWS)]
+        said = said or [f"exit code {done.returncode}"]
         hint = _JOURNAL if argv[0] == "systemctl" else "Run it by hand, then this again"
         raise AgentError("run", words, said[0].rstrip("."), hint)
 
@@ -154,7 +158,7 @@ def content_of(path: Path) -> bytes | None:
 
 def _of_file(file: File, root: Path, known: Record, *, force: bool) -> Did:
     path = below(root, file.path)
-    _refuse_outside(path, root)
+    refuse_outside(path, root)
     if file.once:
         return "kept" if path.exists() else "written"
     there = content_of(path)
@@ -170,7 +174,7 @@ def _of_file(file: File, root: Path, known: Record, *, force: bool) -> Did:
 
 def _of_link(link: Link, root: Path, known: Record) -> Did:
     path = below(root, link.path)
-    _refuse_outside(path, root)
+    refuse_outside(path, root)
     if not os.path.lexists(path):
         return "linked"
     there = str(path.readlink()) if path.is_symlink() else ""
@@ -201,12 +205,14 @@ def remove(path: Path) -> None:
         raise refused("remove", path, error) from error
 
 
-def _refuse_outside(path: Path, root: Path) -> None:
-    """An image's own links must not have this machine's files written."""
+def refuse_outside(path: Path, root: Path) -> None:
+    """An image's own links, and its record, must not have this machine's files written or removed.
+
+    Raises:
+        AgentError: what is there stands outside of ``root``.
+    """
     if not path.parent.resolve().is_relative_to(root.resolve()):
-        raise AgentError(
-            _OP, str(path), f"links on the way there lead out of {root}", "Correct them in the image"
-        )
+        raise AgentError(_OP, str(path), f"the way there leads out of {root}", "Correct it in the image")
 
 
 def _write(path: Path, file: File) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from agent.installing.doing import Deed, content_of, perform, remove
+from agent.installing.doing import Deed, content_of, perform, refuse_outside, remove
 from agent.installing.plan import ALIKE, UNIT, UNITS, Command
 from agent.installing.record import RECORD, below, digest
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 _OWN_UNIT = f"{UNITS}/{UNIT}"
 _FOLDERS = ("/etc/edge-agent", "/var/lib/private/edge-agent", "/var/lib/edge-agent")
 """Configuration and data; the last is a link to the one before it."""
-_SECRETS = ("etc/credstore/edge-agent.*", "etc/credstore.encrypted/edge-agent.*")
+_SECRETS = ("/etc/credstore/edge-agent.*", "/etc/credstore.encrypted/edge-agent.*")
 
 
 def judge(root: Path, known: Record, *, force: bool, purge: bool) -> list[Deed]:
@@ -31,8 +31,10 @@ def judge(root: Path, known: Record, *, force: bool, purge: bool) -> list[Deed]:
         purge: take configuration, secrets and data, too.
 
     Raises:
-        AgentError: a file cannot be read.
+        AgentError: a file cannot be read, or one stands outside of ``root``.
     """
+    for path in (RECORD, *known.files, *known.links, *known.once, *_FOLDERS, *_SECRETS):
+        refuse_outside(below(root, path), root)
     deeds = [_of_file(root, path, hashed, force=force) for path, hashed in known.files.items()]
     for path, target in known.links.items():
         mine = below(root, path)
@@ -40,7 +42,7 @@ def judge(root: Path, known: Record, *, force: bool, purge: bool) -> list[Deed]:
             Deed("removed" if mine.is_symlink() and str(mine.readlink()) == target else "kept", path)
         )
     if purge:
-        secrets = sorted(found for pattern in _SECRETS for found in root.glob(pattern))
+        secrets = sorted(found for pattern in _SECRETS for found in root.glob(pattern.lstrip("/")))
         deeds += [Deed("removed", f"/{found.relative_to(root)}") for found in secrets]
         deeds += [Deed("removed", path) for path in _FOLDERS if os.path.lexists(below(root, path))]
     else:

@@ -128,9 +128,21 @@ def test_links_of_an_image_do_not_lead_out_of_it(
 ) -> None:
     outside = tmp_path_factory.mktemp("host")
     machine.at("/etc").symlink_to(outside)
-    with pytest.raises(AgentError, match="lead out of"):
+    with pytest.raises(AgentError, match="leads out of"):
         machine.install()
+    with pytest.raises(AgentError, match="leads out of"):
+        machine.remove(purge=True)
     assert list(outside.iterdir()) == []
+
+
+def test_the_record_of_an_image_removes_nothing_outside_of_it(machine: Machine, tmp_path: Path) -> None:
+    machine.root = tmp_path / "image"
+    mine = tmp_path / "mine"
+    mine.write_text("")
+    records.write(machine.root, Record(files={"/../mine": records.digest(b"")}))
+    with pytest.raises(AgentError, match="leads out of"):
+        machine.remove()
+    assert mine.exists()
 
 
 def test_after_a_command_that_failed_the_next_run_repeats_them_all(machine: Machine) -> None:
@@ -203,6 +215,7 @@ def test_a_record_that_is_none_is_told(machine: Machine) -> None:
     [
         (("no-such-program-of-systemd",), "there is no such program"),
         (("sh", "-c", "echo first >&2; echo second >&2; exit 3"), "first"),
+        (("sh", "-c", "echo Created symlink a >&2; echo Job failed. >&2; exit 1"), r"1: Job failed\. Run"),
         (("sh", "-c", "exit 3"), "exit code 3"),
     ],
 )

@@ -54,7 +54,9 @@ def environment(tree: Path, target: Target, wheels: Sequence[Path], epoch: int) 
     for name in ("python", "python3", python):
         (programs / name).symlink_to(f"/usr/bin/{python}")
     command = [sys.executable, "-m", "pip", "--disable-pip-version-check", "--no-input", "install", "--quiet"]
-    command += ["--no-deps", "--no-index", "--no-compile", "--target", str(packages), *target.pip]
+    # Their downloading has asked for the target's Python; here pip would ask for its own.
+    command += ["--no-deps", "--no-index", "--no-compile", "--ignore-requires-python"]
+    command += ["--target", str(packages), *target.pip]
     run([*command, *map(str, wheels)], f"environment for {target.name}", epoch)
     shutil.rmtree(packages / "bin")  # scripts that name the Python of this machine
     for told in packages.glob("*.dist-info/direct_url.json"):

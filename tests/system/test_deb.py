@@ -36,7 +36,7 @@ print(json.dumps([version, counts]))
 HOLD = f"""
 import fcntl, time
 with open('{DATA}/lock', 'r+') as lock:
-    fcntl.lockf(lock, fcntl.LOCK_EX)
+    fcntl.flock(lock, fcntl.LOCK_EX)
     open('/run/held', 'w').close()
     time.sleep(600)
 """

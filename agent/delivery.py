@@ -168,10 +168,10 @@ class Delivery:
             for stream in STREAMS
             for epoch, stored in document.streams.get(stream, {}).items()
         ]
-        for lane in self._lanes if not any(moved) else ():
+        # A retained message is old: it was said before this connection began.
+        for lane in self._lanes if not (message.retain or any(moved)) else ():
             lane.window.hurry()
         self._freshness.keep(self._committed, now)
-        # A retained message is old: it asked before this connection began.
         if document.again and not message.retain and self._online:
             self._send_again("the collector asks for it")
         self._pump(now)

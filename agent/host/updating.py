@@ -21,11 +21,11 @@ from agent.documents._base import read
 from agent.errors import AgentError, MessageInvalid, Rejected
 from agent.host.journal import MOST_STARTS
 from agent.host.places import read_hostile, remove_hostile
-from agent.host.programs import INSTALL_S, SECRETS, run
+from agent.host.programs import run
 from agent.host.request import WORD, Word
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from agent.host.journal import Entry, Journal, Step
     from agent.host.managers import Manager
@@ -42,6 +42,7 @@ class Updating:
 
     Args:
         settings, update: the helper's configuration.
+        as_agent: runs a program as the agent, and gives what it prints.
         tell: has the agent told where it stands.
     """
 
@@ -50,12 +51,14 @@ class Updating:
         settings: HostSettings,
         update: Update,
         manager: Manager,
+        as_agent: Callable[[Sequence[str]], str],
         journal: Journal,
         tell: Callable[[Entry, State, str], None],
     ) -> None:
         self._settings = settings
         self._update = update
         self._manager = manager
+        self._as_agent = as_agent
         self._journal = journal
         self._folder = Path(settings.folder)
         self._tell = tell
@@ -208,8 +211,7 @@ class Updating:
         self._edge_agent(version, "store", "migrate", *options, "--config", self._settings.config)
 
     def _edge_agent(self, version: str, *arguments: str) -> str:
-        # With the agent stopped its credentials are gone; `check` wants them.
-        return run([self._manager.program(version), *arguments], INSTALL_S, also=[SECRETS])
+        return self._as_agent([self._manager.program(version), *arguments])
 
     def _systemctl(self, verb: str) -> None:
         run(["systemctl", verb, self._settings.unit])

@@ -42,8 +42,15 @@ class Pace:
         self._since: float | None = None
         self._acked = 0
 
-    def restart(self) -> None:
-        """Forget the answer time: the way to the collector may be another one."""
+    def restart(self, *, unanswered: bool = False) -> None:
+        """Forget the answer time: the way to the collector may be another one.
+
+        Args:
+            unanswered: something was on its way. When nothing of it was ever answered it was too much for a
+                slow link, which would otherwise carry the same bytes again and again, and never all of them.
+        """
+        if unanswered and self._since is None:
+            self.bytes = max(_LEAST_BYTES, self.bytes // 2)
         self._answer_s = self._since = None
         self._acked = 0
 
@@ -122,8 +129,9 @@ class Lane:
         self.asked = 0
         self.begin, self.end = begin, end
         self.dry_until = 0.0
-        self.pace.restart()
-        return self.window.reset()
+        count = self.window.reset()
+        self.pace.restart(unanswered=count > 0)
+        return count
 
     def jump(self, begin: Position) -> None:
         """Send what comes after ``begin``, and leave out what lies before; what is on its way stays there."""

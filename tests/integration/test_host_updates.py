@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
+from agent.host.deputies import Units
 from agent.host.helper import Helper
 from agent.host.settings import load
 from tests.simulators.released import Board, wheel
@@ -109,7 +110,7 @@ def test_what_is_odd_or_not_allowed_is_refused_and_gone_and_nothing_is_run(tmp_p
     settings = load(board.config)
     for request in ODD:
         board.ask(**request)
-        Helper(settings, board.helper, boot="b" * 16, up_s=9999).run()
+        Helper(settings, board.helper, Units(), boot="b" * 16, up_s=9999).run()
         assert not (board.asked / "request.json").exists()
         told = board.helper / "told.json"
         assert not told.exists() or json.loads(told.read_text())["state"] == "refused"

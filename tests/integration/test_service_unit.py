@@ -56,17 +56,6 @@ def test_systemd_has_nothing_to_say_against_it(unit: Path) -> None:
     assert (done.returncode, done.stderr) == (0, "")
 
 
-@pytest.mark.parametrize(
-    "name", ["edgectl-collect.service", "edgectl-resign.service", "edgectl-resign.timer"]
-)
-def test_systemd_has_nothing_to_say_against_the_operators_units(tmp_path: Path, name: str) -> None:
-    for one in UNIT.parent.glob("edgectl-*"):
-        text = re.sub(r"^ExecStart=\S+", "ExecStart=/bin/true", one.read_text(), flags=re.MULTILINE)
-        (tmp_path / one.name).write_text(text)
-    done = _analyze("verify", "--man=no", "--recursive-errors=no", tmp_path / name)
-    assert (done.returncode, done.stderr) == (0, "")
-
-
 @pytest.mark.parametrize("name", ["edge-agent-host.service", "edge-agent-host.path"])
 @pytest.mark.parametrize("apt", [False, True])
 def test_systemd_has_nothing_to_say_against_the_helpers_units(

@@ -16,10 +16,13 @@ CAPTURE, METADATA, MEDIA_CONTROLLER = 0x4200001, 0x4A00000, 0x24200001
 MODES = ("YUYV 640x480@100/30/15", "YUYV 320x240@100/30", "MJPG 320x240@100/30", "MJPG 1280x720@30")
 
 
-def compile_shim(folder: Path) -> Path:
-    """Compile the simulator into ``folder``; raises CalledProcessError when it does not compile."""
+def compile_shim(folder: Path, *more: str) -> Path:
+    """Compile the simulator into ``folder``, with ``more`` for the compiler.
+
+    Raises CalledProcessError when it does not compile.
+    """
     shim = folder / "v4l2_shim.so"
-    flags = ["-shared", "-fPIC", "-O1", "-Wall", "-Wextra", "-Werror"]
+    flags = ["-shared", "-fPIC", "-O1", "-Wall", "-Wextra", "-Werror", *more]
     subprocess.run(["cc", *flags, "-o", str(shim), str(SOURCE), "-ldl", "-lpthread"], check=True)
     return shim
 

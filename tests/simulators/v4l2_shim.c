@@ -1,7 +1,8 @@
 // A V4L2 driver for tests, inside the process that asks: loaded with LD_PRELOAD, it plays cameras to a program
 // that was not changed, down to OpenCV's own V4L2 code. No kernel module, no root.
 //
-// V4L2_SHIM_ROOT names a folder that stands in for /dev/video*, /dev/v4l and /sys/class/video4linux. A file
+// V4L2_SHIM_ROOT names a folder that stands in for /dev/video*, /dev/v4l and /sys/class/video4linux; where it cannot
+// be set, V4L2_SHIM_ELSE of the compiler's command line does ("" is the machine's own /dev). A file
 // <root>/dev/videoN is a device; its lines say what it is and how it fails (camera.py writes them). Taking the
 // file away unplugs it. An open device is a timer that ticks with the frame rate, so that poll and select are
 // the kernel's own; its buffers are a memfd. What the driver was asked is noted in <root>/log.
@@ -27,6 +28,9 @@
 #include <time.h>
 #include <unistd.h>
 
+#ifndef V4L2_SHIM_ELSE
+#define V4L2_SHIM_ELSE "/nonexistent"
+#endif
 #define MAX_OPEN 16
 #define MAX_MODES 64
 #define MAX_BUFFERS 16
@@ -66,7 +70,7 @@ static void *real(const char *name) {
 
 static const char *root(void) {
     const char *set = getenv("V4L2_SHIM_ROOT");
-    return set ? set : "/nonexistent";
+    return set ? set : V4L2_SHIM_ELSE;
 }
 
 static void note(const char *format, ...) {

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 UNIT = "edge-agent.service"
 COLLECTOR = "edgectl-collect.service"
 DATA = "/var/lib/private/edge-agent"
+SOCKET = "/run/edge-agent/agent.sock"
 CONFIG = """
 [[pipelines]]
 name = "door"
@@ -24,7 +25,7 @@ source = { kind = "synthetic", width = 160, height = 120, fps = 50 }
 """
 _ASK = (
     "import socket; s = socket.socket(socket.AF_UNIX); s.settimeout(5); "
-    "s.connect('/run/edge-agent/agent.sock'); "
+    f"s.connect('{SOCKET}'); "
     's.sendall(b\'{"op":"status"}\\n\'); print(s.makefile().readline())'
 )
 _READ = """

@@ -11,37 +11,16 @@ import pytest
 
 from tests.integration.test_confinement import ATTEMPTS
 from tests.simulators import burglar
-from tests.system.booted import COLLECTOR, CONFIG, DATA, UNIT
+from tests.system.accounts import delivered
+from tests.system.booted import COLLECTOR, DATA, UNIT
+from tests.system.line import BROKER, LINE, collected, delivering, drained, lay
 
 if TYPE_CHECKING:
     from tests.system.container import Container
 
 pytestmark = [pytest.mark.system, pytest.mark.timeout(240)]
 
-EDGECTL = "/opt/edge-agent/bin/edgectl"
 SITE = "/opt/edge-agent/lib/python3.11/site-packages"
-KEYS = "/etc/edgectl/keys"
-LINE = f"""
-[device]
-id = "gate-1"
-[mqtt]
-host = "127.0.0.1"
-port = 1883
-fleet = "north"
-[metrics]
-interval_s = 0.5
-{CONFIG}
-"""
-COLLECT = (
-    'COLLECT_OPTIONS="--host 127.0.0.1 --port 1883 --fleet north --keys /etc/edgectl/keys '
-    '--to sqlite:////var/lib/edgectl/north.db"\nEDGECTL_PASSWORD=unused\n'
-)
-COLLECTED = """
-import sqlite3, sys
-query = "SELECT count(*) FROM results WHERE device = 'gate-1' AND stream = 'result' AND epoch = ?"
-query += " AND kind NOT IN ('ledger', 'failed')"
-print(sqlite3.connect('/var/lib/edgectl/north.db').execute(query, sys.argv[1:]).fetchone()[0])
-"""
 SCRATCH = "/var/lib/edge-agent/scratch"  # where the service itself may write
 SECRETS = {
     "device key": "/run/credentials/edge-agent.service/device-key",
@@ -56,37 +35,15 @@ SECRETS = {
 @pytest.fixture(scope="module")
 def line(machine: Container) -> Container:
     """The machine with a broker, keys as the manual says, and the collector started."""
-
-    def done(*command: str) -> None:
-        told = machine.run(*command)
-        assert told.returncode == 0, told.stderr
-
-    done("systemd-run", "--unit=broker", "mosquitto", "-p", "1883")
-    done("useradd", "--system", "--home-dir", "/var/lib/edgectl", "--shell", "/usr/sbin/nologin", "edgectl")
-    done("mkdir", "-p", "/etc/edgectl")
-    done(EDGECTL, "init", KEYS, "--fleet", "north", "--device", "gate-1", "--no-models")
-    done("chown", "-R", "edgectl:", KEYS)
-    done("install", "-d", "-m", "0700", "/etc/credstore")
-    for name, key in (("device-key", "devices/gate-1.key"), ("collector-key", "collector.pub")):
-        done("install", "-m", "0600", f"{KEYS}/{key}", f"/etc/credstore/edge-agent.{name}")
-    machine.write("/etc/edgectl/collect.env", COLLECT)
-    done("systemctl", "start", COLLECTOR)
+    lay(machine)
     return machine
 
 
-def test_a_line_of_services_delivers_all_and_a_stop_drains_it_in_time(line: Container) -> None:
+def test_a_line_of_services_delivers_all_and_a_stop_drains_it_in_time(
+    line: Container, tmp_path: Path
+) -> None:
     line.start(LINE)
-    line.inferring()
-
-    def delivering() -> bool:
-        status = line.status()
-        if status is None or status["link"]["state"] != "online":
-            return False
-        return bool(status["store"]["acked"] > 50)
-
-    line.until(delivering, "deliver", 30)
-    status = line.status()
-    assert status is not None
+    status = delivering(line)
     assert status["link"]["signed"]
     assert "ok   keys: signs as " in line.agent("check")  # beside the service, whose credentials these are
     began = time.monotonic()
@@ -94,18 +51,26 @@ def test_a_line_of_services_delivers_all_and_a_stop_drains_it_in_time(line: Cont
     took_s = time.monotonic() - began
     assert line.show("Result") == "success"
     assert took_s < 10  # what a drain may take, and the rest
-    records, ledger = line.records("result", status["store"]["epoch"])
-    assert ledger["in_flight"] == 0
-    have: list[int] = []
+    epoch = status["store"]["epoch"]
+    found = delivered(line, tmp_path, {("result", epoch): status["store"]["committed"]})
+    assert found.stored > status["store"]["acked"]
 
-    def stored() -> bool:
-        have.append(int(line.run("/usr/bin/python3", "-c", COLLECTED, status["store"]["epoch"]).stdout or 0))
-        return have[-1] >= int(ledger["inferred"])
 
-    line.until(stored, "store", 15)
-    assert have[-1] == ledger["inferred"]
-    results = [record for record in records if record.get("kind") not in {"ledger", "failed"}]
-    assert len(results) <= ledger["inferred"]  # what is acknowledged may be unlinked by now
+def test_a_broker_that_is_killed_and_forgets_all_costs_nothing(line: Container, tmp_path: Path) -> None:
+    line.start(LINE)
+    before = delivering(line)
+    line.kill("KILL", int(line.show("MainPID", BROKER)))
+    line.until(lambda: bool((now := line.status()) and now["link"]["state"] != "online"), "notice", 20)
+    line.until(lambda: bool((now := line.status()) and now["store"]["backlog"] > 100), "keep", 20)
+    assert line.run("systemctl", "start", BROKER).returncode == 0
+    after = drained(line)
+    assert after["store"]["epoch"] == before["store"]["epoch"]
+    assert after["pipelines"][0]["balanced"]
+    committed = {
+        (stream, after["store"]["epoch"]): one["committed"]
+        for stream, one in after["store"]["streams"].items()
+    }
+    assert delivered(line, tmp_path, committed).stored > after["store"]["acked"]
 
 
 def test_the_collector_runs_as_its_unit_says_and_ends_with_its_service(line: Container) -> None:
@@ -129,11 +94,17 @@ def test_bytes_to_the_disk_and_what_workers_use_are_counted_under_the_service(li
     line.until(told, "record metrics", 30)
     store = found[-1]["store"]
     line.run("systemctl", "stop", UNIT)
-    records, _ = line.records("metric", store["epoch"])
-    items = {item["name"]: item for record in records for item in record["items"]}
-    assert items["worker_rss_bytes"]["value"] > 10 << 20
-    assert items["worker_cpu_seconds_total"]["value"] > 0
-    assert items["rss_bytes"]["value"] > 10 << 20
+    query = "SELECT name, value FROM metrics WHERE epoch = ? ORDER BY seq"
+    items: dict[str, float] = {}
+
+    def stored() -> bool:
+        items.update((name, value) for name, value in collected(line, query, store["epoch"]))
+        return {"worker_rss_bytes", "worker_cpu_seconds_total", "rss_bytes"} <= items.keys()
+
+    line.until(stored, "store metrics", 20)
+    assert items["worker_rss_bytes"] > 10 << 20
+    assert items["worker_cpu_seconds_total"] > 0
+    assert items["rss_bytes"] > 10 << 20
     assert store["flash"]["written"] > 4096
     assert line.run("stat", "-f", "-c", "%T", DATA).stdout.strip() not in {"tmpfs", "overlayfs"}
 

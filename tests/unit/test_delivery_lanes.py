@@ -127,6 +127,14 @@ def test_a_lane_has_no_more_on_its_way_than_is_acknowledged_in_a_moment() -> Non
     assert pace.bytes == 8 << 10
 
 
+def test_what_a_link_has_never_answered_is_less_the_next_time() -> None:
+    pace = Pace()
+    pace.acked(4096, 1.0)
+    for kbytes in (128, 128, 64, 32, 16, 8, 8):
+        assert pace.bytes == kbytes << 10
+        pace.restart(unanswered=True)
+
+
 @pytest.mark.parametrize("answer_s", [0.02, 0.3, 1.0])
 @pytest.mark.parametrize("rate", [50_000, 400_000])
 def test_a_far_collector_is_served_as_fast_as_the_link_is_and_little_queues(

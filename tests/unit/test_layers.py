@@ -19,6 +19,7 @@ PACKAGE = Path(agent.__file__).parent
 
 WORDS = {"types", "errors", "events", "fsm", "clock", "plugins"}
 ROOMS = {
+    "installing",
     "capture",
     "accelerator",
     "delegates",
@@ -30,6 +31,7 @@ ROOMS = {
     "workers",
     "pipeline",
     "probing",
+    "compliance",
     "sources",
     "backends",
     "decoders",
@@ -57,6 +59,7 @@ JOINTS = {
     "feeding",
     "footage",
     "foreground",
+    "journal",
     "mailbox",
     "metering",
     "owners",
@@ -75,6 +78,7 @@ JOINTS = {
     "uplink",
     "vitals",
     "watch",
+    "way_up",
 }
 SUPERVISOR = {"supervisor", "health"}
 # Parts of a program that stand beside its main.py.

@@ -90,13 +90,14 @@ class World:
     def says(self, version: str) -> str:
         return version
 
-    def run(self, arguments: Sequence[str], seconds: float = 0.0, *, also: Sequence[str] = ()) -> str:
+    def run(self, arguments: Sequence[str]) -> str:
         """What ``programs.run`` does."""
-        del seconds, also
+        self._act(" ".join(arguments[:2]))
+        return self._systemctl(arguments[1])
+
+    def as_agent(self, arguments: Sequence[str]) -> str:
         program, verb = arguments[0], arguments[1]
         self._act(f"{program} {verb}")
-        if program == "systemctl":
-            return self._systemctl(verb)
         if verb == "version":
             form = NEW_FORM if program == NEW else OLD_FORM
             return json.dumps({"edge-agent": program, "data-folder": str(form)})
@@ -132,7 +133,7 @@ class World:
             if entry is None:
                 return
             try:
-                Updating(settings, settings.update, self, journal, tell).go_on(entry)
+                Updating(settings, settings.update, self, self.as_agent, journal, tell).go_on(entry)
             except _PowerCut:
                 continue
 

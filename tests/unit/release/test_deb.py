@@ -27,6 +27,7 @@ TARGET = Target("arm64", "3.11")
         ("edge-agent-host.path", "usr/lib/systemd/system/edge-agent-host.path"),
         ("70-edge-agent.rules", "usr/lib/udev/rules.d/70-edge-agent.rules"),
         ("edge-agent.sysusers.conf", "usr/lib/sysusers.d/edge-agent.conf"),
+        ("edge-agent.catalog", "usr/lib/systemd/catalog/edge-agent.catalog"),
         ("edge-agent.tmpfiles.conf", "usr/lib/tmpfiles.d/edge-agent.conf"),
         ("edge-agent-serial.conf", "usr/share/edge-agent/drop-ins/edge-agent-serial.conf"),
         (

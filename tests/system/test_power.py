@@ -1,0 +1,76 @@
+"""A board whose power goes and comes back: all that was committed is there, and the service is, by itself."""
+
+from __future__ import annotations
+
+import os
+import random
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.system.accounts import delivered
+from tests.system.booted import UNIT
+from tests.system.line import LINE, delivering, drained, lay
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.system.container import Container
+
+pytestmark = [pytest.mark.system, pytest.mark.timeout(240)]
+
+CUTS = int(os.environ.get("EDGE_AGENT_TESTS_POWER_CUTS_SYSTEM", "3"))
+
+
+@pytest.fixture(scope="module")
+def home(board: Container) -> Container:
+    """The board with the whole line on it, which starts when it boots."""
+    lay(board)
+    board.write("/etc/edge-agent/agent.toml", LINE)
+    assert board.run("systemctl", "enable", "--now", UNIT).returncode == 0
+    return board
+
+
+def committed(machine: Container) -> dict[tuple[str, str], int]:
+    """Give what the agent says it has committed since its start, by stream and epoch."""
+    status = machine.status()
+    assert status is not None
+    store = status["store"]
+    return {(stream, store["epoch"]): one["committed"] for stream, one in store["streams"].items()}
+
+
+def test_the_service_is_back_after_a_reboot_in_a_new_epoch_and_its_backlog_is_there(home: Container) -> None:
+    home.run("systemctl", "stop", "broker")
+    home.inferring()
+    home.until(lambda: bool((now := home.status()) and now["store"]["committed"] > 50), "commit", 20)
+    before = committed(home)
+    home.run("systemctl", "disable", "broker")
+    home.reboot()
+    home.inferring()
+    after = home.status()
+    assert after is not None
+    assert after["store"]["backlog"] >= sum(before.values())
+    assert after["store"]["epoch"] not in {epoch for _, epoch in before}
+    assert home.run("systemctl", "enable", "--now", "broker").returncode == 0
+    drained(home)
+
+
+@pytest.mark.timeout(60 + 60 * CUTS)
+def test_power_cuts_while_results_are_written_and_delivered_lose_nothing(
+    home: Container, tmp_path: Path
+) -> None:
+    noise = random.Random(10)
+    known: dict[tuple[str, str], int] = {}
+    for _ in range(CUTS):
+        delivering(home, 10)
+        time.sleep(noise.random())
+        known |= committed(home)
+        home.cut()
+        home.boot()
+    home.agent("store", "verify")
+    drained(home)
+    known |= committed(home)
+    books = delivered(home, tmp_path, known)
+    assert len({epoch for _, epoch in known}) == CUTS + 1
+    assert books.stored >= sum(known.values())

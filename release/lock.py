@@ -88,14 +88,15 @@ def locks(project: Path = PROJECT) -> tuple[Lock, ...]:
     """Read from ``pyproject.toml`` what each lock must hold; what no environment needs is left out."""
     document = tomllib.loads(project.read_text())
     agent = document["project"]["dependencies"]
-    fleet = document["project"]["optional-dependencies"]["fleet"]
+    extras = document["project"]["optional-dependencies"]
+    fleet, serial = extras["fleet"], extras["serial"]
 
     def wanted(*lines: str) -> tuple[Requirement, ...]:
         return tuple(one for one in map(Requirement, lines) if any(needed(one)))
 
     light = [line for line in agent if canonicalize_name(Requirement(line).name) not in RUNS_MODELS]
     return (
-        Lock("requirements.txt", "The agent on a device.", wanted(*agent)),
+        Lock("requirements.txt", "The agent on a device, with serial ports.", wanted(*agent, *serial)),
         Lock("requirements-collector.txt", "edgectl collect, which runs no model.", wanted(*light, *fleet)),
         Lock(
             "requirements-build.txt",

@@ -41,17 +41,27 @@ def build(source: Source, out: Path, *, only: str = "") -> list[Path]:
     out.mkdir(parents=True, exist_ok=True)
     made = []
     with tempfile.TemporaryDirectory() as scratch:
-        sdist = _built("--sdist", source.root, Path(scratch), source.epoch)
+        sdist = built("--sdist", source.root, Path(scratch), source.epoch)
         if only != "wheel" and not source.suffix:
             made.append(Path(shutil.copy(sdist, out)))
         if only != "sdist":
             with _unpacked(sdist, source) as tree:
-                made.append(_built("--wheel", tree, out, source.epoch))
+                made.append(built("--wheel", tree, out, source.epoch))
     return made
 
 
-def _built(kind: str, tree: Path, out: Path, epoch: int) -> Path:
-    """Have hatchling build one of the two, of the release that the lock names."""
+def built(kind: str, tree: Path, out: Path, epoch: int) -> Path:
+    """Have hatchling build one of the two, in the release that the lock names.
+
+    Args:
+        kind: "--sdist" or "--wheel".
+        tree: the checkout.
+        out: the folder that it goes to.
+        epoch: the time that files get, seconds since 1970.
+
+    Raises:
+        ReleaseFailed: uv is missing, or hatchling fails.
+    """
     uv = tool("uv", "pip install '.[dev]'")
     index = ["--default-index", os.environ["PIP_INDEX_URL"]] if os.environ.get("PIP_INDEX_URL") else []
     pins = ["--build-constraints", str(BUILD_LOCK), "--require-hashes"]

@@ -8,6 +8,7 @@ UNITS = "usr/lib/systemd/system"
 _PLACES = (
     ("edge-agent.sysusers.conf", "usr/lib/sysusers.d/edge-agent.conf"),
     ("edge-agent.tmpfiles.conf", "usr/lib/tmpfiles.d/edge-agent.conf"),
+    ("edge-agent.catalog", "usr/lib/systemd/catalog/{name}"),  # systemd's own trigger reads it in
     # Releases of this machine are packages, so the helper may do what apt does.
     ("edge-agent-host-apt.conf", f"{UNITS}/edge-agent-host.service.d/{{name}}"),
     ("edge-agent*.conf", "usr/share/edge-agent/drop-ins/{name}"),

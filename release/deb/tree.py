@@ -54,7 +54,9 @@ def environment(tree: Path, target: Target, wheels: Sequence[Path], epoch: int) 
     for name in ("python", "python3", python):
         (programs / name).symlink_to(f"/usr/bin/{python}")
     command = [sys.executable, "-m", "pip", "--disable-pip-version-check", "--no-input", "install", "--quiet"]
-    command += ["--no-deps", "--no-index", "--no-compile", "--target", str(packages), *target.pip]
+    # Their downloading has asked for the target's Python; here pip would ask for its own.
+    command += ["--no-deps", "--no-index", "--no-compile", "--ignore-requires-python"]
+    command += ["--target", str(packages), *target.pip]
     run([*command, *map(str, wheels)], f"environment for {target.name}", epoch)
     shutil.rmtree(packages / "bin")  # scripts that name the Python of this machine
     for told in packages.glob("*.dist-info/direct_url.json"):
@@ -65,7 +67,6 @@ def environment(tree: Path, target: Target, wheels: Sequence[Path], epoch: int) 
             "".join(line for line in lines if not line.startswith("../../bin/") and "direct_url" not in line)
         )
     _write(programs / "edge-agent", _PROGRAM.encode(), 0o755)
-    (home.with_name("edge-agent-proven")).symlink_to("edge-agent")  # what the helper's units name
     link = tree / "usr" / "bin" / "edge-agent"
     link.parent.mkdir(parents=True)
     link.symlink_to(f"/{HOME}/bin/edge-agent")
@@ -76,8 +77,7 @@ def system(tree: Path, source: Source) -> None:
     for file in sorted((source.root / "systemd").iterdir()):
         if where := place(file.name):
             _write(tree / where, file.read_bytes())
-    for unit in ("edge-agent", "edge-agent-host"):
-        _write(tree / UNITS / f"{unit}.service.d" / "package.conf", (FILES / f"{unit}.conf").read_bytes())
+    _write(tree / UNITS / "edge-agent.service.d" / "package.conf", (FILES / "edge-agent.conf").read_bytes())
     _write(tree / "usr/share/edge-agent/data-folder", f"{source.data_folder}\n".encode())
     (tree / "etc" / "edge-agent").mkdir(parents=True)
 

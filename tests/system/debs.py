@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 import tarfile
@@ -40,9 +39,9 @@ def clean_root() -> Path:
     return ROOT
 
 
-def new() -> Deb:
-    """This checkout's, under a version that is newer than the other's."""
-    return _built("new", ["--version-suffix", ".post1"], [REPOSITORY / "agent", REPOSITORY / "systemd"])
+def new(arch: str = "") -> Deb:
+    """This checkout's, under a version newer than the other's; for this machine when none is named."""
+    return _built("new", arch, ["--version-suffix", ".post1"], [REPOSITORY / "agent", REPOSITORY / "systemd"])
 
 
 def old() -> Deb:
@@ -55,12 +54,15 @@ def old() -> Deb:
     if not source.exists():
         with tarfile.open(fileobj=BytesIO(found.stdout)) as archive:
             archive.extractall(source, filter="data")
-    return _built("old", ["--source", str(source)], [])
+    return _built("old", "", ["--source", str(source)], [])
 
 
-def _built(name: str, options: list[str], sources: list[Path]) -> Deb:
+def _built(name: str, arch: str, options: list[str], sources: list[Path]) -> Deb:
     """Build a package, unless it is there and newer than what it is made of."""
-    folder = KEPT / name
+    if not arch:
+        told = subprocess.run(["dpkg", "--print-architecture"], capture_output=True, text=True, check=True)
+        arch = told.stdout.strip()
+    folder = KEPT / f"{name}-{arch}"
     inputs = [path for source in [*sources, REPOSITORY / "release"] for path in source.rglob("*.*")]
     inputs += (REPOSITORY / "release" / "deb" / "scripts").iterdir()
     newest = max(path.stat().st_mtime for path in inputs if "__pycache__" not in path.parts)
@@ -68,11 +70,8 @@ def _built(name: str, options: list[str], sources: list[Path]) -> Deb:
     if len(found) != 1 or found[0].stat().st_mtime < newest:
         for path in found:
             path.unlink()
-        arch = subprocess.run(["dpkg", "--print-architecture"], capture_output=True, text=True, check=True)
         command = [sys.executable, "-m", "release.packages", "--only", "deb", "--python", "3.11", "--json"]
-        command += ["--arch", arch.stdout.strip(), "--compression", "zstd", "--out", str(folder), *options]
+        command += ["--arch", arch, "--compression", "zstd", "--out", str(folder), *options]
         subprocess.run(command, cwd=REPOSITORY, check=True, timeout=280, stdout=subprocess.DEVNULL)
-        [made] = folder.glob("*.deb")
-        os.utime(made)
     [made] = folder.glob("*.deb")
     return Deb(made)

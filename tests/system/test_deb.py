@@ -36,7 +36,7 @@ print(json.dumps([version, counts]))
 HOLD = f"""
 import fcntl, time
 with open('{DATA}/lock', 'r+') as lock:
-    fcntl.lockf(lock, fcntl.LOCK_EX)
+    fcntl.flock(lock, fcntl.LOCK_EX)
     open('/run/held', 'w').close()
     time.sleep(600)
 """
@@ -128,7 +128,7 @@ def test_it_is_installed_whole_waits_for_a_configuration_and_then_serves(
 ) -> None:
     assert not any("edge-agent" in name for name in before)
     said = dpkg(machine, "-i", inside(new))
-    assert "edge-agent init" in said
+    assert "sudo edge-agent install" in said
     assert machine.run("systemctl", "is-enabled", UNIT).stdout.strip() == "enabled"
     assert (machine.show("ActiveState"), machine.show("ConditionResult")) == ("inactive", "no")
     assert machine.run("dpkg", "--verify", "edge-agent").stdout == ""
@@ -218,7 +218,9 @@ def test_removing_keeps_data_configuration_and_secrets_and_purging_leaves_nothin
     serving(machine, new)
     key = "/etc/credstore/edge-agent.device-key"
     machine.write(key, "a key")
-    machine.write(f"/etc/systemd/system/{UNIT}.d/edge-agent-board.conf", "[Service]\nMemoryMax=1G\n")
+    machine.agent("install", "--hardware", "serial")
+    assert machine.run("test", "-e", f"/etc/systemd/system/{UNIT}.d/edge-agent-serial.conf").returncode == 0
+    machine.inferring()
     dpkg(machine, "-r", "edge-agent")
     assert machine.show("ActiveState") == "inactive"
     for kept in (f"{DATA}/state.db", "/etc/edge-agent/agent.toml", key):

@@ -29,7 +29,7 @@ def test_a_lock_holds_all_that_the_project_wants_everywhere(lock: Lock) -> None:
 
 def test_what_is_locked_is_what_the_agent_and_the_collector_depend_on() -> None:
     agent, collector, build = ({one.name for one in lock.wanted} for lock in locks())
-    assert {"ai-edge-litert", "numpy", "paho-mqtt"} <= agent
+    assert {"ai-edge-litert", "numpy", "paho-mqtt", "pyserial"} <= agent
     assert {"paho-mqtt", "psycopg", "typer"} <= collector
     assert not {"numpy", "ai-edge-litert", "opencv-python-headless"} & collector
     assert build == {"hatchling"}

@@ -24,7 +24,9 @@ def main() -> int:
     parser.add_argument("--config", type=Path, default=CONFIG, metavar="FILE", help=f"default {CONFIG}")
     parser.add_argument("--home", type=Path, default=Path(HOME), metavar="DIR", help=f"default {HOME}")
     parser.add_argument("--orders", type=Path, default=Path(ORDERS), metavar="DIR", help=f"default {ORDERS}")
-    parser.add_argument("--fetched", type=Path, default=Path(FETCHED), metavar="DIR", help=f"default {FETCHED}")
+    parser.add_argument(
+        "--fetched", type=Path, default=Path(FETCHED), metavar="DIR", help=f"default {FETCHED}"
+    )
     arguments = parser.parse_args()
     logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(levelname)-7s %(message)s")
     try:

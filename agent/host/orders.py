@@ -1,4 +1,4 @@
-"""What the helper has done by others, who have less rights than it: a command each, in a file that root writes."""
+"""What the helper has done by others, who may do less than it: commands, in files that root writes."""
 
 from __future__ import annotations
 

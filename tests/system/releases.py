@@ -38,7 +38,9 @@ def release(environment: Path, inside: str, folder: Path, version: str, *, broke
         for path in sorted((site / "agent").rglob("*"))
         if path.is_file() and path.suffix != ".pyc"
     }
-    said = re.sub(rb'__version__ = "[^"]*"', f'__version__ = "{version}"'.encode(), files["agent/__init__.py"])
+    said = re.sub(
+        rb'__version__ = "[^"]*"', f'__version__ = "{version}"'.encode(), files["agent/__init__.py"]
+    )
     files |= {
         "agent/__init__.py": said,
         _PTH: f"{inside}/{_SITE}\n".encode(),

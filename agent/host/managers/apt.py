@@ -70,11 +70,12 @@ class Apt:
 
     def keep(self, version: str, before: str) -> None:
         """Have the helper run from what is installed again. apt's cache is apt's to clean."""
+        del version, before
         lead(proven(self._place), self._place)
         shutil.rmtree(self._copy, ignore_errors=True)
 
     def _stand_aside(self) -> None:
-        """Have the helper run from a copy: a package that does not work must not be what takes itself back."""
+        """Have the helper run from a copy: a package that does not work cannot take itself back."""
         lead(proven(self._place), self._place)  # one that was taken back has left a copy
         shutil.rmtree(self._copy, ignore_errors=True)
         try:

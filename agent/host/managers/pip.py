@@ -1,9 +1,9 @@
 """pip: each release in a virtual environment of its own; a link says which one runs.
 
-    /opt/edge-agent         -> edge-agent-1.4.0     what the unit runs
-    /opt/edge-agent-proven  -> edge-agent-1.3.2     what the helper runs: the last release that gave its word
-    /opt/edge-agent-1.3.2      a virtual environment
-    /opt/edge-agent-1.4.0      another
+/opt/edge-agent         -> edge-agent-1.4.0     what the unit runs
+/opt/edge-agent-proven  -> edge-agent-1.3.2     what the helper runs: the last release that gave its word
+/opt/edge-agent-1.3.2      a virtual environment
+/opt/edge-agent-1.4.0      another
 """
 
 from __future__ import annotations
@@ -63,7 +63,11 @@ class Pip:
         folder.chmod(0o755)
         (folder / _MADE).touch()
         given = self._update.installer
-        run([sys.executable, "-m", "venv", *(["--without-pip"] if given else []), str(folder)], INSTALL_S, umask=OPEN)
+        run(
+            [sys.executable, "-m", "venv", *(["--without-pip"] if given else []), str(folder)],
+            INSTALL_S,
+            umask=OPEN,
+        )
         python = str(folder / "bin" / "python")
         pip = [*given, "--python", python] if given else [python, "-I", "-m", "pip"]
         # Nothing of these wheels has run yet, and nothing of them runs here.

@@ -17,7 +17,8 @@ def write_durably(path: Path, content: bytes, mode: int = 0o600, *, exact: bool 
     """Write a file, whole or not at all; content and name are durable when this returns.
 
     Args:
-        path, content: the file, and what it is to hold.
+        path: the file.
+        content: what it is to hold.
         mode: who may do what with it, less what the process's umask takes.
         exact: the umask takes nothing.
 

@@ -1,4 +1,4 @@
-"""Who does for the helper what root should not: fetch from a network, and run a release that is not proven."""
+"""Who does for the helper what root should not: fetching from a network, running what is not proven."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from agent.errors import MessageInvalid, Rejected
 from agent.files import write_durably
 from agent.host.orders import FETCH, FETCHED, HOME, TRY, WHEELS, Done, Order, answer_of, order_of
 from agent.host.places import read_own
-from agent.host.programs import INSTALL_S, run
+from agent.host.programs import INSTALL_S, called, run
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -78,9 +78,7 @@ class Units:
         order = Order(command=tuple(command)).model_dump_json().encode()
         write_durably(self._orders / order_of(unit), order, 0o644, exact=True)
         run(["systemctl", "start", service], INSTALL_S + _GRACE_S)
-        name = (
-            f"{Path(command[0]).name} {next((one for one in command[1:] if one[:1].isalpha()), '')}".rstrip()
-        )
+        name = called(command)
         try:
             content = read_own(answer)
             done = None if content is None else read(Done, content, answer.name)
@@ -94,7 +92,7 @@ class Units:
 
 
 def _only_wheels(folder: Path) -> None:
-    """See that a folder that somebody else has written holds plain files with wheels' names, and nothing else.
+    """See that a folder that somebody else has written holds plain files with wheels' names, and no more.
 
     Nobody writes there any more: the unit has ended, and all its processes with it.
     """

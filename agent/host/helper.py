@@ -131,12 +131,11 @@ class Helper:
         self._go_on(entry)
 
     def _go_on(self, entry: Entry) -> None:
-        update, manager = self._settings.update, self._manager
-        if update is None or manager is None:
+        if self._manager is None:
             problem = "an update is under way, and the configuration allows none any more"
             raise MessageInvalid(_OP, entry.version, problem, "Put the table [update] back into host.toml")
-        work = Updating(self._settings, update, manager, self._deputies.as_agent, self._journal, self._tell)
-        work.go_on(entry)
+        as_agent = self._deputies.as_agent
+        Updating(self._settings, self._manager, as_agent, self._journal, self._tell).go_on(entry)
 
     def _tell(self, about: Request | Entry, state: State, reason: str) -> None:
         told = Told(

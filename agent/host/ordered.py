@@ -13,7 +13,7 @@ from agent.documents._base import read
 from agent.errors import EXIT_FAILED, EXIT_OK, AgentError, MessageInvalid, Rejected
 from agent.host.orders import FETCH, HOME, MOST_PROBLEM, MOST_SAID, TRY, Done, Order, order_of
 from agent.host.places import read_own
-from agent.host.programs import INSTALL_S, run
+from agent.host.programs import INSTALL_S, called, run
 
 _OF_THE_UNIT = ("STATE_DIRECTORY", "CACHE_DIRECTORY", "CREDENTIALS_DIRECTORY", "TMPDIR")
 """What the unit says: `edge-agent check` wants the secrets and the data folder."""
@@ -42,6 +42,7 @@ def _order(path: Path) -> Order:
 
 
 def _obeyed(order: Order) -> Done:
+    print(f"run {called(order.command)}", file=sys.stderr, flush=True)
     try:
         return Done(said=run(order.command, INSTALL_S, also=_OF_THE_UNIT)[:MOST_SAID])
     except Rejected as error:

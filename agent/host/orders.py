@@ -1,4 +1,4 @@
-"""What the helper has done by others, who have less rights than it: a command each, in a file that root writes."""
+"""What the helper has done by others, who may do less than it: commands, in files that root writes."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ WHEELS = "wheels"
 """The folder there for what it has fetched; beside it stands what is half done."""
 FETCH, TRY = "edge-agent-fetch", "edge-agent-try"
 """The units that obey: one has the network and no rights, one is in all what the agent is."""
-MOST_SAID, MOST_PROBLEM = 1000, 200
-"""Characters. However they are written in JSON, an answer stays below ``request.MAX_BYTES``."""
+MOST_SAID, MOST_PROBLEM = 3000, 300
+"""Characters; an answer has at most ``request.MAX_BYTES`` bytes besides."""
 
 _Word = Annotated[str, Field(max_length=1000)]
 

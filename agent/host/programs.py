@@ -58,9 +58,11 @@ def run(
     if done.returncode:
         said = (done.stderr.strip() or done.stdout.strip()).splitlines()
         problem = said[-1][:_LAST] if said else f"exit code {done.returncode}"
-        raise Rejected("run", f"{name} {_verb(arguments)}".rstrip(), problem)
+        raise Rejected("run", called(arguments), problem)
     return done.stdout
 
 
-def _verb(arguments: Sequence[str]) -> str:
-    return next((one for one in arguments[1:] if one[:1].isalpha()), "")
+def called(arguments: Sequence[str]) -> str:
+    """Give a command's name as people know it: the program and the verb."""
+    verb = next((one for one in arguments[1:] if one[:1].isalpha()), "")
+    return f"{Path(arguments[0]).name} {verb}".rstrip()

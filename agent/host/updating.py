@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from agent.host.journal import Entry, Journal, Step
     from agent.host.managers import Manager
-    from agent.host.settings import HostSettings, Update
+    from agent.host.settings import HostSettings
     from agent.host.told import State
 
 _log = logging.getLogger("agent.host")
@@ -41,7 +41,7 @@ class Updating:
     """Carries one update on, from wherever its journal says.
 
     Args:
-        settings, update: the helper's configuration.
+        settings: the helper's configuration, with the table of updates.
         as_agent: runs a program as the agent, and gives what it prints.
         tell: has the agent told where it stands.
     """
@@ -49,14 +49,13 @@ class Updating:
     def __init__(
         self,
         settings: HostSettings,
-        update: Update,
         manager: Manager,
         as_agent: Callable[[Sequence[str]], str],
         journal: Journal,
         tell: Callable[[Entry, State, str], None],
     ) -> None:
         self._settings = settings
-        self._update = update
+        self._probation_s = settings.update.probation_s if settings.update else 0.0
         self._manager = manager
         self._as_agent = as_agent
         self._journal = journal
@@ -129,10 +128,10 @@ class Updating:
             self._systemctl("start")
         except AgentError as error:
             return self._back(entry, str(error))
-        until = time.monotonic() + self._update.probation_s
+        until = time.monotonic() + self._probation_s
         while not self._said(entry):
             if time.monotonic() >= until:
-                problem = f"it did not say that it is well within {self._update.probation_s:.0f} s"
+                problem = f"it did not say that it is well within {self._probation_s:.0f} s"
                 return self._back(entry, f"{entry.version}: {problem}")
             if self._given_up():
                 return self._back(entry, f"{entry.version}: it ended, and is not to be started again")

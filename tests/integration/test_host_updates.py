@@ -40,6 +40,23 @@ def test_a_release_that_says_that_it_is_well_stays_and_the_one_before_is_kept(tm
     assert sorted(one.name for one in board.helper.iterdir()) == ["able.json", "told.json"]
 
 
+def test_a_release_of_an_index_is_downloaded_first_and_nothing_of_the_download_stays(tmp_path: Path) -> None:
+    board = Board(tmp_path)
+    offered = tmp_path / "simple" / "edge-inference-agent"
+    offered.parent.mkdir()
+    wheel(offered, "1.1")
+    [name] = [one.name for one in offered.iterdir()]
+    (offered / "index.html").write_text(f'<a href="{name}">{name}</a>')
+    text = board.config.read_text().replace(
+        f'wheels = "{board.wheels}"', f'index = "file://{offered.parent}"'
+    )
+    board.config.write_text(text)
+    board.ask(op="update", version="1.1")
+    done = board.serve()
+    assert (board.told["state"], board.runs()) == ("done", "edge-agent-1.1"), done.stderr
+    assert list((tmp_path / "fetched").iterdir()) == []
+
+
 def test_a_release_that_says_nothing_is_taken_back_with_its_data_folder(tmp_path: Path) -> None:
     board = Board(tmp_path, probation_s=1)
     wheel(board.wheels, "1.1", form=6, faults=SILENT)

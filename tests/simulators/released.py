@@ -1,7 +1,8 @@
 """Releases of the agent as wheels, which behave or misbehave, and a machine to install them on.
 
 Of the machine there are: pip and virtual environments, which are real; a stand-in for systemctl, whose
-``start`` runs the place's ``edge-agent run`` once, or what is ordered of the helper's units; and the files between agent and helper.
+``start`` runs the place's ``edge-agent run`` once, or what is ordered of the helper's other units; and the
+files between agent and helper.
 """
 
 from __future__ import annotations

@@ -27,6 +27,8 @@ _INSTALL = (
     "-o", "Dpkg::Options::=--force-confold",
 )  # fmt: skip
 """Configuration files stay as they are; nothing is removed for it."""
+_OF = ".version"
+"""Stands in the copy, and says which release it is of."""
 
 
 class Apt:
@@ -64,21 +66,30 @@ class Apt:
         return str(self._place / "bin" / "edge-agent")
 
     def switch(self, version: str) -> None:
-        """Install it; finish first what was cut off."""
+        """Install it; finish first what was cut off. The way back ends the use of the copy."""
         run(["dpkg", "--configure", "--pending"], INSTALL_S, umask=OPEN)
         run([*_INSTALL, f"{self._package}={version}"], INSTALL_S, umask=OPEN)
+        of = self._copy / _OF
+        if of.exists() and of.read_text() != version:
+            lead(proven(self._place), self._copy)  # the package may have the link, too
+        else:
+            self._come_back()
 
     def keep(self, version: str, before: str) -> None:
         """Have the helper run from what is installed again. apt's cache is apt's to clean."""
+        del version, before
+        self._come_back()
+
+    def _come_back(self) -> None:
         lead(proven(self._place), self._place)
         shutil.rmtree(self._copy, ignore_errors=True)
 
     def _stand_aside(self) -> None:
-        """Have the helper run from a copy: a package that does not work must not be what takes itself back."""
-        lead(proven(self._place), self._place)  # one that was taken back has left a copy
-        shutil.rmtree(self._copy, ignore_errors=True)
+        """Have the helper run from a copy: a package that does not work cannot take itself back."""
+        self._come_back()  # one that was cut off has left a copy
         try:
             shutil.copytree(self._place, self._copy, symlinks=True, copy_function=os.link)
+            (self._copy / _OF).write_text(self.current())
         except (OSError, shutil.Error) as error:
             raise Rejected("copy", str(self._place), str(error)[:200]) from error
         lead(proven(self._place), self._copy)

@@ -74,7 +74,10 @@ def test_a_package_manager_that_fails_or_is_not_there_is_told_in_its_own_words(l
         manager.current()
 
 
-def test_the_helper_stays_what_it_was_until_the_package_that_replaces_it_is_proven(log: Path) -> None:
+@pytest.mark.parametrize("well", [True, False])
+def test_the_helper_stays_what_it_was_until_the_package_that_replaces_it_is_proven(
+    log: Path, *, well: bool
+) -> None:
     manager = _apt(log)
     place, helper = log.parent / "edge-agent", log.parent / "edge-agent-proven" / "code.py"
     manager.fetch("1.1-1")
@@ -82,6 +85,12 @@ def test_the_helper_stays_what_it_was_until_the_package_that_replaces_it_is_prov
     new.write_text("new")
     new.rename(place / "code.py")
     assert (helper.read_text(), (place / "code.py").read_text()) == ("old", "new")
-    manager.keep("1.1-1", "1.0-2")
+    (log.parent / "apt-get").write_text(f"#!/bin/sh\nln -sfT edge-agent {helper.parent}\n")
+    manager.switch("1.1-1")  # the package brings the link
+    assert helper.read_text() == "old"
+    if well:
+        manager.keep("1.1-1", "1:1.0-2")
+    else:
+        manager.switch("1:1.0-2")
     assert helper.read_text() == "new"
     assert sorted(one.name for one in log.parent.glob("edge-agent*")) == ["edge-agent", "edge-agent-proven"]

@@ -133,7 +133,7 @@ class World:
             if entry is None:
                 return
             try:
-                Updating(settings, settings.update, self, self.as_agent, journal, tell).go_on(entry)
+                Updating(settings, self, self.as_agent, journal, tell).go_on(entry)
             except _PowerCut:
                 continue
 

@@ -2,8 +2,8 @@
 
     python -m tests.starts [--count 5] [--root build/rootfs]
 
-A machine is booted in systemd-nspawn, with the unit as shipped, and rebooted before each start but the first. It
-needs root, and the file system that ``make test-system`` builds.
+A machine is booted in systemd-nspawn, with the unit as shipped, and rebooted before each start but the first.
+It needs root, and the file system that ``make test-system`` builds.
 """
 
 from __future__ import annotations

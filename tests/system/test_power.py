@@ -29,6 +29,7 @@ def home(board: Container) -> Container:
     lay(board)
     board.write("/etc/edge-agent/agent.toml", LINE)
     assert board.run("systemctl", "enable", "--now", UNIT).returncode == 0
+    board.run("sync")
     return board
 
 

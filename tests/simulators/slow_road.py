@@ -2,10 +2,11 @@
 
     python -m tests.simulators.slow_road PID PID
 
-The namespaces are those of two processes. Each gets a TUN device (Linux: Documentation/networking/tuntap.rst),
-with an address for tests of networks (RFC 2544), and this program carries packets from one to the other. It
-needs root, and no traffic control of the kernel. A line of JSON on its input, with fields of ``Way``, says how
-the road is from now on, both ways, or one way with ``"from": 0`` or 1; a line answers. It ends with its input.
+The namespaces are those of two processes. Each gets a TUN device (Linux: networking/tuntap.rst), with an
+address for tests of networks (RFC 2544), and this program carries packets from one to the other. It
+needs root, and no traffic control of the kernel. A line of JSON on its input, with fields of ``Way``,
+says how the road is from now on, both ways, or one way with ``"from": 0`` or 1; a line answers it. It
+ends with its input.
 """
 
 from __future__ import annotations

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from tests.system.container import Container
 
-pytestmark = [pytest.mark.system, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.system, pytest.mark.timeout(240)]
 
 NODE = "/dev/video0"
 CAMERA = "name=Sim Cam\ndriver=uvcvideo\nmode=YUYV 320x240@30\n"
@@ -34,6 +34,12 @@ def plug(machine: Container) -> None:
     machine.write("/dev/.video0", CAMERA)
     told = f"chgrp video /dev/.video0 && chmod 660 /dev/.video0 && mv /dev/.video0 {NODE}"
     assert machine.run("sh", "-c", told).returncode == 0
+
+
+def problem(machine: Container) -> str | None:
+    """Give what the agent says is wrong with the pipeline."""
+    status = machine.status()
+    return status["pipelines"][0]["problem"] if status else None
 
 
 def seen(machine: Container, more: int) -> dict[str, Any]:
@@ -60,12 +66,13 @@ def test_a_camera_that_is_unplugged_is_told_and_read_again_when_it_is_back(
     machine.start(PIPELINE)
     before = seen(machine, 20)
     assert before["confined"]["seccomp"]
-    for number in (1, 2):
+    for _ in range(2):
         assert machine.run("rm", NODE).returncode == 0
-        machine.until(lambda number=number: machine.journal().count("unplugged") == number, "tell", 20)
+        machine.until(lambda: problem(machine) is not None, "tell", 20)
         plug(machine)
         after = seen(machine, 20)
         assert after["balanced"]
+    assert "it was unplugged" in machine.journal()
     epochs = on_disk(machine, tmp_path / "data").ledgers
     [ledger] = epochs.values()
     assert ledger["inferred"] >= after["ledger"]["inferred"] > before["ledger"]["inferred"]

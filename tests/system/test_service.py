@@ -8,6 +8,7 @@ import pytest
 
 from agent.errors import EXIT_CONFIG
 from agent.workers import _landlock
+from tests.starts import start
 from tests.system.booted import CONFIG, DATA, UNIT
 
 if TYPE_CHECKING:
@@ -46,6 +47,13 @@ def test_it_starts_without_network_broker_or_secrets_and_infers_with_xnnpack(ser
     assert service.run("stat", "-c", "%u", f"/proc/{supervisor(service)}/mem").stdout.strip() == "0"
     uid = service.run("ps", "-o", "uid=", "-p", str(supervisor(service))).stdout.strip()
     assert int(uid) >= 61184
+
+
+def test_a_result_is_on_the_disk_soon_after_a_start(service: Container) -> None:
+    assert service.run("systemctl", "stop", UNIT).returncode == 0
+    ready_s, first_s = start(service)  # about 1 s, see python -m tests.starts
+    print(f"ready after {ready_s:.2f} s, the first result on the disk after {first_s:.2f} s")
+    assert first_s < 15
 
 
 def test_its_workers_are_confined_there_too(service: Container) -> None:

@@ -26,6 +26,8 @@ CAMERA = "/dev/v4l/by-path/platform-vivid.0-video-index0"
 DRIVER = "/sys/bus/platform/drivers/vivid"
 # Deadlines are those of a machine that is not emulated.
 SLOW = """
+[device]
+id = "gate-1"
 [deadlines]
 start_s = 400
 load_s = 400
@@ -148,7 +150,7 @@ class Outside:
     def mqtt(self) -> str:
         """The part of a configuration that leads here."""
         where = f'host = "{OUTSIDE}"\nport = {self.broker.port}\nfleet = "demo"\n'
-        return f'[device]\nid = "gate-1"\n[mqtt]\n{where}resend_s = 5\nreconnect_max_s = 2\n'
+        return f"[mqtt]\n{where}resend_s = 5\nreconnect_max_s = 2\n"
 
     def settled(self, committed: dict[tuple[str, str], int]) -> Accounts:
         """Wait until the database has all that was committed, and clear accounts; give what it has."""

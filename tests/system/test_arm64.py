@@ -124,6 +124,7 @@ def test_a_run_keeps_every_frame_and_its_store_is_sound(arm: Userland, tmp_path:
 
 def test_the_pure_rooms_pass_their_unit_tests(arm: Userland) -> None:
     said = unit_tests(arm, *(f"tests/unit/{name}" for name in PURE))
+    print(f"\n{said}")
     assert " passed" in said
     assert " failed" not in said
     assert " skipped" not in said

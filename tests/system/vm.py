@@ -1,7 +1,7 @@
 """A machine that boots a kernel of its own, with devices that tests plug in: QEMU, without KVM.
 
 It is emulated, so that it runs anywhere, and some ten times slower than this machine. It reaches this
-machine's loopback at 10.0.2.2, and nothing that needs a route.
+machine's loopback at 192.0.2.2, and nothing that needs a route.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _PROGRAMS = {
     "mke2fs": "e2fsprogs",
 }
 _BOOT_S, _COMMAND_S = 300.0, 900.0
-_NETWORK = "ip link set eth0 up; ip address replace 10.0.2.15/24 dev eth0"
+_NETWORK = "ip link set eth0 up; ip address replace 192.0.2.15/24 dev eth0"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +44,7 @@ class Model:
 PC = Model("qemu-system-x86_64", ("-M", "q35", "-cpu", "max"), "ttyS0")
 BOARD = Model("qemu-system-aarch64", ("-M", "virt", "-cpu", "cortex-a72"), "ttyAMA0")
 """One of 64-bit ARM, with the processor of a Raspberry Pi 4."""
-OUTSIDE = "10.0.2.2"
+OUTSIDE = "192.0.2.2"
 """This machine's loopback, as seen from within."""
 
 
@@ -70,7 +70,8 @@ class Vm(Booted):
             "-append", f"console={model.console} panic=-1 mitigations=off nokaslr loglevel=4 net.ifnames=0",
             "-drive", f"file={self._disk},format=raw,if=none,id=disk,cache=writethrough",
             "-device", "virtio-blk-pci,drive=disk", "-device", "virtio-rng-pci",
-            "-netdev", "user,id=net,ipv6=off", "-device", "virtio-net-pci,netdev=net,romfile=",
+            "-netdev", "user,id=net,net=192.0.2.0/24,ipv6=off",
+            "-device", "virtio-net-pci,netdev=net,romfile=",
             "-device", "virtio-serial-pci",
             "-chardev", f"socket,id=hand,path={self._path},server=on,wait=off",
             "-device", "virtserialport,chardev=hand,name=hand",

@@ -1,4 +1,4 @@
-"""The folder that the page on containers has people make holds all that the composition shows to its containers."""
+"""The folder that the page on containers has people make holds what the composition shows to containers."""
 
 from __future__ import annotations
 

@@ -81,7 +81,7 @@ class Images:
         )
         return done.stdout.strip()
 
-    def podman(self, *arguments: str, timeout: float = 120) -> subprocess.CompletedProcess[str]:
+    def podman(self, *arguments: str, timeout: float = 400) -> subprocess.CompletedProcess[str]:
         """Run podman, with no other hierarchy of control groups than the first."""
         options = ("--log-level", "fatal", "--cgroup-manager", "cgroupfs", "--runtime", "crun")
         command = [*_ALONE, "podman", *self._place, *options, *arguments]
@@ -133,7 +133,7 @@ class Images:
     def run(self, tag: str, *arguments: str, options: Iterable[str] = ()) -> subprocess.CompletedProcess[str]:
         """Run a container to its end: read-only, without a network, without rights."""
         shown = (*_CONFINED, *_LIMITS, "--network", "none", *self._processor(), *options)
-        return self.podman("run", "--rm", *shown, tag, *arguments, timeout=280)
+        return self.podman("run", "--rm", *shown, tag, *arguments, timeout=900)
 
     def start(self, name: str, tag: str, *arguments: str, options: Iterable[str] = ()) -> None:
         """Start a container that stays, confined in the same way."""
@@ -146,13 +146,14 @@ class Images:
         self.podman("rm", "--force", "--time", "0", name)
 
     def _processor(self) -> tuple[str, ...]:
-        """Show a program under emulation the processor that is emulated: see fakehw/README.md."""
+        """Say for which processor the image is, and show it where it is emulated: see fakehw/README.md."""
+        platform = ("--platform", f"linux/{self.arch}")
         if self.arch == "amd64":
-            return ()
+            return platform
         fake = HERE / "fakehw" / CPU
         shown = {f"{fake}/cpuinfo": "/proc/cpuinfo", f"{fake}/cpu": "/sys/devices/system/cpu"}
         binds = [part for here, there in shown.items() for part in ("-v", f"{here}:{there}:ro")]
-        return ("-e", f"QEMU_CPU={CPU}", *binds)
+        return (*platform, "-e", f"QEMU_CPU={CPU}", *binds)
 
 
 def emulate() -> None:

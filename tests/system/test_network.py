@@ -11,6 +11,7 @@ import shutil
 import sqlite3
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -21,7 +22,6 @@ from tests.system.road import FarField
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     from tests.simulators.collected import Accounts
     from tests.simulators.running_agent import RunningAgent
@@ -125,9 +125,10 @@ STORIES = {
 @pytest.fixture(scope="module")
 def stories(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Future[None]]:
     """All stories, told."""
-    for program in ("mosquitto", "ip"):
-        if shutil.which(program) is None:
-            pytest.skip(f"needs {program}")
+    if lacking := [name for name in ("mosquitto", "ip") if shutil.which(name) is None]:
+        pytest.skip(f"needs {', '.join(lacking)} (Debian: mosquitto, iproute2)")
+    if not Path("/dev/net/tun").exists():
+        pytest.skip("needs /dev/net/tun: modprobe tun")
     with ThreadPoolExecutor(len(STORIES)) as pool:
         return {
             name: pool.submit(told, tmp_path_factory.mktemp(name.replace(" ", "-")), story)

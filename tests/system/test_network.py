@@ -30,8 +30,8 @@ pytestmark = [pytest.mark.system, pytest.mark.timeout(240)]
 
 CUT_S = float(os.environ.get("EDGE_AGENT_TESTS_PARTITION_S", "10"))
 FPS = 20
-FAST = 100
-"""Of the device whose road is cut: so that what waits takes many batches."""
+FAST, CAP = 100, 16_000
+"""Of the device whose road is cut, frames/s and bytes/s: so that what waits takes many batches."""
 
 
 def online(agent: RunningAgent) -> bool:
@@ -140,8 +140,10 @@ def told(folder: Path, story: Callable[[FarField, RunningAgent], None]) -> None:
     """Tell one story to its end."""
     with FarField(folder, "gate") as field:
         agent = field.agent("gate")
-        fps = FAST if story is cut else FPS
-        agent.config.write_text(agent.config.read_text().replace("fps = 50", f"fps = {fps}"))
+        text = agent.config.read_text().replace("fps = 50", f"fps = {FAST if story is cut else FPS}")
+        if story is cut:
+            text = text.replace("[mqtt]", f"[mqtt]\nmax_bytes_per_s = {CAP}")
+        agent.config.write_text(text)
         with agent:
             story(field, agent)
 

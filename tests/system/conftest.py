@@ -65,6 +65,8 @@ def machine(rootfs: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
 @pytest.fixture(scope="module")
 def board(rootfs: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Container]:
     """A booted machine that keeps what it has written, on a disk that can lose its power."""
+    if not Path("/dev/loop-control").exists():
+        pytest.skip("needs loop devices: modprobe loop")
     folder = tmp_path_factory.mktemp("board")
     with Container(rootfs, folder / "console", units(), disk=Disk(folder)) as container:
         yield container

@@ -36,6 +36,7 @@ site=$environment/lib/python3.11/site-packages
 mkdir -p "$environment/bin" "$wheels"
 ln -s /usr/bin/python3 "$environment/bin/python"
 ln -s python "$environment/bin/python3"
+ln -s python "$environment/bin/python3.11"
 printf 'home = /usr/bin\ninclude-system-site-packages = false\nversion = 3.11\n' > "$environment/pyvenv.cfg"
 export PIP_ROOT_USER_ACTION=ignore
 pip=("$python" -m pip --disable-pip-version-check -qq)

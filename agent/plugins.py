@@ -63,11 +63,11 @@ def _foreign(room: str, name: str, loc: tuple[str | int, ...]) -> ModuleType:
     raise ConfigInvalid("load", f"{room} plugin", f"there is no {name!r}", hint, loc=loc)
 
 
-def entry_points(**wanted: str) -> EntryPoints:
-    """Give what installed distributions offer."""
+def entry_points(*, group: str, **more: str) -> EntryPoints:
+    """Give what installed distributions offer in a group; ``name`` narrows it."""
     from importlib import metadata  # a megabyte, for the few who have plugins of their own
 
-    return metadata.entry_points(**wanted)
+    return metadata.entry_points(group=group, **more)
 
 
 def is_own(room: str, name: str) -> bool:

@@ -63,11 +63,12 @@ def _foreign(room: str, name: str, loc: tuple[str | int, ...]) -> ModuleType:
     raise ConfigInvalid("load", f"{room} plugin", f"there is no {name!r}", hint, loc=loc)
 
 
-def entry_points(*, group: str, **more: str) -> EntryPoints:
+def entry_points(*, group: str, name: str | None = None) -> EntryPoints:
     """Give what installed distributions offer in a group; ``name`` narrows it."""
     from importlib import metadata  # a megabyte, for the few who have plugins of their own
 
-    return metadata.entry_points(group=group, **more)
+    found = metadata.entry_points(group=group)
+    return found if name is None else found.select(name=name)
 
 
 def is_own(room: str, name: str) -> bool:

@@ -11,10 +11,10 @@ import re
 import tomllib
 from typing import TYPE_CHECKING, Any
 
-from pydantic import Field, ValidationError
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, SettingsError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from agent.config_errors import ENV_PREFIX, HINT, Loc, problem
+from agent import environment
+from agent.config_errors import Loc, problem
 from agent.errors import ConfigInvalid
 from agent.overrides import laid_over, refused
 from agent.pipelines import NamedSource, Pipeline, Plugin
@@ -39,17 +39,15 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 _LINE = re.compile(r"line (\d+)")
-_FIELD = re.compile(r'field "(\w+)"')
 
 
-class Settings(BaseSettings):
+class Settings(BaseModel):
     """All settings of one device."""
 
-    model_config = SettingsConfigDict(
+    model_config = ConfigDict(
         extra="forbid",
         frozen=True,
-        env_prefix=ENV_PREFIX,
-        env_nested_delimiter="__",
+        validate_default=True,
         use_attribute_docstrings=True,
         title="edge-agent configuration",
     )
@@ -86,19 +84,6 @@ class Settings(BaseSettings):
         """Name the pipelines that use a source."""
         return [one.name for one in self.pipelines if one.source == source.name]
 
-    @classmethod
-    def settings_customise_sources(
-        cls,
-        settings_cls: type[BaseSettings],
-        init_settings: PydanticBaseSettingsSource,
-        env_settings: PydanticBaseSettingsSource,
-        dotenv_settings: PydanticBaseSettingsSource,
-        file_secret_settings: PydanticBaseSettingsSource,
-    ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """The environment goes over the file; nothing else is read."""
-        del settings_cls, dotenv_settings, file_secret_settings
-        return env_settings, init_settings
-
 
 def parse(text: str, filename: str, overrides: Mapping[str, Any] | None = None) -> Settings:
     """Read the configuration from a TOML text.
@@ -116,7 +101,7 @@ def parse(text: str, filename: str, overrides: Mapping[str, Any] | None = None) 
     if laid and (loc := nul(tables)):
         raise refused(_laid_by(laid, loc), "a text with a NUL character can name nothing", loc=loc)
     try:
-        settings = Settings(**tables)
+        settings = Settings.model_validate(environment.laid_over(tables, Settings, os.environ))
     except ValidationError as error:
         locs = [e["loc"] for e in error.errors()]
         found: list[tuple[Loc, str]] = [
@@ -125,10 +110,6 @@ def parse(text: str, filename: str, overrides: Mapping[str, Any] | None = None) 
             # An array that lost its wrong elements is then called too short.
             if not any(len(loc) > len(e["loc"]) and loc[: len(e["loc"])] == e["loc"] for loc in locs)
         ]
-    except SettingsError as error:
-        field = _FIELD.search(str(error))
-        variable = ENV_PREFIX + (field[1].upper() if field else "...")
-        raise ConfigInvalid("", f"environment {variable}", "no valid JSON", HINT) from error
     else:
         found = [*_twins(settings), *_unmatched(settings), *_strays()]
         if not found:
@@ -160,9 +141,6 @@ def _tables(text: str, filename: str) -> dict[str, Any]:
         at = _LINE.search(str(error))
         line = at[1] if at else text.count("\n") + 1
         raise ConfigInvalid("", f"{filename}:{line}", f"no valid TOML: {error}") from error
-    for key in tables:
-        if key.startswith("_"):  # pydantic-settings would take it for an instruction
-            raise problem(text, filename, (key,), UNKNOWN)
     if loc := nul(tables):
         raise problem(text, filename, loc, "a text with a NUL character can name nothing")
     return tables
@@ -206,6 +184,5 @@ def _unmatched(settings: Settings) -> list[tuple[Loc, str]]:
 
 def _strays() -> list[tuple[Loc, str]]:
     """Give the environment's keys that no setting begins with."""
-    keys = (name[len(ENV_PREFIX) :].lower() for name in os.environ if name.upper().startswith(ENV_PREFIX))
-    paths = (tuple(key.split("__")) for key in keys)
+    paths = (environment.path(name) for name in os.environ if environment.is_ours(name))
     return [(path, UNKNOWN) for path in sorted(paths) if path[0] not in Settings.model_fields]

@@ -11,6 +11,7 @@ import threading
 import time
 from collections import Counter
 from contextlib import contextmanager
+from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING, Protocol, Self
 
@@ -137,6 +138,15 @@ class Event(Enum):
     BLOCK_DAMAGED = ("block.damaged", logging.WARNING, True)
 
 
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What a line of the log says; the record of it has this as ``told``."""
+
+    event: Event
+    subject: str
+    fields: Mapping[str, object]
+
+
 counters: Counter[str] = Counter()
 """How often each event has happened in this process, by name; refusals by name and reason, too."""
 
@@ -187,7 +197,8 @@ def emit(
             _over.discard(place)
     details = " ".join(f"{key}={value}" for key, value in fields.items())
     line = " ".join(part for part in (event.value, subject, details) if part)
-    _log.log(event.level, "%s", printable(line))
+    told = Told(event, printable(subject), fields)
+    _log.log(event.level, "%s", printable(line), extra={"told": told})
     for listener in tuple(_listeners):
         listener(event, subject, fields)
 

@@ -13,8 +13,14 @@ NEW = ".new"
 """What is half written is called ``.<name>.new``; a kill can leave it."""
 
 
-def write_durably(path: Path, content: bytes, mode: int = 0o600) -> None:
+def write_durably(path: Path, content: bytes, mode: int = 0o600, *, exact: bool = False) -> None:
     """Write a file, whole or not at all; content and name are durable when this returns.
+
+    Args:
+        path: the file.
+        content: what it is to hold.
+        mode: who may do what with it, less what the process's umask takes.
+        exact: the umask takes nothing.
 
     Raises:
         OSError: the disk refuses; the file is as it was before, or, when only its name is not durable, new.
@@ -22,6 +28,8 @@ def write_durably(path: Path, content: bytes, mode: int = 0o600) -> None:
     new = path.with_name(f".{path.name}{NEW}")
     new.unlink(missing_ok=True)
     with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode), "wb") as file:
+        if exact:
+            os.fchmod(file.fileno(), mode)
         file.write(content)
         file.flush()
         os.fsync(file.fileno())

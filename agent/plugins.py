@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
-from importlib.metadata import entry_points
 from typing import TYPE_CHECKING
 
 from agent.errors import ConfigInvalid
@@ -22,6 +21,8 @@ ROOMS = ("sources", "backends", "decoders", "gates", "filters", "delegates")
 
 def names(room: str) -> list[str]:
     """List the names that ``load`` accepts for ``room``, built-in ones first."""
+    from importlib.metadata import entry_points  # 3 MB, for the few who have plugins of their own
+
     built_in = _built_in(room)
     others = sorted(p.name for p in entry_points(group=f"edge_agent.{room}") if p.name not in built_in)
     return built_in + others
@@ -38,14 +39,10 @@ def load(room: str, name: str, *loc: str | int) -> ModuleType:
     Raises:
         ConfigInvalid: there is no such plugin, or it lacks ``Options`` or ``build``.
     """
-    known = names(room)
-    if name not in known:
-        hint = f"Use one of: {', '.join(known)}" if known else "There is none of them at all"
-        raise ConfigInvalid("load", f"{room} plugin", f"there is no {name!r}", hint, loc=loc)
     if name in _built_in(room):
         module = importlib.import_module(f"agent.{room}.{name}")
     else:
-        module = next(iter(entry_points(group=f"edge_agent.{room}", name=name))).load()
+        module = _foreign(room, name, loc)
     for part in ("Options", "build"):
         if not hasattr(module, part):
             raise ConfigInvalid(
@@ -56,6 +53,17 @@ def load(room: str, name: str, *loc: str | int) -> ModuleType:
                 loc=loc,
             )
     return module
+
+
+def _foreign(room: str, name: str, loc: tuple[str | int, ...]) -> ModuleType:
+    from importlib.metadata import entry_points
+
+    for found in entry_points(group=f"edge_agent.{room}", name=name):
+        module: ModuleType = found.load()
+        return module
+    known = names(room)
+    hint = f"Use one of: {', '.join(known)}" if known else "There is none of them at all"
+    raise ConfigInvalid("load", f"{room} plugin", f"there is no {name!r}", hint, loc=loc)
 
 
 def is_own(room: str, name: str) -> bool:

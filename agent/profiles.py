@@ -89,12 +89,20 @@ class Power(_Part):
 
 
 class Memory(_Part):
-    """How much of the memory models may have, all together."""
+    """How much of the memory models may have, all together, and the service as a whole."""
 
     budget_mb: int = Field(default=0, ge=0, le=1 << 20)
     """In units of 2^20 bytes; 0 for a share."""
     share: float = Field(default=0.5, gt=0, le=1)
     """Of what the machine has, where `budget_mb` is 0."""
+    service_mb: int = Field(default=0, ge=0, le=1 << 20)
+    """The most that the service may have, all its processes together; 0 for the unit's 80 % of it."""
+
+    @model_validator(mode="after")
+    def _models_fit(self) -> Memory:
+        if 0 < self.service_mb <= self.budget_mb:
+            raise ValueError("service_mb must be above budget_mb: the agent itself needs some, too")
+        return self
 
     def budget(self, total_mb: int) -> int:
         """Give the budget on a machine with so much memory; both in units of 2^20 bytes."""

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 import orjson
 
+from agent import memory
 from agent.errors import EXIT_CONFIG, EXIT_FAILED, EXIT_OK, AgentError, Fatal, Rejected
 from agent.ipc import Channel
 
@@ -30,6 +31,7 @@ def begin(*, tied: bool = True) -> tuple[Channel, list[int], bytes]:
         The channel to the parent, the descriptors between, and what is to be done, as JSON.
     """
     socket_fd, *more, spec_fd, parent = map(int, sys.argv[1:])
+    memory.one_arena()
     if tied:
         tie_to(parent)
     signal.signal(signal.SIGINT, signal.SIG_IGN)

@@ -32,8 +32,8 @@ from agent.status import report
 from agent.store.reports import Buffered, Committed
 from agent.telemetry import Telemetry
 from agent.tunings import OPS, Tunings
-from agent.uplink import Uplink
 from agent.watch import Watch
+from agent.way_up import uplink
 from agent.workers.lane import Lane
 from agent.workers.policy import State
 
@@ -88,7 +88,7 @@ class Supervisor:
         self._selector = selectors.DefaultSelector()
         self._selector.register(mailbox, selectors.EVENT_READ)
         self._notifier = Notifier()
-        self._uplink = Uplink(plan, store, mailbox.post) if plan.mqtt else None
+        self._uplink = uplink(plan, store, mailbox.post)
         self._tunings = Tunings(plan, store)
         lanes = [
             Lane(spec, plan.deadlines, spawn=self._tunings.started, explain=partial(explain, spec.pipeline))

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 from agent import trust
 from agent.activation.fetching import started
-from agent.uplink import link_settings
 from agent.workers.proof import Proof
 
 if TYPE_CHECKING:
@@ -81,6 +80,10 @@ def site(plan: Plan) -> Site | None:
     root = trust.read_root(plan.settings.models, plan.folder)
     if root is None:
         return None
+    from agent.uplink import (
+        link_settings,  # a device that takes no operator's models may have no broker at all
+    )
+
     mqtt = plan.mqtt
     return Site(
         fleet=mqtt.fleet if mqtt else "default",

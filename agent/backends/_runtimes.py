@@ -10,7 +10,7 @@ import importlib
 import importlib.util
 import json
 from dataclasses import dataclass
-from importlib import metadata
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from agent.backends import _runtime_errors
@@ -86,6 +86,13 @@ def _load(package: str) -> ModuleType:
 
 
 def _version(name: str) -> str:
+    """Give a distribution's version; where pip has put it, the name of a folder says it."""
+    package = importlib.util.find_spec(RUNTIMES[name])
+    for place in (package.submodule_search_locations or ()) if package else ():
+        for found in Path(place).parent.glob(f"{name.replace('-', '_')}-*.dist-info"):
+            return found.stem.rpartition("-")[2]
+    from importlib import metadata  # 3 MB, with email and zipfile
+
     return next((found.version for found in metadata.distributions(name=name)), "of unknown version")
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import zipfile
 import zlib
 from typing import TYPE_CHECKING
 
@@ -14,7 +13,8 @@ from agent.labels import Labels
 if TYPE_CHECKING:
     from pathlib import Path
 
-_COMPRESSIONS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+_END, _END_BYTES = b"PK\x05\x06", 22 + 65535
+"""What an archive's last record begins with, and its most bytes with the comment (APPNOTE.TXT 4.3.16)."""
 
 
 def packed_labels(data: bytes, path: Path, name: str = "") -> Labels:
@@ -28,14 +28,19 @@ def packed_labels(data: bytes, path: Path, name: str = "") -> Labels:
     Raises:
         ModelInvalid: the archive is damaged, or the labels are no text of names.
     """
+    if _END not in data[-_END_BYTES:]:
+        return Labels()
+    import zipfile  # with its compressors and copiers half a megabyte, which few models need
+
     if not zipfile.is_zipfile(io.BytesIO(data)):
         return Labels()
+    compressions = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             texts = [
                 entry
                 for entry in archive.infolist()
-                if entry.filename.endswith(".txt") and entry.compress_type in _COMPRESSIONS
+                if entry.filename.endswith(".txt") and entry.compress_type in compressions
             ]
             if not texts:
                 return Labels()

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 import orjson
 
-from agent import plugins, program
+from agent import memory, plugins, program
 from agent.capture.spec import CaptureSpec
 from agent.errors import Fatal, Rejected
 from agent.types import Needs, Phase
@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from agent.ipc import Channel
     from agent.types import Frame, Source
 
+_THREADS = 2
+"""The main one, which loads nothing any more, and the one that reads."""
 _LEAVE_S = 1.0
 """How long a source has for being closed."""
 
@@ -64,7 +66,7 @@ def run(spec: CaptureSpec, channel: Channel, page: Page) -> bool:
     stop, over = threading.Event(), threading.Event()
     hub = Hub(frozenset(spec.pipelines))
     pump = Pump(
-        open_source=open_source,
+        open_source=_settled(open_source),
         hub=hub,
         say=say,
         beat=partial(page.enter, Slot.CAPTURE),
@@ -100,6 +102,21 @@ def _opener(spec: CaptureSpec) -> Callable[[int], Source]:
         raise refusal
 
     return refuse
+
+
+def _settled(open_source: Callable[[int], Source]) -> Callable[[int], Source]:
+    """Have what the first opening leaves behind given back, where the source has no thread of its own."""
+    fresh = True
+
+    def opened(start: int) -> Source:
+        nonlocal fresh
+        source = open_source(start)
+        if fresh and threading.active_count() == _THREADS:
+            memory.settle()
+        fresh = False
+        return source
+
+    return opened
 
 
 def _preparing(spec: CaptureSpec) -> Callable[[Frame], Frame] | None:

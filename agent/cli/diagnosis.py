@@ -43,6 +43,7 @@ class Diagnosis:
     """
 
     def __init__(self, config: Path) -> None:
+        self._config_path = config
         self._loaded: Loaded | None = None
         self._plan: Plan | None = None
         self._problem: AgentError | None = None
@@ -91,6 +92,7 @@ class Diagnosis:
             "store.json": self._store,
             "machine.json": self._machine,
             "processes.json": _processes,
+            "report.json": self._report,
         }
 
     def _needed(self) -> Plan:
@@ -146,6 +148,13 @@ class Diagnosis:
 
     def _store(self) -> dict[str, Any]:
         return asdict(stats(self._needed().data))
+
+    def _report(self) -> dict[str, Any]:
+        from agent.cli.reported import Reported
+
+        report = Reported(self._config_path).whole()
+        report.pop("compliance")  # that of the release, which is known
+        return report
 
     def _machine(self) -> dict[str, Any]:
         data = self._plan.data.absolute() if self._plan else Path("/")

@@ -6,14 +6,18 @@ import argparse
 import importlib
 import logging
 import sys
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 from agent.cli.guarded import guarded
 from agent.cli.paragraphs import Paragraphs
 from agent.cli.streams import open_missing_streams
 
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
 VERBS = (
     "init",
+    "install",
     "run",
     "demo",
     "check",
@@ -34,6 +38,7 @@ VERBS = (
     "model",
     "audit",
     "diagnose",
+    "report",
     "plugin",
     "tuf",
     "version",
@@ -50,12 +55,13 @@ first steps:
                                       one model, no hardware
   edge-agent init                     a configuration, for what is plugged in
   edge-agent run --config agent.toml  the agent
+  sudo edge-agent install             ... as a service of systemd
 
 exit codes: 0 done, 1 failed, 2 usage, 78 the configuration must be changed first"""
 
 
-def parser() -> argparse.ArgumentParser:
-    """Make the whole command line."""
+def parser(names: Sequence[str] = VERBS) -> argparse.ArgumentParser:
+    """Make the command line, whole or of the verbs that are named: the agent loads no more than its own."""
     top = argparse.ArgumentParser(
         prog="edge-agent",
         description=_DESCRIPTION,
@@ -63,7 +69,7 @@ def parser() -> argparse.ArgumentParser:
         formatter_class=Paragraphs,
     )
     verbs = top.add_subparsers(dest="verb", metavar="COMMAND", required=True)
-    for name in VERBS:
+    for name in names:
         module = importlib.import_module(f"agent.cli.{name}")
         verb = verbs.add_parser(
             name,
@@ -84,8 +90,9 @@ def run(arguments: list[str] | None = None) -> int:
 
 
 def _run(arguments: list[str] | None) -> int:
-    top = parser()
-    parsed, left = top.parse_known_args(arguments)
+    given = sys.argv[1:] if arguments is None else arguments
+    top = parser(given[:1] if given[:1] and given[0] in VERBS else VERBS)
+    parsed, left = top.parse_known_args(given)
     if left and any(one.startswith("-") and one != "-" for one in left):
         top.error(f"unrecognized arguments: {' '.join(left)}")
     if left:

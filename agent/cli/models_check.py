@@ -25,7 +25,7 @@ def examine(plan: Plan) -> str:
     text = trust.read_root(plan.settings.models, plan.folder)
     if text is None:
         return "no operator's models are taken"
-    version, expires = _root(text, str(trust.root_file(plan.settings.models, plan.folder)))
+    version, expires = root(text, str(trust.root_file(plan.settings.models, plan.folder)))
     mirror = plan.settings.models.mirror
     said = f"root {version}, until {expires:%Y-%m-%d}"
     if expires.timestamp() < time.time():
@@ -37,7 +37,7 @@ def examine(plan: Plan) -> str:
     return said
 
 
-def _root(text: str, path: str) -> tuple[int, datetime]:
+def root(text: str, path: str) -> tuple[int, datetime]:
     """Give version and expiry of root metadata; whether it is trusted, only its signatures tell later."""
     try:
         signed = json.loads(text)["signed"]

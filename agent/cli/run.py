@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import logging
 import os
-import sys
 import time
 from typing import TYPE_CHECKING
 
+from agent import journal, memory
 from agent.cli import service
 from agent.cli.lives import Life, overlaid
 from agent.cli.settings import Loaded
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     import argparse
     from pathlib import Path
 
+    from agent.activation.site import Site
     from agent.plan import Plan
     from agent.slots import Kept
     from agent.store.settings import StoreSettings
@@ -50,14 +51,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(arguments: argparse.Namespace) -> int:
     """Run until stopped; give the exit code."""
+    memory.one_arena()
     os.umask(0o077)  # what the agent writes is nobody else's business, also where the folder lets others in
     life = Life(Loaded(arguments.config), Start())
     plan = life.file.plan()
-    logging.basicConfig(
-        stream=sys.stderr,
-        level=plan.settings.log.level.upper(),
-        format="%(asctime)s %(levelname)-7s %(message)s",
-    )
+    logging.basicConfig(level=plan.settings.log.level.upper(), handlers=[journal.handler("edge-agent")])
     with KeptSignals() as kept_signals:
         while True:
             code = _survived(life, kept_signals, once=arguments.exit_when_ended)
@@ -80,7 +78,6 @@ def _survived(life: Life, kept_signals: KeptSignals, *, once: bool) -> int:
 def _live(life: Life, kept_signals: KeptSignals, *, once: bool) -> int:
     """Live from the lock on the data folder to its release; give the exit code."""
     from agent import events
-    from agent.activation.site import site
     from agent.alerts import Alerts
     from agent.cli.wiring import Wiring
     from agent.clock import SystemClock
@@ -102,15 +99,17 @@ def _live(life: Life, kept_signals: KeptSignals, *, once: bool) -> int:
         logging.getLogger().setLevel(plan.settings.log.level.upper())
         mailbox = Mailbox()
         store = Store(plan.data, mailbox.post, clock=clock, settings=_limits(plan), take=folder.take)
+        begun = memory.settle()  # before there are threads
         wiring = Wiring(
             loaded=overlay.loaded,
             plan=plan,
-            site=site(plan),
+            site=_site(plan) if managed else None,
             kept=kept,
             store=store,
             clock=clock,
             life=life,
             overlay=overlay,
+            begun=begun,
         )
         try:
             with events.heard_by(Alerts(mailbox.post)):
@@ -135,6 +134,13 @@ def _live(life: Life, kept_signals: KeptSignals, *, once: bool) -> int:
             saved = store.close(_CLOSE_S)
             mailbox.close()
     return code if saved else code or EXIT_FAILED
+
+
+def _site(plan: Plan) -> Site | None:
+    """Say whose models are taken; not loaded where that is nobody's."""
+    from agent.activation.site import site
+
+    return site(plan)
 
 
 def _limits(plan: Plan) -> StoreSettings:

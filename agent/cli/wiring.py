@@ -6,7 +6,6 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from agent import trust
-from agent.activation.manager import Activation
 from agent.cli.erranding import bundles_needed, errands
 from agent.cli.settings import Loaded
 from agent.commands.seams import Reach
@@ -14,20 +13,21 @@ from agent.configuring.manager import Configuring
 from agent.dispatch.manager import Dispatch
 from agent.dispatch.pipelines import Pipelines
 from agent.dispatch.rules import Rules
-from agent.home_assistant.partner import home_assistant
 from agent.host.machine import helped
 from agent.host.trial import Trial
 from agent.maintenance import Maintenance
 from agent.partners import Partners
-from agent.vitals import VitalSigns
+from agent.settled import Settled
 
 if TYPE_CHECKING:
+    from agent.activation.manager import Activation
     from agent.activation.site import Site
     from agent.cli.erranding import Errands
     from agent.cli.lives import Life, Overlay
     from agent.clock import Clock
     from agent.dispatch.parts import Shipping
     from agent.host.machine import Helped
+    from agent.memory import Ranges
     from agent.partners import Offer, Partner
     from agent.plan import Plan
     from agent.signing import Signer
@@ -48,6 +48,7 @@ class Wiring:
         clock: where time comes from.
         life: this one of the agent's.
         overlay: what it runs.
+        begun: what ``memory.settle`` gave.
     """
 
     loaded: Loaded
@@ -58,6 +59,7 @@ class Wiring:
     clock: Clock
     life: Life
     overlay: Overlay
+    begun: Ranges = ()
 
     def partners(self, offer: Offer) -> Partners:
         """Make them."""
@@ -82,9 +84,9 @@ class Wiring:
             made.shipping,
             made.logs,
             configuring,
-            self._vitals(offer),
             Trial(machine, offer),
-            *home_assistant(plan, offer),
+            Settled(self.begun),
+            *self._with_a_broker(offer),
         )
         answers = {**dispatch.answers, "log": made.logs.answer}
         return Partners(models, [one for one in others if one], answers)
@@ -92,6 +94,10 @@ class Wiring:
     def _models(self, offer: Offer) -> Activation | None:
         if self.site is None or self.kept is None:
             return None
+        from agent.activation.manager import (
+            Activation,  # heavy, as all that is imported here where it is used
+        )
+
         publish, shown = offer.publish, offer.credentials
         site = replace(self.site, pair=shown.pair) if shown else self.site
         return Activation(site, self.kept, offer.lanes, self.store, clock=self.clock, publish=publish)
@@ -151,8 +157,14 @@ class Wiring:
             models.hears(found.want, found.told)
         return found
 
-    def _vitals(self, offer: Offer) -> Partner | None:
-        return VitalSigns(self.plan, self.plan.mqtt, offer, self.clock) if self.plan.mqtt else None
+    def _with_a_broker(self, offer: Offer) -> list[Partner]:
+        plan = self.plan
+        if plan.mqtt is None:
+            return []
+        from agent.home_assistant.partner import home_assistant
+        from agent.vitals import VitalSigns
+
+        return [VitalSigns(plan, plan.mqtt, offer, self.clock), *home_assistant(plan, offer)]
 
     def _reach(
         self,

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from agent.feeding.keeper import Keeper
 from agent.recovery.sharing import Sharing
 from agent.watch import Watch, Watched
 from agent.workers.policy import State
@@ -21,6 +20,7 @@ if TYPE_CHECKING:
 
     from agent.capture.spec import CaptureSpec
     from agent.clock import Clock
+    from agent.feeding.keeper import Keeper
     from agent.tables import Deadlines
     from agent.workers.lane import Lane
     from agent.workers.run import Run
@@ -45,7 +45,7 @@ class Feeds:
         selector: the loop's.
         deadlines: of opening a source and of reading it.
         clock: where time comes from.
-        keep: makes what looks after one source.
+        keep: makes what looks after one source; a ``Keeper`` by default.
     """
 
     def __init__(
@@ -56,11 +56,11 @@ class Feeds:
         deadlines: Deadlines,
         *,
         clock: Clock,
-        keep: Callable[[CaptureSpec, Deadlines], Keeper] = Keeper,
+        keep: Callable[[CaptureSpec, Deadlines], Keeper] | None = None,
     ) -> None:
         self._clock = clock
         self._lanes: Mapping[str, Lane] = {lane.name: lane for lane in lanes}
-        self.keepers = [keep(spec, deadlines) for spec in specs]
+        self.keepers = [(keep or _keeper)(spec, deadlines) for spec in specs]
         self._watches = [Watch(selector) for _ in specs]
         self._sharing = [Sharing() for _ in specs]
         self._held: dict[str, _Held] = {}
@@ -144,3 +144,11 @@ class Feeds:
         for keeper, watch in zip(self.keepers, self._watches, strict=True):
             watch.keep(())
             keeper.abandon()
+
+
+def _keeper(spec: CaptureSpec, deadlines: Deadlines) -> Keeper:
+    from agent.feeding.keeper import (
+        Keeper,  # with its processes and their messages: only where a source has one
+    )
+
+    return Keeper(spec, deadlines)

@@ -19,6 +19,7 @@ from agent.host.updating import Updating, forget_word
 from agent.store.forms import VERSION
 
 if TYPE_CHECKING:
+    from agent.host.deputies import Deputies
     from agent.host.managers import Manager
     from agent.host.settings import HostSettings
     from agent.host.told import State
@@ -35,15 +36,20 @@ class Helper:
         home: the helper's own folder.
         boot: this boot's id.
         up_s: how long the machine is up, seconds.
+        deputies: who fetches releases, and runs them before they are proven.
     """
 
-    def __init__(self, settings: HostSettings, home: Path, *, boot: str, up_s: float) -> None:
+    def __init__(
+        self, settings: HostSettings, home: Path, deputies: Deputies, *, boot: str, up_s: float
+    ) -> None:
         self._settings = settings
         self._home = home
         self._folder = Path(settings.folder)
         self._boot = boot
         self._up_s = up_s
-        self._manager: Manager | None = manager_of(settings.update) if settings.update else None
+        self._deputies = deputies
+        update = settings.update
+        self._manager: Manager | None = manager_of(update, deputies) if update else None
         self._journal = Journal(home)
 
     def run(self) -> None:
@@ -125,12 +131,11 @@ class Helper:
         self._go_on(entry)
 
     def _go_on(self, entry: Entry) -> None:
-        update, manager = self._settings.update, self._manager
-        if update is None or manager is None:
+        if self._manager is None:
             problem = "an update is under way, and the configuration allows none any more"
             raise MessageInvalid(_OP, entry.version, problem, "Put the table [update] back into host.toml")
-        work = Updating(self._settings, update, manager, self._journal, self._tell)
-        work.go_on(entry)
+        as_agent = self._deputies.as_agent
+        Updating(self._settings, self._manager, as_agent, self._journal, self._tell).go_on(entry)
 
     def _tell(self, about: Request | Entry, state: State, reason: str) -> None:
         told = Told(
@@ -150,4 +155,4 @@ class Helper:
         return "" if content is None else read(Told, content, TOLD).id
 
     def _put(self, name: str, document: Document) -> None:
-        write_durably(self._home / name, document.model_dump_json().encode(), 0o644)
+        write_durably(self._home / name, document.model_dump_json().encode(), 0o644, exact=True)

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import argparse
 import logging
-import os
 import sys
 import time
 from pathlib import Path
 
 from agent.clock import SystemClock
 from agent.errors import EXIT_FAILED, EXIT_OK, AgentError
+from agent.host.deputies import Units
 from agent.host.helper import Helper
+from agent.host.orders import FETCHED
+from agent.host.orders import HOME as ORDERS
 from agent.host.settings import CONFIG, load
 from agent.host.told import HOME
 
@@ -21,12 +23,16 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="edge-agent-host", description=__doc__)
     parser.add_argument("--config", type=Path, default=CONFIG, metavar="FILE", help=f"default {CONFIG}")
     parser.add_argument("--home", type=Path, default=Path(HOME), metavar="DIR", help=f"default {HOME}")
+    parser.add_argument("--orders", type=Path, default=Path(ORDERS), metavar="DIR", help=f"default {ORDERS}")
+    parser.add_argument(
+        "--fetched", type=Path, default=Path(FETCHED), metavar="DIR", help=f"default {FETCHED}"
+    )
     arguments = parser.parse_args()
     logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(levelname)-7s %(message)s")
-    os.umask(0o022)
     try:
         up_s = time.clock_gettime(time.CLOCK_BOOTTIME)
-        Helper(load(arguments.config), arguments.home, boot=SystemClock().boot, up_s=up_s).run()
+        deputies = Units(arguments.orders, arguments.fetched)
+        Helper(load(arguments.config), arguments.home, deputies, boot=SystemClock().boot, up_s=up_s).run()
     except AgentError as error:
         print(error, file=sys.stderr)
         return EXIT_FAILED

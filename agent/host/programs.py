@@ -1,4 +1,4 @@
-"""Programs of the system, run as root: by a list of arguments, never by a shell, for a limited time."""
+"""Programs of the system: run by a list of arguments, never by a shell, for a limited time."""
 
 from __future__ import annotations
 
@@ -15,18 +15,21 @@ if TYPE_CHECKING:
 INSTALL_S, SHORT_S = 1800.0, 120.0
 """How long an installation may take, and all else."""
 _KEPT = ("PATH", "LANG", "TZ", "HOME")
-SECRETS = "CREDENTIALS_DIRECTORY"
-"""What systemd tells where the unit's credentials are."""
+OPEN = 0o022
+"""The umask of what everybody is to read: releases."""
 _LAST = 300
 
 
-def run(arguments: Sequence[str], seconds: float = SHORT_S, *, also: Sequence[str] = ()) -> str:
+def run(
+    arguments: Sequence[str], seconds: float = SHORT_S, *, also: Sequence[str] = (), umask: int = -1
+) -> str:
     """Run a program to its end; give what it has printed.
 
     Args:
         arguments: the program and what it is called with.
         seconds: how long it may take.
         also: variables of the environment that it gets besides those that all get.
+        umask: what its new files are not allowed; -1: as this process's own.
 
     Raises:
         Rejected: it is not there, failed, or took too long; the last line that it said is told.
@@ -43,6 +46,7 @@ def run(arguments: Sequence[str], seconds: float = SHORT_S, *, also: Sequence[st
             errors="replace",
             timeout=seconds,
             env=environment,
+            umask=umask,
             check=False,
         )
     except FileNotFoundError as error:
@@ -54,9 +58,11 @@ def run(arguments: Sequence[str], seconds: float = SHORT_S, *, also: Sequence[st
     if done.returncode:
         said = (done.stderr.strip() or done.stdout.strip()).splitlines()
         problem = said[-1][:_LAST] if said else f"exit code {done.returncode}"
-        raise Rejected("run", f"{name} {_verb(arguments)}".rstrip(), problem)
+        raise Rejected("run", called(arguments), problem)
     return done.stdout
 
 
-def _verb(arguments: Sequence[str]) -> str:
-    return next((one for one in arguments[1:] if one[:1].isalpha()), "")
+def called(arguments: Sequence[str]) -> str:
+    """Give a command's name as people know it: the program and the verb."""
+    verb = next((one for one in arguments[1:] if one[:1].isalpha()), "")
+    return f"{Path(arguments[0]).name} {verb}".rstrip()

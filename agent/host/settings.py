@@ -42,7 +42,8 @@ class Update(_Table):
     wheels: Plain | Literal[""] = ""
     """With `pip`, a folder of wheels in place of an index."""
     place: Annotated[str, Field(pattern=r"^/[^\x00-\x1f]+[^/\x00-\x1f]$", max_length=200)] = "/opt/edge-agent"
-    """With `pip`, the link to the virtual environment that runs; others stand beside it."""
+    """With `pip`, the link to the virtual environment that runs; others stand beside it. With `apt`, the
+    package's own."""
     installer: Annotated[tuple[str, ...], Field(max_length=8)] = ()
     """With `pip`, the command that is pip; empty: that of the release before."""
     probation_s: float = Field(default=600.0, ge=1, le=86400)

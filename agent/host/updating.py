@@ -21,15 +21,15 @@ from agent.documents._base import read
 from agent.errors import AgentError, MessageInvalid, Rejected
 from agent.host.journal import MOST_STARTS
 from agent.host.places import read_hostile, remove_hostile
-from agent.host.programs import INSTALL_S, SECRETS, run
+from agent.host.programs import run
 from agent.host.request import WORD, Word
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from agent.host.journal import Entry, Journal, Step
     from agent.host.managers import Manager
-    from agent.host.settings import HostSettings, Update
+    from agent.host.settings import HostSettings
     from agent.host.told import State
 
 _log = logging.getLogger("agent.host")
@@ -41,21 +41,23 @@ class Updating:
     """Carries one update on, from wherever its journal says.
 
     Args:
-        settings, update: the helper's configuration.
+        settings: the helper's configuration, with the table of updates.
+        as_agent: runs a program as the agent, and gives what it prints.
         tell: has the agent told where it stands.
     """
 
     def __init__(
         self,
         settings: HostSettings,
-        update: Update,
         manager: Manager,
+        as_agent: Callable[[Sequence[str]], str],
         journal: Journal,
         tell: Callable[[Entry, State, str], None],
     ) -> None:
         self._settings = settings
-        self._update = update
+        self._probation_s = settings.update.probation_s if settings.update else 0.0
         self._manager = manager
+        self._as_agent = as_agent
         self._journal = journal
         self._folder = Path(settings.folder)
         self._tell = tell
@@ -123,13 +125,13 @@ class Updating:
             return entry
         self._tell(entry, "probation", "")
         try:
-            self._systemctl("start")
+            self._start()
         except AgentError as error:
             return self._back(entry, str(error))
-        until = time.monotonic() + self._update.probation_s
+        until = time.monotonic() + self._probation_s
         while not self._said(entry):
             if time.monotonic() >= until:
-                problem = f"it did not say that it is well within {self._update.probation_s:.0f} s"
+                problem = f"it did not say that it is well within {self._probation_s:.0f} s"
                 return self._back(entry, f"{entry.version}: {problem}")
             if self._given_up():
                 return self._back(entry, f"{entry.version}: it ended, and is not to be started again")
@@ -208,8 +210,15 @@ class Updating:
         self._edge_agent(version, "store", "migrate", *options, "--config", self._settings.config)
 
     def _edge_agent(self, version: str, *arguments: str) -> str:
-        # With the agent stopped its credentials are gone; `check` wants them.
-        return run([self._manager.program(version), *arguments], INSTALL_S, also=[SECRETS])
+        return self._as_agent([self._manager.program(version), *arguments])
+
+    def _start(self) -> None:
+        """Start the agent; once more where that fails, as systemd does by itself: the machine may be busy."""
+        try:
+            self._systemctl("start")
+        except Rejected as error:
+            _log.warning("%s; once more", error)
+            self._systemctl("start")
 
     def _systemctl(self, verb: str) -> None:
         run(["systemctl", verb, self._settings.unit])

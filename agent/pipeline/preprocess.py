@@ -17,11 +17,11 @@ from agent.errors import InputRejected, ManifestInvalid
 from agent.imaging.placing import Pixels, place
 from agent.manifest import Pre
 from agent.pipeline import _arrays
-from agent.pipeline.windows import WindowPreprocessor
 from agent.tensors import PIXELS, pixel_table
 from agent.types import WHOLE
 
 if TYPE_CHECKING:
+    from agent.pipeline.windows import WindowPreprocessor
     from agent.types import Array, Box, Frame, TensorSpec
 
 _CHANNELS = {1: "gray", 3: "bgr", 4: "bgra"}
@@ -58,7 +58,7 @@ class Preprocessor:
     def __init__(self, spec: TensorSpec, pre: Pre) -> None:
         self._spec = spec
         self._dtype = np.dtype(spec.dtype)
-        self._window = WindowPreprocessor(spec, pre) if pre.of_windows else None
+        self._window = _windows(spec, pre) if pre.of_windows else None
         self._picture = _Picture(spec, pre) if self._window is None and takes_pictures(spec) else None
         if self._picture is None and self._window is None and pre != Pre():
             problem = f"the manifest has a pre for pictures, but {spec.dtype} {list(spec.shape)} takes none"
@@ -180,3 +180,9 @@ def _is_shift(table: Array, by: int) -> bool:
 def _flat(pixels: Array) -> Array:
     """Give a view of a picture as cv2 has it: without the last dimension when that is one."""
     return pixels[:, :, 0] if pixels.shape[2] == 1 else pixels
+
+
+def _windows(spec: TensorSpec, pre: Pre) -> WindowPreprocessor:
+    from agent.pipeline.windows import WindowPreprocessor  # with all features, which pictures don't need
+
+    return WindowPreprocessor(spec, pre)

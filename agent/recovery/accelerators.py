@@ -16,7 +16,6 @@ from agent.metrics import number
 from agent.recovery.borrower import Borrower, Held, order
 from agent.recovery.incidents import Incidents
 from agent.recovery.ladder import OPEN, State
-from agent.recovery.owner import Owner
 from agent.recovery.sharing import Sharing
 from agent.recovery.standing import of_accelerator, of_pipeline
 from agent.watch import Watch, Watched
@@ -28,6 +27,7 @@ if TYPE_CHECKING:
     from socket import socket
 
     from agent.clock import Clock
+    from agent.recovery.owner import Owner
     from agent.workers.hearing import News
     from agent.workers.lane import Lane
     from agent.workers.record import Record
@@ -59,7 +59,7 @@ class Accelerators:
         selector: selectors.BaseSelector,
         *,
         clock: Clock,
-        own: Callable[[AcceleratorSpec], Owner] = Owner,
+        own: Callable[[AcceleratorSpec], Owner] | None = None,
     ) -> None:
         self._clock = clock
         self.borrowers: dict[str, Borrower] = {}
@@ -69,7 +69,9 @@ class Accelerators:
             self.borrowers[spec.pipeline] = Borrower(lane, names)
             for name in names:
                 users.setdefault(name, []).append(spec)
-        self.owners = {one.title: own(_spec(one, users[one.title])) for one in known if one.title in users}
+        self.owners = {
+            one.title: (own or _owner)(_spec(one, users[one.title])) for one in known if one.title in users
+        }
         self._watches = {name: Watch(selector) for name in self.owners}
         self._sharing = {name: Sharing() for name in self.owners}
         self._generation = 0
@@ -277,3 +279,11 @@ def _spec(accelerator: Accelerator, users: Sequence[LaneSpec]) -> AcceleratorSpe
         confine=all(spec.confine for spec in users),
         hidden=users[0].hidden,
     )
+
+
+def _owner(spec: AcceleratorSpec) -> Owner:
+    from agent.recovery.owner import (
+        Owner,  # with its process and its ladder: only where a pipeline may use one
+    )
+
+    return Owner(spec)

@@ -14,11 +14,10 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
-from agent import program
+from agent import memory, program
 from agent.errors import EXIT_OK, AgentError, ConfigInvalid
 from agent.message import flattened
 from agent.updater import disk
-from agent.updater.lean import let_go
 from agent.updater.messages import Done, Failed, Refreshed, UpdaterSpec
 from agent.workers.confinement import confine_updater
 
@@ -40,7 +39,7 @@ class _Outlet:
         """Send one message."""
         self._channel.send(message.model_dump_json().encode())
         if isinstance(message, Refreshed):
-            let_go()  # of what proves signatures; what follows only hashes
+            memory.let_go()  # of what proves signatures; what follows only hashes
 
 
 def open_shelf(spec: UpdaterSpec) -> Shelf:
@@ -77,12 +76,12 @@ def _confine(spec: UpdaterSpec) -> None:
 
 def _work(spec: UpdaterSpec, outlet: _Outlet) -> None:
     _confine(spec)
-    let_go()  # whenever a part has been loaded: it is the peak that counts
+    memory.let_go()  # whenever a part has been loaded: it is the peak that counts
     from agent.updater.session import run
 
-    let_go()
+    memory.let_go()
     shelf = open_shelf(spec)
-    let_go()
+    memory.let_go()
     try:
         with disk.alone(Path(spec.folder)):
             run(spec, shelf, outlet.say)

@@ -10,12 +10,9 @@ from typing import TYPE_CHECKING, Any
 import cv2
 
 from agent import plugins
-from agent.capture.client import Remote
 from agent.errors import ConfigInvalid, InputRejected
 from agent.pipeline.capture import Capture
 from agent.pipeline.gating import Gating
-from agent.pipeline.health import Teller, Watch
-from agent.pipeline.privacy import Privacy
 from agent.pipeline.runner import Runner
 from agent.pipeline.slot import Slot
 from agent.pipeline.steps import Filtering
@@ -124,6 +121,8 @@ def _opener(
 ) -> Callable[[int], Source]:
     """Give what opens the source: here, or where another process reads it for this one, too."""
     if spec.apart and feed is not None:
+        from agent.capture.client import Remote
+
         return Remote(spec.source_name or spec.source, feed, beat, stop).open
     return opener(spec.source, spec.source_options, stranger)
 
@@ -134,12 +133,16 @@ def _preparing(
     """Give what each frame passes first: what is private is hidden before anybody looks."""
     steps: list[Callable[[Frame], Frame]] = []
     if spec.privacy:
+        from agent.pipeline.privacy import Privacy
+
         steps.append(Privacy(spec.privacy))
     if asked is not None:
         steps.append(asked)
     if film is not None:
         steps.append(film)  # a clip shows what blinds the camera, too
     if spec.health is not None:
+        from agent.pipeline.health import Teller, Watch
+
         steps.append(Watch(spec.health, Teller(outlet.say), (*spec.veiled, *spec.privacy)))
     return lambda frame: reduce(lambda one, step: step(one), steps, frame)
 

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 import orjson
 
-from agent import memfd, plugins, program
+from agent import memory, plugins, program
 from agent.accelerators import Lend
 from agent.capture.feed import Feed
 from agent.errors import (
@@ -40,82 +40,14 @@ from agent.validation import options
 from agent.workers.confinement import confine
 from agent.workers.heartbeat import Page, Slot
 from agent.workers.lending import Lending
+from agent.workers.outlet import SocketOutlet, counts
 from agent.workers.spec import Eased, LaneSpec
 from agent.workers.swapping import Resident, Swapper
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
-
-    from agent.histogram import Histogram
     from agent.ipc import Channel
-    from agent.ledger import Ledger
     from agent.types import Needs
     from agent.workers.confinement import Confinement
-
-
-class SocketOutlet:
-    """Sends what the pipeline says to the supervisor. Safe from any thread: a packet is sent whole."""
-
-    def __init__(self, channel: Channel, page: Page) -> None:
-        self._channel = channel
-        self._page = page
-
-    def say(self, message: Mapping[str, object]) -> None:
-        """Send one message."""
-        self._channel.send(orjson.dumps(message))
-
-    def results(self, ledger: Ledger, records: Sequence[bytes]) -> None:
-        """Send records and the ledger as of the last of them."""
-        counts = orjson.dumps(_counts(ledger))
-        body = b",".join(records)
-        self._channel.send(b'{"type":"results","ledger":' + counts + b',"records":[' + body + b"]}")
-
-    def medium(self, head: Mapping[str, object], size: int, pieces: Iterable[bytes]) -> None:
-        """Send a snapshot or a clip: its bytes go in memory that is sealed, so that nobody changes them."""
-        fd = memfd.create("edge-agent-medium", size)
-        try:
-            for piece in pieces:
-                _write(fd, piece)
-            memfd.seal(fd, memfd.FIXED)
-            self._channel.send_with(orjson.dumps(head), (fd,))
-        finally:
-            os.close(fd)
-
-    def timings(self, stages: Mapping[str, Histogram]) -> None:
-        """Send how long each stage took, of the frames since the last call."""
-        body = {
-            name: {"buckets": list(one.buckets.items()), "sum_us": one.sum_us, "max_us": one.max_us}
-            for name, one in stages.items()
-        }
-        self.say({"type": "timings", "stages": body})
-
-    def opened(self, *, live: bool) -> None:
-        """Say that the source is open."""
-        self.say({"type": "opened", "live": live})
-
-    def lost(self, problem: str) -> None:
-        """Say that the source is gone."""
-        self.say({"type": "lost", "problem": problem[:4000]})
-
-    def refused(self, reason: str, problem: str) -> None:
-        """Say why a frame of a live source cannot be used."""
-        self.say({"type": "refused", "reason": reason, "problem": problem[:4000]})
-
-    def captured(self, count: int) -> None:
-        """Note how many frames were captured, where it outlives this process."""
-        self._page.captured = count
-
-
-def _write(fd: int, piece: bytes) -> None:
-    left = memoryview(piece)
-    while left:
-        left = left[os.write(fd, left) :]
-
-
-def _counts(ledger: Ledger) -> dict[str, object]:
-    counts = ledger.to_json()
-    del counts["lost"]  # a worker cannot tell what its own death will take
-    return counts
 
 
 def confined(spec: LaneSpec) -> Confinement:
@@ -173,6 +105,7 @@ def run(
     make = partial(easing.make, beat=inferring)
     accelerating = Accelerating(outlet, Resident(easing.resolved(spec), pipeline.slot.engine))
     swapper.begin(pipeline.slot, make, spec, accelerating, resolved=easing.resolved)
+    outlet.begun = memory.settle()  # no thread of the pipeline has begun yet
     held = {"landlock": confinement.landlock, "seccomp": confinement.seccomp}
     further = list(pipeline.stages.facts())
     outlet.say({"type": "ready", **pipeline.slot.engine.facts, "confined": held, "stages": further})
@@ -183,7 +116,7 @@ def run(
         pipeline.finish()
         pipeline.slot.engine.backend.close()
         pipeline.stages.close()
-    outlet.say({"type": "ended", "ledger": _counts(pipeline.slot.ledger()), "remark": remark[:4000]})
+    outlet.say({"type": "ended", "ledger": counts(pipeline.slot.ledger()), "remark": remark[:4000]})
     return remark
 
 

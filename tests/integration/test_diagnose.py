@@ -89,6 +89,7 @@ def test_no_secret_leaves_with_a_bundle_and_what_helps_is_in_it(
     assert told["pipelines"][0]["source"]["url"] == "rtsp://***@cam.example/1"
     assert orjson.loads(parts["machine.json"])["disk"]["free"] > 0
     assert orjson.loads(parts["passport.json"])["v"] == 1
+    assert orjson.loads(parts["report.json"])["device"] == "d"
     assert {"status.json", "log.txt"} <= orjson.loads(parts["missing.json"]).keys()
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
+from agent.host.deputies import Units
 from agent.host.helper import Helper
 from agent.host.settings import load
 from tests.simulators.released import Board, wheel
@@ -37,6 +38,23 @@ def test_a_release_that_says_that_it_is_well_stays_and_the_one_before_is_kept(tm
         "1.1: run",
     ]
     assert sorted(one.name for one in board.helper.iterdir()) == ["able.json", "told.json"]
+
+
+def test_a_release_of_an_index_is_downloaded_first_and_nothing_of_the_download_stays(tmp_path: Path) -> None:
+    board = Board(tmp_path)
+    offered = tmp_path / "simple" / "edge-inference-agent"
+    offered.parent.mkdir()
+    wheel(offered, "1.1")
+    [name] = [one.name for one in offered.iterdir()]
+    (offered / "index.html").write_text(f'<a href="{name}">{name}</a>')
+    text = board.config.read_text().replace(
+        f'wheels = "{board.wheels}"', f'index = "file://{offered.parent}"'
+    )
+    board.config.write_text(text)
+    board.ask(op="update", version="1.1")
+    done = board.serve()
+    assert (board.told["state"], board.runs()) == ("done", "edge-agent-1.1"), done.stderr
+    assert list((tmp_path / "fetched").iterdir()) == []
 
 
 def test_a_release_that_says_nothing_is_taken_back_with_its_data_folder(tmp_path: Path) -> None:
@@ -109,7 +127,7 @@ def test_what_is_odd_or_not_allowed_is_refused_and_gone_and_nothing_is_run(tmp_p
     settings = load(board.config)
     for request in ODD:
         board.ask(**request)
-        Helper(settings, board.helper, boot="b" * 16, up_s=9999).run()
+        Helper(settings, board.helper, Units(), boot="b" * 16, up_s=9999).run()
         assert not (board.asked / "request.json").exists()
         told = board.helper / "told.json"
         assert not told.exists() or json.loads(told.read_text())["state"] == "refused"

@@ -10,12 +10,14 @@ from pathlib import Path
 import pytest
 
 from agent.errors import EXIT_CONFIG
+from agent.host.orders import FETCH, TRY, answer_of
+from agent.host.orders import HOME as ORDERS
 from agent.host.request import REQUEST
 from agent.host.settings import FOLDER
 from agent.host.told import HOME
 
 UNIT = Path(__file__).resolve().parents[2] / "systemd" / "edge-agent.service"
-HELPERS_EXPOSURE = 26
+HELPERS = ("edge-agent-host.service", "edge-agent-fetch.service", "edge-agent-try.service")
 EXPOSURE = 13
 """The most that ``systemd-analyze security`` may find, in tenths; with a camera and the network, 1.3."""
 
@@ -42,9 +44,12 @@ def unit(tmp_path: Path) -> Path:
     return copy
 
 
-def _settings() -> dict[str, list[str]]:
+def _settings(name: str = UNIT.name) -> dict[str, list[str]]:
     found: dict[str, list[str]] = {}
-    for line in UNIT.read_text().splitlines():
+    text = (UNIT.parent / name).read_text()
+    for line in text[
+        text.index("[Service]") : text.index("[Install]") if "[Install]" in text else None
+    ].splitlines():
         if "=" in line and not line.startswith("#"):
             key, value = line.split("=", 1)
             found.setdefault(key, []).append(value)
@@ -56,18 +61,7 @@ def test_systemd_has_nothing_to_say_against_it(unit: Path) -> None:
     assert (done.returncode, done.stderr) == (0, "")
 
 
-@pytest.mark.parametrize(
-    "name", ["edgectl-collect.service", "edgectl-resign.service", "edgectl-resign.timer"]
-)
-def test_systemd_has_nothing_to_say_against_the_operators_units(tmp_path: Path, name: str) -> None:
-    for one in UNIT.parent.glob("edgectl-*"):
-        text = re.sub(r"^ExecStart=\S+", "ExecStart=/bin/true", one.read_text(), flags=re.MULTILINE)
-        (tmp_path / one.name).write_text(text)
-    done = _analyze("verify", "--man=no", "--recursive-errors=no", tmp_path / name)
-    assert (done.returncode, done.stderr) == (0, "")
-
-
-@pytest.mark.parametrize("name", ["edge-agent-host.service", "edge-agent-host.path"])
+@pytest.mark.parametrize("name", ["edge-agent-host.path", *HELPERS])
 @pytest.mark.parametrize("apt", [False, True])
 def test_systemd_has_nothing_to_say_against_the_helpers_units(
     tmp_path: Path, name: str, *, apt: bool
@@ -77,10 +71,24 @@ def test_systemd_has_nothing_to_say_against_the_helpers_units(
     assert (done.returncode, done.stderr) == (0, "")
 
 
-def test_the_helpers_exposure_is_that_of_what_it_must_do(tmp_path: Path) -> None:
-    unit = _helper(tmp_path)
-    done = _analyze("security", "--offline=true", f"--threshold={HELPERS_EXPOSURE}", unit)
+@pytest.mark.parametrize("name", HELPERS)
+def test_the_helpers_exposure_is_no_greater_than_the_agents(tmp_path: Path, name: str) -> None:
+    _helper(tmp_path)
+    done = _analyze("security", "--offline=true", f"--threshold={EXPOSURE}", tmp_path / name)
     assert done.returncode == 0, done.stdout.splitlines()[-1:]
+
+
+def test_a_new_release_is_tried_in_the_very_sandbox_of_the_agent() -> None:
+    agent, trial = _settings(), _settings("edge-agent-try.service")
+    of_its_own = {"Type", "ExecStart", "StandardOutput", "StandardError", "TimeoutStartSec", "TimeoutStopSec"}
+    assert trial.pop("User") == [UNIT.stem], "the name of a dynamic user is that of the unit"
+    # What makes a service of the agent; its folder in /run would go with the trial's end.
+    of_the_agent = {name for name in agent if name.startswith(("Restart", "Runtime", "Exec", "Timeout"))}
+    of_the_agent -= {"RestrictAddressFamilies", "RestrictNamespaces", "RestrictRealtime", "RestrictSUIDSGID"}
+    of_the_agent |= {"Type", "NotifyAccess", "WatchdogSec", "KillMode"}
+    assert {name: trial[name] for name in trial.keys() - of_its_own} == {
+        name: agent[name] for name in agent.keys() - of_the_agent
+    }
 
 
 def test_the_helper_runs_from_the_release_that_is_proven_and_needs_no_other() -> None:
@@ -88,20 +96,24 @@ def test_the_helper_runs_from_the_release_that_is_proven_and_needs_no_other() ->
     assert "ExecStart=/opt/edge-agent-proven/bin/python -I -m agent.host.main" in text
     watched = (UNIT.parent / "edge-agent-host.path").read_text()
     assert f"PathExists={FOLDER}/{REQUEST}" in watched
-    assert f"StateDirectory={Path(HOME).name}" in text
+    for line in (f"StateDirectory={Path(HOME).name}", f"RuntimeDirectory={Path(ORDERS).name}"):
+        assert line in text
+    for unit in (FETCH, TRY):
+        text = (UNIT.parent / f"{unit}.service").read_text()
+        assert f"ExecStart=/opt/edge-agent-proven/bin/python -I -m agent.host.ordered {unit}\n" in text
+        assert f"StandardOutput=truncate:{ORDERS}/{answer_of(unit)}\n" in text
 
 
 def _helper(folder: Path, *, apt: bool = False) -> Path:
     """Copy the helper's units, with programs that exist on this machine; give the service."""
-    for one in UNIT.parent.glob("edge-agent-host.*"):
+    for one in (UNIT.parent / name for name in ("edge-agent-host.path", *HELPERS)):
         text = re.sub(r"^ExecStart=\S+", "ExecStart=/bin/true", one.read_text(), flags=re.MULTILINE)
         (folder / one.name).write_text(text)
     service = folder / "edge-agent-host.service"
     if apt:
         (folder / "edge-agent-host.service.d").mkdir()
         drop_in = (UNIT.parent / "edge-agent-host-apt.conf").read_text()
-        text = drop_in.replace("/usr/bin/python3", "/bin/true")
-        (folder / "edge-agent-host.service.d" / "apt.conf").write_text(text)
+        (folder / "edge-agent-host.service.d" / "apt.conf").write_text(drop_in)
     return service
 
 

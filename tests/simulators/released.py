@@ -1,7 +1,8 @@
 """Releases of the agent as wheels, which behave or misbehave, and a machine to install them on.
 
 Of the machine there are: pip and virtual environments, which are real; a stand-in for systemctl, whose
-``start`` runs the place's ``edge-agent run`` once; and the files between agent and helper.
+``start`` runs the place's ``edge-agent run`` once, or what is ordered of the helper's other units; and the
+files between agent and helper.
 """
 
 from __future__ import annotations
@@ -45,6 +46,13 @@ if verb == "run" and os.path.exists(home + "/helper/told.json"):
 _METADATA = "Metadata-Version: 2.1\nName: edge-inference-agent\n"
 _SYSTEMCTL = """\
 #!/bin/sh
+ordered() {{ {python} -m agent.host.ordered "$1" --orders "$HOME/orders" >"$HOME/orders/$1.done"; }}
+case "$*" in
+  "start edge-agent-fetch.service") ordered edge-agent-fetch; exit ;;
+  "start edge-agent-try.service") ordered edge-agent-try; exit ;;
+  "clean --what=cache edge-agent-fetch.service") rm -rf "$HOME"/fetched/*; exit ;;
+  stop*edge-agent-*) exit ;;
+esac
 echo "systemctl $*" >>"$HOME/log"
 case "$1" in
   start) "$HOME/opt/edge-agent/bin/edge-agent" run || true ;;
@@ -62,18 +70,26 @@ def wheel(folder: Path, version: str, *, form: int = 5, faults: tuple[str, ...] 
         f"{start}.dist-info/METADATA": _METADATA + f"Version: {version}\n",
         f"{start}.dist-info/WHEEL": "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
     }
+    pack(folder, version, {name: text.encode() for name, text in files.items()})
+
+
+def pack(folder: Path, version: str, files: dict[str, bytes]) -> Path:
+    """Make a wheel of the agent out of its files, all but the list of them; give it."""
+    start = f"edge_inference_agent-{version}"
     record = io.StringIO()
     rows = csv.writer(record, lineterminator="\n")
-    for name, text in files.items():
-        digest = base64.urlsafe_b64encode(hashlib.sha256(text.encode()).digest()).rstrip(b"=").decode()
-        rows.writerow([name, f"sha256={digest}", len(text.encode())])
+    for name, content in files.items():
+        digest = base64.urlsafe_b64encode(hashlib.sha256(content).digest()).rstrip(b"=").decode()
+        rows.writerow([name, f"sha256={digest}", len(content)])
     rows.writerow([f"{start}.dist-info/RECORD", "", ""])
     folder.mkdir(exist_ok=True)
-    with zipfile.ZipFile(folder / f"{start}-py3-none-any.whl", "w") as archive:
-        for name, text in {**files, f"{start}.dist-info/RECORD": record.getvalue()}.items():
+    made = folder / f"{start}-py3-none-any.whl"
+    with zipfile.ZipFile(made, "w") as archive:
+        for name, content in {**files, f"{start}.dist-info/RECORD": record.getvalue().encode()}.items():
             entry = zipfile.ZipInfo(name)
             entry.external_attr = 0o100755 << 16  # pip keeps who may execute what
-            archive.writestr(entry, text)
+            archive.writestr(entry, content)
+    return made
 
 
 class Board:
@@ -89,10 +105,11 @@ class Board:
         self.root = root
         self.helper, self.asked, self.opt = root / "helper", root / "asked", root / "opt"
         self.wheels = root / "wheels"
-        for folder in (self.helper, self.asked, self.opt, root / "bin", self.wheels):
+        own = [root / name for name in ("bin", "orders", "fetched")]
+        for folder in (self.helper, self.asked, self.opt, self.wheels, *own):
             folder.mkdir()
         self.place = self.opt / "edge-agent"
-        self._script("systemctl", _SYSTEMCTL)
+        self._script("systemctl", _SYSTEMCTL.format(python=sys.executable))
         first = self.opt / "edge-agent-1.0" / "bin"
         first.mkdir(parents=True)
         program = _AGENT.format(version="1.0", form=5, faults=()).replace("#!python", f"#!{sys.executable}")
@@ -122,8 +139,9 @@ class Board:
         """Run the helper, as systemd does."""
         command = [sys.executable, "-m", "agent.host.main", "--config", str(config or self.config)]
         path = f"{self.root / 'bin'}:{os.environ['PATH']}"
+        own = ["--orders", str(self.root / "orders"), "--fetched", str(self.root / "fetched")]
         return subprocess.run(
-            [*command, "--home", str(self.helper)],
+            [*command, "--home", str(self.helper), *own],
             env={**os.environ, "PATH": path, "HOME": str(self.root)},
             capture_output=True,
             text=True,

@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.system import building
 from tests.system.accounts import on_disk
 from tests.system.booted import COLLECTOR, CONFIG, DATA, UNIT
 from tests.system.container import Container
 from tests.system.disk import Disk
-from tests.system.vm import Vm
+from tests.system.vm import BOARD, Vm
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,11 +24,8 @@ HERE = Path(__file__).resolve().parent
 REPOSITORY = HERE.parents[1]
 COMPILED = ("/usr/lib/python3.11", "/opt/edge-agent/lib")
 CACHE = Path(os.environ.get("EDGE_AGENT_TESTS_ROOTFS", REPOSITORY / "build" / "rootfs"))
-VM_ROOT, VM = REPOSITORY / "build" / "vm-root", REPOSITORY / "build" / "vm"
 # The real unit, with a watchdog that a test can wait for; another test has the real one's time.
 IMPATIENT = "[Service]\nWatchdogSec=4\n"
-# And one for a machine that is emulated beside others' work.
-PATIENT = "[Service]\nTimeoutStartSec=900\nWatchdogSec=300\nTimeoutStopSec=300\n"
 
 
 @pytest.fixture(scope="session")
@@ -82,15 +80,16 @@ def units() -> dict[str, Path]:
 @pytest.fixture(scope="module")
 def vm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Vm]:
     """A booted virtual machine with the service's unit as it is in the repository, and no device yet."""
-    inputs = [HERE / name for name in ("vm.sh", "vm_hand.py", "vm_hand.service")]
-    disk = VM / "disk.img"
-    newest = max(path.stat().st_mtime for path in inputs)
-    if build_root(VM_ROOT, "udev", "kmod") or not disk.exists() or disk.stat().st_mtime < newest:
-        subprocess.run([str(inputs[0]), str(VM), str(VM_ROOT)], cwd=REPOSITORY, check=True, timeout=220)
-    with Vm(VM, tmp_path_factory.mktemp("vm")) as machine:
-        machine.write(f"/etc/systemd/system/{UNIT}", (REPOSITORY / "systemd" / UNIT).read_text())
-        machine.write(f"/etc/systemd/system/{UNIT}.d/patient.conf", PATIENT)
-        machine.run("systemctl", "daemon-reload")
+    with Vm(building.vm("amd64"), tmp_path_factory.mktemp("vm")) as machine:
+        building.install(machine)
+        yield machine
+
+
+@pytest.fixture(scope="module")
+def arm_board(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Vm]:
+    """The same of 64-bit ARM."""
+    with Vm(building.vm("arm64"), tmp_path_factory.mktemp("board"), BOARD) as machine:
+        building.install(machine)
         yield machine
 
 

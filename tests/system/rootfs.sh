@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
 # Build a Debian 12 with systemd, a broker, and the agent and edgectl in /opt/edge-agent, for tests/system: rootfs.sh FOLDER PYTHON [PACKAGE]...
-# Packages are unpacked only, from this machine's own mirrors; the wheels come by PYTHON's pip, and go into a
-# virtual environment without a network. Needs root and mmdebstrap.
+# ARCH=arm64 makes one of that architecture; without it, this machine's. Nothing of it runs while it is built: packages are unpacked
+# only, from this machine's own mirrors, and PYTHON's pip lays the wheels into a virtual environment. Needs root and mmdebstrap.
 set -euo pipefail
-root=$1 python=$2 arch=$(dpkg --print-architecture)
+root=$1 python=$2 arch=${ARCH:-$(dpkg --print-architecture)}
 shift 2
 building=$root.building
 wheels=$building/opt/wheels
@@ -29,13 +29,29 @@ systemd-sysusers --root="$building" 2> /dev/null
 ldconfig -r "$building" 2> /dev/null
 ln -sf python3.11 "$building/usr/bin/python3"
 
-mkdir -p "$wheels"
+# What `python3 -m venv` and pip would leave there.
+machine=$(case $arch in arm64) echo aarch64 ;; amd64) echo x86_64 ;; *) echo "$arch" ;; esac)
+environment=$building/opt/edge-agent
+site=$environment/lib/python3.11/site-packages
+mkdir -p "$environment/bin" "$wheels"
+ln -s /usr/bin/python3 "$environment/bin/python"
+ln -s python "$environment/bin/python3"
+ln -s python "$environment/bin/python3.11"
+printf 'home = /usr/bin\ninclude-system-site-packages = false\nversion = 3.11\n' > "$environment/pyvenv.cfg"
 export PIP_ROOT_USER_ACTION=ignore
 pip=("$python" -m pip --disable-pip-version-check -qq)
 "${pip[@]}" wheel --no-deps --wheel-dir "$wheels" .
-"${pip[@]}" download --only-binary=:all: --python-version 3.11 --dest "$wheels" "$(echo "$wheels"/*.whl)[fleet]"
-chroot "$building" /usr/bin/python3 -m venv /opt/edge-agent
-chroot "$building" /opt/edge-agent/bin/python -m pip --disable-pip-version-check -qq \
-  install --no-index --find-links /opt/wheels --no-compile 'edge-inference-agent[fleet]'
+for glibc in 2014 _2_17 _2_27 _2_28 _2_31 _2_34 _2_35 _2_36; do
+  platforms+=(--platform "manylinux${glibc}_$machine")
+done
+"${pip[@]}" install --only-binary=:all: --python-version 3.11 --implementation cp --abi cp311 --abi abi3 --abi none \
+  "${platforms[@]}" --no-compile --target "$site" "$(echo "$wheels"/*.whl)[fleet]"
+sed -i '1s,^#!.*python.*,#!/opt/edge-agent/bin/python,' "$site/bin"/*
+mv "$site/bin"/* "$environment/bin/"
+rmdir "$site/bin"
+if [ "$("$python" -c 'import sys; print(*sys.version_info[:2])')" = '3 11' ]; then  # as pip would; another's would not be read
+  "$python" -m compileall -q -j 2 --invalidation-mode unchecked-hash -s "$building" \
+    "$site" "$building/usr/lib/python3.11"
+fi
 rm -rf "$wheels"
 mv "$building" "$root"

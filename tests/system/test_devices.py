@@ -60,18 +60,25 @@ options = iio.Options(device="bmp280", channels=("in_temp", "in_pressure"), rate
 source = iio.build(options, start=0)
 print(json.dumps(source.read(30).data.tolist()))
 """
+READ_HWMON = """
+from agent.sources import hwmon
+options = hwmon.Options(device="lm75", channels=("temp1",), rate=5, window=1, max_gap_s=5)
+print(hwmon.build(options, start=0).read(30).data.tolist())
+"""
 
 
 @pytest.fixture(scope="module")
 def plugged(vm: Vm) -> Vm:
     """The machine with the camera and the chip of the sensor plugged in."""
     vm.sh("modprobe -a i2c-dev bmp280-i2c; modprobe vivid n_devs=1 node_types=0x1")
-    vm.sh("modprobe i2c-stub chip_addr=0x76")
+    vm.sh("modprobe i2c-stub chip_addr=0x76,0x48; modprobe lm75")
     vm.write("/opt/hand/i2c_registers.py", Path(__file__).with_name("i2c_registers.py").read_text())
     samples = b"".join((value << 4).to_bytes(3, "big") for value in (PRESSURE, TEMPERATURE))
     vm.sh(
         f"python3 /opt/hand/i2c_registers.py 76 d0=58 88={TRIMMED.hex()} f7={samples.hex()}; "
-        f"echo bmp280 0x76 > {BUS}/new_device; udevadm settle"
+        f"echo bmp280 0x76 > {BUS}/new_device; "
+        # An LM75 has whole degrees in the first byte of its register 0.
+        f"python3 /opt/hand/i2c_registers.py 48 00=19; echo lm75 0x48 > {BUS}/new_device; udevadm settle"
     )
     return vm
 
@@ -107,6 +114,10 @@ def says(vm: Vm, *words: str) -> Callable[[], bool]:
 def test_a_sensor_says_what_its_data_sheet_says(plugged: Vm) -> None:
     window = json.loads(plugged.sh(f"/opt/edge-agent/bin/python -c '{READ}'"))
     assert window == [[25080, pytest.approx(100.65327, abs=1e-4)]] * 2
+
+
+def test_a_thermometer_among_the_monitors_says_what_its_register_holds(plugged: Vm) -> None:
+    assert json.loads(plugged.sh(f"/opt/edge-agent/bin/python -c '{READ_HWMON}'")) == [[25.0]]
 
 
 def test_the_unit_lets_the_service_have_cameras_and_no_other_device(watched: Vm) -> None:

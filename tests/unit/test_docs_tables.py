@@ -224,7 +224,7 @@ def test_a_rule_that_is_cited_exists() -> None:
             assert cited in numbers, path.name
 
 
-@pytest.mark.parametrize("page", [*RULED, "failure-modes.md"])
+@pytest.mark.parametrize("page", [*RULED, "failure-modes.md", "security.md"])
 def test_a_test_that_is_named_exists(page: str) -> None:
     named = {*re.findall(r"`(test_\w+)`", (DOCS / page).read_text())}
     assert len(named) > 20

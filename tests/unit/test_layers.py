@@ -17,8 +17,9 @@ if TYPE_CHECKING:
 
 PACKAGE = Path(agent.__file__).parent
 
-WORDS = {"types", "errors", "events", "fsm", "clock", "plugins"}
+WORDS = {"types", "errors", "events", "fsm", "clock", "plugins", "_pydantic"}
 ROOMS = {
+    "installing",
     "capture",
     "accelerator",
     "delegates",
@@ -30,6 +31,7 @@ ROOMS = {
     "workers",
     "pipeline",
     "probing",
+    "compliance",
     "sources",
     "backends",
     "decoders",
@@ -57,6 +59,7 @@ JOINTS = {
     "feeding",
     "footage",
     "foreground",
+    "journal",
     "mailbox",
     "metering",
     "owners",
@@ -66,6 +69,7 @@ JOINTS = {
     "readings",
     "recorder",
     "seat",
+    "settled",
     "signals",
     "status",
     "taking",
@@ -75,6 +79,7 @@ JOINTS = {
     "uplink",
     "vitals",
     "watch",
+    "way_up",
 }
 SUPERVISOR = {"supervisor", "health"}
 # Parts of a program that stand beside its main.py.

@@ -158,3 +158,9 @@ def test_models_have_a_fixed_budget_of_memory_or_a_share() -> None:
     assert Memory().budget(1000) == 500
     assert Memory(share=0.25).budget(1000) == 250
     assert Memory(budget_mb=128).budget(1000) == 128
+
+
+def test_the_service_has_room_for_more_than_its_models() -> None:
+    assert Memory(budget_mb=128, service_mb=256).service_mb == 256
+    with pytest.raises(ValueError, match="above budget_mb"):
+        Memory(budget_mb=128, service_mb=128)

@@ -14,6 +14,42 @@ from agent import accelerator, backends, decoders, delegates, filters, gates, pi
 NOT_IN_SUPERVISOR = ["numpy", "cv2", "ai_edge_litert", "tflite_runtime", "sqlite_utils"]
 NOT_IN_WORKER = ["sqlite3", "ssl", "cryptography", "paho"]
 
+# Who loads what from outside, whole: a package that is not here costs memory on every device.
+BORDERS = {"annotated_types", "orjson", "pydantic", "pydantic_core", "typing_extensions", "typing_inspection"}
+CRYPTO = {"cryptography", "_cffi_backend", "_openssl", "backports"}
+UPDATES = {"tuf", "securesystemslib", "urllib3", "google", "paho"}
+RUN = [
+    "agent.cli.run",
+    "agent.cli.wiring",
+    "agent.supervisor",
+    "agent.store.thread",
+    "agent.store.folder",
+    "agent.tunings",
+    "agent.alerts",
+]
+WORKER = [
+    "agent.workers.main",
+    "agent.workers.assembly",
+    "agent.workers.easing",
+    "agent.workers.accelerating",
+    "agent.backends.tflite",
+    "agent.decoders.classification",
+    "agent.sources.synthetic",
+]
+LARGE = {
+    "asyncio", "csv", "distutils", "email", "http", "importlib.metadata", "multiprocessing", "ssl",
+    "unittest", "urllib.request", "xml", "zipfile",
+}  # fmt: skip
+"""Of the standard library, what costs half a megabyte or more, with what it loads itself."""
+
+LISTING = """
+import importlib, json, sys
+
+for module in json.loads(sys.argv[1]):
+    importlib.import_module(module)
+print(json.dumps(list(sys.modules)))
+"""
+
 # Imports the modules, and says of each unwanted one which lines led to its first import.
 PROGRAM = """
 import importlib, json, sys, traceback
@@ -42,6 +78,16 @@ def loaded(modules: list[str], unwanted: list[str]) -> dict[str, list[str]]:
     assert done.returncode == 0, done.stderr
     found: dict[str, list[str]] = json.loads(done.stdout)
     return found
+
+
+def packages(modules: list[str]) -> tuple[set[str], set[str]]:
+    """Import ``modules`` likewise; give what was loaded from outside, and which of ``LARGE``."""
+    command = [sys.executable, "-I", "-c", LISTING, json.dumps(modules)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0, done.stderr
+    names = set(json.loads(done.stdout))
+    roots = {name.partition(".")[0] for name in names} - sys.stdlib_module_names - {"__main__", "agent"}
+    return {one for one in roots if not one.startswith("_sysconfigdata")}, names & LARGE
 
 
 def plugins_of_a_worker() -> list[str]:
@@ -116,6 +162,55 @@ def test_an_updater_loads_no_arrays_models_or_databases() -> None:
 def test_the_command_line_of_edgectl_is_read_before_any_program_is_loaded() -> None:
     heavy = ["numpy", "cv2", "tuf", "securesystemslib", "cryptography", "paho", "sqlite3", "rich.progress"]
     assert loaded(["agent.fleet.commands"], heavy) == {}
+
+
+@pytest.mark.parametrize(
+    ("modules", "outside", "large"),
+    [
+        pytest.param(RUN, BORDERS, set(), id="supervisor without a broker"),
+        pytest.param(
+            [*RUN, "agent.uplink", "agent.vitals", "agent.home_assistant.partner"],
+            BORDERS | {"paho"},
+            {"email", "http", "ssl", "urllib.request"},
+            id="supervisor with a broker",
+        ),
+        pytest.param(
+            [*RUN, "agent.uplink", "agent.activation.manager", "agent.activation.site"],
+            BORDERS | {"paho"},
+            {"email", "http", "ssl", "urllib.request"},
+            id="supervisor with models from the operator",
+        ),
+        pytest.param(WORKER, BORDERS | {"numpy", "cv2"}, set(), id="worker"),
+        pytest.param(
+            ["agent.capture.main", "agent.capture.hub", "agent.capture.pump", "agent.capture.serving"],
+            BORDERS | {"numpy"},
+            set(),
+            id="capture",
+        ),
+        pytest.param(["agent.accelerator.main"], BORDERS, set(), id="accelerator"),
+        pytest.param(
+            ["agent.updater.main", "agent.updater.session", "agent.updater.mirrored", "agent.link.bulk"],
+            BORDERS | CRYPTO | UPDATES,
+            {"csv", "email", "http", "importlib.metadata", "ssl", "urllib.request", "zipfile"},
+            id="updater",
+        ),
+        pytest.param(["agent.launcher.main"], {"orjson"}, set(), id="launcher"),
+    ],
+)
+def test_a_process_loads_what_it_needs_and_nothing_else_that_is_large(
+    modules: list[str], outside: set[str], large: set[str]
+) -> None:
+    found, costly = packages(modules)
+    assert found - {"pydantic"} <= outside  # its name alone: agent._pydantic
+    assert costly <= large
+
+
+def test_only_the_verb_that_is_asked_for_is_loaded() -> None:
+    code = "from agent.cli.main import parser; parser(['version']); import sys; print(*sys.modules)"
+    command = [sys.executable, "-I", "-c", code]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
+    assert "agent.cli.version" in done.stdout.split()
+    assert "agent.cli.run" not in done.stdout.split()
 
 
 def test_a_breach_is_seen_and_its_origin_named() -> None:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from agent import journal
 from agent.errors import ConfigInvalid
 from agent.fleet.keys import COLLECTOR
 from agent.fleet.verbs._broker import HOST, PASSWORD, PORT, Protocol
@@ -92,9 +93,8 @@ def collect(
     if keys is None and not unsigned and (FOLDER / f"{COLLECTOR}.pub").exists():
         keys = FOLDER
     over = "\r\x1b[K" if sys.stderr.isatty() else ""  # the line of counts may stand there
-    logging.basicConfig(
-        stream=sys.stderr, level=logging.WARNING, format=f"{over}%(asctime)s %(levelname)-7s %(message)s"
-    )
+    writer = journal.handler("edgectl", form=f"{over}{journal.FORMAT}")
+    logging.basicConfig(level=logging.WARNING, handlers=[writer])
     broker = {"host": host, "port": port, "fleet": fleet, "username": username, "tls": tls or bool(ca_file)}
     files = {"ca_file": ca_file, "cert_file": cert_file, "key_file": key_file}
     options = Options(

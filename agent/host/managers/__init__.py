@@ -8,6 +8,7 @@ from agent.host.managers.apt import Apt
 from agent.host.managers.pip import Pip
 
 if TYPE_CHECKING:
+    from agent.host.deputies import Deputies
     from agent.host.settings import Update
 
 
@@ -41,6 +42,6 @@ class Manager(Protocol):
         """What the agent of this version calls itself."""
 
 
-def manager_of(update: Update) -> Manager:
+def manager_of(update: Update, deputies: Deputies) -> Manager:
     """Give the one that is configured."""
-    return Pip(update) if update.manager == "pip" else Apt(update)
+    return Pip(update, deputies) if update.manager == "pip" else Apt(update)

@@ -1,11 +1,9 @@
 """pip: each release in a virtual environment of its own; a link says which one runs.
 
-    /opt/edge-agent         -> edge-agent-1.4.0     what the unit runs
-    /opt/edge-agent-proven  -> edge-agent-1.3.2     what the helper runs: the last release that gave its word
-    /opt/edge-agent-1.3.2      a virtual environment
-    /opt/edge-agent-1.4.0      another
-
-Links are replaced by rename(2), so that at each moment one release or the other is there.
+/opt/edge-agent         -> edge-agent-1.4.0     what the unit runs
+/opt/edge-agent-proven  -> edge-agent-1.3.2     what the helper runs: the last release that gave its word
+/opt/edge-agent-1.3.2      a virtual environment
+/opt/edge-agent-1.4.0      another
 """
 
 from __future__ import annotations
@@ -17,13 +15,16 @@ from typing import TYPE_CHECKING
 
 from agent.errors import Rejected
 from agent.files import sync_folder
-from agent.host.programs import INSTALL_S, run
+from agent.host.links import lead, proven
+from agent.host.programs import INSTALL_S, OPEN, run
 
 if TYPE_CHECKING:
+    from agent.host.deputies import Deputies
     from agent.host.settings import Update
 
 _MADE = ".made-by-edge-agent-host"
 """Stands in each environment that the helper has made: only those are deleted."""
+_QUIET = ("--no-input", "--no-cache-dir", "--disable-pip-version-check", "--quiet")
 
 
 class Pip:
@@ -31,10 +32,11 @@ class Pip:
 
     beside = True
 
-    def __init__(self, update: Update) -> None:
+    def __init__(self, update: Update, deputies: Deputies) -> None:
         self._update = update
+        self._deputies = deputies
         self._place = Path(update.place)
-        self._proven = self._place.with_name(f"{self._place.name}-proven")
+        self._proven = proven(self._place)
 
     def current(self) -> str:
         """Give the version that the place's link leads to.
@@ -55,19 +57,24 @@ class Pip:
             raise Rejected("install", str(folder), "it is there, and not of this program", "Move it away")
         if version in {self.current(), self._version(self._proven) if self._proven.is_symlink() else ""}:
             raise Rejected("install", version, "it is in use")
+        wheels = self._update.wheels or str(self._download(version))
         shutil.rmtree(folder, ignore_errors=True)
-        folder.mkdir(mode=0o755)
+        folder.mkdir()
+        folder.chmod(0o755)
         (folder / _MADE).touch()
         given = self._update.installer
-        run([sys.executable, "-m", "venv", *(["--without-pip"] if given else []), str(folder)], INSTALL_S)
+        run(
+            [sys.executable, "-m", "venv", *(["--without-pip"] if given else []), str(folder)],
+            INSTALL_S,
+            umask=OPEN,
+        )
         python = str(folder / "bin" / "python")
         pip = [*given, "--python", python] if given else [python, "-I", "-m", "pip"]
-        wheels = self._update.wheels
-        origin = ["--no-index", "--find-links", wheels] if wheels else ["--index-url", self._update.index]
-        quiet = ("--isolated", "--no-input", "--no-cache-dir", "--disable-pip-version-check", "--quiet")
-        # Wheels alone: an sdist would run its own code, as root, before anything is proven.
-        wanted = ("--only-binary", ":all:", f"{self._update.package}=={version}")
-        run([*pip, *quiet[:1], "install", *quiet[1:], *origin, *wanted], INSTALL_S)
+        # Nothing of these wheels has run yet, and nothing of them runs here.
+        install = ("install", *_QUIET, "--no-index", "--find-links", wheels)
+        run([*pip, "--isolated", *install, *self._wanted(version)], INSTALL_S, umask=OPEN)
+        if not self._update.wheels:
+            self._deputies.clear()
         sync_folder(folder.parent)
 
     def program(self, version: str) -> str:
@@ -80,11 +87,11 @@ class Pip:
         Raises:
             Rejected: there is no such environment, or the disk refuses.
         """
-        self._link(self._place, version)
+        lead(self._place, self._beside(version))
 
     def keep(self, version: str, before: str) -> None:
         """Have the helper run from it, too, and delete environments that it has made and nobody needs."""
-        self._link(self._proven, version)
+        lead(self._proven, self._beside(version))
         for folder in self._place.parent.glob(f"{self._place.name}-*"):
             kept = {self._beside(version), self._beside(before)}
             if not folder.is_symlink() and folder not in kept and (folder / _MADE).exists():
@@ -93,6 +100,16 @@ class Pip:
     def says(self, version: str) -> str:
         """Give the same: a wheel's version is the agent's own."""
         return version
+
+    def _download(self, version: str) -> Path:
+        """Have somebody without rights download it, and all that it needs."""
+        pip = self._update.installer or (sys.executable, "-I", "-m", "pip")
+        to = ("--dest", str(self._deputies.wheels), "--index-url", self._update.index)
+        return self._deputies.fetch([*pip, "--isolated", "download", *_QUIET, *to, *self._wanted(version)])
+
+    def _wanted(self, version: str) -> tuple[str, ...]:
+        # Wheels alone: an sdist would run its own code before anything is proven.
+        return "--only-binary", ":all:", f"{self._update.package}=={version}"
 
     def _beside(self, version: str) -> Path:
         return self._place.with_name(f"{self._place.name}-{version}")
@@ -103,16 +120,3 @@ class Pip:
             problem = f"it is no link to {start}VERSION"
             raise Rejected("update", str(link), problem, "See docs/operations.md, The machine")
         return target.removeprefix(start)
-
-    def _link(self, link: Path, version: str) -> None:
-        folder = self._beside(version)
-        if not folder.is_dir():
-            raise Rejected("switch to", str(folder), "it is not there")
-        new = link.with_name(f".{link.name}.new")
-        try:
-            new.unlink(missing_ok=True)
-            new.symlink_to(folder.name)
-            new.rename(link)
-            sync_folder(link.parent)
-        except OSError as error:
-            raise Rejected("switch", str(link), error.strerror or "it cannot be replaced") from error

@@ -52,8 +52,8 @@ class SocketCan:
                 socket.AF_CAN, socket.SOCK_RAW | socket.SOCK_NONBLOCK, socket.CAN_RAW
             )
         except OSError as error:
-            hint = "Load the kernel's part: sudo modprobe can_raw; as a service it needs the drop-in"
-            hint += " systemd/edge-agent-fieldbus.conf"
+            hint = "Load the kernel's part: sudo modprobe can_raw; as a service it needs a drop-in, too:"
+            hint += " sudo edge-agent install --hardware can"
             raise SourceLost("open CAN bus", channel, _plain(error), hint) from error
         try:
             _ask_for(self._socket, ids)

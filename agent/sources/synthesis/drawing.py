@@ -51,7 +51,6 @@ class Camera:
         self._seed = seed
         self._blurred = round(blur * SCENE_FRAMES)
         self._frame = np.empty((height, width, 3), np.uint8)
-        self._sharp = np.empty_like(self._frame)
         self._paper = np.empty_like(self._frame)
         self._number = -1
         self._scenes = scenes
@@ -66,11 +65,10 @@ class Camera:
         begin, width = self._scene.focus_loss
         sharp = (at - int(begin * SCENE_FRAMES)) % SCENE_FRAMES >= self._blurred
         kernel = 1 if sharp else 1 + 2 * round(width * min(self._size))
-        canvas = self._frame if kernel == 1 else self._sharp
-        np.copyto(canvas, self._paper)
-        self._ink(canvas, at)
+        np.copyto(self._frame, self._paper)
+        self._ink(self._frame, at)
         if kernel > 1:
-            cv2.blur(canvas, (kernel, kernel), dst=self._frame)
+            cv2.blur(self._frame, (kernel, kernel), dst=self._frame)
         if self._tiles is not None:
             self._add_noise(seq, *self._tiles)
         return self._frame

@@ -11,9 +11,9 @@ from agent.ipc import MAX_PACKET
 from agent.pipeline.slot import Item
 from agent.pipeline.timings import Timings
 from agent.types import FrameInfo
-from agent.workers.main import SocketOutlet
 from agent.workers.messages import Timings as Told
 from agent.workers.messages import parse
+from agent.workers.outlet import SocketOutlet
 from tests.simulators.small_engine import engine
 
 if TYPE_CHECKING:

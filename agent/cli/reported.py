@@ -1,0 +1,241 @@
+"""What a report holds: each part by itself, so that one that cannot be had costs no other."""
+
+from __future__ import annotations
+
+import os
+import platform
+import stat
+import tomllib
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from agent import trust
+from agent.certificates import facts
+from agent.cli import models_check, service, unit
+from agent.cli.components import components
+from agent.cli.deviations import deviations
+from agent.cli.running_models import models_in_use
+from agent.cli.secrets_known import known
+from agent.cli.settings import Loaded
+from agent.cli.version import versions
+from agent.clock import SystemClock
+from agent.compliance.table import standards
+from agent.control import ask, deserted
+from agent.errors import AgentError
+from agent.host.told import ABLE, HOME
+from agent.moments import written
+from agent.redaction import Redactor
+from agent.store.kept import read_kept
+from agent.store.stats import stats
+from agent.uplink import link_settings
+from agent.workers import _landlock, _seccomp
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from agent.plan import Plan
+
+
+class Reported:
+    """Gathers a report on this device.
+
+    Args:
+        config: the configuration's path.
+    """
+
+    def __init__(self, config: Path) -> None:
+        self._config = config
+        self._loaded: Loaded | None = None
+        self._plan: Plan | None = None
+        self._problem: AgentError | None = None
+        self._unseen: list[dict[str, str]] = []
+        try:
+            self._loaded = Loaded(config)
+            self._plan = self._loaded.plan()
+        except AgentError as error:
+            self._problem = error
+
+    def whole(self) -> dict[str, Any]:
+        """Give the report, without secrets; ``unseen`` says which parts could not be had, and why."""
+        clock = SystemClock()
+        parts: dict[str, Callable[[], Any]] = {
+            "agent": versions,
+            "board": self._board,
+            "kernel": _kernel,
+            "service": unit.shown,
+            "running": self._running,
+            "trust": self._trust,
+            "models": lambda: models_in_use(self._needed()),
+            "pipelines": self._pipelines,
+            "remote": self._remote,
+            "data": self._data,
+            "audit": self._audit,
+            "clock": lambda: {"synced": clock.synced()},
+            "components": components,
+        }
+        report = {
+            "v": 1,
+            "at": written(clock.wall_ns()),
+            "device": self._plan.device if self._plan else None,
+            "configuration": self._configuration(),
+            **{name: self._had(name, make) for name, make in parts.items()},
+        }
+        report["compliance"] = [one.model_dump(exclude={"about"}) for one in standards()]
+        report["deviations"] = deviations(report)
+        report["unseen"] = self._unseen
+        found: dict[str, Any] = Redactor(known(self._loaded)).value(report)
+        return found
+
+    def _had(self, name: str, make: Callable[[], Any]) -> Any:
+        try:
+            return make()
+        except (AgentError, OSError) as error:
+            self._unseen.append({"part": name, "why": str(error)})
+            return None
+
+    def _needed(self) -> Plan:
+        if self._plan is None:
+            raise self._problem or AgentError("read", "configuration", "it does not hold")
+        return self._plan
+
+    def _configuration(self) -> dict[str, Any]:
+        told = {
+            "path": str(self._config),
+            "problem": str(self._problem) if self._problem else None,
+            "writable": False,
+            "password_open": False,
+        }
+        if self._loaded is not None:
+            mode = self._config.stat().st_mode
+            password = tomllib.loads(self._loaded.text).get("mqtt", {}).get("password")
+            told["writable"] = bool(mode & (stat.S_IWGRP | stat.S_IWOTH))
+            told["password_open"] = bool(password and mode & stat.S_IROTH)
+        return told
+
+    def _board(self) -> dict[str, Any]:
+        if self._loaded is None:
+            self._needed()
+            return {}
+        found = self._loaded.board()
+        tested = found.profile.tested
+        return {"profile": found.profile.name, "title": found.title, "why": found.why, "tested": tested}
+
+    def _running(self) -> bool:
+        return not deserted(self._needed().control)
+
+    def _trust(self) -> dict[str, Any] | None:
+        """Say who signs and is believed; None where nothing is sent and no model is taken."""
+        plan = self._needed()
+        told: dict[str, Any] = {"problem": None}
+        if plan.mqtt is not None:
+            link = link_settings(plan.mqtt, plan.device, plan.folder)
+            told |= {"fleet": plan.mqtt.fleet, "broker": f"{link.host}:{link.port}", "tls": link.tls}
+            told["certificate"] = self._had("certificate", lambda: _certificate(plan, link.cert_file))
+            told |= self._keys(plan)
+            if self._are_credentials_hidden():
+                told["tls"] = told["tls"] or None  # mqtt-ca may be one of them
+        if plan.managed:
+            told |= {"mirror": plan.settings.models.mirror, **self._metadata(plan)}
+        return told
+
+    def _keys(self, plan: Plan) -> dict[str, Any]:
+        if self._are_credentials_hidden() and not plan.settings.trust.unsigned:
+            why = "systemd passes them to the service: they are seen while it runs, and by root"
+            self._unseen.append({"part": "keys", "why": why})
+            return {}
+        try:
+            keys = trust.load(plan.settings.trust, plan.folder)
+        except AgentError as error:
+            if isinstance(error.__cause__, PermissionError):
+                self._unseen.append({"part": "keys", "why": str(error)})
+                return {}
+            return {"problem": str(error)}
+        ids = {"device_key_id": keys.signer and keys.signer.key_id}
+        return {"signed": keys.signed, **ids, "collector_key_id": keys.verifier and keys.verifier.key_id}
+
+    def _are_credentials_hidden(self) -> bool:
+        """Whether systemd may pass credentials to the service that cannot be seen from here."""
+        ours = self._config.resolve() == service.CONFIG.resolve()
+        return ours and "CREDENTIALS_DIRECTORY" not in os.environ
+
+    def _metadata(self, plan: Plan) -> dict[str, Any]:
+        """Give the root that trust starts from, and how fresh the metadata is where an agent runs."""
+        text = trust.read_root(plan.settings.models, plan.folder) or ""
+        version, expires = models_check.root(text, str(trust.root_file(plan.settings.models, plan.folder)))
+        told: dict[str, Any] = {"root": {"version": version, "until_s": int(expires.timestamp())}}
+        if not deserted(plan.control):
+            found = ask(plan.control, {"op": "models"})["metadata"]
+            told["timestamp"] = {"version": found["timestamp"], "until_s": found["expires"]}
+        return told
+
+    def _pipelines(self) -> list[dict[str, Any]]:
+        plan = self._needed()
+        held = {}
+        if not deserted(plan.control):
+            held = {one["name"]: one["confined"] for one in ask(plan.control, {"op": "status"})["pipelines"]}
+        private = {lane.pipeline: len(lane.privacy) for lane in plan.lanes}
+        return [
+            {
+                "name": one.name,
+                "source": plan.settings.source_of(one).kind,
+                "private_regions": private[one.name],
+                "remote_snapshots": one.remote_snapshots,
+                "media": one.media is not None,
+                "confine": one.confine,
+                "confined": held.get(one.name),
+            }
+            for one in plan.settings.pipelines
+        ]
+
+    def _remote(self) -> dict[str, Any]:
+        """Say what the operator may do from afar, by this configuration."""
+        settings = self._needed().settings
+        helper = Path(settings.host.helper or HOME, ABLE)
+        return {
+            "commands": {"allow": settings.commands.allow, "deny": settings.commands.deny},
+            "reboot": settings.host.reboot,
+            "update": settings.host.update,
+            "helper": helper.is_file(),
+            "models": self._needed().managed,
+            "home_assistant": settings.home_assistant.enabled,
+        }
+
+    def _data(self) -> dict[str, Any]:
+        plan = self._needed()
+        folder, store = plan.data, plan.settings.store
+        told: dict[str, Any] = {"path": str(folder), "mode": None, "problem": None}
+        told |= {"max_bytes": store.max_bytes, "max_age_h": store.max_age_h}
+        told |= {"media_max_bytes": store.media_max_bytes}
+        if folder.exists():
+            found = stats(folder)
+            told["mode"] = f"{stat.S_IMODE(folder.stat().st_mode):o}"
+            told["problem"] = found.problem or None
+            told |= {
+                "free": found.free,
+                "streams": {name: asdict(one) for name, one in found.streams.items()},
+            }
+        return told
+
+    def _audit(self) -> dict[str, Any]:
+        seq, head = read_kept(self._needed().data).audit
+        return {"seq": seq, "head": head}
+
+
+def _kernel() -> dict[str, Any]:
+    landlock, seccomp = _landlock.abi(), _seccomp.available()
+    release = platform.release()
+    return {"release": release, "landlock": landlock, "seccomp": seccomp, "as_root": os.geteuid() == 0}
+
+
+def _certificate(plan: Plan, enrolled: str) -> dict[str, Any] | None:
+    """Give serial number and end of the certificate for the broker: a renewed one goes first."""
+    renewed = plan.data / "credentials" / "current.pem"
+    path = renewed if renewed.is_file() else Path(enrolled)
+    if not enrolled:
+        return None
+    try:
+        found = facts(path.read_bytes())
+    except ValueError as error:
+        raise AgentError("read", str(path), "it is no certificate", "Look with: edge-agent check") from error
+    return {"serial": found.serial, "until_s": int(found.until_s)}

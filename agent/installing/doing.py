@@ -1,0 +1,232 @@
+"""Does what a plan says: writes files that nobody else has changed, makes links, runs commands."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from agent.errors import AgentError
+from agent.files import write_durably
+from agent.installing import record as records
+from agent.installing.record import Record, below, digest, refused
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from pathlib import Path
+
+    from agent.installing.plan import Command, File, Link, Plan
+
+Did = Literal["written", "replaced", "unchanged", "kept", "linked", "ran", "removed"]
+Tell = Callable[[Did, str], None]
+"""Called with what was done, and to what, as soon as it is."""
+Run = Callable[[tuple[str, ...]], None]
+"""Runs a command to its end, or raises ``AgentError``."""
+CHANGES: frozenset[Did] = frozenset(("written", "replaced", "linked", "removed"))
+_OP = "install"
+_MOST_S = 300
+"""More than a service may take to stop and to start."""
+_NEWS = ("Created symlink", "Removed ")
+"""What systemctl says on standard error before it fails."""
+_JOURNAL = "See why: journalctl -u edge-agent -n 20, and edge-agent check"
+
+
+@dataclass(frozen=True, slots=True)
+class Deed:
+    """What is done with one file, or link."""
+
+    did: Did
+    path: str
+
+
+def judge(plan: Plan, root: Path, known: Record, *, force: bool) -> list[Deed]:
+    """Say what would be done with each file and link; nothing is written.
+
+    What was installed before and is wanted no more is removed, unless somebody has changed it.
+
+    Args:
+        plan: what is wanted.
+        root: the machine's "/".
+        known: what was installed before.
+        force: replace files that somebody has changed.
+
+    Raises:
+        AgentError: somebody has changed a file, or it is none; or it cannot be read.
+    """
+    refuse_outside(below(root, records.RECORD), root)
+    deeds = [Deed(_of_file(one, root, known, force=force), one.path) for one in plan.files]
+    deeds += [Deed(_of_link(one, root, known), one.path) for one in plan.links]
+    return deeds + list(_stale(plan, root, known))
+
+
+def apply(plan: Plan, root: Path, known: Record, deeds: list[Deed], *, tell: Tell, run: Run) -> None:
+    """Do it; what was written is recorded before any command runs, and then that all of them did.
+
+    Raises:
+        AgentError: the disk refuses, or a command fails.
+    """
+    before = os.umask(0o022)  # what is written here everyone may read, whatever root's own is
+    try:
+        record = _put(plan, root, known, {one.path: one.did for one in deeds}, tell)
+    finally:
+        os.umask(before)
+    changed = not known.complete or any(one.did in CHANGES for one in deeds)
+    perform(plan.commands, changed=changed, tell=tell, run=run)
+    records.write(root, record.model_copy(update={"complete": True}))
+
+
+def _put(plan: Plan, root: Path, known: Record, did: Mapping[str, Did], tell: Tell) -> Record:
+    """Write the files, make the links, and record them."""
+    files, once, links = dict(known.files), dict(known.once), dict(known.links)
+    for file in plan.files:
+        if did[file.path] in {"written", "replaced"}:
+            _write(below(root, file.path), file)
+        if did[file.path] != "kept":
+            (once if file.once else files)[file.path] = digest(file.content)
+        tell(did[file.path], file.path)
+    for link in plan.links:
+        if did[link.path] == "linked":
+            _link(below(root, link.path), link)
+        if did[link.path] != "kept":
+            links[link.path] = link.target
+        tell(did[link.path], link.path)
+    for path in [path for path, done in did.items() if done == "removed"]:
+        remove(below(root, path))
+        del files[path]
+        tell("removed", path)
+    record = Record(files=files, once=once, links=links, complete=False)
+    records.write(root, record)
+    return record
+
+
+def perform(commands: tuple[Command, ...], *, changed: bool, tell: Tell, run: Run) -> None:
+    """Run commands, those for changes only where there are any.
+
+    Raises:
+        AgentError: one fails; those behind it are not run.
+    """
+    for command in commands:
+        if changed or not command.if_changed:
+            run(command.argv)
+            tell("ran", " ".join(command.argv))
+
+
+def run_command(argv: tuple[str, ...]) -> None:
+    """Run a command to its end.
+
+    Raises:
+        AgentError: it is not there, fails or does not end in five minutes.
+    """
+    words = " ".join(argv)
+    try:
+        done = subprocess.run(
+            argv, stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace",
+            timeout=_MOST_S, check=False,
+        )  # fmt: skip
+    except FileNotFoundError as error:
+        raise AgentError(
+            "run", words, "there is no such program", f"Install {argv[0]}, part of systemd"
+        ) from error
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise AgentError("run", words, str(error), "Run it by hand, then this again") from error
+    if done.returncode:
+        said = [line for line in done.stderr.strip().splitlines() if not line.startswith(_NEWS)]
+        said = said or [f"exit code {done.returncode}"]
+        hint = _JOURNAL if argv[0] == "systemctl" else "Run it by hand, then this again"
+        raise AgentError("run", words, said[0].rstrip("."), hint)
+
+
+def content_of(path: Path) -> bytes | None:
+    """Give what stands in a file; None where there is nothing.
+
+    Raises:
+        AgentError: it is no plain file, or cannot be read.
+    """
+    try:
+        if path.is_symlink() or (path.exists() and not path.is_file()):
+            hint = "Take it away (systemctl unmask, if it masks the unit), then run this again"
+            raise AgentError(_OP, str(path), "something is there that is no file", hint)
+        return path.read_bytes()
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except OSError as error:
+        raise refused(_OP, path, error) from error
+
+
+def _of_file(file: File, root: Path, known: Record, *, force: bool) -> Did:
+    path = below(root, file.path)
+    refuse_outside(path, root)
+    if file.once:
+        return "kept" if path.exists() else "written"
+    there = content_of(path)
+    if there is None:
+        return "written"
+    if there == file.content:
+        return "unchanged"
+    if force or digest(there) == known.files.get(file.path):
+        return "replaced"
+    hint = "Keep your changes in a drop-in of your own (systemctl edit edge-agent); --force replaces it"
+    raise AgentError(_OP, str(path), "somebody has changed it", hint)
+
+
+def _of_link(link: Link, root: Path, known: Record) -> Did:
+    path = below(root, link.path)
+    refuse_outside(path, root)
+    if not os.path.lexists(path):
+        return "linked"
+    there = str(path.readlink()) if path.is_symlink() else ""
+    if there == link.target:
+        return "unchanged"
+    return "linked" if there and there == known.links.get(link.path) else "kept"
+
+
+def _stale(plan: Plan, root: Path, known: Record) -> Iterator[Deed]:
+    for path in sorted(known.files.keys() - {one.path for one in plan.files}):
+        there = content_of(below(root, path))
+        if there is not None and digest(there) == known.files[path]:
+            yield Deed("removed", path)
+
+
+def remove(path: Path) -> None:
+    """Remove a file, a link, or a folder with all that is in it.
+
+    Raises:
+        AgentError: the disk refuses.
+    """
+    try:
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+        else:
+            path.unlink(missing_ok=True)
+    except OSError as error:
+        raise refused("remove", path, error) from error
+
+
+def refuse_outside(path: Path, root: Path) -> None:
+    """An image's own links, and its record, must not have this machine's files written or removed.
+
+    Raises:
+        AgentError: what is there stands outside of ``root``.
+    """
+    if not path.parent.resolve().is_relative_to(root.resolve()):
+        raise AgentError(_OP, str(path), f"the way there leads out of {root}", "Correct it in the image")
+
+
+def _write(path: Path, file: File) -> None:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_durably(path, file.content, file.mode)
+    except OSError as error:
+        raise refused(_OP, path, error) from error
+
+
+def _link(path: Path, link: Link) -> None:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.unlink(missing_ok=True)
+        path.symlink_to(link.target)
+    except OSError as error:
+        raise refused(_OP, path, error) from error

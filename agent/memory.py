@@ -1,0 +1,97 @@
+"""Gives back, once a program has begun, what only its beginning needed.
+
+Two things are left over: free blocks that malloc keeps (malloc_trim(3)), and pages of libraries that were
+mapped to link and initialise them. Two thirds of what NumPy, OpenCV and LiteRT map is never looked at again.
+A page that is given back and needed after all is mapped again from the page cache, or read from its file.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import gc
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+_M_ARENA_MAX = -8
+_MADV_DONTNEED = 4
+_MAPPINGS = Path("/proc/self/smaps")
+
+Ranges = tuple[tuple[int, int], ...]
+"""Parts of this process's memory: first address, and the one after the last."""
+
+
+def one_arena() -> None:
+    """Have all threads that begin from now on share one heap: one each is rarely full, and never empty.
+
+    Python's objects have heaps of their own, and threads that compute allocate little: the lock is no matter.
+    """
+    libc = ctypes.CDLL(None)
+    if hasattr(libc, "mallopt"):  # musl has none
+        libc.mallopt(_M_ARENA_MAX, 1)
+
+
+def settle() -> Ranges:
+    """Give back all that was needed to begin; give what ``let_go`` gives, whose rule holds here, too."""
+    gc.collect()
+    gc.freeze()  # what lives now lives on: later collections need not look at it
+    trim()
+    return let_go()
+
+
+def let_go() -> Ranges:
+    """Give back pages of libraries that are as their files are; give where they are mapped, for ``unmap``.
+
+    No other thread may load a library meanwhile: a mapping that has just been made would lose what the loader
+    writes into it. A kernel without /proc/self/smaps (CONFIG_PROC_PAGE_MONITOR) keeps what it has mapped.
+    """
+    try:
+        with _MAPPINGS.open() as lines:
+            ranges = tuple(untouched(lines))
+    except OSError:
+        return ()
+    unmap(ranges)
+    return ranges
+
+
+def unmap(ranges: Ranges) -> None:
+    """Give back pages of libraries that ``let_go`` has named. Safe from any thread: none is ever unloaded."""
+    madvise = ctypes.CDLL(None).madvise
+    madvise.argtypes = (ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int)
+    for begin, end in ranges:
+        madvise(begin, end - begin, _MADV_DONTNEED)  # it fails where memory is locked: then it stays
+
+
+def trim() -> None:
+    """Give back the free blocks that malloc keeps. Safe from any thread."""
+    libc = ctypes.CDLL(None)
+    if hasattr(libc, "malloc_trim"):
+        libc.malloc_trim(ctypes.c_size_t(0))
+
+
+def untouched(lines: Iterable[str]) -> Iterator[tuple[int, int]]:
+    """Name the mappings of libraries that are as their files are: read-only, private, no page of their own.
+
+    Args:
+        lines: those of /proc/PID/smaps, see proc_pid_smaps(5).
+
+    Yields:
+        First address and the one after the last. What the loader has written into, RELRO, is not among them.
+    """
+    mapping: tuple[int, int] | None = None
+    for line in lines:
+        if not line[0].isupper():  # the keys begin with a capital, addresses don't
+            place, rights, _, _, inode, *name = line.split(maxsplit=5)
+            begin, end = (int(one, 16) for one in place.split("-"))
+            ours = rights in {"r--p", "r-xp"} and inode != "0" and _is_library(name[0] if name else "")
+            mapping = (begin, end) if ours else None
+        elif mapping and line.startswith("Anonymous:") and line.split()[1] == "0":
+            yield mapping
+
+
+def _is_library(path: str) -> bool:
+    name = os.path.basename(path.rstrip())  # noqa: PTH119 - of hundreds of mappings, at each start
+    return name.endswith(".so") or ".so." in name

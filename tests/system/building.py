@@ -1,0 +1,60 @@
+"""What a machine of these tests boots, of any architecture: built once, and anew for newer code."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tests.system.booted import UNIT
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from tests.system.booted import Booted
+
+HERE = Path(__file__).resolve().parent
+REPOSITORY = HERE.parents[1]
+BUILT = REPOSITORY / "build"
+# For a machine that is emulated beside others' work.
+PATIENT = "[Service]\nTimeoutStartSec=900\nWatchdogSec=300\nTimeoutStopSec=300\n"
+_PACKAGES = ("udev", "kmod", "iproute2")
+_TIMEOUT_S = 300
+
+
+def root(arch: str) -> Path:
+    """Build a file system with this checkout's agent, for a virtual machine or programs alone."""
+    folder = BUILT / f"{arch}-root"
+    inputs = [*(REPOSITORY / "agent").rglob("*.py"), REPOSITORY / "pyproject.toml", HERE / "rootfs.sh"]
+    if not folder.exists() or folder.stat().st_ctime < _newest(inputs):
+        _build(arch, "rootfs.sh", folder, sys.executable, *_PACKAGES)
+    return folder
+
+
+def vm(arch: str) -> Path:
+    """Build kernel, first file system and disk of a virtual machine; give their folder."""
+    folder, holds = BUILT / f"{arch}-vm", root(arch)
+    disk = folder / "disk.img"
+    newest = _newest(HERE / name for name in ("vm.sh", "vm_hand.py", "vm_hand.service"))
+    if not disk.exists() or disk.stat().st_mtime < max(newest, holds.stat().st_ctime):
+        _build(arch, "vm.sh", folder, holds)
+        os.utime(disk)  # vm.sh has written into the root, too
+    return folder
+
+
+def install(machine: Booted) -> None:
+    """Bring in the service's unit as it is in the repository, with the time that an emulation needs."""
+    machine.write(f"/etc/systemd/system/{UNIT}", (REPOSITORY / "systemd" / UNIT).read_text())
+    machine.write(f"/etc/systemd/system/{UNIT}.d/patient.conf", PATIENT)
+    machine.run("systemctl", "daemon-reload")
+
+
+def _newest(paths: Iterable[Path]) -> float:
+    return max(path.stat().st_mtime for path in paths)
+
+
+def _build(arch: str, script: str, *words: str | Path) -> None:
+    command = [str(HERE / script), *map(str, words)]
+    subprocess.run(command, cwd=REPOSITORY, env=os.environ | {"ARCH": arch}, check=True, timeout=_TIMEOUT_S)

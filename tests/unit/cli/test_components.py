@@ -1,0 +1,89 @@
+"""What is installed beside the agent, as a list and as a bill of materials."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from importlib import metadata
+from typing import TYPE_CHECKING, Any
+
+import orjson
+import pytest
+
+from agent.cli import main as cli
+from agent.cli.components import components, cyclonedx
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def installed(folder: Path, name: str, about: str, record: str | None) -> None:
+    made = folder / f"{name}-1.2.dist-info"
+    made.mkdir()
+    (made / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.2\n{about}\n")
+    if record is not None:
+        (made / "RECORD").write_text(record)
+
+
+def listed(name: str) -> dict[str, Any]:
+    [found] = [one for one in components() if one["name"] == name]
+    return found
+
+
+def test_each_distribution_is_listed_once_by_name_with_the_hash_of_its_record() -> None:
+    names = [one["name"] for one in components()]
+    assert names == sorted(set(names))
+    record = metadata.distribution("numpy").read_text("RECORD")
+    assert record
+    numpy = listed("numpy")
+    assert numpy["record_sha256"] == hashlib.sha256(record.encode()).hexdigest()
+    assert numpy["purl"] == f"pkg:pypi/numpy@{numpy['version']}"
+
+
+def test_of_two_with_one_name_the_first_on_the_path_is_listed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    installed(tmp_path, "numpy", "", None)
+    monkeypatch.syspath_prepend(tmp_path)
+    assert listed("numpy")["version"] == "1.2"
+
+
+@pytest.mark.parametrize(
+    ("about", "told"),
+    [
+        ("License-Expression: MIT", "MIT"),
+        ("License: BSD", "BSD"),
+        (
+            f"License: {'a whole text ' * 20}\nClassifier: License :: OSI Approved :: MIT License",
+            "MIT License",
+        ),
+        ("", ""),
+    ],
+)
+def test_a_licence_is_told_in_a_few_words_or_not_at_all(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, about: str, told: str
+) -> None:
+    installed(tmp_path, "Odd_Name", about, None)
+    monkeypatch.syspath_prepend(tmp_path)
+    found = listed("odd-name")
+    assert (found["license"], found["record_sha256"]) == (told, None)
+
+
+def test_the_list_of_components_is_cyclonedx(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.run(["report", "--sbom"]) == 0
+    bom = orjson.loads(capsys.readouterr().out)
+    assert (bom["bomFormat"], bom["specVersion"], bom["version"]) == ("CycloneDX", "1.6", 1)
+    assert re.fullmatch(r"urn:uuid:[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", bom["serialNumber"])
+    whole = bom["metadata"]["component"]
+    assert whole["name"] == "edge-inference-agent"
+    references = [whole["bom-ref"], *(one["bom-ref"] for one in bom["components"])]
+    assert len(references) == len(set(references))
+    assert {"python", "numpy", "pydantic"} <= {one["name"] for one in bom["components"]}
+    assert all(one["version"] for one in bom["components"])
+
+
+def test_the_agent_itself_is_the_whole_and_no_part() -> None:
+    part = {"version": "1", "license": "", "purl": "pkg:pypi/a@1", "record_sha256": None}
+    bom = cyclonedx([{"name": "edge-inference-agent"} | part, {"name": "a"} | part])
+    assert [one["name"] for one in bom["components"]] == ["python", "a"]
+    assert "licenses" not in bom["components"][1]

@@ -1,0 +1,85 @@
+"""The package's parts that need no dpkg: where files go, and what dpkg is told."""
+
+from __future__ import annotations
+
+import subprocess
+from typing import TYPE_CHECKING
+
+import pytest
+
+from release.deb import control, tree
+from release.deb.build import SCRIPTS
+from release.deb.places import place
+from release.packages import main
+from release.source import HERE, ReleaseFailed, Source, tool
+from release.target import Target
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+TARGET = Target("arm64", "3.11")
+
+
+@pytest.mark.parametrize(
+    ("name", "where"),
+    [
+        ("edge-agent.service", "usr/lib/systemd/system/edge-agent.service"),
+        ("edge-agent-host.path", "usr/lib/systemd/system/edge-agent-host.path"),
+        ("70-edge-agent.rules", "usr/lib/udev/rules.d/70-edge-agent.rules"),
+        ("edge-agent.sysusers.conf", "usr/lib/sysusers.d/edge-agent.conf"),
+        ("edge-agent.catalog", "usr/lib/systemd/catalog/edge-agent.catalog"),
+        ("edge-agent.tmpfiles.conf", "usr/lib/tmpfiles.d/edge-agent.conf"),
+        ("edge-agent-serial.conf", "usr/share/edge-agent/drop-ins/edge-agent-serial.conf"),
+        (
+            "edge-agent-host-apt.conf",
+            "usr/lib/systemd/system/edge-agent-host.service.d/edge-agent-host-apt.conf",
+        ),
+        ("edgectl-collect.service", None),
+        ("edgectl.sysusers.conf", None),
+    ],
+)
+def test_each_file_of_systemd_goes_where_its_program_looks(name: str, where: str | None) -> None:
+    assert place(name) == where
+
+
+def test_whatever_stands_in_the_repository_has_its_place_or_is_the_operators() -> None:
+    left = [file.name for file in (HERE / "systemd").iterdir() if place(file.name) is None]
+    assert [name for name in left if not name.startswith("edgectl")] == []
+
+
+@pytest.mark.parametrize("script", sorted(SCRIPTS.iterdir()), ids=lambda path: path.name)
+def test_what_dpkg_runs_is_a_posix_script_that_ends_at_the_first_error(script: Path) -> None:
+    text = script.read_text()
+    assert text.startswith("#!/bin/sh\n")
+    assert "\nset -e\n" in text
+    subprocess.run(["sh", "-n", str(script)], check=True)
+
+
+def test_dpkg_is_told_the_python_the_data_folder_and_the_machine() -> None:
+    told = control.control(Source(HERE), TARGET, [], 300)
+    assert "Depends: python3.11, libc6 (>= 2.17)," in told
+    assert f"Edge-Agent-Data-Folder: {Source(HERE).data_folder}\n" in told
+    assert "Architecture: arm64\n" in told
+    assert "" not in told.splitlines()
+
+
+def test_files_get_one_time_and_rights_that_no_umask_changes(tmp_path: Path) -> None:
+    program = tmp_path / tree.HOME / "bin" / "edge-agent"
+    page = tmp_path / "usr" / "page"
+    for path in (program, page):
+        path.parent.mkdir(parents=True)
+        path.write_text("x" * 1500)
+        path.chmod(0o600)
+    assert tree.settle(tmp_path, 1_700_000_000) == 4
+    assert (program.stat().st_mode & 0o777, page.stat().st_mode & 0o777) == (0o755, 0o644)
+    assert page.stat().st_mtime == page.parent.stat().st_mtime == 1_700_000_000
+    assert control.checksums(tmp_path).endswith("  usr/page\n")
+
+
+def test_a_missing_tool_and_a_folder_that_is_no_checkout_are_told_in_a_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(ReleaseFailed, match=r"run no-such-tool: it is not installed\. Run: apt"):
+        tool("no-such-tool", "apt")
+    assert main(["--source", str(tmp_path), "--only", "wheel"]) == 1
+    assert "read release" in capsys.readouterr().err.splitlines()[-1]

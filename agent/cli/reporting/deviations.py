@@ -20,7 +20,7 @@ def deviations(report: dict[str, Any], now_s: float | None = None) -> list[dict[
     """Name what is amiss, the most important first.
 
     Args:
-        report: as ``agent.cli.reported`` has gathered it; parts that could not be had are None.
+        report: as ``agent.cli.reporting.parts`` has gathered it; parts that could not be had are None.
         now_s: the wall clock, seconds since 1970.
 
     Returns:

@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, Any
 
 from agent import trust
 from agent.certificates import facts
-from agent.cli import models_check, service, unit
-from agent.cli.components import components
-from agent.cli.deviations import deviations
-from agent.cli.running_models import models_in_use
+from agent.cli import models_check, service
+from agent.cli.reporting import unit
+from agent.cli.reporting.components import components
+from agent.cli.reporting.deviations import deviations
+from agent.cli.reporting.models import models_in_use
 from agent.cli.secrets_known import known
 from agent.cli.settings import Loaded
 from agent.cli.version import versions

@@ -81,7 +81,9 @@ def made(parsed: argparse.Namespace, say: Callable[[str], None]) -> Iterator[Pat
             say(f"building the package for {target.name}")
             yield package(source, target, own, out, parsed.compression)
             if not parsed.only:
-                wheels = [contents.read(path, target.markers) for path in [own, *gathered(target)]]
+                wheels = [
+                    contents.read(path, target.markers) for path in [own, *gathered(target, source.lock)]
+                ]
                 path = out / sbom.file_name(source, target)
                 path.write_bytes(sbom.written(sbom.bom(source, target, wheels)))
                 yield path

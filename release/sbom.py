@@ -134,7 +134,9 @@ def main(arguments: list[str] | None = None) -> int:
             [own] = build(source, Path(scratch), only="wheel")
             parsed.out.mkdir(parents=True, exist_ok=True)
             for target in targets(parsed.arch, parsed.python):
-                wheels = [contents.read(path, target.markers) for path in [own, *gathered(target)]]
+                wheels = [
+                    contents.read(path, target.markers) for path in [own, *gathered(target, source.lock)]
+                ]
                 made.append(parsed.out / file_name(source, target))
                 made[-1].write_bytes(written(bom(source, target, wheels)))
                 if not parsed.json:

@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 
     from release.target import Target
 
-LOCK = HERE / "release" / "requirements.txt"
 BUILD_LOCK = HERE / "release" / "requirements-build.txt"
 _VERSION = re.compile(r'^__version__ = ".*"$', re.MULTILINE)
 
@@ -85,12 +84,20 @@ def _unpacked(sdist: Path, source: Source) -> Iterator[Path]:
         yield tree
 
 
-def pins(target: Target, lock: Path = LOCK) -> list[str]:
+def pins(target: Target, lock: Path) -> list[str]:
     """Give the lines of a lock that hold on a target, each with its hashes.
 
     pip would ask the markers of the machine that it runs on.
+
+    Raises:
+        ReleaseFailed: it cannot be read.
     """
-    lines = lock.read_text().replace("\\\n", " ").splitlines()
+    try:
+        lines = lock.read_text().replace("\\\n", " ").splitlines()
+    except OSError as error:
+        raise ReleaseFailed(
+            "read lock", str(lock), error.strerror or "unreadable", "Run: make lock"
+        ) from error
     held = []
     for line in lines:
         if line and not line.startswith("#"):
@@ -101,7 +108,7 @@ def pins(target: Target, lock: Path = LOCK) -> list[str]:
     return held
 
 
-def gathered(target: Target, lock: Path = LOCK) -> list[Path]:
+def gathered(target: Target, lock: Path) -> list[Path]:
     """Give the wheels that a target's installation takes besides ours, downloaded once for each lock.
 
     Raises:

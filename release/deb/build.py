@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from release import contents, sbom
 from release.deb import control, tree
-from release.source import Source, run, tool
+from release.source import ReleaseFailed, Source, run, tool
 from release.wheels import gathered
 
 if TYPE_CHECKING:
@@ -31,8 +31,10 @@ def package(source: Source, target: Target, wheel: Path, out: Path, compression:
         ReleaseFailed: dpkg-deb is missing, or something of it could not be made.
     """
     dpkg_deb = tool("dpkg-deb", "apt-get install dpkg (on a Debian or Ubuntu)")
-    files = [wheel, *gathered(target)]
+    files = [wheel, *gathered(target, source.lock)]
     wheels = [contents.read(path, target.markers) for path in files]
+    if lacking := contents.lacking(wheels):
+        raise ReleaseFailed("gather", target.name, f"the lock has no {', '.join(lacking)}", "Run: make lock")
     with tempfile.TemporaryDirectory() as scratch:
         root = Path(scratch, "root")
         root.mkdir()

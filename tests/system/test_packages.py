@@ -33,7 +33,7 @@ def test_the_sdist_builds_the_wheel_that_the_checkout_does(tmp_path: Path) -> No
 
 def test_a_package_for_arm_is_the_same_bytes_each_time_and_holds_its_machines_code(tmp_path: Path) -> None:
     options = ["--only", "deb", "--arch", "arm64", "--python", "3.13", "--compression", "none", "--json"]
-    made = []
+    made: list[Path] = []
     for name in ("first", "again"):
         assert main([*options, "--out", str(tmp_path / name)]) == 0
         made += (tmp_path / name).iterdir()

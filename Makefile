@@ -63,7 +63,7 @@ $(PYTHONS:%=test-python-%): test-python-%:
 	fi
 
 .PHONY: test-system
-test-system: $(VENV)/.installed-dev ## Boot the service under a real systemd; needs root, systemd-container, mmdebstrap
+test-system: $(VENV)/.installed-dev ## Boot the service under a real systemd; needs root, systemd-container, mmdebstrap, e2fsprogs
 	@$(PY) -m pytest -m system $(or $(ARGS),tests/system)
 
 .PHONY: test-arm64

@@ -125,7 +125,7 @@ class Updating:
             return entry
         self._tell(entry, "probation", "")
         try:
-            self._systemctl("start")
+            self._start()
         except AgentError as error:
             return self._back(entry, str(error))
         until = time.monotonic() + self._probation_s
@@ -211,6 +211,14 @@ class Updating:
 
     def _edge_agent(self, version: str, *arguments: str) -> str:
         return self._as_agent([self._manager.program(version), *arguments])
+
+    def _start(self) -> None:
+        """Start the agent; once more where that fails, as systemd does by itself: the machine may be busy."""
+        try:
+            self._systemctl("start")
+        except Rejected as error:
+            _log.warning("%s; once more", error)
+            self._systemctl("start")
 
     def _systemctl(self, verb: str) -> None:
         run(["systemctl", verb, self._settings.unit])

@@ -124,6 +124,7 @@ def test_settings_of_buffers_and_no_other_files_of_a_sensor_are_given_away(tmp_p
     for name in theirs + others:
         (device / name).parent.mkdir(parents=True, exist_ok=True)
         (device / name).touch(mode=0o644)
+    (device / "scan_elements/in_accel_x_type").touch(mode=0o444)  # nobody writes it
     looking = found[1].replace("/sys%p", str(device)).split()
     listed = subprocess.run(
         [*looking[: looking.index("-exec")], "-print"], capture_output=True, text=True, check=True

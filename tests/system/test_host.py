@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 import pytest
 
+from agent.host.journal import NAME
 from agent.host.orders import FETCH, TRY
 from agent.host.told import HOME, TOLD
 from tests.system.booted import CONFIG, DATA, UNIT
@@ -40,10 +41,17 @@ steady_s = 1
 
 @dataclass(slots=True)
 class Board:
-    """A machine with a release of the agent in an environment of its own, and an index of others."""
+    """A machine with a release of the agent in an environment of its own, and an index of others.
+
+    Attributes:
+        index: the index, on this machine.
+        helper: the helper's folder, the same way: to look there starts nothing.
+        root: the file system that the machine began with.
+    """
 
     machine: Container
     index: Path
+    helper: Path
     root: Path
 
     def publish(self, version: str, *, broken: bool = False) -> None:
@@ -60,8 +68,15 @@ class Board:
 
     def told(self) -> dict[str, Any]:
         """What the helper says."""
-        text = self.machine.run("cat", f"{HOME}/{TOLD}").stdout
-        return dict(orjson.loads(text)) if text else {}
+        return self._read(TOLD)
+
+    def step(self) -> str:
+        """How far an update has come."""
+        return str(self._read(NAME).get("step"))
+
+    def _read(self, name: str) -> dict[str, Any]:
+        path = self.helper / name
+        return dict(orjson.loads(path.read_bytes())) if path.exists() else {}
 
     def end(self, op: str, version: str = "") -> tuple[str, str]:
         """Wait for what becomes of a command; give state and reason."""
@@ -104,8 +119,9 @@ def _linked(here: str, there: str) -> None:
 def board(rootfs: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Board]:
     """The machine, with the helper installed as docs/operations.md says."""
     folder = tmp_path_factory.mktemp("host")
-    opt, data, index = folder / "opt", folder / "data", folder / "simple" / "edge-inference-agent"
-    for one in (opt, data, index):
+    opt, data, helper = (folder / name for name in ("opt", "data", "helper"))
+    index = folder / "simple" / "edge-inference-agent"
+    for one in (opt, data, helper, index):
         one.mkdir(parents=True)
     shutil.copytree(
         rootfs / "opt" / "edge-agent", opt / f"edge-agent-{FIRST}", symlinks=True, copy_function=_linked
@@ -114,7 +130,7 @@ def board(rootfs: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bo
         (opt / link).symlink_to(f"edge-agent-{FIRST}")
     units = {f"/etc/systemd/system/{one.name}": one for one in (REPOSITORY / "systemd").glob("edge-agent*.*")}
     units[INDEX] = folder / "simple"
-    with Container(rootfs, folder / "console", units, {"/opt": opt, DATA: data}) as machine:
+    with Container(rootfs, folder / "console", units, {"/opt": opt, DATA: data, HOME: helper}) as machine:
         machine.write("/etc/edge-agent/host.toml", ALLOWED)
         machine.write(f"/etc/systemd/system/{HELPER}.d/soon.conf", "[Service]\nRestartSec=1\n")
         machine.write(f"/etc/systemd/system/{UNIT}.d/more.conf", "[Service]\nDeviceAllow=/dev/fuse rw\n")
@@ -127,7 +143,7 @@ def board(rootfs: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bo
         machine.run("systemctl", "enable", "--now", "edge-agent-host.path", "edge-agent-host")
         machine.start(AGENT)
         machine.inferring()
-        yield Board(machine, index, rootfs)
+        yield Board(machine, index, helper, rootfs)
 
 
 def test_a_release_is_fetched_by_one_user_tried_by_another_and_there_to_stay(board: Board) -> None:
@@ -163,7 +179,7 @@ def test_a_helper_that_is_killed_while_a_release_is_tried_goes_on(board: Board) 
     board.publish("0.4.0")
     board.command("update", "version=0.4.0")
     show = board.machine.show
-    board.machine.until(lambda: show("ActiveState") == "inactive", "change the release", 150)
+    board.machine.until(lambda: board.step() == "changing", "change the release", 150)
     board.machine.until(lambda: show("ActiveState", f"{TRY}.service") == "activating", "try it", 30)
     board.machine.kill("KILL", int(show("MainPID", HELPER)))
     board.machine.until(lambda: show("NRestarts", HELPER) == "1", "start the helper again", 30)

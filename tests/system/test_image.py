@@ -34,13 +34,22 @@ CONFIG = """
 [device]
 id = "gate-1"
 
+[deadlines]
+start_s = 600
+load_s = 600
+open_s = 600
+capture_s = 600
+invoke_s = 600
+learn = false
+
 [[pipelines]]
 name = "door"
 model = "glyphs"
 source = { kind = "synthetic", width = 160, height = 120, fps = 10 }
 """
+"""Nothing is late where a processor is emulated beside others' work."""
 MB = 1e6
-MOST_ADDED_MB = {"arm64": (100, 250), "amd64": (130, 340)}
+MOST_ADDED_MB = {"arm64": (95, 240), "amd64": (130, 340)}
 """What the image may add to its base: compressed, and on the disk."""
 
 
@@ -107,7 +116,7 @@ def inferring(images: Images, more_than: int = 20) -> dict[str, Any]:
 
 
 def until(told: Callable[[], dict[str, Any] | None], images: Images) -> dict[str, Any]:
-    end = time.monotonic() + 300
+    end = time.monotonic() + 900
     while time.monotonic() < end:
         if said := told():
             return said
@@ -156,8 +165,8 @@ def test_the_agent_serves_stops_in_time_and_goes_on_with_its_folder(
 ) -> None:
     before = inferring(agent)
     began = time.monotonic()
-    assert agent.podman("stop", "--time", "30", NAME).returncode == 0
-    assert time.monotonic() - began < 25
+    assert agent.podman("stop", "--time", "60", NAME).returncode == 0
+    assert time.monotonic() - began < 50
     assert agent.podman("inspect", "--format", "{{.State.ExitCode}}", NAME).stdout.strip() == "0"
     ledger = newest_ledger(tmp_path / "data", before["store"]["epoch"])
     assert ledger["inferred"] >= before["pipelines"][0]["ledger"]["inferred"]

@@ -11,6 +11,7 @@ import shutil
 import sqlite3
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -21,7 +22,6 @@ from tests.system.road import FarField
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     from tests.simulators.collected import Accounts
     from tests.simulators.running_agent import RunningAgent
@@ -30,8 +30,8 @@ pytestmark = [pytest.mark.system, pytest.mark.timeout(240)]
 
 CUT_S = float(os.environ.get("EDGE_AGENT_TESTS_PARTITION_S", "10"))
 FPS = 20
-FAST = 100
-"""Of the device whose road is cut: so that what waits takes many batches."""
+FAST, CAP = 100, 16_000
+"""Of the device whose road is cut, frames/s and bytes/s: so that what waits takes many batches."""
 
 
 def online(agent: RunningAgent) -> bool:
@@ -125,9 +125,10 @@ STORIES = {
 @pytest.fixture(scope="module")
 def stories(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Future[None]]:
     """All stories, told."""
-    for program in ("mosquitto", "ip"):
-        if shutil.which(program) is None:
-            pytest.skip(f"needs {program}")
+    if lacking := [name for name in ("mosquitto", "ip") if shutil.which(name) is None]:
+        pytest.skip(f"needs {', '.join(lacking)} (Debian: mosquitto, iproute2)")
+    if not Path("/dev/net/tun").exists():
+        pytest.skip("needs /dev/net/tun: modprobe tun")
     with ThreadPoolExecutor(len(STORIES)) as pool:
         return {
             name: pool.submit(told, tmp_path_factory.mktemp(name.replace(" ", "-")), story)
@@ -139,8 +140,10 @@ def told(folder: Path, story: Callable[[FarField, RunningAgent], None]) -> None:
     """Tell one story to its end."""
     with FarField(folder, "gate") as field:
         agent = field.agent("gate")
-        fps = FAST if story is cut else FPS
-        agent.config.write_text(agent.config.read_text().replace("fps = 50", f"fps = {fps}"))
+        text = agent.config.read_text().replace("fps = 50", f"fps = {FAST if story is cut else FPS}")
+        if story is cut:
+            text = text.replace("[mqtt]", f"[mqtt]\nmax_bytes_per_s = {CAP}")
+        agent.config.write_text(text)
         with agent:
             story(field, agent)
 

@@ -40,6 +40,7 @@ class World:
         place, runs: which release is in its place, and which one runs, "" for none.
         form: the data folder's version.
         told: what the helper said last.
+        bad_starts: how often systemd does not start the agent.
     """
 
     def __init__(
@@ -51,6 +52,7 @@ class World:
         self.place, self.form, self.runs = OLD, OLD_FORM, OLD
         self.told: tuple[str, str] = ("", "")
         self.kept = False
+        self.bad_starts = 0
         self._fetched = {OLD}
 
     def _act(self, what: str) -> None:
@@ -115,6 +117,9 @@ class World:
     def _systemctl(self, verb: str) -> str:
         if verb == "is-failed":
             raise Rejected("systemctl", "is-failed", "it is not")
+        if verb == "start" and self.bad_starts:
+            self.bad_starts -= 1
+            raise Rejected("systemctl", "start", "the machine is busy")
         self.runs = "" if verb == "stop" else self.runs or self.place
         if self.runs == NEW and "word" not in self._faults:
             self._say()
@@ -200,3 +205,11 @@ def test_a_word_that_the_release_before_gives_for_the_new_one_counts_for_nothing
     world = World(tmp_path, beside=beside, faults=["early word", "word"])
     _updated(tmp_path, world)
     assert (world.told[0], world.place, world.runs) == ("failed", OLD, OLD)
+
+
+@pytest.mark.parametrize(("bad_starts", "state"), [(1, "done"), (2, "failed")])
+def test_a_start_that_fails_once_is_tried_again(tmp_path: Path, bad_starts: int, state: str) -> None:
+    world = World(tmp_path, beside=True)
+    world.bad_starts = bad_starts
+    _updated(tmp_path, world)
+    assert world.told[0] == state

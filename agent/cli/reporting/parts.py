@@ -60,6 +60,7 @@ class Reported:
     def whole(self) -> dict[str, Any]:
         """Give the report, without secrets; ``unseen`` says which parts could not be had, and why."""
         clock = SystemClock()
+        now_ns = clock.wall_ns()
         parts: dict[str, Callable[[], Any]] = {
             "agent": versions,
             "board": self._board,
@@ -77,13 +78,13 @@ class Reported:
         }
         report = {
             "v": 1,
-            "at": written(clock.wall_ns()),
+            "at": written(now_ns),
             "device": self._plan.device if self._plan else None,
             "configuration": self._configuration(),
             **{name: self._had(name, make) for name, make in parts.items()},
         }
         report["compliance"] = [one.model_dump(exclude={"about"}) for one in standards()]
-        report["deviations"] = deviations(report)
+        report["deviations"] = deviations(report, now_ns / 1e9)
         report["unseen"] = self._unseen
         found: dict[str, Any] = Redactor(known(self._loaded)).value(report)
         return found

@@ -40,7 +40,6 @@ MAY_ASK = {
     "errands/logs.py": "dates lines of the log",
     "credentials.py": "certificates begin and end by the wall clock",
     "cli/check.py": "tells a person until when a certificate lasts",
-    "cli/reporting/deviations.py": "tells a person what has expired, or soon will; nothing is decided by it",
     "cli/diagnose.py": "dates the members of an archive",
     "cli/reporting/components.py": "dates a list of what is installed",
     "cli/reporting/parts.py": "dates a report, and tells a person which certificates end soon",

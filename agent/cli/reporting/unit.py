@@ -28,11 +28,11 @@ def shown() -> dict[str, str] | None:
     command = ["systemctl", "show", UNIT, f"--property={','.join(_PROPERTIES)}"]
     try:
         done = subprocess.run(
-            command, capture_output=True, text=True, timeout=_PATIENCE_S, check=True, stdin=subprocess.DEVNULL
+            command, capture_output=True, timeout=_PATIENCE_S, check=True, stdin=subprocess.DEVNULL
         )
     except subprocess.SubprocessError as error:
         raise OSError(f"systemctl show {UNIT}: {error}") from error
-    return read(done.stdout)
+    return read(done.stdout.decode(errors="replace"))  # a drop-in's name is any bytes
 
 
 def read(text: str) -> dict[str, str] | None:

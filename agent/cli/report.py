@@ -44,8 +44,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(arguments: argparse.Namespace) -> int:
     """Gather and print; give the exit code."""
-    from agent.cli.components import components, cyclonedx
-    from agent.cli.reported import Reported
+    from agent.cli.reporting.components import components, cyclonedx
+    from agent.cli.reporting.parts import Reported
 
     if arguments.sbom:
         print(json.dumps(cyclonedx(components()), indent=2))

@@ -11,7 +11,7 @@ import orjson
 import pytest
 
 from agent.cli import main as cli
-from agent.cli.components import components, cyclonedx
+from agent.cli.reporting.components import components, cyclonedx
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from agent.cli import unit
-from agent.cli.deviations import IDS, deviations
+from agent.cli.reporting import unit
+from agent.cli.reporting.deviations import IDS, deviations
 
 NOW = 1_800_000_000.0
 SOUND: dict[str, Any] = {

@@ -80,7 +80,8 @@ def test_a_package_keeps_its_units(tmp_path: Path, capsys: pytest.CaptureFixture
     theirs.parent.mkdir(parents=True)
     theirs.touch()
     done = told(capsys, "--root", str(tmp_path), "--hardware", "audio")
-    assert [one["what"] for one in done["steps"]] == [f"/{UNIT}.d/edge-agent-audio.conf"]
+    units = (UNIT, "etc/systemd/system/edge-agent-try.service")
+    assert [one["what"] for one in done["steps"]] == [f"/{one}.d/edge-agent-audio.conf" for one in units]
     assert any("the package's" in one for one in done["notes"])
     assert main.run(["install", "--root", str(tmp_path), "--remove", "--purge", "--yes"]) == 1
     assert "apt-get purge" in capsys.readouterr().err

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -16,21 +15,20 @@ IDS = (
 """All that can be amiss; docs/cli.md says what each means."""
 
 
-def deviations(report: dict[str, Any], now_s: float | None = None) -> list[dict[str, str]]:
+def deviations(report: dict[str, Any], now_s: float) -> list[dict[str, str]]:
     """Name what is amiss, the most important first.
 
     Args:
-        report: as ``agent.cli.reported`` has gathered it; parts that could not be had are None.
+        report: as ``agent.cli.reporting.parts`` has gathered it; parts that could not be had are None.
         now_s: the wall clock, seconds since 1970.
 
     Returns:
         ``id`` (one of ``IDS``), ``problem`` and ``hint`` of each.
     """
-    now = time.time() if now_s is None else now_s
     found = [
         *_of_configuration(report["configuration"]),
         *_of_trust(report["trust"] or {}),
-        *_of_time(report["trust"] or {}, report["clock"], now),
+        *_of_time(report["trust"] or {}, report["clock"], now_s),
         *_of_models(report["models"] or []),
         *_of_walls(report),
         *_of_data(report["data"]),

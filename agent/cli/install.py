@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from agent import resources
 from agent.cli.install_wish import NONE, Given, wish
 from agent.errors import EXIT_OK, AgentError
-from agent.installing import doing, removal, started
+from agent.installing import doing, removal, started, systemd
 from agent.installing import record as records
 from agent.installing.environment import here, refuse_hidden
 from agent.installing.families import BY_NAME
@@ -105,7 +105,7 @@ def _refuse_here() -> None:
     if os.geteuid() != 0:
         hint = f"Run it with sudo: sudo {here().programs / 'edge-agent'} install"
         raise AgentError(_OP, "the service", "only root may", hint)
-    if not Path("/run/systemd/system").is_dir():
+    if not systemd.runs_here():
         hint = "In an image that is being built use --root; without systemd start it by hand: edge-agent run"
         raise AgentError(_OP, "the service", "systemd does not run here", hint)
 
@@ -131,7 +131,7 @@ def _install(arguments: argparse.Namespace, shown: _Shown) -> None:
     if arguments.dry_run:
         shown.would(deeds, steps.commands)
     else:
-        doing.apply(steps, root, known, deeds, tell=shown.tell, run=doing.run_command)
+        doing.apply(steps, root, known, deeds, tell=shown.tell, run=systemd.run)
         if wanted.start and not wanted.image:
             shown.notes.append(f"the service says: {started.watch()}")
 
@@ -152,7 +152,7 @@ def _remove(arguments: argparse.Namespace, shown: _Shown) -> None:
         if arguments.purge and not arguments.yes:
             _ask()
         image = arguments.root is not None
-        removal.apply(root, known or Record(), deeds, image=image, tell=shown.tell, run=doing.run_command)
+        removal.apply(root, known or Record(), deeds, image=image, tell=shown.tell, run=systemd.run)
 
 
 def _ask() -> None:

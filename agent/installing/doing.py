@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import subprocess
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
@@ -27,11 +26,6 @@ Run = Callable[[tuple[str, ...]], None]
 """Runs a command to its end, or raises ``AgentError``."""
 CHANGES: frozenset[Did] = frozenset(("written", "replaced", "linked", "removed"))
 _OP = "install"
-_MOST_S = 300
-"""More than a service may take to stop and to start."""
-_NEWS = ("Created symlink", "Removed ")
-"""What systemctl says on standard error before it fails."""
-_JOURNAL = "See why: journalctl -u edge-agent -n 20, and edge-agent check"
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,31 +106,6 @@ def perform(commands: tuple[Command, ...], *, changed: bool, tell: Tell, run: Ru
         if changed or not command.if_changed:
             run(command.argv)
             tell("ran", " ".join(command.argv))
-
-
-def run_command(argv: tuple[str, ...]) -> None:
-    """Run a command to its end.
-
-    Raises:
-        AgentError: it is not there, fails or does not end in five minutes.
-    """
-    words = " ".join(argv)
-    try:
-        done = subprocess.run(
-            argv, stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace",
-            timeout=_MOST_S, check=False,
-        )  # fmt: skip
-    except FileNotFoundError as error:
-        raise AgentError(
-            "run", words, "there is no such program", f"Install {argv[0]}, part of systemd"
-        ) from error
-    except (OSError, subprocess.TimeoutExpired) as error:
-        raise AgentError("run", words, str(error), "Run it by hand, then this again") from error
-    if done.returncode:
-        said = [line for line in done.stderr.strip().splitlines() if not line.startswith(_NEWS)]
-        said = said or [f"exit code {done.returncode}"]
-        hint = _JOURNAL if argv[0] == "systemctl" else "Run it by hand, then this again"
-        raise AgentError("run", words, said[0].rstrip("."), hint)
 
 
 def content_of(path: Path) -> bytes | None:

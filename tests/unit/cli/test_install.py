@@ -10,7 +10,7 @@ import pytest
 
 from agent.cli import install_wish, main
 from agent.errors import AgentError
-from agent.installing import doing
+from agent.installing import systemd
 from agent.installing.environment import Environment
 from agent.installing.record import Record
 
@@ -31,7 +31,7 @@ source = { kind = "serial", port = "/dev/ttyUSB0", rate = 10, window = 256 }
 def ran(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """No command is run: it is noted."""
     commands: list[str] = []
-    monkeypatch.setattr(doing, "run_command", lambda argv: commands.append(" ".join(argv)))
+    monkeypatch.setattr(systemd, "run", lambda argv: commands.append(" ".join(argv)))
     return commands
 
 

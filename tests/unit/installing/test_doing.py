@@ -208,17 +208,3 @@ def test_a_record_that_is_none_is_told(machine: Machine) -> None:
     machine.at(RECORD).write_text('{"files": 1}')
     with pytest.raises(AgentError, match="no record of an installation"):
         machine.install()
-
-
-@pytest.mark.parametrize(
-    ("argv", "told"),
-    [
-        (("no-such-program-of-systemd",), "there is no such program"),
-        (("sh", "-c", "echo first >&2; echo second >&2; exit 3"), "first"),
-        (("sh", "-c", "echo Created symlink a >&2; echo Job failed. >&2; exit 1"), r"1: Job failed\. Run"),
-        (("sh", "-c", "exit 3"), "exit code 3"),
-    ],
-)
-def test_a_command_that_fails_is_one_line(argv: tuple[str, ...], told: str) -> None:
-    with pytest.raises(AgentError, match=told):
-        doing.run_command(argv)

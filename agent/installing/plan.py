@@ -84,7 +84,7 @@ class Plan:
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
+class Spec:
     """What is to be installed.
 
     Attributes:
@@ -110,23 +110,23 @@ class Wish:
     udev: bool = True
 
 
-def plan(wish: Wish, shipped: Mapping[str, bytes]) -> Plan:
+def plan(spec: Spec, shipped: Mapping[str, bytes]) -> Plan:
     """Say what is to be done.
 
     Args:
-        wish: what is wanted.
+        spec: what is wanted.
         shipped: the content of the files of the folder of units, by name.
     """
     files = []
-    if not wish.packaged:
-        files += [File(place, _moved(shipped[name], wish.folder)) for name, place in _PLACES.items()]
-    rights = {name: shipped[name] for name in drop_ins(wish.hardware)}
-    if board := board_drop_in(wish.service_mb, wish.nodes):
+    if not spec.packaged:
+        files += [File(place, _moved(shipped[name], spec.folder)) for name, place in _PLACES.items()]
+    rights = {name: shipped[name] for name in drop_ins(spec.hardware)}
+    if board := board_drop_in(spec.service_mb, spec.nodes):
         rights[BOARD] = board
     for unit in (UNIT, *(unit for unit in ALIKE if unit in shipped)):
         files += [File(f"{UNITS}/{unit}.d/{name}", content) for name, content in rights.items()]
-    files += [File(path, content, once=True) for path, content in wish.configuration]
-    return Plan(tuple(files), tuple(_links(wish)), tuple(_commands(wish)))
+    files += [File(path, content, once=True) for path, content in spec.configuration]
+    return Plan(tuple(files), tuple(_links(spec)), tuple(_commands(spec)))
 
 
 def board_drop_in(service_mb: int, nodes: tuple[str, ...]) -> bytes:
@@ -151,29 +151,29 @@ def _moved(content: bytes, folder: str) -> bytes:
     )
 
 
-def _links(wish: Wish) -> list[Link]:
-    if wish.packaged:
+def _links(spec: Spec) -> list[Link]:
+    if spec.packaged:
         return []
-    program = f"{wish.folder}/bin/edge-agent"
+    program = f"{spec.folder}/bin/edge-agent"
     links = [Link(LINK, program)] if program != LINK else []
-    if wish.image:
+    if spec.image:
         links.append(Link(_WANTED, f"{UNITS}/{UNIT}"))  # what `systemctl enable` makes
     return links
 
 
-def _commands(wish: Wish) -> list[Command]:
-    if wish.image:  # its folders are made when it boots
-        return [] if wish.packaged else [Command(("systemd-sysusers", f"--root={wish.image}", _RULES))]
+def _commands(spec: Spec) -> list[Command]:
+    if spec.image:  # its folders are made when it boots
+        return [] if spec.packaged else [Command(("systemd-sysusers", f"--root={spec.image}", _RULES))]
     commands = []
-    if not wish.packaged:
+    if not spec.packaged:
         commands.append(Command(("systemd-sysusers", _RULES)))
         commands.append(Command(("systemd-tmpfiles", "--create", _RULES)))
-        if wish.udev:
+        if spec.udev:
             commands.append(Command(("udevadm", "control", "--reload"), if_changed=True))
             commands.append(Command(("udevadm", "trigger", *_RULED), if_changed=True))
             commands.append(Command(("udevadm", "settle", "--timeout=30"), if_changed=True))
     commands.append(Command(("systemctl", "daemon-reload"), if_changed=True))
-    if wish.start:
+    if spec.start:
         commands.append(Command(("systemctl", "try-restart", UNIT), if_changed=True))
         commands.append(Command(("systemctl", "enable", "--now", UNIT)))
     else:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from agent.cli import install_wish, main
+from agent.cli import install_spec, main
 from agent.errors import AgentError
 from agent.installing import systemd
 from agent.installing.environment import Environment
@@ -127,17 +127,17 @@ def test_who_is_not_root_is_told_how(
 
 
 def test_an_environment_whose_path_no_unit_can_hold_is_refused(tmp_path: Path) -> None:
-    given = install_wish.Given(tmp_path, image=True, hardware=("none",), profile="", start=True)
+    given = install_spec.Given(tmp_path, image=True, hardware=("none",), profile="", start=True)
     odd = tmp_path / "my agent/bin"
     with pytest.raises(AgentError, match="no unit can hold this path"):
-        install_wish.wish(given, Environment(odd, odd, odd), Record())
+        install_spec.spec(given, Environment(odd, odd, odd), Record())
 
 
 def test_the_running_machine_gets_a_first_configuration_that_holds(tmp_path: Path) -> None:
-    given = install_wish.Given(
+    given = install_spec.Given(
         tmp_path, image=False, hardware=("auto",), profile="generic-x86_64", start=True
     )
     place = tmp_path / "opt/bin"
-    wish, _ = install_wish.wish(given, Environment(place, place, place), Record())
-    assert [path for path, _ in wish.configuration] == [f"/{CONFIG}", "/etc/edge-agent/agent.schema.json"]
-    assert wish.folder == str(place.parent)
+    spec, _ = install_spec.spec(given, Environment(place, place, place), Record())
+    assert [path for path, _ in spec.configuration] == [f"/{CONFIG}", "/etc/edge-agent/agent.schema.json"]
+    assert spec.folder == str(place.parent)

@@ -1,4 +1,4 @@
-"""Does what a plan says: writes files that nobody else has changed, makes links, runs commands."""
+"""Applies a plan: writes files that nobody else has changed, makes links, runs commands."""
 
 from __future__ import annotations
 
@@ -19,24 +19,24 @@ if TYPE_CHECKING:
 
     from agent.installing.plan import Command, File, Link, Plan
 
-Did = Literal["written", "replaced", "unchanged", "kept", "linked", "ran", "removed"]
-Tell = Callable[[Did, str], None]
+Outcome = Literal["written", "replaced", "unchanged", "kept", "linked", "ran", "removed"]
+Tell = Callable[[Outcome, str], None]
 """Called with what was done, and to what, as soon as it is."""
 Run = Callable[[tuple[str, ...]], None]
 """Runs a command to its end, or raises ``AgentError``."""
-CHANGES: frozenset[Did] = frozenset(("written", "replaced", "linked", "removed"))
+CHANGES: frozenset[Outcome] = frozenset(("written", "replaced", "linked", "removed"))
 _OP = "install"
 
 
 @dataclass(frozen=True, slots=True)
-class Deed:
+class Step:
     """What is done with one file, or link."""
 
-    did: Did
+    did: Outcome
     path: str
 
 
-def judge(plan: Plan, root: Path, known: Record, *, force: bool) -> list[Deed]:
+def judge(plan: Plan, root: Path, known: Record, *, force: bool) -> list[Step]:
     """Say what would be done with each file and link; nothing is written.
 
     What was installed before and is wanted no more is removed, unless somebody has changed it.
@@ -51,12 +51,12 @@ def judge(plan: Plan, root: Path, known: Record, *, force: bool) -> list[Deed]:
         AgentError: somebody has changed a file, or it is none; or it cannot be read.
     """
     refuse_outside(below(root, records.RECORD), root)
-    deeds = [Deed(_of_file(one, root, known, force=force), one.path) for one in plan.files]
-    deeds += [Deed(_of_link(one, root, known), one.path) for one in plan.links]
-    return deeds + list(_stale(plan, root, known))
+    steps = [Step(_of_file(one, root, known, force=force), one.path) for one in plan.files]
+    steps += [Step(_of_link(one, root, known), one.path) for one in plan.links]
+    return steps + list(_stale(plan, root, known))
 
 
-def apply(plan: Plan, root: Path, known: Record, deeds: list[Deed], *, tell: Tell, run: Run) -> None:
+def apply(plan: Plan, root: Path, known: Record, steps: list[Step], *, tell: Tell, run: Run) -> None:
     """Do it; what was written is recorded before any command runs, and then that all of them did.
 
     Raises:
@@ -64,15 +64,15 @@ def apply(plan: Plan, root: Path, known: Record, deeds: list[Deed], *, tell: Tel
     """
     before = os.umask(0o022)  # what is written here everyone may read, whatever root's own is
     try:
-        record = _put(plan, root, known, {one.path: one.did for one in deeds}, tell)
+        record = _put(plan, root, known, {one.path: one.did for one in steps}, tell)
     finally:
         os.umask(before)
-    changed = not known.complete or any(one.did in CHANGES for one in deeds)
+    changed = not known.complete or any(one.did in CHANGES for one in steps)
     perform(plan.commands, changed=changed, tell=tell, run=run)
     records.write(root, record.model_copy(update={"complete": True}))
 
 
-def _put(plan: Plan, root: Path, known: Record, did: Mapping[str, Did], tell: Tell) -> Record:
+def _put(plan: Plan, root: Path, known: Record, did: Mapping[str, Outcome], tell: Tell) -> Record:
     """Write the files, make the links, and record them."""
     files, once, links = dict(known.files), dict(known.once), dict(known.links)
     for file in plan.files:
@@ -125,7 +125,7 @@ def content_of(path: Path) -> bytes | None:
         raise refused(_OP, path, error) from error
 
 
-def _of_file(file: File, root: Path, known: Record, *, force: bool) -> Did:
+def _of_file(file: File, root: Path, known: Record, *, force: bool) -> Outcome:
     path = below(root, file.path)
     refuse_outside(path, root)
     if file.once:
@@ -141,7 +141,7 @@ def _of_file(file: File, root: Path, known: Record, *, force: bool) -> Did:
     raise AgentError(_OP, str(path), "somebody has changed it", hint)
 
 
-def _of_link(link: Link, root: Path, known: Record) -> Did:
+def _of_link(link: Link, root: Path, known: Record) -> Outcome:
     path = below(root, link.path)
     refuse_outside(path, root)
     if not os.path.lexists(path):
@@ -152,11 +152,11 @@ def _of_link(link: Link, root: Path, known: Record) -> Did:
     return "linked" if there and there == known.links.get(link.path) else "kept"
 
 
-def _stale(plan: Plan, root: Path, known: Record) -> Iterator[Deed]:
+def _stale(plan: Plan, root: Path, known: Record) -> Iterator[Step]:
     for path in sorted(known.files.keys() - {one.path for one in plan.files}):
         there = content_of(below(root, path))
         if there is not None and digest(there) == known.files[path]:
-            yield Deed("removed", path)
+            yield Step("removed", path)
 
 
 def remove(path: Path) -> None:

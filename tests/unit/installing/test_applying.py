@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from agent.errors import AgentError
-from agent.installing import doing, removal
+from agent.installing import applying, removal
 from agent.installing import record as records
 from agent.installing.plan import Command, File, Link, Plan
 from agent.installing.record import RECORD, Record
@@ -42,15 +42,15 @@ class Machine:
     def install(self, plan: Plan = PLAN, *, force: bool = False) -> dict[str, str]:
         self.told, self.ran = {}, []
         known = records.read(self.root) or Record()
-        deeds = doing.judge(plan, self.root, known, force=force)
-        doing.apply(plan, self.root, known, deeds, tell=self.tell, run=self.run)
+        steps = applying.judge(plan, self.root, known, force=force)
+        applying.apply(plan, self.root, known, steps, tell=self.tell, run=self.run)
         return self.told
 
     def remove(self, *, force: bool = False, purge: bool = False, image: bool = False) -> dict[str, str]:
         self.told, self.ran = {}, []
         known = records.read(self.root) or Record()
-        deeds = removal.judge(self.root, known, force=force, purge=purge)
-        removal.apply(self.root, known, deeds, image=image, tell=self.tell, run=self.run)
+        steps = removal.judge(self.root, known, force=force, purge=purge)
+        removal.apply(self.root, known, steps, image=image, tell=self.tell, run=self.run)
         return self.told
 
     def tell(self, did: str, what: str) -> None:

@@ -32,7 +32,7 @@ _PLACES = {
 _RULES = "edge-agent.conf"
 """What systemd-sysusers and systemd-tmpfiles find by itself in their folders, those of an image, too."""
 _SUBSYSTEMS = ("usb", "apex", "dma_heap", "iio", "ethosu", "accel", "kgsl", "misc")
-_RULED = tuple(f"--subsystem-match={name}" for name in _SUBSYSTEMS)
+RULED = tuple(f"--subsystem-match={name}" for name in _SUBSYSTEMS)
 """Whose nodes get their group anew: of no others, as their devices are in use."""
 
 
@@ -170,7 +170,7 @@ def _commands(spec: Spec) -> list[Command]:
         commands.append(Command(("systemd-tmpfiles", "--create", _RULES)))
         if spec.udev:
             commands.append(Command(("udevadm", "control", "--reload"), if_changed=True))
-            commands.append(Command(("udevadm", "trigger", *_RULED), if_changed=True))
+            commands.append(Command(("udevadm", "trigger", *RULED), if_changed=True))
             commands.append(Command(("udevadm", "settle", "--timeout=30"), if_changed=True))
     commands.append(Command(("systemctl", "daemon-reload"), if_changed=True))
     if spec.start:

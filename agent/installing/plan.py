@@ -17,6 +17,9 @@ PACKAGED = f"/usr/lib/systemd/system/{UNIT}"
 """Where a package of the distribution has the unit; all but drop-ins is then the package's."""
 CONFIG = "/etc/edge-agent/agent.toml"
 LINK = "/usr/local/bin/edge-agent"
+CATALOG = "/usr/local/lib/systemd/catalog/edge-agent.catalog"
+"""systemd looks for none in /etc."""
+UPDATE_CATALOG = ("journalctl", "--update-catalog")
 BOARD = "edge-agent-board.conf"
 ALIKE = ("edge-agent-try.service",)
 """Units of the helper that open what the agent does, and so get the same drop-ins."""
@@ -27,6 +30,7 @@ _PLACES = {
     "edge-agent.sysusers.conf": "/etc/sysusers.d/edge-agent.conf",
     "edge-agent.tmpfiles.conf": "/etc/tmpfiles.d/edge-agent.conf",
     "70-edge-agent.rules": "/etc/udev/rules.d/70-edge-agent.rules",
+    "edge-agent.catalog": CATALOG,
 }
 """Where each file of the folder of units goes."""
 _RULES = "edge-agent.conf"
@@ -163,11 +167,14 @@ def _links(spec: Spec) -> list[Link]:
 
 def _commands(spec: Spec) -> list[Command]:
     if spec.image:  # its folders are made when it boots
-        return [] if spec.packaged else [Command(("systemd-sysusers", f"--root={spec.image}", _RULES))]
+        there = f"--root={spec.image}"
+        made = (("systemd-sysusers", there, _RULES), (*UPDATE_CATALOG, there))
+        return [] if spec.packaged else [Command(one) for one in made]
     commands = []
     if not spec.packaged:
         commands.append(Command(("systemd-sysusers", _RULES)))
         commands.append(Command(("systemd-tmpfiles", "--create", _RULES)))
+        commands.append(Command(UPDATE_CATALOG, if_changed=True))
         if spec.udev:
             commands.append(Command(("udevadm", "control", "--reload"), if_changed=True))
             commands.append(Command(("udevadm", "trigger", *RULED), if_changed=True))

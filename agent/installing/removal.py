@@ -6,7 +6,7 @@ import os
 from typing import TYPE_CHECKING
 
 from agent.installing.applying import Step, content_of, perform, refuse_outside, remove
-from agent.installing.plan import ALIKE, UNIT, UNITS, Command
+from agent.installing.plan import ALIKE, CATALOG, UNIT, UNITS, UPDATE_CATALOG, Command
 from agent.installing.record import RECORD, below, digest
 
 if TYPE_CHECKING:
@@ -73,6 +73,7 @@ def apply(root: Path, known: Record, steps: list[Step], *, image: bool, tell: Te
     remove(below(root, RECORD))
     if known.files and not image:
         after: list[tuple[str, ...]] = [("udevadm", "control", "--reload")] if udev else []
+        after += [UPDATE_CATALOG] if CATALOG in known.files else []
         after.append(("systemctl", "daemon-reload"))
         if not own:  # a package's service goes on, with the rights that it has now
             after.append(("systemctl", "try-restart", UNIT))

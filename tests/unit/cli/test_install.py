@@ -50,7 +50,8 @@ def test_an_image_gets_the_unit_and_what_the_board_needs_and_no_configuration(
     assert "MemoryMax=256M" in (tmp_path / f"{UNIT}.d/edge-agent-board.conf").read_text()
     assert not (tmp_path / CONFIG).exists()
     assert any("no /etc/edge-agent/agent.toml yet" in one for one in done["notes"])
-    assert ran == [f"systemd-sysusers --root={tmp_path} edge-agent.conf"]
+    there = f"--root={tmp_path}"
+    assert ran == [f"systemd-sysusers {there} edge-agent.conf", f"journalctl --update-catalog {there}"]
 
 
 def test_hardware_that_the_configuration_uses_is_found_and_stays(

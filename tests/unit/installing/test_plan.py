@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from agent import resources
-from agent.installing.plan import ALIKE, BOARD, CONFIG, DROP_INS, LINK, Plan, Spec, plan
+from agent.installing.plan import ALIKE, BOARD, CATALOG, CONFIG, DROP_INS, LINK, Plan, Spec, plan
 
 SHIPPED = {path.name: path.read_bytes() for path in resources.units().iterdir() if path.is_file()}
 for _unit in ALIKE:
@@ -69,6 +69,12 @@ def test_groups_come_before_the_service_that_joins_them() -> None:
     assert told.index("systemctl daemon-reload") < told.index("systemctl try-restart edge-agent.service")
 
 
+def test_the_journal_is_told_what_events_mean() -> None:
+    steps = plan(SPEC, SHIPPED)
+    assert content(steps, CATALOG).encode() == SHIPPED["edge-agent.catalog"]
+    assert "journalctl --update-catalog" in commands(steps)
+
+
 def test_without_a_start_it_is_enabled_only() -> None:
     told = commands(plan(replace(SPEC, start=False), SHIPPED))
     assert [one for one in told if "start" in one or "now" in one] == []
@@ -82,7 +88,10 @@ def test_without_udev_nothing_is_asked_of_it() -> None:
 
 def test_an_image_is_enabled_by_a_link_and_no_service_manager_is_asked() -> None:
     steps = plan(replace(SPEC, image="/mnt"), SHIPPED)
-    assert commands(steps) == ["systemd-sysusers --root=/mnt edge-agent.conf"]
+    assert commands(steps) == [
+        "systemd-sysusers --root=/mnt edge-agent.conf",
+        "journalctl --update-catalog --root=/mnt",
+    ]
     assert "/etc/systemd/system/multi-user.target.wants/edge-agent.service" in [
         one.path for one in steps.links
     ]

@@ -128,7 +128,8 @@ def test_a_report_works_without_an_agent_and_with_a_configuration_that_does_not_
     assert "hunter2" not in said
     code, said, _ = run("report", "--config", config)
     assert code == 0
-    assert "not seen: trust: " in said
+    assert "not seen: board, running, trust, models, " in said  # once, for all that the reason hides
+    assert said.count("mqtt.host") == 2
 
 
 def test_no_secret_stands_in_a_report(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, run: Run) -> None:

@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 
-from agent.cli.reporting import unit
 from agent.cli.reporting.deviations import IDS, deviations
 
 NOW = 1_800_000_000.0
@@ -94,19 +93,3 @@ def test_the_most_important_comes_first() -> None:
 def test_what_could_not_be_seen_is_not_called_amiss() -> None:
     parts = ("trust", "models", "pipelines", "kernel", "running", "service", "data", "clock")
     assert deviations(SOUND | dict.fromkeys(parts), NOW) == []
-
-
-def test_what_systemctl_shows_is_read_and_a_unit_that_is_not_there_is_none() -> None:
-    assert unit.read("LoadState=loaded\nUser=a=b\n\n") == {"LoadState": "loaded", "User": "a=b"}
-    assert unit.read("LoadState=not-found\nActiveState=inactive\n") is None
-
-
-def test_a_drop_in_whose_name_is_no_utf_8_costs_no_report(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    program = tmp_path / "systemctl"
-    program.write_text("#!/bin/sh\nprintf 'LoadState=loaded\\nDropInPaths=/etc/\\377.conf\\n'\n")
-    program.chmod(0o755)
-    monkeypatch.setattr(unit, "_BOOTED", tmp_path)
-    monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
-    assert unit.shown() == {"LoadState": "loaded", "DropInPaths": "/etc/\N{REPLACEMENT CHARACTER}.conf"}

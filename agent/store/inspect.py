@@ -166,7 +166,8 @@ def look(file: SegmentFile) -> Look | None:
     if problem or damaged or any(_holes(file, blocks)):
         if not file.path.exists():
             return None
-        blocks = sound_blocks(file.path) or blocks
+        if file.path.is_file():
+            blocks = sound_blocks(file.path) or blocks
     return Look(blocks, tuple(_holes(file, blocks, tail)), damaged or bool(problem), problem)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 import tarfile
@@ -54,13 +55,16 @@ def old() -> Deb:
         pytest.skip(f"this clone does not have the commit {OLD_COMMIT}: git fetch --unshallow")
     source = KEPT / "old-source"
     if not source.exists():
+        half = KEPT / "old-source.half"  # what a killed run has left
+        shutil.rmtree(half, ignore_errors=True)
         with tarfile.open(fileobj=BytesIO(found.stdout)) as archive:
-            archive.extractall(source, filter="data")
+            archive.extractall(half, filter="data")
         lock = subprocess.run(
             [*git, "show", f"{OLD_LOCK}:release/requirements.txt"], capture_output=True, check=True
         )
-        (source / "release").mkdir()
-        (source / "release" / "requirements.txt").write_bytes(lock.stdout)
+        (half / "release").mkdir()
+        (half / "release" / "requirements.txt").write_bytes(lock.stdout)
+        half.rename(source)
     return _built("old", "", ["--source", str(source)], [])
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -198,3 +199,20 @@ def test_a_password_in_a_cameras_address_is_one_in_the_file(
     config.chmod(mode)
     report = orjson.loads(run("report", "--config", config, "--json")[1])
     assert ("password-in-file" in {one["id"] for one in report["deviations"]}) == open_to_all
+
+
+def test_a_time_that_is_none_comes_from_an_agent_and_ends_no_report(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, run: Run
+) -> None:
+    (tmp_path / "root.json").write_text("{}")
+    config = tmp_path / "agent.toml"
+    config.write_text('[store]\npath = "data"\n[models]\nroot = "root.json"\n[mqtt]\nhost = "b"\n' + PIPELINE)
+    said = {"metadata": {"timestamp": 1, "expires": 1e300}}
+    monkeypatch.setattr("agent.cli.reporting.parts.deserted", lambda _path: False)
+    monkeypatch.setattr("agent.cli.reporting.parts.ask", lambda _path, _request: said)
+    monkeypatch.setattr(
+        "agent.cli.reporting.parts.models_check.root", lambda *_: (1, datetime(2030, 1, 1, tzinfo=UTC))
+    )
+    code, text, _ = run("report", "--config", config)
+    assert code == 0
+    assert "not seen: trust: what is there is not understood" in text

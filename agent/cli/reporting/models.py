@@ -26,8 +26,13 @@ def models_in_use(plan: Plan) -> list[dict[str, Any]]:
     for lane in plan.lanes:
         slots = known.get(lane.pipeline, {}).get("slots", {})
         for slot, row in slots.items():
-            about = {"pipeline": lane.pipeline, "slot": slot, "name": row["name"], "version": row["version"]}
-            found.append(about | {"sha256": row["bundle"], "signed": True})
+            about = {
+                "pipeline": lane.pipeline,
+                "slot": slot,
+                "name": str(row["name"]),
+                "version": str(row["version"]),
+            }
+            found.append(about | {"sha256": str(row["bundle"]), "signed": True})
         if lane.model and "active" not in slots:
             found.append(
                 {"pipeline": lane.pipeline, "slot": "configured", **_configured(lane.folder, lane.model)}

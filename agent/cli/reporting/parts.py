@@ -7,6 +7,7 @@ import platform
 import stat
 import tomllib
 from dataclasses import asdict
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -174,7 +175,9 @@ class Reported:
         told: dict[str, Any] = {"root": {"version": version, "until_s": int(expires.timestamp())}}
         if not deserted(plan.control):
             found = ask(plan.control, {"op": "models"})["metadata"]
-            told["timestamp"] = {"version": found["timestamp"], "until_s": found["expires"]}
+            until_s = int(found["expires"])
+            datetime.fromtimestamp(until_s, UTC)  # an agent that was taken over may say anything
+            told["timestamp"] = {"version": found["timestamp"], "until_s": until_s}
         return told
 
     def _pipelines(self) -> list[dict[str, Any]]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.system import debs
+from tests.system import building, debs
 from tests.system.booted import CONFIG, DATA, UNIT
 from tests.system.container import Container
 
@@ -63,7 +63,7 @@ def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Container]:
     """A booted machine that has never seen the agent."""
     console = tmp_path_factory.mktemp("deb") / "console"
     debs.KEPT.mkdir(parents=True, exist_ok=True)
-    with Container(debs.clean_root(), console, {"/debs": debs.KEPT}) as container:
+    with Container(building.clean(), console, {"/debs": debs.KEPT}) as container:
         yield container
 
 

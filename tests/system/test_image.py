@@ -15,7 +15,9 @@ import pytest
 
 from tests.simulators.running_agent import balanced
 from tests.system import oci
-from tests.system.oci import REPOSITORY, Images
+from tests.system.building import REPOSITORY
+from tests.system.emulated import register
+from tests.system.oci import Images
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -56,7 +58,7 @@ MOST_ADDED_MB = {"arm64": (95, 240), "amd64": (130, 340)}
 def built(arch: str) -> Images:
     images = Images(CACHE / arch, arch)
     if arch == "arm64":
-        oci.emulate()
+        register()
     images.base()
     images.build(TAG, "agent")
     return images

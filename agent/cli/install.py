@@ -86,8 +86,12 @@ def _folder(text: str) -> Path:
 
 def main(arguments: argparse.Namespace) -> int:
     """Install or remove; give the exit code."""
-    if (arguments.purge and not arguments.remove) or (arguments.yes and not arguments.purge):
-        raise AgentError(_OP, "the service", "--purge goes with --remove, and --yes with --purge", "Add it")
+    if arguments.purge and not arguments.remove:
+        raise AgentError("purge", "the service", "--purge goes with --remove", "Say: --remove --purge")
+    if arguments.yes and not arguments.purge:
+        raise AgentError(
+            _OP, "the service", "--yes answers what --purge asks", "Say it with --remove --purge"
+        )
     if arguments.root is None and not arguments.dry_run:
         _refuse_here()
     shown = _Shown(as_json=arguments.json, dry=arguments.dry_run)
@@ -145,6 +149,8 @@ def _remove(arguments: argparse.Namespace, shown: _Shown) -> None:
         )
     if known is None:
         shown.notes = ["nothing was installed by this command"]
+    if below(root, PACKAGED).exists():
+        shown.notes.append("the service is the package's, and goes with it: sudo apt-get remove edge-agent")
     steps = removal.judge(root, known or Record(), force=arguments.force, purge=arguments.purge)
     if arguments.dry_run:
         shown.would(steps, ())

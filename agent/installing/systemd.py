@@ -61,8 +61,9 @@ def shown(properties: Iterable[str]) -> dict[str, str]:
     command = ["systemctl", "show", f"--property={','.join(properties)}", UNIT]
     try:
         done = subprocess.run(
-            command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=_ANSWER_S, check=True
-        )
+            command, stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace",
+            timeout=_ANSWER_S, check=True,
+        )  # fmt: skip
     except (OSError, subprocess.SubprocessError) as error:
         raise AgentError("ask systemd of", UNIT, str(error), WHY) from error
     return dict(line.split("=", 1) for line in done.stdout.splitlines() if "=" in line)

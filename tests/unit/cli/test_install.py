@@ -116,7 +116,7 @@ def test_removing_asks_nobody_and_purging_wants_a_word(
 
 def test_purging_without_removing_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
     assert main.run(["install", "--purge", "--dry-run"]) == 1
-    assert "--purge goes with --remove" in capsys.readouterr().err
+    assert "Say: --remove --purge" in capsys.readouterr().err
 
 
 def test_who_is_not_root_is_told_how(

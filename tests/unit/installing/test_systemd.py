@@ -44,6 +44,11 @@ def test_properties_are_read_whatever_stands_in_them(says: Path) -> None:
     assert systemd.shown(("LoadState", "User")) == {"LoadState": "loaded", "User": "a=b"}
 
 
+def test_a_drop_in_whose_name_is_no_utf_8_costs_no_report(says: Path) -> None:
+    says.write_bytes(b"LoadState=loaded\nDropInPaths=/etc/\377.conf\n")
+    assert unit.shown() == {"LoadState": "loaded", "DropInPaths": "/etc/\N{REPLACEMENT CHARACTER}.conf"}
+
+
 def test_a_systemd_that_does_not_answer_is_told(says: Path) -> None:
     with pytest.raises(AgentError, match=r"ask systemd of edge-agent\.service: .* exit status 1"):
         systemd.shown(("LoadState",))

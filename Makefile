@@ -108,6 +108,11 @@ sbom: $(VENV)/.installed-dev ## Write the list of all that a device's installati
 lock: $(VENV)/.installed-dev ## Write anew which releases of other packages, with their hashes, images and .debs take
 	@$(PY) -m release.lock $(ARGS)
 
+.PHONY: pages
+pages: $(VENV)/.installed-dev ## Write anew what is made of other files: docs/compliance, the catalog of the journal
+	@$(PY) -m release.compliance
+	@$(PY) -m release.catalog
+
 .PHONY: image
 image: ## Build the container image for linux/arm64; needs docker or podman
 	@release/image.sh $(ARGS)

@@ -61,7 +61,8 @@ def shown(properties: Iterable[str]) -> dict[str, str]:
     command = ["systemctl", "show", f"--property={','.join(properties)}", UNIT]
     try:
         done = subprocess.run(
-            command, stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace",
+            command, stdin=subprocess.DEVNULL, capture_output=True, text=True,
+            errors="replace",  # a drop-in's name is any bytes
             timeout=_ANSWER_S, check=True,
         )  # fmt: skip
     except (OSError, subprocess.SubprocessError) as error:

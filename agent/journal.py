@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import logging
 import os
+import select
 import socket
 import struct
 import sys
@@ -29,6 +30,8 @@ _EVENTS = uuid.UUID("5c0a6a3e-7b1d-4a9e-9a51-0c6f2b1d8e47")
 _PRIORITIES = ((logging.CRITICAL, 2), (logging.ERROR, 3), (logging.WARNING, 4), (logging.INFO, 6))
 _DEBUG = 7
 _LONGEST_NAME = 64
+_PATIENCE_S = 0.2
+"""How long one line waits for a journal that is busy. The next ones do not wait any more."""
 FORMAT = "%(asctime)s %(levelname)-7s %(message)s"
 
 
@@ -73,18 +76,56 @@ class Journal(logging.Handler):
         self._plain = plain
         self._path = path
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC)
+        self._lost = 0
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Write a record."""
+        """Write a record. Where the journal stands still lines are lost, and counted: nobody is held up."""
         try:
-            self._socket.sendto(self._head + entry(record), self._path)
+            data = entry(record)
+        except Exception:  # noqa: BLE001 - whatever a value's own words raise, as all handlers do it
+            self.handleError(record)
+            return
+        self._socket.settimeout(0.0 if self._lost else _PATIENCE_S)
+        try:
+            if self._lost:
+                self._send(_missing(self._lost))
+                self._lost = 0
+            self._send(data)
+        except (TimeoutError, BlockingIOError):
+            self._lost += 1
         except OSError:
+            self._fall_back(record)
+
+    def _send(self, data: bytes) -> None:
+        self._socket.sendto(self._head + data, self._path)
+
+    def _fall_back(self, record: logging.LogRecord) -> None:
+        """Write to standard error, which is the journal's, too, and may stand still like it."""
+        if _takes(self._plain):
             self._plain.handle(record)
+        else:
+            self._lost += 1
 
     def close(self) -> None:
         """Let go of the socket."""
         self._socket.close()
         super().close()
+
+
+def _takes(plain: logging.Handler) -> bool:
+    """Whether what a handler writes to has room now."""
+    if not isinstance(plain, logging.StreamHandler):
+        return True
+    try:
+        return bool(select.select([], [plain.stream], [], 0.0)[1])
+    except (OSError, ValueError):  # it is closed, and says so by itself
+        return True
+
+
+def _missing(lost: int) -> bytes:
+    """Give the entry that tells how many are missing before it."""
+    words = f"log: {lost} lines were lost while the journal stood still"
+    return entry(logging.LogRecord("edge-agent", logging.WARNING, "", 0, words, None, None))
 
 
 def entry(record: logging.LogRecord) -> bytes:

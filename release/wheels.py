@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from release.target import Target
 
 BUILD_LOCK = HERE / "release" / "requirements-build.txt"
+_SHA256 = re.compile(r"--hash=sha256:([0-9a-f]{64})")
 _VERSION = re.compile(r'^__version__ = ".*"$', re.MULTILINE)
 
 
@@ -139,4 +140,9 @@ def gathered(target: Target, lock: Path) -> list[Path]:
     if len(found) != len(lines):
         problem = f"{len(found)} wheels instead of {len(lines)}"
         raise ReleaseFailed("gather", str(folder), problem, "Delete the folder and try again")
+    locked = set(_SHA256.findall("\n".join(lines)))
+    for wheel in found:  # pip has looked when they came, which may be long ago
+        if hashlib.sha256(wheel.read_bytes()).hexdigest() not in locked:
+            problem = "the lock has another hash"
+            raise ReleaseFailed("gather", str(wheel), problem, "Delete its folder and try again")
     return found

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 _log = logging.getLogger("agent.host")
 _OP = "serve request"
 _MOST = 100
+_LOOK_S = 0.5
 
 
 class Helper:
@@ -37,16 +39,26 @@ class Helper:
         boot: this boot's id.
         up_s: how long the machine is up, seconds.
         deputies: who fetches releases, and runs them before they are proven.
+        stay_s: how long it waits for further requests when there was one, seconds from its start on: what
+            systemd had to start too often it starts no more until the next boot.
     """
 
     def __init__(
-        self, settings: HostSettings, home: Path, deputies: Deputies, *, boot: str, up_s: float
+        self,
+        settings: HostSettings,
+        home: Path,
+        deputies: Deputies,
+        *,
+        boot: str,
+        up_s: float,
+        stay_s: float = 0.0,
     ) -> None:
         self._settings = settings
         self._home = home
         self._folder = Path(settings.folder)
         self._boot = boot
         self._up_s = up_s
+        self._stay_s = stay_s
         self._deputies = deputies
         update = settings.update
         self._manager: Manager | None = manager_of(update, deputies) if update else None
@@ -64,9 +76,14 @@ class Helper:
         self._put(ABLE, able)
         if (entry := self._journal.read()) is not None:
             self._go_on(entry)
-        for _ in range(_MOST):  # systemd starts the helper again while there is one
-            if not self._serve():
+        until, served = time.monotonic() + self._stay_s, 0
+        while served < _MOST:  # systemd starts the helper again while there is one
+            if self._serve():
+                served += 1
+            elif not served or time.monotonic() >= until:
                 return
+            else:
+                time.sleep(_LOOK_S)
 
     def _serve(self) -> bool:
         """Serve one request; say whether there was one."""
@@ -75,7 +92,7 @@ class Helper:
             request = None if content is None else read(Request, content, REQUEST)
         except AgentError as error:
             _log.error("%s", error)
-            remove_hostile(self._folder, REQUEST)
+            self._remove_odd()
             return True
         if request is None:
             return False
@@ -90,6 +107,14 @@ class Helper:
             self._tell(request, "refused", str(error))
             remove_hostile(self._folder, REQUEST)
         return True
+
+    def _remove_odd(self) -> None:
+        """Remove what is no request; one that stays, as in a folder that is a link, must not keep us busy."""
+        try:
+            remove_hostile(self._folder, REQUEST)
+        except OSError as error:
+            _log.error("remove request: %s", error)
+            time.sleep(self._stay_s)
 
     def _reboot(self, request: Request) -> None:
         """Reboot, once for each request: it is answered and gone before."""
@@ -152,7 +177,11 @@ class Helper:
 
     def _told_last(self) -> str:
         content = read_own(self._home / TOLD)
-        return "" if content is None else read(Told, content, TOLD).id
+        try:
+            return "" if content is None else read(Told, content, TOLD).id
+        except MessageInvalid as error:  # another release wrote it
+            _log.warning("%s", error)
+            return ""
 
     def _put(self, name: str, document: Document) -> None:
         write_durably(self._home / name, document.model_dump_json().encode(), 0o644, exact=True)

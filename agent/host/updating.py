@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger("agent.host")
 _LOOK_S = 0.5
+_FULL_S = 60.0
 _DIGITS = 6
 
 
@@ -73,14 +74,27 @@ class Updating:
         now: Entry | None = entry
         while now is not None:
             _log.info("update to %s: %s", now.version, now.step)
-            now = steps[now.step](self._begun(now))
+            begun = self._begun(now)
+            now = None if begun is None else steps[begun.step](begun)
         self._journal.close()
 
-    def _begun(self, entry: Entry) -> Entry:
-        """Have it written that a step begins, before it does; begun too often, the way leads back."""
+    def _begun(self, entry: Entry) -> Entry | None:
+        """Have it written that a step begins, before it does; begun too often, the way leads back.
+
+        On a full disk, too, since the agent may stand still; None where nothing has changed yet, and all is
+        over.
+        """
         if entry.starts >= MOST_STARTS and entry.step != "returning":
             entry = self._back(entry, f"the helper was cut off {entry.starts} times while {entry.step}")
-        return self._journal.write(entry.model_copy(update={"starts": entry.starts + 1}))
+        begun = entry.model_copy(update={"starts": entry.starts + 1})
+        try:
+            return self._journal.write(begun)
+        except MessageInvalid as error:
+            _log.error("%s", error)
+            if entry.step == "fetching":
+                self._end(entry, [str(error)])
+                return None
+            return begun if entry.step == "returning" else self._back(entry, str(error))
 
     def _next(self, entry: Entry, step: Step) -> Entry:
         return entry.model_copy(update={"step": step, "starts": 0})
@@ -89,21 +103,17 @@ class Updating:
         return entry.model_copy(update={"step": "returning", "starts": 0, "reason": reason[:500]})
 
     def _fetch(self, entry: Entry) -> Entry | None:
-        if entry.step != "fetching":
-            return entry
-        self._tell(entry, "working", "")
         try:
+            self._tell(entry, "working", "")
             self._manager.fetch(entry.version)
             if self._manager.beside:
                 self._look(entry)
-        except AgentError as error:
-            self._tell(entry, "failed", str(error))
+        except (AgentError, OSError) as error:
+            self._end(entry, [str(error)])
             return None
         return self._next(entry, "changing")
 
     def _change(self, entry: Entry) -> Entry | None:
-        if entry.step != "changing":
-            return entry
         try:
             self._systemctl("stop")
             forget_word(self._folder)  # the release before could have given it for the new one
@@ -115,18 +125,16 @@ class Updating:
             self._edge_agent(entry.version, "check", "--config", self._settings.config)
             if self._manager.beside:
                 self._manager.switch(entry.version)
-        except AgentError as error:
+        except (AgentError, OSError) as error:
             return self._back(entry, str(error))
         return self._next(entry, "probation")
 
     def _wait(self, entry: Entry) -> Entry | None:
         """Wait for the new release's word, in time; a reboot or a restart of the helper begins it anew."""
-        if entry.step != "probation":
-            return entry
-        self._tell(entry, "probation", "")
         try:
+            self._tell(entry, "probation", "")
             self._start()
-        except AgentError as error:
+        except (AgentError, OSError) as error:
             return self._back(entry, str(error))
         until = time.monotonic() + self._probation_s
         while not self._said(entry):
@@ -137,7 +145,7 @@ class Updating:
                 return self._back(entry, f"{entry.version}: it ended, and is not to be started again")
             time.sleep(_LOOK_S)
         self._manager.keep(entry.version, entry.before)
-        self._tell(entry, "done", "")
+        self._insist(entry, "done", "")
         return None
 
     def _return(self, entry: Entry) -> None:
@@ -153,10 +161,29 @@ class Updating:
         for step in back:
             try:
                 step()
-            except AgentError as error:
+            except (AgentError, OSError) as error:
                 _log.error("on the way back: %s", error)
                 problems.append(f"on the way back: {error}")
-        self._tell(entry, "failed", "; ".join(problems))
+        self._end(entry, problems)
+
+    def _end(self, entry: Entry, problems: list[str]) -> None:
+        """Let go of the release, as the disk may be full, and tell that it has failed."""
+        try:
+            if len(problems) == 1:  # else it may be what can read the data folder
+                self._manager.forget(entry.version)
+        except (AgentError, OSError) as error:
+            problems.append(str(error))
+        self._insist(entry, "failed", "; ".join(problems))
+
+    def _insist(self, entry: Entry, state: State, reason: str) -> None:
+        """Tell the end, however long a full disk takes: the agent runs, and does not begin anew for that."""
+        while True:
+            try:
+                self._tell(entry, state, reason)
+                break
+            except OSError as error:
+                _log.error("tell the end of the update: %s", error)
+                time.sleep(_FULL_S)
 
     def _said(self, entry: Entry) -> bool:
         """Whether the new release has given its word. A word that does not hold is none."""

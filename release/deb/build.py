@@ -6,6 +6,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from agent.installing.plan import RULED
 from release import contents, sbom
 from release.deb import control, tree
 from release.source import ReleaseFailed, Source, run, tool
@@ -62,6 +63,9 @@ def _dpkg(root: Path, source: Source, target: Target, wheels: list[contents.Whee
     folder.mkdir()
     (folder / "md5sums").write_text(control.checksums(root))
     (folder / "control").write_text(control.control(source, target, wheels, size))
+    filled = {"DATA_FOLDER": str(source.data_folder), "VERSION": source.version, "RULED": " ".join(RULED)}
     for script in SCRIPTS.iterdir():
-        text = script.read_text().replace("@DATA_FOLDER@", str(source.data_folder))
-        (folder / script.name).write_text(text.replace("@VERSION@", source.version))
+        text = script.read_text()
+        for name, value in filled.items():
+            text = text.replace(f"@{name}@", value)
+        (folder / script.name).write_text(text)

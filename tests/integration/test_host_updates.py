@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import sys
 from typing import TYPE_CHECKING
+from unittest import mock
 
 from agent.host.deputies import Units
 from agent.host.helper import Helper
-from agent.host.settings import load
+from agent.host.managers.pip import Pip
+from agent.host.settings import Update, load
 from tests.simulators.released import Board, wheel
 
 if TYPE_CHECKING:
@@ -55,6 +58,63 @@ def test_a_release_of_an_index_is_downloaded_first_and_nothing_of_the_download_s
     done = board.serve()
     assert (board.told["state"], board.runs()) == ("done", "edge-agent-1.1"), done.stderr
     assert list((tmp_path / "fetched").iterdir()) == []
+
+
+def test_of_a_download_nothing_is_built_that_a_wheel_names(tmp_path: Path) -> None:
+    board = Board(tmp_path)
+    source = tmp_path / "source"
+    source.mkdir()
+    (source / "pyproject.toml").write_text(
+        '[build-system]\nrequires = []\nbuild-backend = "build"\nbackend-path = ["."]\n'
+    )
+    (source / "build.py").write_text(f"open({str(tmp_path / 'ran')!r}, 'w').close()\n")
+    made = wheel(board.wheels, "1.1", needs=f"evil @ file://{source}")
+    deputies = mock.Mock(wheels=board.wheels, fetch=lambda _: made.parent)
+    update = Update(manager="pip", place=str(board.place), installer=(sys.executable, "-m", "pip"))
+    Pip(update, deputies).fetch("1.1")
+    assert not (tmp_path / "ran").exists()
+    assert (board.opt / "edge-agent-1.1" / "bin" / "edge-agent").is_file()
+
+
+def test_releases_that_fail_leave_nothing_on_the_disk(tmp_path: Path) -> None:
+    board = Board(tmp_path)
+    wheel(board.wheels, "1.1", faults=("version",))
+    wheel(board.wheels, "1.2", faults=("check",))
+    for number, version in enumerate(("1.1", "1.2", "1.3")):
+        board.ask(op="update", version=version, id=f"command-{number}")
+        board.serve()
+        assert board.told["state"] == "failed"
+    assert sorted(one.name for one in board.opt.iterdir()) == [
+        "edge-agent",
+        "edge-agent-1.0",
+        "edge-agent-proven",
+    ]
+
+
+def test_a_folder_that_was_just_made_when_the_power_went_is_no_other_programs(tmp_path: Path) -> None:
+    board = Board(tmp_path)
+    wheel(board.wheels, "1.1")
+    (board.opt / "edge-agent-1.1").mkdir()
+    board.ask(op="update", version="1.1")
+    done = board.serve()
+    assert board.told["state"] == "done", done.stderr
+
+
+def test_an_answer_that_another_release_wrote_does_not_end_the_helper(tmp_path: Path) -> None:
+    board = Board(tmp_path, reboot=True)
+    (board.helper / "told.json").write_text('{"v": 2, "id": "command-0"}')
+    board.ask(op="reboot")
+    done = board.serve()
+    assert (done.returncode, board.log) == (0, ["systemctl reboot"]), done.stderr
+
+
+def test_a_folder_of_requests_that_is_a_link_does_not_end_the_helper(tmp_path: Path) -> None:
+    board = Board(tmp_path, reboot=True)
+    board.asked.rename(tmp_path / "other")
+    board.asked.symlink_to("other")
+    board.ask(op="reboot")
+    done = board.serve()
+    assert (done.returncode, board.log) == (0, []), done.stderr
 
 
 def test_a_release_that_says_nothing_is_taken_back_with_its_data_folder(tmp_path: Path) -> None:

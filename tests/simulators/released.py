@@ -61,16 +61,26 @@ esac
 """
 
 
-def wheel(folder: Path, version: str, *, form: int = 5, faults: tuple[str, ...] = ()) -> None:
-    """Make a release: ``form`` is its version of the data folder, ``faults`` the verbs that fail."""
+def wheel(
+    folder: Path, version: str, *, form: int = 5, faults: tuple[str, ...] = (), needs: str = ""
+) -> Path:
+    """Make a release; give it.
+
+    Args:
+        form: its version of the data folder.
+        faults: the verbs that fail.
+        needs: what it says that it needs, as of PEP 508.
+    """
     program = _AGENT.format(version=version, form=form, faults=faults)
     start = f"edge_inference_agent-{version}"
     files = {
         f"{start}.data/scripts/edge-agent": program,
-        f"{start}.dist-info/METADATA": _METADATA + f"Version: {version}\n",
+        f"{start}.dist-info/METADATA": _METADATA
+        + f"Version: {version}\n"
+        + (f"Requires-Dist: {needs}\n" if needs else ""),
         f"{start}.dist-info/WHEEL": "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
     }
-    pack(folder, version, {name: text.encode() for name, text in files.items()})
+    return pack(folder, version, {name: text.encode() for name, text in files.items()})
 
 
 def pack(folder: Path, version: str, files: dict[str, bytes]) -> Path:
@@ -139,7 +149,7 @@ class Board:
         """Run the helper, as systemd does."""
         command = [sys.executable, "-m", "agent.host.main", "--config", str(config or self.config)]
         path = f"{self.root / 'bin'}:{os.environ['PATH']}"
-        own = ["--orders", str(self.root / "orders"), "--fetched", str(self.root / "fetched")]
+        own = ["--orders", str(self.root / "orders"), "--fetched", str(self.root / "fetched"), "--stay", "0"]
         return subprocess.run(
             [*command, "--home", str(self.helper), *own],
             env={**os.environ, "PATH": path, "HOME": str(self.root)},

@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
+import signal
 import socket
 import struct
 import sys
@@ -56,6 +58,22 @@ def log(tmp_path: Path, journald: socket.socket) -> Iterator[Lines]:
     logger.setLevel(before)
     logger.removeHandler(writer)
     writer.close()
+
+
+@contextlib.contextmanager
+def ended_within(seconds: int) -> Iterator[None]:
+    """A call that the kernel holds up fails then, and does not end the tests."""
+
+    def late(*_: object) -> None:
+        raise AssertionError("it was held up")
+
+    before = signal.signal(signal.SIGALRM, late)
+    signal.alarm(seconds)
+    try:
+        yield
+    finally:
+        signal.alarm(0)
+        signal.signal(signal.SIGALRM, before)
 
 
 class Lines(logging.Handler):
@@ -117,6 +135,46 @@ def test_what_the_journal_does_not_take_is_written_to_standard_error(
     journald.close()
     emit(Event.LANE_SWAPPED, "door")
     assert log.told[1:] == ["lane.swapped door"]
+
+
+def test_a_journal_that_stands_still_holds_nobody_up_and_what_is_lost_is_counted(
+    journald: socket.socket, log: Lines
+) -> None:
+    logger = logging.getLogger("edge-agent")
+    with ended_within(30):
+        for number in range(2000):  # more than the kernel keeps for a reader that does not read
+            logger.info("line %d", number)
+    kept = 0
+    journald.setblocking(False)
+    with contextlib.suppress(BlockingIOError):
+        while journald.recv(65536):
+            kept += 1
+    logger.info("back")
+    told = [read(journald.recv(65536))["MESSAGE"] for _ in range(2)]
+    assert told == [f"log: {2000 - kept} lines were lost while the journal stood still", "back"]
+    assert log.told == []
+
+
+def test_standard_error_that_stands_still_holds_nobody_up_either(tmp_path: Path) -> None:
+    ours, theirs = socket.socketpair()
+    with ours, theirs, ours.makefile("w") as stream:
+        ours.setblocking(True)
+        writer = journal.Journal("edge-agent", logging.StreamHandler(stream), str(tmp_path / "nobody"))
+        with ended_within(30):
+            for _ in range(300):
+                writer.handle(logging.LogRecord("edge-agent", logging.INFO, "", 0, "x" * 4096, None, None))
+        writer.close()
+
+
+def test_a_value_that_cannot_be_told_ends_no_program(
+    journald: socket.socket, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    writer = journal.Journal("edge-agent", Lines(), str(tmp_path / "socket"))
+    for words, values in (("%d", ("no number",)), ("on", ())):
+        writer.handle(logging.LogRecord("edge-agent", logging.INFO, "", 0, words, values, None))
+    writer.close()
+    assert read(journald.recv(65536))["MESSAGE"] == "on"
+    assert "no number" in capsys.readouterr().err
 
 
 def test_each_event_has_an_id_of_its_own_that_stays() -> None:

@@ -13,6 +13,15 @@ IDS = (
     "unsigned-model", "exposed", "unconfined", "unsandboxed", "clock", "data-folder",
 )  # fmt: skip
 """All that can be amiss; docs/cli.md says what each means."""
+_HELD = (
+    ("NoNewPrivileges", "yes"),
+    ("CapabilityBoundingSet", ""),
+    ("ProtectSystem", "strict"),
+    ("ProtectHome", "yes"),
+    ("DevicePolicy", "closed"),
+    ("MemoryDenyWriteExecute", "yes"),
+)
+"""What no drop-in for a family of hardware takes away."""
 
 
 def deviations(report: dict[str, Any], now_s: float) -> list[dict[str, str]]:
@@ -101,8 +110,9 @@ def _of_walls(report: dict[str, Any]) -> Iterator[dict[str, str]]:
     if report["running"] and not active:
         problem = "the agent runs, and not as its service: nothing but its own walls holds it"
         yield _told("unsandboxed", problem, "Start it as edge-agent.service: docs/operations.md")
-    held = ("NoNewPrivileges", "yes"), ("ProtectSystem", "strict"), ("CapabilityBoundingSet", "")
-    if active and (loose := [name for name, value in held if service.get(name, value) != value]):
+    loose = [name for name, value in _HELD if service.get(name, value) != value]
+    loose += ["User"] if service.get("User", "edge-agent") in {"", "0", "root"} else []
+    if active and loose:
         problem = f"the service's sandbox was loosened: {', '.join(loose)}"
         yield _told("unsandboxed", problem, "Look for drop-ins: systemctl cat edge-agent")
 

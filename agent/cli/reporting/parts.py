@@ -94,7 +94,11 @@ class Reported:
             return make()
         except (AgentError, OSError) as error:
             self._unseen.append({"part": name, "why": str(error)})
-            return None
+        except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+            # an agent of another release answers otherwise, or what it reads is damaged
+            why = f"what is there is not understood ({type(error).__name__}: {error})"
+            self._unseen.append({"part": name, "why": why})
+        return None
 
     def _needed(self) -> Plan:
         if self._plan is None:

@@ -38,6 +38,9 @@ class Manager(Protocol):
     def keep(self, version: str, before: str) -> None:
         """The version is proven: keep it and the one before, and let go of others."""
 
+    def forget(self, version: str) -> None:
+        """Let go of a version that did not come to stay. What runs is untouched."""
+
     def says(self, version: str) -> str:
         """What the agent of this version calls itself."""
 

@@ -80,6 +80,9 @@ class Apt:
         del version, before
         self._come_back()
 
+    def forget(self, version: str) -> None:
+        """Leave it: dpkg has taken its files away, and apt's cache is apt's to clean."""
+
     def _come_back(self) -> None:
         lead(proven(self._place), self._place)
         shutil.rmtree(self._copy, ignore_errors=True)

@@ -53,15 +53,12 @@ class Pip:
             Rejected: something else has its name, or pip could not install it.
         """
         folder = self._beside(version)
-        if folder.exists() and not (folder / _MADE).exists():
+        if folder.exists() and any(folder.iterdir()) and not (folder / _MADE).exists():
             raise Rejected("install", str(folder), "it is there, and not of this program", "Move it away")
         if version in {self.current(), self._version(self._proven) if self._proven.is_symlink() else ""}:
             raise Rejected("install", version, "it is in use")
-        wheels = self._update.wheels or str(self._download(version))
-        shutil.rmtree(folder, ignore_errors=True)
-        folder.mkdir()
-        folder.chmod(0o755)
-        (folder / _MADE).touch()
+        wheels = self._wheels(version)
+        self._make(folder)
         given = self._update.installer
         run(
             [sys.executable, "-m", "venv", *(["--without-pip"] if given else []), str(folder)],
@@ -71,8 +68,7 @@ class Pip:
         python = str(folder / "bin" / "python")
         pip = [*given, "--python", python] if given else [python, "-I", "-m", "pip"]
         # Nothing of these wheels has run yet, and nothing of them runs here.
-        install = ("install", *_QUIET, "--no-index", "--find-links", wheels)
-        run([*pip, "--isolated", *install, *self._wanted(version)], INSTALL_S, umask=OPEN)
+        run([*pip, "--isolated", "install", *_QUIET, "--no-index", *wheels], INSTALL_S, umask=OPEN)
         if not self._update.wheels:
             self._deputies.clear()
         sync_folder(folder.parent)
@@ -95,11 +91,49 @@ class Pip:
         for folder in self._place.parent.glob(f"{self._place.name}-*"):
             kept = {self._beside(version), self._beside(before)}
             if not folder.is_symlink() and folder not in kept and (folder / _MADE).exists():
-                shutil.rmtree(folder, ignore_errors=True)
+                self._remove(folder)
 
     def says(self, version: str) -> str:
         """Give the same: a wheel's version is the agent's own."""
         return version
+
+    def forget(self, version: str) -> None:
+        """Delete what was fetched, and the environment, if it is of this program and nothing leads there."""
+        folder = self._beside(version)
+        used = {link.resolve() for link in (self._place, self._proven)}
+        if folder.resolve() not in used and (folder / _MADE).exists():
+            self._remove(folder)
+        if not self._update.wheels:
+            self._deputies.clear()
+
+    def _remove(self, folder: Path) -> None:
+        """Delete an environment; one that is cut off leaves nothing that looks like another program's."""
+        old = self._place.with_name(f".{self._place.name}.old")
+        shutil.rmtree(old, ignore_errors=True)
+        try:
+            folder.rename(old)
+        except OSError:
+            old = folder
+        shutil.rmtree(old, ignore_errors=True)
+
+    def _make(self, folder: Path) -> None:
+        """Make an environment's folder anew, with the mark that this program has made it."""
+        if folder.exists():
+            self._remove(folder)
+        try:
+            folder.mkdir()
+            folder.chmod(0o755)
+            (folder / _MADE).touch()
+        except OSError as error:
+            raise Rejected("install", str(folder), error.strerror or "the disk refuses") from error
+
+    def _wheels(self, version: str) -> list[str]:
+        """Give what pip is to install, and from where."""
+        if self._update.wheels:
+            return ["--find-links", self._update.wheels, *self._wanted(version)]
+        # Each by its name, and nothing that they ask for: a wheel can name the folder of a source, whose code
+        # pip would run to build it, `--only-binary` or not.
+        return ["--no-deps", *map(str, sorted(self._download(version).iterdir()))]
 
     def _download(self, version: str) -> Path:
         """Have somebody without rights download it, and all that it needs."""

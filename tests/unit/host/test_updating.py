@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import tempfile
 from pathlib import Path
@@ -12,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agent.errors import Rejected
+from agent.errors import MessageInvalid, Rejected
 from agent.host import updating
 from agent.host.journal import MOST_STARTS, Entry, Journal
 from agent.host.settings import HostSettings, Update
@@ -88,6 +89,11 @@ class World:
         assert (version, before) == (NEW, OLD)
         self._act("keep")
         self.kept = True
+
+    def forget(self, version: str) -> None:
+        self._act("forget")
+        assert version not in {self.place, self.runs}
+        self._fetched.discard(version)
 
     def says(self, version: str) -> str:
         return version
@@ -213,3 +219,50 @@ def test_a_start_that_fails_once_is_tried_again(tmp_path: Path, bad_starts: int,
     world.bad_starts = bad_starts
     _updated(tmp_path, world)
     assert world.told[0] == state
+
+
+class _Full(Journal):
+    """A journal on a disk that is full from one write on, counted from 1; "told" on the same disk."""
+
+    def __init__(self, home: Path, full_from: int) -> None:
+        super().__init__(home)
+        self._left = full_from
+
+    def write(self, entry: Entry) -> Entry:
+        self._left -= 1
+        if self._left <= 0:
+            raise MessageInvalid("write", "update.json", "no space left on device")
+        return super().write(entry)
+
+
+@pytest.mark.parametrize("full_from", [1, 2, 3])
+def test_a_disk_that_is_full_stops_an_update_and_never_the_agent(tmp_path: Path, full_from: int) -> None:
+    world = World(tmp_path, beside=True)
+    entry = Journal(tmp_path).write(Entry(id="command-1", version=NEW, before=OLD, form=OLD_FORM))
+    told: list[str] = []
+
+    def tell(_entry: Entry, state: str, reason: str) -> None:
+        told.append(state)
+        if told.count("failed") == 1:
+            raise OSError(errno.ENOSPC, "no space left on device")
+        world.told = (state, reason)
+
+    update = Update.model_construct(manager="pip", probation_s=0.0, steady_s=0.0)
+    allowed = HostSettings(folder=str(tmp_path)).model_copy(update={"update": update})
+    journal = _Full(tmp_path, full_from)
+    with (
+        mock.patch.object(updating, "run", world.run),
+        mock.patch.object(updating, "_LOOK_S", 0.0),
+        mock.patch.object(updating, "_FULL_S", 0.0),
+    ):
+        Updating(allowed, world, world.as_agent, journal, tell).go_on(entry)
+    assert (world.told[0], world.place, world.runs, world.form) == ("failed", OLD, OLD, OLD_FORM)
+    assert "no space left" in world.told[1]
+    assert journal.read() is None
+
+
+def test_what_the_disk_refuses_while_fetching_is_told_and_the_agent_runs_on(tmp_path: Path) -> None:
+    world = World(tmp_path, beside=True)
+    with mock.patch.object(world, "fetch", side_effect=OSError(errno.ENOSPC, "no space left on device")):
+        _updated(tmp_path, world)
+    assert (world.told[0], world.place, world.runs) == ("failed", OLD, OLD)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from agent.errors import AgentError
-from agent.installing import doing, removal
+from agent.installing import applying, removal
 from agent.installing import record as records
 from agent.installing.plan import Command, File, Link, Plan
 from agent.installing.record import RECORD, Record
@@ -42,15 +42,15 @@ class Machine:
     def install(self, plan: Plan = PLAN, *, force: bool = False) -> dict[str, str]:
         self.told, self.ran = {}, []
         known = records.read(self.root) or Record()
-        deeds = doing.judge(plan, self.root, known, force=force)
-        doing.apply(plan, self.root, known, deeds, tell=self.tell, run=self.run)
+        steps = applying.judge(plan, self.root, known, force=force)
+        applying.apply(plan, self.root, known, steps, tell=self.tell, run=self.run)
         return self.told
 
     def remove(self, *, force: bool = False, purge: bool = False, image: bool = False) -> dict[str, str]:
         self.told, self.ran = {}, []
         known = records.read(self.root) or Record()
-        deeds = removal.judge(self.root, known, force=force, purge=purge)
-        removal.apply(self.root, known, deeds, image=image, tell=self.tell, run=self.run)
+        steps = removal.judge(self.root, known, force=force, purge=purge)
+        removal.apply(self.root, known, steps, image=image, tell=self.tell, run=self.run)
         return self.told
 
     def tell(self, did: str, what: str) -> None:
@@ -208,17 +208,3 @@ def test_a_record_that_is_none_is_told(machine: Machine) -> None:
     machine.at(RECORD).write_text('{"files": 1}')
     with pytest.raises(AgentError, match="no record of an installation"):
         machine.install()
-
-
-@pytest.mark.parametrize(
-    ("argv", "told"),
-    [
-        (("no-such-program-of-systemd",), "there is no such program"),
-        (("sh", "-c", "echo first >&2; echo second >&2; exit 3"), "first"),
-        (("sh", "-c", "echo Created symlink a >&2; echo Job failed. >&2; exit 1"), r"1: Job failed\. Run"),
-        (("sh", "-c", "exit 3"), "exit code 3"),
-    ],
-)
-def test_a_command_that_fails_is_one_line(argv: tuple[str, ...], told: str) -> None:
-    with pytest.raises(AgentError, match=told):
-        doing.run_command(argv)

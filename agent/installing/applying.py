@@ -137,7 +137,8 @@ def _of_file(file: File, root: Path, known: Record, *, force: bool) -> Outcome:
         return "unchanged"
     if force or digest(there) == known.files.get(file.path):
         return "replaced"
-    hint = "Keep your changes in a drop-in of your own (systemctl edit edge-agent); --force replaces it"
+    own = "a drop-in (systemctl edit edge-agent)" if "/systemd/" in file.path else "a file of another name"
+    hint = f"Keep your changes in {own}, and have it replaced: edge-agent install --force"
     raise AgentError(_OP, str(path), "somebody has changed it", hint)
 
 

@@ -86,6 +86,7 @@ def test_a_package_keeps_its_units(tmp_path: Path, capsys: pytest.CaptureFixture
     assert any("the package's" in one for one in done["notes"])
     assert main.run(["install", "--root", str(tmp_path), "--remove", "--purge", "--yes"]) == 1
     assert "apt-get purge" in capsys.readouterr().err
+    assert "apt-get remove edge-agent" in told(capsys, "--root", str(tmp_path), "--remove")["notes"][0]
 
 
 def test_a_dry_run_says_all_and_does_nothing(

@@ -83,7 +83,7 @@ def write(root: Path, record: Record) -> None:
     path = below(root, RECORD)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        write_durably(path, record.model_dump_json(indent=2).encode() + b"\n", 0o644)
+        write_durably(path, record.model_dump_json(indent=2).encode() + b"\n", 0o644, exact=True)
     except OSError as error:
         raise refused("write record", path, error) from error
 

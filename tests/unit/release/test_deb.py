@@ -62,7 +62,9 @@ def scripted(tmp_path: Path, script: str, *words: str, fails: str = "") -> subpr
         text = text.replace(f"{folder}/", f"{tmp_path}{folder}/")
     for folder in ("run/systemd/system", "opt/edge-agent/lib", "opt/edge-agent/bin", "programs"):
         (tmp_path / folder).mkdir(parents=True, exist_ok=True)
-    (tmp_path / "opt/edge-agent/bin/python").symlink_to("/bin/true")
+    python = tmp_path / "opt/edge-agent/bin/python"
+    python.unlink(missing_ok=True)
+    python.symlink_to("/bin/true")
     answers = f'echo "$*" >>{tmp_path}/log\n[ "$2" != "{fails or "-"}" ] || exit 5\n'
     answers += "[ $1 != show ] || echo inactive\n"
     for name in ("systemctl", "deb-systemd-helper", "deb-systemd-invoke", "udevadm"):
@@ -93,6 +95,18 @@ def test_purging_takes_the_keys_even_if_a_folder_of_data_will_not_go(tmp_path: P
     (tmp_path / "programs/rm").chmod(0o755)
     assert scripted(tmp_path, "postrm", "purge").returncode == 1
     assert not key.exists()
+
+
+def test_the_helper_goes_with_the_package_whole(tmp_path: Path) -> None:
+    wanted = tmp_path / "etc/systemd/system/multi-user.target.wants"
+    wanted.mkdir(parents=True)
+    for unit in ("edge-agent-host.path", "edge-agent-host.service"):
+        (wanted / unit).symlink_to(f"/usr/lib/systemd/system/{unit}")
+    scripted(tmp_path, "prerm", "remove")
+    stopped = (tmp_path / "log").read_text()
+    assert all(f"stop edge-agent-{one}" in stopped for one in ("host.path", "try.service", "fetch.service"))
+    assert scripted(tmp_path, "postrm", "purge").returncode == 0
+    assert list(wanted.iterdir()) == []
 
 
 def test_a_way_back_without_a_unit_ends_and_says_what_helps(tmp_path: Path) -> None:

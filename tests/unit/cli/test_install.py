@@ -143,3 +143,13 @@ def test_the_running_machine_gets_a_first_configuration_that_holds(tmp_path: Pat
     spec, _ = install_spec.spec(given, Environment(place, place, place), Record())
     assert [path for path, _ in spec.configuration] == [f"/{CONFIG}", "/etc/edge-agent/agent.schema.json"]
     assert spec.folder == str(place.parent)
+
+
+def test_a_configuration_that_is_a_link_to_nowhere_is_told(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "etc/edge-agent").mkdir(parents=True)
+    (tmp_path / CONFIG).symlink_to("nowhere.toml")
+    assert main.run(["install", "--root", str(tmp_path)]) == 1
+    assert "a link to what is not there" in capsys.readouterr().err
+    assert not (tmp_path / UNIT).exists()

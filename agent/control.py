@@ -29,6 +29,8 @@ _CLIENTS = 8
 _PATIENCE_S = 5.0
 _MOST_ANCESTORS = 256
 _RETRY_S = 5.0
+_MOST_ANSWER = 16 << 20
+"""Bytes that whoever asks takes: an agent that was taken over shall not fill root's memory."""
 
 
 class ControlServer:
@@ -232,7 +234,7 @@ def ask(path: Path, request: dict[str, Any], timeout_s: float = 5.0) -> dict[str
             sock.connect(str(path))
             sock.sendall(message)
             with sock.makefile("rb") as file:
-                line = file.readline()
+                line = file.readline(_MOST_ANSWER)
         except OSError as error:
             hint = (
                 "Start it with: edge-agent run --config agent.toml; or name the --config of the one that runs"

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+import agent
 from agent.configuring.layers import Layers, active_of
-from agent.errors import ConfigInvalid
+from agent.errors import AgentError, ConfigInvalid
 
 if TYPE_CHECKING:
     from agent.cli.settings import Loaded
@@ -14,6 +16,35 @@ if TYPE_CHECKING:
     from agent.configuring.start import Start
     from agent.plan import Plan
     from agent.slots import Kept
+
+
+class OwnFiles:
+    """The agent's files as this process began with them.
+
+    A life may need what those before did not, and loads it then. Modules of two releases do not fit together.
+    """
+
+    def __init__(self) -> None:
+        self._begun_with = _release()
+
+    def check(self) -> None:
+        """See that they are still of the same release.
+
+        Raises:
+            AgentError: they were replaced.
+        """
+        if _release() != self._begun_with:
+            problem = "its files are of another release now"
+            hint = "Start it anew, as a service does by itself"
+            raise AgentError("begin anew with", str(Path(agent.__path__[0])), problem, hint)
+
+
+def _release() -> bytes:
+    """Give what differs between two releases: the module that says the version."""
+    try:
+        return Path(agent.__path__[0], "__init__.py").read_bytes()
+    except OSError:
+        return b""  # it is being replaced, or gone
 
 
 @dataclass(slots=True)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from agent import journal, memory
 from agent.cli import service
-from agent.cli.lives import Life, overlaid
+from agent.cli.lives import Life, OwnFiles, overlaid
 from agent.cli.settings import Loaded
 from agent.configuring.start import Start
 from agent.errors import EXIT_FAILED, AgentError, StoreBusy
@@ -52,6 +52,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def main(arguments: argparse.Namespace) -> int:
     """Run until stopped; give the exit code."""
     memory.one_arena()
+    files = OwnFiles()
     os.umask(0o077)  # what the agent writes is nobody else's business, also where the folder lets others in
     life = Life(Loaded(arguments.config), Start())
     plan = life.file.plan()
@@ -61,6 +62,7 @@ def main(arguments: argparse.Namespace) -> int:
             code = _survived(life, kept_signals, once=arguments.exit_when_ended)
             if life.following is None:
                 return code
+            files.check()
             life = life.following
 
 

@@ -132,13 +132,18 @@ def _read(path: Path) -> str:
     hint = "Give the file with --config, or make one: "
     hint += "sudo edge-agent install" if path == service.CONFIG else "edge-agent init"
     try:
-        if path.stat().st_size > _MAX_CONFIG:
+        os.fspath(path).encode()  # what workers are told holds its folder
+        with path.open("rb") as file:
+            content = file.read(_MAX_CONFIG + 1)
+        if len(content) > _MAX_CONFIG:
             raise ConfigInvalid("read configuration", str(path), "larger than 1 MB", hint)
-        return path.read_text(encoding="utf-8-sig")
+        return content.decode("utf-8-sig").replace("\r\n", "\n")
     except OSError as error:
         raise ConfigInvalid("read configuration", str(path), error.strerror or str(error), hint) from error
     except UnicodeDecodeError as error:
         raise ConfigInvalid("read configuration", str(path), "no UTF-8 text", hint) from error
+    except UnicodeEncodeError as error:
+        raise ConfigInvalid("read configuration", str(path), "its name is no UTF-8 text", hint) from error
 
 
 def host_name() -> str:

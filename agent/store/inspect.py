@@ -166,7 +166,8 @@ def look(file: SegmentFile) -> Look | None:
     if problem or damaged or any(_holes(file, blocks)):
         if not file.path.exists():
             return None
-        blocks = sound_blocks(file.path) or blocks
+        if file.path.is_file():
+            blocks = sound_blocks(file.path) or blocks
     return Look(blocks, tuple(_holes(file, blocks, tail)), damaged or bool(problem), problem)
 
 
@@ -228,9 +229,13 @@ def read_only(path: Path) -> Iterator[sqlite3.Connection]:
         StoreBusy: it cannot be read for now.
         FileDamaged: it is no database, or a damaged one.
     """
+    log = path.with_name(f"{path.name}-wal")
+    for file in (path, log):
+        if file.exists() and not file.is_file():  # opening a pipe would wait for its other end
+            raise FileDamaged("read", str(file), "it is no regular file")
     with ExitStack() as stack:
         try:
-            logged = path.with_name(f"{path.name}-wal").exists()
+            logged = log.exists()
             db = _connected(stack, path, "mode=ro" if logged else "mode=ro&immutable=1")
         except StoreBusy:
             if not path.exists():

@@ -238,3 +238,24 @@ def test_what_a_worker_has_started_is_refused_and_others_children_are_not(
             loop.turn(0.05)
         assert asker.stdout is not None
         assert ("hi" in asker.stdout.read()) == served
+
+
+def test_an_answer_without_end_is_not_taken_into_memory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("agent.control._MOST_ANSWER", 1000)
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as server:
+        server.bind(str(tmp_path / "agent.sock"))
+        server.listen()
+
+        def told() -> None:
+            client, _ = server.accept()
+            with client:
+                client.recv(100)
+                client.sendall(b'{"a":"' + b"1" * 2000 + b'"}\n')
+
+        agent = threading.Thread(target=told)
+        agent.start()
+        with pytest.raises(AgentError, match="its answer was cut short"):
+            ask(tmp_path / "agent.sock", {"op": "status"})
+        agent.join()

@@ -37,6 +37,8 @@ if TYPE_CHECKING:
 
     from agent.plan import Plan
 
+_MOST_CERTIFICATE = 1 << 20
+
 
 class Reported:
     """Gathers a report on this device.
@@ -241,7 +243,8 @@ def _certificate(plan: Plan, enrolled: str) -> dict[str, Any] | None:
     if not enrolled:
         return None
     try:
-        found = facts(path.read_bytes())
+        with path.open("rb") as file:  # the agent writes it: it could be of any size
+            found = facts(file.read(_MOST_CERTIFICATE))
     except ValueError as error:
         raise AgentError("read", str(path), "it is no certificate", "Look with: edge-agent check") from error
     return {"serial": found.serial, "until_s": int(found.until_s)}

@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from agent.cli.lives import Life, overlaid
+import agent
+from agent.cli.lives import Life, OwnFiles, overlaid
 from agent.cli.settings import Loaded
 from agent.configuring.layers import ACTIVE, Layers, Temporary
 from agent.configuring.start import Before, Start
-from agent.errors import ConfigInvalid
+from agent.errors import AgentError, ConfigInvalid
 from agent.slots import Kept
 from tests.simulators.clocks import ManualClock
 
@@ -73,3 +74,19 @@ def test_after_a_life_that_could_not_begin_comes_one_as_before() -> None:
     assert life.following.start.instead("no key") == Start(failed="no key", order="one")
     assert Start(anew=True).instead("no key") == Start(refused="no key")
     assert Start().instead("no key") is None
+
+
+def test_no_life_begins_in_a_process_whose_files_were_replaced_by_another_release(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    version = tmp_path / "__init__.py"
+    version.write_text('__version__ = "1"\n')
+    monkeypatch.setattr(agent, "__path__", [str(tmp_path)])
+    files = OwnFiles()
+    files.check()
+    version.write_text('__version__ = "2"\n')
+    with pytest.raises(AgentError, match="its files are of another release now"):
+        files.check()
+    version.unlink()
+    with pytest.raises(AgentError):
+        files.check()

@@ -185,3 +185,23 @@ def test_the_oldest_damaged_file_goes_first_though_the_clock_went_back(tmp_path:
         repair.set_aside(path)
     kept = {path.read_bytes()[0] for path in (tmp_path / repair.QUARANTINE).iterdir()}
     assert kept == {2, 3, 4, 5}
+
+
+@pytest.mark.parametrize("name", ["state.db", "state.db-wal"])
+def test_a_pipe_in_place_of_a_file_is_told_and_waited_for_by_nobody(name: str, tmp_path: Path) -> None:
+    with closing(opened(tmp_path, ONE)):
+        pass
+    (tmp_path / name).unlink(missing_ok=True)
+    os.mkfifo(tmp_path / name)
+    assert "no regular file" in look_at_state(tmp_path).problem
+
+
+def test_a_pipe_in_place_of_a_segment_is_damaged_and_waited_for_by_nobody(tmp_path: Path) -> None:
+    with closing(opened(tmp_path, ONE)) as outbox:
+        fill(outbox, 4)
+    [file] = segment_files(tmp_path)
+    file.path.unlink()
+    os.mkfifo(file.path)
+    seen = look(file)
+    assert seen is not None
+    assert (seen.blocks, seen.damaged, count(file)) == ((), True, (0, 0))

@@ -13,6 +13,7 @@ from pydantic import BaseModel
 
 from agent.config_errors import ENV_PREFIX, HINT
 from agent.errors import ConfigInvalid
+from agent.validation import nul
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -31,7 +32,7 @@ def laid_over(
         environment: the variables.
 
     Raises:
-        ConfigInvalid: a table or an array is no JSON.
+        ConfigInvalid: a table or an array is no JSON, or holds a NUL character.
     """
     found: dict[str, Any] = {}
     given = [(path(name), name, value) for name, value in environment.items() if is_ours(name)]
@@ -71,9 +72,13 @@ def _merged(below: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]
 
 def _read(name: str, value: str) -> Any:
     try:
-        return orjson.loads(value)
-    except orjson.JSONDecodeError as error:
+        found = orjson.loads(value)
+        holds_nul = bool(nul(found))
+    except (orjson.JSONDecodeError, RecursionError) as error:  # no setting is hundreds of arrays deep
         raise ConfigInvalid("", f"environment {name}", "no valid JSON", HINT) from error
+    if holds_nul:
+        raise ConfigInvalid("", f"environment {name}", "a text with a NUL character can name nothing", HINT)
+    return found
 
 
 def _is_json(model: type[BaseModel], keys: tuple[str, ...]) -> bool:

@@ -35,30 +35,42 @@ def one_arena() -> None:
 
 
 def settle() -> Ranges:
-    """Give back all that was needed to begin; give what ``let_go`` gives, whose rule holds here, too."""
+    """Give back all that was needed to begin; give where libraries stay mapped, for ``unmap``.
+
+    The rule of ``let_go`` holds here, too.
+    """
     gc.collect()
     gc.freeze()  # what lives now lives on: later collections need not look at it
     trim()
-    return let_go()
+    ranges = let_go()
+    stay = {path: _stays(path) for path in ranges.values()}
+    return tuple(place for place, path in ranges.items() if stay[path])
 
 
-def let_go() -> Ranges:
-    """Give back pages of libraries that are as their files are; give where they are mapped, for ``unmap``.
+def let_go() -> dict[tuple[int, int], str]:
+    """Give back pages of libraries that are as their files are; give where these are mapped, and their files.
 
     No other thread may load a library meanwhile: a mapping that has just been made would lose what the loader
     writes into it. A kernel without /proc/self/smaps (CONFIG_PROC_PAGE_MONITOR) keeps what it has mapped.
     """
     try:
-        with _MAPPINGS.open() as lines:
-            ranges = tuple(untouched(lines))
+        with _MAPPINGS.open(errors="surrogateescape") as lines:  # a file's name is any bytes
+            found = dict(untouched(lines))
     except OSError:
-        return ()
-    unmap(ranges)
-    return ranges
+        return {}
+    unmap(tuple(found))
+    return found
+
+
+def _stays(path: str) -> bool:
+    """See to it that a library is never unloaded: what was mapped in its place would lose its content."""
+    dlopen = ctypes.CDLL(None).dlopen
+    dlopen.argtypes, dlopen.restype = (ctypes.c_char_p, ctypes.c_int), ctypes.c_void_p
+    return bool(dlopen(os.fsencode(path), os.RTLD_LAZY | os.RTLD_NOLOAD | os.RTLD_NODELETE))
 
 
 def unmap(ranges: Ranges) -> None:
-    """Give back pages of libraries that ``let_go`` has named. Safe from any thread: none is ever unloaded."""
+    """Give back pages of libraries that ``settle`` has named. Safe from any thread: they stay loaded."""
     madvise = ctypes.CDLL(None).madvise
     madvise.argtypes = (ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int)
     for begin, end in ranges:
@@ -72,26 +84,28 @@ def trim() -> None:
         libc.malloc_trim(ctypes.c_size_t(0))
 
 
-def untouched(lines: Iterable[str]) -> Iterator[tuple[int, int]]:
+def untouched(lines: Iterable[str]) -> Iterator[tuple[tuple[int, int], str]]:
     """Name the mappings of libraries that are as their files are: read-only, private, no page of their own.
 
     Args:
         lines: those of /proc/PID/smaps, see proc_pid_smaps(5).
 
     Yields:
-        First address and the one after the last. What the loader has written into, RELRO, is not among them.
+        First address and the one after the last, and the file. What the loader has written into, RELRO, is
+        not among them.
     """
-    mapping: tuple[int, int] | None = None
+    mapping: tuple[tuple[int, int], str] | None = None
     for line in lines:
         if not line[0].isupper():  # the keys begin with a capital, addresses don't
             place, rights, _, _, inode, *name = line.split(maxsplit=5)
             begin, end = (int(one, 16) for one in place.split("-"))
-            ours = rights in {"r--p", "r-xp"} and inode != "0" and _is_library(name[0] if name else "")
-            mapping = (begin, end) if ours else None
+            path = name[0].rstrip("\n") if name else ""
+            ours = rights in {"r--p", "r-xp"} and inode != "0" and _is_library(path)
+            mapping = ((begin, end), path) if ours else None
         elif mapping and line.startswith("Anonymous:") and line.split()[1] == "0":
             yield mapping
 
 
 def _is_library(path: str) -> bool:
-    name = os.path.basename(path.rstrip())  # noqa: PTH119 - of hundreds of mappings, at each start
+    name = os.path.basename(path)  # noqa: PTH119 - of hundreds of mappings, at each start
     return name.endswith(".so") or ".so." in name

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from agent.errors import ConfigInvalid
 
 if TYPE_CHECKING:
+    from importlib.metadata import EntryPoints
     from types import ModuleType
 
 ROOMS = ("sources", "backends", "decoders", "gates", "filters", "delegates")
@@ -21,8 +22,6 @@ ROOMS = ("sources", "backends", "decoders", "gates", "filters", "delegates")
 
 def names(room: str) -> list[str]:
     """List the names that ``load`` accepts for ``room``, built-in ones first."""
-    from importlib.metadata import entry_points  # 3 MB, for the few who have plugins of their own
-
     built_in = _built_in(room)
     others = sorted(p.name for p in entry_points(group=f"edge_agent.{room}") if p.name not in built_in)
     return built_in + others
@@ -56,14 +55,20 @@ def load(room: str, name: str, *loc: str | int) -> ModuleType:
 
 
 def _foreign(room: str, name: str, loc: tuple[str | int, ...]) -> ModuleType:
-    from importlib.metadata import entry_points
-
     for found in entry_points(group=f"edge_agent.{room}", name=name):
         module: ModuleType = found.load()
         return module
     known = names(room)
     hint = f"Use one of: {', '.join(known)}" if known else "There is none of them at all"
     raise ConfigInvalid("load", f"{room} plugin", f"there is no {name!r}", hint, loc=loc)
+
+
+def entry_points(*, group: str, name: str | None = None) -> EntryPoints:
+    """Give what installed distributions offer in a group; ``name`` narrows it."""
+    from importlib import metadata  # a megabyte, for the few who have plugins of their own
+
+    found = metadata.entry_points(group=group)
+    return found if name is None else found.select(name=name)
 
 
 def is_own(room: str, name: str) -> bool:

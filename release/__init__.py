@@ -1,8 +1,18 @@
 """What makes releases: packages, images, the list of what is in them. Nothing of it is needed on a device.
 
-lock.py      which releases of other packages are taken, with their hashes
-packages.py  wheel, sdist and .deb
-sbom.py      the software bill of materials (CycloneDX)
-image.sh     the container images, from Dockerfile.arm64; trim.sh takes out of them what no start loads
-compose.yaml agent, broker, collector and database as containers
+packages.py  the command behind `make packages`: wheel, sdist, .debs, SBOMs
+sbom.py      that behind `make sbom`: the software bill of materials (CycloneDX)
+lock.py      that behind `make lock`: which releases of other packages are taken, with their hashes
+catalog.py   the journal's catalog in systemd/, made of docs/events.md
+image.sh     that behind `make image`: builds Dockerfile.arm64 with what is there
+
+source.py    the checkout that a release is made of, and the tools that make something of it
+target.py    the Debian releases and machines that it is made for
+wheels.py    the agent's own wheel and sdist, and those of others that it takes
+contents.py  what stands in a wheel
+deb/         the Debian package
+trim.sh      takes out of an image what no start loads
+compose.yaml agent, broker, collector and PostgreSQL as containers
+
+The requirements*.txt are the locks.
 """

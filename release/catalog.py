@@ -7,18 +7,17 @@ from __future__ import annotations
 
 import re
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from agent.events import Event
 from agent.journal import message_id
+from release.source import HERE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-_HOME = Path(__file__).resolve().parents[1]
-PAGE = _HOME / "docs" / "events.md"
-CATALOG = _HOME / "systemd" / "edge-agent.catalog"
+PAGE = HERE / "docs" / "events.md"
+CATALOG = HERE / "systemd" / "edge-agent.catalog"
 _ROW = re.compile(r"^\| `([a-z_]+\.[a-z_]+)` \|[^|]*\|[^|]*\| (.+?) \| (.+?) \|$", re.MULTILINE)
 _LINK = re.compile(r"\[([^]]+)\]\([^)]+\)")
 _HEAD = "# What the agent's events mean. Made from docs/events.md by: python -m release.catalog\n"
@@ -50,7 +49,7 @@ def _plain(text: str) -> str:
 def main() -> None:
     """Write it anew."""
     CATALOG.write_text(catalog(PAGE.read_text()))
-    print(f"wrote {CATALOG.relative_to(_HOME)}", file=sys.stderr)
+    print(f"wrote {CATALOG.relative_to(HERE)}", file=sys.stderr)
 
 
 if __name__ == "__main__":

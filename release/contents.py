@@ -13,7 +13,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from email.message import Message
     from pathlib import Path
 
@@ -107,6 +107,12 @@ def read(path: Path, markers: Mapping[str, str]) -> Wheel:
                 _model(wheel, name) for name in names if name.endswith("/manifest.json") and _MODELS in name
             ),
         )
+
+
+def lacking(wheels: Sequence[Wheel]) -> list[str]:
+    """Name what these wheels need and is not among them."""
+    there = {wheel.name for wheel in wheels}
+    return sorted({name for wheel in wheels for name in wheel.needs} - there)
 
 
 def _licence(said: Message) -> str:

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import re
 import shutil
 import subprocess
@@ -28,28 +27,15 @@ from packaging.markers import Marker
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 
+from release.source import HERE, ReleaseFailed, tool
+from release.target import MACHINES, markers
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-HERE = Path(__file__).parent
-PROJECT = HERE.parent / "pyproject.toml"
-
-MACHINES = ("aarch64", "x86_64")
+PROJECT = HERE / "pyproject.toml"
 PYTHONS = ("3.11", "3.12", "3.13")
-ENVIRONMENTS = tuple(
-    {
-        "implementation_name": "cpython",
-        "os_name": "posix",
-        "platform_machine": machine,
-        "platform_python_implementation": "CPython",
-        "platform_system": "Linux",
-        "python_full_version": f"{python}.0",
-        "python_version": python,
-        "sys_platform": "linux",
-    }
-    for machine, python in product(MACHINES, PYTHONS)
-)
-"""What markers are asked about, as PEP 508 names it."""
+ENVIRONMENTS = tuple(markers(machine, python) for machine, python in product(MACHINES.values(), PYTHONS))
 
 RUNS_MODELS = frozenset({"ai-edge-litert", "numpy", "opencv-python-headless", "tflite-runtime"})
 HELD_BACK = ("backports-strenum<1.3",)
@@ -75,7 +61,7 @@ class Lock:
     @property
     def path(self) -> Path:
         """Where it is."""
-        return HERE / self.name
+        return Path(__file__).with_name(self.name)
 
 
 def needed(requirement: Requirement) -> tuple[bool, ...]:
@@ -137,43 +123,43 @@ def compiled(lock: Lock, *, upgrade: bool) -> str:
     """Have uv find releases for all environments.
 
     Raises:
-        SystemExit: uv is not there, or found none.
+        ReleaseFailed: uv is not there, or found none.
     """
-    uv = shutil.which("uv", path=f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")
-    if uv is None:
-        sys.exit("release.lock: uv is missing. Run: pip install '.[dev]'")
+    uv = tool("uv", "pip install '.[dev]'")
     with tempfile.TemporaryDirectory() as folder:
         # A project of its own: uv reads there for which environments it shall resolve.
-        markers = [f"sys_platform == 'linux' and platform_machine == '{machine}'" for machine in MACHINES]
+        on = "sys_platform == 'linux' and platform_machine == '{}'"
+        places = [on.format(machine) for machine in MACHINES.values()]
         lines = [
             "[project]", 'name = "locked"', 'version = "0"', f'requires-python = ">={PYTHONS[0]},<3.14"',
             f"dependencies = {json.dumps([str(one) for one in lock.wanted])}",
-            "[tool.uv]", f"environments = {json.dumps(markers)}",
+            "[tool.uv]", f"environments = {json.dumps(places)}",
             f"constraint-dependencies = {json.dumps(HELD_BACK)}",
         ]  # fmt: skip
         Path(folder, "pyproject.toml").write_text("\n".join(lines))
         output = Path(folder, lock.name)
         if lock.path.exists():
             shutil.copy(lock.path, output)  # releases in it are kept where they fit
-        options = [
-            "--universal",
-            "--python-version",
-            PYTHONS[0],
-            "--only-binary",
-            ":all:",
+        options = ["--universal", "--python-version", PYTHONS[0], "--only-binary", ":all:"]
+        options += [
             "--generate-hashes",
+            "--no-emit-index-url",
+            "--no-emit-find-links",
+            "--no-annotate",
+            "--no-header",
+            "--quiet",
         ]
-        options += ["--no-emit-index-url", "--no-emit-find-links", "--no-annotate", "--no-header", "--quiet"]
         options += ["--upgrade"] if upgrade else []
         command = [uv, "pip", "compile", *options, "--output-file", str(output), "pyproject.toml"]
         if subprocess.run(command, cwd=folder, check=False).returncode:
-            sys.exit(f"release.lock: uv found no releases for {lock.name}: see above")
+            raise ReleaseFailed("lock", lock.name, "uv found no releases", "See above")
         return _readable(lock, output.read_text())
 
 
 def _readable(lock: Lock, text: str) -> str:
     """Leave out markers that hold wherever the lock is for."""
-    lines = [f"# {lock.serves} Linux on {' and '.join(MACHINES)}, Python {PYTHONS[0]} to {PYTHONS[-1]}."]
+    machines = " and ".join(MACHINES.values())
+    lines = [f"# {lock.serves} Linux on {machines}, Python {PYTHONS[0]} to {PYTHONS[-1]}."]
     lines.append("# Written by `make lock`, which says how to change it; not for armv7l.")
     for line in text.splitlines():
         pin, semicolon, marker = line.removesuffix(" \\").partition(" ; ")
@@ -191,8 +177,11 @@ def main() -> int:
     wrong = False
     for lock in locks():
         if not args.check:
-            text = compiled(lock, upgrade=args.upgrade)
-            lock.path.write_text(text)
+            try:
+                lock.path.write_text(compiled(lock, upgrade=args.upgrade))
+            except ReleaseFailed as error:
+                print(error, file=sys.stderr)
+                return error.exit_code
         text = lock.path.read_text() if lock.path.exists() else ""
         for complaint in complaints(lock, text):
             wrong = True

@@ -14,11 +14,11 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from release import contents, sbom
+from release import sbom
 from release.deb.build import package
 from release.source import HERE, ReleaseFailed, Source
 from release.target import DEBIANS, MACHINES, targets
-from release.wheels import build, gathered
+from release.wheels import build
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -81,10 +81,7 @@ def made(parsed: argparse.Namespace, say: Callable[[str], None]) -> Iterator[Pat
             say(f"building the package for {target.name}")
             yield package(source, target, own, out, parsed.compression)
             if not parsed.only:
-                wheels = [contents.read(path, target.markers) for path in [own, *gathered(target)]]
-                path = out / sbom.file_name(source, target)
-                path.write_bytes(sbom.written(sbom.bom(source, target, wheels)))
-                yield path
+                yield sbom.put(source, target, own, out)
 
 
 def main(arguments: list[str] | None = None) -> int:

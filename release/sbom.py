@@ -113,9 +113,22 @@ def _sha256(file: contents.File) -> HashType:
     return HashType(alg=HashAlgorithm.SHA_256, content=file.sha256)
 
 
-def file_name(source: Source, target: Target) -> str:
-    """Name the file of an installation's list."""
-    return f"edge-agent_{source.version}_{target.name}.cdx.json"
+def put(source: Source, target: Target, own: Path, out: Path) -> Path:
+    """Write the list of an installation into a folder; give the file.
+
+    Args:
+        source: the release.
+        target: where it is installed.
+        own: the agent's wheel.
+        out: the folder.
+
+    Raises:
+        ReleaseFailed: a wheel of others is not to be had.
+    """
+    wheels = [contents.read(path, target.markers) for path in [own, *gathered(target, source.lock)]]
+    path = out / f"edge-agent_{source.version}_{target.name}.cdx.json"
+    path.write_bytes(written(bom(source, target, wheels)))
+    return path
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -128,17 +141,13 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--out", type=Path, default=HERE / "dist", metavar="DIR", help="default dist")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     parsed = parser.parse_args(arguments)
-    source, made = Source(HERE), []
+    source = Source(HERE)
     try:
         with tempfile.TemporaryDirectory() as scratch:
             [own] = build(source, Path(scratch), only="wheel")
             parsed.out.mkdir(parents=True, exist_ok=True)
-            for target in targets(parsed.arch, parsed.python):
-                wheels = [contents.read(path, target.markers) for path in [own, *gathered(target)]]
-                made.append(parsed.out / file_name(source, target))
-                made[-1].write_bytes(written(bom(source, target, wheels)))
-                if not parsed.json:
-                    print(f"{made[-1].name}: {len(wheels)} distributions", file=sys.stderr)
+            wanted = targets(parsed.arch, parsed.python)
+            made = [put(source, target, own, parsed.out) for target in wanted]
     except ReleaseFailed as error:
         print(error, file=sys.stderr)
         return error.exit_code

@@ -46,6 +46,11 @@ class Source:
         return int(self._literal("agent/store/forms.py", "VERSION"))
 
     @property
+    def lock(self) -> Path:
+        """Which releases of others it takes: a file with hashes."""
+        return self.root / "release" / "requirements.txt"
+
+    @property
     def epoch(self) -> int:
         """SOURCE_DATE_EPOCH, else when the checkout's last commit was made: seconds since 1970."""
         if given := os.environ.get("SOURCE_DATE_EPOCH"):

@@ -8,7 +8,7 @@ from itertools import product
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable
 
 MACHINES = {"arm64": "aarch64", "amd64": "x86_64"}
 """Debian's names for machines, and Python's."""
@@ -51,18 +51,28 @@ class Target:
         return [*chosen, *(word for tag in tags for word in ("--platform", tag))]
 
     @property
-    def markers(self) -> Mapping[str, str]:
-        """What markers of requirements are asked about, as PEP 508 names it."""
-        return {
-            "implementation_name": "cpython",
-            "os_name": "posix",
-            "platform_machine": MACHINES[self.arch],
-            "platform_python_implementation": "CPython",
-            "platform_system": "Linux",
-            "python_full_version": f"{self.python}.0",
-            "python_version": self.python,
-            "sys_platform": "linux",
-        }
+    def markers(self) -> dict[str, str]:
+        """What markers of requirements are asked about."""
+        return markers(MACHINES[self.arch], self.python)
+
+
+def markers(machine: str, python: str) -> dict[str, str]:
+    """Give what markers of requirements are asked about, as PEP 508 names it.
+
+    Args:
+        machine: as Python names it.
+        python: major and minor version.
+    """
+    return {
+        "implementation_name": "cpython",
+        "os_name": "posix",
+        "platform_machine": machine,
+        "platform_python_implementation": "CPython",
+        "platform_system": "Linux",
+        "python_full_version": f"{python}.0",
+        "python_version": python,
+        "sys_platform": "linux",
+    }
 
 
 def targets(arches: Iterable[str], pythons: Iterable[str]) -> list[Target]:

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
     from release.target import Target
 
-LOCK = HERE / "release" / "requirements.txt"
 BUILD_LOCK = HERE / "release" / "requirements-build.txt"
+_SHA256 = re.compile(r"--hash=sha256:([0-9a-f]{64})")
 _VERSION = re.compile(r'^__version__ = ".*"$', re.MULTILINE)
 
 
@@ -85,12 +85,20 @@ def _unpacked(sdist: Path, source: Source) -> Iterator[Path]:
         yield tree
 
 
-def pins(target: Target, lock: Path = LOCK) -> list[str]:
+def pins(target: Target, lock: Path) -> list[str]:
     """Give the lines of a lock that hold on a target, each with its hashes.
 
     pip would ask the markers of the machine that it runs on.
+
+    Raises:
+        ReleaseFailed: it cannot be read.
     """
-    lines = lock.read_text().replace("\\\n", " ").splitlines()
+    try:
+        lines = lock.read_text().replace("\\\n", " ").splitlines()
+    except OSError as error:
+        raise ReleaseFailed(
+            "read lock", str(lock), error.strerror or "unreadable", "Run: make lock"
+        ) from error
     held = []
     for line in lines:
         if line and not line.startswith("#"):
@@ -101,7 +109,7 @@ def pins(target: Target, lock: Path = LOCK) -> list[str]:
     return held
 
 
-def gathered(target: Target, lock: Path = LOCK) -> list[Path]:
+def gathered(target: Target, lock: Path) -> list[Path]:
     """Give the wheels that a target's installation takes besides ours, downloaded once for each lock.
 
     Raises:
@@ -132,4 +140,9 @@ def gathered(target: Target, lock: Path = LOCK) -> list[Path]:
     if len(found) != len(lines):
         problem = f"{len(found)} wheels instead of {len(lines)}"
         raise ReleaseFailed("gather", str(folder), problem, "Delete the folder and try again")
+    locked = set(_SHA256.findall("\n".join(lines)))
+    for wheel in found:  # pip has looked when they came, which may be long ago
+        if hashlib.sha256(wheel.read_bytes()).hexdigest() not in locked:
+            problem = "the lock has another hash"
+            raise ReleaseFailed("gather", str(wheel), problem, "Delete its folder and try again")
     return found

@@ -150,7 +150,7 @@ class Diagnosis:
         return asdict(stats(self._needed().data))
 
     def _report(self) -> dict[str, Any]:
-        from agent.cli.reported import Reported
+        from agent.cli.reporting.parts import Reported
 
         report = Reported(self._config_path).whole()
         report.pop("compliance")  # that of the release, which is known

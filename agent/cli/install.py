@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from agent import resources
-from agent.cli.install_wish import NONE, Given, wish
+from agent.cli.install_spec import NONE, Given, spec
 from agent.errors import EXIT_OK, AgentError
-from agent.installing import doing, removal, started
+from agent.installing import applying, removal, started, systemd
 from agent.installing import record as records
 from agent.installing.environment import here, refuse_hidden
 from agent.installing.families import BY_NAME
@@ -21,7 +21,7 @@ from agent.installing.plan import PACKAGED, plan
 from agent.installing.record import Record, below
 
 if TYPE_CHECKING:
-    from agent.installing.doing import Deed, Did
+    from agent.installing.applying import Outcome, Step
     from agent.installing.plan import Command
 
 HELP = "install the agent as a service of systemd, or remove it"
@@ -87,8 +87,12 @@ def _folder(text: str) -> Path:
 
 def main(arguments: argparse.Namespace) -> int:
     """Install or remove; give the exit code."""
-    if (arguments.purge and not arguments.remove) or (arguments.yes and not arguments.purge):
-        raise AgentError(_OP, "the service", "--purge goes with --remove, and --yes with --purge", "Add it")
+    if arguments.purge and not arguments.remove:
+        raise AgentError("purge", "the service", "--purge goes with --remove", "Say: --remove --purge")
+    if arguments.yes and not arguments.purge:
+        raise AgentError(
+            _OP, "the service", "--yes answers what --purge asks", "Say it with --remove --purge"
+        )
     if arguments.root is None and not arguments.dry_run:
         _refuse_here()
     shown = _Shown(as_json=arguments.json, dry=arguments.dry_run)
@@ -107,7 +111,7 @@ def _refuse_here() -> None:
     if os.geteuid() != 0:
         hint = f"Run it with sudo: sudo {here().programs / 'edge-agent'} install"
         raise AgentError(_OP, "the service", "only root may", hint)
-    if not Path("/run/systemd/system").is_dir():
+    if not systemd.runs_here():
         hint = "In an image that is being built use --root; without systemd start it by hand: edge-agent run"
         raise AgentError(_OP, "the service", "systemd does not run here", hint)
 
@@ -125,15 +129,15 @@ def _install(arguments: argparse.Namespace, shown: _Shown) -> None:
         profile=arguments.profile,
         start=not arguments.no_start,
     )
-    wanted, notes = wish(given, environment, known)
+    wanted, notes = spec(given, environment, known)
     shown.hardware, shown.notes = wanted.hardware, notes
     shipped = {path.name: path.read_bytes() for path in resources.units().iterdir() if path.is_file()}
-    steps = plan(wanted, shipped)
-    deeds = doing.judge(steps, root, known, force=arguments.force)
+    planned = plan(wanted, shipped)
+    steps = applying.judge(planned, root, known, force=arguments.force)
     if arguments.dry_run:
-        shown.would(deeds, steps.commands)
+        shown.would(steps, planned.commands)
     else:
-        doing.apply(steps, root, known, deeds, tell=shown.tell, run=doing.run_command)
+        applying.apply(planned, root, known, steps, tell=shown.tell, run=systemd.run)
         if wanted.start and not wanted.image:
             shown.notes.append(f"the service says: {started.watch()}")
 
@@ -147,14 +151,16 @@ def _remove(arguments: argparse.Namespace, shown: _Shown) -> None:
         )
     if known is None:
         shown.notes = ["nothing was installed by this command"]
-    deeds = removal.judge(root, known or Record(), force=arguments.force, purge=arguments.purge)
+    if below(root, PACKAGED).exists():
+        shown.notes.append("the service is the package's, and goes with it: sudo apt-get remove edge-agent")
+    steps = removal.judge(root, known or Record(), force=arguments.force, purge=arguments.purge)
     if arguments.dry_run:
-        shown.would(deeds, ())
-    elif deeds:
+        shown.would(steps, ())
+    elif steps:
         if arguments.purge and not arguments.yes:
             _ask()
         image = arguments.root is not None
-        removal.apply(root, known or Record(), deeds, image=image, tell=shown.tell, run=doing.run_command)
+        removal.apply(root, known or Record(), steps, image=image, tell=shown.tell, run=systemd.run)
 
 
 def _ask() -> None:
@@ -180,17 +186,17 @@ class _Shown:
         self.hardware: tuple[str, ...] = ()
         self.notes: list[str] = []
 
-    def tell(self, did: Did, what: str) -> None:
+    def tell(self, did: Outcome, what: str) -> None:
         """Something is done."""
         self._done.append((did, what))
         if not self._json:
             print(f"{_TO_DO.get(did, did) if self._dry else did:<10}{what}", flush=True)
 
-    def would(self, deeds: list[Deed], commands: tuple[Command, ...]) -> None:
+    def would(self, steps: list[Step], commands: tuple[Command, ...]) -> None:
         """These things would be."""
-        changed = any(one.did in doing.CHANGES for one in deeds)
-        for deed in deeds:
-            self.tell(deed.did, deed.path)
+        changed = any(one.did in applying.CHANGES for one in steps)
+        for step in steps:
+            self.tell(step.did, step.path)
         for command in commands:
             if changed or not command.if_changed:
                 self.tell("ran", " ".join(command.argv))

@@ -44,8 +44,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(arguments: argparse.Namespace) -> int:
     """Gather and print; give the exit code."""
-    from agent.cli.components import components, cyclonedx
-    from agent.cli.reported import Reported
+    from agent.cli.reporting.components import components, cyclonedx
+    from agent.cli.reporting.parts import Reported
 
     if arguments.sbom:
         print(json.dumps(cyclonedx(components()), indent=2))
@@ -68,8 +68,11 @@ def lines(report: dict[str, Any]) -> Iterator[str]:
     for one in amiss:
         yield f"  {one['id']}: {one['problem']}"
         yield f"    {one['hint']}"
+    reasons: dict[str, list[str]] = {}
     for one in report["unseen"]:
-        yield f"not seen: {one['part']}: {one['why']}"
+        reasons.setdefault(one["why"], []).append(one["part"])
+    for why, parts in reasons.items():
+        yield f"not seen: {', '.join(parts)}: {why}"
     for name, told in _facts(report):
         yield f"{name:<{_COLUMN}}{told}"
 
@@ -115,8 +118,10 @@ def _kept(report: dict[str, Any]) -> Iterator[tuple[str, str]]:
         age = f"{data['max_age_h']:g} h" if data["max_age_h"] else "until delivered"
         yield "data", f"{data['path']}, at most {data['max_bytes'] / 1e6:.0f} MB, kept {age}"
     if audit := report["audit"]:
-        yield "audit", f"head {audit['seq']}:{audit['head'] or '-'}"
-    if remote := report["remote"]:
+        yield "audit", f"head {audit['seq']}:{audit['head']}" if audit["seq"] else "nothing yet"
+    if (trust := report["trust"]) is not None and "broker" not in trust:
+        yield "from afar", "nothing: the configuration has no broker"
+    elif remote := report["remote"]:
         denied = f" but {', '.join(remote['commands']['deny'])}" if remote["commands"]["deny"] else ""
         may = [f"commands {', '.join(remote['commands']['allow']) or 'none'}{denied}"]
         may += [name.replace("_", " ") for name in ("reboot", "update", "home_assistant") if remote[name]]

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from agent import config, trust
+from agent.cli import service
 from agent.config_errors import problem
 from agent.errors import ConfigInvalid
 from agent.message import error_of
@@ -128,7 +129,8 @@ class Loaded:
 
 
 def _read(path: Path) -> str:
-    hint = "Give the file with --config, or make one: edge-agent init"
+    hint = "Give the file with --config, or make one: "
+    hint += "sudo edge-agent install" if path == service.CONFIG else "edge-agent init"
     try:
         if path.stat().st_size > _MAX_CONFIG:
             raise ConfigInvalid("read configuration", str(path), "larger than 1 MB", hint)

@@ -19,6 +19,9 @@ PACKAGED = f"/usr/lib/systemd/system/{UNIT}"
 """Where a package of the distribution has the unit; all but drop-ins is then the package's."""
 CONFIG = "/etc/edge-agent/agent.toml"
 LINK = "/usr/local/bin/edge-agent"
+CATALOG = "/usr/local/lib/systemd/catalog/edge-agent.catalog"
+"""systemd looks for none in /etc."""
+UPDATE_CATALOG = ("journalctl", "--update-catalog")
 BOARD = "edge-agent-board.conf"
 ALIKE = ("edge-agent-try.service",)
 """Units of the helper that open what the agent does, and so get the same drop-ins."""
@@ -31,12 +34,13 @@ _PLACES = {
     "edge-agent.sysusers.conf": "/etc/sysusers.d/edge-agent.conf",
     "edge-agent.tmpfiles.conf": "/etc/tmpfiles.d/edge-agent.conf",
     "70-edge-agent.rules": "/etc/udev/rules.d/70-edge-agent.rules",
+    "edge-agent.catalog": CATALOG,
 }
 """Where each file of the folder of units goes."""
 _RULES = "edge-agent.conf"
 """What systemd-sysusers and systemd-tmpfiles find by itself in their folders, those of an image, too."""
 _SUBSYSTEMS = ("usb", "apex", "dma_heap", "iio", "ethosu", "accel", "kgsl", "misc")
-_RULED = tuple(f"--subsystem-match={name}" for name in _SUBSYSTEMS)
+RULED = tuple(f"--subsystem-match={name}" for name in _SUBSYSTEMS)
 """Whose nodes get their group anew: of no others, as their devices are in use."""
 
 
@@ -88,7 +92,7 @@ class Plan:
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
+class Spec:
     """What is to be installed.
 
     Attributes:
@@ -114,23 +118,23 @@ class Wish:
     udev: bool = True
 
 
-def plan(wish: Wish, shipped: Mapping[str, bytes]) -> Plan:
+def plan(spec: Spec, shipped: Mapping[str, bytes]) -> Plan:
     """Say what is to be done.
 
     Args:
-        wish: what is wanted.
+        spec: what is wanted.
         shipped: the content of the files of the folder of units, by name.
     """
     files = []
-    if not wish.packaged:
-        files += [File(place, _moved(shipped[name], wish.folder)) for name, place in _PLACES.items()]
-    rights = {name: shipped[name] for name in drop_ins(wish.hardware)}
-    if board := board_drop_in(wish.service_mb, wish.nodes):
+    if not spec.packaged:
+        files += [File(place, _moved(shipped[name], spec.folder)) for name, place in _PLACES.items()]
+    rights = {name: shipped[name] for name in drop_ins(spec.hardware)}
+    if board := board_drop_in(spec.service_mb, spec.nodes):
         rights[BOARD] = board
     for unit in (UNIT, *(unit for unit in ALIKE if unit in shipped)):
         files += [File(f"{UNITS}/{unit}.d/{name}", content) for name, content in rights.items()]
-    files += [File(path, content, once=True) for path, content in wish.configuration]
-    return Plan(tuple(files), tuple(_links(wish)), tuple(_commands(wish)))
+    files += [File(path, content, once=True) for path, content in spec.configuration]
+    return Plan(tuple(files), tuple(_links(spec)), tuple(_commands(spec)))
 
 
 def board_drop_in(service_mb: int, nodes: tuple[str, ...]) -> bytes:
@@ -162,29 +166,32 @@ def _moved(content: bytes, folder: str) -> bytes:
     )
 
 
-def _links(wish: Wish) -> list[Link]:
-    if wish.packaged:
+def _links(spec: Spec) -> list[Link]:
+    if spec.packaged:
         return []
-    program = f"{wish.folder}/bin/edge-agent"
+    program = f"{spec.folder}/bin/edge-agent"
     links = [Link(LINK, program)] if program != LINK else []
-    if wish.image:
+    if spec.image:
         links.append(Link(_WANTED, f"{UNITS}/{UNIT}"))  # what `systemctl enable` makes
     return links
 
 
-def _commands(wish: Wish) -> list[Command]:
-    if wish.image:  # its folders are made when it boots
-        return [] if wish.packaged else [Command(("systemd-sysusers", f"--root={wish.image}", _RULES))]
+def _commands(spec: Spec) -> list[Command]:
+    if spec.image:  # its folders are made when it boots
+        there = f"--root={spec.image}"
+        made = (("systemd-sysusers", there, _RULES), (*UPDATE_CATALOG, there))
+        return [] if spec.packaged else [Command(one) for one in made]
     commands = []
-    if not wish.packaged:
+    if not spec.packaged:
         commands.append(Command(("systemd-sysusers", _RULES)))
         commands.append(Command(("systemd-tmpfiles", "--create", _RULES)))
-        if wish.udev:
+        commands.append(Command(UPDATE_CATALOG, if_changed=True))
+        if spec.udev:
             commands.append(Command(("udevadm", "control", "--reload"), if_changed=True))
-            commands.append(Command(("udevadm", "trigger", *_RULED), if_changed=True))
+            commands.append(Command(("udevadm", "trigger", *RULED), if_changed=True))
             commands.append(Command(("udevadm", "settle", "--timeout=30"), if_changed=True))
     commands.append(Command(("systemctl", "daemon-reload"), if_changed=True))
-    if wish.start:
+    if spec.start:
         commands.append(Command(("systemctl", "try-restart", UNIT), if_changed=True))
         commands.append(Command(("systemctl", "enable", "--now", UNIT)))
     else:

@@ -5,14 +5,14 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from agent.installing.doing import Deed, content_of, perform, refuse_outside, remove
-from agent.installing.plan import ALIKE, UNIT, UNITS, Command
+from agent.installing.applying import Step, content_of, perform, refuse_outside, remove
+from agent.installing.plan import ALIKE, CATALOG, UNIT, UNITS, UPDATE_CATALOG, Command
 from agent.installing.record import RECORD, below
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from agent.installing.doing import Run, Tell
+    from agent.installing.applying import Run, Tell
     from agent.installing.record import Record
 
 _OWN_UNIT = f"{UNITS}/{UNIT}"
@@ -21,7 +21,7 @@ _FOLDERS = ("/etc/edge-agent", "/var/lib/private/edge-agent", "/var/lib/edge-age
 _SECRETS = ("/etc/credstore/edge-agent.*", "/etc/credstore.encrypted/edge-agent.*")
 
 
-def judge(root: Path, known: Record, *, force: bool, purge: bool) -> list[Deed]:
+def judge(root: Path, known: Record, *, force: bool, purge: bool) -> list[Step]:
     """Say what would become of each file and link; nothing is changed.
 
     Args:
@@ -44,22 +44,22 @@ def judge(root: Path, known: Record, *, force: bool, purge: bool) -> list[Deed]:
         *_SECRETS,
     ):
         refuse_outside(below(root, path), root)
-    deeds = [_of_file(root, path, known, force=force) for path in {**known.files, **known.coming}]
+    steps = [_of_file(root, path, known, force=force) for path in {**known.files, **known.coming}]
     for path, target in known.links.items():
         mine = below(root, path)
-        deeds.append(
-            Deed("removed" if mine.is_symlink() and str(mine.readlink()) == target else "kept", path)
+        steps.append(
+            Step("removed" if mine.is_symlink() and str(mine.readlink()) == target else "kept", path)
         )
     if purge:
         secrets = sorted(found for pattern in _SECRETS for found in root.glob(pattern.lstrip("/")))
-        deeds += [Deed("removed", f"/{found.relative_to(root)}") for found in secrets]
-        deeds += [Deed("removed", path) for path in _FOLDERS if os.path.lexists(below(root, path))]
+        steps += [Step("removed", f"/{found.relative_to(root)}") for found in secrets]
+        steps += [Step("removed", path) for path in _FOLDERS if os.path.lexists(below(root, path))]
     else:
-        deeds += [Deed("kept", path) for path in known.once if below(root, path).exists()]
-    return [one for one in deeds if one.did != "kept" or os.path.lexists(below(root, one.path))]
+        steps += [Step("kept", path) for path in known.once if below(root, path).exists()]
+    return [one for one in steps if one.did != "kept" or os.path.lexists(below(root, one.path))]
 
 
-def apply(root: Path, known: Record, deeds: list[Deed], *, image: bool, tell: Tell, run: Run) -> None:
+def apply(root: Path, known: Record, steps: list[Step], *, image: bool, tell: Tell, run: Run) -> None:
     """Stop the service, and do it.
 
     Raises:
@@ -70,24 +70,25 @@ def apply(root: Path, known: Record, deeds: list[Deed], *, image: bool, tell: Te
     udev = any(path.startswith("/etc/udev/") for path in files) and below(root, "/run/udev/control").exists()
     if own and not image and below(root, _OWN_UNIT).exists():
         perform((Command(("systemctl", "disable", "--now", UNIT)),), changed=True, tell=tell, run=run)
-    for deed in deeds:
-        if deed.did == "removed":
-            remove(below(root, deed.path))
-        tell(deed.did, deed.path)
+    for step in steps:
+        if step.did == "removed":
+            remove(below(root, step.path))
+        tell(step.did, step.path)
     for folder in (below(root, f"{UNITS}/{unit}.d") for unit in (UNIT, *ALIKE)):
         if folder.is_dir() and not any(folder.iterdir()):
             remove(folder)
     remove(below(root, RECORD))
     if files and not image:
         after: list[tuple[str, ...]] = [("udevadm", "control", "--reload")] if udev else []
+        after += [UPDATE_CATALOG] if CATALOG in files else []
         after.append(("systemctl", "daemon-reload"))
         if not own:  # a package's service goes on, with the rights that it has now
             after.append(("systemctl", "try-restart", UNIT))
         perform(tuple(map(Command, after)), changed=True, tell=tell, run=run)
 
 
-def _of_file(root: Path, path: str, known: Record, *, force: bool) -> Deed:
+def _of_file(root: Path, path: str, known: Record, *, force: bool) -> Step:
     if force:
-        return Deed("removed" if os.path.lexists(below(root, path)) else "kept", path)
+        return Step("removed" if os.path.lexists(below(root, path)) else "kept", path)
     there = content_of(below(root, path))
-    return Deed("removed" if there is not None and known.wrote(path, there) else "kept", path)
+    return Step("removed" if there is not None and known.wrote(path, there) else "kept", path)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-import subprocess
 import time
 from typing import TYPE_CHECKING
 
 from agent.errors import AgentError
+from agent.installing import systemd
 from agent.installing.plan import UNIT
 
 if TYPE_CHECKING:
@@ -17,7 +17,6 @@ _PATIENCE_S = 15.0
 """A slow board may take longer to load its models; then it is told as it stands."""
 _PAUSE_S = 0.2
 _RUNNING = re.compile(r"[1-9]\d* of \d+ pipelines running")
-_HINT = "See why: journalctl -u edge-agent -n 20, and edge-agent check"
 
 
 def ask() -> tuple[str, str]:
@@ -26,14 +25,7 @@ def ask() -> tuple[str, str]:
     Raises:
         AgentError: systemd does not answer.
     """
-    command = ["systemctl", "show", "--property=ActiveState,StatusText", UNIT]
-    try:
-        done = subprocess.run(
-            command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=30, check=True
-        )
-    except (OSError, subprocess.SubprocessError) as error:
-        raise AgentError("ask systemd of", UNIT, str(error), _HINT) from error
-    told = dict(line.split("=", 1) for line in done.stdout.splitlines() if "=" in line)
+    told = systemd.shown(("ActiveState", "StatusText"))
     return told.get("ActiveState", ""), told.get("StatusText", "")
 
 
@@ -47,7 +39,7 @@ def watch(asked: Callable[[], tuple[str, str]] = ask, patience_s: float = _PATIE
     while True:
         state, says = asked()
         if state != "active":
-            raise AgentError("start", UNIT, f"it is {state or 'not there'}", _HINT)
+            raise AgentError("start", UNIT, f"it is {state or 'not there'}", systemd.WHY)
         if _RUNNING.match(says) or time.monotonic() > end:
             return says
         time.sleep(_PAUSE_S)

@@ -6,9 +6,10 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from agent.installing.plan import RULED
 from release import contents, sbom
 from release.deb import control, tree
-from release.source import Source, run, tool
+from release.source import ReleaseFailed, Source, run, tool
 from release.wheels import gathered
 
 if TYPE_CHECKING:
@@ -31,8 +32,10 @@ def package(source: Source, target: Target, wheel: Path, out: Path, compression:
         ReleaseFailed: dpkg-deb is missing, or something of it could not be made.
     """
     dpkg_deb = tool("dpkg-deb", "apt-get install dpkg (on a Debian or Ubuntu)")
-    files = [wheel, *gathered(target)]
+    files = [wheel, *gathered(target, source.lock)]
     wheels = [contents.read(path, target.markers) for path in files]
+    if lacking := contents.lacking(wheels):
+        raise ReleaseFailed("gather", target.name, f"the lock has no {', '.join(lacking)}", "Run: make lock")
     with tempfile.TemporaryDirectory() as scratch:
         root = Path(scratch, "root")
         root.mkdir()
@@ -60,6 +63,9 @@ def _dpkg(root: Path, source: Source, target: Target, wheels: list[contents.Whee
     folder.mkdir()
     (folder / "md5sums").write_text(control.checksums(root))
     (folder / "control").write_text(control.control(source, target, wheels, size))
+    filled = {"DATA_FOLDER": str(source.data_folder), "VERSION": source.version, "RULED": " ".join(RULED)}
     for script in SCRIPTS.iterdir():
-        text = script.read_text().replace("@DATA_FOLDER@", str(source.data_folder))
-        (folder / script.name).write_text(text.replace("@VERSION@", source.version))
+        text = script.read_text()
+        for name, value in filled.items():
+            text = text.replace(f"@{name}@", value)
+        (folder / script.name).write_text(text)

@@ -27,8 +27,8 @@ runs quantized TFLite models on cameras and sensors
  cameras and sensors see, keeps every result until it is delivered, and
  syncs over MQTT.
  .
- The package brings an environment of its own in /opt/edge-agent, with all Python
- packages that the agent needs, and the service edge-agent."""
+ The package brings an environment of its own in /opt/edge-agent, with all
+ Python packages that the agent needs, and the service edge-agent."""
 
 _COPYRIGHT = """\
 Format: https://www.debian.org/doc/packaging-manuals/copyright-format/1.0/

@@ -11,15 +11,15 @@ _PLACES = (
     ("edge-agent.catalog", "usr/lib/systemd/catalog/{name}"),  # systemd's own trigger reads it in
     # Releases of this machine are packages, so the helper may do what apt does.
     ("edge-agent-host-apt.conf", f"{UNITS}/edge-agent-host.service.d/{{name}}"),
-    ("edge-agent*.conf", "usr/share/edge-agent/drop-ins/{name}"),
+    ("edge-agent*.conf", None),  # `edge-agent install` has those for hardware from the wheel
     ("*.rules", "usr/lib/udev/rules.d/{name}"),
     ("edge-agent*.*", f"{UNITS}/{{name}}"),
 )
-"""The first pattern that fits counts. What fits none, as what is of ``edgectl``, is not on devices."""
+"""The first pattern that fits counts. What fits none, as what is of ``edgectl``, has no place on devices."""
 
 
 def place(name: str) -> str | None:
-    """Say where a file goes, from the root; None when it is not for devices."""
+    """Say where a file goes, from the root; None when it has no place of its own."""
     fits = (where for pattern, where in _PLACES if fnmatchcase(name, pattern))
     found = next(fits, None)
     return found and found.format(name=name)

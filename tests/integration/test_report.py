@@ -128,7 +128,8 @@ def test_a_report_works_without_an_agent_and_with_a_configuration_that_does_not_
     assert "hunter2" not in said
     code, said, _ = run("report", "--config", config)
     assert code == 0
-    assert "not seen: trust: " in said
+    assert "not seen: board, running, trust, models, " in said  # once, for all that the reason hides
+    assert said.count("mqtt.host") == 2
 
 
 def test_no_secret_stands_in_a_report(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, run: Run) -> None:
@@ -170,3 +171,17 @@ def test_what_only_root_sees_is_not_called_amiss(
     amiss, unseen = told()
     assert not amiss & {"unsigned", "no-tls"}
     assert "keys" in unseen
+
+
+def test_an_agent_that_answers_what_nobody_expects_costs_only_the_parts_that_it_was_asked_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, run: Run
+) -> None:
+    config = tmp_path / "agent.toml"
+    config.write_text('[store]\npath = "data"\n' + PIPELINE)
+    monkeypatch.setattr("agent.cli.reported.deserted", lambda _path: False)
+    monkeypatch.setattr("agent.cli.reported.ask", lambda _path, _request: {"pipelines": [{"name": "door"}]})
+    code, said, _ = run("report", "--config", config, "--json")
+    report = orjson.loads(said)
+    assert code == 0
+    assert [one for one in report["unseen"] if one["part"] == "pipelines"]
+    assert report["data"]["path"]

@@ -11,12 +11,11 @@ from typing import TYPE_CHECKING
 import pytest
 
 from agent.installing.families import FAMILIES
+from tests.simulators.unit_files import SYSTEMD, complaints, exposure, runnable, settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-ROOT = Path(__file__).resolve().parents[2]
-SYSTEMD = ROOT / "systemd"
 AGENT = "edge-agent.service"
 UNITS = sorted(
     path.name
@@ -25,29 +24,14 @@ UNITS = sorted(
     if not path.name.startswith("edge-agent-")
 )
 # What `systemd-analyze security` may find of each, in tenths.
-MOST = {AGENT: 13, "edgectl-collect.service": 11, "edgectl-resign.service": 11}
+MOST = {"edgectl-collect.service": 11, "edgectl-resign.service": 11}
 FAMILY = [one.name for one in FAMILIES]
-
-
-def analyze(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
-    """Run systemd-analyze; skip where there is none that reads files offline."""
-    program = shutil.which("systemd-analyze")
-    if program is None:
-        pytest.skip("needs systemd-analyze: install systemd")
-    version = subprocess.run([program, "--version"], capture_output=True, text=True, check=True).stdout
-    if int(version.split()[1].split(".")[0].split("~")[0]) < 250:
-        pytest.skip("needs systemd-analyze 250 or later, which reads unit files offline")
-    command = [program, "--no-pager", *arguments]
-    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
 
 
 def copy(folder: Path, *families: str) -> Path:
     """Copy all units, with programs that exist here, and drop-ins of the agent's; give the folder."""
     for name in UNITS:
-        text = re.sub(
-            r"^ExecStart=\S+", "ExecStart=/bin/true", (SYSTEMD / name).read_text(), flags=re.MULTILINE
-        )
-        (folder / name).write_text(text)
+        runnable(name, folder)
     drop_ins = folder / f"{AGENT}.d"
     drop_ins.mkdir(exist_ok=True)
     for family in families:
@@ -55,24 +39,15 @@ def copy(folder: Path, *families: str) -> Path:
     return folder
 
 
-def exposure(unit: Path) -> int:
-    """Give what `systemd-analyze security` finds, in tenths."""
-    told = analyze("security", "--offline=true", unit).stdout
-    found = re.search(r"Overall exposure level for \S+ (\d+)\.(\d)", told)
-    assert found, told
-    return int(found[1]) * 10 + int(found[2])
-
-
 @pytest.mark.parametrize("unit", UNITS)
 def test_systemd_has_nothing_to_say_against_a_unit_with_all_its_drop_ins(tmp_path: Path, unit: str) -> None:
-    done = analyze("verify", "--man=no", "--recursive-errors=no", copy(tmp_path, *FAMILY) / unit)
-    assert (done.returncode, done.stderr) == (0, "")
+    assert complaints(copy(tmp_path, *FAMILY) / unit) == ""
 
 
 def test_a_misspelt_setting_of_a_drop_in_would_be_seen(tmp_path: Path) -> None:
     wrong = copy(tmp_path, "can") / f"{AGENT}.d" / "edge-agent-can.conf"
     wrong.write_text(wrong.read_text().replace("RestrictAddressFamilies", "RestrictAddressFamily"))
-    assert "RestrictAddressFamily" in analyze("verify", "--man=no", tmp_path / AGENT).stderr
+    assert "RestrictAddressFamily" in complaints(tmp_path / AGENT)
 
 
 @pytest.mark.parametrize("unit", MOST)
@@ -97,9 +72,9 @@ def test_the_page_says_what_each_family_costs(tmp_path: Path) -> None:
 def test_every_device_class_that_a_drop_in_names_is_on_the_page() -> None:
     for family in FAMILY:
         row = next(line for line in page().splitlines() if line.startswith(f"| `{family}` "))
-        for device in settings(family, "DeviceAllow"):
+        for device in opened(family, "DeviceAllow"):
             assert f"`{device.removesuffix(' rw')}`" in row
-        for group in settings(family, "SupplementaryGroups"):
+        for group in opened(family, "SupplementaryGroups"):
             assert f"`{group}`" in row
 
 
@@ -109,7 +84,7 @@ def test_every_group_that_a_unit_a_drop_in_or_a_rule_names_is_made() -> None:
         for line in (SYSTEMD / "edge-agent.sysusers.conf").read_text().splitlines()
         if line[0] == "g"
     }
-    joined = {group for family in FAMILY for group in settings(family, "SupplementaryGroups")}
+    joined = {group for family in FAMILY for group in opened(family, "SupplementaryGroups")}
     ruled = set(re.findall(r'GROUP="(\w+)"|chgrp (\w+)', (SYSTEMD / "70-edge-agent.rules").read_text()))
     assert joined | {"video"} | {name for pair in ruled for name in pair if name} == made
 
@@ -158,7 +133,7 @@ def test_settings_of_buffers_and_no_other_files_of_a_sensor_are_given_away(tmp_p
 
 
 def page() -> str:
-    return (ROOT / "docs" / "hardware.md").read_text()
+    return (SYSTEMD.parent / "docs" / "hardware.md").read_text()
 
 
 def rows() -> Iterator[tuple[str, str]]:
@@ -166,7 +141,6 @@ def rows() -> Iterator[tuple[str, str]]:
     yield from re.findall(r"^\| `([a-z-]+)` \|.*\| (\d\.\d) \|$", page(), re.MULTILINE)
 
 
-def settings(family: str, key: str) -> list[str]:
+def opened(family: str, key: str) -> list[str]:
     """Give the values of a setting in a family's drop-in."""
-    text = (SYSTEMD / f"edge-agent-{family}.conf").read_text()
-    return [str(value) for value in re.findall(rf"^{key}=(.+)$", text, re.MULTILINE)]
+    return settings(f"edge-agent-{family}.conf").get(key, [])

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import subprocess
 import sys
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tests.system.booted import UNIT
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
     from tests.system.booted import Booted
 
@@ -24,13 +26,31 @@ _PACKAGES = ("udev", "kmod", "iproute2")
 _TIMEOUT_S = 300
 
 
+def container() -> Path:
+    """Build a file system with this checkout's agent, for a container."""
+    return _root("", Path(os.environ.get("EDGE_AGENT_TESTS_ROOTFS") or BUILT / "rootfs"))
+
+
 def root(arch: str) -> Path:
-    """Build a file system with this checkout's agent, for a virtual machine or programs alone."""
-    folder = BUILT / f"{arch}-root"
+    """Build one for a virtual machine or programs alone."""
+    return _root(arch, BUILT / f"{arch}-root", *_PACKAGES)
+
+
+def _root(arch: str, folder: Path, *packages: str) -> Path:
     inputs = [*(REPOSITORY / "agent").rglob("*.py"), REPOSITORY / "pyproject.toml", HERE / "rootfs.sh"]
-    if not folder.exists() or folder.stat().st_ctime < _newest(inputs):
-        _build(arch, "rootfs.sh", folder, sys.executable, *_PACKAGES)
+    with _alone(folder):
+        if not folder.exists() or folder.stat().st_ctime < _newest(inputs):
+            _build(arch, "rootfs.sh", folder, sys.executable, *packages)
     return folder
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """Have other processes of the tests wait until this one has built the folder."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with folder.with_name(f"{folder.name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 def vm(arch: str) -> Path:
@@ -57,4 +77,5 @@ def _newest(paths: Iterable[Path]) -> float:
 
 def _build(arch: str, script: str, *words: str | Path) -> None:
     command = [str(HERE / script), *map(str, words)]
-    subprocess.run(command, cwd=REPOSITORY, env=os.environ | {"ARCH": arch}, check=True, timeout=_TIMEOUT_S)
+    environment = os.environ | ({"ARCH": arch} if arch else {})
+    subprocess.run(command, cwd=REPOSITORY, env=environment, check=True, timeout=_TIMEOUT_S)

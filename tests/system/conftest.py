@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,8 +19,6 @@ if TYPE_CHECKING:
 
 HERE = Path(__file__).resolve().parent
 REPOSITORY = HERE.parents[1]
-COMPILED = ("/usr/lib/python3.11", "/opt/edge-agent/lib")
-CACHE = Path(os.environ.get("EDGE_AGENT_TESTS_ROOTFS", REPOSITORY / "build" / "rootfs"))
 # The real unit, with a watchdog that a test can wait for; another test has the real one's time.
 IMPATIENT = "[Service]\nWatchdogSec=4\n"
 
@@ -31,23 +26,7 @@ IMPATIENT = "[Service]\nWatchdogSec=4\n"
 @pytest.fixture(scope="session")
 def rootfs() -> Path:
     """A file system with this checkout's agent; made once, and again when the agent's code is newer."""
-    build_root(CACHE)
-    return CACHE
-
-
-def build_root(root: Path, *packages: str) -> bool:
-    """Build a file system with this checkout's agent, unless it is there and newer; say whether it did."""
-    script = HERE / "rootfs.sh"
-    inputs = [*(REPOSITORY / "agent").rglob("*.py"), REPOSITORY / "pyproject.toml", script]
-    newest = max(path.stat().st_mtime for path in inputs)
-    if root.exists() and root.stat().st_ctime >= newest:
-        return False
-    command = [str(script), str(root), sys.executable, *packages]
-    subprocess.run(command, cwd=REPOSITORY, check=True, timeout=220)
-    # The service may not write there: without it each start would compile some 700 modules.
-    compiling = ["/usr/bin/python3", "-m", "compileall", "-q", "-j", "0", *COMPILED]
-    subprocess.run(["chroot", str(root), *compiling], check=True, timeout=120)
-    return True
+    return building.container()
 
 
 @pytest.fixture(scope="module")

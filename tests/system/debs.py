@@ -17,6 +17,8 @@ KEPT = REPOSITORY / "build" / "debs"
 ROOT = REPOSITORY / "build" / "deb-root"
 OLD_COMMIT = "2c108d30562a"
 """The last one whose data folder has version 4."""
+OLD_LOCK = "4374badd3d6f"
+"""The first one with a lock: what that release wanted of others."""
 OLD_FOLDER = 4
 
 
@@ -54,6 +56,11 @@ def old() -> Deb:
     if not source.exists():
         with tarfile.open(fileobj=BytesIO(found.stdout)) as archive:
             archive.extractall(source, filter="data")
+        lock = subprocess.run(
+            [*git, "show", f"{OLD_LOCK}:release/requirements.txt"], capture_output=True, check=True
+        )
+        (source / "release").mkdir()
+        (source / "release" / "requirements.txt").write_bytes(lock.stdout)
     return _built("old", "", ["--source", str(source)], [])
 
 

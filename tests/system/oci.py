@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 HERE = Path(__file__).resolve().parent
 REPOSITORY = HERE.parents[1]
 CPU = "cortex-a72"
+_PYTHON = "/run/python"
 _AUTHORITIES = "/etc/ssl/certs/ca-certificates.crt"
 _PROGRAMS = {
     "buildah": "buildah", "podman": "podman", "crun": "crun", "mmdebstrap": "mmdebstrap",
@@ -62,6 +63,7 @@ class Images:
         self._folder, self.arch = folder, arch
         self._place = ("--root", str(folder / "storage"), "--runroot", str(folder / "run"))
         self._environment = {**os.environ, "STORAGE_DRIVER": "overlay", "BUILDAH_ISOLATION": "chroot"}
+        self._interpreter = ""
         folder.mkdir(parents=True, exist_ok=True)
 
     def buildah(self, *arguments: str, timeout: float = 120) -> str:
@@ -112,6 +114,7 @@ class Images:
         options = ("--format", "docker", "--arch", self.arch, "--network", "host", "--pull-never", "--layers")
         what = ("-f", "Dockerfile.arm64", "--target", target, "-t", tag, ".")
         self.buildah("build", *options, *shown, *what, timeout=1500)
+        self._take_python(tag)
 
     def sizes(self, tag: str) -> tuple[list[int], list[int]]:
         """Give the bytes of each layer, the base's first: on a disk, and compressed as it travels."""
@@ -151,9 +154,30 @@ class Images:
         if self.arch == "amd64":
             return platform
         fake = HERE / "fakehw" / CPU
-        shown = {f"{fake}/cpuinfo": "/proc/cpuinfo", f"{fake}/cpu": "/sys/devices/system/cpu"}
+        shown = {
+            f"{fake}/cpuinfo": "/proc/cpuinfo",
+            f"{fake}/cpu": "/sys/devices/system/cpu",
+            str(self._folder / "python"): _PYTHON,
+            str(self._folder / "starter"): self._interpreter,
+        }
         binds = [part for here, there in shown.items() for part in ("-v", f"{here}:{there}:ro")]
         return (*platform, "-e", f"QEMU_CPU={CPU}", *binds)
+
+    def _take_python(self, tag: str) -> None:
+        """Have each Python be started by a script that says which processor is emulated.
+
+        Workers get an environment of their own, without ``QEMU_CPU``. The processor would then have more than
+        its cpuinfo says, and LiteRT take kernels that qemu 7.2 computes wrong.
+        """
+        work = self.buildah("from", "--pull-never", "--arch", self.arch, tag)
+        root = Path(self.buildah("mount", work))
+        [python] = [found for found in root.glob("usr/**/bin/python3.[0-9][0-9]") if not found.is_symlink()]
+        self._interpreter = f"/{python.relative_to(root)}"
+        shutil.copy(python, self._folder / "python")
+        starter = self._folder / "starter"
+        starter.write_text(f'#!/bin/bash\nexport QEMU_CPU={CPU}\nexec -a "$0" {_PYTHON} "$@"\n')
+        starter.chmod(0o755)
+        self.buildah("rm", work)
 
 
 def emulate() -> None:

@@ -44,5 +44,5 @@ def test_a_package_for_arm_is_the_same_bytes_each_time_and_holds_its_machines_co
     ).stdout
     assert "/python3.13/site-packages/agent/supervisor.py" in listed
     assert ".cpython-313-aarch64-linux-gnu.so" in listed
-    assert "x86_64" not in listed
+    assert "x86_64-linux-gnu" not in listed
     assert "root/root" in listed

@@ -284,19 +284,3 @@ def test_an_epoch_of_ours_that_somebody_else_writes_is_told(make_world: MakeWorl
         world.carry()
         world.wait(1)
     assert counters[Event.DEVICE_DOUBLED.value] > before
-
-
-def test_what_the_collector_said_before_does_not_make_a_slow_link_wait_for_less(
-    make_world: MakeWorld,
-) -> None:
-    world = make_world()
-    world.connect()
-    world.commit()
-    world.serve()
-    world.wait(65)
-    world.lose()
-    world.connect()
-    world.tell(retain=True)
-    world.serve()
-    world.wait(65)
-    assert world.wire.reconnects == ["the broker confirms nothing"]

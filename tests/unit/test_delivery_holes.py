@@ -197,3 +197,19 @@ def test_sixty_five_ranges_beside_the_backlog_cost_duplicates_at_most(make_world
         world.wait(0.1)
     assert world.complete
     assert world.store.drained
+
+
+def test_what_the_collector_said_before_does_not_make_a_slow_link_wait_for_less(
+    make_world: MakeWorld,
+) -> None:
+    world = make_world()
+    world.connect()
+    world.commit()
+    world.serve()
+    world.wait(65)
+    world.lose()
+    world.connect()
+    world.tell(retain=True)
+    world.serve()
+    world.wait(65)
+    assert world.wire.reconnects == ["the broker confirms nothing"]

@@ -58,3 +58,9 @@ def test_a_table_that_is_no_json_names_the_variable_and_not_its_value(name: str)
 
 def test_other_variables_are_nobodys_settings() -> None:
     assert environment.laid_over({}, Settings, {"MQTT__HOST": "b", "EDGE_AGENT_MQTT__HOST": "b"}) == {}
+
+
+@pytest.mark.parametrize("value", ['{"path": "a\\u0000b"}', '[["\\u0000"]]', "[" * 1000 + "]" * 1000])
+def test_json_that_no_file_could_hold_is_refused_and_names_the_variable(value: str) -> None:
+    with pytest.raises(ConfigInvalid, match="environment EDGE_AGENT__STORE: "):
+        over({}, STORE=value)

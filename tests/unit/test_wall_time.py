@@ -41,6 +41,8 @@ MAY_ASK = {
     "credentials.py": "certificates begin and end by the wall clock",
     "cli/check.py": "tells a person until when a certificate lasts",
     "cli/diagnose.py": "dates the members of an archive",
+    "cli/reporting/components.py": "dates a list of what is installed",
+    "cli/reporting/parts.py": "dates a report, and tells a person which certificates end soon",
     "fleet/commanding/commander.py": "dates a command",
     "fleet/identity/certificates.py": "certificates begin and end by the wall clock",
     "fleet/identity/expiry.py": "tells a person which certificates end soon",

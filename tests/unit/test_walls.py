@@ -45,9 +45,10 @@ LARGE = {
 LISTING = """
 import importlib, json, sys
 
+before = set(sys.modules)  # what an environment has every Python load is not ours
 for module in json.loads(sys.argv[1]):
     importlib.import_module(module)
-print(json.dumps(list(sys.modules)))
+print(json.dumps(list(set(sys.modules) - before)))
 """
 
 # Imports the modules, and says of each unwanted one which lines led to its first import.

@@ -11,7 +11,7 @@ import orjson
 import pytest
 
 from agent.cli import main as cli
-from agent.cli.components import components, cyclonedx
+from agent.cli.reporting.components import components, cyclonedx
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -87,3 +87,23 @@ def test_the_agent_itself_is_the_whole_and_no_part() -> None:
     bom = cyclonedx([{"name": "edge-inference-agent"} | part, {"name": "a"} | part])
     assert [one["name"] for one in bom["components"]] == ["python", "a"]
     assert "licenses" not in bom["components"][1]
+
+
+@pytest.mark.parametrize("damaged", ["METADATA", "RECORD"])
+def test_a_damaged_distribution_is_named_and_costs_no_traceback(
+    damaged: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    installed(tmp_path, "odd", "", "")
+    (tmp_path / "odd-1.2.dist-info" / damaged).write_bytes(b"Name: o\xffdd\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    assert cli.run(["report", "--sbom"]) == 1
+    assert f"list packages in {tmp_path}" in capsys.readouterr().err
+
+
+def test_one_that_says_no_version_has_none_in_its_address(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    installed(tmp_path, "odd", "", None)
+    (tmp_path / "odd-1.2.dist-info" / "METADATA").write_text("Metadata-Version: 2.1\nName: odd\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    assert (listed("odd")["version"], listed("odd")["purl"]) == ("", "pkg:pypi/odd")

@@ -8,8 +8,7 @@ from typing import Any
 
 import pytest
 
-from agent.cli import unit
-from agent.cli.deviations import IDS, deviations
+from agent.cli.reporting.deviations import IDS, deviations
 
 NOW = 1_800_000_000.0
 SOUND: dict[str, Any] = {
@@ -51,6 +50,9 @@ FOUND = [
     ("exposed", "kernel", {"landlock": 0}),
     ("exposed", "kernel", {"seccomp": False}),
     ("unsandboxed", "service", {"NoNewPrivileges": "no"}),
+    ("unsandboxed", "service", {"User": ""}),
+    ("unsandboxed", "service", {"User": "root"}),
+    ("unsandboxed", "service", {"DevicePolicy": "auto"}),
     ("unsandboxed", "service", {"ActiveState": "inactive"}),
     ("clock", "clock", {"synced": False}),
     ("open-file", "data", {"mode": "750"}),
@@ -91,8 +93,3 @@ def test_the_most_important_comes_first() -> None:
 def test_what_could_not_be_seen_is_not_called_amiss() -> None:
     parts = ("trust", "models", "pipelines", "kernel", "running", "service", "data", "clock")
     assert deviations(SOUND | dict.fromkeys(parts), NOW) == []
-
-
-def test_what_systemctl_shows_is_read_and_a_unit_that_is_not_there_is_none() -> None:
-    assert unit.read("LoadState=loaded\nUser=a=b\n\n") == {"LoadState": "loaded", "User": "a=b"}
-    assert unit.read("LoadState=not-found\nActiveState=inactive\n") is None

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from agent.cli import install_wish, main
+from agent.cli import install_spec, main
 from agent.errors import AgentError
-from agent.installing import doing
+from agent.installing import systemd
 from agent.installing.environment import Environment
 from agent.installing.record import Record
 
@@ -31,7 +31,7 @@ source = { kind = "serial", port = "/dev/ttyUSB0", rate = 10, window = 256 }
 def ran(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """No command is run: it is noted."""
     commands: list[str] = []
-    monkeypatch.setattr(doing, "run_command", lambda argv: commands.append(" ".join(argv)))
+    monkeypatch.setattr(systemd, "run", lambda argv: commands.append(" ".join(argv)))
     return commands
 
 
@@ -50,7 +50,8 @@ def test_an_image_gets_the_unit_and_what_the_board_needs_and_no_configuration(
     assert "MemoryMax=256M" in (tmp_path / f"{UNIT}.d/edge-agent-board.conf").read_text()
     assert not (tmp_path / CONFIG).exists()
     assert any("no /etc/edge-agent/agent.toml yet" in one for one in done["notes"])
-    assert ran == [f"systemd-sysusers --root={tmp_path} edge-agent.conf"]
+    there = f"--root={tmp_path}"
+    assert ran == [f"systemd-sysusers {there} edge-agent.conf", f"journalctl --update-catalog {there}"]
 
 
 def test_hardware_that_the_configuration_uses_is_found_and_stays(
@@ -80,7 +81,8 @@ def test_a_package_keeps_its_units(tmp_path: Path, capsys: pytest.CaptureFixture
     theirs.parent.mkdir(parents=True)
     theirs.touch()
     done = told(capsys, "--root", str(tmp_path), "--hardware", "audio")
-    assert [one["what"] for one in done["steps"]] == [f"/{UNIT}.d/edge-agent-audio.conf"]
+    units = (UNIT, "etc/systemd/system/edge-agent-try.service")
+    assert [one["what"] for one in done["steps"]] == [f"/{one}.d/edge-agent-audio.conf" for one in units]
     assert any("the package's" in one for one in done["notes"])
     assert main.run(["install", "--root", str(tmp_path), "--remove", "--purge", "--yes"]) == 1
     assert "apt-get purge" in capsys.readouterr().err
@@ -114,7 +116,7 @@ def test_removing_asks_nobody_and_purging_wants_a_word(
 
 def test_purging_without_removing_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
     assert main.run(["install", "--purge", "--dry-run"]) == 1
-    assert "--purge goes with --remove" in capsys.readouterr().err
+    assert "Say: --remove --purge" in capsys.readouterr().err
 
 
 def test_who_is_not_root_is_told_how(
@@ -126,20 +128,20 @@ def test_who_is_not_root_is_told_how(
 
 
 def test_an_environment_whose_path_no_unit_can_hold_is_refused(tmp_path: Path) -> None:
-    given = install_wish.Given(tmp_path, image=True, hardware=("none",), profile="", start=True)
+    given = install_spec.Given(tmp_path, image=True, hardware=("none",), profile="", start=True)
     odd = tmp_path / "my agent/bin"
     with pytest.raises(AgentError, match="no unit can hold this path"):
-        install_wish.wish(given, Environment(odd, odd, odd), Record())
+        install_spec.spec(given, Environment(odd, odd, odd), Record())
 
 
 def test_the_running_machine_gets_a_first_configuration_that_holds(tmp_path: Path) -> None:
-    given = install_wish.Given(
+    given = install_spec.Given(
         tmp_path, image=False, hardware=("auto",), profile="generic-x86_64", start=True
     )
     place = tmp_path / "opt/bin"
-    wish, _ = install_wish.wish(given, Environment(place, place, place), Record())
-    assert [path for path, _ in wish.configuration] == [f"/{CONFIG}", "/etc/edge-agent/agent.schema.json"]
-    assert wish.folder == str(place.parent)
+    spec, _ = install_spec.spec(given, Environment(place, place, place), Record())
+    assert [path for path, _ in spec.configuration] == [f"/{CONFIG}", "/etc/edge-agent/agent.schema.json"]
+    assert spec.folder == str(place.parent)
 
 
 def test_a_configuration_that_is_a_link_to_nowhere_is_told(

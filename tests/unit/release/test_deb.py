@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from agent.installing.families import FAMILIES
 from release.deb import control, tree
 from release.deb.build import SCRIPTS
 from release.deb.places import place
@@ -29,7 +30,7 @@ TARGET = Target("arm64", "3.11")
         ("edge-agent.sysusers.conf", "usr/lib/sysusers.d/edge-agent.conf"),
         ("edge-agent.catalog", "usr/lib/systemd/catalog/edge-agent.catalog"),
         ("edge-agent.tmpfiles.conf", "usr/lib/tmpfiles.d/edge-agent.conf"),
-        ("edge-agent-serial.conf", "usr/share/edge-agent/drop-ins/edge-agent-serial.conf"),
+        ("edge-agent-serial.conf", None),
         (
             "edge-agent-host-apt.conf",
             "usr/lib/systemd/system/edge-agent-host.service.d/edge-agent-host-apt.conf",
@@ -42,9 +43,9 @@ def test_each_file_of_systemd_goes_where_its_program_looks(name: str, where: str
     assert place(name) == where
 
 
-def test_whatever_stands_in_the_repository_has_its_place_or_is_the_operators() -> None:
-    left = [file.name for file in (HERE / "systemd").iterdir() if place(file.name) is None]
-    assert [name for name in left if not name.startswith("edgectl")] == []
+def test_whatever_has_no_place_is_the_operators_or_added_by_family() -> None:
+    left = {file.name for file in (HERE / "systemd").iterdir() if place(file.name) is None}
+    assert {name for name in left if not name.startswith("edgectl")} == {one.drop_in for one in FAMILIES}
 
 
 @pytest.mark.parametrize("script", sorted(SCRIPTS.iterdir()), ids=lambda path: path.name)

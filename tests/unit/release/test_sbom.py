@@ -85,6 +85,11 @@ def test_the_same_release_gives_the_same_bytes_and_another_a_serial_number_of_it
     assert json.loads(other)["serialNumber"] != json.loads(first)["serialNumber"]
 
 
+def test_what_a_wheel_needs_and_the_lock_lacks_is_noticed(wheels: list[contents.Wheel]) -> None:
+    assert contents.lacking(wheels) == []
+    assert contents.lacking(wheels[:1]) == ["nums"]
+
+
 def test_the_packages_copyright_names_the_licence_of_each(wheels: list[contents.Wheel]) -> None:
     text = copyright_of(wheels)
     assert "Files: *\nCopyright: the Edge Agent authors\nLicense: Apache-2.0\n" in text

@@ -15,7 +15,7 @@ from agent.cli.settings import Loaded
 from agent.cli.starter import compose
 from agent.errors import AgentError
 from agent.installing.families import FAMILIES, present, wanted
-from agent.installing.plan import CONFIG, DROP_INS, PACKAGED, Wish
+from agent.installing.plan import CONFIG, DROP_INS, PACKAGED, Spec
 from agent.installing.record import below
 from agent.probing.recognition import recognise
 
@@ -49,7 +49,7 @@ class Given:
     start: bool
 
 
-def wish(given: Given, environment: Environment, known: Record) -> tuple[Wish, list[str]]:
+def spec(given: Given, environment: Environment, known: Record) -> tuple[Spec, list[str]]:
     """Say what is to be installed, and what people should know beside it.
 
     Raises:
@@ -71,7 +71,7 @@ def wish(given: Given, environment: Environment, known: Record) -> tuple[Wish, l
     profile = _profile(given, settings)
     hardware, nodes = _hardware(given, profile, settings, known)
     packaged = below(given.root, PACKAGED).exists()
-    asked = Wish(
+    asked = Spec(
         folder=_folder(given, environment),
         hardware=hardware,
         nodes=nodes,
@@ -144,7 +144,7 @@ def _folder(given: Given, environment: Environment) -> str:
     return name
 
 
-def _notes(given: Given, asked: Wish, path: Path) -> list[str]:
+def _notes(given: Given, asked: Spec, path: Path) -> list[str]:
     """Say what was not done, and by what it would be."""
     notes = []
     if asked.packaged:

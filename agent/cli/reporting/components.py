@@ -11,6 +11,7 @@ from importlib import metadata
 from typing import Any
 
 from agent import __version__
+from agent.errors import AgentError
 
 NAME = "edge-inference-agent"
 _MOST_LICENSE = 80
@@ -22,21 +23,34 @@ def components() -> list[dict[str, Any]]:
 
     RECORD lists every file of a distribution with its hash (Python's packaging specifications, "Recording
     installed projects"); None where the package manager of the system left it out.
+
+    Raises:
+        AgentError: what one says of itself is damaged.
     """
-    found = {}
+    found: dict[str, dict[str, Any]] = {}
     for one in metadata.distributions():
-        about = one.metadata  # read once: it is parsed anew each time
-        name = re.sub(r"[-_.]+", "-", about["Name"] or "").lower()
-        if name and name not in found:  # the first on the path is the one that is imported
-            record = one.read_text("RECORD")
-            found[name] = {
-                "name": name,
-                "version": about["Version"],
-                "license": _license(about),
-                "purl": f"pkg:pypi/{name}@{about['Version']}",
-                "record_sha256": hashlib.sha256(record.encode()).hexdigest() if record else None,
-            }
+        try:
+            about = one.metadata  # read once: it is parsed anew each time
+            name = re.sub(r"[-_.]+", "-", about["Name"] or "").lower()
+            if name and name not in found:  # the first on the path is the one that is imported
+                found[name] = _told(name, about, one.read_text("RECORD"))
+        except UnicodeDecodeError as error:
+            place = str(one.locate_file(""))
+            raise AgentError(
+                "list packages in", place, f"no UTF-8 text: {error}", "Install it anew"
+            ) from error
     return [found[name] for name in sorted(found)]
+
+
+def _told(name: str, about: metadata.PackageMetadata, record: str | None) -> dict[str, Any]:
+    version = about["Version"] or ""
+    return {
+        "name": name,
+        "version": version,
+        "license": _license(about),
+        "purl": f"pkg:pypi/{name}@{version}" if version else f"pkg:pypi/{name}",
+        "record_sha256": hashlib.sha256(record.encode()).hexdigest() if record else None,
+    }
 
 
 def cyclonedx(listed: list[dict[str, Any]]) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from agent.errors import AgentError
-from agent.installing import doing, removal
+from agent.installing import applying, removal
 from agent.installing import record as records
 from agent.installing.plan import Command, File, Link, Plan
 from agent.installing.record import RECORD, Record
@@ -44,15 +44,15 @@ class Machine:
     def install(self, plan: Plan = PLAN, *, force: bool = False) -> dict[str, str]:
         self.told, self.ran = {}, []
         known = records.read(self.root) or Record()
-        deeds = doing.judge(plan, self.root, known, force=force)
-        doing.apply(plan, self.root, known, deeds, tell=self.tell, run=self.run)
+        steps = applying.judge(plan, self.root, known, force=force)
+        applying.apply(plan, self.root, known, steps, tell=self.tell, run=self.run)
         return self.told
 
     def remove(self, *, force: bool = False, purge: bool = False, image: bool = False) -> dict[str, str]:
         self.told, self.ran = {}, []
         known = records.read(self.root) or Record()
-        deeds = removal.judge(self.root, known, force=force, purge=purge)
-        removal.apply(self.root, known, deeds, image=image, tell=self.tell, run=self.run)
+        steps = removal.judge(self.root, known, force=force, purge=purge)
+        removal.apply(self.root, known, steps, image=image, tell=self.tell, run=self.run)
         return self.told
 
     def tell(self, did: str, what: str) -> None:
@@ -127,8 +127,8 @@ def test_wherever_an_installation_is_cut_off_removing_leaves_nothing_and_another
     for plan in (older, newer):
         left = writes
         with monkeypatch.context() as now:
-            now.setattr(doing, "_write", cut_before(doing._write))
-            now.setattr(doing, "_link", cut_before(doing._link))
+            now.setattr(applying, "_write", cut_before(applying._write))
+            now.setattr(applying, "_link", cut_before(applying._link))
             now.setattr(records, "write", cut_before(records.write))
             with contextlib.suppress(Cut):
                 machine.install(plan)
@@ -142,7 +142,7 @@ def test_what_was_cut_off_for_the_first_time_can_be_removed(
     machine: Machine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as now:
-        now.setattr(doing, "_link", lambda *_: (_ for _ in ()).throw(Cut))
+        now.setattr(applying, "_link", lambda *_: (_ for _ in ()).throw(Cut))
         with pytest.raises(Cut):
             machine.install()
     assert machine.remove()[UNIT] == "removed"
@@ -294,17 +294,3 @@ def test_a_record_that_is_none_is_told(machine: Machine) -> None:
     machine.at(RECORD).write_text('{"files": 1}')
     with pytest.raises(AgentError, match="no record of an installation"):
         machine.install()
-
-
-@pytest.mark.parametrize(
-    ("argv", "told"),
-    [
-        (("no-such-program-of-systemd",), "there is no such program"),
-        (("sh", "-c", "echo first >&2; echo second >&2; exit 3"), "first"),
-        (("sh", "-c", "echo Created symlink a >&2; echo Job failed. >&2; exit 1"), r"1: Job failed\. Run"),
-        (("sh", "-c", "exit 3"), "exit code 3"),
-    ],
-)
-def test_a_command_that_fails_is_one_line(argv: tuple[str, ...], told: str) -> None:
-    with pytest.raises(AgentError, match=told):
-        doing.run_command(argv)

@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, Any
 
 from agent import trust
 from agent.certificates import facts
-from agent.cli import models_check, service, unit
-from agent.cli.components import components
-from agent.cli.deviations import deviations
-from agent.cli.running_models import models_in_use
+from agent.cli import models_check, service
+from agent.cli.reporting import unit
+from agent.cli.reporting.components import components
+from agent.cli.reporting.deviations import deviations
+from agent.cli.reporting.models import models_in_use
 from agent.cli.secrets_known import known
 from agent.cli.settings import Loaded
 from agent.cli.version import versions
@@ -59,6 +60,7 @@ class Reported:
     def whole(self) -> dict[str, Any]:
         """Give the report, without secrets; ``unseen`` says which parts could not be had, and why."""
         clock = SystemClock()
+        now_ns = clock.wall_ns()
         parts: dict[str, Callable[[], Any]] = {
             "agent": versions,
             "board": self._board,
@@ -76,13 +78,13 @@ class Reported:
         }
         report = {
             "v": 1,
-            "at": written(clock.wall_ns()),
+            "at": written(now_ns),
             "device": self._plan.device if self._plan else None,
             "configuration": self._configuration(),
             **{name: self._had(name, make) for name, make in parts.items()},
         }
         report["compliance"] = [one.model_dump(exclude={"about"}) for one in standards()]
-        report["deviations"] = deviations(report)
+        report["deviations"] = deviations(report, now_ns / 1e9)
         report["unseen"] = self._unseen
         found: dict[str, Any] = Redactor(known(self._loaded)).value(report)
         return found
@@ -92,7 +94,11 @@ class Reported:
             return make()
         except (AgentError, OSError) as error:
             self._unseen.append({"part": name, "why": str(error)})
-            return None
+        except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+            # an agent of another release answers otherwise, or what it reads is damaged
+            why = f"what is there is not understood ({type(error).__name__}: {error})"
+            self._unseen.append({"part": name, "why": why})
+        return None
 
     def _needed(self) -> Plan:
         if self._plan is None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -14,23 +13,31 @@ IDS = (
     "unsigned-model", "exposed", "unconfined", "unsandboxed", "clock", "data-folder",
 )  # fmt: skip
 """All that can be amiss; docs/cli.md says what each means."""
+_HELD = (
+    ("NoNewPrivileges", "yes"),
+    ("CapabilityBoundingSet", ""),
+    ("ProtectSystem", "strict"),
+    ("ProtectHome", "yes"),
+    ("DevicePolicy", "closed"),
+    ("MemoryDenyWriteExecute", "yes"),
+)
+"""What no drop-in for a family of hardware takes away."""
 
 
-def deviations(report: dict[str, Any], now_s: float | None = None) -> list[dict[str, str]]:
+def deviations(report: dict[str, Any], now_s: float) -> list[dict[str, str]]:
     """Name what is amiss, the most important first.
 
     Args:
-        report: as ``agent.cli.reported`` has gathered it; parts that could not be had are None.
+        report: as ``agent.cli.reporting.parts`` has gathered it; parts that could not be had are None.
         now_s: the wall clock, seconds since 1970.
 
     Returns:
         ``id`` (one of ``IDS``), ``problem`` and ``hint`` of each.
     """
-    now = time.time() if now_s is None else now_s
     found = [
         *_of_configuration(report["configuration"]),
         *_of_trust(report["trust"] or {}),
-        *_of_time(report["trust"] or {}, report["clock"], now),
+        *_of_time(report["trust"] or {}, report["clock"], now_s),
         *_of_models(report["models"] or []),
         *_of_walls(report),
         *_of_data(report["data"]),
@@ -103,8 +110,9 @@ def _of_walls(report: dict[str, Any]) -> Iterator[dict[str, str]]:
     if report["running"] and not active:
         problem = "the agent runs, and not as its service: nothing but its own walls holds it"
         yield _told("unsandboxed", problem, "Start it as edge-agent.service: docs/operations.md")
-    held = ("NoNewPrivileges", "yes"), ("ProtectSystem", "strict"), ("CapabilityBoundingSet", "")
-    if active and (loose := [name for name, value in held if service.get(name, value) != value]):
+    loose = [name for name, value in _HELD if service.get(name, value) != value]
+    loose += ["User"] if service.get("User", "edge-agent") in {"", "0", "root"} else []
+    if active and loose:
         problem = f"the service's sandbox was loosened: {', '.join(loose)}"
         yield _told("unsandboxed", problem, "Look for drop-ins: systemctl cat edge-agent")
 

@@ -1,10 +1,9 @@
-"""Does what a plan says: writes files that nobody else has changed, makes links, runs commands."""
+"""Applies a plan: writes files that nobody else has changed, makes links, runs commands."""
 
 from __future__ import annotations
 
 import os
 import shutil
-import subprocess
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
@@ -20,29 +19,24 @@ if TYPE_CHECKING:
 
     from agent.installing.plan import Command, File, Link, Plan
 
-Did = Literal["written", "replaced", "unchanged", "kept", "linked", "ran", "removed"]
-Tell = Callable[[Did, str], None]
+Outcome = Literal["written", "replaced", "unchanged", "kept", "linked", "ran", "removed"]
+Tell = Callable[[Outcome, str], None]
 """Called with what was done, and to what, as soon as it is."""
 Run = Callable[[tuple[str, ...]], None]
 """Runs a command to its end, or raises ``AgentError``."""
-CHANGES: frozenset[Did] = frozenset(("written", "replaced", "linked", "removed"))
+CHANGES: frozenset[Outcome] = frozenset(("written", "replaced", "linked", "removed"))
 _OP = "install"
-_MOST_S = 300
-"""More than a service may take to stop and to start."""
-_NEWS = ("Created symlink", "Removed ")
-"""What systemctl says on standard error before it fails."""
-_JOURNAL = "See why: journalctl -u edge-agent -n 20, and edge-agent check"
 
 
 @dataclass(frozen=True, slots=True)
-class Deed:
+class Step:
     """What is done with one file, or link."""
 
-    did: Did
+    did: Outcome
     path: str
 
 
-def judge(plan: Plan, root: Path, known: Record, *, force: bool) -> list[Deed]:
+def judge(plan: Plan, root: Path, known: Record, *, force: bool) -> list[Step]:
     """Say what would be done with each file and link; nothing is written.
 
     What was installed before and is wanted no more is removed, unless somebody has changed it.
@@ -57,12 +51,12 @@ def judge(plan: Plan, root: Path, known: Record, *, force: bool) -> list[Deed]:
         AgentError: somebody has changed a file, or it is none; or it cannot be read.
     """
     refuse_outside(below(root, records.RECORD), root)
-    deeds = [Deed(_of_file(one, root, known, force=force), one.path) for one in plan.files]
-    deeds += [Deed(_of_link(one, root, known), one.path) for one in plan.links]
-    return deeds + list(_stale(plan, root, known))
+    steps = [Step(_of_file(one, root, known, force=force), one.path) for one in plan.files]
+    steps += [Step(_of_link(one, root, known), one.path) for one in plan.links]
+    return steps + list(_stale(plan, root, known))
 
 
-def apply(plan: Plan, root: Path, known: Record, deeds: list[Deed], *, tell: Tell, run: Run) -> None:
+def apply(plan: Plan, root: Path, known: Record, steps: list[Step], *, tell: Tell, run: Run) -> None:
     """Do it; what was written is recorded before any command runs, and then that all of them did.
 
     Raises:
@@ -70,15 +64,15 @@ def apply(plan: Plan, root: Path, known: Record, deeds: list[Deed], *, tell: Tel
     """
     before = os.umask(0o022)  # what is written here everyone may read, whatever root's own is
     try:
-        record = _put(plan, root, known, {one.path: one.did for one in deeds}, tell)
+        record = _put(plan, root, known, {one.path: one.did for one in steps}, tell)
     finally:
         os.umask(before)
-    changed = not known.complete or any(one.did in CHANGES for one in deeds)
+    changed = not known.complete or any(one.did in CHANGES for one in steps)
     perform(plan.commands, changed=changed, tell=tell, run=run)
     records.write(root, record.model_copy(update={"complete": True}))
 
 
-def _put(plan: Plan, root: Path, known: Record, did: Mapping[str, Did], tell: Tell) -> Record:
+def _put(plan: Plan, root: Path, known: Record, did: Mapping[str, Outcome], tell: Tell) -> Record:
     """Write the files, make the links, and record them."""
     files, once, links = dict(known.files), dict(known.once), dict(known.links)
     records.write(root, _before(plan, root, known, did))
@@ -103,7 +97,7 @@ def _put(plan: Plan, root: Path, known: Record, did: Mapping[str, Did], tell: Te
     return record
 
 
-def _before(plan: Plan, root: Path, known: Record, did: Mapping[str, Did]) -> Record:
+def _before(plan: Plan, root: Path, known: Record, did: Mapping[str, Outcome]) -> Record:
     """Give the record of what is known, and is about to be written: whatever cuts that off, it is ours."""
     writes = [one for one in plan.files if did[one.path] in {"written", "replaced"} and not one.once]
     links = {one.path: one.target for one in plan.links if not os.path.lexists(below(root, one.path))}
@@ -128,31 +122,6 @@ def perform(commands: tuple[Command, ...], *, changed: bool, tell: Tell, run: Ru
             tell("ran", " ".join(command.argv))
 
 
-def run_command(argv: tuple[str, ...]) -> None:
-    """Run a command to its end.
-
-    Raises:
-        AgentError: it is not there, fails or does not end in five minutes.
-    """
-    words = " ".join(argv)
-    try:
-        done = subprocess.run(
-            argv, stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace",
-            timeout=_MOST_S, check=False,
-        )  # fmt: skip
-    except FileNotFoundError as error:
-        raise AgentError(
-            "run", words, "there is no such program", f"Install {argv[0]}, part of systemd"
-        ) from error
-    except (OSError, subprocess.TimeoutExpired) as error:
-        raise AgentError("run", words, str(error), "Run it by hand, then this again") from error
-    if done.returncode:
-        said = [line for line in done.stderr.strip().splitlines() if not line.startswith(_NEWS)]
-        said = said or [f"exit code {done.returncode}"]
-        hint = _JOURNAL if argv[0] == "systemctl" else "Run it by hand, then this again"
-        raise AgentError("run", words, said[0].rstrip("."), hint)
-
-
 def content_of(path: Path) -> bytes | None:
     """Give what stands in a file; None where there is nothing.
 
@@ -170,7 +139,7 @@ def content_of(path: Path) -> bytes | None:
         raise refused(_OP, path, error) from error
 
 
-def _of_file(file: File, root: Path, known: Record, *, force: bool) -> Did:
+def _of_file(file: File, root: Path, known: Record, *, force: bool) -> Outcome:
     path = below(root, file.path)
     refuse_outside(path, root)
     if file.once:
@@ -186,7 +155,7 @@ def _of_file(file: File, root: Path, known: Record, *, force: bool) -> Did:
     raise AgentError(_OP, str(path), "somebody has changed it", hint)
 
 
-def _of_link(link: Link, root: Path, known: Record) -> Did:
+def _of_link(link: Link, root: Path, known: Record) -> Outcome:
     path = below(root, link.path)
     refuse_outside(path, root)
     if not os.path.lexists(path):
@@ -197,12 +166,12 @@ def _of_link(link: Link, root: Path, known: Record) -> Did:
     return "linked" if there and there == known.links.get(link.path) else "kept"
 
 
-def _stale(plan: Plan, root: Path, known: Record) -> Iterator[Deed]:
+def _stale(plan: Plan, root: Path, known: Record) -> Iterator[Step]:
     for path in sorted((known.files.keys() | known.coming.keys()) - {one.path for one in plan.files}):
         refuse_outside(below(root, path), root)
         there = content_of(below(root, path))
         if there is not None and known.wrote(path, there):
-            yield Deed("removed", path)
+            yield Step("removed", path)
 
 
 def remove(path: Path) -> None:

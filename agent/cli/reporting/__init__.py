@@ -1,0 +1,1 @@
+"""What ``edge-agent report`` tells, a file a part; ``agent.cli.report`` prints it."""

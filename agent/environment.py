@@ -32,13 +32,13 @@ def laid_over(
         environment: the variables.
 
     Raises:
-        ConfigInvalid: a table or an array is no JSON, or holds a NUL character.
+        ConfigInvalid: a table or an array is no JSON, or holds a NUL character; a text is no UTF-8.
     """
     found: dict[str, Any] = {}
     given = [(path(name), name, value) for name, value in environment.items() if is_ours(name)]
     for keys, name, value in sorted(given, key=lambda one: len(one[0])):  # a table comes before its keys
         if keys[0] in model.model_fields:
-            _put(found, keys, _read(name, value) if _is_json(model, keys) else value)
+            _put(found, keys, _read(name, value) if _is_json(model, keys) else _text(name, value))
     return _merged(tables, found)
 
 
@@ -68,6 +68,14 @@ def _merged(below: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]
         under = merged.get(key)
         merged[key] = _merged(under, value) if isinstance(under, dict) and isinstance(value, dict) else value
     return merged
+
+
+def _text(name: str, value: str) -> str:
+    try:
+        (name + value).encode()
+    except UnicodeEncodeError as error:
+        raise ConfigInvalid("", f"environment {name}", "no UTF-8 text", HINT) from error
+    return value
 
 
 def _read(name: str, value: str) -> Any:

@@ -135,7 +135,11 @@ def gathered(target: Target, lock: Path) -> list[Path]:
             ]
             command += ["--no-deps", "--require-hashes", "--dest", str(wheels), "-r", str(wanted)]
             run([*command, *target.pip], f"wheels for {target.name}", 0)
-            wheels.rename(folder)
+            try:
+                wheels.rename(folder)
+            except OSError:  # somebody else has gathered the same meanwhile
+                if not folder.is_dir():
+                    raise
     found = sorted(folder.glob("*.whl"))
     if len(found) != len(lines):
         problem = f"{len(found)} wheels instead of {len(lines)}"

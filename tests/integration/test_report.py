@@ -187,3 +187,14 @@ def test_an_agent_that_answers_what_nobody_expects_costs_only_the_parts_that_it_
     assert code == 0
     assert [one for one in report["unseen"] if one["part"] == "pipelines"]
     assert report["data"]["path"]
+
+
+@pytest.mark.parametrize(("mode", "open_to_all"), [(0o644, True), (0o640, False)])
+def test_a_password_in_a_cameras_address_is_one_in_the_file(
+    tmp_path: Path, run: Run, mode: int, *, open_to_all: bool
+) -> None:
+    config = tmp_path / "agent.toml"
+    config.write_text('[store]\npath = "data"\n' + PIPELINE)
+    config.chmod(mode)
+    report = orjson.loads(run("report", "--config", config, "--json")[1])
+    assert ("password-in-file" in {one["id"] for one in report["deviations"]}) == open_to_all

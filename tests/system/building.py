@@ -46,7 +46,14 @@ def clean() -> Path:
 
 
 def _root(arch: str, folder: Path, *packages: str) -> Path:
-    inputs = [*(REPOSITORY / "agent").rglob("*.py"), REPOSITORY / "pyproject.toml", HERE / "rootfs.sh"]
+    # All that the wheel holds: units and models come with it, too.
+    held = [
+        path
+        for name in ("agent", "systemd", "models", "device_profiles")
+        for path in (REPOSITORY / name).rglob("*")
+    ]
+    inputs = [path for path in held if path.is_file() and "__pycache__" not in path.parts]
+    inputs += [REPOSITORY / "pyproject.toml", HERE / "rootfs.sh"]
     with alone(folder):
         if not folder.exists() or folder.stat().st_ctime < _newest(inputs):
             _build(arch, "rootfs.sh", folder, sys.executable, *packages)

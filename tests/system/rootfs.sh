@@ -6,6 +6,9 @@ set -euo pipefail
 root=$1 python=$2 arch=${ARCH:-$(dpkg --print-architecture)}
 shift 2
 building=$root.building
+# What stands at its place goes: no folder of anything else, and none of wherever this is called.
+case $root in /?*) ;; *) echo "rootfs.sh: $root is no absolute path" >&2; exit 2 ;; esac
+if [ -n "$(ls -A "$root" 2>/dev/null)" ] && [ ! -d "$root/opt/edge-agent" ]; then echo "rootfs.sh: $root holds something else" >&2; exit 2; fi
 wheels=$building/opt/wheels
 mkdir -p "$(dirname "$root")"
 rm -rf "$root" "$building"

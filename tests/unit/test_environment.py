@@ -64,3 +64,9 @@ def test_other_variables_are_nobodys_settings() -> None:
 def test_json_that_no_file_could_hold_is_refused_and_names_the_variable(value: str) -> None:
     with pytest.raises(ConfigInvalid, match="environment EDGE_AGENT__STORE: "):
         over({}, STORE=value)
+
+
+@pytest.mark.parametrize(("name", "value"), [("STORE__PATH", "\udcff"), ("MQTT__\udcff__A", "1")])
+def test_a_text_that_is_no_utf_8_is_refused_before_anybody_is_told_of_it(name: str, value: str) -> None:
+    with pytest.raises(ConfigInvalid, match="no UTF-8 text"):
+        over({}, **{name: value})

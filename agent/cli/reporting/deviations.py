@@ -53,8 +53,9 @@ def _of_configuration(told: dict[str, Any]) -> Iterator[dict[str, str]]:
     if told["problem"]:
         yield _told("configuration", told["problem"], "Mend it, and try again: edge-agent check")
     if told["password_open"]:
-        problem = "the broker's password stands in a configuration that everyone may read"
-        yield _told("password-in-file", problem, "Pass it as the systemd credential mqtt-password")
+        problem = "a password stands in a configuration that everyone may read"
+        hint = "Pass the broker's as the systemd credential mqtt-password, and a camera's with login"
+        yield _told("password-in-file", problem, hint)
     if told["writable"]:
         hint = f"Run: sudo chown root: {told['path']} && sudo chmod 644 {told['path']}"
         yield _told("open-file", f"others may write {told['path']}", hint)

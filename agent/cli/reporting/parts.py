@@ -26,7 +26,7 @@ from agent.control import ask, deserted
 from agent.errors import AgentError
 from agent.host.told import ABLE, HOME
 from agent.moments import written
-from agent.redaction import Redactor
+from agent.redaction import Redactor, secrets_in
 from agent.store.kept import read_kept
 from agent.store.stats import stats
 from agent.uplink import link_settings
@@ -116,9 +116,9 @@ class Reported:
         }
         if self._loaded is not None:
             mode = self._config.stat().st_mode
-            password = tomllib.loads(self._loaded.text).get("mqtt", {}).get("password")
+            secret = any(secrets_in(tomllib.loads(self._loaded.text)))
             told["writable"] = bool(mode & (stat.S_IWGRP | stat.S_IWOTH))
-            told["password_open"] = bool(password and mode & stat.S_IROTH)
+            told["password_open"] = bool(secret and mode & stat.S_IROTH)
         return told
 
     def _board(self) -> dict[str, Any]:

@@ -41,3 +41,22 @@ def test_a_wheel_that_was_changed_where_it_is_kept_goes_into_no_release(
     monkeypatch.setattr(wheels, "CACHE", tmp_path)
     with pytest.raises(ReleaseFailed, match=f"{WHEEL}: the lock has another hash"):
         wheels.gathered(TARGET, kept(tmp_path, b"bad"))
+
+
+def test_two_that_gather_at_once_do_not_stand_in_each_others_way(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lock = kept(tmp_path, b"good")
+    [other] = (tmp_path / "wheels").iterdir()
+    hidden = other.rename(tmp_path / "hidden")
+
+    def download(command: list[str], _what: str, _epoch: int) -> str:
+        mine = tmp_path / command[command.index("--dest") + 1]
+        mine.mkdir()
+        (mine / WHEEL).write_bytes(b"good")
+        hidden.rename(other)
+        return ""
+
+    monkeypatch.setattr(wheels, "CACHE", tmp_path)
+    monkeypatch.setattr(wheels, "run", download)
+    assert wheels.gathered(TARGET, lock) == [other / WHEEL]

@@ -67,7 +67,11 @@ def socket_of(arguments: argparse.Namespace) -> Path:
         hint = "Run this as root, or as the service's user"
         raise AgentError("ask agent at", str(service.SOCKET), "permission denied", hint) from error
     if service.CONFIG.exists():
-        return Loaded(service.CONFIG).plan().control
+        control = Loaded(service.CONFIG).plan().control
+        if not control.exists():
+            hint = "Start it: sudo systemctl start edge-agent; why it stopped: journalctl -u edge-agent"
+            raise AgentError("ask agent at", str(service.SOCKET), "the service does not run", hint)
+        return control
     return default_control(default_data_folder())
 
 

@@ -89,7 +89,7 @@ class Helper:
                 time.sleep(_LOOK_S)
 
     def _served(self) -> bool:
-        """Serve one request; one that the disk refuses, or in a folder that is a link, is tried again later."""
+        """Serve one request; one that the disk refuses, or behind a link, is tried again later."""
         try:
             return self._serve()
         except OSError as error:

@@ -7,10 +7,13 @@ import sys
 from typing import TYPE_CHECKING
 from unittest import mock
 
+from agent.host import updating
 from agent.host.deputies import Units
 from agent.host.helper import Helper
+from agent.host.journal import Entry, Journal
 from agent.host.managers.pip import Pip
 from agent.host.settings import Update, load
+from agent.host.updating import Updating
 from tests.simulators.released import Board, wheel
 
 if TYPE_CHECKING:
@@ -106,6 +109,25 @@ def test_an_answer_that_another_release_wrote_does_not_end_the_helper(tmp_path: 
     board.ask(op="reboot")
     done = board.serve()
     assert (done.returncode, board.log) == (0, ["systemctl reboot"]), done.stderr
+
+
+def test_a_disk_that_is_full_does_not_end_the_helper_nor_keep_it_from_an_update_that_was_cut_off(
+    tmp_path: Path,
+) -> None:
+    board = Board(tmp_path, reboot=True)
+    entry = Entry(
+        id="command-0", version="1.1", before="1.0", form=5, step="returning", reason="it was cut off"
+    )
+    Journal(board.helper).write(entry)
+    for name in ("able", "told"):  # what stands where a file is to be written keeps it from being written
+        (board.helper / f".{name}.json.new").mkdir()
+    board.ask(op="reboot")
+    deputies = mock.Mock(as_agent=lambda _: "")
+    helper = Helper(load(board.config), board.helper, deputies, boot="b" * 16, up_s=9999)
+    with mock.patch.object(Updating, "_insist"), mock.patch.object(updating, "run") as ran:
+        helper.run()
+    assert mock.call(["systemctl", "start", "edge-agent.service"]) in ran.call_args_list
+    assert (board.asked / "request.json").exists()
 
 
 def test_a_folder_of_requests_that_is_a_link_does_not_end_the_helper(tmp_path: Path) -> None:

@@ -92,7 +92,7 @@ def untouched(lines: Iterable[str]) -> Iterator[tuple[tuple[int, int], str]]:
 
     Yields:
         First address and the one after the last, and the file. What the loader has written into, RELRO, is
-        not among them.
+        not among them, neither where it is in memory nor where it was swapped out.
     """
     mapping: tuple[tuple[int, int], str] | None = None
     for line in lines:
@@ -102,8 +102,11 @@ def untouched(lines: Iterable[str]) -> Iterator[tuple[tuple[int, int], str]]:
             path = name[0].rstrip("\n") if name else ""
             ours = rights in {"r--p", "r-xp"} and inode != "0" and _is_library(path)
             mapping = ((begin, end), path) if ours else None
-        elif mapping and line.startswith("Anonymous:") and line.split()[1] == "0":
-            yield mapping
+        elif mapping and line.startswith(("Anonymous:", "Swap:")):  # in this order
+            if line.split()[1] != "0":
+                mapping = None
+            elif line.startswith("Swap:"):  # pages that were swapped out don't count as anonymous
+                yield mapping
 
 
 def _is_library(path: str) -> bool:

@@ -32,32 +32,47 @@ SMAPS = """\
 55d0a0000000-55d0a0001000 r--p 00000000 fe:00 26723                      /usr/bin/python3.11
 Rss:                   4 kB
 Anonymous:             0 kB
+Swap:                  0 kB
 7f0000000000-7f0000010000 r-xp 00002000 fe:00 111                        /usr/lib/libfirst.so.1.2
 Rss:                  64 kB
 Anonymous:             0 kB
+Swap:                  0 kB
 7f0000010000-7f0000020000 r--p 00012000 fe:00 111                        /usr/lib/libfirst.so.1.2
 Rss:                  64 kB
 Anonymous:            16 kB
+Swap:                  0 kB
 7f0000020000-7f0000030000 rw-p 00022000 fe:00 111                        /usr/lib/libfirst.so.1.2
 Rss:                  64 kB
 Anonymous:             0 kB
+Swap:                  0 kB
 7f0000030000-7f0000040000 r--s 00000000 fe:00 112                        /usr/lib/shared.so
 Rss:                  64 kB
 Anonymous:             0 kB
+Swap:                  0 kB
 7f0000040000-7f0000050000 r--p 00000000 00:00 0
 Rss:                   0 kB
 Anonymous:             0 kB
+Swap:                  0 kB
 7f0000050000-7f0000060000 r--p 00000000 fe:00 113                        /a folder/second.so (deleted)
 Rss:                  64 kB
 Anonymous:             0 kB
+Swap:                  0 kB
 7f0000060000-7f0000070000 r-xp 00000000 fe:00 114                        /a folder/third.cpython-311.so
 Rss:                  64 kB
 Anonymous:             0 kB
+Swap:                  0 kB
 7f0000070000-7f0000080000 r--p 00000000 fe:00 115                        /usr/lib/locale/locale-archive
 Rss:                  64 kB
 Anonymous:             0 kB
+Swap:                  0 kB
 7ffe00000000-7ffe00002000 r-xp 00000000 00:00 0                          [vdso]
 Anonymous:             0 kB
+Swap:                  0 kB
+7f0000080000-7f0000090000 r--p 00080000 fe:00 114                        /a folder/third.cpython-311.so
+Rss:                   0 kB
+Anonymous:             0 kB
+Swap:                 16 kB
+SwapPss:              16 kB
 """
 
 # What is loaded, and is only a beginning: then the same inference as before.

@@ -46,7 +46,12 @@ def test_a_configuration_keeps_its_form_and_loses_its_secrets() -> None:
 
 
 def test_secrets_of_the_environment_are_known_by_their_names() -> None:
-    environment = {"EDGE_AGENT__MQTT__PASSWORD": "p1", "HOME": "/root", "SOME_TOKEN": "t1"}
+    environment = {
+        "EDGE_AGENT__MQTT__PASSWORD": "p1",
+        "HOME": "/root",
+        "SOME_TOKEN": "t1",
+        "PWD": "/etc/edge-agent",
+    }
     assert set(secrets_of_environment(environment)) == {"p1", "t1"}
 
 

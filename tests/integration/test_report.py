@@ -179,7 +179,9 @@ def test_an_agent_that_answers_what_nobody_expects_costs_only_the_parts_that_it_
     config = tmp_path / "agent.toml"
     config.write_text('[store]\npath = "data"\n' + PIPELINE)
     monkeypatch.setattr("agent.cli.reporting.parts.deserted", lambda _path: False)
-    monkeypatch.setattr("agent.cli.reporting.parts.ask", lambda _path, _request: {"pipelines": [{"name": "door"}]})
+    monkeypatch.setattr(
+        "agent.cli.reporting.parts.ask", lambda _path, _request: {"pipelines": [{"name": "door"}]}
+    )
     code, said, _ = run("report", "--config", config, "--json")
     report = orjson.loads(said)
     assert code == 0

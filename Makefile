@@ -64,7 +64,7 @@ $(PYTHONS:%=test-python-%): test-python-%:
 
 .PHONY: test-system
 test-system: $(VENV)/.installed-dev ## Boot the service under a real systemd; needs root, systemd-container, mmdebstrap, e2fsprogs
-	@$(PY) -m pytest -m system $(or $(ARGS),tests/system)
+	@$(PY) -m pytest -m system $(or $(ARGS),-n 3 --dist loadfile --no-loadscope-reorder tests/system)
 
 .PHONY: test-arm64
 test-arm64: $(VENV)/.installed-dev ## Run the agent on 64-bit ARM, emulated, and a virtual board; needs root, qemu, mmdebstrap

@@ -28,24 +28,26 @@ _PREFIX = "edge-agent."
 def look_as(config: Path) -> None:
     """See what the service sees, where the configuration is its own. What the environment says stands.
 
-    Root sees the credentials of a service that does not run, too.
+    Root sees credentials that the service is passed at its next start, too.
     """
     if config.resolve() != CONFIG.resolve():
         return
+    told = "CREDENTIALS_DIRECTORY" in os.environ
     for name, place in PLACES.items():
         if os.path.lexists(place) and (name == "STATE_DIRECTORY" or os.access(place, os.X_OK)):
             os.environ.setdefault(name, str(place))
-    if "CREDENTIALS_DIRECTORY" not in os.environ and (kept := _kept()):
-        os.environ["CREDENTIALS_DIRECTORY"] = _linked(kept)
+    if not told and (kept := _files(CREDSTORE, _PREFIX)):
+        passed = os.environ.get("CREDENTIALS_DIRECTORY")
+        os.environ["CREDENTIALS_DIRECTORY"] = _linked(kept | (_files(Path(passed)) if passed else {}))
 
 
-def _kept() -> dict[str, Path]:
-    """Give the files that the service would be passed, by the names that it knows them by."""
+def _files(folder: Path, prefix: str = "") -> dict[str, Path]:
+    """Give the files there whose names begin so, by the rest of their names; none where it is not for us."""
     try:
-        names = [entry.name for entry in os.scandir(CREDSTORE) if entry.name.startswith(_PREFIX)]
-    except OSError:  # it is not there, or not for us
+        names = [entry.name for entry in os.scandir(folder) if entry.name.startswith(prefix)]
+    except OSError:
         return {}
-    return {name.removeprefix(_PREFIX): CREDSTORE / name for name in names}
+    return {name.removeprefix(prefix): folder / name for name in names}
 
 
 def _linked(files: dict[str, Path]) -> str:

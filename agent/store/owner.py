@@ -51,7 +51,7 @@ def owner_of(folder: Path, device: str) -> str:
         problem = f"records of the device {owner!r} wait in it, and this one is {device!r}"
         hint = (
             f"Set device.id to {owner!r} until they are delivered, set store.path to another folder, "
-            "or delete them: edge-agent store purge"
+            f"or give them up: sudo rm -r {folder.resolve()}"
         )
         raise ConfigInvalid("use data folder", str(folder), problem, hint)
     return owner

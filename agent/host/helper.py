@@ -20,6 +20,8 @@ from agent.host.updating import Updating, forget_word
 from agent.store.forms import VERSION
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from agent.host.deputies import Deputies
     from agent.host.managers import Manager
     from agent.host.settings import HostSettings
@@ -41,6 +43,7 @@ class Helper:
         deputies: who fetches releases, and runs them before they are proven.
         stay_s: how long it waits for further requests when there was one, seconds from its start on: what
             systemd had to start too often it starts no more until the next boot.
+        changed: whether what is allowed may be something else by now: then it waits no longer.
     """
 
     def __init__(
@@ -52,6 +55,7 @@ class Helper:
         boot: str,
         up_s: float,
         stay_s: float = 0.0,
+        changed: Callable[[], bool] = lambda: False,
     ) -> None:
         self._settings = settings
         self._home = home
@@ -59,6 +63,7 @@ class Helper:
         self._boot = boot
         self._up_s = up_s
         self._stay_s = stay_s
+        self._changed = changed
         self._deputies = deputies
         update = settings.update
         self._manager: Manager | None = manager_of(update, deputies) if update else None
@@ -81,6 +86,8 @@ class Helper:
             self._go_on(entry)
         until, served = time.monotonic() + self._stay_s, 0
         while served < _MOST:  # systemd starts the helper again while there is one
+            if served and self._changed():
+                return
             if self._served():
                 served += 1
             elif not served or time.monotonic() >= until:

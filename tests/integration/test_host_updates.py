@@ -130,6 +130,22 @@ def test_a_disk_that_is_full_does_not_end_the_helper_nor_keep_it_from_an_update_
     assert (board.asked / "request.json").exists()
 
 
+def test_a_helper_that_waits_for_more_obeys_no_configuration_of_before(tmp_path: Path) -> None:
+    board = Board(tmp_path)
+    changes = iter((False, True))
+
+    def changed() -> bool:
+        board.ask(op="reboot", id="command-2")
+        return next(changes)
+
+    board.ask(op="reboot")
+    Helper(
+        load(board.config), board.helper, Units(), boot="b" * 16, up_s=9999, stay_s=60, changed=changed
+    ).run()
+    assert board.told["id"] == "command-2"
+    assert (board.asked / "request.json").exists()
+
+
 def test_a_folder_of_requests_that_is_a_link_does_not_end_the_helper(tmp_path: Path) -> None:
     board = Board(tmp_path, reboot=True)
     board.asked.rename(tmp_path / "other")

@@ -39,6 +39,7 @@ def settle() -> Ranges:
 
     The rule of ``let_go`` holds here, too.
     """
+    gc.unfreeze()  # what an earlier life of the agent had is rubbish by now
     gc.collect()
     gc.freeze()  # what lives now lives on: later collections need not look at it
     trim()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 import tarfile
@@ -49,12 +50,15 @@ def old() -> Deb:
     source = KEPT / "old-source"
     with alone(source):
         if not source.exists():
+            half = KEPT / "old-source.half"  # what a killed run has left
+            shutil.rmtree(half, ignore_errors=True)
             with tarfile.open(fileobj=BytesIO(found.stdout)) as archive:
-                archive.extractall(source, filter="data")
+                archive.extractall(half, filter="data")
             show = [*git, "show", f"{OLD_LOCK}:release/requirements.txt"]
             lock = subprocess.run(show, capture_output=True, check=True).stdout
-            (source / "release").mkdir()
-            (source / "release" / "requirements.txt").write_bytes(lock)
+            (half / "release").mkdir()
+            (half / "release" / "requirements.txt").write_bytes(lock)
+            half.rename(source)
     return _built("old", "", ["--source", str(source)], [])
 
 

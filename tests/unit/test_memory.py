@@ -28,6 +28,23 @@ places = [tuple(int(one, 16) for one in place.split("-")) for place in mapped]
 assert set(ranges) & set(places)
 """
 
+# What one life of the agent had, and the next one has no more.
+LIVES = """
+import weakref
+from agent import memory
+
+class Part:
+    pass
+
+part = Part()
+part.itself = part
+seen = weakref.ref(part)
+memory.settle()
+del part
+memory.settle()
+assert seen() is None
+"""
+
 SMAPS = """\
 55d0a0000000-55d0a0001000 r--p 00000000 fe:00 26723                      /usr/bin/python3.11
 Rss:                   4 kB
@@ -129,5 +146,11 @@ def test_without_a_list_of_mappings_nothing_is_taken_away(
 def test_a_library_that_pages_were_given_back_of_stays_where_it_is(tmp_path: Path) -> None:
     copy = tmp_path / "library\udcff.so"  # no UTF-8: a file's name is any bytes
     command = [sys.executable, "-I", "-X", "utf8", "-c", UNLOADED, str(copy)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+def test_what_was_there_at_the_last_beginning_and_is_needed_no_more_goes_at_the_next() -> None:
+    command = [sys.executable, "-I", "-c", LIVES]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 0, done.stderr

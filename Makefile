@@ -7,7 +7,8 @@ SHELL := /bin/sh
 
 VENV := .venv
 PY := $(VENV)/bin/python
-PIP := $(PY) -m pip --disable-pip-version-check --no-input install
+# Where nobody watches, pip's hundred lines are of no use.
+PIP := $(PY) -m pip --disable-pip-version-check --no-input install $(if $(MAKE_TERMERR),,--quiet)
 UNREACHED := echo 'make: the packages could not be installed. Check the network, or PIP_INDEX_URL; then run it again' >&2
 # What PYTHON= overrides: the first of these that runs and has all that we need.
 CANDIDATES := python3.13 python3.12 python3.11 python3

@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.simulators.running_agent import balanced
-from tests.system import oci
 from tests.system.building import REPOSITORY
 from tests.system.emulated import register
 from tests.system.oci import Images
@@ -22,12 +21,7 @@ from tests.system.oci import Images
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-WHY_NOT = oci.missing()
-pytestmark = [
-    pytest.mark.image,
-    pytest.mark.timeout(1800),
-    pytest.mark.skipif(bool(WHY_NOT), reason=WHY_NOT),
-]
+pytestmark = [pytest.mark.image, pytest.mark.timeout(1800)]
 
 CACHE = Path(os.environ.get("EDGE_AGENT_TESTS_IMAGES", REPOSITORY / "build" / "image"))
 TAG, NAME = "edge-agent:test", "edge-agent-test"

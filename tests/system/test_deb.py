@@ -123,6 +123,18 @@ def stored(machine: Container) -> tuple[int, dict[str, int]]:
     return version, counts
 
 
+def test_what_pip_has_installed_is_left_alone_and_the_way_is_told(
+    machine: Container, before: set[str], new: Deb
+) -> None:
+    machine.write("/opt/edge-agent/pyvenv.cfg", "")
+    begin(machine, "dpkg", "-i", inside(new))
+    code, said = ended(machine)
+    machine.run("rm", "-r", "/opt/edge-agent")
+    assert code == 1
+    assert "edge-agent install --remove && sudo mv /opt/edge-agent" in said
+    assert files(machine) == before
+
+
 def test_it_is_installed_whole_waits_for_a_configuration_and_then_serves(
     machine: Container, before: set[str], new: Deb
 ) -> None:

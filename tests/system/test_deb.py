@@ -126,7 +126,7 @@ def stored(machine: Container) -> tuple[int, dict[str, int]]:
 def test_what_pip_has_installed_is_left_alone_and_the_way_is_told(
     machine: Container, before: set[str], new: Deb
 ) -> None:
-    machine.write("/opt/edge-agent/pyvenv.cfg", "")
+    machine.write("/opt/edge-agent/pyvenv.cfg", "command = python3 -m venv /opt/edge-agent\n")
     begin(machine, "dpkg", "-i", inside(new))
     code, said = ended(machine)
     machine.run("rm", "-r", "/opt/edge-agent")

@@ -58,7 +58,7 @@ def test_what_dpkg_runs_is_a_posix_script_that_ends_at_the_first_error(script: P
 
 def scripted(tmp_path: Path, script: str, *words: str, fails: str = "") -> subprocess.CompletedProcess[str]:
     """Run a script of dpkg's in a folder that stands for a machine, where systemctl fails at one verb."""
-    text = (SCRIPTS / script).read_text()
+    text = (SCRIPTS / script).read_text().replace("@DATA_FOLDER@", "6")
     for folder in ("/run", "/opt", "/usr", "/etc", "/var"):
         text = text.replace(f"{folder}/", f"{tmp_path}{folder}/")
     for folder in ("run/systemd/system", "opt/edge-agent/lib", "opt/edge-agent/bin", "programs"):
@@ -96,6 +96,20 @@ def test_purging_takes_the_keys_even_if_a_folder_of_data_will_not_go(tmp_path: P
     (tmp_path / "programs/rm").chmod(0o755)
     assert scripted(tmp_path, "postrm", "purge").returncode == 1
     assert not key.exists()
+
+
+def test_the_package_is_not_mixed_with_an_environment_of_pips(tmp_path: Path) -> None:
+    told = tmp_path / "opt/edge-agent/pyvenv.cfg"
+    told.parent.mkdir(parents=True)
+    told.write_text("home = /usr/bin\ninclude-system-site-packages = false\nversion = 3.11\n")
+    assert scripted(tmp_path, "preinst", "install").returncode == 0  # its own, of a time that was cut off
+    told.write_text(told.read_text() + "command = /usr/bin/python3 -m venv /opt/edge-agent\n")
+    done = scripted(tmp_path, "preinst", "install")
+    assert (done.returncode, "pip has installed the agent here" in done.stderr) == (1, True)
+    assert scripted(tmp_path, "preinst", "upgrade", "1.0").returncode == 0
+    told.parent.rename(tmp_path / "opt/edge-agent-1.0")
+    told.parent.symlink_to("edge-agent-1.0")
+    assert scripted(tmp_path, "preinst", "install").returncode == 1
 
 
 def test_the_helper_goes_with_the_package_whole(tmp_path: Path) -> None:

@@ -7,7 +7,8 @@ SHELL := /bin/sh
 
 VENV := .venv
 PY := $(VENV)/bin/python
-PIP := $(PY) -m pip --disable-pip-version-check --no-input install
+# Where nobody watches, pip's hundred lines are of no use.
+PIP := $(PY) -m pip --disable-pip-version-check --no-input install $(if $(MAKE_TERMERR),,--quiet)
 UNREACHED := echo 'make: the packages could not be installed. Check the network, or PIP_INDEX_URL; then run it again' >&2
 # What PYTHON= overrides: the first of these that runs and has all that we need.
 CANDIDATES := python3.13 python3.12 python3.11 python3
@@ -32,7 +33,7 @@ unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: help
 help: ## Print this list
-	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | awk -F '\t' '{ printf "  make %-20s %s\n", $$1, $$2 }'
+	@sed -n 's/^\([a-z0-9-]*\):.*## /\1\t/p' Makefile | awk -F '\t' '{ printf "  make %-20s %s\n", $$1, $$2 }'
 	@echo
 	@echo '  ARGS="..."       passed on, as in: make demo ARGS="--seconds 20 --json"'
 	@echo '  PYTHON=/path     the Python to build .venv with (after make clean)'
@@ -107,6 +108,11 @@ sbom: $(VENV)/.installed-dev ## Write the list of all that a device's installati
 .PHONY: lock
 lock: $(VENV)/.installed-dev ## Write anew which releases of other packages, with their hashes, images and .debs take
 	@$(PY) -m release.lock $(ARGS)
+
+.PHONY: pages
+pages: $(VENV)/.installed-dev ## Write anew what is made of other files: docs/compliance, the catalog of the journal
+	@$(PY) -m release.compliance
+	@$(PY) -m release.catalog
 
 .PHONY: image
 image: ## Build the container image for linux/arm64; needs docker or podman

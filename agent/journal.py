@@ -82,7 +82,7 @@ class Journal(logging.Handler):
         """Write a record. Where the journal stands still lines are lost, and counted: nobody is held up."""
         try:
             data = entry(record)
-        except Exception:  # noqa: BLE001 - whatever a value's own words raise, as all handlers do it
+        except (TypeError, ValueError, LookupError, AttributeError):  # words and values that do not fit
             self.handleError(record)
             return
         self._socket.settimeout(0.0 if self._lost else _PATIENCE_S)

@@ -35,7 +35,7 @@ def one_arena() -> None:
 
 
 def settle() -> Ranges:
-    """Give back all that was needed to begin; give where libraries stay mapped, for ``unmap``.
+    """Give back all that was needed to begin; give where libraries stay mapped, for ``give_back``.
 
     The rule of ``let_go`` holds here, too.
     """
@@ -59,7 +59,7 @@ def let_go() -> dict[tuple[int, int], str]:
             found = dict(untouched(lines))
     except OSError:
         return {}
-    unmap(tuple(found))
+    _unmap(tuple(found))
     return found
 
 
@@ -70,7 +70,13 @@ def _stays(path: str) -> bool:
     return bool(dlopen(os.fsencode(path), os.RTLD_LAZY | os.RTLD_NOLOAD | os.RTLD_NODELETE))
 
 
-def unmap(ranges: Ranges) -> None:
+def give_back(ranges: Ranges) -> None:
+    """Give back what work after ``settle`` has left, where it has named libraries. Safe from any thread."""
+    trim()
+    _unmap(ranges)
+
+
+def _unmap(ranges: Ranges) -> None:
     """Give back pages of libraries that ``settle`` has named. Safe from any thread: they stay loaded."""
     madvise = ctypes.CDLL(None).madvise
     madvise.argtypes = (ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int)

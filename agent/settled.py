@@ -30,8 +30,7 @@ class Settled(QuietPartner):
         if self._due is None:
             self._due = now + _AFTER_S
         elif now >= self._due:
-            memory.trim()
-            memory.unmap(self._ranges)
+            memory.give_back(self._ranges)
             self._due = math.inf
 
     def next_tick(self, now: float) -> float:

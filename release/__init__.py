@@ -3,7 +3,7 @@
 packages.py  the command behind `make packages`: wheel, sdist, .debs, SBOMs
 sbom.py      that behind `make sbom`: the software bill of materials (CycloneDX)
 lock.py      that behind `make lock`: which releases of other packages are taken, with their hashes
-catalog.py   the journal's catalog in systemd/, made of docs/events.md
+catalog.py, compliance.py   that behind `make pages`: what is made of other files, and kept in the repository
 image.sh     that behind `make image`: builds Dockerfile.arm64 with what is there
 
 source.py    the checkout that a release is made of, and the tools that make something of it

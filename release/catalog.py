@@ -20,7 +20,7 @@ PAGE = HERE / "docs" / "events.md"
 CATALOG = HERE / "systemd" / "edge-agent.catalog"
 _ROW = re.compile(r"^\| `([a-z_]+\.[a-z_]+)` \|[^|]*\|[^|]*\| (.+?) \| (.+?) \|$", re.MULTILINE)
 _LINK = re.compile(r"\[([^]]+)\]\([^)]+\)")
-_HEAD = "# What the agent's events mean. Made from docs/events.md by: python -m release.catalog\n"
+_HEAD = "# What the agent's events mean. Made from docs/events.md by: make pages\n"
 
 
 def catalog(page: str) -> str:

@@ -12,21 +12,14 @@ from typing import TYPE_CHECKING
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+from agent.licences import licence
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from email.message import Message
     from pathlib import Path
 
 _MODELS = "agent/_data/models/"
-_LICENCES = {
-    "Apache 2.0": "Apache-2.0",
-    "Apache License, Version 2.0": "Apache-2.0",
-    "Apache Software License": "Apache-2.0",
-    "3-Clause BSD License": "BSD-3-Clause",
-    "BSD License": "BSD-3-Clause",
-    "MIT License": "MIT",
-}
-"""What packages write, whose metadata is older than SPDX's names in it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +93,7 @@ def read(path: Path, markers: Mapping[str, str]) -> Wheel:
             name=canonicalize_name(said["Name"]),
             version=said["Version"],
             summary=said.get("Summary", ""),
-            licence=_licence(said),
+            licence=licence(said),
             needs=_needs(said, markers),
             libraries=tuple(_file(wheel, name) for name in names if ".libs/" in name and name[-1] != "/"),
             models=tuple(
@@ -113,18 +106,6 @@ def lacking(wheels: Sequence[Wheel]) -> list[str]:
     """Name what these wheels need and is not among them."""
     there = {wheel.name for wheel in wheels}
     return sorted({name for wheel in wheels for name in wheel.needs} - there)
-
-
-def _licence(said: Message) -> str:
-    """The expression of PEP 639, else the old field where it is a name, else the classifiers."""
-    if expression := said.get("License-Expression"):
-        return str(expression)
-    named = str(said.get("License", "")).strip()
-    if not named or "\n" in named or len(named) > 60:
-        classifiers = said.get_all("Classifier", [])
-        ends = [one.rpartition(" :: ")[2] for one in classifiers if one.startswith("License :: ")]
-        named = " AND ".join(_LICENCES.get(one, one) for one in ends)
-    return _LICENCES.get(named, named)
 
 
 def _needs(said: Message, markers: Mapping[str, str]) -> tuple[str, ...]:

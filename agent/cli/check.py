@@ -149,6 +149,8 @@ def _broker(plan: Plan, mqtt: Mqtt) -> dict[str, Any]:
     check: dict[str, Any] = {"check": "broker", "ok": True, "detail": f"{mqtt.host}:{mqtt.port}, not asked"}
     try:
         settings = link_settings(mqtt, plan.device, plan.folder)
+        for file in filter(None, (settings.ca_file, settings.cert_file, settings.key_file)):
+            Path(file).stat()  # TLS would not say which
         if settings.tls:
             tls_context(settings)
         told = _lasts(Path(settings.cert_file)) if settings.cert_file else ""

@@ -6,6 +6,7 @@ import argparse
 import json
 import os
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -95,7 +96,8 @@ def main(arguments: argparse.Namespace) -> int:
     if arguments.root is None and not arguments.dry_run:
         _refuse_here()
     shown = _Shown(as_json=arguments.json, dry=arguments.dry_run)
-    (_remove if arguments.remove else _install)(arguments, shown)
+    with nullcontext() if arguments.dry_run else records.held(arguments.root or Path("/")):
+        (_remove if arguments.remove else _install)(arguments, shown)
     shown.finish()
     return EXIT_OK
 

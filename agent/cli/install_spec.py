@@ -59,6 +59,10 @@ def spec(given: Given, environment: Environment, known: Record) -> tuple[Spec, l
     path = below(given.root, CONFIG)
     first: dict[str, bytes] = {}
     settings: Settings | None = None
+    if path.is_symlink() and not path.exists():  # its disk is not there, maybe
+        raise AgentError(
+            "install", str(path), "it is a link to what is not there", "Mount it, or remove the link"
+        )
     if path.exists():
         settings = Loaded(path).settings
     elif not given.image:  # what is plugged in here is not what will be there

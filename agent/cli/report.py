@@ -109,7 +109,11 @@ def _trust(told: dict[str, Any]) -> Iterator[tuple[str, str]]:
     if told.get("signed"):
         yield "keys", f"signs as {told['device_key_id']}, takes the word of {told['collector_key_id']}"
     if root := told.get("root"):
-        newest = f", newest metadata until {_day(told['timestamp'])}" if told.get("timestamp") else ""
+        newest = ""
+        if timestamp := told.get("timestamp"):  # it is known while an agent runs
+            newest = (
+                f", newest metadata until {_day(timestamp)}" if timestamp["until_s"] else ", no metadata yet"
+            )
         yield "updates", f"root {root['version']} until {_day(root)}{newest}"
 
 
@@ -123,7 +127,8 @@ def _kept(report: dict[str, Any]) -> Iterator[tuple[str, str]]:
         yield "from afar", "nothing: the configuration has no broker"
     elif remote := report["remote"]:
         denied = f" but {', '.join(remote['commands']['deny'])}" if remote["commands"]["deny"] else ""
-        may = [f"commands {', '.join(remote['commands']['allow']) or 'none'}{denied}"]
+        allowed = ", ".join("all" if one == "*" else one for one in remote["commands"]["allow"])
+        may = [f"commands: {allowed or 'none'}{denied}"]
         may += [name.replace("_", " ") for name in ("reboot", "update", "home_assistant") if remote[name]]
         yield "from afar", ", ".join(may)
     yield "packages", f"{len(report['components'] or ())} (edge-agent report --sbom)"

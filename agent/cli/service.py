@@ -20,13 +20,47 @@ PLACES = {
 """What the unit tells the agent in its environment; the credentials are there while it runs."""
 
 
+CREDSTORE = Path("/etc/credstore")
+"""Where LoadCredential= of the unit finds what it passes on; for root only."""
+_PREFIX = "edge-agent."
+
+
 def look_as(config: Path) -> None:
-    """See what the service sees, where the configuration is its own. What the environment says stands."""
+    """See what the service sees, where the configuration is its own. What the environment says stands.
+
+    Root sees credentials that the service is passed at its next start, too.
+    """
     if config.resolve() != CONFIG.resolve():
         return
+    told = "CREDENTIALS_DIRECTORY" in os.environ
     for name, place in PLACES.items():
         if os.path.lexists(place) and (name == "STATE_DIRECTORY" or os.access(place, os.X_OK)):
             os.environ.setdefault(name, str(place))
+    if not told and (kept := _files(CREDSTORE, _PREFIX)):
+        passed = os.environ.get("CREDENTIALS_DIRECTORY")
+        os.environ["CREDENTIALS_DIRECTORY"] = _linked(kept | (_files(Path(passed)) if passed else {}))
+
+
+def _files(folder: Path, prefix: str = "") -> dict[str, Path]:
+    """Give the files there whose names begin so, by the rest of their names; none where it is not for us."""
+    try:
+        names = [entry.name for entry in os.scandir(folder) if entry.name.startswith(prefix)]
+    except OSError:
+        return {}
+    return {name.removeprefix(prefix): folder / name for name in names}
+
+
+def _linked(files: dict[str, Path]) -> str:
+    """Give a folder for us alone with links to these files, until this process ends."""
+    import atexit
+    import shutil
+    import tempfile
+
+    folder = Path(tempfile.mkdtemp(prefix="edge-agent-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    for name, file in files.items():
+        (folder / name).symlink_to(file)
+    return str(folder)
 
 
 def add_config(parser: argparse.ArgumentParser) -> None:

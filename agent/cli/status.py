@@ -67,7 +67,11 @@ def socket_of(arguments: argparse.Namespace) -> Path:
         hint = "Run this as root, or as the service's user"
         raise AgentError("ask agent at", str(service.SOCKET), "permission denied", hint) from error
     if service.CONFIG.exists():
-        return Loaded(service.CONFIG).plan().control
+        control = Loaded(service.CONFIG).plan().control
+        if not control.exists():
+            hint = "Start it: sudo systemctl start edge-agent; why it stopped: journalctl -u edge-agent"
+            raise AgentError("ask agent at", str(service.SOCKET), "the service does not run", hint)
+        return control
     return default_control(default_data_folder())
 
 
@@ -119,6 +123,8 @@ def _pipeline(one: dict[str, Any]) -> list[str]:
     lines = [f"  {name} {model} {one['delegate'] or '-':<8} {one['fps']:6.1f} fps{stands_in}{_tuned(one)}"]
     ends = f"dropped {dropped}  failed {failed}  lost {ledger['lost']}  restarts {one['restarts']}"
     lines.append(f"    captured {ledger['captured']}  inferred {ledger['inferred']}  {ends}")
+    if gated := ledger.get("gated"):
+        lines.append(f"    gated {gated}: a gate or max_rate left them out")
     if held := ledger.get("filtered"):  # an older agent has no filters
         lines.append(f"    filtered {', '.join(f'{count} {name}' for name, count in held.items())}")
     lines += _latency(one.get("latency", {}))

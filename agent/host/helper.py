@@ -20,6 +20,8 @@ from agent.host.updating import Updating, forget_word
 from agent.store.forms import VERSION
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from agent.host.deputies import Deputies
     from agent.host.managers import Manager
     from agent.host.settings import HostSettings
@@ -41,6 +43,7 @@ class Helper:
         deputies: who fetches releases, and runs them before they are proven.
         stay_s: how long it waits for further requests when there was one, seconds from its start on: what
             systemd had to start too often it starts no more until the next boot.
+        changed: whether what is allowed may be something else by now: then it waits no longer.
     """
 
     def __init__(
@@ -52,6 +55,7 @@ class Helper:
         boot: str,
         up_s: float,
         stay_s: float = 0.0,
+        changed: Callable[[], bool] = lambda: False,
     ) -> None:
         self._settings = settings
         self._home = home
@@ -59,6 +63,7 @@ class Helper:
         self._boot = boot
         self._up_s = up_s
         self._stay_s = stay_s
+        self._changed = changed
         self._deputies = deputies
         update = settings.update
         self._manager: Manager | None = manager_of(update, deputies) if update else None
@@ -73,17 +78,31 @@ class Helper:
         """
         update = self._settings.update is not None
         able = Able(boot=self._boot, reboot=self._settings.reboot, update=update)
-        self._put(ABLE, able)
+        try:
+            self._put(ABLE, able)
+        except OSError as error:  # with an update to go on with, the agent may stand still
+            _log.error("say what is allowed: %s", error)
         if (entry := self._journal.read()) is not None:
             self._go_on(entry)
         until, served = time.monotonic() + self._stay_s, 0
         while served < _MOST:  # systemd starts the helper again while there is one
-            if self._serve():
+            if served and self._changed():
+                return
+            if self._served():
                 served += 1
             elif not served or time.monotonic() >= until:
                 return
             else:
                 time.sleep(_LOOK_S)
+
+    def _served(self) -> bool:
+        """Serve one request; one that the disk refuses, or behind a link, is tried again later."""
+        try:
+            return self._serve()
+        except OSError as error:
+            _log.error("serve request: %s", error)
+            time.sleep(self._stay_s)
+            return True
 
     def _serve(self) -> bool:
         """Serve one request; say whether there was one."""
@@ -92,7 +111,7 @@ class Helper:
             request = None if content is None else read(Request, content, REQUEST)
         except AgentError as error:
             _log.error("%s", error)
-            self._remove_odd()
+            remove_hostile(self._folder, REQUEST)
             return True
         if request is None:
             return False
@@ -107,14 +126,6 @@ class Helper:
             self._tell(request, "refused", str(error))
             remove_hostile(self._folder, REQUEST)
         return True
-
-    def _remove_odd(self) -> None:
-        """Remove what is no request; one that stays, as in a folder that is a link, must not keep us busy."""
-        try:
-            remove_hostile(self._folder, REQUEST)
-        except OSError as error:
-            _log.error("remove request: %s", error)
-            time.sleep(self._stay_s)
 
     def _reboot(self, request: Request) -> None:
         """Reboot, once for each request: it is answered and gone before."""

@@ -34,6 +34,7 @@ def main() -> int:
     arguments = parser.parse_args()
     logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(levelname)-7s %(message)s")
     try:
+        before = _stamp(arguments.config)
         up_s = time.clock_gettime(time.CLOCK_BOOTTIME)
         deputies = Units(arguments.orders, arguments.fetched)
         Helper(
@@ -43,6 +44,7 @@ def main() -> int:
             boot=SystemClock().boot,
             up_s=up_s,
             stay_s=arguments.stay,
+            changed=lambda: _stamp(arguments.config) != before,
         ).run()
     except AgentError as error:
         print(error, file=sys.stderr)
@@ -51,6 +53,15 @@ def main() -> int:
         print(f"serve request: {error}. See journalctl -u edge-agent-host", file=sys.stderr)
         return EXIT_FAILED
     return EXIT_OK
+
+
+def _stamp(path: Path) -> tuple[int, ...]:
+    """Give what changes when somebody writes a file."""
+    try:
+        found = path.stat()
+    except OSError:
+        return ()
+    return found.st_ino, found.st_mtime_ns, found.st_size
 
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 INSTALL_S, SHORT_S = 1800.0, 120.0
 """How long an installation may take, and all else."""
-_KEPT = ("PATH", "LANG", "TZ", "HOME")
+_KEPT = ("PATH", "TZ", "HOME")
 OPEN = 0o022
 """The umask of what everybody is to read: releases."""
 _LAST = 300
@@ -39,6 +39,7 @@ def run(
         Rejected: it is not there, failed, or took too long; the last line that it said is told.
     """
     environment = {name: os.environ[name] for name in (*_KEPT, *also) if name in os.environ}
+    environment["LC_ALL"] = "C.UTF-8"  # what they say is read, and told
     environment["DEBIAN_FRONTEND"] = "noninteractive"  # apt: what would be asked has its default
     name = Path(arguments[0]).name
     try:

@@ -144,7 +144,10 @@ class Updating:
             if self._given_up():
                 return self._back(entry, f"{entry.version}: it ended, and is not to be started again")
             time.sleep(_LOOK_S)
-        self._manager.keep(entry.version, entry.before)
+        try:
+            self._manager.keep(entry.version, entry.before)
+        except (AgentError, OSError) as error:
+            return self._back(entry, str(error))
         self._insist(entry, "done", "")
         return None
 

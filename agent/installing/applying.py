@@ -75,6 +75,7 @@ def apply(plan: Plan, root: Path, known: Record, steps: list[Step], *, tell: Tel
 def _put(plan: Plan, root: Path, known: Record, did: Mapping[str, Outcome], tell: Tell) -> Record:
     """Write the files, make the links, and record them."""
     files, once, links = dict(known.files), dict(known.once), dict(known.links)
+    records.write(root, _before(plan, root, known, did))
     for file in plan.files:
         if did[file.path] in {"written", "replaced"}:
             _write(below(root, file.path), file)
@@ -89,11 +90,24 @@ def _put(plan: Plan, root: Path, known: Record, did: Mapping[str, Outcome], tell
         tell(did[link.path], link.path)
     for path in [path for path, done in did.items() if done == "removed"]:
         remove(below(root, path))
-        del files[path]
+        files.pop(path, None)
         tell("removed", path)
     record = Record(files=files, once=once, links=links, complete=False)
     records.write(root, record)
     return record
+
+
+def _before(plan: Plan, root: Path, known: Record, did: Mapping[str, Outcome]) -> Record:
+    """Give the record of what is known, and is about to be written: whatever cuts that off, it is ours."""
+    writes = [one for one in plan.files if did[one.path] in {"written", "replaced"} and not one.once]
+    links = {one.path: one.target for one in plan.links if not os.path.lexists(below(root, one.path))}
+    return known.model_copy(
+        update={
+            "coming": {**known.coming, **{one.path: digest(one.content) for one in writes}},
+            "links": {**known.links, **links},
+            "complete": False,
+        }
+    )
 
 
 def perform(commands: tuple[Command, ...], *, changed: bool, tell: Tell, run: Run) -> None:
@@ -129,15 +143,16 @@ def _of_file(file: File, root: Path, known: Record, *, force: bool) -> Outcome:
     path = below(root, file.path)
     refuse_outside(path, root)
     if file.once:
-        return "kept" if path.exists() else "written"
+        return "kept" if os.path.lexists(path) else "written"
     there = content_of(path)
     if there is None:
         return "written"
     if there == file.content:
         return "unchanged"
-    if force or digest(there) == known.files.get(file.path):
+    if force or known.wrote(file.path, there):
         return "replaced"
-    hint = "Keep your changes in a drop-in of your own (systemctl edit edge-agent); --force replaces it"
+    own = "a drop-in (systemctl edit edge-agent)" if "/systemd/" in file.path else "a file of another name"
+    hint = f"Keep your changes in {own}, and have it replaced: edge-agent install --force"
     raise AgentError(_OP, str(path), "somebody has changed it", hint)
 
 
@@ -153,20 +168,24 @@ def _of_link(link: Link, root: Path, known: Record) -> Outcome:
 
 
 def _stale(plan: Plan, root: Path, known: Record) -> Iterator[Step]:
-    for path in sorted(known.files.keys() - {one.path for one in plan.files}):
+    for path in sorted((known.files.keys() | known.coming.keys()) - {one.path for one in plan.files}):
+        refuse_outside(below(root, path), root)
         there = content_of(below(root, path))
-        if there is not None and digest(there) == known.files[path]:
+        if there is not None and known.wrote(path, there):
             yield Step("removed", path)
 
 
 def remove(path: Path) -> None:
-    """Remove a file, a link, or a folder with all that is in it.
+    """Remove a file, a link, or a folder with all that is in it; one that is a disk of its own is emptied.
 
     Raises:
         AgentError: the disk refuses.
     """
     try:
-        if path.is_dir() and not path.is_symlink():
+        if path.is_mount():
+            for one in path.iterdir():
+                remove(one)
+        elif path.is_dir() and not path.is_symlink():
             shutil.rmtree(path)
         else:
             path.unlink(missing_ok=True)

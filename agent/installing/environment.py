@@ -18,7 +18,7 @@ _OP = "install from"
 HIDDEN = ("/home", "/root", "/run/user", "/tmp", "/var/tmp")  # noqa: S108 - not used, but refused
 """What the unit does not show to the service: ProtectHome=, PrivateTmp=."""
 _READABLE = stat.S_IROTH | stat.S_IXOTH
-_WAY = "sudo python3 -m venv /opt/edge-agent && sudo /opt/edge-agent/bin/pip install edge-inference-agent"
+_WAY = "sudo python3 -m venv /opt/edge-agent && sudo /opt/edge-agent/bin/pip install CHECKOUT_OR_WHEEL"
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,13 +23,11 @@ class Family:
 
     Attributes:
         name: one word that people know it by.
-        about: what belongs to it.
         nodes: patterns of what is there, below "/", where such a device is.
         delegates: kinds of delegates that need it.
     """
 
     name: str
-    about: str
     nodes: tuple[str, ...] = ()
     delegates: tuple[str, ...] = ()
 
@@ -40,24 +38,16 @@ class Family:
 
 
 FAMILIES = (
-    Family("serial", "serial ports", ("/dev/ttyUSB*", "/dev/ttyACM*")),
-    Family("can", "the kernel's CAN interfaces", ("/sys/class/net/can*", "/sys/class/net/vcan*")),
-    Family("audio", "microphones and sound cards", ("/dev/snd/pcmC*D*c",)),
-    Family("iio", "buffers of Industrial I/O", ("/dev/iio:device*",)),
-    Family("rpicam", "a Raspberry Pi's camera, by libcamera", ("/dev/v4l-subdev*",)),
-    Family("edge-tpu", "Coral Edge TPU on USB or PCIe", ("/dev/apex_*",), ("edgetpu",)),
+    Family("serial", ("/dev/ttyUSB*", "/dev/ttyACM*")),
+    Family("can", ("/sys/class/net/can*", "/sys/class/net/vcan*")),
+    Family("audio", ("/dev/snd/pcmC*D*c",)),
+    Family("iio", ("/dev/iio:device*",)),
+    Family("rpicam", ("/dev/v4l-subdev*",)),
+    Family("edge-tpu", ("/dev/apex_*",), ("edgetpu",)),
     Family(
-        "gpu",
-        "graphics processors",
-        ("/dev/mali0", "/dev/kgsl-3d0", "/dev/nvmap", "/dev/nvhost-*", "/dev/dri*"),
-        ("gpu", "armnn"),
+        "gpu", ("/dev/mali0", "/dev/kgsl-3d0", "/dev/nvmap", "/dev/nvhost-*", "/dev/dri*"), ("gpu", "armnn")
     ),
-    Family(
-        "npu",
-        "neural processors of a board's chip",
-        ("/dev/ethosu*", "/dev/galcore", "/dev/accel*"),
-        ("ethosu", "vx"),
-    ),
+    Family("npu", ("/dev/ethosu*", "/dev/galcore", "/dev/accel*"), ("ethosu", "vx")),
 )
 BY_NAME = {one.name: one for one in FAMILIES}
 _IN_THE_UNIT = ("/dev/video*", "/dev/media*")

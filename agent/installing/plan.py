@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from agent.errors import AgentError
 from agent.installing.families import drop_ins
 
 if TYPE_CHECKING:
@@ -23,6 +25,8 @@ UPDATE_CATALOG = ("journalctl", "--update-catalog")
 BOARD = "edge-agent-board.conf"
 ALIKE = ("edge-agent-try.service",)
 """Units of the helper that open what the agent does, and so get the same drop-ins."""
+_NODE = re.compile(r"(/dev)(/(?!\.\.?(/|$))[A-Za-z0-9_.:@+-]+)+")
+"""No end of a line, no space, no specifier: systemd reads the drop-in, and a profile may be a stranger's."""
 _DEFAULT = "/opt/edge-agent"
 _WANTED = f"{UNITS}/multi-user.target.wants/{UNIT}"
 _PLACES = {
@@ -134,7 +138,14 @@ def plan(spec: Spec, shipped: Mapping[str, bytes]) -> Plan:
 
 
 def board_drop_in(service_mb: int, nodes: tuple[str, ...]) -> bytes:
-    """Give the drop-in of what the board's profile says; nothing where it says nothing."""
+    """Give the drop-in of what the board's profile says; nothing where it says nothing.
+
+    Raises:
+        AgentError: a node's name would say something else in a unit.
+    """
+    if odd := next((node for node in nodes if not _NODE.fullmatch(node)), ""):
+        hint = "Correct `devices` of the board's profile: it takes paths such as /dev/apex_0"
+        raise AgentError("install", ascii(odd[:100]), "it can be no device node", hint)
     lines = [
         "# What the board's device profile says of edge-agent.service; `edge-agent install` wrote it.",
         "",

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import hashlib
+import os
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -12,6 +15,7 @@ from agent.errors import AgentError
 from agent.files import write_durably
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 RECORD = "/var/lib/edge-agent-install.json"
@@ -27,6 +31,7 @@ class Record(BaseModel):
         files: the SHA-256 of what was written, hexadecimal.
         once: the same of files that are removed by purging only.
         links: where each link leads.
+        coming: the same as in ``files``, of what is about to be written: it may be cut off.
         complete: whether the commands behind it have run, too; else the next run repeats them all.
     """
 
@@ -36,7 +41,12 @@ class Record(BaseModel):
     files: dict[str, str] = {}
     once: dict[str, str] = {}
     links: dict[str, str] = {}
+    coming: dict[str, str] = {}
     complete: bool = True
+
+    def wrote(self, path: str, content: bytes) -> bool:
+        """Whether this is what stands there because of us."""
+        return digest(content) in {self.files.get(path), self.coming.get(path)}
 
 
 def digest(content: bytes) -> str:
@@ -73,9 +83,28 @@ def write(root: Path, record: Record) -> None:
     path = below(root, RECORD)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        write_durably(path, record.model_dump_json(indent=2).encode() + b"\n", 0o644)
+        write_durably(path, record.model_dump_json(indent=2).encode() + b"\n", 0o644, exact=True)
     except OSError as error:
         raise refused("write record", path, error) from error
+
+
+@contextmanager
+def held(root: Path) -> Iterator[None]:
+    """Hold a machine, or an image, inside: two at once would take the other's files for somebody's changes.
+
+    Raises:
+        AgentError: another has it.
+    """
+    descriptor = os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
+    except BlockingIOError as error:
+        raise AgentError(
+            "install", str(root), "another edge-agent install is at it", "Wait for it"
+        ) from error
+    finally:
+        os.close(descriptor)
 
 
 def refused(op: str, path: Path, error: OSError) -> AgentError:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from agent.installing.applying import Step, content_of, perform, refuse_outside, remove
 from agent.installing.plan import ALIKE, CATALOG, UNIT, UNITS, UPDATE_CATALOG, Command
-from agent.installing.record import RECORD, below, digest
+from agent.installing.record import RECORD, below
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -33,9 +33,18 @@ def judge(root: Path, known: Record, *, force: bool, purge: bool) -> list[Step]:
     Raises:
         AgentError: a file cannot be read, or one stands outside of ``root``.
     """
-    for path in (RECORD, *known.files, *known.links, *known.once, *_FOLDERS, *_SECRETS):
+    for path in (
+        RECORD,
+        _OWN_UNIT,
+        *known.files,
+        *known.coming,
+        *known.links,
+        *known.once,
+        *_FOLDERS,
+        *_SECRETS,
+    ):
         refuse_outside(below(root, path), root)
-    steps = [_of_file(root, path, hashed, force=force) for path, hashed in known.files.items()]
+    steps = [_of_file(root, path, known, force=force) for path in {**known.files, **known.coming}]
     for path, target in known.links.items():
         mine = below(root, path)
         steps.append(
@@ -56,11 +65,9 @@ def apply(root: Path, known: Record, steps: list[Step], *, image: bool, tell: Te
     Raises:
         AgentError: the disk refuses, or a command fails.
     """
-    own = _OWN_UNIT in known.files
-    udev = (
-        any(path.startswith("/etc/udev/") for path in known.files)
-        and below(root, "/run/udev/control").exists()
-    )
+    files = known.files.keys() | known.coming.keys()
+    own = _OWN_UNIT in files
+    udev = any(path.startswith("/etc/udev/") for path in files) and below(root, "/run/udev/control").exists()
     if own and not image and below(root, _OWN_UNIT).exists():
         perform((Command(("systemctl", "disable", "--now", UNIT)),), changed=True, tell=tell, run=run)
     for step in steps:
@@ -71,17 +78,17 @@ def apply(root: Path, known: Record, steps: list[Step], *, image: bool, tell: Te
         if folder.is_dir() and not any(folder.iterdir()):
             remove(folder)
     remove(below(root, RECORD))
-    if known.files and not image:
+    if files and not image:
         after: list[tuple[str, ...]] = [("udevadm", "control", "--reload")] if udev else []
-        after += [UPDATE_CATALOG] if CATALOG in known.files else []
+        after += [UPDATE_CATALOG] if CATALOG in files else []
         after.append(("systemctl", "daemon-reload"))
         if not own:  # a package's service goes on, with the rights that it has now
             after.append(("systemctl", "try-restart", UNIT))
         perform(tuple(map(Command, after)), changed=True, tell=tell, run=run)
 
 
-def _of_file(root: Path, path: str, hashed: str, *, force: bool) -> Step:
+def _of_file(root: Path, path: str, known: Record, *, force: bool) -> Step:
     if force:
         return Step("removed" if os.path.lexists(below(root, path)) else "kept", path)
     there = content_of(below(root, path))
-    return Step("removed" if there is not None and digest(there) == hashed else "kept", path)
+    return Step("removed" if there is not None and known.wrote(path, there) else "kept", path)

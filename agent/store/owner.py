@@ -49,7 +49,10 @@ def owner_of(folder: Path, device: str) -> str:
     owner = _owner(folder)
     if owner not in {"", device} and _waits(folder):
         problem = f"records of the device {owner!r} wait in it, and this one is {device!r}"
-        hint = f"Set device.id to {owner!r} until they are delivered, or set store.path to another folder"
+        hint = (
+            f"Set device.id to {owner!r} until they are delivered, set store.path to another folder, "
+            f"or give them up: sudo rm -r {folder.resolve()}"
+        )
         raise ConfigInvalid("use data folder", str(folder), problem, hint)
     return owner
 

@@ -56,8 +56,7 @@ class SocketOutlet:
         }
         self.say({"type": "timings", "stages": body})
         if self.begun:  # a second of frames has been through
-            memory.trim()
-            memory.unmap(self.begun)
+            memory.give_back(self.begun)
             self.begun = ()
 
     def opened(self, *, live: bool) -> None:

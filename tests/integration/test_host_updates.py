@@ -7,10 +7,17 @@ import sys
 from typing import TYPE_CHECKING
 from unittest import mock
 
+import pytest
+
+from agent.errors import Rejected
+from agent.host import updating
 from agent.host.deputies import Units
 from agent.host.helper import Helper
+from agent.host.journal import Entry, Journal
+from agent.host.managers import pip
 from agent.host.managers.pip import Pip
 from agent.host.settings import Update, load
+from agent.host.updating import Updating
 from tests.simulators.released import Board, wheel
 
 if TYPE_CHECKING:
@@ -76,28 +83,16 @@ def test_of_a_download_nothing_is_built_that_a_wheel_names(tmp_path: Path) -> No
     assert (board.opt / "edge-agent-1.1" / "bin" / "edge-agent").is_file()
 
 
-def test_releases_that_fail_leave_nothing_on_the_disk(tmp_path: Path) -> None:
-    board = Board(tmp_path)
-    wheel(board.wheels, "1.1", faults=("version",))
-    wheel(board.wheels, "1.2", faults=("check",))
-    for number, version in enumerate(("1.1", "1.2", "1.3")):
-        board.ask(op="update", version=version, id=f"command-{number}")
-        board.serve()
-        assert board.told["state"] == "failed"
-    assert sorted(one.name for one in board.opt.iterdir()) == [
-        "edge-agent",
-        "edge-agent-1.0",
-        "edge-agent-proven",
-    ]
-
-
 def test_a_folder_that_was_just_made_when_the_power_went_is_no_other_programs(tmp_path: Path) -> None:
     board = Board(tmp_path)
-    wheel(board.wheels, "1.1")
     (board.opt / "edge-agent-1.1").mkdir()
-    board.ask(op="update", version="1.1")
-    done = board.serve()
-    assert board.told["state"] == "done", done.stderr
+    (board.opt / "edge-agent-1.2").mkdir()
+    (board.opt / "edge-agent-1.2" / "mine").touch()
+    update = Update(manager="pip", place=str(board.place), wheels=str(board.wheels))
+    with mock.patch.object(pip, "run"):
+        Pip(update, mock.Mock()).fetch("1.1")
+        with pytest.raises(Rejected, match="not of this program"):
+            Pip(update, mock.Mock()).fetch("1.2")
 
 
 def test_an_answer_that_another_release_wrote_does_not_end_the_helper(tmp_path: Path) -> None:
@@ -106,6 +101,41 @@ def test_an_answer_that_another_release_wrote_does_not_end_the_helper(tmp_path: 
     board.ask(op="reboot")
     done = board.serve()
     assert (done.returncode, board.log) == (0, ["systemctl reboot"]), done.stderr
+
+
+def test_a_disk_that_is_full_does_not_end_the_helper_nor_keep_it_from_an_update_that_was_cut_off(
+    tmp_path: Path,
+) -> None:
+    board = Board(tmp_path, reboot=True)
+    entry = Entry(
+        id="command-0", version="1.1", before="1.0", form=5, step="returning", reason="it was cut off"
+    )
+    Journal(board.helper).write(entry)
+    for name in ("able", "told"):  # what stands where a file is to be written keeps it from being written
+        (board.helper / f".{name}.json.new").mkdir()
+    board.ask(op="reboot")
+    deputies = mock.Mock(as_agent=lambda _: "")
+    helper = Helper(load(board.config), board.helper, deputies, boot="b" * 16, up_s=9999)
+    with mock.patch.object(Updating, "_insist"), mock.patch.object(updating, "run") as ran:
+        helper.run()
+    assert mock.call(["systemctl", "start", "edge-agent.service"]) in ran.call_args_list
+    assert (board.asked / "request.json").exists()
+
+
+def test_a_helper_that_waits_for_more_obeys_no_configuration_of_before(tmp_path: Path) -> None:
+    board = Board(tmp_path)
+    changes = iter((False, True))
+
+    def changed() -> bool:
+        board.ask(op="reboot", id="command-2")
+        return next(changes)
+
+    board.ask(op="reboot")
+    Helper(
+        load(board.config), board.helper, Units(), boot="b" * 16, up_s=9999, stay_s=60, changed=changed
+    ).run()
+    assert board.told["id"] == "command-2"
+    assert (board.asked / "request.json").exists()
 
 
 def test_a_folder_of_requests_that_is_a_link_does_not_end_the_helper(tmp_path: Path) -> None:
@@ -146,6 +176,7 @@ def test_a_release_that_the_configuration_does_not_suit_never_takes_the_place(tm
     assert board.told["state"] == "failed"
     assert "check: it does not work" in board.told["reason"]
     assert board.runs() == "edge-agent-1.0"
+    assert not (board.opt / "edge-agent-1.1").exists()
     assert "1.1: run" not in board.log
     assert board.log[-1] == "1.0: run"
 
@@ -157,6 +188,7 @@ def test_a_release_that_is_not_there_or_lies_about_its_version_leaves_the_agent_
         board.ask(op="update", version=version, id=f"command-{number}")
         board.serve()
         assert board.told["state"] == "failed"
+    assert not list(board.opt.glob("*1.1*"))
     assert not [line for line in board.log if line.startswith("systemctl")]
     assert board.runs() == "edge-agent-1.0"
 

@@ -12,17 +12,8 @@ if TYPE_CHECKING:
 _KB_A_MB = 1024
 
 
-def pss_mb(pid: int) -> float:
-    """Give a process's proportional share, MiB: what it shares with others is divided among them (proc(5)).
-
-    Raises:
-        OSError: it is gone.
-    """
-    return _field(pid, "Pss")
-
-
 def own_mb(pid: int) -> float:
-    """Give what no file and nobody else has, MiB: this is the same whatever else runs.
+    """Give what no file and nobody else has, MiB (proc(5)): this is the same whatever else runs.
 
     Raises:
         OSError: it is gone.

@@ -36,7 +36,8 @@ wanted = {(stream, epoch): last for stream, epoch, last in json.loads(sys.argv[2
 print(json.dumps(asdict(accounts(Path(sys.argv[1]), wanted))))
 """
 _ROWS_S = 20.0
-_OWN_KINDS = frozenset(("failed", "ledger", "event", "metrics"))
+OWN_KINDS = frozenset(("failed", "ledger", "event", "metrics"))
+"""Records that are no result of a frame."""
 
 
 @dataclass(slots=True)
@@ -86,7 +87,7 @@ def _enter(books: Books, name: SegmentName, blocks: tuple[Block, ...]) -> None:
         for pipeline, ledger in ledgers.items():
             books.ledgers[name.epoch, pipeline] = ledger
         for record in records:
-            if record["kind"] not in _OWN_KINDS:
+            if record["kind"] not in OWN_KINDS:
                 books.results[name.epoch, record["pipeline"]] += 1
 
 

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 from agent.demo.broker import Broker
 from tests.simulators.collected import Accounts, accounts
 from tests.simulators.collecting import collecting
+from tests.simulators.running_agent import balanced
+from tests.system.accounts import OWN_KINDS
 from tests.system.booted import UNIT
 from tests.system.vm import OUTSIDE
 
@@ -24,10 +26,7 @@ if TYPE_CHECKING:
 
 CAMERA = "/dev/v4l/by-path/platform-vivid.0-video-index0"
 DRIVER = "/sys/bus/platform/drivers/vivid"
-# Deadlines are those of a machine that is not emulated.
 SLOW = """
-[device]
-id = "gate-1"
 [deadlines]
 start_s = 400
 load_s = 400
@@ -35,6 +34,11 @@ open_s = 200
 capture_s = 100
 learn = false
 invoke_s = 100
+"""
+"""The deadlines that the agent has of itself are those of a machine that is not emulated."""
+_DEVICE = """
+[device]
+id = "gate-1"
 """
 _DOOR = """
 [[pipelines]]
@@ -53,7 +57,7 @@ _ROWS_S = 60.0
 
 def config(model: str = "glyphs", source: str = SYNTHETIC, more: str = "") -> str:
     """Give a configuration of one pipeline, the door."""
-    return f"{SLOW}{more}{_DOOR.format(model=model, source=source)}"
+    return f"{_DEVICE}{SLOW}{more}{_DOOR.format(model=model, source=source)}"
 
 
 def until_status(vm: Vm, holds: Callable[[dict[str, Any]], bool], what: str, timeout_s: float = 30) -> Any:
@@ -100,9 +104,8 @@ def restarted(vm: Vm, before: int, within_s: float = 30.0) -> None:
 def results_of(vm: Vm, epoch: str) -> tuple[list[dict[str, Any]], dict[str, Any]]:
     """Read the results of a start, and its ledger, which must balance and name as many."""
     records, ledger = vm.records("result", epoch)
-    results = [record for record in records if record.get("kind") not in {"ledger", "failed"}]
-    lost = ledger["lost"] + sum(ledger["dropped"].values()) + sum(ledger["failed"].values())
-    assert ledger["captured"] == ledger["inferred"] + lost + ledger["in_flight"]
+    results = [record for record in records if record.get("kind") not in OWN_KINDS]
+    assert balanced(ledger), ledger
     assert len(results) == ledger["inferred"]
     return results, ledger
 

@@ -36,6 +36,15 @@ def root(arch: str) -> Path:
     return _root(arch, BUILT / f"{arch}-root", *_PACKAGES)
 
 
+def clean() -> Path:
+    """Build one with nothing of the agent, whose packages are configured, for a container."""
+    folder = BUILT / "deb-root"
+    with alone(folder):
+        if not folder.exists() or folder.stat().st_ctime < _newest([HERE / "deb_root.sh"]):
+            _build("", "deb_root.sh", folder)
+    return folder
+
+
 def _root(arch: str, folder: Path, *packages: str) -> Path:
     # All that the wheel holds: units and models come with it, too.
     held = [
@@ -45,14 +54,14 @@ def _root(arch: str, folder: Path, *packages: str) -> Path:
     ]
     inputs = [path for path in held if path.is_file() and "__pycache__" not in path.parts]
     inputs += [REPOSITORY / "pyproject.toml", HERE / "rootfs.sh"]
-    with _alone(folder):
+    with alone(folder):
         if not folder.exists() or folder.stat().st_ctime < _newest(inputs):
             _build(arch, "rootfs.sh", folder, sys.executable, *packages)
     return folder
 
 
 @contextmanager
-def _alone(folder: Path) -> Iterator[None]:
+def alone(folder: Path) -> Iterator[None]:
     """Have other processes of the tests wait until this one has built the folder."""
     folder.parent.mkdir(parents=True, exist_ok=True)
     with folder.with_name(f"{folder.name}.lock").open("w") as lock:

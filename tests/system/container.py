@@ -11,11 +11,19 @@ from typing import TYPE_CHECKING, Any, Self
 
 from agent.control import ask
 from agent.errors import AgentError
+from tests.system import needs
 from tests.system.booted import SOCKET, Booted
 
 if TYPE_CHECKING:
     from tests.system.disk import Disk
 
+_PROGRAMS = {
+    "systemd-nspawn": "systemd-container",
+    "nsenter": "util-linux",
+    "setpriv": "util-linux",
+    "mmdebstrap": "mmdebstrap",
+    "mke2fs": "e2fsprogs",
+}
 _LANDLOCK = "landlock_create_ruleset landlock_add_rule landlock_restrict_self"
 """What nspawn itself would refuse."""
 _ENTER = ("nsenter", "-m", "-p", "-u", "-i", "-n", "-C")
@@ -148,15 +156,4 @@ class Container(Booted):
 
 def missing() -> str:
     """Say why these tests cannot run here; "" when they can."""
-    if os.geteuid() != 0:
-        return "run as root: it boots a container"
-    programs = [
-        name
-        for name in ("systemd-nspawn", "nsenter", "setpriv", "mmdebstrap", "mke2fs")
-        if shutil.which(name) is None
-    ]
-    return (
-        f"install {', '.join(programs)} (Debian: systemd-container, mmdebstrap, e2fsprogs)"
-        if programs
-        else ""
-    )
+    return needs.missing(_PROGRAMS)

@@ -5,9 +5,7 @@ set -euo pipefail
 root=$1 building=$1.building
 mkdir -p "$(dirname "$root")"
 rm -rf "$root" "$building"
-apt-get indextargets --format 'deb $(REPO_URI) $(SUITE) $(COMPONENT)' | sort -u \
-  | sed -e 's/ oldstable-security / bookworm-security /; s/ oldstable-updates / bookworm-updates /' \
-    -e 's/ oldstable / bookworm /' > "$root.lines"
+"$(dirname "$0")/mirrors.sh" bookworm > "$root.lines"
 packages=systemd,systemd-sysv,dbus,procps,python3,libpython3.11-stdlib,python3.11,libstdc++6,zlib1g,ca-certificates
 mmdebstrap --quiet --variant=essential --mode=root --include="$packages" bookworm "$building" "$root.lines"
 mv "$building" "$root"

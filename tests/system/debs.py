@@ -1,4 +1,4 @@
-"""Packages of this checkout and of a release before it, and a machine without them; kept in build."""
+"""Packages of this checkout and of a release before it; kept in build."""
 
 from __future__ import annotations
 
@@ -8,14 +8,16 @@ import sys
 import tarfile
 from dataclasses import dataclass
 from io import BytesIO
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
-HERE = Path(__file__).resolve().parent
-REPOSITORY = HERE.parents[1]
-KEPT = REPOSITORY / "build" / "debs"
-ROOT = REPOSITORY / "build" / "deb-root"
+from tests.system.building import BUILT, REPOSITORY, alone
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+KEPT = BUILT / "debs"
 OLD_COMMIT = "2c108d30562a"
 """The last one whose data folder has version 4."""
 OLD_LOCK = "4374badd3d6f"
@@ -34,14 +36,6 @@ class Deb:
         return self.path.name.split("_")[1]
 
 
-def clean_root() -> Path:
-    """A file system with nothing of the agent; made once, and again when its script is newer."""
-    script = HERE / "deb_root.sh"
-    if not ROOT.exists() or ROOT.stat().st_ctime < script.stat().st_mtime:
-        subprocess.run([str(script), str(ROOT)], cwd=REPOSITORY, check=True, timeout=280)
-    return ROOT
-
-
 def new(arch: str = "") -> Deb:
     """This checkout's, under a version newer than the other's; for this machine when none is named."""
     return _built("new", arch, ["--version-suffix", ".post1"], [REPOSITORY / "agent", REPOSITORY / "systemd"])
@@ -54,17 +48,17 @@ def old() -> Deb:
     if found.returncode:
         pytest.skip(f"this clone does not have the commit {OLD_COMMIT}: git fetch --unshallow")
     source = KEPT / "old-source"
-    if not source.exists():
-        half = KEPT / "old-source.half"  # what a killed run has left
-        shutil.rmtree(half, ignore_errors=True)
-        with tarfile.open(fileobj=BytesIO(found.stdout)) as archive:
-            archive.extractall(half, filter="data")
-        lock = subprocess.run(
-            [*git, "show", f"{OLD_LOCK}:release/requirements.txt"], capture_output=True, check=True
-        )
-        (half / "release").mkdir()
-        (half / "release" / "requirements.txt").write_bytes(lock.stdout)
-        half.rename(source)
+    with alone(source):
+        if not source.exists():
+            half = KEPT / "old-source.half"  # what a killed run has left
+            shutil.rmtree(half, ignore_errors=True)
+            with tarfile.open(fileobj=BytesIO(found.stdout)) as archive:
+                archive.extractall(half, filter="data")
+            show = [*git, "show", f"{OLD_LOCK}:release/requirements.txt"]
+            lock = subprocess.run(show, capture_output=True, check=True).stdout
+            (half / "release").mkdir()
+            (half / "release" / "requirements.txt").write_bytes(lock)
+            half.rename(source)
     return _built("old", "", ["--source", str(source)], [])
 
 
@@ -77,12 +71,13 @@ def _built(name: str, arch: str, options: list[str], sources: list[Path]) -> Deb
     inputs = [path for source in [*sources, REPOSITORY / "release"] for path in source.rglob("*.*")]
     inputs += (REPOSITORY / "release" / "deb" / "scripts").iterdir()
     newest = max(path.stat().st_mtime for path in inputs if "__pycache__" not in path.parts)
-    found = list(folder.glob("*.deb"))
-    if len(found) != 1 or found[0].stat().st_mtime < newest:
-        for path in found:
-            path.unlink()
-        command = [sys.executable, "-m", "release.packages", "--only", "deb", "--python", "3.11", "--json"]
-        command += ["--arch", arch, "--compression", "zstd", "--out", str(folder), *options]
-        subprocess.run(command, cwd=REPOSITORY, check=True, timeout=280, stdout=subprocess.DEVNULL)
-    [made] = folder.glob("*.deb")
+    with alone(folder):
+        found = list(folder.glob("*.deb"))
+        if len(found) != 1 or found[0].stat().st_mtime < newest:
+            for path in found:
+                path.unlink()
+            command = [sys.executable, "-m", "release.packages", "--only", "deb", "--python", "3.11"]
+            command += ["--json", "--arch", arch, "--compression", "zstd", "--out", str(folder), *options]
+            subprocess.run(command, cwd=REPOSITORY, check=True, timeout=280, stdout=subprocess.DEVNULL)
+        [made] = folder.glob("*.deb")
     return Deb(made)

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 import subprocess
 import sys
 from pathlib import Path
 
+from tests.system import needs
 from tests.system.building import BUILT, HERE, REPOSITORY
 
 CPU = "cortex-a72"
@@ -82,7 +81,4 @@ def register() -> None:
 
 def missing() -> str:
     """Say why these tests cannot run here; "" when they can."""
-    if os.geteuid() != 0:
-        return "run as root: it builds a file system"
-    packages = sorted({package for program, package in _PROGRAMS.items() if shutil.which(program) is None})
-    return f"apt-get install {' '.join(packages)}" if packages else ""
+    return needs.missing(_PROGRAMS)

@@ -7,8 +7,7 @@ root=$1 arch=$2
 mkdir -p "$(dirname "$root")"
 packages=base-files,base-passwd,bash,dash,coreutils,passwd,sed,grep,mawk,findutils,libc-bin,libstdc++6,libatomic1
 packages+=,ca-certificates,python3,python3-minimal,python3-pip,python3-venv
-apt-get indextargets --format 'deb $(REPO_URI) $(SUITE) $(COMPONENT)' | sort -u \
-  | sed -E 's/ (oldstable|stable|bookworm)(-security|-updates)? / trixie\2 /' | sort -u > "$root.lines"
+"$(dirname "$0")/mirrors.sh" trixie > "$root.lines"
 
 unpack() { # FOLDER ARCHITECTURE
   rm -rf "$1" "$1.building"

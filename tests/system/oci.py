@@ -11,12 +11,13 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from tests.system import needs
+from tests.system.building import HERE, REPOSITORY
+from tests.system.emulated import CPU
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-HERE = Path(__file__).resolve().parent
-REPOSITORY = HERE.parents[1]
-CPU = "cortex-a72"
 _PYTHON = "/run/python"
 _AUTHORITIES = "/etc/ssl/certs/ca-certificates.crt"
 _PROGRAMS = {
@@ -38,10 +39,7 @@ _CONFINED = (
 
 def missing() -> str:
     """Say why these tests cannot run here; "" when they can."""
-    if os.geteuid() != 0:
-        return "run as root: it builds a file system"
-    packages = sorted({package for program, package in _PROGRAMS.items() if shutil.which(program) is None})
-    return f"apt-get install {' '.join(packages)}" if packages else ""
+    return needs.missing(_PROGRAMS)
 
 
 def base_image() -> str:
@@ -178,15 +176,6 @@ class Images:
         starter.write_text(f'#!/bin/bash\nexport QEMU_CPU={CPU}\nexec -a "$0" {_PYTHON} "$@"\n')
         starter.chmod(0o755)
         self.buildah("rm", work)
-
-
-def emulate() -> None:
-    """Have the kernel start programs of 64-bit ARM by qemu, as binfmt-support sets it up at boot."""
-    place = Path("/proc/sys/fs/binfmt_misc")
-    if not (place / "register").exists():
-        subprocess.run(["mount", "-t", "binfmt_misc", "binfmt_misc", str(place)], check=True)
-    if not (place / "qemu-aarch64").exists():
-        subprocess.run(["update-binfmts", "--enable", "qemu-aarch64"], check=True)
 
 
 def _blob(folder: Path, digest: str) -> Path:

@@ -16,9 +16,7 @@ packages=base-files,base-passwd,bash,dash,coreutils,util-linux,mount,login,passw
 packages+=,libc-bin,libpam-modules,libpam-runtime,systemd,systemd-sysv,dbus,dbus-daemon,dbus-system-bus-common
 packages+=,dbus-bin,procps,python3,python3-minimal,python3-venv,libstdc++6,libatomic1,ca-certificates,mosquitto
 packages+=$(printf ',%s' "$@" | sed 's/,$//')
-apt-get indextargets --format 'deb $(REPO_URI) $(SUITE) $(COMPONENT)' | sort -u \
-  | sed -e 's/ oldstable-security / bookworm-security /; s/ oldstable-updates / bookworm-updates /' \
-    -e 's/ oldstable / bookworm /' > "$root.lines"
+"$(dirname "$0")/mirrors.sh" bookworm > "$root.lines"
 mmdebstrap --quiet --arch="$arch" --variant=extract --mode=root --include="$packages" bookworm "$building" "$root.lines"
 
 # The little that the packages' own scripts would have done.

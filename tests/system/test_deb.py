@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.system import debs
+from tests.system import building, debs
 from tests.system.booted import CONFIG, DATA, UNIT
 from tests.system.container import Container
 
@@ -63,7 +63,7 @@ def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Container]:
     """A booted machine that has never seen the agent."""
     console = tmp_path_factory.mktemp("deb") / "console"
     debs.KEPT.mkdir(parents=True, exist_ok=True)
-    with Container(debs.clean_root(), console, {"/debs": debs.KEPT}) as container:
+    with Container(building.clean(), console, {"/debs": debs.KEPT}) as container:
         yield container
 
 
@@ -121,6 +121,18 @@ def stored(machine: Container) -> tuple[int, dict[str, int]]:
     assert told.returncode == 0, told.stderr
     version, counts = json.loads(told.stdout)
     return version, counts
+
+
+def test_what_pip_has_installed_is_left_alone_and_the_way_is_told(
+    machine: Container, before: set[str], new: Deb
+) -> None:
+    machine.write("/opt/edge-agent/pyvenv.cfg", "command = python3 -m venv /opt/edge-agent\n")
+    begin(machine, "dpkg", "-i", inside(new))
+    code, said = ended(machine)
+    machine.run("rm", "-r", "/opt/edge-agent")
+    assert code == 1
+    assert "edge-agent install --remove && sudo mv /opt/edge-agent" in said
+    assert files(machine) == before
 
 
 def test_it_is_installed_whole_waits_for_a_configuration_and_then_serves(

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.system.board import CAMERA, DRIVER, SLOW
 from tests.system.booted import UNIT
 
 if TYPE_CHECKING:
@@ -18,18 +19,8 @@ if TYPE_CHECKING:
 
 pytestmark = [pytest.mark.vm, pytest.mark.timeout(1500)]
 
-CAMERA = "/dev/v4l/by-path/platform-vivid.0-video-index0"
-DRIVER, BUS = "/sys/bus/platform/drivers/vivid", "/sys/bus/i2c/devices/i2c-0"
-# Deadlines are those of a machine that is not emulated.
-CONFIG = f"""
-[deadlines]
-start_s = 400
-load_s = 400
-open_s = 200
-capture_s = 100
-learn = false
-invoke_s = 100
-
+BUS = "/sys/bus/i2c/devices/i2c-0"
+CONFIG = f"""{SLOW}
 [[pipelines]]
 name = "door"
 model = "glyphs"

@@ -14,18 +14,14 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.simulators.running_agent import balanced
-from tests.system import oci
-from tests.system.oci import REPOSITORY, Images
+from tests.system.building import REPOSITORY
+from tests.system.emulated import register
+from tests.system.oci import Images
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-WHY_NOT = oci.missing()
-pytestmark = [
-    pytest.mark.image,
-    pytest.mark.timeout(1800),
-    pytest.mark.skipif(bool(WHY_NOT), reason=WHY_NOT),
-]
+pytestmark = [pytest.mark.image, pytest.mark.timeout(1800)]
 
 CACHE = Path(os.environ.get("EDGE_AGENT_TESTS_IMAGES", REPOSITORY / "build" / "image"))
 TAG, NAME = "edge-agent:test", "edge-agent-test"
@@ -56,7 +52,7 @@ MOST_ADDED_MB = {"arm64": (95, 240), "amd64": (130, 340)}
 def built(arch: str) -> Images:
     images = Images(CACHE / arch, arch)
     if arch == "arm64":
-        oci.emulate()
+        register()
     images.base()
     images.build(TAG, "agent")
     return images

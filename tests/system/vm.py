@@ -7,7 +7,6 @@ machine's loopback at 192.0.2.2, and nothing that needs a route.
 from __future__ import annotations
 
 import os
-import shutil
 import socket
 import subprocess
 import time
@@ -16,6 +15,7 @@ from typing import TYPE_CHECKING, Self
 
 import orjson
 
+from tests.system import needs
 from tests.system.booted import Booted
 
 if TYPE_CHECKING:
@@ -155,7 +155,4 @@ def missing() -> str:
     """Say why these tests cannot run here; "" when they can."""
     if os.uname().machine != "x86_64":
         return "a machine of x86-64"
-    if os.geteuid() != 0:
-        return "run as root: it builds a file system"
-    packages = sorted({package for program, package in _PROGRAMS.items() if shutil.which(program) is None})
-    return f"apt-get install {' '.join(packages)}" if packages else ""
+    return needs.missing(_PROGRAMS)

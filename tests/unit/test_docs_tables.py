@@ -170,8 +170,8 @@ def test_the_complete_example_has_every_key() -> None:
 
 def limits() -> list[tuple[str, str]]:
     """Give the limit and the name of what holds it, for each row."""
-    found = [(row[1], row[2].strip("`")) for row in rows((DOCS / "resource-limits.md").read_text())]
-    return [(limit, name) for limit, name in found if name.startswith("agent.")]
+    found = [row for row in rows((DOCS / "resource-limits.md").read_text()) if len(row) > 2]
+    return [(row[1], name) for row in found if (name := row[2].strip("`")).startswith("agent.")]
 
 
 def held(name: str) -> float:

@@ -113,8 +113,7 @@ ranges = memory.settle()
 after = resident()
 assert work() == first
 import sqlite3, bz2, ctypes.util  # libraries that come later
-memory.trim()
-memory.unmap(ranges)
+memory.give_back(ranges)
 assert work() == first
 print(before, after, len(ranges))
 """

@@ -12,10 +12,9 @@ from typing import Any
 
 from agent import __version__
 from agent.errors import AgentError
+from agent.licences import licence
 
 NAME = "edge-inference-agent"
-_MOST_LICENSE = 80
-"""Characters: some packages put the whole text there."""
 
 
 def components() -> list[dict[str, Any]]:
@@ -47,7 +46,7 @@ def _told(name: str, about: metadata.PackageMetadata, record: str | None) -> dic
     return {
         "name": name,
         "version": version,
-        "license": _license(about),
+        "license": licence(about),
         "purl": f"pkg:pypi/{name}@{version}" if version else f"pkg:pypi/{name}",
         "record_sha256": hashlib.sha256(record.encode()).hexdigest() if record else None,
     }
@@ -85,13 +84,3 @@ def _component(one: dict[str, Any]) -> dict[str, Any]:
     if one["record_sha256"]:
         made["properties"] = [{"name": "edge-agent:record-sha256", "value": one["record_sha256"]}]
     return made
-
-
-def _license(about: metadata.PackageMetadata) -> str:
-    """Give the licence in a few words, where the distribution says one; "" else."""
-    stated = about.get_all("License-Expression") or about.get_all("License") or []
-    for one in stated:
-        if one.strip() and len(one) <= _MOST_LICENSE and "\n" not in one:
-            return str(one).strip()
-    classified = [one for one in about.get_all("Classifier") or () if one.startswith("License ::")]
-    return classified[0].rpartition(" :: ")[2] if classified else ""

@@ -11,7 +11,9 @@ leaves those of the copy as they are.
 from __future__ import annotations
 
 import os
+import re
 import shutil
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,6 +22,8 @@ from agent.host.links import lead, proven
 from agent.host.programs import INSTALL_S, OPEN, run
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from agent.host.settings import Update
 
 _INSTALL = (
@@ -27,6 +31,10 @@ _INSTALL = (
     "-o", "Dpkg::Options::=--force-confold",
 )  # fmt: skip
 """Configuration files stay as they are; nothing is removed for it."""
+_LOCK = re.compile(r"\block\b")
+"""dpkg's and apt's words where another has it, on the last line."""
+_PATIENCE_S, _PAUSE_S = 300.0, 5.0
+"""The agent stands still meanwhile."""
 _OF = ".version"
 """Stands in the copy, and says which release it is of."""
 
@@ -67,8 +75,8 @@ class Apt:
 
     def switch(self, version: str) -> None:
         """Install it; finish first what was cut off. The way back ends the use of the copy."""
-        run(["dpkg", "--configure", "--pending"], INSTALL_S, umask=OPEN)
-        run([*_INSTALL, f"{self._package}={version}"], INSTALL_S, umask=OPEN)
+        _patiently(["dpkg", "--configure", "--pending"])
+        _patiently([*_INSTALL, f"{self._package}={version}"])
         of = self._copy / _OF
         if of.exists() and of.read_text() != version:
             lead(proven(self._place), self._copy)  # the package may have the link, too
@@ -100,3 +108,20 @@ class Apt:
     def says(self, version: str) -> str:
         """Give the version without Debian's epoch and revision."""
         return version.rpartition(":")[2].rpartition("-")[0] or version.rpartition(":")[2]
+
+
+def _patiently(command: Sequence[str]) -> None:
+    """Run what needs dpkg's lock: the system's own upgrades may hold it for minutes.
+
+    Raises:
+        Rejected: it fails, or another holds the lock for too long.
+    """
+    until = time.monotonic() + _PATIENCE_S
+    while True:
+        try:
+            run(command, INSTALL_S, umask=OPEN)
+            break
+        except Rejected as error:
+            if not _LOCK.search(error.problem) or time.monotonic() >= until:
+                raise
+            time.sleep(_PAUSE_S)

@@ -86,6 +86,7 @@ def test_a_package_keeps_its_units(tmp_path: Path, capsys: pytest.CaptureFixture
     assert any("the package's" in one for one in done["notes"])
     assert main.run(["install", "--root", str(tmp_path), "--remove", "--purge", "--yes"]) == 1
     assert "apt-get purge" in capsys.readouterr().err
+    assert "apt-get remove edge-agent" in told(capsys, "--root", str(tmp_path), "--remove")["notes"][0]
 
 
 def test_a_dry_run_says_all_and_does_nothing(
@@ -142,3 +143,13 @@ def test_the_running_machine_gets_a_first_configuration_that_holds(tmp_path: Pat
     spec, _ = install_spec.spec(given, Environment(place, place, place), Record())
     assert [path for path, _ in spec.configuration] == [f"/{CONFIG}", "/etc/edge-agent/agent.schema.json"]
     assert spec.folder == str(place.parent)
+
+
+def test_a_configuration_that_is_a_link_to_nowhere_is_told(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "etc/edge-agent").mkdir(parents=True)
+    (tmp_path / CONFIG).symlink_to("nowhere.toml")
+    assert main.run(["install", "--root", str(tmp_path)]) == 1
+    assert "a link to what is not there" in capsys.readouterr().err
+    assert not (tmp_path / UNIT).exists()

@@ -102,6 +102,13 @@ def test_what_filters_held_back_is_told_and_an_older_agent_says_nothing() -> Non
     assert "    filtered 12 change, 3 debounce" in _lines(whole)
 
 
+def test_what_a_gate_or_a_rate_left_out_is_told() -> None:
+    whole = status()
+    assert not [line for line in _lines(whole) if "gated" in line]
+    whole["pipelines"][0]["ledger"]["gated"] = 190
+    assert "    gated 190: a gate or max_rate left them out" in _lines(whole)
+
+
 def test_what_is_held_back_and_what_requests_cost_is_told() -> None:
     told = "\n".join(_lines(status()))
     assert "    held to 7.5 fps: the board does with less\n" in told

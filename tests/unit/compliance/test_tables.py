@@ -11,7 +11,7 @@ import pytest
 from pydantic import ValidationError
 
 from agent.compliance import table
-from agent.compliance.pages import pages
+from release.compliance import PAGES, pages
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -65,9 +65,8 @@ def test_each_provision_of_the_standard_stands_there_once_in_its_order(standard:
 
 
 def test_the_pages_are_made_from_the_tables() -> None:
-    folder = ROOT / "docs" / "compliance"
-    kept = {path.name: path.read_text() for path in folder.iterdir()}
-    assert kept == pages(), "make them anew: python -m agent.compliance.pages docs/compliance"
+    kept = {path.name: path.read_text() for path in PAGES.iterdir()}
+    assert kept == pages(), "run: make pages"
 
 
 @functools.cache

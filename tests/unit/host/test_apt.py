@@ -8,7 +8,7 @@ import pytest
 
 from agent.errors import Rejected
 from agent.host.deputies import Units
-from agent.host.managers import Manager, manager_of
+from agent.host.managers import Manager, apt, manager_of
 from agent.host.settings import Update
 
 _NOTES = '#!/bin/sh\necho "$(basename "$0") $*" >>"$HOME/log"\n'
@@ -51,6 +51,16 @@ def test_both_ways_are_downloaded_before_anything_changes(log: Path) -> None:
 def test_what_was_cut_off_is_finished_before_the_other_release_is_installed(log: Path) -> None:
     _apt(log).switch("1:1.0-2")
     assert _calls(log) == ["dpkg --configure --pending", "apt-get edge-agent=1:1.0-2"]
+
+
+def test_a_lock_that_the_systems_own_upgrade_holds_is_waited_for(
+    log: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(apt, "_PAUSE_S", 0.0)
+    busy = "[ -e $HOME/tried ] || { touch $HOME/tried; echo 'E: Could not get lock /dpkg' >&2; exit 100; }"
+    (log.parent / "apt-get").write_text(_NOTES + busy + "\n")
+    _apt(log).switch("1:1.0-2")
+    assert _calls(log) == ["dpkg --configure --pending", *["apt-get edge-agent=1:1.0-2"] * 2]
 
 
 def test_the_agent_says_its_version_without_what_debian_adds(log: Path) -> None:

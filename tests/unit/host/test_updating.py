@@ -159,7 +159,7 @@ def _updated(folder: Path, world: World) -> None:
     assert journal.read() is None
 
 
-ACTIONS = ("fetch", f"{NEW} version", f"{NEW} store", f"{NEW} check", f"switch {NEW}", "word")
+ACTIONS = ("fetch", f"{NEW} version", f"{NEW} store", f"{NEW} check", f"switch {NEW}", "word", "keep")
 
 
 @settings(max_examples=60)
@@ -266,3 +266,9 @@ def test_what_the_disk_refuses_while_fetching_is_told_and_the_agent_runs_on(tmp_
     with mock.patch.object(world, "fetch", side_effect=OSError(errno.ENOSPC, "no space left on device")):
         _updated(tmp_path, world)
     assert (world.told[0], world.place, world.runs) == ("failed", OLD, OLD)
+
+
+def test_a_release_that_cannot_be_kept_is_taken_back_and_it_is_told(tmp_path: Path) -> None:
+    world = World(tmp_path, beside=True, faults=["keep"])
+    _updated(tmp_path, world)
+    assert (world.told, world.place, world.runs) == (("failed", "do keep: it fails"), OLD, OLD)

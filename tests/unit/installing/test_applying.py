@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING
 
 import pytest
@@ -13,6 +14,7 @@ from agent.installing.plan import Command, File, Link, Plan
 from agent.installing.record import RECORD, Record
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
 UNIT = "/etc/systemd/system/edge-agent.service"
@@ -97,6 +99,90 @@ def test_a_file_that_was_put_there_by_hand_and_is_the_same_is_taken_as_installed
     machine.at(UNIT).write_bytes(b"[Unit]\n")
     assert machine.install()[UNIT] == "unchanged"
     assert machine.remove()[UNIT] == "removed"
+
+
+class Cut(BaseException):
+    """The power is gone."""
+
+
+@pytest.mark.parametrize("writes", range(1, 6))
+def test_wherever_an_installation_is_cut_off_removing_leaves_nothing_and_another_release_is_installed(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch, writes: int
+) -> None:
+    left = writes
+
+    def cut_before(real: Callable[..., None]) -> Callable[..., None]:
+        def cut(*words: object, **named: object) -> None:
+            nonlocal left
+            left -= 1
+            if not left:
+                raise Cut
+            real(*words, **named)
+
+        return cut
+
+    older = Plan((File(UNIT, b"[Unit]\n"), File("/etc/rules", b"a")), PLAN.links, PLAN.commands)
+    newer = Plan((File(UNIT, b"[Unit]\nA=1\n"), File("/etc/rules", b"b")), PLAN.links, PLAN.commands)
+    newest = Plan((File(UNIT, b"[Unit]\nA=2\n"), File("/etc/rules", b"c")), PLAN.links, PLAN.commands)
+    for plan in (older, newer):
+        left = writes
+        with monkeypatch.context() as now:
+            now.setattr(applying, "_write", cut_before(applying._write))
+            now.setattr(applying, "_link", cut_before(applying._link))
+            now.setattr(records, "write", cut_before(records.write))
+            with contextlib.suppress(Cut):
+                machine.install(plan)
+    with contextlib.suppress(FileNotFoundError):
+        assert set(machine.install(newest).values()) <= {"written", "replaced", "linked", "unchanged"}
+    machine.remove()
+    assert not [one for one in machine.root.rglob("*") if one.is_file() or one.is_symlink()]
+
+
+def test_what_was_cut_off_for_the_first_time_can_be_removed(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as now:
+        now.setattr(applying, "_link", lambda *_: (_ for _ in ()).throw(Cut))
+        with pytest.raises(Cut):
+            machine.install()
+    assert machine.remove()[UNIT] == "removed"
+    assert not machine.at(UNIT).exists()
+
+
+def test_a_first_configuration_does_not_take_the_place_of_a_link_whose_disk_is_not_there(
+    machine: Machine,
+) -> None:
+    machine.at(CONFIG).parent.mkdir(parents=True)
+    machine.at(CONFIG).symlink_to("/mnt/not-there.toml")
+    assert machine.install()[CONFIG] == "kept"
+    assert machine.at(CONFIG).is_symlink()
+
+
+def test_a_record_in_an_image_has_nothing_of_this_machine_removed(tmp_path: Path) -> None:
+    machine = Machine(tmp_path / "image")
+    machine.root.mkdir()
+    (tmp_path / "precious").write_bytes(b"mine")
+    records.write(machine.root, Record(files={"/../precious": records.digest(b"mine")}))
+    with pytest.raises(AgentError, match="leads out of"):
+        machine.install()
+    assert (tmp_path / "precious").exists()
+
+
+def test_two_at_once_do_not_take_each_others_files_for_changes(machine: Machine) -> None:
+    again = records.held(machine.root)
+    with records.held(machine.root), pytest.raises(AgentError, match="another edge-agent install"), again:
+        pass
+    with records.held(machine.root):
+        pass
+
+
+def test_a_disk_of_its_own_is_emptied_and_stays(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+    data = machine.at("/var/lib/private/edge-agent")
+    (data / "segments").mkdir(parents=True)
+    (data / "state.db").touch()
+    monkeypatch.setattr(type(data), "is_mount", lambda one: one == data)
+    machine.remove(purge=True)
+    assert list(data.iterdir()) == []
 
 
 def test_a_unit_that_is_masked_is_told(machine: Machine) -> None:

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from agent import resources
+from agent.delegates import armnn, gpu, vx
 from agent.installing.families import FAMILIES, present, wanted
 from agent.probing.recognition import read
 from agent.profiles import Profile
 
 if TYPE_CHECKING:
     from pathlib import Path
+    from types import ModuleType
 
 
 def profile(name: str) -> Profile:
@@ -84,3 +87,10 @@ def test_each_family_has_a_drop_in_and_each_drop_in_a_family() -> None:
     there = {path.name for path in resources.units().glob("edge-agent-*.conf")}
     helpers = {name for name in there if name.startswith("edge-agent-host")}
     assert there - helpers == {one.drop_in for one in FAMILIES}
+
+
+@pytest.mark.parametrize("delegate", [armnn, gpu, vx], ids=lambda one: str(one.TRAITS.kind))
+def test_the_nodes_of_an_accelerator_are_those_of_the_family_that_it_needs(delegate: ModuleType) -> None:
+    [family] = [one for one in FAMILIES if delegate.TRAITS.kind in one.delegates]
+    for node in delegate.TRAITS.devices:
+        assert any(fnmatchcase(node, pattern) for pattern in family.nodes)

@@ -4,8 +4,22 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
+
 from agent import resources
-from agent.installing.plan import ALIKE, BOARD, CATALOG, CONFIG, DROP_INS, LINK, Plan, Spec, plan
+from agent.errors import AgentError
+from agent.installing.plan import (
+    ALIKE,
+    BOARD,
+    CATALOG,
+    CONFIG,
+    DROP_INS,
+    LINK,
+    Plan,
+    Spec,
+    board_drop_in,
+    plan,
+)
 
 SHIPPED = {path.name: path.read_bytes() for path in resources.units().iterdir() if path.is_file()}
 for _unit in ALIKE:
@@ -108,3 +122,21 @@ def test_beside_a_package_only_drop_ins_and_the_configuration_are_written() -> N
 def test_a_program_that_is_where_the_link_would_be_needs_none() -> None:
     assert LINK in [one.path for one in plan(SPEC, SHIPPED).links]
     assert plan(replace(SPEC, folder="/usr/local"), SHIPPED).links == ()
+
+
+@pytest.mark.parametrize(
+    "node",
+    [
+        "/dev/acme0 rw\nExecStartPre=+/bin/sh",
+        "/dev/acme 0",
+        "/dev/%h",
+        "/dev/../etc/shadow",
+        "char-*",
+        "/dev/",
+        "/etc/shadow",
+    ],
+)
+def test_a_profile_says_nothing_in_a_unit_but_device_nodes(node: str) -> None:
+    with pytest.raises(AgentError, match="it can be no device node"):
+        plan(replace(SPEC, nodes=(node,)), SHIPPED)
+    assert b"rw" in board_drop_in(0, ("/dev/acme0", "/dev/dri/renderD128", "/dev/iio:device0"))

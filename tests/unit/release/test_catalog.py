@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 def test_it_is_made_of_the_page_of_events() -> None:
     made = catalog(PAGE.read_text())
-    assert CATALOG.read_text() == made, "run: python -m release.catalog"
+    assert CATALOG.read_text() == made, "run: make pages"
 
 
 def test_an_event_without_a_row_is_named() -> None:

@@ -49,20 +49,6 @@ def wheels(tmp_path: Path) -> list[contents.Wheel]:
     return [agent, nums]
 
 
-@pytest.mark.parametrize(
-    ("said", "licence"),
-    [
-        ("License-Expression: MIT OR Apache-2.0\nLicense: else\n", "MIT OR Apache-2.0"),
-        ("License: Apache 2.0\n", "Apache-2.0"),
-        ("License: many\n words\nClassifier: License :: OSI Approved :: MIT License\n", "MIT"),
-        ("Classifier: License :: Public Domain\n", "Public Domain"),
-        ("", ""),
-    ],
-)
-def test_a_licence_is_read_from_wherever_a_wheel_says_it(tmp_path: Path, said: str, licence: str) -> None:
-    assert wheel(tmp_path, "thing", said).licence == licence
-
-
 def test_it_names_distributions_native_libraries_and_models_with_hashes(wheels: list[contents.Wheel]) -> None:
     told: dict[str, Any] = json.loads(written(bom(Source(HERE), TARGET, wheels)))
     assert (told["specVersion"], told["metadata"]["component"]["name"]) == ("1.6", "edge-inference-agent")

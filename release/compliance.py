@@ -1,21 +1,22 @@
-"""Makes the pages of docs/compliance from the tables: python -m agent.compliance.pages docs/compliance."""
+"""The pages of docs/compliance, made from the tables of ``agent/compliance``."""
 
 from __future__ import annotations
 
 import sys
 from itertools import groupby
-from pathlib import Path
 from typing import TYPE_CHECKING, get_args
 
 from agent.compliance.table import Verdict, standards
+from release.source import HERE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from agent.compliance.table import Provision, Standard
 
+PAGES = HERE / "docs" / "compliance"
 _UP = "../.."
-_NOTE = "<!-- Made from agent/compliance/{id}.toml by: python -m agent.compliance.pages docs/compliance -->"
+_NOTE = "<!-- Made from agent/compliance/{id}.toml by: make pages -->"
 _INDEX = """\
 # Compliance
 
@@ -92,11 +93,10 @@ def _shown(row: Provision) -> Iterator[str]:
 
 
 def main() -> None:
-    """Write all pages into the folder that is named."""
-    folder = Path(sys.argv[1])
-    folder.mkdir(parents=True, exist_ok=True)
+    """Write all pages anew."""
     for name, text in pages().items():
-        (folder / name).write_text(text, encoding="utf-8")
+        (PAGES / name).write_text(text, encoding="utf-8")
+    print(f"wrote {PAGES.relative_to(HERE)}", file=sys.stderr)
 
 
 if __name__ == "__main__":

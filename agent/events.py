@@ -144,7 +144,8 @@ class Told:
 
     event: Event
     subject: str
-    fields: Mapping[str, object]
+    fields: Mapping[str, str]
+    """Texts and not what was told: an error would keep alive all that was there when it was raised."""
 
 
 counters: Counter[str] = Counter()
@@ -195,10 +196,10 @@ def emit(
                 _over.clear()
             _last_logged[place] = now
             _over.discard(place)
-    details = " ".join(f"{key}={value}" for key, value in fields.items())
-    line = " ".join(part for part in (event.value, subject, details) if part)
-    told = Told(event, printable(subject), fields)
-    _log.log(event.level, "%s", printable(line), extra={"told": told})
+    told = Told(event, printable(subject), {key: printable(str(value)) for key, value in fields.items()})
+    details = " ".join(f"{key}={value}" for key, value in told.fields.items())
+    line = " ".join(part for part in (event.value, told.subject, details) if part)
+    _log.log(event.level, "%s", line, extra={"told": told})
     for listener in tuple(_listeners):
         listener(event, subject, fields)
 

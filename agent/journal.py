@@ -17,10 +17,10 @@ import sys
 import uuid
 from typing import TYPE_CHECKING
 
-from agent.events import Event, Told, printable
-
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from agent.events import Event, Told
 
 SOCKET = "/run/systemd/journal/socket"
 STREAM = "JOURNAL_STREAM"
@@ -147,7 +147,7 @@ def _fields(record: logging.LogRecord) -> Iterator[tuple[str, str]]:
     if told.subject:
         yield "EDGE_SUBJECT", told.subject
     for key, value in told.fields.items():
-        yield f"EDGE_{key.upper()}"[:_LONGEST_NAME], printable(str(value))
+        yield f"EDGE_{key.upper()}"[:_LONGEST_NAME], value
 
 
 def _field(name: str, value: str) -> bytes:

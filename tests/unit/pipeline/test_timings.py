@@ -54,6 +54,7 @@ class Packets(SocketOutlet):
 
     def __init__(self) -> None:
         self.sent: list[bytes] = []
+        self.begun = ()
 
     def say(self, message: Mapping[str, object]) -> None:
         self.sent.append(orjson.dumps(message))

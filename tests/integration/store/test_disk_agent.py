@@ -191,6 +191,14 @@ def image(tmp_path: Path) -> Iterator[Path]:
     subprocess.run(["umount", "--lazy", disk], check=True)
 
 
+def until_let_go(file: Path) -> None:
+    """Wait until nothing has a file mounted: who has copied our mounts, as a namespace does, keeps them alive."""
+    deadline = time.monotonic() + 60
+    while subprocess.run(["losetup", "-j", file], capture_output=True, check=True).stdout:
+        assert time.monotonic() < deadline, f"{file} is still mounted somewhere"
+        time.sleep(0.05)
+
+
 def test_an_ext4_that_turns_itself_read_only_costs_no_frame_and_nothing_that_was_committed(
     tmp_path: Path, image: Path
 ) -> None:
@@ -209,6 +217,7 @@ def test_an_ext4_that_turns_itself_read_only_costs_no_frame_and_nothing_that_was
         assert again.keeps_up()
         assert again.end() == 1
     subprocess.run(["umount", image], check=True)
+    until_let_go(tmp_path / "image")
     subprocess.run(["fsck.ext4", "-fy", tmp_path / "image"], check=False, capture_output=True)
     subprocess.run(["mount", "-o", "loop", tmp_path / "image", image], check=True)
     last = AgentOnADisk(tmp_path, image)

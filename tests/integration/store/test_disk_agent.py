@@ -192,7 +192,7 @@ def image(tmp_path: Path) -> Iterator[Path]:
 
 
 def until_let_go(file: Path) -> None:
-    """Wait until nothing has a file mounted: who has copied our mounts, as a namespace does, keeps them alive."""
+    """Wait until nothing has a file mounted: who has copied our mounts, as a namespace does, keeps them."""
     deadline = time.monotonic() + 60
     while subprocess.run(["losetup", "-j", file], capture_output=True, check=True).stdout:
         assert time.monotonic() < deadline, f"{file} is still mounted somewhere"

@@ -69,10 +69,13 @@ class Field:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self._end_collector()
+        self.broker.stop()
+
+    def _end_collector(self) -> None:
         if self._collector is not None:
             self._collector.kill()
             self._collector.communicate()
-        self.broker.stop()
 
     def agent(
         self,

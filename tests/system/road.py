@@ -56,9 +56,7 @@ class FarField(Field):
         return self
 
     def __exit__(self, *_: object) -> None:
-        if self._collector is not None:
-            self._collector.kill()
-            self._collector.communicate()
+        self._end_collector()
         self._mosquitto.kill()
         self._mosquitto.wait()
         self._road.communicate()

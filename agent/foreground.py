@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from agent.errors import AgentError, LaneCrashed
-from agent.message import error_of
+from agent.processes.message import error_of
 from agent.workers.lane import Lane
 from agent.workers.policy import State
 from agent.workers.process import WorkerProcess
@@ -17,8 +17,8 @@ from agent.workers.proof import Proof
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from agent.config.tables import Deadlines
     from agent.ledger import Ledger
-    from agent.tables import Deadlines
     from agent.workers.messages import Fault, Proved, Ready
     from agent.workers.record import Record
     from agent.workers.spec import LaneSpec

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from agent import plugins
 from agent.capture.spec import CaptureSpec
-from agent.pipelines import Modelled, NamedSource
+from agent.config.pipelines import Modelled, NamedSource
 from agent.recovery.borrower import order
 from agent.workers.spec import LaneSpec
 
@@ -15,11 +15,11 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from agent.config import Settings
-    from agent.pipelines import Pipeline, Plugin
-    from agent.profiles import Profile, Thermal
+    from agent.boards.profiles import Profile, Thermal
+    from agent.config.pipelines import Pipeline, Plugin
+    from agent.config.settings import Settings
+    from agent.config.tables import Deadlines, Mqtt
     from agent.slots import Tuning
-    from agent.tables import Deadlines, Mqtt
 
 
 _AS_TOLD = (*Modelled.model_fields, "gates", "stages", "filters")
@@ -40,7 +40,7 @@ class Plan:
         lanes: one worker each.
         feeds: sources that have processes of their own.
         managed: whether the operator's models are taken.
-        tuned: what the tuner has chosen, here and elsewhere; see ``agent.tunings``.
+        tuned: what the tuner has chosen, here and elsewhere; see ``agent.supervision.tunings``.
     """
 
     settings: Settings

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from agent.metering import Meter
 
 if TYPE_CHECKING:
-    from agent.watch import Watch
+    from agent.processes.watch import Watch
     from agent.workers.lane import Lane
 
 

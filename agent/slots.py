@@ -30,7 +30,7 @@ class SlotRow:
         bundle: the bundle's digest, 64 hex digits; "" while the candidate's is not known yet.
         name: the model's name.
         version: the model's version.
-        state: where it stands in its life: see ``agent.lifecycle``.
+        state: where it stands in its life: see ``agent.activation.lifecycle``.
         generation: of the desired state that asked for it; 0 for a local command.
         strikes: how often a risky step with it ended in a death or a reboot.
         risky: the kernel's boot id while a step is on from which the device might not come back; else "".
@@ -70,7 +70,7 @@ class Tuning:
         sha256: of the model file, 64 hex digits.
         runtime: name and version.
         board: the device profile's name.
-        machine: see ``agent.machine``.
+        machine: see ``agent.boards.machine``.
         model: its name, for people.
         threads: CPU threads for one inference.
         xnnpack: whether the XNNPACK kernels are used.

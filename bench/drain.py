@@ -12,10 +12,10 @@ from pathlib import Path
 
 from agent.cli.settings import Loaded
 from agent.clock import SystemClock
-from agent.mailbox import Mailbox
 from agent.store.folder import DataFolder
 from agent.store.thread import Store
-from agent.uplink import Uplink
+from agent.supervision.mailbox import Mailbox
+from agent.uplink.uplink import Uplink
 
 _TURN_S = 0.005
 """The store says nothing when the last record is gone."""

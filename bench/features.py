@@ -17,8 +17,8 @@ from typing import Any
 
 import numpy as np
 
+from agent.config.preparing import pre_of
 from agent.pipeline.preprocess import Preprocessor
-from agent.preparing import pre_of
 from agent.types import Frame, TensorSpec
 from bench.figures import machine
 

@@ -28,9 +28,9 @@ from agent.accelerator.client import Connection
 from agent.accelerator.remote import RemoteBackend
 from agent.accelerator.spec import AcceleratorSpec
 from agent.accelerator.twin import AcceleratedBackend
-from agent.accelerators import Accelerator, Limits
 from agent.backends import tflite
-from agent.child import Child
+from agent.boards.accelerators import Accelerator, Limits
+from agent.processes.child import Child
 from agent.workers.heartbeat import Page
 from bench.figures import Figure, report
 

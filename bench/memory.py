@@ -24,10 +24,10 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from agent.accelerator.spec import AcceleratorSpec
-from agent.accelerators import Accelerator
-from agent.child import Child
-from agent.control import ask
+from agent.boards.accelerators import Accelerator
 from agent.errors import AgentError
+from agent.processes.child import Child
+from agent.supervision.control import ask
 from agent.workers.heartbeat import Page
 from bench.figures import Figure, report
 from tests.simulators.resident import children, together_mb

@@ -26,16 +26,16 @@ from ai_edge_litert.interpreter import Interpreter
 
 from agent import resources
 from agent.backends import tflite
+from agent.config.pipelines import Plugin
+from agent.config.tables import Deadlines
 from agent.foreground import Foreground
 from agent.gates import motion
 from agent.manifest import Pre
 from agent.pipeline.preprocess import Preprocessor
-from agent.pipelines import Plugin
 from agent.sources.synthesis import still
 from agent.sources.synthesis.drawing import Camera
 from agent.sources.synthesis.scene import SCENE_FRAMES
 from agent.sources.synthesis.shapes import sights
-from agent.tables import Deadlines
 from agent.types import Frame
 from agent.workers.spec import LaneSpec
 from bench.figures import Figure, report

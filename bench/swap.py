@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from agent import resources
-from agent.tables import Deadlines
+from agent.config.tables import Deadlines
 from agent.workers.lane import Lane
 from agent.workers.policy import State
 from agent.workers.spec import LaneSpec

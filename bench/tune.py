@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from agent import resources
-from agent.machine import cores
+from agent.boards.machine import cores
 from agent.tuning.bench import measure
 from agent.tuning.choosing import TIE, choose
 from agent.tuning.messages import TrialSpec

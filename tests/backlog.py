@@ -27,11 +27,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from agent.clock import SystemClock
-from agent.control import ask
 from agent.demo.broker import Broker
 from agent.errors import AgentError
 from agent.fleet.keys import make_keys
 from agent.store.outbox import Outbox
+from agent.supervision.control import ask
 from bench.figures import machine
 from bench.sync import fill
 from tests.simulators.broker_proxy import BrokerProxy

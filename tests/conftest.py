@@ -15,8 +15,8 @@ from hypothesis import HealthCheck, settings
 
 from agent.backends import tflite
 from agent.backends._runtimes import choose
+from agent.confinement import landlock, seccomp
 from agent.errors import ExtraMissing
-from agent.workers import _landlock, _seccomp
 from tests import leaks, preloaded, runtimes
 from tests.simulators import postgres, rtsp_camera, tiny_models
 from tests.simulators.cameras import ROOT, Cameras, compile_shim
@@ -114,7 +114,7 @@ def _missing(need: str) -> str:
         program, package = PROGRAMS[need]
         return "" if shutil.which(program) else f"install {program} (Debian: apt-get install {package})"
     if need == "landlock":
-        held = _landlock.abi() and _seccomp.available()
+        held = landlock.abi() and seccomp.available()
         return "" if held else "boot a kernel of 5.13 or later with lsm=landlock"
     if need == "postgresql":
         found = postgres.program("initdb") and postgres.program("postgres")

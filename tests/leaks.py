@@ -89,7 +89,7 @@ def _settle(look: Callable[[], list[str]], grace_s: float) -> list[str]:
 
 
 def _orphans() -> list[str]:
-    # Their last argument is their supervisor's pid: see agent/child.py. A proof is a worker, too.
+    # Their last argument is their supervisor's pid: see agent/processes/child.py. A proof is a worker, too.
     return [
         f"process {pid} without its supervisor: {command!r}"
         for pid, parent in _processes()

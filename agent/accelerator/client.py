@@ -15,8 +15,8 @@ from agent.accelerator import memory, protocol
 from agent.accelerator.faults import Died, NotLoaded, Occupied, Overrun, Refused
 from agent.accelerator.protocol import Kind, Turn
 from agent.errors import InputRejected, MessageInvalid
-from agent.ipc import Channel, close_all
-from agent.message import error_of
+from agent.processes.ipc import Channel, close_all
+from agent.processes.message import error_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from agent.histogram import LONGEST_US, Histogram, bucket_of
 
 if TYPE_CHECKING:
-    from agent.accelerators import Limits
+    from agent.boards.accelerators import Limits
 
 MOST, LEAST = 500, 50
 """So many of the last are kept; with fewer than the least nothing is known."""

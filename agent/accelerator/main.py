@@ -12,16 +12,16 @@ from typing import TYPE_CHECKING, NoReturn
 
 import orjson
 
-from agent import program
 from agent.accelerator.spec import AcceleratorSpec
-from agent.accelerators import delegate_of
+from agent.boards.accelerators import delegate_of
+from agent.confinement.confine import confine_owner
+from agent.processes import program
 from agent.types import Phase
-from agent.workers.confinement import confine_owner
 from agent.workers.heartbeat import Page, Slot
 
 if TYPE_CHECKING:
-    from agent.delegation import Delegate
-    from agent.ipc import Channel
+    from agent.boards.delegation import Delegate
+    from agent.processes.ipc import Channel
     from agent.types import Backend
 
 

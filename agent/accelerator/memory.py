@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from agent import memfd
 from agent.errors import MessageInvalid
+from agent.processes import memfd
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-from agent.accelerators import NOWHERE
+from agent.boards.accelerators import NOWHERE
 from agent.errors import DelegateLost
 
 if TYPE_CHECKING:

@@ -16,7 +16,7 @@ import orjson
 from pydantic import Field, TypeAdapter
 
 from agent.errors import AgentError, MessageInvalid
-from agent.message import Count, Flat, Message, Word, flattened, read
+from agent.processes.message import Count, Flat, Message, Word, flattened, read
 from agent.types import TensorSpec
 
 MOST_MODELS = 2

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from agent.accelerator.client import Connection
-    from agent.accelerators import Limits
+    from agent.boards.accelerators import Limits
     from agent.types import Array
 
 

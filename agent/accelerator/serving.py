@@ -18,8 +18,8 @@ from agent.accelerator import memory, protocol
 from agent.accelerator.protocol import Kind, Turn
 from agent.errors import AgentError, BackendFault, MessageInvalid, ModelInvalid
 from agent.events import Event, emit
-from agent.ipc import MAX_PACKET, Channel, close_all
 from agent.manifest import MAX_MODEL_BYTES
+from agent.processes.ipc import MAX_PACKET, Channel, close_all
 from agent.types import Phase
 
 if TYPE_CHECKING:

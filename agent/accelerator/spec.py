@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from agent.accelerators import Accelerator
+from agent.boards.accelerators import Accelerator
 
 
 class AcceleratorSpec(BaseModel):

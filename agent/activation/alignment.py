@@ -6,8 +6,8 @@ from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
+    from agent.config.pipelines import Pipeline
     from agent.documents.policy import Policy
-    from agent.pipelines import Pipeline
 
 Why = Literal["model", "delegate", "configuration"]
 WHYS: tuple[Why, ...] = ("model", "delegate", "configuration")

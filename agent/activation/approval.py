@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
     from pathlib import Path
 
+    from agent.config.pipelines import Pipeline
     from agent.documents.policy import Policy
-    from agent.pipelines import Pipeline
     from agent.slots import SlotRow
 
 

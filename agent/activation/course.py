@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING
 
 from agent.activation import retreat
 from agent.activation.holdings import REASON, Holdings, named, titled
+from agent.activation.lifecycle import ModelState, Moment
 from agent.activation.step import Step
 from agent.activation.trial import Answers, Trial
 from agent.documents.desired import Probation
 from agent.errors import AgentError, BundleRefused, ConfigInvalid, Rejected, Retryable
 from agent.events import Event, emit
-from agent.lifecycle import ModelState, Moment
 from agent.slots import Note
 
 if TYPE_CHECKING:

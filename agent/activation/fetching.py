@@ -6,10 +6,10 @@ import random
 import signal
 from typing import TYPE_CHECKING
 
-from agent.child import Child, ending
 from agent.errors import BundleRefused, FetchFailed, MessageInvalid
 from agent.events import Event, emit
-from agent.message import error_of
+from agent.processes.child import Child, ending
+from agent.processes.message import error_of
 from agent.updater import messages
 
 if TYPE_CHECKING:

@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Annotated
 
 from pydantic import Field
 
-from agent.documents._base import Document, parse
+from agent.documents.base import Document, parse
 from agent.documents.reported import Metadata
 from agent.errors import MessageInvalid
 from agent.events import Event, emit
-from agent.message import Count
+from agent.processes.message import Count
 from agent.slots import Change, Note
 
 if TYPE_CHECKING:

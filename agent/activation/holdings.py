@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from agent.activation.lifecycle import TABLE, ModelState, Moment
 from agent.documents.reported import Serving
 from agent.events import Event, emit
 from agent.fsm import Machine
-from agent.lifecycle import TABLE, ModelState, Moment
 from agent.slots import Change, Kept, Note, SlotRow, Verdict
 
 if TYPE_CHECKING:

@@ -12,6 +12,7 @@ from agent.activation.fetching import Fetching
 from agent.activation.files import make_room
 from agent.activation.freshness import Freshness
 from agent.activation.goal import Setting, goals
+from agent.activation.lifecycle import ModelState
 from agent.activation.mail import Mail
 from agent.activation.mending import mend
 from agent.activation.proving import Proving
@@ -23,15 +24,14 @@ from agent.clerk import Clerk, Store
 from agent.documents import hint
 from agent.errors import BundleRefused, Rejected
 from agent.events import Event, emit
-from agent.lifecycle import ModelState
 from agent.link import topics
 from agent.link.settings import LinkMessage, LinkUp
 from agent.maintenance import Maintenance
-from agent.message import error_of
 from agent.metrics import number
+from agent.processes.message import error_of
+from agent.processes.watch import Watched
 from agent.store.reports import Changed
 from agent.updater import messages
-from agent.watch import Watched
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence

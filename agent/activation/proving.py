@@ -15,9 +15,9 @@ if TYPE_CHECKING:
     from pathlib import Path
     from socket import socket
 
-    from agent.accelerators import Lend
     from agent.activation.course import Course
-    from agent.tables import Deadlines
+    from agent.boards.accelerators import Lend
+    from agent.config.tables import Deadlines
     from agent.workers.messages import Proved
     from agent.workers.spec import LaneSpec
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from agent.clock import Clock
     from agent.documents.reported import Standing
-    from agent.signing import Signer
+    from agent.trust.signing import Signer
 
 _PAUSE_S = 1.0
 _WORDS = 500

@@ -6,9 +6,9 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from agent.activation.holdings import REASON, named, titled, verdict_on
+from agent.activation.lifecycle import ModelState
 from agent.errors import Rejected
 from agent.events import Event, emit
-from agent.lifecycle import ModelState
 from agent.slots import Note
 
 if TYPE_CHECKING:

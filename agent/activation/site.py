@@ -5,19 +5,19 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
-from agent import trust
 from agent.activation.fetching import started
+from agent.trust import keys as trust
 from agent.workers.proof import Proof
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from agent.child import Child
-    from agent.pipelines import Pipeline
+    from agent.config.pipelines import Pipeline
+    from agent.config.tables import Deadlines, Models
     from agent.plan import Plan
-    from agent.signing import Signer
-    from agent.tables import Deadlines, Models
+    from agent.processes.child import Child
+    from agent.trust.signing import Signer
     from agent.workers.spec import LaneSpec
 
 
@@ -80,7 +80,7 @@ def site(plan: Plan) -> Site | None:
     root = trust.read_root(plan.settings.models, plan.folder)
     if root is None:
         return None
-    from agent.uplink import (
+    from agent.uplink.uplink import (
         link_settings,  # a device that takes no operator's models may have no broker at all
     )
 

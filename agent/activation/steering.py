@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from agent.errors import LaneCrashed, ManifestInvalid, ModelInvalid, Rejected
-from agent.message import error_of
+from agent.processes.message import error_of
 from agent.workers.messages import Unswapped
 from agent.workers.policy import State
 

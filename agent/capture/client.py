@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from agent.capture import protocol
 from agent.capture.memory import Window
 from agent.errors import InputRejected, MessageInvalid, SourceEnded, SourceLost
-from agent.ipc import close_all
-from agent.message import error_of
+from agent.processes.ipc import close_all
+from agent.processes.message import error_of
 from agent.types import Frame, Phase
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from agent.capture.feed import Feed
-    from agent.ipc import Channel
+    from agent.processes.ipc import Channel
 
 _LOOK_S = 0.25
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 
-from agent.ipc import Channel
+from agent.processes.ipc import Channel
 
 
 class Feed:

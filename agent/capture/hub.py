@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from agent.errors import AgentError, InputRejected
-    from agent.ipc import Channel
-    from agent.message import Message
+    from agent.processes.ipc import Channel
+    from agent.processes.message import Message
     from agent.types import Array, Frame
 
 _LOOK_S = 0.25

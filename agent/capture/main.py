@@ -17,18 +17,19 @@ from typing import TYPE_CHECKING, NoReturn
 
 import orjson
 
-from agent import memory, plugins, program
+from agent import plugins
 from agent.capture.spec import CaptureSpec
+from agent.confinement.confine import Confinement, confine_owner
 from agent.errors import Fatal, Rejected
+from agent.processes import memory, program
 from agent.types import Needs, Phase
 from agent.validation import options
-from agent.workers.confinement import Confinement, confine_owner
 from agent.workers.heartbeat import Page, Slot
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from agent.ipc import Channel
+    from agent.processes.ipc import Channel
     from agent.types import Frame, Source
 
 _THREADS = 2

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from agent import memfd
 from agent.capture import protocol
 from agent.errors import InputRejected, MessageInvalid
+from agent.processes import memfd
 
 if TYPE_CHECKING:
     from agent.types import Array

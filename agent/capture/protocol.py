@@ -16,7 +16,7 @@ import orjson
 from pydantic import Field, TypeAdapter
 
 from agent.errors import AgentError, ConfigInvalid, InputRejected, MessageInvalid
-from agent.message import Count, Flat, Message, Text, Word, error_of, flattened, read
+from agent.processes.message import Count, Flat, Message, Text, Word, error_of, flattened, read
 
 DTYPES = ("uint8", "int8", "uint16", "int16", "uint32", "int32", "float32", "float64")
 _SIZES = (1, 1, 2, 2, 4, 4, 4, 8)

@@ -10,7 +10,7 @@ import orjson
 
 from agent.errors import MessageInvalid
 from agent.events import Event, emit
-from agent.ipc import Channel, close_all
+from agent.processes.ipc import Channel, close_all
 from agent.types import Phase
 
 if TYPE_CHECKING:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from agent.control import ask, deserted
+from agent.supervision.control import ask, deserted
 
 if TYPE_CHECKING:
     from agent.plan import Plan

@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from agent import plugins
+from agent.boards.machine import cores
 from agent.cli import bench_shown, service
 from agent.cli.numbers import number
 from agent.cli.settings import Loaded
 from agent.errors import EXIT_FAILED, EXIT_OK, ConfigInvalid
-from agent.machine import cores
 from agent.probing.recognition import recognise
 from agent.tuning.bench import failure, measure
 from agent.tuning.choosing import choose
@@ -25,9 +25,9 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Callable
 
-    from agent.accelerators import Accelerator
+    from agent.boards.accelerators import Accelerator
+    from agent.boards.profiles import Profile
     from agent.plan import Plan
-    from agent.profiles import Profile
     from agent.tuning.choosing import Choice
     from agent.tuning.measured import Measured
 
@@ -116,7 +116,7 @@ class _Here:
 def main(arguments: argparse.Namespace) -> int:
     """Measure, or look after what was chosen; give the exit code."""
     from agent.cli import bench_kept
-    from agent.tunings import kept
+    from agent.supervision.tunings import kept
 
     plan = _plan(arguments)
     if arguments.tuned or arguments.forget:

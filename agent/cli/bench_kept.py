@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from agent.activation.offline import models
+from agent.boards.machine import machine
 from agent.cli.owner import as_owner
 from agent.cli.printing import print_table
-from agent.control import ask, deserted
 from agent.errors import EXIT_OK, AgentError, Rejected
-from agent.machine import machine
-from agent.tunings import Keep, forget, kept
-from agent.tunings import keep as keep_choice
+from agent.supervision.control import ask, deserted
+from agent.supervision.tunings import Keep, forget, kept
+from agent.supervision.tunings import keep as keep_choice
 
 if TYPE_CHECKING:
     import argparse

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from agent import __version__
-from agent.machine import machine
+from agent.boards.machine import machine
 from agent.wording import plain
 
 if TYPE_CHECKING:

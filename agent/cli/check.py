@@ -9,26 +9,26 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from agent import trust
 from agent.bundles.load import load
-from agent.certificates import facts
 from agent.cli import folder_check, models_check, service
 from agent.cli.schema import schema
 from agent.cli.settings import Loaded
 from agent.errors import EXIT_CONFIG, EXIT_FAILED, EXIT_OK, AgentError, Restart, Retryable
 from agent.foreground import Foreground
-from agent.mqtt_client import tls_context
+from agent.mqtt.client import tls_context
 from agent.recovery.borrower import order
 from agent.tflite.outline import is_for_edge_tpu
-from agent.uplink import link_settings
+from agent.trust import keys as trust
+from agent.trust.certificates import facts
+from agent.uplink.uplink import link_settings
 from agent.workers.chaining import unheard
 
 if TYPE_CHECKING:
     import argparse
 
+    from agent.config.tables import Mqtt
     from agent.ledger import Ledger
     from agent.plan import Plan
-    from agent.tables import Mqtt
     from agent.workers.spec import LaneSpec
 
 _PATIENCE_S = 5.0

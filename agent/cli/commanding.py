@@ -5,8 +5,8 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any
 
-from agent.control import ask
 from agent.errors import AgentError, Retryable
+from agent.supervision.control import ask
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

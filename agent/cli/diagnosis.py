@@ -9,16 +9,16 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from agent import toml_text
 from agent.cli.secrets_known import known
 from agent.cli.settings import Loaded
 from agent.cli.version import versions
-from agent.control import ask, deserted
+from agent.config import toml_text
 from agent.errors import AgentError
 from agent.redaction import Redactor
 from agent.store.audit import newest_entries
 from agent.store.kept import read_kept
 from agent.store.stats import stats
+from agent.supervision.control import ask, deserted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -12,19 +12,20 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from agent import resources, trust
-from agent.boards import AUTO
+from agent import resources
+from agent.boards.matching import AUTO
 from agent.cli import models_check, service
 from agent.cli.runtime import runtime_in_use
 from agent.cli.settings import Loaded, default_data_folder
 from agent.cli.version import versions
+from agent.config.tables import Deadlines
+from agent.confinement import landlock, seccomp
 from agent.errors import EXIT_FAILED, EXIT_OK, AgentError, ConfigInvalid
 from agent.foreground import prove
 from agent.probing.inspection import inspect
 from agent.probing.recognition import recognise
 from agent.sources.v4l2.devices import cameras
-from agent.tables import Deadlines
-from agent.workers import _landlock, _seccomp
+from agent.trust import keys as trust
 from agent.workers.spec import LaneSpec
 
 if TYPE_CHECKING:
@@ -167,11 +168,9 @@ def _disk(folder: Path) -> dict[str, str]:
 
 def _confinement() -> dict[str, str]:
     """Say what the kernel can hold workers to."""
-    landlock, seccomp = _landlock.abi(), _seccomp.available()
-    held = (
-        f"Landlock {f'ABI {landlock}' if landlock else 'missing'}, seccomp {'on' if seccomp else 'missing'}"
-    )
-    if landlock and seccomp:
+    abi, filtering = landlock.abi(), seccomp.available()
+    held = f"Landlock {f'ABI {abi}' if abi else 'missing'}, seccomp {'on' if filtering else 'missing'}"
+    if abi and filtering:
         return _verdict("confinement", "ok", f"{held}: workers are held to what they need")
     hint = "workers can do more than they need; a kernel of 5.13 or later with Landlock mends it"
     return _verdict("confinement", "warn", f"{held}: {hint}")

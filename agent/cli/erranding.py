@@ -21,10 +21,10 @@ if TYPE_CHECKING:
     from agent.activation.manager import Activation
     from agent.cli.settings import Loaded
     from agent.clock import Clock
-    from agent.partners import Offer
     from agent.plan import Plan
-    from agent.signing import Signer
     from agent.store.thread import Store
+    from agent.supervision.partners import Offer
+    from agent.trust.signing import Signer
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

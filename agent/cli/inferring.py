@@ -5,9 +5,9 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
+from agent.config.tables import Deadlines
 from agent.errors import AgentError
 from agent.foreground import Foreground
-from agent.tables import Deadlines
 from agent.workers.process import WorkerProcess
 
 if TYPE_CHECKING:

@@ -7,11 +7,12 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from agent import config, resources
+from agent import resources
 from agent.cli.schema import schema
 from agent.cli.settings import host_name
 from agent.cli.starter import Found, compose
 from agent.cli.version import versions
+from agent.config import settings as config
 from agent.errors import EXIT_OK, AgentError
 from agent.probing.recognition import recognise
 from agent.sources.v4l2.devices import cameras, told

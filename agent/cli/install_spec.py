@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from agent import config
-from agent.boards import AUTO
+from agent.boards.matching import AUTO
 from agent.cli.init import look
 from agent.cli.schema import schema
 from agent.cli.settings import Loaded
 from agent.cli.starter import compose
+from agent.config import settings as config
 from agent.errors import AgentError
 from agent.installing.families import FAMILIES, present, wanted
 from agent.installing.plan import CONFIG, DROP_INS, PACKAGED, Spec
@@ -20,10 +20,10 @@ from agent.installing.record import below
 from agent.probing.recognition import recognise
 
 if TYPE_CHECKING:
-    from agent.config import Settings
+    from agent.boards.profiles import Profile
+    from agent.config.settings import Settings
     from agent.installing.environment import Environment
     from agent.installing.record import Record
-    from agent.profiles import Profile
 
 NONE = "none"
 _DEFAULT = Path("/opt/edge-agent")

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 from pydantic import ValidationError
 
 from agent import plugins
+from agent.config.pipelines import Plugin, Stage
+from agent.config.preparing import pre_of
 from agent.errors import InputRejected
-from agent.pipelines import Plugin, Stage
-from agent.preparing import pre_of
 from agent.validation import first_problem
 
 if TYPE_CHECKING:

@@ -13,9 +13,9 @@ from agent.cli.commanding import carried_out, done
 from agent.cli.parts import Parts, add_json
 from agent.cli.printing import print_table
 from agent.cli.settings import Loaded
-from agent.control import deserted
 from agent.errors import EXIT_OK, AgentError, ConfigInvalid, Rejected
 from agent.foreground import prove
+from agent.supervision.control import deserted
 from agent.wording import plain
 
 if TYPE_CHECKING:

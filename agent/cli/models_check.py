@@ -7,8 +7,9 @@ import time
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from agent import addresses, trust
+from agent.config import addresses
 from agent.errors import ConfigInvalid
+from agent.trust import keys as trust
 
 if TYPE_CHECKING:
     from agent.plan import Plan

@@ -6,8 +6,8 @@ import os
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from agent.confinement import capabilities
 from agent.errors import FolderUnusable
-from agent.workers import _capabilities
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -40,8 +40,8 @@ def _become(folder: Path, owner: os.stat_result) -> None:
     try:
         os.setegid(owner.st_gid)
         os.seteuid(owner.st_uid)
-        _, permitted = _capabilities.held()
-        _capabilities.hold(permitted & _capabilities.READ_ALL, permitted)
+        _, permitted = capabilities.held()
+        capabilities.hold(permitted & capabilities.READ_ALL, permitted)
     except OSError as error:
         problem = f"root may not act as its owner, user {owner.st_uid}: {error.strerror}"
         hint = "Run it as that user, or where root may"

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from agent.boards import AUTO
+from agent.boards.matching import AUTO
 from agent.cli import service
 from agent.cli.init import write
 from agent.cli.runtime import runtime_in_use
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Iterable, Iterator
 
-    from agent.boards import Recognised
+    from agent.boards.matching import Recognised
     from agent.probing.inspection import Inspected
     from agent.probing.passport import DelegatePart
 

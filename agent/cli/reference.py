@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Any
 
 from agent.bundles.load import load
 from agent.cli.progress import progress
+from agent.config.tables import Deadlines
 from agent.errors import AgentError
 from agent.foreground import Foreground
 from agent.probing.machine import Machine
 from agent.recordings.comparing import FAILED
 from agent.recordings.documents import Outcome, Reference, Results
-from agent.tables import Deadlines
 from agent.workers.spec import LaneSpec
 
 if TYPE_CHECKING:

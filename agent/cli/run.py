@@ -7,13 +7,14 @@ import os
 import time
 from typing import TYPE_CHECKING
 
-from agent import journal, memory
+from agent import journal
 from agent.cli import service
 from agent.cli.lives import Life, OwnFiles, overlaid
 from agent.cli.settings import Loaded
 from agent.configuring.start import Start
 from agent.errors import EXIT_FAILED, AgentError, StoreBusy
-from agent.signals import KeptSignals
+from agent.processes import memory
+from agent.supervision.signals import KeptSignals
 
 if TYPE_CHECKING:
     import argparse
@@ -83,12 +84,12 @@ def _live(life: Life, kept_signals: KeptSignals, *, once: bool) -> int:
     from agent.alerts import Alerts
     from agent.cli.wiring import Wiring
     from agent.clock import SystemClock
-    from agent.mailbox import Mailbox
+    from agent.confinement.confine import close_memory
     from agent.store.folder import DataFolder
     from agent.store.thread import Store
-    from agent.supervisor import Supervisor
-    from agent.tunings import with_tunings
-    from agent.workers.confinement import close_memory
+    from agent.supervision.mailbox import Mailbox
+    from agent.supervision.supervisor import Supervisor
+    from agent.supervision.tunings import with_tunings
 
     plan = life.file.plan()
     with DataFolder(plan.data, plan.device) as folder:

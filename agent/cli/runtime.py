@@ -6,8 +6,8 @@ import json
 import subprocess
 import sys
 
-from agent.child import ending
 from agent.errors import ExtraMissing
+from agent.processes.child import ending
 
 _ASK = (sys.executable, "-I", "-m", "agent.backends._runtimes")
 _PATIENCE_S = 60.0

@@ -7,7 +7,7 @@ from typing import Any
 from pydantic import TypeAdapter
 
 from agent import plugins
-from agent.config import Settings
+from agent.config.settings import Settings
 from agent.manifest import Outputs, Pre
 
 

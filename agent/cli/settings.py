@@ -9,20 +9,21 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from agent import config, trust
 from agent.cli import service
-from agent.config_errors import problem
+from agent.config import settings as config
+from agent.config.errors import problem
 from agent.errors import ConfigInvalid
-from agent.message import error_of
 from agent.plan import Plan, feeds, is_apart, lane_spec, secrets, unknown_delegate
 from agent.probing.recognition import recognise
+from agent.processes.message import error_of
+from agent.trust import keys as trust
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from agent.boards import Recognised
-    from agent.config import Settings
-    from agent.config_errors import Loc
+    from agent.boards.matching import Recognised
+    from agent.config.errors import Loc
+    from agent.config.settings import Settings
     from agent.errors import AgentError
     from agent.workers.messages import Fault
 

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 from agent.sources.v4l2.devices import told
 
 if TYPE_CHECKING:
-    from agent.boards import Recognised
-    from agent.profiles import Profile
+    from agent.boards.matching import Recognised
+    from agent.boards.profiles import Profile
     from agent.sources.v4l2.devices import Camera
 
 

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from agent.cli import governed, service
 from agent.cli.settings import Loaded, default_control, default_data_folder
-from agent.control import ask
 from agent.errors import AgentError
+from agent.supervision.control import ask
 from agent.wording import in_words
 
 if TYPE_CHECKING:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
-from agent.child import Child
 from agent.cli.progress import progress
 from agent.errors import AgentError
+from agent.processes.child import Child
 from agent.taking.orders import Done
 from agent.taking.take import take
 

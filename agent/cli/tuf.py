@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import quote
 
-from agent import addresses
+from agent.config import addresses
 from agent.errors import EXIT_FAILED, EXIT_OK, Absent, AgentError, ConfigInvalid, FetchFailed, MetadataRefused
 from agent.files import write_durably
 from agent.wording import plain
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from tuf.api.metadata import TargetFile
     from tuf.ngclient import Updater
 
-    from agent.addresses import Address
+    from agent.config.addresses import Address
     from agent.updater.seams import Shelf
 
 HELP = "prove update metadata, and fetch what it vouches for: for conformance suites"

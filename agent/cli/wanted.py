@@ -11,9 +11,9 @@ from agent.cli import service
 from agent.cli.active import serving
 from agent.cli.inputs import Inputs, choose
 from agent.cli.settings import Loaded
-from agent.control import ask
+from agent.config.tables import Deadlines
 from agent.errors import AgentError, ConfigInvalid, SourceLost
-from agent.tables import Deadlines
+from agent.supervision.control import ask
 from agent.workers.spec import LaneSpec
 
 if TYPE_CHECKING:

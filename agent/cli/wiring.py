@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from agent import trust
 from agent.cli.erranding import bundles_needed, errands
 from agent.cli.settings import Loaded
 from agent.commands.seams import Reach
@@ -16,8 +15,9 @@ from agent.dispatch.rules import Rules
 from agent.host.machine import helped
 from agent.host.trial import Trial
 from agent.maintenance import Maintenance
-from agent.partners import Partners
-from agent.settled import Settled
+from agent.supervision.partners import Partners
+from agent.supervision.settled import Settled
+from agent.trust import keys as trust
 
 if TYPE_CHECKING:
     from agent.activation.manager import Activation
@@ -27,12 +27,12 @@ if TYPE_CHECKING:
     from agent.clock import Clock
     from agent.dispatch.parts import Shipping
     from agent.host.machine import Helped
-    from agent.memory import Ranges
-    from agent.partners import Offer, Partner
     from agent.plan import Plan
-    from agent.signing import Signer
+    from agent.processes.memory import Ranges
     from agent.slots import Kept
     from agent.store.thread import Store
+    from agent.supervision.partners import Offer, Partner
+    from agent.trust.signing import Signer
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -162,7 +162,7 @@ class Wiring:
         if plan.mqtt is None:
             return []
         from agent.home_assistant.partner import home_assistant
-        from agent.vitals import VitalSigns
+        from agent.supervision.vitals import VitalSigns
 
         return [VitalSigns(plan, plan.mqtt, offer, self.clock), *home_assistant(plan, offer)]
 

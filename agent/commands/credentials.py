@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field
 
-from agent.certificates import MOST_BYTES
 from agent.commands.seams import Answer
-from agent.documents._base import Document
+from agent.documents.base import Document
 from agent.errors import Rejected
+from agent.trust.certificates import MOST_BYTES
 
 if TYPE_CHECKING:
     from agent.commands.seams import Order, Reach, Work

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from agent.commands.seams import needed
-from agent.documents._base import Document
+from agent.documents.base import Document
 
 if TYPE_CHECKING:
     from agent.commands.seams import Order, Reach, Work

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 from pydantic import Field
 
 from agent.commands.seams import Answer, needed
-from agent.documents._base import Document
+from agent.documents.base import Document
 from agent.documents.loglines import Level
-from agent.message import Count
+from agent.processes.message import Count
 
 if TYPE_CHECKING:
     from agent.commands.seams import Order, Reach

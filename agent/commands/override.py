@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from pydantic import Field
 
-from agent.documents._base import Document, Free
+from agent.documents.base import Document, Free
 from agent.documents.desired import Key
 from agent.errors import Rejected
 

@@ -6,7 +6,7 @@ from itertools import chain
 from typing import TYPE_CHECKING
 
 from agent.commands.seams import needed
-from agent.documents._base import Document
+from agent.documents.base import Document
 
 if TYPE_CHECKING:
     from agent.commands.seams import Order, Reach, Work

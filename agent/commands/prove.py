@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 from pydantic import Field
 
 from agent.commands.seams import needed
-from agent.documents._base import Document, Place
+from agent.documents.base import Document, Place
 
 if TYPE_CHECKING:
     from agent.commands.seams import Order, Reach, Work

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from pydantic import Field
 
 from agent.commands.seams import needed
-from agent.documents._base import Document
+from agent.documents.base import Document
 
 if TYPE_CHECKING:
     from agent.commands.seams import Order, Reach, Work

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from agent.documents._base import Document
+from agent.documents.base import Document
 from agent.errors import Forbidden
 
 if TYPE_CHECKING:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from agent.commands.seams import Answer, Order, Reach, Work
-    from agent.documents._base import Document
+    from agent.documents.base import Document
 
     Run = Callable[[Any, Order, Reach], Answer | Work]
 

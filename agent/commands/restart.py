@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from agent.commands.seams import Answer
-from agent.documents._base import Document, Place
+from agent.documents.base import Document, Place
 from agent.errors import Rejected
 
 if TYPE_CHECKING:

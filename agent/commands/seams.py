@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from agent.documents.loglines import Level
-    from agent.watch import Watched
+    from agent.processes.watch import Watched
 
 T = TypeVar("T")
 

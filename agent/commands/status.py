@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from agent.commands.seams import Answer
-from agent.documents._base import Document
+from agent.documents.base import Document
 
 if TYPE_CHECKING:
     from agent.commands.seams import Order, Reach

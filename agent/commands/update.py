@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from agent.documents._base import Document
+from agent.documents.base import Document
+from agent.documents.helper import Version
 from agent.errors import Forbidden
-from agent.host.request import Version
 
 if TYPE_CHECKING:
     from agent.commands.seams import Order, Reach, Work

@@ -7,9 +7,9 @@ import platform
 import shutil
 from typing import TYPE_CHECKING
 
+from agent.boards.machine import cores, processor
 from agent.documents.reported import Board
 from agent.events import Event, emit
-from agent.machine import cores, processor
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
 
 from pydantic import Field, ValidationError
 
-from agent.documents._base import Document
+from agent.documents.base import Document
 from agent.events import Event, emit
-from agent.message import Count
+from agent.processes.message import Count
 from agent.validation import first_problem
 
 if TYPE_CHECKING:

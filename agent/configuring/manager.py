@@ -14,9 +14,9 @@ from agent.configuring.work import Reloading, Settling
 from agent.documents import desired as documents
 from agent.errors import AgentError
 from agent.events import Event, emit
-from agent.partners import QuietPartner
-from agent.signals import ReloadAsked
 from agent.store.reports import Changed
+from agent.supervision.partners import QuietPartner
+from agent.supervision.signals import ReloadAsked
 from agent.workers.policy import State
 
 if TYPE_CHECKING:
@@ -26,9 +26,9 @@ if TYPE_CHECKING:
     from agent.commands.seams import Order, Work
     from agent.documents.desired import Desired
     from agent.maintenance import Maintenance
-    from agent.partners import Offer
     from agent.plan import Plan
     from agent.slots import Kept
+    from agent.supervision.partners import Offer
 
 F = TypeVar("F", bound=File)
 _PATIENCE_S = 60.0

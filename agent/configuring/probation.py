@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from agent.message import error_of
+from agent.processes.message import error_of
 from agent.workers.policy import State
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from agent.configuring.course import Course
-    from agent.watch import Watched
+    from agent.processes.watch import Watched
 
 _HINT = "Mend it, and ask again with a new command"
 

@@ -6,11 +6,11 @@ import select
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from agent.child import Child, ending
 from agent.contracts.orders import MODULE, Fault, Orders, Told, packets
 from agent.contracts.rooms import checks_of
 from agent.errors import MessageInvalid
-from agent.message import read
+from agent.processes.child import Child, ending
+from agent.processes.message import read
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -9,15 +9,15 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, NoReturn
 
-from agent import program
+from agent.confinement.confine import confine_owner
 from agent.contracts.checks import Subject, problem_of
 from agent.contracts.orders import Orders, Told
 from agent.contracts.rooms import checks_of
+from agent.processes import program
 from agent.types import Needs
-from agent.workers.confinement import confine_owner
 
 if TYPE_CHECKING:
-    from agent.ipc import Channel
+    from agent.processes.ipc import Channel
 
 _MOST = 2000
 

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
-from agent.message import Flat, Message, Text, Word
+from agent.processes.message import Flat, Message, Text, Word
 
 MODULE = "agent.contracts.main"
 

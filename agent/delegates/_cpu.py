@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, ConfigDict
 
-from agent.delegation import Presence
+from agent.boards.delegation import Presence
 from agent.types import Needs
 
 if TYPE_CHECKING:

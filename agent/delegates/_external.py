@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from agent.boards.delegation import Presence
 from agent.delegates import _find, _reasons
-from agent.delegation import Presence
 from agent.types import Needs
 
 if TYPE_CHECKING:

@@ -7,8 +7,8 @@ import subprocess
 import sys
 from typing import TYPE_CHECKING
 
-from agent.child import ending
 from agent.errors import AgentError
+from agent.processes.child import ending
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -10,7 +10,6 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-from agent.control import ask
 from agent.demo.account import count
 from agent.demo.broker import Broker
 from agent.demo.deeds import Deeds
@@ -20,6 +19,7 @@ from agent.demo.rollouts import Rollouts
 from agent.demo.verdict import Account
 from agent.errors import AgentError
 from agent.fleet.keys import make_keys
+from agent.supervision.control import ask
 
 if TYPE_CHECKING:
     from types import TracebackType

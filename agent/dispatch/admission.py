@@ -9,7 +9,7 @@ import orjson
 
 from agent.commands import registry
 from agent.documents import command as documents
-from agent.documents._base import parse
+from agent.documents.base import parse
 from agent.documents.command import BARE, Command
 from agent.errors import MessageInvalid, NotSigned, WrongSender
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from agent.documents.outcome import Refusal
-    from agent.signing import Verifier
+    from agent.trust.signing import Verifier
 
     _Found = tuple[Refusal, str] | None
 

@@ -9,10 +9,10 @@ import orjson
 from pydantic import Field, ValidationError
 
 from agent.dispatch.admission import arguments
-from agent.documents._base import Free
+from agent.documents.base import Free
 from agent.documents.command import Command, Id, Op
 from agent.errors import MessageInvalid, StoreBusy
-from agent.message import Message
+from agent.processes.message import Message
 from agent.validation import first_problem
 
 if TYPE_CHECKING:

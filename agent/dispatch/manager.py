@@ -14,7 +14,7 @@ from agent.dispatch.local import Local
 from agent.dispatch.outcomes import Outcomes
 from agent.dispatch.running import Running
 from agent.dispatch.telling import Telling
-from agent.documents._base import parse, read
+from agent.documents.base import parse, read
 from agent.documents.command import Command
 from agent.documents.outcome import Outcome
 from agent.errors import AgentError, Forbidden, MessageInvalid
@@ -32,10 +32,10 @@ if TYPE_CHECKING:
     from agent.dispatch.rules import Rules
     from agent.dispatch.seams import Shipping
     from agent.documents.outcome import Refusal
-    from agent.partners import Offer
-    from agent.signing import Signer
+    from agent.processes.watch import Watched
     from agent.slots import CommandRow
-    from agent.watch import Watched
+    from agent.supervision.partners import Offer
+    from agent.trust.signing import Signer
 
 _WORK_S, _IDLE_S = 0.1, 1.0
 

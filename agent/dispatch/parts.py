@@ -17,14 +17,14 @@ from agent.documents.outcome import Attached
 from agent.events import Event, emit
 from agent.link import topics
 from agent.link.settings import LinkDown, LinkPublished
-from agent.partners import QuietPartner
+from agent.supervision.partners import QuietPartner
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from pathlib import Path
 
     from agent.dispatch.spool import Spooled
-    from agent.signing import Signer
+    from agent.trust.signing import Signer
 
 _PAUSE_S = 0.25
 """Between two parts at least: about 400 KB a second at the most."""

@@ -8,15 +8,15 @@ from agent.dispatch.admission import Terms
 from agent.documents.keys import TARGET
 from agent.errors import MessageInvalid
 from agent.events import Event, emit
-from agent.signing import Verifier
+from agent.trust.signing import Verifier
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from agent.clock import Clock
+    from agent.config.tables import Commands
     from agent.dispatch.seams import Authority
     from agent.documents.keys import ControlKeys
-    from agent.tables import Commands
 
 _NO_ROOT = "this agent takes no operator's word. Set models.root to the fleet's root metadata"
 _UNKNOWN = "no control key is known yet. Publish keys with: edgectl publish"

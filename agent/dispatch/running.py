@@ -9,7 +9,7 @@ import orjson
 
 from agent.commands import registry
 from agent.commands.seams import Answer, Order
-from agent.documents._base import parse, read
+from agent.documents.base import parse, read
 from agent.documents.command import Command
 from agent.errors import AgentError, Retryable
 
@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from agent.commands.seams import Reach, Work
+    from agent.processes.watch import Watched
     from agent.slots import CommandRow
-    from agent.watch import Watched
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from agent.documents.outcome import Outcome
-    from agent.signing import Signer
+    from agent.trust.signing import Signer
 
 _AT_ONCE = 8
 """Outcomes on their way: results go beside them."""

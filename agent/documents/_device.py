@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Generic, Literal, TypeVar
 
-from agent import dsse
-from agent.documents._base import Document, Place, read
+from agent.documents.base import Document, Place, read
 from agent.errors import WrongSender
+from agent.trust import dsse
 
 if TYPE_CHECKING:
-    from agent.signing import Signer, Verifier
+    from agent.trust.signing import Signer, Verifier
 
 
 class OfDevice(Document):

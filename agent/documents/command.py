@@ -11,15 +11,15 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field
 
-from agent import dsse
-from agent.documents._base import Document, Free, Place, read
+from agent.documents.base import Document, Free, Place, read
 from agent.errors import WrongSender
-from agent.message import Count
+from agent.processes.message import Count
+from agent.trust import dsse
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
-    from agent.signing import Signer, Verifier
+    from agent.trust.signing import Signer, Verifier
 
 KIND = "application/vnd.edge-agent.command+json"
 MAX_BYTES = 32 << 10

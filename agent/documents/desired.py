@@ -10,17 +10,17 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field
 
-from agent import dsse
-from agent.documents._base import Document, Free, Place, read
+from agent.documents.base import Document, Free, Place, read
 from agent.errors import WrongSender
 from agent.manifest import Name, Version
-from agent.message import Count
+from agent.processes.message import Count
 from agent.schedules import Window
+from agent.trust import dsse
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from agent.signing import Signer, Verifier
+    from agent.trust.signing import Signer, Verifier
 
 KIND = "application/vnd.edge-agent.desired+json"
 """The payload's type, which the signature is bound to."""

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Literal
 
-from agent.documents._base import Document, read
+from agent.documents.base import Document, read
 from agent.errors import MessageInvalid
-from agent.message import Count
+from agent.processes.message import Count
 
 MAX_BYTES = 1 << 10
 

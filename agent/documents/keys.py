@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field
 
-from agent.documents._base import Document, read
+from agent.documents.base import Document, read
 from agent.errors import MessageInvalid
 
 if TYPE_CHECKING:
-    from agent.signing import Verifier
+    from agent.trust.signing import Verifier
 
 TARGET = "fleet/keys.json"
 MAX_BYTES = 32 << 10
@@ -37,7 +37,7 @@ class ControlKeys(Document):
         Raises:
             MessageInvalid: one of them is no Ed25519 key.
         """
-        from agent.signing import Verifier
+        from agent.trust.signing import Verifier
 
         found = []
         for key in self.keys:
@@ -54,7 +54,7 @@ class ControlKeys(Document):
         Raises:
             MessageInvalid: one of the keys is no Ed25519 key.
         """
-        from agent.signing import Verifier
+        from agent.trust.signing import Verifier
 
         scopes = {"command", f"command.{op}"}
         return any(

@@ -10,9 +10,9 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from agent.documents._base import Document
 from agent.documents._device import OfDevice, Sealed
-from agent.message import Count
+from agent.documents.base import Document
+from agent.processes.message import Count
 
 KIND = "application/vnd.edge-agent.log-lines+json"
 MAX_BYTES = 96 << 10

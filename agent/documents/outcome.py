@@ -6,11 +6,11 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from agent.documents._base import Document, Free, Words
 from agent.documents._device import OfDevice, Sealed
+from agent.documents.base import Document, Free, Words
 from agent.documents.command import Id, Op
 from agent.manifest import Sha256
-from agent.message import Count
+from agent.processes.message import Count
 
 KIND = "application/vnd.edge-agent.outcome+json"
 MAX_BYTES = 96 << 10

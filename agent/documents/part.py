@@ -13,16 +13,16 @@ from typing import TYPE_CHECKING, Annotated
 import orjson
 from pydantic import Field
 
-from agent.documents._base import read
 from agent.documents._device import OfDevice
+from agent.documents.base import read
 from agent.documents.command import Id
 from agent.errors import MessageInvalid, NotSigned
 from agent.manifest import Sha256
-from agent.message import Count
-from agent.signing import SIGNATURE_BYTES
+from agent.processes.message import Count
+from agent.trust.signing import SIGNATURE_BYTES
 
 if TYPE_CHECKING:
-    from agent.signing import Signer, Verifier
+    from agent.trust.signing import Signer, Verifier
 
 KIND = "application/vnd.edge-agent.part"
 PART_BYTES = 96 << 10

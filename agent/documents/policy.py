@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field
 
-from agent.documents._base import Document, parse, read
+from agent.documents.base import Document, parse, read
 from agent.errors import BundleRefused
 from agent.manifest import Name, Version
 

@@ -6,11 +6,11 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from agent.documents._base import Document, Place, Words
 from agent.documents._device import OfDevice, Sealed
+from agent.documents.base import Document, Place, Words
 from agent.documents.desired import Wanted
 from agent.manifest import Sha256
-from agent.message import Count
+from agent.processes.message import Count
 
 KIND = "application/vnd.edge-agent.reported+json"
 MAX_BYTES = 128 << 10

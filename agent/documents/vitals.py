@@ -9,10 +9,10 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from agent.documents._base import Document, Place, Words
 from agent.documents._device import OfDevice, Sealed
+from agent.documents.base import Document, Place, Words
 from agent.manifest import Sha256
-from agent.message import Count
+from agent.processes.message import Count
 
 KIND = "application/vnd.edge-agent.vitals+json"
 MAX_BYTES = 64 << 10

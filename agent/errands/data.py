@@ -14,9 +14,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from agent.blocks import Stream
+    from agent.processes.watch import Watched
     from agent.store.reports import Cleared
     from agent.store.thread import Store
-    from agent.watch import Watched
 
 STREAMS: dict[str, Stream] = {"results": "result", "metrics": "metric", "alerts": "alert"}
 WHAT = (*STREAMS, "media", "bundles")

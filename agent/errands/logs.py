@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from agent.documents import loglines
 from agent.errands.ring import LEVELS, Ring
 from agent.errors import Rejected
-from agent.partners import QuietPartner
+from agent.supervision.partners import QuietPartner
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from agent.clock import Clock
     from agent.documents.loglines import Level
     from agent.redaction import Redactor
-    from agent.signing import Signer
+    from agent.trust.signing import Signer
 
 _EVERY_S = 1.0
 LINES_A_SECOND, BYTES_A_SECOND = 20, 64 << 10

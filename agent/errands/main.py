@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 import orjson
 
-from agent import program
+from agent.processes import program
 
 if TYPE_CHECKING:
     from collections.abc import Callable

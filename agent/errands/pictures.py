@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from agent.clock import Clock
-    from agent.watch import Watched
+    from agent.processes.watch import Watched
     from agent.workers.lane import Lane
     from agent.workers.media_messages import Pictured
     from agent.workers.run import Run

@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from agent import memfd
-from agent.child import Child, ending
 from agent.commands.seams import Answer
-from agent.config_errors import ENV_PREFIX
+from agent.config.errors import ENV_PREFIX
 from agent.errors import AgentError, DiskFull, MessageInvalid, StoreBusy
 from agent.events import printable
 from agent.files import advice
-from agent.watch import Watched
+from agent.processes import memfd
+from agent.processes.child import Child, ending
+from agent.processes.watch import Watched
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

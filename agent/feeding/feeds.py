@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from agent.processes.watch import Watch, Watched
 from agent.recovery.sharing import Sharing
-from agent.watch import Watch, Watched
 from agent.workers.policy import State
 
 if TYPE_CHECKING:
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
     from agent.capture.spec import CaptureSpec
     from agent.clock import Clock
+    from agent.config.tables import Deadlines
     from agent.feeding.keeper import Keeper
-    from agent.tables import Deadlines
     from agent.workers.lane import Lane
     from agent.workers.run import Run
 

@@ -9,12 +9,12 @@ from __future__ import annotations
 from signal import SIGKILL
 from typing import TYPE_CHECKING
 
-from agent.child import ending
 from agent.errors import MessageInvalid
 from agent.events import Event, emit
 from agent.feeding import messages
 from agent.feeding.process import CaptureProcess
-from agent.message import error_of
+from agent.processes.child import ending
+from agent.processes.message import error_of
 from agent.recovery.life import BEGIN_S, Life
 from agent.types import Phase
 from agent.workers.heartbeat import Slot
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from agent.capture.spec import CaptureSpec
-    from agent.tables import Deadlines
+    from agent.config.tables import Deadlines
 
 _TICK_S = 0.25
 _SILENT_S = 3.5

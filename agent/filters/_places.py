@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from agent.config.tables import Name
 from agent.pictures import CROSSED, Point, crosses_itself, has_area
-from agent.tables import Name
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

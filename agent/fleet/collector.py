@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from agent.fleet.seams import Downlink, Keys, Warehouse, Watermarks
     from agent.fleet.states import State
     from agent.link.settings import LinkMessage
-    from agent.signing import Verifier
+    from agent.trust.signing import Verifier
 
 _URGENT = ("alert", "live")
 """The lanes for which people may be waiting: what comes by them becomes rows at once, or next."""

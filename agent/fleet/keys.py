@@ -18,14 +18,14 @@ from agent.errors import AgentError, ConfigInvalid
 from agent.events import Event, emit
 from agent.files import NEW, advice, write_durably
 from agent.link.topics import NAME_HINT, is_name
-from agent.signing import generate
-from agent.trust import read_signer, read_verifier
+from agent.trust.keys import read_signer, read_verifier
+from agent.trust.signing import generate
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
-    from agent.signing import Signer, Verifier
+    from agent.trust.signing import Signer, Verifier
 
 COLLECTOR = "collector"
 DEVICES = "devices"

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from agent.fleet.states import State
     from agent.fleet.unpacking import Unpacked
     from agent.link.settings import LinkMessage
-    from agent.signing import Signer, Verifier
+    from agent.trust.signing import Signer, Verifier
 
 Watermarks = dict[str, dict[str, "Watermark"]]
 """By stream and epoch."""

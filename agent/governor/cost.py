@@ -15,7 +15,7 @@ from collections import deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from agent import readings
+from agent.governor import readings
 from agent.metrics import number
 
 if TYPE_CHECKING:

@@ -14,18 +14,18 @@ from agent.governor.cost import Costs, Totals
 from agent.governor.hand import Hand
 from agent.governor.ladder import Ladder, Strain
 from agent.governor.power import PowerMeter
+from agent.governor.readings import Board, Heat, Memory, memory
 from agent.governor.relief import Relief, rungs
 from agent.governor.strain import Warmth, scarcity
 from agent.metrics import number
-from agent.readings import Board, Heat, Memory, memory
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
+    from agent.config.tables import Measure
     from agent.plan import Plan
     from agent.seat import Seat
-    from agent.tables import Measure
 
 
 @dataclass(slots=True)

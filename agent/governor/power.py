@@ -10,14 +10,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from agent import readings
-from agent.readings import like, some, text, whole
+from agent.governor import readings
+from agent.governor.readings import like, some, text, whole
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from agent.profiles import Power
+    from agent.boards.profiles import Power
 
 _CHANNELS = "[0-9]*"
 _GAP_S = 60.0

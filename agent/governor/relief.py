@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from agent.tables import Measure
+    from agent.config.tables import Measure
 
 SMALL = "small"
 """The name of the variant that a bundle has for a board that is to do less."""

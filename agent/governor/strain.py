@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 from agent.governor.ladder import Strain
 
 if TYPE_CHECKING:
-    from agent.profiles import Thermal
-    from agent.readings import Heat, Memory
+    from agent.boards.profiles import Thermal
+    from agent.governor.readings import Heat, Memory
 
 _MOST_READINGS = 64
 _LEAST_READINGS = 4

@@ -18,13 +18,13 @@ from agent.home_assistant.discovery import Shown, components, message
 from agent.home_assistant.state import state
 from agent.link import topics
 from agent.link.settings import LinkDown, LinkPublished, LinkUp
-from agent.partners import QuietPartner
+from agent.supervision.partners import QuietPartner
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from agent.partners import Offer
     from agent.plan import Plan
+    from agent.supervision.partners import Offer
 
 _NOTE = "home-assistant.json"
 _MAX_NOTE = 256 << 10

@@ -8,7 +8,7 @@ import stat
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from agent.documents._base import read
+from agent.documents.base import read
 from agent.errors import MessageInvalid, Rejected
 from agent.files import write_durably
 from agent.host.orders import FETCH, FETCHED, HOME, TRY, WHEELS, Done, Order, answer_of, order_of

@@ -7,14 +7,14 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from agent.documents._base import Document, read
+from agent.documents.base import Document, read
+from agent.documents.helper import REQUEST, Request
 from agent.errors import AgentError, MessageInvalid, Rejected
 from agent.files import write_durably
 from agent.host.journal import Entry, Journal
 from agent.host.managers import manager_of
 from agent.host.places import read_hostile, read_own, remove_hostile
 from agent.host.programs import run
-from agent.host.request import REQUEST, Request
 from agent.host.told import ABLE, TOLD, Able, Told
 from agent.host.updating import Updating, forget_word
 from agent.store.forms import VERSION

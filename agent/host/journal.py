@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
 
-from agent.documents._base import Document, Words, read
+from agent.documents.base import Document, Words, read
 from agent.documents.command import Id
+from agent.documents.helper import Spared, Version
 from agent.errors import MessageInvalid
 from agent.files import write_durably
 from agent.host.places import read_own
-from agent.host.request import Spared, Version
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 from pydantic import ValidationError
 
 from agent.commands.seams import Answer
-from agent.documents._base import read
+from agent.documents.base import read
+from agent.documents.helper import REQUEST, Request
 from agent.errors import Forbidden, MessageInvalid, Rejected
 from agent.events import Event, emit
 from agent.files import write_durably
 from agent.host.places import read_own
-from agent.host.request import REQUEST, Request
 from agent.host.told import ABLE, HOME, TOLD, Able, Told
 from agent.validation import first_problem
 from agent.workers.policy import State
@@ -24,10 +24,10 @@ if TYPE_CHECKING:
 
     from agent.clock import Clock
     from agent.commands.seams import Order
-    from agent.partners import Offer
+    from agent.config.tables import Host
     from agent.plan import Plan
-    from agent.tables import Host
-    from agent.watch import Watched
+    from agent.processes.watch import Watched
+    from agent.supervision.partners import Offer
     from agent.workers.lane import Lane
 
 SEEN_S = 60.0

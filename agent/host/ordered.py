@@ -9,7 +9,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from agent.documents._base import read
+from agent.documents.base import read
 from agent.errors import EXIT_FAILED, EXIT_OK, AgentError, MessageInvalid, Rejected
 from agent.host.orders import FETCH, HOME, MOST_PROBLEM, MOST_SAID, TRY, Done, Order, order_of
 from agent.host.places import read_own

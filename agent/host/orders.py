@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from agent.documents._base import Document
+from agent.documents.base import Document
 
 HOME = "/run/edge-agent-host"
 """Where orders and answers stand: everybody reads, root writes."""

@@ -7,8 +7,8 @@ import shutil
 import stat
 from typing import TYPE_CHECKING
 
+from agent.documents.helper import MAX_BYTES
 from agent.errors import Rejected
-from agent.host.request import MAX_BYTES
 
 if TYPE_CHECKING:
     from pathlib import Path

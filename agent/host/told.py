@@ -6,9 +6,9 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from agent.documents._base import Document, Words
+from agent.documents.base import Document, Words
 from agent.documents.command import Id
-from agent.host.request import Spared
+from agent.documents.helper import Spared
 
 ABLE, TOLD = "able.json", "told.json"
 """Names of the files in the helper's folder."""

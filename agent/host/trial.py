@@ -6,15 +6,15 @@ import math
 from typing import TYPE_CHECKING
 
 from agent import __version__
+from agent.documents.helper import WORD, Word
 from agent.events import Event, emit
 from agent.files import write_durably
-from agent.host.request import WORD, Word
-from agent.partners import QuietPartner
+from agent.supervision.partners import QuietPartner
 
 if TYPE_CHECKING:
     from agent.host.machine import Helped
     from agent.host.told import Told
-    from agent.partners import Offer
+    from agent.supervision.partners import Offer
 
 _LOOK_S = 1.0
 

@@ -17,12 +17,12 @@ from typing import TYPE_CHECKING
 
 import orjson
 
-from agent.documents._base import read
+from agent.documents.base import read
+from agent.documents.helper import WORD, Word
 from agent.errors import AgentError, MessageInvalid, Rejected
 from agent.host.journal import MOST_STARTS
 from agent.host.places import read_hostile, remove_hostile
 from agent.host.programs import run
-from agent.host.request import WORD, Word
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
     from pathlib import Path
 
-    from agent.profiles import Profile
+    from agent.boards.profiles import Profile
 
 
 @dataclass(frozen=True, slots=True)

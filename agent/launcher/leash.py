@@ -6,7 +6,7 @@ import os
 import signal
 import sys
 
-from agent.program import tie_to
+from agent.processes.program import tie_to
 
 MISSING = 127
 """The exit code, as a shell's, where the program cannot be started."""

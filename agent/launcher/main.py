@@ -13,15 +13,15 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import orjson
 
-from agent import program
+from agent.confinement.confine import confine_launcher
 from agent.errors import EXIT_FAILED, EXIT_OK
-from agent.ipc import close_all
 from agent.launcher.launched import Launched
+from agent.processes import program
+from agent.processes.ipc import close_all
 from agent.types import Needs
-from agent.workers.confinement import confine_launcher
 
 if TYPE_CHECKING:
-    from agent.ipc import Channel
+    from agent.processes.ipc import Channel
 
 MAX_RUNNING = 8
 """Programs at a time; who asks for more is refused."""

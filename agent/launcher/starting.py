@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 import orjson
 
-from agent.child import Child
 from agent.errors import LaneCrashed
-from agent.ipc import close_all
+from agent.processes.child import Child
+from agent.processes.ipc import close_all
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

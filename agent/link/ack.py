@@ -17,16 +17,16 @@ from typing import TYPE_CHECKING, Annotated
 import orjson
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from agent import dsse
 from agent.blocks import MAX_SEQ
 from agent.errors import MessageInvalid
 from agent.link.topics import NAME_PATTERN
+from agent.trust import dsse
 from agent.validation import first_problem
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from agent.signing import Signer, Verifier
+    from agent.trust.signing import Signer, Verifier
 
 KIND = "application/vnd.edge-agent.ack+json"
 """The payload's type, which the signature is bound to."""

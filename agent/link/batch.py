@@ -24,11 +24,11 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from agent.blocks import MAX_SEQ, Block, Lease, Loss, LossReason, Stream
 from agent.errors import MessageInvalid, NotSigned
 from agent.link.topics import NAME_PATTERN
-from agent.signing import SIGNATURE_BYTES
+from agent.trust.signing import SIGNATURE_BYTES
 from agent.validation import first_problem
 
 if TYPE_CHECKING:
-    from agent.signing import Signer, Verifier
+    from agent.trust.signing import Signer, Verifier
 
 VERSION = 1
 KIND = "application/vnd.edge-agent.batch"
@@ -43,7 +43,7 @@ MAX_LOST = 64
 MAX_HEADER = 128 << 10
 
 LaneName = Literal["alert", "live", "backlog", "metric"]
-"""How a batch goes its way, the most urgent first; see ``agent.delivery``."""
+"""How a batch goes its way, the most urgent first; see ``agent.uplink.delivery``."""
 
 _UNSIGNED, _SIGNED = b"\0", b"\1"
 _PREFIX = 4

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from agent.blocks import Block, Lease, Stream
     from agent.link.lane import Lane
     from agent.link.seams import Uplink
-    from agent.signing import Signer
+    from agent.trust.signing import Signer
 
 BATCH_BYTES = 96 << 10
 """Bytes of blocks that go into one batch."""

@@ -17,8 +17,8 @@ from agent.events import Event, emit
 from agent.link import properties, reasons, sockets
 from agent.link.reasons import Reason
 from agent.link.settings import MQTT_MAX_INFLIGHT, MQTT_MAX_PACKET
-from agent.mqtt_client import GuardedClient, tls_context
-from agent.mqtt_packets import Guard
+from agent.mqtt.client import GuardedClient, tls_context
+from agent.mqtt.packets import Guard
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from agent import plugins
-from agent.accelerators import Accelerator, delegate_of
-from agent.delegation import Presence
+from agent.boards.accelerators import Accelerator, delegate_of
+from agent.boards.delegation import Presence
 from agent.errors import AgentError, ConfigInvalid
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from agent.boards import Facts, Usb
+from agent.boards.matching import Facts, Usb
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

@@ -13,16 +13,17 @@ from typing import TYPE_CHECKING, NoReturn
 
 import orjson
 
-from agent import program, resources
-from agent.accelerators import delegate_of
+from agent import resources
+from agent.boards.accelerators import delegate_of
+from agent.confinement.confine import confine_owner
 from agent.errors import EXIT_FAILED, EXIT_OK, AgentError
-from agent.message import flattened
 from agent.probing.trial import TrialSpec
-from agent.workers.confinement import confine_owner
+from agent.processes import program
+from agent.processes.message import flattened
 
 if TYPE_CHECKING:
-    from agent.ipc import Channel
     from agent.probing.passport import Stage, Tried
+    from agent.processes.ipc import Channel
 
 
 def tried(spec: TrialSpec, channel: Channel) -> Tried:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from agent import boards, profiles, resources
-from agent.boards import AUTO, Recognised
+from agent import resources
+from agent.boards import matching as boards
+from agent.boards import profiles
+from agent.boards.matching import AUTO, Recognised
 from agent.errors import ConfigInvalid
 from agent.probing.machine import Machine
 

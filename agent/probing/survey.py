@@ -21,9 +21,9 @@ from agent.probing.passport import (
 )
 
 if TYPE_CHECKING:
-    from agent.boards import Recognised
+    from agent.boards.matching import Recognised
+    from agent.boards.profiles import Power, Profile, Thermal
     from agent.probing.machine import Machine
-    from agent.profiles import Power, Profile, Thermal
 
 # Implementer and part, as /proc/cpuinfo prints them; from Linux, arch/arm64/include/asm/cputype.h.
 _ARM = "0x41"

@@ -12,16 +12,16 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
-from agent.accelerators import Accelerator
-from agent.child import Child, ending
+from agent.boards.accelerators import Accelerator
 from agent.errors import MessageInvalid
-from agent.message import Flat, Message, error_of, read
 from agent.probing.passport import Stage, Tried
+from agent.processes.child import Child, ending
+from agent.processes.message import Flat, Message, error_of, read
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from agent.accelerators import Limits
+    from agent.boards.accelerators import Limits
 
 MODULE = "agent.probing.main"
 START_S = 60.0

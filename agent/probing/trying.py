@@ -23,8 +23,8 @@ from agent.workers.spec import LaneSpec
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from agent.boards.delegation import Delegate
     from agent.bundles.load import LoadedModel
-    from agent.delegation import Delegate
     from agent.probing.passport import Stage
     from agent.probing.trial import TrialSpec
     from agent.types import Backend

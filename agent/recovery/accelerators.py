@@ -10,15 +10,15 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, get_args
 
 from agent.accelerator.spec import AcceleratorSpec
-from agent.accelerators import Accelerator, Lend
+from agent.boards.accelerators import Accelerator, Lend
 from agent.events import Event, emit
 from agent.metrics import number
+from agent.processes.watch import Watch, Watched
 from agent.recovery.borrower import Borrower, Held, order
 from agent.recovery.incidents import Incidents
 from agent.recovery.ladder import OPEN, State
 from agent.recovery.sharing import Sharing
 from agent.recovery.standing import of_accelerator, of_pipeline
-from agent.watch import Watch, Watched
 from agent.workers import messages
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from agent.workers.policy import State
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from agent.accelerators import Accelerator, Lend
+    from agent.boards.accelerators import Accelerator, Lend
     from agent.recovery.owner import Owner
     from agent.workers.lane import Lane
     from agent.workers.run import Run

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, TypeAdapter
 
-from agent.message import Message, Text, Word, read
+from agent.processes.message import Message, Text, Word, read
 from agent.workers.messages import Fault
 
 

@@ -10,10 +10,10 @@ import random
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from agent.child import ending
 from agent.errors import EXIT_CONFIG, MessageInvalid
 from agent.events import Event, emit
-from agent.message import error_of
+from agent.processes.child import ending
+from agent.processes.message import error_of
 from agent.recovery import messages
 from agent.recovery.ladder import OPEN, Happening, Ladder, State
 from agent.recovery.life import BEGIN_S, Life
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from agent.accelerator.spec import AcceleratorSpec
-    from agent.accelerators import Accelerator
+    from agent.boards.accelerators import Accelerator
 
 _TICK_S = 0.25
 _SLACK_S = 1.0

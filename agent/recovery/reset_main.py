@@ -9,9 +9,9 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from agent import program
-from agent.accelerators import Accelerator, delegate_of
+from agent.boards.accelerators import Accelerator, delegate_of
 from agent.errors import EXIT_FAILED, EXIT_OK, AgentError
+from agent.processes import program
 
 if TYPE_CHECKING:
     from typing import NoReturn

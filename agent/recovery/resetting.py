@@ -5,12 +5,12 @@ from __future__ import annotations
 import signal
 from typing import TYPE_CHECKING
 
-from agent.child import Child, ending
+from agent.processes.child import Child, ending
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from agent.accelerators import Accelerator
+    from agent.boards.accelerators import Accelerator
 
 _LIMIT_S, _KILL_S = 10.0, 5.0
 

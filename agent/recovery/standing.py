@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from agent.accelerators import NOWHERE
+from agent.boards.accelerators import NOWHERE
 from agent.recovery.ladder import State
 
 if TYPE_CHECKING:

@@ -18,13 +18,13 @@ from typing import TYPE_CHECKING
 
 from pydantic import TypeAdapter
 
+from agent.config.tables import Name  # noqa: TC001 - pydantic reads it
 from agent.errors import DiskFull, MessageInvalid, StoreBusy
 from agent.events import Event, emit
 from agent.files import NEW, sync_folder, write_durably
 from agent.media import ENDINGS, Kind, flaw
 from agent.sqlite import refusals
 from agent.store.reports import Cleared
-from agent.tables import Name  # noqa: TC001 - pydantic reads it
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

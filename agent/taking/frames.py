@@ -27,7 +27,7 @@ from agent.taking.orders import Done, Took
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from agent.ipc import Channel
+    from agent.processes.ipc import Channel
     from agent.taking.orders import Ending, Orders
     from agent.types import Array, Frame, Source
 

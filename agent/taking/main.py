@@ -12,15 +12,16 @@ from typing import TYPE_CHECKING, NoReturn
 
 import orjson
 
-from agent import plugins, program
+from agent import plugins
 from agent.errors import EXIT_FAILED, EXIT_OK, AgentError
-from agent.message import flattened
+from agent.processes import program
+from agent.processes.message import flattened
 from agent.taking.orders import Orders
 from agent.validation import options
-from agent.workers.confinement import confine
+from agent.workers.confining import confine
 
 if TYPE_CHECKING:
-    from agent.ipc import Channel
+    from agent.processes.ipc import Channel
     from agent.taking.orders import Done
 
 

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
-from agent.message import Count, Flat, Message, Text
+from agent.processes.message import Count, Flat, Message, Text
 from agent.workers.spec import LaneSpec
 
 MODULE = "agent.taking.main"

@@ -10,15 +10,15 @@ import selectors
 import time
 from typing import TYPE_CHECKING
 
-from agent.child import Child, ending
 from agent.errors import EXIT_OK, AgentError, ConfigInvalid, LaneCrashed, MessageInvalid
-from agent.message import error_of, read
+from agent.processes.child import Child, ending
+from agent.processes.message import error_of, read
 from agent.taking.orders import MODULE, At, Done, Fault, Took, packets
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from agent.tables import Deadlines
+    from agent.config.tables import Deadlines
     from agent.taking.orders import Orders
 
 _STOP_S = 5.0

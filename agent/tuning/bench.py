@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, TypeVar
 
 import orjson
 
-from agent.child import Child, ending
 from agent.errors import AgentError, MessageInvalid
-from agent.message import error_of
+from agent.processes.child import Child, ending
+from agent.processes.message import error_of
 from agent.tuning.measured import Measured
 from agent.tuning.messages import Checked, Fault, Loaded, Times, parse
 

@@ -12,17 +12,18 @@ from typing import TYPE_CHECKING, NoReturn
 
 import orjson
 
-from agent import plugins, program
-from agent.accelerators import delegate_of
+from agent import plugins
+from agent.boards.accelerators import delegate_of
 from agent.errors import EXIT_FAILED, EXIT_OK, AgentError
-from agent.message import flattened
+from agent.processes import program
+from agent.processes.message import flattened
 from agent.tuning.messages import TrialSpec
 from agent.validation import options
-from agent.workers.confinement import confine
+from agent.workers.confining import confine
 from agent.workers.spec import LaneSpec
 
 if TYPE_CHECKING:
-    from agent.ipc import Channel
+    from agent.processes.ipc import Channel
     from agent.types import Needs
 
 

@@ -6,8 +6,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, TypeAdapter
 
-from agent.accelerators import Accelerator
-from agent.message import Count, Flat, Message, Text, Word, read
+from agent.boards.accelerators import Accelerator
+from agent.processes.message import Count, Flat, Message, Text, Word, read
 
 MOST_TIMES = 2000
 """Inferences that are timed in one turn: their times fit a packet."""

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import urllib3
 from urllib3.connection import HTTPConnection, HTTPSConnection
 
-from agent import addresses
+from agent.config import addresses
 from agent.errors import Absent, FetchFailed, LinkLost
 from agent.published import BLOB
 

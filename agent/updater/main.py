@@ -14,15 +14,15 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
-from agent import memory, program
+from agent.confinement.confine import confine_updater
 from agent.errors import EXIT_OK, AgentError, ConfigInvalid
-from agent.message import flattened
+from agent.processes import memory, program
+from agent.processes.message import flattened
 from agent.updater import disk
 from agent.updater.messages import Done, Failed, Refreshed, UpdaterSpec
-from agent.workers.confinement import confine_updater
 
 if TYPE_CHECKING:
-    from agent.ipc import Channel
+    from agent.processes.ipc import Channel
     from agent.updater.messages import FromUpdater
     from agent.updater.seams import Shelf
 

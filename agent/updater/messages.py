@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, TypeAdapter
 
 from agent.manifest import Name, Sha256, Version
-from agent.message import Count, Flat, Message, Word, read
+from agent.processes.message import Count, Flat, Message, Word, read
 
 Floor = Annotated[str, Field(pattern=r"^(clock$|tuf/)", max_length=200)]
 """No other floor is an updater's business."""

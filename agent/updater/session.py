@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 from agent.documents import keys as key_documents
 from agent.documents import policy as policy_documents
 from agent.errors import Absent, AgentError, MessageInvalid
-from agent.ipc import MAX_PACKET
-from agent.message import flattened
+from agent.processes.ipc import MAX_PACKET
+from agent.processes.message import flattened
 from agent.published import target_path
 from agent.updater import bundle, disk, fitness, targets
 from agent.updater.messages import Ask, Brought, Done, Failed, Fetched, Progress, Withdrawn

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     from agent.accelerator.protocol import Hello
     from agent.accelerator.use import Case
-    from agent.accelerators import Lend
+    from agent.boards.accelerators import Lend
     from agent.bundles.load import LoadedModel
     from agent.types import Backend, TensorSpec
     from agent.workers.spec import LaneSpec

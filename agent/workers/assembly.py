@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from agent.capture.feed import Feed
+    from agent.config.pipelines import Plugin
     from agent.pipeline.capture import Reporter
     from agent.pipeline.engine import Engine
     from agent.pipeline.gate import Gate
@@ -37,7 +38,6 @@ if TYPE_CHECKING:
     from agent.pipeline.stages import Staging
     from agent.pipeline.steps import Step
     from agent.pipeline.wanted import Wanted
-    from agent.pipelines import Plugin
     from agent.types import Frame, Source
     from agent.workers.spec import LaneSpec
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Literal
 
-from agent.message import Message, Text, Word
 from agent.pictures import Fault
+from agent.processes.message import Message, Text, Word
 
 
 class Unwell(Message):

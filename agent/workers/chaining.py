@@ -14,7 +14,7 @@ from agent.errors import ConfigInvalid
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from agent.pipelines import Plugin
+    from agent.config.pipelines import Plugin
 
 _OF_TRACKS = ("lines", "dwell")
 _OF_ZONES = ("dwell", "count")

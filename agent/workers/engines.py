@@ -11,13 +11,13 @@ from agent import plugins
 from agent.accelerator.no_twin import NoTwin
 from agent.accelerator.twin import AcceleratedBackend
 from agent.bundles.load import LoadedModel, load, read_labels
+from agent.config.preparing import pre_of
 from agent.errors import ConfigInvalid
 from agent.picks import picked
 from agent.pipeline.engine import Engine
 from agent.pipeline.filling import Filling
 from agent.pipeline.generating import Generator
 from agent.pipeline.slot import BUFFERS
-from agent.preparing import pre_of
 from agent.tflite import metadata, outline
 from agent.types import Phase, Signature
 from agent.validation import options

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from agent.errors import MessageInvalid
 from agent.events import Event, emit
-from agent.ipc import close_all
+from agent.processes.ipc import close_all
 from agent.workers import messages
 from agent.workers.camera_messages import Refused, Unwell, Well
 from agent.workers.media_messages import Medium, Picture, Unpictured, pictured, sent

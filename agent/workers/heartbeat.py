@@ -12,8 +12,8 @@ import os
 import time
 from enum import IntEnum
 
-from agent import memfd
 from agent.errors import MessageInvalid
+from agent.processes import memfd
 from agent.types import Phase
 
 SIZE = 4096

@@ -12,7 +12,7 @@ from agent.workers.policy import limit_s
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from agent.tables import Deadlines
+    from agent.config.tables import Deadlines
     from agent.workers.heartbeat import Page
     from agent.workers.messages import Timings
 

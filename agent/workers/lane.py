@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from agent.errors import EXIT_CONFIG, AgentError, MessageInvalid
 from agent.events import Event, emit
 from agent.fsm import Machine
-from agent.message import error_of
+from agent.processes.message import error_of
 from agent.types import Phase
 from agent.workers.accounts import Accounts
 from agent.workers.hearing import Hearing
@@ -25,9 +25,9 @@ from agent.workers.run import Run
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from agent.accelerators import Lend
+    from agent.boards.accelerators import Lend
+    from agent.config.tables import Deadlines
     from agent.ledger import Ledger
-    from agent.tables import Deadlines
     from agent.workers import messages
     from agent.workers.hearing import News
     from agent.workers.record import Record

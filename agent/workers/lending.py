@@ -7,7 +7,7 @@ import threading
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from agent.accelerators import Lend
+    from agent.boards.accelerators import Lend
 
 
 class Taker(Protocol):

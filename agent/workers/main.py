@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING, NoReturn
 
 import orjson
 
-from agent import memory, plugins, program
-from agent.accelerators import Lend
+from agent import plugins
+from agent.boards.accelerators import Lend
 from agent.capture.feed import Feed
 from agent.errors import (
     EXIT_CONFIG,
@@ -31,13 +31,14 @@ from agent.errors import (
     Rejected,
     Retryable,
 )
-from agent.ipc import close_all
-from agent.message import flattened
 from agent.pipeline.gate import Gate
 from agent.pipeline.wanted import Wanted
+from agent.processes import memory, program
+from agent.processes.ipc import close_all
+from agent.processes.message import flattened
 from agent.types import Phase
 from agent.validation import options
-from agent.workers.confinement import confine
+from agent.workers.confining import confine
 from agent.workers.heartbeat import Page, Slot
 from agent.workers.lending import Lending
 from agent.workers.outlet import SocketOutlet, counts
@@ -45,9 +46,9 @@ from agent.workers.spec import Eased, LaneSpec
 from agent.workers.swapping import Resident, Swapper
 
 if TYPE_CHECKING:
-    from agent.ipc import Channel
+    from agent.confinement.confine import Confinement
+    from agent.processes.ipc import Channel
     from agent.types import Needs
-    from agent.workers.confinement import Confinement
 
 
 def confined(spec: LaneSpec) -> Confinement:

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field
 
-from agent import memfd
 from agent.errors import MessageInvalid
 from agent.media import MAX_MEDIUM
-from agent.message import Count, Message, Text, Word
+from agent.processes import memfd
+from agent.processes.message import Count, Message, Text, Word
 from agent.workers.record import Stamp
 
 if TYPE_CHECKING:

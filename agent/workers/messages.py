@@ -11,7 +11,7 @@ from pydantic import Field, TypeAdapter
 
 from agent.histogram import LONGEST_US, MOST_BUCKETS, Histogram
 from agent.ledger import Ledger
-from agent.message import Count, Flat, Message, Text, Word, read
+from agent.processes.message import Count, Flat, Message, Text, Word, read
 from agent.workers.camera_messages import Refused, Unwell, Well
 from agent.workers.media_messages import Medium, Picture, Unpictured
 from agent.workers.record import Record, Stamp

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING
 
 import orjson
 
-from agent import memfd, memory
+from agent.processes import memfd, memory
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from agent.histogram import Histogram
-    from agent.ipc import Channel
     from agent.ledger import Ledger
+    from agent.processes.ipc import Channel
     from agent.workers.heartbeat import Page
 
 

@@ -10,7 +10,7 @@ from agent.types import Phase
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from agent.tables import Deadlines
+    from agent.config.tables import Deadlines
 
 
 class State(Enum):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import orjson
 
-from agent.child import Child
+from agent.processes.child import Child
 from agent.workers.heartbeat import Page
 from agent.workers.usage import Usage
 

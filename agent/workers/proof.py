@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 
 import orjson
 
-from agent.child import ending
 from agent.errors import AgentError, Fatal, LaneCrashed, MessageInvalid, Rejected, Retryable
-from agent.message import error_of
+from agent.processes.child import ending
+from agent.processes.message import error_of
 from agent.types import Phase
 from agent.workers import messages
 from agent.workers.heartbeat import Slot
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     import socket
     from collections.abc import Callable
 
-    from agent.accelerators import Lend
-    from agent.tables import Deadlines
+    from agent.boards.accelerators import Lend
+    from agent.config.tables import Deadlines
     from agent.workers.spec import LaneSpec
 
 _LIMIT_S = 120.0

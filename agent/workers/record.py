@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import orjson
 from pydantic import AfterValidator, Field, field_validator
 
-from agent.message import Count, Message, Word
+from agent.processes.message import Count, Message, Word
 
 Stamp = Annotated[int, Field(ge=0, lt=1 << 62)]
 """Nanoseconds of CLOCK_MONOTONIC; the wall time worked out from one still fits 63 bits."""

@@ -6,15 +6,15 @@ import os
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from agent.child import ending
 from agent.errors import MessageInvalid
 from agent.ledger import Ledger
+from agent.processes.child import ending
 from agent.workers.judging import Learned
 
 if TYPE_CHECKING:
     import signal
 
-    from agent.accelerators import Lend
+    from agent.boards.accelerators import Lend
     from agent.workers import messages
     from agent.workers.camera_messages import Refused
     from agent.workers.media_messages import Pictured, Sent

@@ -6,11 +6,11 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from agent.media import Media
+from agent.config.media import Media
+from agent.config.pipelines import Plugin, Stage
+from agent.config.preparing import PreTable
 from agent.picks import Pick
 from agent.pictures import Health, Region
-from agent.pipelines import Plugin, Stage
-from agent.preparing import PreTable
 
 
 class Eased(BaseModel):

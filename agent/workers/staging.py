@@ -6,9 +6,9 @@ from contextlib import ExitStack
 from functools import partial
 from typing import TYPE_CHECKING
 
+from agent.config.pipelines import Modelled
 from agent.errors import ConfigInvalid, ModelInvalid
 from agent.pipeline.stages import Crops, Stage, Staging
-from agent.pipelines import Modelled
 from agent.types import Phase
 from agent.workers import engines
 from agent.workers.spec import Eased
@@ -16,7 +16,7 @@ from agent.workers.spec import Eased
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from agent import pipelines
+    from agent.config import pipelines
     from agent.workers.spec import LaneSpec
 
 

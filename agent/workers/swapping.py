@@ -15,7 +15,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
 from agent.errors import AgentError
-from agent.message import flattened
+from agent.processes.message import flattened
 from agent.types import Phase
 from agent.workers.spec import Eased
 

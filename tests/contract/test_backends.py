@@ -16,8 +16,8 @@ from agent import plugins
 from agent.accelerator.remote import RemoteBackend
 from agent.accelerator.twin import AcceleratedBackend
 from agent.accelerator.use import Use
-from agent.accelerators import Limits
 from agent.backends import tflite
+from agent.boards.accelerators import Limits
 from agent.errors import InputRejected, ModelInvalid
 from tests import runtimes
 from tests.simulators import tiny_models

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from agent.commands import registry
-from agent.documents._base import Document
+from agent.documents.base import Document
 from agent.documents.command import BARE
 
 PAGE = (Path(__file__).resolve().parents[2] / "docs" / "commands.md").read_text()

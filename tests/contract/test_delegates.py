@@ -13,8 +13,8 @@ import pytest
 from pydantic import ValidationError
 
 from agent import plugins
-from agent.accelerators import Accelerator
 from agent.backends._runtimes import choose
+from agent.boards.accelerators import Accelerator
 from agent.errors import DelegateLost
 from tests import runtimes
 from tests.simulators import tiny_models
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from pathlib import Path
     from types import ModuleType
 
-    from agent.delegation import Delegate
+    from agent.boards.delegation import Delegate
 
 SHAPE = (1, 2, 3, 4)
 

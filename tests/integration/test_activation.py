@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from agent.control import ask
 from agent.documents.desired import Probation
 from agent.documents.policy import TARGET as POLICY
+from agent.supervision.control import ask
 from tests.simulators.operator import Operator, moody_program, settle
 from tests.simulators.running_agent import RunningAgent, until_gone
 

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from agent.cli.commanding import carried_out, done
-from agent.control import ask
 from agent.errors import AgentError
+from agent.supervision.control import ask
 from tests.simulators.moody_bundles import bundle
 from tests.simulators.operator import moody_program, settle
 from tests.simulators.running_agent import RunningAgent

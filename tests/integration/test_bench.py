@@ -13,12 +13,12 @@ from typing import Any
 import pytest
 
 from agent import resources
+from agent.boards.machine import machine
 from agent.cli.main import run
 from agent.cli.settings import Loaded
-from agent.machine import machine
 from agent.store.kept import read_kept
+from agent.supervision.tunings import Keep, keep
 from agent.tuning import bench
-from agent.tunings import Keep, keep
 from tests import runtimes
 from tests.simulators.running_agent import CAMERA, PROGRAM, RunningAgent
 

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 from agent import resources
-from agent.accelerators import Accelerator
+from agent.boards.accelerators import Accelerator
 from agent.bundles.load import load
-from agent.child import Child
-from agent.ipc import Channel
+from agent.processes.child import Child
+from agent.processes.ipc import Channel
 from agent.tuning import bench
 from agent.tuning.bench import measure
 from agent.tuning.choosing import choose

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
+from agent.config.tables import Deadlines
 from agent.foreground import Foreground
 from agent.pictures import Health, Region
-from agent.tables import Deadlines
 from agent.workers.spec import LaneSpec
 from tests.integration.test_telemetry import stored
 from tests.simulators.faulty_camera import FaultyCamera

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
+from agent.config.pipelines import Stage
+from agent.config.tables import Deadlines
 from agent.foreground import Foreground
-from agent.pipelines import Stage
-from agent.tables import Deadlines
 from agent.workers.spec import LaneSpec
 from tests import runtimes
 from tests.simulators import tiny_models

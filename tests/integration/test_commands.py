@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from agent import __version__, dsse
-from agent.control import ask
+from agent import __version__
 from agent.demo.broker import Broker
 from agent.documents.command import KIND, MAX_BYTES
 from agent.errors import AgentError
 from agent.link import topics
-from agent.signing import Signer
+from agent.supervision.control import ask
+from agent.trust import dsse
+from agent.trust.signing import Signer
 from tests.simulators.commander import Key, order, signed
 from tests.simulators.commanding import GROUP, Commanding
 from tests.simulators.operator import DEVICE, FLEET

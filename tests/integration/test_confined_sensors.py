@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from agent.workers import _landlock
+from agent.confinement import landlock
 from tests.simulators import iio_device
 from tests.simulators.examples.broker import publishing
 from tests.simulators.running_agent import RunningAgent
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from agent.demo.broker import Broker
 
 pytestmark = pytest.mark.landlock
-CONFINED = {"landlock": _landlock.abi(), "seccomp": True}
+CONFINED = {"landlock": landlock.abi(), "seccomp": True}
 WINDOW = "window = 256"
 """What the model of vibration takes, of three channels."""
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from agent.workers import _landlock
+from agent.confinement import landlock
 from tests.simulators.burglar import Burglar
 from tests.simulators.running_agent import RunningAgent
 
@@ -75,7 +75,7 @@ def burgle(folder: Path, *, confine: str = "full") -> tuple[dict[str, str], dict
 
 def test_a_worker_reads_no_secret_signals_nobody_and_starts_nothing(tmp_path: Path) -> None:
     found, status = burgle(tmp_path)
-    assert status["confined"]["landlock"] == _landlock.abi()
+    assert status["confined"]["landlock"] == landlock.abi()
     assert status["confined"]["seccomp"]
     assert status["delegate"] == "xnnpack"
     assert status["delegated"] == [6, 7]

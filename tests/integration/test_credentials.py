@@ -12,9 +12,9 @@ from unittest import mock
 import pytest
 from cryptography import x509
 
-from agent import certificates as own
 from agent.fleet.commanding.commander import Commander
 from agent.fleet.identity import authority, renewal
+from agent.trust import certificates as own
 from tests.simulators.enrolled import agent, enrol, fleet, publish
 from tests.simulators.field import until
 from tests.simulators.fleet_broker import FleetBroker

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import orjson
 import pytest
 
-from agent.signing import generate
+from agent.trust.signing import generate
 
 if TYPE_CHECKING:
     from collections.abc import Callable

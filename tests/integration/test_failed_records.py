@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
+from agent.config.tables import Deadlines
 from agent.foreground import Foreground
-from agent.tables import Deadlines
 from agent.workers.spec import LaneSpec
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ from agent.fleet.commanding.assembly import Assembly
 from agent.link import topics
 from agent.link.mqtt import Link
 from agent.link.settings import LinkMessage, LinkSettings, LinkUp
-from agent.signing import Verifier
+from agent.trust.signing import Verifier
 from tests.simulators.commander import signed
 from tests.simulators.commanding import Commanding
 from tests.simulators.ear import Ear

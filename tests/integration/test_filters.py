@@ -5,10 +5,10 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from agent.config.pipelines import Plugin
+from agent.config.tables import Deadlines
 from agent.foreground import Foreground
-from agent.pipelines import Plugin
 from agent.schedules import DAYS
-from agent.tables import Deadlines
 from agent.workers.spec import LaneSpec
 from tests import runtimes
 

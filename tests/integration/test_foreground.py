@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from agent.config.tables import Deadlines
 from agent.foreground import Foreground
-from agent.tables import Deadlines
 from agent.workers.spec import LaneSpec
 from tests import runtimes
 

@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any
 import cv2
 import numpy as np
 
+from agent.config.pipelines import Plugin
+from agent.config.tables import Deadlines
 from agent.foreground import Foreground
-from agent.pipelines import Plugin
 from agent.sources.synthesis import still
 from agent.sources.synthesis.scene import SCENE_FRAMES
 from agent.sources.synthesis.shapes import sights
-from agent.tables import Deadlines
 from agent.workers.spec import LaneSpec
 from tests import runtimes
 from tests.simulators.running_agent import RunningAgent, balanced

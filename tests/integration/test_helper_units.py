@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from agent.documents.helper import REQUEST
 from agent.host.orders import FETCH, TRY, answer_of
 from agent.host.orders import HOME as ORDERS
-from agent.host.request import REQUEST
 from agent.host.settings import FOLDER
 from agent.host.told import HOME
 from tests.simulators.unit_files import SYSTEMD, complaints, exposure, runnable, settings

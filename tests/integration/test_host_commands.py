@@ -6,7 +6,7 @@ import json
 import time
 from typing import TYPE_CHECKING, Any
 
-from agent.control import ask
+from agent.supervision.control import ask
 from tests.simulators.released import Board, wheel
 from tests.simulators.running_agent import RunningAgent
 

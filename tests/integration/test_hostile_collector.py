@@ -17,7 +17,7 @@ import pytest
 from agent.blocks import Block, Lease, pack
 from agent.fleet.keys import make_keys
 from agent.link import batch
-from agent.signing import Signer
+from agent.trust.signing import Signer
 from tests.simulators.hostile_broker import CONNECT, PUBACK, PUBLISH, HostileBroker, length, publish
 
 if TYPE_CHECKING:

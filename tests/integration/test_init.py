@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 import jsonschema
 import pytest
 
-from agent import config
 from agent.cli.init import write
+from agent.config import settings as config
 from agent.errors import AgentError
 from agent.fleet.keys import make_keys
 from tests.simulators.operating import operator

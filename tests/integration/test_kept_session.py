@@ -14,7 +14,7 @@ from agent.link import topics
 from agent.link.connection import LinkState
 from agent.link.settings import LinkMessage, LinkSettings, LinkUp, Message
 from agent.store.thread import Store
-from agent.uplink import Uplink
+from agent.uplink.uplink import Uplink
 from tests.simulators.ear import Ear
 from tests.simulators.retained import send
 

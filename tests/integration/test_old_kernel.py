@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from agent.workers import _landlock
+from agent.confinement import landlock
 from tests.simulators import old_kernel
 from tests.simulators.running_agent import PROGRAM, RunningAgent
 
@@ -29,7 +29,7 @@ def said(*command: str) -> dict[str, str]:
 def test_the_doctor_tells_what_the_kernel_can_hold_workers_to() -> None:
     here = said()
     assert here["verdict"] == "ok"
-    assert f"Landlock ABI {_landlock.abi()}, seccomp on: workers are held" in here["detail"]
+    assert f"Landlock ABI {landlock.abi()}, seccomp on: workers are held" in here["detail"]
     old = said(*old_kernel.PROGRAM)
     assert old["verdict"] == "warn"
     assert "Landlock missing" in old["detail"]

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from agent.cli import main, plugin
+from agent.confinement import landlock
 from agent.errors import EXIT_CONFIG
-from agent.workers import _landlock
 from tests.simulators.foreign_plugins import install, whole
 
 if TYPE_CHECKING:
@@ -73,7 +73,7 @@ def test_what_a_plugin_says_sends_no_control_characters_to_a_terminal(
     assert "\x1b" not in told
 
 
-@pytest.mark.skipif(not _landlock.abi(), reason="this kernel has no Landlock")
+@pytest.mark.skipif(not landlock.abi(), reason="this kernel has no Landlock")
 @pytest.mark.parametrize(
     "does", ["open('/etc/passwd').close()", "socket.create_connection(('127.0.0.1', 9))", "os.fork()"]
 )

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from agent.accelerators import Accelerator
+from agent.boards.accelerators import Accelerator
 from agent.probing.inspection import inspect
 from agent.probing.passport import Passport
 from agent.probing.trial import Outcome, TrialSpec, try_out

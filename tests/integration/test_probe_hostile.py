@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from agent.accelerators import Accelerator
+from agent.boards.accelerators import Accelerator
 from agent.probing.trial import Outcome, TrialSpec, try_out
 from tests import runtimes
 from tests.simulators.puppet_accelerator import PuppetChild

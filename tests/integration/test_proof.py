@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from agent import foreground, resources
+from agent.config.tables import Deadlines
 from agent.errors import BundleRefused, ConfigInvalid, LaneCrashed
 from agent.manifest import digest
-from agent.tables import Deadlines
 from agent.workers.proof import Proof
 from agent.workers.spec import LaneSpec
 from tests.simulators import moody_backend

@@ -15,14 +15,14 @@ import cv2
 import numpy as np
 import pytest
 
-from agent.child import Child
 from agent.cli import main as cli
+from agent.config.tables import Deadlines
+from agent.confinement import seccomp
 from agent.errors import LaneCrashed
+from agent.processes.child import Child
 from agent.recordings.reading import Reader
-from agent.tables import Deadlines
 from agent.taking.orders import Done, Orders
 from agent.taking.take import take
-from agent.workers import _seccomp
 from agent.workers.spec import LaneSpec
 from tests import runtimes
 from tests.simulators.operator import settle
@@ -258,7 +258,7 @@ def test_a_source_that_hangs_or_crashes_costs_its_process_and_what_was_taken_is_
                 assert not isinstance(said, Done)
                 if said.frames > 3:
                     status = Path(f"/proc/{children[0].pid}/status").read_text()
-                    assert ("Seccomp:\t2\n" in status) == _seccomp.available()
+                    assert ("Seccomp:\t2\n" in status) == seccomp.available()
                     os.kill(children[0].pid, signalled)
 
     with pytest.raises(LaneCrashed, match=why):

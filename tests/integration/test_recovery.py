@@ -14,14 +14,14 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from agent.accelerators import Accelerator
 from agent.blocks import unpack
+from agent.boards.accelerators import Accelerator
 from agent.cli.settings import Loaded
+from agent.config.tables import Deadlines
 from agent.errors import ConfigInvalid
 from agent.events import counters
 from agent.recovery.ladder import State
 from agent.store.segment import Segment
-from agent.tables import Deadlines
 from agent.workers.messages import Proved
 from agent.workers.proof import Proof
 from tests.simulators.glyph_camera import LIMITS, Scene

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from agent.accelerators import Accelerator
+from agent.boards.accelerators import Accelerator
 from agent.recovery import resetting
 from agent.recovery.resetting import Resetting
 from tests.simulators import resettable_delegate

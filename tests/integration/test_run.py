@@ -14,8 +14,8 @@ import cv2
 import numpy as np
 import pytest
 
-from agent.control import ask
 from agent.errors import AgentError
+from agent.supervision.control import ask
 from tests.simulators import tiny_models
 
 if TYPE_CHECKING:

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from agent import resources
+from agent.config.tables import Deadlines
 from agent.errors import LaneCrashed, ModelInvalid
 from agent.foreground import Foreground
-from agent.tables import Deadlines
 from agent.tflite.outline import check_outline
 from agent.workers.spec import LaneSpec
 from tests.runtimes import CHOSEN, SECOND, needs_tflite_runtime

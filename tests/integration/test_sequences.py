@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from agent import foreground
+from agent.config.tables import Deadlines
 from agent.fleet.packing.pack import Options, pack
-from agent.tables import Deadlines
 from agent.workers.spec import LaneSpec
 from models.speller import END, PLACES, THE, WORDS, speller
 from tests.simulators.running_agent import PROGRAM, RunningAgent

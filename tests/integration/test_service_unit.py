@@ -47,7 +47,7 @@ def test_the_watchdog_waits_longer_than_a_slow_disk_and_ends_what_does_not_heed_
 
 
 def test_a_stop_waits_longer_than_the_default_drain() -> None:
-    from agent.config import Settings
+    from agent.config.settings import Settings
 
     drain = Settings.model_fields["shutdown_drain_s"].default
     assert float(settings(UNIT)["TimeoutStopSec"][0]) > 2 * drain

@@ -18,7 +18,7 @@ from agent.link import topics
 from agent.link.mqtt import Link
 from agent.link.settings import LinkMessage, LinkSettings
 from agent.schedules import Window
-from agent.signing import Verifier
+from agent.trust.signing import Verifier
 from tests.simulators.ear import Ear
 from tests.simulators.operator import DEVICE, FLEET, Operator, moody_program, settle
 from tests.simulators.running_agent import PROGRAM, RunningAgent

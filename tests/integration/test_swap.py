@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from agent.message import error_of
+from agent.processes.message import error_of
 from agent.workers import messages
 from agent.workers.policy import State
 from agent.workers.spec import LaneSpec

@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING
 import cv2
 import pytest
 
-from agent.control import ask
 from agent.demo.broker import Broker
 from agent.errors import AgentError
 from agent.fleet.keys import make_keys
+from agent.supervision.control import ask
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from agent.child import ending
 from agent.errors import EXIT_CONFIG
+from agent.processes.child import ending
 from agent.workers import messages
 from agent.workers.process import WorkerProcess
 from agent.workers.spec import LaneSpec

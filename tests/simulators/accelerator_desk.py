@@ -11,8 +11,8 @@ import orjson
 
 from agent.accelerator.client import Connection
 from agent.accelerator.spec import AcceleratorSpec
-from agent.accelerators import Accelerator
-from agent.child import Child
+from agent.boards.accelerators import Accelerator
+from agent.processes.child import Child
 from agent.types import Phase
 from agent.workers import messages
 from agent.workers.heartbeat import Page, Slot
@@ -22,7 +22,7 @@ from tests import runtimes
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from agent.ipc import Channel
+    from agent.processes.ipc import Channel
     from agent.workers.record import Record
     from agent.workers.spec import LaneSpec
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from agent import readings
 from agent.cli.main import main
+from agent.governor import readings
 
 FOLDER = "EDGE_AGENT_TESTS_BOARD"
 

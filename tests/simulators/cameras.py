@@ -108,7 +108,7 @@ class Cameras:
         # The driver must reach the folder in any worker.
         return self._program(
             f"confinement._PLAIN_DEVICES += ({str(self.root.parent)!r},); "
-            "confinement.DEVICE = _landlock.WRITE; "
+            "confinement.DEVICE = landlock.WRITE; "
         )
 
     @property
@@ -125,7 +125,7 @@ class Cameras:
         python = self.root / "python"
         # Called as: python -I -m agent.workers.main ...
         prelude = (
-            "import runpy, sys; from agent.workers import _landlock, confinement; "
+            "import runpy, sys; from agent.confinement import confine as confinement, landlock; "
             f"{prepared}sys.argv[0] = 'worker'; runpy.run_module('agent.workers.main', run_name='__main__')"
         )
         python.write_text(

@@ -14,7 +14,7 @@ from agent.capture.feed import Feed
 from agent.capture.hub import Hub
 from agent.capture.pump import Pump
 from agent.capture.serving import Host
-from agent.ipc import Channel
+from agent.processes.ipc import Channel
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

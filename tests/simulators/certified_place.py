@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from agent.credentials import Credentials
 from agent.fleet.identity import certificates
 from agent.fleet.identity.certificates import Issuer
 from agent.link.settings import LinkDown, LinkUp
+from agent.uplink.credentials import Credentials
 
 _KEY = certificates.new_key()
 ISSUER = Issuer(certificates.new_authority("north", _KEY), _KEY)

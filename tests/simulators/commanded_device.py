@@ -14,7 +14,7 @@ from agent.documents.outcome import Attached, Outcome
 from agent.link import topics
 from agent.link.mqtt import Link
 from agent.link.settings import LinkMessage, LinkUp
-from agent.signing import Signer
+from agent.trust.signing import Signer
 from tests.simulators.ear import Ear
 from tests.simulators.links import IMPATIENT
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from agent.documents import command as documents
 from agent.documents.command import Command
-from agent.signing import Signer, generate
+from agent.trust.signing import Signer, generate
 
 if TYPE_CHECKING:
     from typing import Any

@@ -10,7 +10,7 @@ from agent.documents import outcome as documents
 from agent.link import topics
 from agent.link.mqtt import Link
 from agent.link.settings import LinkMessage, LinkSettings, LinkUp, Message
-from agent.signing import Verifier
+from agent.trust.signing import Verifier
 from tests.simulators.commander import Key, order, signed
 from tests.simulators.ear import Ear
 from tests.simulators.operator import DEVICE, FLEET, Operator

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from agent.delivery import Delivery
 from agent.errors import LinkLost, MessageInvalid
 from agent.link import topics
 from agent.link.settings import LinkMessage, LinkPublished, LinkUp
+from agent.uplink.delivery import Delivery
 from tests.simulators.memory_collector import MemoryCollector
 from tests.simulators.outbox_store import OutboxStore
 

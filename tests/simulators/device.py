@@ -7,11 +7,11 @@ import time
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from agent.delivery import Delivery
 from agent.link import topics
 from agent.link.mqtt import Link
 from agent.link.settings import LinkDown, LinkMessage, LinkPublished, LinkSettings, LinkUp
-from agent.signing import Signer, Verifier
+from agent.trust.signing import Signer, Verifier
+from agent.uplink.delivery import Delivery
 from tests.simulators.outbox_store import OutboxStore
 
 if TYPE_CHECKING:

@@ -13,19 +13,19 @@ from typing import TYPE_CHECKING, Any
 from agent.commands import registry
 from agent.commands.registry import Verb
 from agent.commands.seams import Answer, Reach
+from agent.config.tables import Commands
 from agent.dispatch.manager import Dispatch
 from agent.dispatch.rules import Rules
 from agent.documents import command as commands
 from agent.documents import outcome as outcomes
-from agent.documents._base import Document
+from agent.documents.base import Document
 from agent.documents.keys import decode as read_keys
 from agent.errors import StoreBusy
 from agent.link import topics
 from agent.link.settings import LinkDown, LinkMessage, LinkPublished, LinkUp
-from agent.partners import Offer
 from agent.slots import Change, Kept
 from agent.store.reports import Changed
-from agent.tables import Commands
+from agent.supervision.partners import Offer
 from tests.simulators.clocks import ManualClock
 from tests.simulators.commander import Key, keys_document
 
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
     from agent.commands.seams import Order
     from agent.documents.outcome import Outcome
-    from agent.watch import Watched
+    from agent.processes.watch import Watched
 
 FLEET, DEVICE = "default", "device"
 CONTROL, OTHER = Key("command"), Key("command")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import cv2
 
 from agent import resources
-from agent.accelerators import Accelerator
+from agent.boards.accelerators import Accelerator
 from agent.errors import SourceEnded
 from agent.sources import video
 from agent.sources.pictures.picture import read_picture

@@ -21,11 +21,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from agent.blocks import STREAMS, Position
-from agent.control import ask
 from agent.demo.broker import Broker
 from agent.errors import AgentError
 from agent.fleet.keys import make_keys
 from agent.store.settings import StoreSettings
+from agent.supervision.control import ask
 from tests.simulators.kill_points import Kill, Known, Point, Victim
 from tests.simulators.outboxes import opened
 from tests.simulators.running_agent import alive

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from agent.tables import Deadlines
+from agent.config.tables import Deadlines
 from agent.workers.lane import Lane
 from agent.workers.policy import State
 from agent.workers.spec import LaneSpec

@@ -8,14 +8,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
 from agent.clock import SystemClock
+from agent.config.tables import Deadlines
 from agent.recovery.accelerators import Accelerators
-from agent.tables import Deadlines
 from agent.workers.lane import Lane
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from agent.accelerators import Accelerator
+    from agent.boards.accelerators import Accelerator
     from agent.workers.record import Record
     from agent.workers.spec import LaneSpec
 

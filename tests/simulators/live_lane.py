@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any, Self
 
-from agent.tables import Deadlines
+from agent.config.tables import Deadlines
 from agent.workers.lane import Lane
 from agent.workers.policy import State
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any
 
-from agent import memfd
 from agent.media import Medium
+from agent.processes import memfd
 
 if TYPE_CHECKING:
     from agent.media import Kind

@@ -8,7 +8,7 @@ import time
 from functools import partial
 from typing import TYPE_CHECKING
 
-from agent.control import ask
+from agent.supervision.control import ask
 from tests.simulators.mishaps import FAULTS, LONG, ONE, REBOOT, STRIKES, TWO, UPDATER, WORKER, Misfortune
 from tests.simulators.operator import QUICK
 

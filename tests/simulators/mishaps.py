@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from agent.control import ask
 from agent.documents.desired import Probation
+from agent.supervision.control import ask
 from tests.simulators import moody_backend
 from tests.simulators.operator import QUICK, Operator, moody_program, settle
 from tests.simulators.running_agent import RunningAgent

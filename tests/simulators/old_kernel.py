@@ -8,8 +8,8 @@ import os
 import struct
 import sys
 
-from agent.workers import _landlock, _seccomp
-from agent.workers._seccomp import _ALLOW, _ARGS, _EQUAL, _ERRNO, _LOAD, _NR, _PRCTL, _RETURN, Code
+from agent.confinement import landlock, seccomp
+from agent.confinement.seccomp import _ALLOW, _ARGS, _EQUAL, _ERRNO, _LOAD, _NR, _PRCTL, _RETURN, Code
 
 _CLOSE_RANGE = 436
 """On every architecture; Linux 5.9."""
@@ -18,17 +18,17 @@ PROGRAM = [sys.executable, "-m", "tests.simulators.old_kernel"]
 
 def program() -> Code:
     """A filter that answers as such a kernel does."""
-    here = _seccomp.machine()
+    here = seccomp.machine()
     assert here is not None
     return [
         (_LOAD, 0, 0, _NR),
-        (_EQUAL, 0, 1, _landlock._CREATE_RULESET),
+        (_EQUAL, 0, 1, landlock._CREATE_RULESET),
         (_RETURN, 0, 0, _ERRNO | errno.ENOSYS),
         (_EQUAL, 0, 1, _CLOSE_RANGE),
         (_RETURN, 0, 0, _ERRNO | errno.ENOSYS),
         (_EQUAL, 0, 3, _PRCTL[here.column]),
         (_LOAD, 0, 0, _ARGS),
-        (_EQUAL, 0, 1, _seccomp._PR_SET_SECCOMP),
+        (_EQUAL, 0, 1, seccomp._PR_SET_SECCOMP),
         (_RETURN, 0, 0, _ERRNO | errno.EINVAL),
         (_RETURN, 0, 0, _ALLOW),
     ]
@@ -37,7 +37,7 @@ def program() -> Code:
 def install() -> None:
     """Put the filter on this process and what it becomes."""
     code = program()
-    filled = _seccomp._Program(len(code), b"".join(struct.pack("=HBBI", *one) for one in code))
+    filled = seccomp._Program(len(code), b"".join(struct.pack("=HBBI", *one) for one in code))
     libc = ctypes.CDLL(None, use_errno=True)
     nothing = ctypes.c_ulong(0)
     assert libc.prctl(38, ctypes.c_ulong(1), nothing, nothing, nothing) == 0

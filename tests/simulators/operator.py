@@ -14,9 +14,9 @@ from agent.documents.keys import TARGET as KEYS
 from agent.link import topics
 from agent.link.mqtt import Link
 from agent.link.settings import LinkMessage, LinkSettings, LinkUp, Message
-from agent.signing import Signer, Verifier, generate
 from agent.slots import Change, SlotRow
 from agent.store.outbox import Outbox
+from agent.trust.signing import Signer, Verifier, generate
 from tests.simulators import moody_backend, tiny_models
 from tests.simulators.ear import Ear
 from tests.simulators.moody_bundles import bundle
@@ -37,7 +37,7 @@ QUICK = Probation(frames=10, seconds=0.1, failed=0.1, slower=100.0)
 HASTE = """\
 import functools
 from dataclasses import replace
-from agent import boards
+from agent.boards import matching as boards
 from agent.activation import fetching, mail, manager, reporting
 mail._TAKEN = 1
 reporting._PAUSE_S = 0.05

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from agent.documents.policy import Policy
-    from agent.signing import Signer
+    from agent.trust.signing import Signer
 
 __all__ = ["PASSPHRASE", "make", "publish"]
 

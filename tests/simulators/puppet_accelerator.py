@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from agent.accelerator.spec import AcceleratorSpec
-from agent.accelerators import Accelerator
-from agent.child import Child
-from agent.ipc import Channel
+from agent.boards.accelerators import Accelerator
+from agent.processes.child import Child
+from agent.processes.ipc import Channel
 from agent.recovery.accelerators import Accelerators
 from agent.recovery.owner import Owner
 from agent.recovery.process import AcceleratorProcess

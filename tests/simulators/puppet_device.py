@@ -11,7 +11,7 @@ from agent.documents.reported import Reported, Serving, Standing
 from agent.link import topics
 from agent.link.mqtt import Link
 from agent.link.settings import LinkMessage, LinkPublished, LinkUp
-from agent.signing import Signer
+from agent.trust.signing import Signer
 from tests.simulators.ear import Ear
 from tests.simulators.links import IMPATIENT
 

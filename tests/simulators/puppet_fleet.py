@@ -12,7 +12,7 @@ from agent.documents import desired, reported, vitals
 from agent.link import topics
 from agent.link.mqtt import Link
 from agent.link.settings import LinkMessage, LinkUp
-from agent.signing import Signer
+from agent.trust.signing import Signer
 from tests.simulators.links import IMPATIENT
 from tests.simulators.paper_fleet import PaperFleet
 

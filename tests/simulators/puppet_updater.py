@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from agent.child import Child
-from agent.ipc import Channel
+from agent.processes.child import Child
+from agent.processes.ipc import Channel
 from agent.updater.messages import UpdaterSpec
 
 if TYPE_CHECKING:

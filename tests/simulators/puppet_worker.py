@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from agent.ipc import Channel
+from agent.processes.ipc import Channel
 from agent.types import Phase
 from agent.workers.heartbeat import Page, Slot
 from agent.workers.process import WorkerProcess

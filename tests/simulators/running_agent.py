@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from agent.blocks import unpack
-from agent.control import ask
 from agent.errors import AgentError
 from agent.store.segment import Segment
+from agent.supervision.control import ask
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

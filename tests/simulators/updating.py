@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from agent.child import Child
 from agent.errors import AgentError, BundleRefused
 from agent.link.bulk import Bulk
 from agent.link.settings import LinkSettings
-from agent.message import error_of
+from agent.processes.child import Child
+from agent.processes.message import error_of
 from agent.updater import session
 from agent.updater.messages import (
     Ask,

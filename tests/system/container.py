@@ -9,8 +9,8 @@ import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-from agent.control import ask
 from agent.errors import AgentError
+from agent.supervision.control import ask
 from tests.system import needs
 from tests.system.booted import SOCKET, Booted
 

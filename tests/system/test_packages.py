@@ -42,7 +42,7 @@ def test_a_package_for_arm_is_the_same_bytes_each_time_and_holds_its_machines_co
     listed = subprocess.run(
         ["dpkg-deb", "-c", str(made[0])], capture_output=True, text=True, check=True
     ).stdout
-    assert "/python3.13/site-packages/agent/supervisor.py" in listed
+    assert "/python3.13/site-packages/agent/supervision/supervisor.py" in listed
     assert ".cpython-313-aarch64-linux-gnu.so" in listed
     assert "x86_64-linux-gnu" not in listed
     assert "root/root" in listed

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from agent.workers import _landlock
+from agent.confinement import landlock
 
 if TYPE_CHECKING:
     from tests.system.container import Container
@@ -34,7 +34,7 @@ def test_root_is_told_all_of_the_service_and_its_sandbox(service: Container) -> 
     assert amiss(told) <= {"unsigned-model", "clock"}
     assert (told["service"]["ActiveState"], told["service"]["ProtectSystem"]) == ("active", "strict")
     assert told["service"]["CapabilityBoundingSet"] == ""
-    assert told["pipelines"][0]["confined"]["landlock"] == _landlock.abi()
+    assert told["pipelines"][0]["confined"]["landlock"] == landlock.abi()
     assert told["data"]["mode"] == "700"
     assert len(told["compliance"]) == 4
 

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from agent.confinement import landlock
 from agent.errors import EXIT_CONFIG
-from agent.workers import _landlock
 from tests.starts import start
 from tests.system.booted import CONFIG, DATA, UNIT
 
@@ -61,7 +61,7 @@ def test_its_workers_are_confined_there_too(service: Container) -> None:
     assert status is not None
     confined = status["pipelines"][0]["confined"]
     assert confined["seccomp"]
-    assert confined["landlock"] == _landlock.abi()
+    assert confined["landlock"] == landlock.abi()
 
 
 def test_a_killed_supervisor_is_started_again_and_takes_its_workers_along(service: Container) -> None:

@@ -14,13 +14,13 @@ import typer.main
 from pydantic import BaseModel
 
 from agent import plugins
+from agent.boards.profiles import Profile
 from agent.cli import main as cli
-from agent.config import Settings
+from agent.config.settings import Settings
 from agent.events import Event
 from agent.fleet import commands as fleet
 from agent.link import topics
 from agent.probing.passport import Passport, Verdict
-from agent.profiles import Profile
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from agent import config
+from agent.config import settings as config
+from agent.config.preparing import pre_of
 from agent.features.tables import LogMel, MeanStd, Mfcc, MicroSpeech, MinMax, Spectrum, Statistics, Zscore
 from agent.fleet.packing import recipe
-from agent.preparing import pre_of
 
 if TYPE_CHECKING:
     from pydantic import BaseModel

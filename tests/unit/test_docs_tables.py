@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING, Any
 import jsonschema
 import pytest
 
-from agent import config, plugins
+from agent import plugins
+from agent.activation.lifecycle import TABLE as MODEL_TABLE
 from agent.cli.schema import schema
+from agent.config import settings as config
 from agent.configuring.lifecycle import TABLE as SETTINGS_TABLE
 from agent.dispatch.life import TABLE as COMMAND_TABLE
 from agent.fleet.rollouts.table import TABLE as ROLLOUT_TABLE
-from agent.lifecycle import TABLE as MODEL_TABLE
 from agent.link.connection import LINK_TABLE
 from agent.recovery.ladder import TABLE as LADDER
 from agent.workers.policy import TABLE

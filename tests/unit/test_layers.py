@@ -42,46 +42,26 @@ ROOMS = {
 PROGRAMS = {"cli", "fleet", "demo"}
 # What joins rooms, or serves the supervisor's loop.
 JOINTS = {
-    "recovery",
-    "governor",
-    "home_assistant",
-    "host",
     "activation",
     "alerts",
     "commands",
-    "control",
     "configuring",
-    "credentials",
-    "crew",
-    "delivery",
     "dispatch",
     "errands",
     "feeding",
-    "footage",
     "foreground",
+    "governor",
+    "home_assistant",
+    "host",
     "journal",
-    "mailbox",
     "metering",
-    "owners",
-    "partners",
-    "passage",
     "plan",
-    "readings",
-    "recorder",
+    "recovery",
     "seat",
-    "settled",
-    "signals",
-    "status",
+    "supervision",
     "taking",
-    "telemetry",
-    "trust",
-    "tunings",
     "uplink",
-    "vitals",
-    "watch",
-    "way_up",
 }
-SUPERVISOR = {"supervisor", "health"}
 # Parts of a program that stand beside its main.py.
 PROGRAM_PARTS = {
     "agent.probing.trying",
@@ -103,16 +83,27 @@ PROGRAM_PARTS = {
 # Level 1 computes; what waits, stores or talks belongs higher up.
 IMPURE = {"asyncio", "multiprocessing", "selectors", "socket", "sqlite3", "subprocess", "threading", "time"}
 # Except for what more than one room does in one way.
-SHARED = {"agent.sqlite", "agent.ipc", "agent.child", "agent.launcher.launched"}
+SHARED = {
+    "agent.sqlite",
+    "agent.processes.ipc",
+    "agent.processes.child",
+    "agent.processes.watch",
+    "agent.launcher.launched",
+}
 
 # Who may import what from outside: everyone else goes through them.
 OWNERS = {
-    "paho": ("agent.link", "agent.updater", "agent.sources.sampling.mqtt", "agent.mqtt_client"),
+    "paho": ("agent.link", "agent.updater", "agent.sources.sampling.mqtt", "agent.mqtt.client"),
     "ai_edge_litert": ("agent.backends",),
     "tflite_runtime": ("agent.backends",),
     "sqlite3": ("agent.sqlite", "agent.store", "agent.fleet", "agent.demo.account"),
     "sqlite_utils": ("agent.store.migrate", "agent.cli"),
-    "cryptography": ("agent.signing", "agent.certificates", "agent.fleet.repository", "agent.fleet.identity"),
+    "cryptography": (
+        "agent.trust.signing",
+        "agent.trust.certificates",
+        "agent.fleet.repository",
+        "agent.fleet.identity",
+    ),
     "tuf": ("agent.updater", "agent.fleet", "agent.cli.tuf"),
     "securesystemslib": ("agent.updater", "agent.fleet"),
     "urllib3": ("agent.updater.https",),
@@ -133,7 +124,7 @@ def level(module: str) -> int:
     room, _, rest = module.removeprefix("agent").removeprefix(".").partition(".")
     if room == "" or room in WORDS:
         return 0
-    if room in PROGRAMS | SUPERVISOR or rest == "main" or module in PROGRAM_PARTS:
+    if room in PROGRAMS or rest == "main" or module in PROGRAM_PARTS:
         return 4
     if room in JOINTS:
         return 3
@@ -232,6 +223,21 @@ def test_no_module_needs_itself_in_a_circle_not_even_for_its_types(sources: Sour
         pytest.fail(" imports ".join(reversed(error.args[1])), pytrace=False)
 
 
+def test_rooms_need_each_other_one_way_only(sources: Sources) -> None:
+    """Programs may join rooms both ways: a worker's program starts what the room of workers looks after."""
+    graph: dict[str, set[str]] = {}
+    for module in sources:
+        here = module.split(".")[1:2]
+        for _, target in imported(sources, module):
+            if here and target in sources and max(level(module), level(target)) < 4:
+                graph.setdefault(here[0], set()).update({*target.split(".")[1:2]} - {*here})
+    assert {"store", "supervision", "workers"} <= graph.keys()
+    try:
+        TopologicalSorter(graph).prepare()
+    except CycleError as error:
+        pytest.fail(" needs ".join(reversed(error.args[1])), pytrace=False)
+
+
 def test_the_package_is_there(sources: Sources) -> None:
     assert {"agent", "agent.types", "agent.link.topics", "agent.workers.main"} <= sources.keys()
 
@@ -239,19 +245,19 @@ def test_the_package_is_there(sources: Sources) -> None:
 @pytest.mark.parametrize(
     ("module", "text"),
     [
-        ("agent.errors", "from agent.config import Settings"),
-        ("agent.config", "import agent.link.mqtt"),
-        ("agent.config", "def f():\n    from agent.link import mqtt"),
+        ("agent.errors", "from agent.config.settings import Settings"),
+        ("agent.config.settings", "import agent.link.mqtt"),
+        ("agent.config.settings", "def f():\n    from agent.link import mqtt"),
         ("agent.store.thread", "from agent.link.mqtt import Link"),
         ("agent.store.thread", "if TYPE_CHECKING:\n    from agent.link.mqtt import Link"),
-        ("agent.store.thread", "from agent import supervisor"),
+        ("agent.store.thread", "from agent.supervision import supervisor"),
         ("agent.store.thread", "from agent.workers.main import main"),
         ("agent.pipeline.runner", "import agent.cli"),
     ],
 )
 def test_an_import_that_climbs_is_found(module: str, text: str) -> None:
-    others = ["agent", "agent.config", "agent.link", "agent.link.mqtt", "agent.supervisor"]
-    others += ["agent.workers.main", "agent.cli"]
+    others = ["agent", "agent.cli", "agent.config.settings", "agent.link", "agent.link.mqtt"]
+    others += ["agent.supervision.supervisor", "agent.workers.main"]
     assert len(climbs({**dict.fromkeys(others, ""), module: text})) == 1
 
 
@@ -261,12 +267,13 @@ def test_an_import_that_climbs_is_found(module: str, text: str) -> None:
         ("agent.link.topics", "from agent.errors import AgentError"),
         ("agent.link.mqtt", "from agent.link import topics"),
         ("agent.workers.main", "from agent.pipeline import runner"),
-        ("agent.cli.run", "from agent.supervisor import Supervisor"),
-        ("agent.config", "from agent import errors"),
+        ("agent.cli.run", "from agent.supervision.supervisor import Supervisor"),
+        ("agent.config.settings", "from agent import errors"),
     ],
 )
 def test_an_import_that_goes_down_is_fine(module: str, text: str) -> None:
-    others = ["agent", "agent.errors", "agent.link.topics", "agent.pipeline.runner", "agent.supervisor"]
+    others = ["agent", "agent.errors", "agent.link.topics", "agent.pipeline.runner"]
+    others += ["agent.supervision.supervisor"]
     assert climbs({**dict.fromkeys(others, ""), module: text}) == []
 
 

@@ -8,11 +8,11 @@ from typing import get_args
 
 import pytest
 
+from agent.governor.readings import temperatures
 from agent.histogram import Histogram
 from agent.ledger import Ledger
 from agent.metrics import AGENT, PIPELINE, number, record, spread
-from agent.readings import temperatures
-from agent.telemetry import frames_of
+from agent.supervision.telemetry import frames_of
 from agent.workers.messages import Stage
 
 DOCS = Path(__file__).resolve().parents[2] / "docs" / "metrics.md"

@@ -8,12 +8,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from agent.boards.profiles import Profile
 from agent.capture.main import _preparing
 from agent.cli.settings import Loaded
-from agent.config import parse
+from agent.config.settings import parse
 from agent.errors import ConfigInvalid
 from agent.plan import feeds, lane_spec
-from agent.profiles import Profile
 from agent.types import Frame
 from agent.workers.messages import Fault
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from agent.machine import cores, machine, processor
+from agent.boards.machine import cores, machine, processor
 from agent.picks import picked, picks_of
 from tests.simulators.keeping import TUNED
 

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from agent.config import parse
+from agent.boards.profiles import Profile
+from agent.config.settings import parse
 from agent.errors import ConfigInvalid
 from agent.pictures import FAULTS, Health, Region
 from agent.plan import lane_spec
-from agent.profiles import Profile
 from agent.workers.spec import LaneSpec
 
 PIPELINE = '[[pipelines]]\nname = "door"\nmodel = "glyphs"\nsource = { kind = "synthetic" }\n'

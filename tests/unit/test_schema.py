@@ -15,7 +15,7 @@ from jsonschema import Draft202012Validator
 
 from agent import plugins
 from agent.cli.schema import schema
-from agent.config import parse
+from agent.config.settings import parse
 from agent.errors import ConfigInvalid
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "configuration.md"

@@ -21,10 +21,10 @@ UPDATES = {"tuf", "securesystemslib", "urllib3", "google", "paho"}
 RUN = [
     "agent.cli.run",
     "agent.cli.wiring",
-    "agent.supervisor",
+    "agent.supervision.supervisor",
     "agent.store.thread",
     "agent.store.folder",
-    "agent.tunings",
+    "agent.supervision.tunings",
     "agent.alerts",
 ]
 WORKER = [
@@ -99,11 +99,11 @@ def plugins_of_a_worker() -> list[str]:
 @pytest.mark.parametrize(
     "module",
     [
-        "agent.supervisor",
+        "agent.supervision.supervisor",
         "agent.cli.main",
         "agent.store.thread",
         "agent.link.mqtt",
-        "agent.config",
+        "agent.config.settings",
         "agent.recovery.reset_main",
     ],
 )
@@ -170,13 +170,13 @@ def test_the_command_line_of_edgectl_is_read_before_any_program_is_loaded() -> N
     [
         pytest.param(RUN, BORDERS, set(), id="supervisor without a broker"),
         pytest.param(
-            [*RUN, "agent.uplink", "agent.vitals", "agent.home_assistant.partner"],
+            [*RUN, "agent.uplink.uplink", "agent.supervision.vitals", "agent.home_assistant.partner"],
             BORDERS | {"paho"},
             {"email", "http", "ssl", "urllib.request"},
             id="supervisor with a broker",
         ),
         pytest.param(
-            [*RUN, "agent.uplink", "agent.activation.manager", "agent.activation.site"],
+            [*RUN, "agent.uplink.uplink", "agent.activation.manager", "agent.activation.site"],
             BORDERS | {"paho"},
             {"email", "http", "ssl", "urllib.request"},
             id="supervisor with models from the operator",

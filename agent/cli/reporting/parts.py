@@ -11,8 +11,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from agent import trust
-from agent.certificates import facts
 from agent.cli import models_check, service
 from agent.cli.reporting import unit
 from agent.cli.reporting.components import components
@@ -23,15 +21,17 @@ from agent.cli.settings import Loaded
 from agent.cli.version import versions
 from agent.clock import SystemClock
 from agent.compliance.table import standards
-from agent.control import ask, deserted
+from agent.confinement import landlock, seccomp
 from agent.errors import AgentError
 from agent.host.told import ABLE, HOME
 from agent.moments import written
 from agent.redaction import Redactor, secrets_in
 from agent.store.kept import read_kept
 from agent.store.stats import stats
-from agent.uplink import link_settings
-from agent.workers import _landlock, _seccomp
+from agent.supervision.control import ask, deserted
+from agent.trust import keys as trust
+from agent.trust.certificates import facts
+from agent.uplink.uplink import link_settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -234,9 +234,9 @@ class Reported:
 
 
 def _kernel() -> dict[str, Any]:
-    landlock, seccomp = _landlock.abi(), _seccomp.available()
+    abi, filtering = landlock.abi(), seccomp.available()
     release = platform.release()
-    return {"release": release, "landlock": landlock, "seccomp": seccomp, "as_root": os.geteuid() == 0}
+    return {"release": release, "landlock": abi, "seccomp": filtering, "as_root": os.geteuid() == 0}
 
 
 def _certificate(plan: Plan, enrolled: str) -> dict[str, Any] | None:

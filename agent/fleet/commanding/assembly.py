@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from agent.documents.outcome import Attached
-    from agent.signing import Verifier
+    from agent.trust.signing import Verifier
 
 MOST_BYTES = 128 << 20
 """Of all files beside one outcome."""

@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from agent.errors import AgentError, ConfigInvalid
 from agent.files import advice, write_durably
-from agent.message import Count
+from agent.processes.message import Count
 from agent.validation import first_problem
 
 if TYPE_CHECKING:

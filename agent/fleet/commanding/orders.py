@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
-    from agent.signing import Signer
+    from agent.trust.signing import Signer
 
 CONTROL = "control"
 
@@ -149,6 +149,6 @@ def topic_of(fleet: str, audience: str) -> str:
 
 
 def _key_id(keystore: Keystore) -> str:
-    from agent.signing import Verifier
+    from agent.trust.signing import Verifier
 
     return Verifier.from_pem(keystore.public_pem(CONTROL).encode()).key_id

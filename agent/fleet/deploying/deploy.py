@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from agent.fleet.deploying.wishes import Change
     from agent.fleet.repository.repository import Repository
     from agent.link.settings import LinkSettings
-    from agent.signing import Signer, Verifier
+    from agent.trust.signing import Signer, Verifier
 
 _OP = "deploy"
 _LOOK_S = 0.5

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from agent.fleet.deploying.wishes import Change
     from agent.fleet.repository.repository import Repository
     from agent.fleet.talk import Talk
-    from agent.signing import Verifier
+    from agent.trust.signing import Verifier
 
 _AWAY_S = 60.0
 

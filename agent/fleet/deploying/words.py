@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import TypeAdapter, ValidationError
 
+from agent.config.overrides import check
 from agent.documents.desired import Key, Maintenance
 from agent.errors import ConfigInvalid
 from agent.fleet.commanding.arguments import value_of
-from agent.overrides import check
 from agent.schedules import DAYS
 from agent.validation import first_problem
 

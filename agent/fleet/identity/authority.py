@@ -14,7 +14,7 @@ from agent.fleet.identity import certificates
 from agent.fleet.identity.certificates import Issuer
 from agent.fleet.identity.place import BROKER, CA, CA_KEY
 from agent.fleet.repository.pkcs8 import Sealer, unseal_any
-from agent.trust import read_key
+from agent.trust.keys import read_key
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -17,8 +17,8 @@ from agent.fleet.identity.begin import rewrite
 from agent.fleet.identity.place import need_site
 from agent.fleet.identity.writing import write_together
 from agent.fleet.keys import COLLECTOR, DEVICES, alone, check_names
-from agent.signing import Signer, generate
-from agent.trust import read_signer
+from agent.trust.keys import read_signer
+from agent.trust.signing import Signer, generate
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from agent.documents._base import Place
+from agent.documents.base import Place
 from agent.errors import ConfigInvalid
 from agent.files import write_durably
 from agent.validation import first_problem

@@ -7,10 +7,10 @@ import signal
 import time
 from typing import TYPE_CHECKING
 
-from agent.child import Child, ending
 from agent.errors import LaneCrashed
 from agent.fleet.packing import words
-from agent.message import error_of
+from agent.processes.child import Child, ending
+from agent.processes.message import error_of
 from agent.workers.messages import Fault
 
 if TYPE_CHECKING:

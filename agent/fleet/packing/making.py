@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 from pydantic import ValidationError
 
 from agent import golden, manifest
+from agent.boards.machine import processor
 from agent.errors import ConfigInvalid, ManifestInvalid
 from agent.fleet.packing import words
-from agent.machine import processor
 from agent.manifest import MAX_BYTES, Budget, Contract, Golden, Manifest, Post, Pre
 from agent.validation import first_problem
 

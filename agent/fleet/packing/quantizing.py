@@ -18,7 +18,7 @@ from agent.errors import ConfigInvalid, ModelInvalid
 from agent.fleet.packing import side, words
 from agent.tflite import metadata
 from agent.types import Needs
-from agent.workers.confinement import confine
+from agent.workers.confining import confine
 from agent.workers.spec import LaneSpec
 
 if TYPE_CHECKING:

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from agent import toml_lines
 from agent.bundles.load import read_file
+from agent.config import toml_lines
 from agent.errors import ConfigInvalid
 from agent.manifest import Line, Name, Positive, Post, Pre, Requires, Task, Version
 from agent.validation import plain

@@ -8,17 +8,17 @@ from typing import TYPE_CHECKING, NoReturn, TypeVar
 
 from pydantic import BaseModel
 
-from agent import program
 from agent.errors import EXIT_FAILED, EXIT_OK, AgentError, InputRejected
 from agent.fleet.packing.words import Done
-from agent.ipc import MAX_PACKET
-from agent.message import flattened
+from agent.processes import program
+from agent.processes.ipc import MAX_PACKET
+from agent.processes.message import flattened
 from agent.workers.messages import Fault
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from agent.ipc import Channel
+    from agent.processes.ipc import Channel
 
 A = TypeVar("A", bound=BaseModel)
 

@@ -15,7 +15,7 @@ from agent.errors import ConfigInvalid, InputRejected
 from agent.fleet.packing import side, words
 from agent.manifest import Tensor
 from agent.types import Needs
-from agent.workers.confinement import confine
+from agent.workers.confining import confine
 from agent.workers.spec import LaneSpec
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, TypeAdapter
 
 from agent.manifest import Pre, Tensor
-from agent.message import Message, read
+from agent.processes.message import Message, read
 from agent.workers.messages import Fault
 
 KEPT: dict[str, tuple[int, tuple[str, ...]]] = {

@@ -23,7 +23,7 @@ from agent.fleet.repository.keystore import Keystore
 from agent.fleet.repository.roles import KEYS
 from agent.fleet.repository.signers import CONTROL
 from agent.link.topics import NAME_HINT, is_name
-from agent.trust import read_verifier
+from agent.trust.keys import read_verifier
 from agent.validation import first_problem
 
 if TYPE_CHECKING:
@@ -173,7 +173,7 @@ def _names(repository: Repository) -> dict[str, str]:
 
 
 def _id(pem: str) -> str:
-    from agent.signing import Verifier
+    from agent.trust.signing import Verifier
 
     return Verifier.from_pem(pem.encode()).key_id
 

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
 
-from agent import dsse
 from agent.documents import desired as documents
 from agent.documents import keys
 from agent.errors import MessageInvalid
@@ -17,6 +16,7 @@ from agent.fleet.repository.keystore import NEXT
 from agent.fleet.repository.roles import KEYS
 from agent.fleet.repository.signers import CONTROL
 from agent.link import topics
+from agent.trust import dsse
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from agent.fleet.repository.repository import Repository
     from agent.fleet.repository.wire import Wire
     from agent.link.settings import LinkSettings
-    from agent.signing import Signer, Verifier
+    from agent.trust.signing import Signer, Verifier
 
 ENDING = ".desired.json"
 _MODE = 0o644
@@ -166,6 +166,6 @@ def _models(content: bytes) -> set[str]:
 
 
 def _verifiers(pem: str) -> list[Verifier]:
-    from agent.signing import Verifier
+    from agent.trust.signing import Verifier
 
     return [Verifier.from_pem(pem.encode())]

@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING
 from agent.errors import ConfigInvalid
 from agent.files import NEW, sync_folder, write_durably
 from agent.fleet.repository.passphrase import passphrase
-from agent.signing import Signer
-from agent.trust import read_key
+from agent.trust.keys import read_key
+from agent.trust.signing import Signer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from agent.documents.desired import Wanted
     from agent.link.settings import LinkSettings
     from agent.manifest import Manifest
-    from agent.signing import Signer, Verifier
+    from agent.trust.signing import Signer, Verifier
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,10 +6,10 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from agent.documents._base import Document, Place, Words
+from agent.documents.base import Document, Place, Words
 from agent.documents.desired import Wanted
 from agent.fleet.rollouts.table import State
-from agent.message import Count
+from agent.processes.message import Count
 
 MOST_DEVICES = 100_000
 MOST_HISTORY = 500

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field, ValidationError
 
-from agent.documents._base import Document
+from agent.documents.base import Document
 from agent.errors import AgentError, ConfigInvalid, MessageInvalid
 from agent.files import advice, write_durably
 from agent.fleet.rollouts.record import Rollout
 from agent.fleet.rollouts.table import OVER
 from agent.link.topics import NAME_HINT, is_name
-from agent.message import Count
+from agent.processes.message import Count
 from agent.validation import first_problem
 
 if TYPE_CHECKING:

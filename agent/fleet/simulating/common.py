@@ -8,21 +8,21 @@ from typing import TYPE_CHECKING
 
 import orjson
 
-from agent import config
 from agent.activation.fetching import started
 from agent.clock import SystemClock
+from agent.config import settings as config
+from agent.config.tables import Device, Trust
 from agent.fleet.keys import COLLECTOR, DEVICES
 from agent.fleet.simulating.errands import SharedUpdater
 from agent.fleet.simulating.lane import CONFIGURED, Models
 from agent.plan import Plan, lane_spec
 from agent.probing.recognition import recognise
 from agent.store.settings import StoreSettings
-from agent.tables import Device, Trust
 
 if TYPE_CHECKING:
-    from agent.config import Settings
+    from agent.boards.profiles import Profile
+    from agent.config.settings import Settings
     from agent.fleet.simulating.spec import Spec
-    from agent.profiles import Profile
 
 PIPELINE = "sim"
 """What the only pipeline of a simulated device is called."""

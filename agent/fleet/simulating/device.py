@@ -22,21 +22,21 @@ from agent.fleet.simulating.outbox import MemoryStore
 from agent.fleet.simulating.proof import SimulatedProof
 from agent.fleet.simulating.status import status
 from agent.link.settings import LinkMessage
-from agent.partners import Partners, offered
-from agent.recorder import Recorder
 from agent.slots import Kept
 from agent.store.reports import Changed
-from agent.trust import load
-from agent.uplink import Uplink
-from agent.vitals import VitalSigns
+from agent.supervision.partners import Partners, offered
+from agent.supervision.recorder import Recorder
+from agent.supervision.vitals import VitalSigns
+from agent.trust.keys import load
+from agent.uplink.uplink import Uplink
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from agent.fleet.simulating.common import Common
     from agent.fleet.simulating.faults import Traits
-    from agent.partners import Offer
     from agent.plan import Plan
+    from agent.supervision.partners import Offer
     from agent.workers.lane import Lane
 
 _TICK_S = 1.0

@@ -10,7 +10,7 @@ from agent.files import NEW, advice
 from agent.fleet import inventory
 from agent.fleet.keys import DEVICES, make_keys
 from agent.link.topics import NAME_HINT, is_name
-from agent.signing import generate
+from agent.trust.signing import generate
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections import deque
 from typing import TYPE_CHECKING
 
-from agent.child import Child
-from agent.ipc import Channel
+from agent.processes.child import Child
+from agent.processes.ipc import Channel
 from agent.updater import messages
 from agent.updater.messages import UpdaterSpec
 

@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
-from agent.child import Child, ending
 from agent.errors import AgentError
 from agent.fleet.simulating.spec import Report, Spec
-from agent.message import error_of
+from agent.processes.child import Child, ending
+from agent.processes.message import error_of
 from agent.workers.messages import Fault
 
 if TYPE_CHECKING:

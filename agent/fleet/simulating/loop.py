@@ -18,7 +18,7 @@ from agent.fleet.simulating.spec import Report
 if TYPE_CHECKING:
     from agent.fleet.simulating.common import Common
     from agent.fleet.simulating.spec import Spec
-    from agent.ipc import Channel
+    from agent.processes.ipc import Channel
 
 _REPORT_S = 1.0
 _DRAIN_S = 10.0

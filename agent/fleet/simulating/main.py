@@ -7,10 +7,10 @@ import resource
 import sys
 from typing import NoReturn
 
-from agent import program
 from agent.fleet.simulating.common import common
 from agent.fleet.simulating.loop import Loop
 from agent.fleet.simulating.spec import Spec
+from agent.processes import program
 
 
 def main() -> NoReturn:

@@ -14,10 +14,10 @@ if TYPE_CHECKING:
     from collections.abc import Collection
     from random import Random
 
-    from agent.accelerators import Lend
+    from agent.boards.accelerators import Lend
+    from agent.config.tables import Deadlines
     from agent.fleet.simulating.faults import Traits
     from agent.fleet.simulating.lane import Models
-    from agent.tables import Deadlines
     from agent.workers.spec import LaneSpec
 
 _P95_MS = 20.0

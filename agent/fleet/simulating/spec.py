@@ -6,7 +6,7 @@ from typing import Any
 
 from pydantic import Field
 
-from agent.message import Count, Message
+from agent.processes.message import Count, Message
 
 
 class Spec(Message):

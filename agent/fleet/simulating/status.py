@@ -10,13 +10,13 @@ if TYPE_CHECKING:
     from agent.fleet.simulating.lane import SimulatedLane
     from agent.fleet.simulating.outbox import MemoryStore
     from agent.plan import Plan
-    from agent.uplink import Uplink
+    from agent.uplink.uplink import Uplink
 
 
 def status(
     plan: Plan, lane: SimulatedLane, store: MemoryStore, uplink: Uplink, *, uptime_s: float, fps: float
 ) -> dict[str, Any]:
-    """Give it, with the same keys as ``agent.status.report``; what is not simulated is left out.
+    """Give it, with the same keys as ``agent.supervision.status.report``; what is not simulated is left out.
 
     Args:
         plan: who it is.

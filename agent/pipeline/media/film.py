@@ -21,7 +21,7 @@ from agent.pipeline.media.ring import Ring, Shot
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from agent.media import Media
+    from agent.config.media import Media
     from agent.types import Frame, FrameInfo
 
 _LATE_S = 2.0

@@ -13,7 +13,7 @@ from agent.pipeline.media.picture import as_jpeg, fitted, is_picture
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from agent.media import Media
+    from agent.config.media import Media
     from agent.pipeline.media.film import Film, Sends
     from agent.pipeline.slot import Item
     from agent.pipeline.steps import Held

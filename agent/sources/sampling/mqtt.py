@@ -13,8 +13,8 @@ import numpy as np
 from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode, MQTTProtocolVersion
 
 from agent.errors import LoginRefused, SourceLost
-from agent.mqtt_client import GuardedClient, tls_context
-from agent.mqtt_packets import Guard
+from agent.mqtt.client import GuardedClient, tls_context
+from agent.mqtt.packets import Guard
 from agent.sources.sampling.payloads import MAX_BYTES
 
 if TYPE_CHECKING:

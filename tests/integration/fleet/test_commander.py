@@ -17,7 +17,7 @@ from agent.fleet.repository.repository import opened
 from agent.fleet.repository.roles import KEYS
 from agent.link import topics
 from agent.link.settings import LinkSettings
-from agent.signing import Signer, Verifier, generate
+from agent.trust.signing import Signer, Verifier, generate
 from tests.simulators import operators_folder
 from tests.simulators.commanded_device import CommandedDevice, commanded, done, silent
 from tests.simulators.operating import ask

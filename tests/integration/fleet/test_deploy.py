@@ -21,7 +21,7 @@ from agent.fleet.repository.repository import opened
 from agent.fleet.talk import Talk
 from agent.link import topics
 from agent.link.settings import LinkSettings
-from agent.signing import Verifier
+from agent.trust.signing import Verifier
 from tests.simulators import operators_folder
 from tests.simulators.operators_folder import PASSPHRASE
 from tests.simulators.puppet_device import puppet, standing
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from agent.demo.broker import Broker
-    from agent.signing import Signer
+    from agent.trust.signing import Signer
 
 pytestmark = pytest.mark.mosquitto
 DOWN = topics.down_desired("demo", "gate-1")

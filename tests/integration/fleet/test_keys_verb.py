@@ -13,7 +13,7 @@ from agent.errors import ConfigInvalid
 from agent.fleet.keys import make_keys
 from agent.fleet.repository.repository import opened
 from agent.fleet.repository.roles import KEYS
-from agent.signing import Verifier
+from agent.trust.signing import Verifier
 from tests.simulators.commanded_device import commanded
 from tests.simulators.edgectl import Edgectl
 from tests.simulators.operating import ask

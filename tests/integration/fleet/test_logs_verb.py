@@ -12,7 +12,7 @@ from agent.documents.loglines import Line, LogLines
 from agent.fleet.keys import make_keys
 from agent.fleet.looking import tail as tails
 from agent.link import topics
-from agent.signing import Signer, generate
+from agent.trust.signing import Signer, generate
 from tests.simulators.commanded_device import FLEET, CommandedDevice, commanded, silent
 
 if TYPE_CHECKING:

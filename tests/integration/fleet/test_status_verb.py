@@ -22,7 +22,7 @@ from agent.fleet.looking.reading import Reader
 from agent.fleet.looking.whom import meant
 from agent.link import topics
 from agent.link.settings import LinkSettings, Message
-from agent.signing import Signer, generate
+from agent.trust.signing import Signer, generate
 from tests.simulators.retained import send
 
 if TYPE_CHECKING:

@@ -20,7 +20,7 @@ from agent.cli.settings import Loaded
 from agent.clock import SystemClock
 from agent.store.settings import StoreSettings
 from agent.store.thread import Store
-from agent.uplink import Uplink
+from agent.uplink.uplink import Uplink
 
 folder = Path(sys.argv[1])
 control = socket.socket()

@@ -166,7 +166,7 @@ def test_a_start_on_a_read_only_disk_is_no_crash_loop_even_where_the_socket_woul
         time.sleep(1)
         mended = agent.inside('mount -t tmpfs -o remount,rw tmpfs "$0"')  # else mount asks for root's options
         assert mended.returncode == 0, mended.stderr
-        ask = f"import json, sys; from pathlib import Path; from agent.control import ask;\
+        ask = f"import json, sys; from pathlib import Path; from agent.supervision.control import ask;\
  print(json.dumps(ask(Path({str(socket)!r}), {{'op': 'status'}})['store']['committed']))"
         while not (said := agent.inside(f'{sys.executable} -c "{ask}"')).stdout.strip().isdigit():
             assert time.monotonic() < deadline + 10, said.stderr
@@ -230,7 +230,8 @@ def test_an_ext4_that_turns_itself_read_only_costs_no_frame_and_nothing_that_was
 
 
 IMPATIENT = """
-from agent import crew, supervisor
+from agent.supervision import crew
+from agent.supervision import supervisor
 from agent.cli.main import main
 crew._PENDING_HIGH, crew._PENDING_LOW = 40, 10
 main()

@@ -14,8 +14,8 @@ import pytest
 from agent.cli import doctor, main
 from agent.cli.folder_check import examine
 from agent.cli.owner import as_owner
+from agent.confinement import capabilities
 from agent.errors import FolderUnusable
-from agent.workers import _capabilities
 from tests.simulators.outboxes import fill, opened
 
 if TYPE_CHECKING:
@@ -81,11 +81,11 @@ def test_as_the_owner_root_writes_nowhere_else_and_is_root_again_afterwards(
     theirs: Path, tmp_path: Path
 ) -> None:
     (theirs / "way").symlink_to(tmp_path)
-    before = os.getresuid(), os.getresgid(), _capabilities.held()
+    before = os.getresuid(), os.getresgid(), capabilities.held()
     with as_owner(theirs):
         (theirs / "mine").write_text("x")
         assert list(tmp_path.iterdir())
         with pytest.raises(PermissionError):
             (theirs / "way" / "file").write_text("x")
-    assert (os.getresuid(), os.getresgid(), _capabilities.held()) == before
+    assert (os.getresuid(), os.getresgid(), capabilities.held()) == before
     (theirs / "way" / "file").write_text("x")

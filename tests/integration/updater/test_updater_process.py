@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from agent.child import Child
+from agent.processes.child import Child
 from agent.updater.messages import Ask, Done, Failed, Fetched, Progress, parse
 from tests.simulators.retained import Retained
 from tests.simulators.running_agent import alive
@@ -163,7 +163,7 @@ def test_without_broker_and_mirror_it_says_so(fleet: TufFleet, tmp_path: Path) -
 
 PARENT = """
 import os, sys
-from agent.child import Child
+from agent.processes.child import Child
 
 child = Child("agent.updater.main", sys.argv[1].encode())
 print(child.pid, flush=True)
@@ -173,7 +173,7 @@ os._exit(0)
 CONFINED = """
 import os, socket, subprocess, sys
 from pathlib import Path
-from agent.workers.confinement import confine_updater
+from agent.confinement.confine import confine_updater
 
 own, other, secret = map(Path, sys.argv[1:])
 held = confine_updater(str(own), [])

@@ -17,7 +17,7 @@ from agent.accelerator.client import Connection
 from agent.accelerator.faults import AcceleratorFault, Died, NotLoaded, Occupied, Overrun, Refused
 from agent.accelerator.protocol import Busy, Hello, Kind, Turn, packed
 from agent.errors import InputRejected, ModelInvalid
-from agent.ipc import Channel
+from agent.processes.ipc import Channel
 from agent.types import TensorSpec
 
 if TYPE_CHECKING:

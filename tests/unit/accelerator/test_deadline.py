@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agent.accelerator.deadline import _EVERY, LEAST, MOST, Deadline
-from agent.accelerators import Limits
+from agent.boards.accelerators import Limits
 
 LIMITS = Limits(invoke_s=2, floor_s=0.25, factor=10)
 

@@ -17,7 +17,7 @@ from agent.accelerator import memory, protocol
 from agent.accelerator.client import Connection
 from agent.accelerator.faults import AcceleratorFault, Died
 from agent.accelerator.protocol import Busy, Hello, Kind, Turn, packed
-from agent.ipc import Channel
+from agent.processes.ipc import Channel
 from agent.types import TensorSpec
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from agent.accelerator import protocol
 from agent.accelerator.protocol import Busy, Drop, Hello, Kind, Load, Turn, answered, asked, packed
 from agent.errors import MessageInvalid, ModelInvalid
-from agent.ipc import MAX_PACKET
+from agent.processes.ipc import MAX_PACKET
 from agent.types import TensorSpec
 
 ONE = TensorSpec("x", "int8", (1, 4, 4, 3), (0.5,), (-3,))

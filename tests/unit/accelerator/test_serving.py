@@ -18,7 +18,7 @@ from agent.accelerator.faults import Died, NotLoaded, Refused
 from agent.accelerator.protocol import Busy, Hello, Kind, Load, Turn, packed
 from agent.accelerator.serving import Host
 from agent.errors import BackendFault, ModelInvalid
-from agent.ipc import Channel
+from agent.processes.ipc import Channel
 from agent.types import Phase, TensorSpec
 
 if TYPE_CHECKING:

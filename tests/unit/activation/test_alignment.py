@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from agent.activation.alignment import Alignment
+from agent.config.pipelines import Pipeline
 from agent.documents.policy import Policy
-from agent.pipelines import Pipeline
 
 CPU = Policy(delegates=("cpu", "xnn*"))
 

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 from agent.activation.approval import Approval
 from agent.activation.files import make_room, missing
+from agent.config.pipelines import Pipeline
 from agent.documents.policy import Policy
-from agent.pipelines import Pipeline
 from agent.slots import SlotRow
 from tests.simulators.moody_bundles import bundle
 

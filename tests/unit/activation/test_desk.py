@@ -13,8 +13,8 @@ from agent.documents import desired as documents
 from agent.documents.desired import Desired, Wanted
 from agent.documents.keys import TARGET as KEYS
 from agent.documents.policy import TARGET as POLICY
-from agent.signing import Signer, generate
 from agent.slots import Kept
+from agent.trust.signing import Signer, generate
 
 PRIVATE, PUBLIC = generate()
 STRANGER = Signer.from_pem(generate()[0])

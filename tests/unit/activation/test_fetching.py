@@ -9,7 +9,7 @@ import pytest
 
 from agent.activation.fetching import Fetching
 from agent.errors import AgentError, BundleRefused, FetchFailed
-from agent.message import flattened
+from agent.processes.message import flattened
 from agent.updater.messages import Ask, Done, Failed, Fetched, Refreshed, UpdaterSpec
 from tests.simulators.puppet_updater import PuppetUpdater
 

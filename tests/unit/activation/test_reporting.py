@@ -9,7 +9,7 @@ from agent.clock import SystemClock
 from agent.documents import reported
 from agent.documents.reported import Metadata, Reported, Standing
 from agent.link import topics
-from agent.signing import Signer, Verifier, generate
+from agent.trust.signing import Signer, Verifier, generate
 
 PRIVATE, PUBLIC = generate()
 

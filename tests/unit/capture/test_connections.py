@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from agent import memfd
 from agent.capture import protocol
 from agent.capture.client import Remote
 from agent.capture.feed import Feed
 from agent.errors import SourceEnded, SourceLost
+from agent.processes import memfd
 from tests.simulators.capture_desk import Desk
 from tests.simulators.scripted_source import ScriptedSource
 

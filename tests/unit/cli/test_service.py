@@ -9,15 +9,15 @@ from pathlib import Path
 
 import pytest
 
-from agent import trust
 from agent.cli import service
 from agent.cli.status import socket_of
 from agent.errors import AgentError
+from agent.trust import keys as trust
 
 LOOK = """
 import os, sys
 from pathlib import Path
-from agent import trust
+from agent.trust import keys as trust
 from agent.cli import service
 here = Path(sys.argv[1])
 service.CONFIG, service.CREDSTORE, service.PLACES = here / "agent.toml", here / "credstore", {}

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from agent import config, plugins
+from agent import plugins
 from agent.cli import main as cli
 from agent.cli.sources import extras, inline, kinds
+from agent.config import settings as config
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -1,10 +1,10 @@
 from __future__ import annotations
 
-from agent import config
-from agent.boards import Recognised
+from agent.boards.matching import Recognised
+from agent.boards.profiles import Camera as Defaults
+from agent.boards.profiles import Profile
 from agent.cli.starter import Found, compose
-from agent.profiles import Camera as Defaults
-from agent.profiles import Profile
+from agent.config import settings as config
 from agent.sources.v4l2.devices import Camera
 
 

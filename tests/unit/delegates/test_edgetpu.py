@@ -20,7 +20,7 @@ from tests.simulators import lying_delegate
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from agent.delegation import Presence
+    from agent.boards.delegation import Presence
 
 
 class Machine:

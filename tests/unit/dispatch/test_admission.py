@@ -9,12 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent import dsse
 from agent.dispatch import admission
 from agent.dispatch.admission import AHEAD_S, Proved, Refused, Terms, floor_name
 from agent.documents import command as documents
 from agent.documents.keys import decode as read_keys
-from agent.signing import Verifier
+from agent.trust import dsse
+from agent.trust.signing import Verifier
 from tests.simulators.commander import Key, keys_document, order, signed
 
 if TYPE_CHECKING:

@@ -16,7 +16,7 @@ from agent.errors import MessageInvalid
 from agent.events import counters
 from agent.fleet.commanding.assembly import Assembly
 from agent.link.settings import LinkDown, LinkPublished
-from agent.signing import Signer, Verifier, generate
+from agent.trust.signing import Signer, Verifier, generate
 
 ID = "0123456789abcdef"
 PRIVATE, PUBLIC = generate()

@@ -9,13 +9,13 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from agent import dsse
 from agent.documents import desired, keys, policy, reported
 from agent.documents.desired import Desired, Probation, Wanted
 from agent.documents.keys import ControlKey, ControlKeys
 from agent.documents.reported import AuditHead, Metadata, Reported, Serving, Standing
 from agent.errors import MessageInvalid, NotSigned, WrongSender
-from agent.signing import Signer, Verifier, generate
+from agent.trust import dsse
+from agent.trust.signing import Signer, Verifier, generate
 
 if TYPE_CHECKING:
     from collections.abc import Callable

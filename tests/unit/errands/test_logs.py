@@ -13,7 +13,7 @@ from agent.errands import ring as rings
 from agent.errands.logs import LINES_A_SECOND, Logs, Sender
 from agent.errors import NotSigned, Rejected
 from agent.redaction import Redactor
-from agent.signing import Signer, Verifier, generate
+from agent.trust.signing import Signer, Verifier, generate
 from tests.simulators.clocks import ManualClock
 
 if TYPE_CHECKING:

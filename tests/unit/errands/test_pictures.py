@@ -8,13 +8,13 @@ import cv2
 import numpy as np
 import pytest
 
-from agent import memfd
 from agent.commands import snapshot
 from agent.commands.seams import Order, Reach
 from agent.errands.pictures import PATIENCE_S, Pictures
 from agent.errors import AgentError, Forbidden, MessageInvalid, Rejected, SourceLost
 from agent.pipeline.media.asked import Asked
 from agent.pipeline.wanted import Wanted
+from agent.processes import memfd
 from agent.types import Frame
 from agent.workers.media_messages import Picture, Pictured
 from agent.workers.policy import State

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
+from agent.config.preparing import pre_of
 from agent.features.statistics import NAMES
 from agent.features.tables import STATISTICS, LogMel, MeanStd, Statistics
 from agent.manifest import Pre
-from agent.preparing import pre_of
 
 MEL = {"kind": "log_mel", "rate": 16000, "frame": 480, "hop": 160}
 

@@ -17,7 +17,7 @@ from agent.fleet import init
 from agent.fleet import keys as module
 from agent.fleet.keys import Keyring, make_keys
 from agent.fleet.repository.keystore import Keystore
-from agent.signing import Signer, Verifier, generate
+from agent.trust.signing import Signer, Verifier, generate
 
 if TYPE_CHECKING:
     from pathlib import Path

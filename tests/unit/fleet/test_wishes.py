@@ -15,7 +15,7 @@ from agent.fleet.deploying import wishes
 from agent.fleet.deploying.wishes import Change
 from agent.fleet.repository import desired as sent
 from agent.schedules import Window
-from agent.signing import Signer, generate
+from agent.trust.signing import Signer, generate
 
 if TYPE_CHECKING:
     from pathlib import Path

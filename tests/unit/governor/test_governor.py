@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from agent.config import parse
+from agent.boards.profiles import Profile, Thermal
+from agent.config.settings import parse
 from agent.events import Event, counters, heard_by
 from agent.governor.governor import Governor
 from agent.metrics import AGENT, PIPELINE
 from agent.plan import Plan
-from agent.profiles import Profile, Thermal
+from agent.processes.watch import Watch
 from agent.seat import Seat
-from agent.watch import Watch
 from tests.simulators.fake_board import FakeBoard
 from tests.simulators.lane_stage import Stage
 

@@ -10,11 +10,11 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from agent.boards.profiles import Thermal
 from agent.governor.ladder import Ladder, Strain
+from agent.governor.readings import Heat
 from agent.governor.relief import Relief, rungs
 from agent.governor.strain import Warmth
-from agent.profiles import Thermal
-from agent.readings import Heat
 
 RUNGS, DWELL_S, COOL_S = 5, 10.0, 60.0
 THERMAL = Thermal(soft_c=75, hard_c=85, hysteresis_c=5)

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from agent.boards.profiles import Power
 from agent.governor.power import PowerMeter
-from agent.profiles import Power
 from tests.simulators.fake_board import FakeBoard
 
 if TYPE_CHECKING:

@@ -4,10 +4,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from agent.boards.profiles import Thermal
 from agent.governor.ladder import Strain
+from agent.governor.readings import Heat, Memory
 from agent.governor.strain import Warmth, scarcity
-from agent.profiles import Thermal
-from agent.readings import Heat, Memory
 
 THERMAL = Thermal(soft_c=75, hard_c=85, hysteresis_c=5)
 

@@ -11,7 +11,7 @@ from agent.home_assistant.discovery import Shown
 from agent.home_assistant.partner import HomeAssistant
 from agent.home_assistant.state import state
 from agent.link.settings import LinkPublished, LinkUp
-from agent.partners import Offer
+from agent.supervision.partners import Offer
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -9,11 +9,11 @@ import pytest
 
 from agent import __version__
 from agent.commands.seams import Answer, Order
+from agent.config.tables import Host
 from agent.errors import Rejected
 from agent.host.machine import SEEN_S, Helped
 from agent.host.trial import Trial
-from agent.partners import Offer
-from agent.tables import Host
+from agent.supervision.partners import Offer
 from agent.workers.policy import State
 
 if TYPE_CHECKING:

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from agent.documents.helper import MAX_BYTES
 from agent.errors import Rejected
 from agent.host.places import read_hostile, read_own, remove_hostile
-from agent.host.request import MAX_BYTES
 
 if TYPE_CHECKING:
     from pathlib import Path

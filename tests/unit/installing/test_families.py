@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from agent import resources
+from agent.boards.profiles import Profile
 from agent.delegates import armnn, gpu, vx
 from agent.installing.families import FAMILIES, present, wanted
 from agent.probing.recognition import read
-from agent.profiles import Profile
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from agent.confinement import landlock
 from agent.errors import LaneCrashed
 from agent.launcher.main import MAX_RUNNING
 from agent.launcher.starting import Launcher, Started
-from agent.workers import _landlock
 from tests.simulators.running_agent import until_gone
 
 if TYPE_CHECKING:
@@ -94,9 +94,10 @@ def test_more_programs_than_a_few_are_refused(launcher: Launcher) -> None:
 
 WORKER = """
 import json, os, sys, time
+from agent.confinement import landlock
 from agent.launcher.starting import Resident
 from agent.types import Command, Needs
-from agent.workers.confinement import confine
+from agent.workers.confining import confine
 from agent.workers.spec import LaneSpec
 
 command, hidden = json.loads(sys.argv[1])
@@ -139,9 +140,9 @@ def test_a_program_reads_nothing_that_is_hidden_and_writes_nothing(tmp_path: Pat
     script = "".join(f"({one}) >/dev/null 2>&1; echo '{name}' $?;" for name, one in tries.items())
     with worker((which(), "-c", f"({script}) | tr '\\n' ';'"), [str(secret.parent)]) as process:
         assert process.stdout is not None
-        landlock, _, rest = process.stdout.readline().partition(" ")
+        abi, _, rest = process.stdout.readline().partition(" ")
         process.kill()
-    assert int(landlock) == _landlock.abi()
+    assert int(abi) == landlock.abi()
     codes = dict(one.rsplit(" ", 1) for one in rest.strip().rstrip(";").split(";"))
     assert codes.keys() == tries.keys()
     assert {name for name, code in codes.items() if code == "0"} == {"run"}

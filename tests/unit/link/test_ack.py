@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from agent.errors import MessageInvalid
 from agent.link import ack
-from agent.signing import Signer, Verifier, generate
+from agent.trust.signing import Signer, Verifier, generate
 
 EPOCH = "0123456789abcdef"
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from agent.blocks import MAX_SEQ, STREAMS, Block, Lease, Loss, LossReason
 from agent.errors import MessageInvalid
 from agent.link import batch
-from agent.signing import Signer, Verifier, generate
+from agent.trust.signing import Signer, Verifier, generate
 
 EPOCH = "0123456789abcdef"
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.mqtt_packets import Guard, PacketRefused
+from agent.mqtt.packets import Guard, PacketRefused
 from tests.simulators.hostile_broker import frame, length, publish
 
 MOST = 3000

@@ -11,8 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from agent.config.media import Media
 from agent.errors import SourceEnded
-from agent.media import Media, flaw
+from agent.media import flaw
 from agent.pipeline.media import avi, film
 from agent.pipeline.media.film import Film
 from agent.pipeline.media.picture import as_jpeg

@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.media import MAX_MEDIUM, Media, flaw
+from agent.config.media import Media
+from agent.media import MAX_MEDIUM, flaw
 from agent.pipeline.media import step
 from agent.pipeline.media.picture import as_jpeg, fitted, is_picture
 from agent.pipeline.media.step import Picturing

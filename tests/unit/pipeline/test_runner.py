@@ -13,10 +13,10 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from agent.errors import BackendFault, SourceLost
-from agent.ipc import MAX_PACKET
 from agent.ledger import Ledger
 from agent.pipeline.engine import Engine
 from agent.pipeline.slot import BUFFERS
+from agent.processes.ipc import MAX_PACKET
 from agent.types import WHOLE, Phase
 from tests.simulators.scripted_source import ScriptedSource
 from tests.simulators.small_engine import BAD, FAULTY, LONG, UNDECODABLE, WRONG, AddOne, Read, Watch, engine

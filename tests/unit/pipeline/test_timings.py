@@ -7,9 +7,9 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from agent.histogram import LONGEST_US, MOST_BUCKETS, Histogram
-from agent.ipc import MAX_PACKET
 from agent.pipeline.slot import Item
 from agent.pipeline.timings import Timings
+from agent.processes.ipc import MAX_PACKET
 from agent.types import FrameInfo
 from agent.workers.messages import Timings as Told
 from agent.workers.messages import parse

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from agent.config.preparing import pre_of
 from agent.errors import InputRejected
 from agent.pipeline.preprocess import Preprocessor
-from agent.preparing import pre_of
 from agent.types import Frame, TensorSpec
 
 

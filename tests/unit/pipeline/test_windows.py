@@ -11,13 +11,13 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from scipy import stats
 
+from agent.config.preparing import pre_of
 from agent.errors import InputRejected, ManifestInvalid
 from agent.features import spectrum
 from agent.features.mel import mel_bands
 from agent.features.speech import SpeechFeatures
 from agent.features.statistics import statistics
 from agent.pipeline.preprocess import Preprocessor
-from agent.preparing import pre_of
 from agent.tensors import dequantize, quantize
 from agent.types import Frame, TensorSpec
 

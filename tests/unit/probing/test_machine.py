@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.boards import Usb
+from agent.boards.matching import Usb
 from agent.probing.machine import Machine, printable
 from tests.simulators.machines import BOARDS, CORAL_STICK, PI_4_CPUINFO, plug, put
 

@@ -4,10 +4,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from agent.boards.profiles import Memory, Power, Profile, Thermal
 from agent.probing import survey
 from agent.probing.machine import Machine
 from agent.probing.recognition import recognise
-from agent.profiles import Memory, Power, Profile, Thermal
 from tests.simulators.machines import BOARDS, CORAL_STICK, PI_4_CPUINFO, plug, put, zone
 
 if TYPE_CHECKING:

@@ -3,9 +3,9 @@ from __future__ import annotations
 import pytest
 
 from agent import plugins
-from agent.accelerators import Accelerator
-from agent.boards import Recognised
-from agent.delegation import Presence
+from agent.boards.accelerators import Accelerator
+from agent.boards.delegation import Presence
+from agent.boards.matching import Recognised
 from agent.probing.inspection import Inspected, entries, inspect
 from agent.probing.passport import (
     BoardPart,

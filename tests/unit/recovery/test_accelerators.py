@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 from typing import TYPE_CHECKING
 
-from agent.accelerators import Accelerator
+from agent.boards.accelerators import Accelerator
 from agent.recovery.accelerators import _spec
 from agent.recovery.ladder import State
 from agent.workers.spec import LaneSpec

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from agent.accelerators import Lend
+from agent.boards.accelerators import Lend
 from agent.events import counters
 from agent.ledger import Ledger
 from agent.recovery.ladder import CURED_FRAMES, CURED_S, State

@@ -28,7 +28,7 @@ CONFINED = """
 import sys
 from agent.sources import can
 from agent.types import Needs
-from agent.workers.confinement import confine
+from agent.workers.confining import confine
 from agent.workers.spec import LaneSpec
 
 signal = dict(name="rpm", id=0x123, start=0, length=16, scale=0.25)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from agent.ipc import MAX_PACKET
+from agent.processes.ipc import MAX_PACKET
 from agent.updater.messages import Brought, Held, Withdrawn
 from tests.simulators.tuf_fleet import TufFleet
 

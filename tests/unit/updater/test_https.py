@@ -13,7 +13,7 @@ import pytest
 from hypothesis import example, given
 from urllib3.util import parse_url
 
-from agent.addresses import web as web_address
+from agent.config.addresses import web as web_address
 from agent.errors import Absent, AgentError, ConfigInvalid, FetchFailed, LinkLost
 from agent.updater import https
 from agent.updater.https import Mirror

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from pydantic import BaseModel, ConfigDict
 
+from agent.config.pipelines import Plugin
 from agent.errors import ConfigInvalid, InputRejected
-from agent.pipelines import Plugin
 from agent.workers.assembly import _built
 from tests.simulators import foreign_plugins
 

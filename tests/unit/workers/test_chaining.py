@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
+from agent.config.pipelines import Plugin
 from agent.errors import ConfigInvalid
-from agent.pipelines import Plugin
 from agent.workers.chaining import _GIVES, check_order, unheard
 
 YARD = {"kind": "zones", "zones": [{"name": "yard", "points": [[0, 0], [1, 0], [1, 1]]}]}

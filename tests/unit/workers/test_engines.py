@@ -9,8 +9,8 @@ import pytest
 from ai_edge_litert import schema_py_generated as schema
 
 from agent import resources
+from agent.config.preparing import pre_of
 from agent.manifest import Pre
-from agent.preparing import pre_of
 from agent.types import Phase
 from agent.workers import engines
 from agent.workers.measuring import Tryout

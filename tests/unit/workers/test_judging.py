@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from agent.config.tables import Deadlines
 from agent.histogram import Histogram
-from agent.tables import Deadlines
 from agent.types import Phase
 from agent.workers.judging import Judge, Learned
 from agent.workers.messages import Timing, Timings

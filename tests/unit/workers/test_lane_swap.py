@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from agent.errors import EXIT_CONFIG, ModelInvalid
 from agent.ledger import Ledger
-from agent.message import error_of
-from agent.recorder import Recorder
+from agent.processes.message import error_of
+from agent.supervision.recorder import Recorder
 from agent.types import Phase
 from agent.workers import messages
 from agent.workers.heartbeat import Slot

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from agent.accelerators import Lend
+from agent.boards.accelerators import Lend
 from agent.workers.lending import Lending
 
 if TYPE_CHECKING:

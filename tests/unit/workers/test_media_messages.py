@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 import orjson
 import pytest
 
-from agent import memfd
-from agent.media import MAX_MEDIUM, Media
+from agent.config.media import Media
+from agent.media import MAX_MEDIUM
+from agent.processes import memfd
 from agent.workers.lane import Lane
 from agent.workers.spec import LaneSpec
 from tests.simulators.lane_stage import DEADLINES, Stage

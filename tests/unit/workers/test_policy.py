@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
+from agent.config.tables import Deadlines
 from agent.fsm import Machine
-from agent.tables import Deadlines
 from agent.types import Phase
 from agent.workers.policy import TABLE, Happening, RestartDelay, State, limit_s
 

@@ -16,7 +16,7 @@ from agent.errors import (
     ModelInvalid,
     Retryable,
 )
-from agent.message import error_of
+from agent.processes.message import error_of
 from agent.types import Phase
 from agent.workers import messages
 from agent.workers.heartbeat import Slot

@@ -6,7 +6,7 @@ import pytest
 
 from agent.commands import registry
 from agent.commands.registry import Verb
-from agent.documents._base import Document
+from agent.documents.base import Document
 from agent.errors import MessageInvalid
 from agent.fleet.commanding import arguments
 

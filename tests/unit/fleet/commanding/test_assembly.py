@@ -13,7 +13,7 @@ from agent.documents import part
 from agent.documents.outcome import Attached
 from agent.errors import MessageInvalid
 from agent.fleet.commanding.assembly import Assembly
-from agent.signing import Signer, Verifier, generate
+from agent.trust.signing import Signer, Verifier, generate
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -7,7 +7,7 @@ from agent.documents import part
 from agent.documents.outcome import Attached, Outcome
 from agent.fleet.commanding.files import Files
 from agent.fleet.keys import DEVICES, DeviceKeys
-from agent.signing import Signer, generate
+from agent.trust.signing import Signer, generate
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -11,7 +11,7 @@ from agent.fleet.commanding import shown
 from agent.fleet.commanding.files import Files
 from agent.fleet.commanding.gathering import Result
 from agent.fleet.keys import DEVICES, DeviceKeys
-from agent.signing import Signer, generate
+from agent.trust.signing import Signer, generate
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -18,7 +18,6 @@ from cryptography.x509.oid import NameOID
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agent import certificates as own
 from agent.errors import ConfigInvalid
 from agent.fleet import inventory
 from agent.fleet.identity import authority, begin, certificates, expiry, place, renewal, revocation
@@ -28,6 +27,7 @@ from agent.fleet.identity.place import Site
 from agent.fleet.inventory import Entry
 from agent.fleet.keys import Keyring
 from agent.link.topics import is_name
+from agent.trust import certificates as own
 from tests.simulators.enrolled import enrol, fleet
 from tests.simulators.operating import PASSPHRASE, ask
 

@@ -15,13 +15,13 @@ from unittest import mock
 import pytest
 from cryptography import x509
 
-from agent import certificates as devices
 from agent.documents.outcome import Outcome, State
 from agent.errors import ConfigInvalid
 from agent.fleet import inventory
 from agent.fleet.commanding.gathering import Result
 from agent.fleet.identity import authority, certificates, enrolment, renewal, revocation
-from agent.signing import Signer
+from agent.trust import certificates as devices
+from agent.trust.signing import Signer
 from tests.simulators.certified_place import ISSUER
 from tests.simulators.enrolled import enrol, fleet
 from tests.simulators.operating import PASSPHRASE, ask

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 from agent import manifest
+from agent.config.preparing import pre_of
 from agent.errors import AgentError, ConfigInvalid, InputRejected, LaneCrashed, ManifestInvalid, ModelInvalid
 from agent.fleet.packing import apart, side, trial, words
-from agent.ipc import Channel
-from agent.preparing import pre_of
+from agent.processes.ipc import Channel
 from agent.workers import engines
 from agent.workers.measuring import Tryout
 from agent.workers.spec import LaneSpec

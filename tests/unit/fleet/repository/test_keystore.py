@@ -142,7 +142,7 @@ def test_a_key_that_is_not_encrypted_is_refused(tmp_path: Path) -> None:
     keys = store(tmp_path)
     keys.make(["models"])
     first = keys.path("models").read_bytes().partition(b"\n")[0]
-    from agent.signing import generate
+    from agent.trust.signing import generate
 
     keys.path("models").write_bytes(first + b"\n" + generate()[0])
     with pytest.raises(ConfigInvalid, match="it is not encrypted"):

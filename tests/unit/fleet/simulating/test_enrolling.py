@@ -11,7 +11,7 @@ from agent.errors import ConfigInvalid
 from agent.fleet import inventory
 from agent.fleet.keys import Keyring, make_keys
 from agent.fleet.simulating.enrolling import enrol, names
-from agent.trust import read_signer
+from agent.trust.keys import read_signer
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -6,10 +6,10 @@ from random import Random
 
 import pytest
 
+from agent.config.tables import Deadlines
 from agent.errors import BundleRefused, Retryable
 from agent.fleet.simulating.faults import Traits
 from agent.fleet.simulating.proof import SimulatedProof
-from agent.tables import Deadlines
 from agent.workers.messages import Proved
 from agent.workers.spec import LaneSpec
 from tests.unit.fleet.simulating.test_simulated_lane import KnownModels

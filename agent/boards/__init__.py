@@ -1,0 +1,1 @@
+"""What is said of a board, and which board this is."""

@@ -1,0 +1,1 @@
+"""The configuration: its file, what lies over it, and its errors in words."""

@@ -1,0 +1,1 @@
+"""MQTT as all who speak it need it."""

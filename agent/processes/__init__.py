@@ -1,0 +1,1 @@
+"""Programs that one of ours starts: how they begin, what they are told, and who watches them."""

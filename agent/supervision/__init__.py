@@ -1,0 +1,1 @@
+"""The supervisor: one loop, and what it keeps beside it."""

@@ -1,0 +1,1 @@
+"""The way up: from the store over the link to the collector, and what the device shows to the broker."""

@@ -65,7 +65,12 @@ $(PYTHONS:%=test-python-%): test-python-%:
 
 .PHONY: test-system
 test-system: $(VENV)/.installed-dev ## Boot the service under a real systemd; needs root, systemd-container, mmdebstrap, e2fsprogs
-	@$(PY) -m pytest -m system $(or $(ARGS),-n 3 --dist loadfile --no-loadscope-reorder tests/system)
+	@$(PY) -m pytest -m system $(or $(ARGS),-n $(JOBS) --dist loadfile --no-loadscope-reorder tests/system)
+
+# Downloads and unpacks what test-system boots; that does it by itself where it is not done.
+.PHONY: prepare-system
+prepare-system: $(VENV)/.installed-dev
+	@$(PY) -m tests.system.prepare
 
 .PHONY: test-arm64
 test-arm64: $(VENV)/.installed-dev ## Run the agent on 64-bit ARM, emulated, and a virtual board; needs root, qemu, mmdebstrap

@@ -26,7 +26,9 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.mosquitto
 
-SETTINGS = LinkSettings(host="127.0.0.1", port=0, client_id="", answer_timeout_s=0.5)
+SETTINGS = LinkSettings(host="127.0.0.1", port=0, client_id="")
+QUICK_S = 0.5
+"""How long to wait for answers where none comes."""
 BOTH = pytest.mark.parametrize("protocol", ["5", "3.1.1"])
 DATA = Random(1).randbytes(40 * 5000 + 77)
 SHA = hashlib.sha256(DATA).hexdigest()
@@ -34,8 +36,9 @@ CHUNKS = [DATA[at : at + 5000] for at in range(0, len(DATA), 5000)]
 BLOB = {f"blob/{SHA}/{number}": chunk for number, chunk in enumerate(CHUNKS)}
 
 
-def bulk(port: int, protocol: Choice = "auto", window: int = 4) -> Bulk:
-    return Bulk(replace(SETTINGS, port=port, protocol=protocol), "barn", "cam-1", window)
+def bulk(port: int, protocol: Choice = "auto", window: int = 4, answer_timeout_s: float = 10) -> Bulk:
+    settings = replace(SETTINGS, port=port, protocol=protocol, answer_timeout_s=answer_timeout_s)
+    return Bulk(settings, "barn", "cam-1", window)
 
 
 def taken(fetch: Bulk, found: dict[int, bytes]) -> None:
@@ -130,7 +133,7 @@ ECHO = "topic readwrite edge/v1/barn/d/cam-1/echo/+"
 def test_absence_takes_its_time_where_the_echo_is_not_granted(tmp_path: Path, protocol: Choice) -> None:
     with strict_broker(tmp_path, [READ]) as (free, ruled):
         Retained(free, "barn").put({"hint": b"{}", **BLOB})
-        with closing(bulk(ruled, protocol)) as fetch:
+        with closing(bulk(ruled, protocol, answer_timeout_s=QUICK_S)) as fetch:
             assert fetch.get("hint", 100) == b"{}"
             began = time.monotonic()
             with pytest.raises(Absent):
@@ -143,7 +146,7 @@ def test_absence_takes_its_time_where_the_echo_is_not_granted(tmp_path: Path, pr
 def test_what_the_broker_filters_at_delivery_is_absent(tmp_path: Path, protocol: Choice) -> None:
     with strict_broker(tmp_path, [ECHO]) as (free, ruled):
         Retained(free, "barn").put({"hint": b"{}"})
-        with closing(bulk(ruled, protocol)) as fetch, pytest.raises(Absent):
+        with closing(bulk(ruled, protocol, answer_timeout_s=QUICK_S)) as fetch, pytest.raises(Absent):
             fetch.get("hint", 100)
 
 
@@ -173,7 +176,7 @@ def test_a_killed_broker_ends_it_and_it_stays_ended(broker: Broker, shelf: Retai
 
 
 def test_a_link_that_goes_silent_is_left_after_the_time_for_answers(broker: Broker, shelf: Retained) -> None:
-    with BrokerProxy(broker.port) as proxy, closing(bulk(proxy.port)) as fetch:
+    with BrokerProxy(broker.port) as proxy, closing(bulk(proxy.port, answer_timeout_s=QUICK_S)) as fetch:
         with pytest.raises(Absent):
             fetch.get("meta/2.root.json", 100)
         proxy.silent = True
@@ -184,7 +187,7 @@ def test_a_link_that_goes_silent_is_left_after_the_time_for_answers(broker: Brok
 
 
 def test_a_pause_of_the_caller_is_not_the_brokers_silence(broker: Broker, shelf: Retained) -> None:
-    with closing(bulk(broker.port)) as fetch:
+    with closing(bulk(broker.port, answer_timeout_s=QUICK_S)) as fetch:
         found = dict[int, bytes]()
         for number, data in fetch.chunks(SHA, range(41), 5000):
             found[number] = data

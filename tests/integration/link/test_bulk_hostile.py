@@ -31,7 +31,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 UNSUBSCRIBE = 10
-SETTINGS = LinkSettings("127.0.0.1", 0, "", protocol="3.1.1", answer_timeout_s=0.5)
+SETTINGS = LinkSettings("127.0.0.1", 0, "", protocol="3.1.1")
+QUICK_S = 0.5
+"""How long to wait for answers where none comes."""
 TOP = "edge/v1/barn/tuf/"
 SHA = "ab" * 32
 
@@ -132,7 +134,7 @@ def test_a_storm_of_what_nobody_asked_for_neither_stops_it_nor_is_kept() -> None
 
 
 def test_a_broker_that_sends_only_what_nobody_asked_for_is_left() -> None:
-    with shelves() as there, closing(bulk(there.broker.port)) as fetch:
+    with shelves() as there, closing(bulk(there.broker.port, answer_timeout_s=QUICK_S)) as fetch:
         over = threading.Event()
 
         def storm() -> None:
@@ -202,7 +204,7 @@ def test_a_broker_that_answers_mqtt_5_with_silence_is_spoken_to_in_3_1_1() -> No
     with shelves() as there:
         there.files = {f"{TOP}hint": b"{}"}
         there.broker.answers[CONNECT] = lambda packet: b"" if packet.five else there.broker.polite(packet)
-        with closing(bulk(there.broker.port, protocol="auto")) as fetch:
+        with closing(bulk(there.broker.port, protocol="auto", answer_timeout_s=QUICK_S)) as fetch:
             assert fetch.get("hint", 10) == b"{}"
 
 
@@ -220,7 +222,7 @@ def test_a_broker_that_accepts_nobody_is_left_after_the_time_for_answers() -> No
     began = time.monotonic()
     with (
         HostileBroker({CONNECT: lambda _: b""}) as broker,
-        closing(bulk(broker.port)) as fetch,
+        closing(bulk(broker.port, answer_timeout_s=QUICK_S)) as fetch,
         pytest.raises(LinkLost, match="the broker does not answer"),
     ):
         fetch.get("hint", 10)

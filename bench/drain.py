@@ -10,7 +10,7 @@ import sys
 import time
 from pathlib import Path
 
-from agent.cli.settings import Loaded
+from agent.cli.device.settings import Loaded
 from agent.clock import SystemClock
 from agent.store.folder import DataFolder
 from agent.store.thread import Store

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from agent.cli.folders import add_folder, data_folder
-from agent.cli.numbers import number
-from agent.cli.parts import Parts, add_json
-from agent.cli.printing import print_json, print_table
+from agent.cli.device.folders import add_folder, data_folder
+from agent.cli.terminal.numbers import number
+from agent.cli.terminal.parts import Parts, add_json
+from agent.cli.terminal.printing import print_json, print_table
 from agent.errors import EXIT_FAILED, EXIT_OK
 from agent.moments import written
 from agent.store.audit import newest_entries, proved

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 from agent import plugins
 from agent.boards.machine import cores
-from agent.cli import bench_shown, service
-from agent.cli.numbers import number
-from agent.cli.settings import Loaded
+from agent.cli.benching import showing
+from agent.cli.device import service
+from agent.cli.device.settings import Loaded
+from agent.cli.terminal.numbers import number
 from agent.errors import EXIT_FAILED, EXIT_OK, ConfigInvalid
 from agent.probing.recognition import recognise
 from agent.tuning.bench import failure, measure
@@ -115,12 +116,12 @@ class _Here:
 
 def main(arguments: argparse.Namespace) -> int:
     """Measure, or look after what was chosen; give the exit code."""
-    from agent.cli import bench_kept
+    from agent.cli.benching import keeping
     from agent.supervision.tunings import kept
 
     plan = _plan(arguments)
     if arguments.tuned or arguments.forget:
-        return bench_kept.look_after(_needed(plan), arguments)
+        return keeping.look_after(_needed(plan), arguments)
     if not arguments.models:
         raise ConfigInvalid("bench", "model", "none is named", "Name one: edge-agent bench glyphs")
     if arguments.tune:
@@ -136,7 +137,7 @@ def main(arguments: argparse.Namespace) -> int:
             code = EXIT_FAILED if arguments.tune else EXIT_OK
             break
     if arguments.json:
-        print(json.dumps({**bench_shown.device(profile.name), "models": found}))
+        print(json.dumps({**showing.device(profile.name), "models": found}))
     return code
 
 
@@ -179,13 +180,13 @@ def _is_there(accelerator: Accelerator) -> bool:
 
 def _bench(name: str, here: _Here, arguments: argparse.Namespace) -> tuple[dict[str, Any], bool]:
     """Measure one model, print its table, keep what is chosen; give all of it, and whether it is whole."""
-    from agent.cli import bench_kept
+    from agent.cli.benching import keeping
 
     default = Setting(here.profile.threads)
     threads = arguments.threads or usual_threads(cores(), default.threads)
     settings = grid(threads, here.accelerators, default)
-    model = bench_kept.model_of(name, here.plan)
-    with bench_shown.progress(name) as progress:
+    model = keeping.model_of(name, here.plan)
+    with showing.progress(name) as progress:
         measured, whole = measure(
             settings, _spec_of(model, default, here, arguments.runtime), arguments.seconds, progress
         )
@@ -193,17 +194,17 @@ def _bench(name: str, here: _Here, arguments: argparse.Namespace) -> tuple[dict[
         raise error
     choice = choose(measured) if arguments.tune and whole else None
     if choice is not None and here.plan is not None:
-        bench_kept.keep(here.plan, choice, measured)
-    told = bench_shown.as_json(name, measured, choice, whole=whole)
+        keeping.keep(here.plan, choice, measured)
+    told = showing.as_json(name, measured, choice, whole=whole)
     if not arguments.json:
         print("\n".join(_lines(measured, choice, here, whole=whole)))
     return told, whole
 
 
 def _lines(measured: list[Measured], choice: Choice | None, here: _Here, *, whole: bool) -> list[str]:
-    lines = bench_shown.lines(measured, here.profile.name)
+    lines = showing.lines(measured, here.profile.name)
     if choice is not None:
-        lines += bench_shown.chosen(choice)
+        lines += showing.chosen(choice)
     if not whole:
         lines.append("ended by ^C: this is what was measured so far")
     return [*lines, ""]

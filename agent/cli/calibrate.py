@@ -7,12 +7,12 @@ import sys
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
-from agent.cli import inferring
-from agent.cli.calibration import Calibration, calibrate
-from agent.cli.inputs import choose
-from agent.cli.key_values import pre_for, speakable
-from agent.cli.numbers import number
-from agent.cli.progress import progress
+from agent.cli.inferring import shared
+from agent.cli.inferring.calibration import Calibration, calibrate
+from agent.cli.inferring.inputs import choose
+from agent.cli.inferring.key_values import pre_for, speakable
+from agent.cli.terminal.numbers import number
+from agent.cli.terminal.progress import progress
 from agent.errors import EXIT_FAILED, EXIT_OK, InputRejected
 from agent.workers.spec import LaneSpec
 
@@ -46,11 +46,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "inputs", metavar="INPUT", nargs="*", help="an .npy file, a picture, a folder or a glob; one video; -"
     )
-    inferring.add_source(parser)
+    shared.add_source(parser)
     parser.add_argument(
         "--frames", type=number(int, 1, _MOST), default=0, metavar="N", help="stop after so many frames"
     )
-    inferring.add_features(parser)
+    shared.add_features(parser)
     way = parser.add_mutually_exclusive_group()
     way.add_argument(
         "--quantile",
@@ -104,7 +104,7 @@ def _errors(spec: LaneSpec, total: int) -> tuple[list[float], int]:
     failed = 0
     try:
         with progress("calibrating", total, sharing=not total) as bar:
-            for records in inferring.lane(spec).run():
+            for records in shared.lane(spec).run():
                 for record in records:
                     if record.kind == "failed":
                         failed += 1

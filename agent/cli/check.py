@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from agent.bundles.load import load
-from agent.cli import folder_check, models_check, service
-from agent.cli.schema import schema
-from agent.cli.settings import Loaded
+from agent.cli.device import service
+from agent.cli.device.settings import Loaded
+from agent.cli.examining import folder_check, models_check
+from agent.cli.setup.schema import schema
 from agent.errors import EXIT_CONFIG, EXIT_FAILED, EXIT_OK, AgentError, Restart, Retryable
 from agent.foreground import Foreground
 from agent.mqtt.client import tls_context

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from agent.cli.commanding import carried_out
-from agent.cli.printing import print_table
+from agent.cli.device.commanding import carried_out
 from agent.cli.status import socket_of
+from agent.cli.terminal.printing import print_table
 from agent.commands import registry
 from agent.errors import EXIT_FAILED, EXIT_OK, InputRejected
 from agent.wording import plain

@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from agent.cli.numbers import number
+from agent.cli.terminal.numbers import number
 from agent.errors import EXIT_FAILED, EXIT_OK, AgentError, ExtraMissing
 
 if TYPE_CHECKING:

@@ -10,8 +10,8 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from agent.cli import service
-from agent.cli.diagnosis import Diagnosis
+from agent.cli.device import service
+from agent.cli.examining.diagnosis import Diagnosis
 from agent.errors import EXIT_OK, AgentError
 from agent.files import advice
 

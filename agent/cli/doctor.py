@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING
 
 from agent import resources
 from agent.boards.matching import AUTO
-from agent.cli import models_check, service
-from agent.cli.runtime import runtime_in_use
-from agent.cli.settings import Loaded, default_data_folder
+from agent.cli.device import service
+from agent.cli.device.settings import Loaded, default_data_folder
+from agent.cli.examining import models_check
+from agent.cli.examining.runtime import runtime_in_use
 from agent.cli.version import versions
 from agent.config.tables import Deadlines
 from agent.confinement import landlock, seccomp

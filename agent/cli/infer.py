@@ -6,11 +6,11 @@ import json
 import sys
 from typing import TYPE_CHECKING, Any
 
-from agent.cli import inferring
-from agent.cli.inputs import choose
-from agent.cli.key_values import options_of, plugins_of, pre_for, speakable, stages_of
-from agent.cli.numbers import number
-from agent.cli.progress import progress
+from agent.cli.inferring import shared
+from agent.cli.inferring.inputs import choose
+from agent.cli.inferring.key_values import options_of, plugins_of, pre_for, speakable, stages_of
+from agent.cli.terminal.numbers import number
+from agent.cli.terminal.progress import progress
 from agent.errors import EXIT_FAILED, EXIT_OK
 from agent.wording import events_in_words, in_words
 from agent.workers.record import Record
@@ -66,7 +66,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         nargs="*",
         help="a picture, an .npy file, a folder or a glob; one video; one camera's device; -",
     )
-    inferring.add_source(parser)
+    shared.add_source(parser)
     parser.add_argument(
         "--frames", type=number(int, 1, 1 << 53), default=0, metavar="N", help="stop after so many frames"
     )
@@ -119,7 +119,7 @@ def _add_screening(parser: argparse.ArgumentParser) -> None:
 
 def _add_of_the_model(parser: argparse.ArgumentParser) -> None:
     """Declare what is said of the model's inputs and outputs."""
-    inferring.add_features(parser)
+    shared.add_features(parser)
     parser.add_argument(
         "--pre",
         default="",
@@ -177,7 +177,7 @@ def main(arguments: argparse.Namespace) -> int:
     show = _json_line if arguments.json or not sys.stdout.isatty() else _line
     left = dict(enumerate(inputs.files[: arguments.frames or None]))
     bad = 0
-    lane = inferring.lane(spec)
+    lane = shared.lane(spec)
     try:
         with progress("inferring", len(left), sharing=sys.stdout.isatty() or not left) as bar:
             for records in lane.run():

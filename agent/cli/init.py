@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from agent import resources
-from agent.cli.schema import schema
-from agent.cli.settings import host_name
-from agent.cli.starter import Found, compose
+from agent.cli.device.settings import host_name
+from agent.cli.setup.schema import schema
+from agent.cli.setup.starter import Found, compose
 from agent.cli.version import versions
 from agent.config import settings as config
 from agent.errors import EXIT_OK, AgentError

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from agent import resources
-from agent.cli.install_spec import NONE, Given, spec
+from agent.cli.setup.install_spec import NONE, Given, spec
 from agent.errors import EXIT_OK, AgentError
 from agent.installing import applying, removal, started, systemd
 from agent.installing import record as records

@@ -8,9 +8,9 @@ import logging
 import sys
 from typing import TYPE_CHECKING, NoReturn
 
-from agent.cli.guarded import guarded
-from agent.cli.paragraphs import Paragraphs
-from agent.cli.streams import open_missing_streams
+from agent.cli.terminal.guarded import guarded
+from agent.cli.terminal.paragraphs import Paragraphs
+from agent.cli.terminal.streams import open_missing_streams
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

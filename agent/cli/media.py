@@ -8,8 +8,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from agent.cli.folders import add_folder, data_folder
-from agent.cli.since import add_since
+from agent.cli.device.folders import add_folder, data_folder
+from agent.cli.terminal.since import add_since
 from agent.errors import EXIT_OK, ConfigInvalid, FolderUnusable
 from agent.files import advice
 from agent.media import ENDINGS, TYPES

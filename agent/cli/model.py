@@ -7,12 +7,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from agent.bundles.load import read_manifest
-from agent.cli import model_card, service
-from agent.cli.active import models
-from agent.cli.commanding import carried_out, done
-from agent.cli.parts import Parts, add_json
-from agent.cli.printing import print_table
-from agent.cli.settings import Loaded
+from agent.cli.device import service
+from agent.cli.device.active import models
+from agent.cli.device.commanding import carried_out, done
+from agent.cli.device.settings import Loaded
+from agent.cli.showing import model_card
+from agent.cli.terminal.parts import Parts, add_json
+from agent.cli.terminal.printing import print_table
 from agent.errors import EXIT_OK, AgentError, ConfigInvalid, Rejected
 from agent.foreground import prove
 from agent.supervision.control import deserted

@@ -7,9 +7,9 @@ from importlib.metadata import entry_points
 from typing import TYPE_CHECKING
 
 from agent import plugins
-from agent.cli.numbers import number
-from agent.cli.parts import Parts, add_json
-from agent.cli.printing import print_table
+from agent.cli.terminal.numbers import number
+from agent.cli.terminal.parts import Parts, add_json
+from agent.cli.terminal.printing import print_table
 from agent.contracts.examining import examine
 from agent.contracts.orders import Orders
 from agent.contracts.rooms import ROOMS

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from agent.boards.matching import AUTO
-from agent.cli import service
+from agent.cli.device import service
+from agent.cli.device.settings import Loaded
+from agent.cli.examining.runtime import runtime_in_use
 from agent.cli.init import write
-from agent.cli.runtime import runtime_in_use
-from agent.cli.settings import Loaded
 from agent.cli.version import versions
 from agent.errors import EXIT_OK, ExtraMissing
 from agent.plan import secrets

@@ -7,18 +7,18 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from agent.cli import recorded, reference
-from agent.cli.numbers import number
-from agent.cli.taken import take_all
-from agent.cli.wanted import add_source, wanted
+from agent.cli.recording import recorded, reference
+from agent.cli.recording.taken import take_all
+from agent.cli.recording.wanted import add_source, wanted
+from agent.cli.terminal.numbers import number
 from agent.errors import EXIT_FAILED, EXIT_OK, AgentError, DiskFull, InputRejected
 from agent.taking.orders import Orders
 
 if TYPE_CHECKING:
     import argparse
 
-    from agent.cli.reference import Judged
-    from agent.cli.wanted import Wanted
+    from agent.cli.recording.reference import Judged
+    from agent.cli.recording.wanted import Wanted
     from agent.taking.orders import Done
 
 HELP = "record a source, and what a model says of it"

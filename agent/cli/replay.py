@@ -6,9 +6,9 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from agent.cli import recorded, reference
-from agent.cli.numbers import number
-from agent.cli.wanted import pipeline_of
+from agent.cli.recording import recorded, reference
+from agent.cli.recording.wanted import pipeline_of
+from agent.cli.terminal.numbers import number
 from agent.errors import EXIT_FAILED, EXIT_OK, AgentError, InputRejected
 from agent.recordings.comparing import FAILED, differs, reason, tolerance
 from agent.wording import in_words, plain
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Mapping
 
-    from agent.cli.recorded import Recorded
-    from agent.cli.reference import Judged
+    from agent.cli.recording.recorded import Recorded
+    from agent.cli.recording.reference import Judged
     from agent.recordings.documents import Outcome
 
 HELP = "run a recording through a model again and compare"

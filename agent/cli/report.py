@@ -7,7 +7,7 @@ from collections import Counter
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from agent.cli import service
+from agent.cli.device import service
 from agent.errors import EXIT_FAILED, EXIT_OK
 from agent.wording import plain
 

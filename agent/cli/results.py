@@ -9,11 +9,11 @@ from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 from agent.blocks import STREAMS
-from agent.cli.folders import add_folder, data_folder
-from agent.cli.numbers import number
-from agent.cli.printing import print_csv, print_json, print_table
-from agent.cli.rows import MOST_RECORDS
-from agent.cli.since import add_since
+from agent.cli.device.folders import add_folder, data_folder
+from agent.cli.querying.rows import MOST_RECORDS
+from agent.cli.terminal.numbers import number
+from agent.cli.terminal.printing import print_csv, print_json, print_table
+from agent.cli.terminal.since import add_since
 from agent.store.queries import answer
 from agent.wording import events_in_words, in_words
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Callable, Iterable, Sequence
 
-    from agent.cli.tables import Reader
+    from agent.cli.querying.tables import Reader
 
 HELP = "show what is in the store"
 DESCRIPTION = """\
@@ -80,7 +80,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(arguments: argparse.Namespace) -> int:
     """Read and print."""
-    from agent.cli.tables import Reader, Wanted
+    from agent.cli.querying.tables import Reader, Wanted
 
     asks = arguments.sql is not None
     streams = (arguments.stream,) if arguments.stream else STREAMS if asks else ("result",)
@@ -93,7 +93,7 @@ def main(arguments: argparse.Namespace) -> int:
 
 
 def _answer(reader: Reader, arguments: argparse.Namespace) -> int:
-    from agent.cli.query import Tables
+    from agent.cli.querying.query import Tables
 
     tables = Tables(reader, arguments.sql)
     with closing(tables):

@@ -8,9 +8,9 @@ import time
 from typing import TYPE_CHECKING
 
 from agent import journal
-from agent.cli import service
-from agent.cli.lives import Life, OwnFiles, overlaid
-from agent.cli.settings import Loaded
+from agent.cli.device import service
+from agent.cli.device.settings import Loaded
+from agent.cli.running.lives import Life, OwnFiles, overlaid
 from agent.configuring.start import Start
 from agent.errors import EXIT_FAILED, AgentError, StoreBusy
 from agent.processes import memory
@@ -82,7 +82,7 @@ def _live(life: Life, kept_signals: KeptSignals, *, once: bool) -> int:
     """Live from the lock on the data folder to its release; give the exit code."""
     from agent import events
     from agent.alerts import Alerts
-    from agent.cli.wiring import Wiring
+    from agent.cli.running.wiring import Wiring
     from agent.clock import SystemClock
     from agent.confinement.confine import close_memory
     from agent.store.folder import DataFolder

@@ -7,9 +7,9 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-from agent.cli.numbers import number
-from agent.cli.taken import take_all
-from agent.cli.wanted import add_source, wanted
+from agent.cli.recording.taken import take_all
+from agent.cli.recording.wanted import add_source, wanted
+from agent.cli.terminal.numbers import number
 from agent.errors import EXIT_FAILED, EXIT_OK, AgentError, InputRejected
 from agent.recordings.reading import Reader
 from agent.taking.orders import Orders

@@ -6,8 +6,9 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from agent.cli import governed, service
-from agent.cli.settings import Loaded, default_control, default_data_folder
+from agent.cli.device import service
+from agent.cli.device.settings import Loaded, default_control, default_data_folder
+from agent.cli.showing import governor
 from agent.errors import AgentError
 from agent.supervision.control import ask
 from agent.wording import in_words
@@ -89,7 +90,7 @@ def _lines(status: dict[str, Any]) -> list[str]:
         lines += _source(one)
     for one in status.get("accelerators", ()):
         lines += _accelerator(one)
-    lines += governed.of_board(status.get("governor"))
+    lines += governor.of_board(status.get("governor"))
     lines += [
         f"  store  committed {store['committed']}  acknowledged {store['acked']}  waiting {store['backlog']}",
         f"         {store['bytes'] / 1e6:.1f} MB in {store['path']}",
@@ -130,7 +131,7 @@ def _pipeline(one: dict[str, Any]) -> list[str]:
     lines += _latency(one.get("latency", {}))
     if last := one.get("last"):  # an older agent says nothing of it
         lines.append(f"    {in_words(last['items'], more=last['more'])}  ({last['age_s']:.1f} s ago)")
-    lines += governed.of_pipeline(one)
+    lines += governor.of_pipeline(one)
     lines += _wants(one.get("wants"))  # nothing where no operator's models are taken
     if unwell := one.get("unwell"):  # an older agent says nothing of it
         lines.append(f"    the camera is unwell: {', '.join(unwell)}")

@@ -8,10 +8,10 @@ from contextlib import contextmanager
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from agent.cli.folders import add_folder, data_folder
-from agent.cli.numbers import number
-from agent.cli.owner import as_owner
-from agent.cli.parts import Parts, add_json
+from agent.cli.device.folders import add_folder, data_folder
+from agent.cli.device.owner import as_owner
+from agent.cli.terminal.numbers import number
+from agent.cli.terminal.parts import Parts, add_json
 from agent.errors import EXIT_FAILED, EXIT_OK, AgentError, FolderHeld, FolderUnusable
 from agent.moments import written
 from agent.store.folder import DataFolder

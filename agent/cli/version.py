@@ -8,7 +8,7 @@ from importlib import metadata
 from typing import TYPE_CHECKING
 
 from agent import __version__
-from agent.cli.runtime import runtime_in_use
+from agent.cli.examining.runtime import runtime_in_use
 from agent.errors import ExtraMissing
 from agent.store.forms import VERSION
 

@@ -1,7 +1,7 @@
 """The configuration: one TOML file, overlaid by the environment; frozen, and strict about unknown keys.
 
 ``EDGE_AGENT__MQTT__HOST=broker.example`` sets ``mqtt.host``. Parsing does no I/O; it is
-``agent.cli.settings`` that reads the file.
+``agent.cli.device.settings`` that reads the file.
 """
 
 from __future__ import annotations

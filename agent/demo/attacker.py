@@ -8,7 +8,7 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, cast
 
-from agent.cli.guarded import guarded
+from agent.cli.terminal.guarded import guarded
 from agent.errors import EXIT_OK, Absent
 from agent.fleet.talk import Talk
 from agent.link import topics

@@ -6,8 +6,8 @@ import resource
 import sys
 from typing import NoReturn
 
-from agent.cli.guarded import guarded
-from agent.cli.streams import open_missing_streams
+from agent.cli.terminal.guarded import guarded
+from agent.cli.terminal.streams import open_missing_streams
 from agent.errors import EXIT_OK, ExtraMissing
 from agent.fleet.title import hide_passwords
 

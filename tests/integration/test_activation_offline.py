@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from agent.cli.commanding import carried_out, done
+from agent.cli.device.commanding import carried_out, done
 from agent.errors import AgentError
 from agent.supervision.control import ask
 from tests.simulators.moody_bundles import bundle

@@ -14,8 +14,8 @@ import pytest
 
 from agent import resources
 from agent.boards.machine import machine
+from agent.cli.device.settings import Loaded
 from agent.cli.main import run
-from agent.cli.settings import Loaded
 from agent.store.kept import read_kept
 from agent.supervision.tunings import Keep, keep
 from agent.tuning import bench

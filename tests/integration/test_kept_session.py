@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Self
 
 import pytest
 
-from agent.cli.settings import Loaded
+from agent.cli.device.settings import Loaded
 from agent.clock import SystemClock
 from agent.events import counters
 from agent.link import topics

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import cv2
 import pytest
 
-from agent.cli.commanding import carried_out
+from agent.cli.device.commanding import carried_out
 from tests.simulators.running_agent import CAMERA, RunningAgent
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from agent import resources
-from agent.cli.commanding import carried_out, done
+from agent.cli.device.commanding import carried_out, done
 from agent.documents.desired import Probation
 from tests.runtimes import CHOSEN
 from tests.simulators.glyphs_bundles import glyphs

@@ -250,7 +250,7 @@ def test_doctor_tells_of_the_board_and_of_accelerators_that_are_named_and_missin
     keys: dict[str, object], there: bool, board: str, accelerators: str, tmp_path: Path
 ) -> None:
     from agent.cli import doctor
-    from agent.cli.settings import Loaded
+    from agent.cli.device.settings import Loaded
 
     entry = LyingDelegate(tmp_path / "lying").entry(name="npu")
     if not there:

@@ -16,7 +16,7 @@ import pytest
 
 from agent.blocks import unpack
 from agent.boards.accelerators import Accelerator
-from agent.cli.settings import Loaded
+from agent.cli.device.settings import Loaded
 from agent.config.tables import Deadlines
 from agent.errors import ConfigInvalid
 from agent.events import counters

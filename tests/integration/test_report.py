@@ -167,8 +167,10 @@ def test_what_only_root_sees_is_not_called_amiss(
     amiss, unseen = told()
     assert {"unsigned", "no-tls"} <= amiss
     assert "keys" not in unseen
-    monkeypatch.setattr("agent.cli.service.CONFIG", config)  # now keys may be the service's credentials
-    monkeypatch.setattr("agent.cli.service.PLACES", {})
+    monkeypatch.setattr(
+        "agent.cli.device.service.CONFIG", config
+    )  # now keys may be the service's credentials
+    monkeypatch.setattr("agent.cli.device.service.PLACES", {})
     amiss, unseen = told()
     assert not amiss & {"unsigned", "no-tls"}
     assert "keys" in unseen

@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 import pytest
 
-from agent.cli.wanted import wanted
+from agent.cli.recording.wanted import wanted
 from agent.errors import SourceLost
 from agent.recordings.reading import Reader
 from agent.sources import synthetic

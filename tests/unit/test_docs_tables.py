@@ -14,7 +14,7 @@ import pytest
 
 from agent import plugins
 from agent.activation.lifecycle import TABLE as MODEL_TABLE
-from agent.cli.schema import schema
+from agent.cli.setup.schema import schema
 from agent.config import settings as config
 from agent.configuring.lifecycle import TABLE as SETTINGS_TABLE
 from agent.dispatch.life import TABLE as COMMAND_TABLE

@@ -10,7 +10,7 @@ import pytest
 
 from agent.boards.profiles import Profile
 from agent.capture.main import _preparing
-from agent.cli.settings import Loaded
+from agent.cli.device.settings import Loaded
 from agent.config.settings import parse
 from agent.errors import ConfigInvalid
 from agent.plan import feeds, lane_spec

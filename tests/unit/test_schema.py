@@ -14,7 +14,7 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from agent import plugins
-from agent.cli.schema import schema
+from agent.cli.setup.schema import schema
 from agent.config.settings import parse
 from agent.errors import ConfigInvalid
 

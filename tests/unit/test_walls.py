@@ -20,7 +20,7 @@ CRYPTO = {"cryptography", "_cffi_backend", "_openssl", "backports"}
 UPDATES = {"tuf", "securesystemslib", "urllib3", "google", "paho"}
 RUN = [
     "agent.cli.run",
-    "agent.cli.wiring",
+    "agent.cli.running.wiring",
     "agent.supervision.supervisor",
     "agent.store.thread",
     "agent.store.folder",

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from agent.bundles.load import load
-from agent.cli.active import models
+from agent.cli.device.active import models
 
 if TYPE_CHECKING:
     from agent.plan import Plan

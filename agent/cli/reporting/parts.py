@@ -11,13 +11,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from agent.cli import models_check, service
+from agent.cli.device import service
+from agent.cli.device.secrets_known import known
+from agent.cli.device.settings import Loaded
+from agent.cli.examining import models_check
 from agent.cli.reporting import unit
 from agent.cli.reporting.components import components
 from agent.cli.reporting.deviations import deviations
 from agent.cli.reporting.models import models_in_use
-from agent.cli.secrets_known import known
-from agent.cli.settings import Loaded
 from agent.cli.version import versions
 from agent.clock import SystemClock
 from agent.compliance.table import standards

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 PROGRAM = """
 import fcntl, queue, socket, struct, subprocess, sys, time
 from pathlib import Path
-from agent.cli.settings import Loaded
+from agent.cli.device.settings import Loaded
 from agent.clock import SystemClock
 from agent.store.settings import StoreSettings
 from agent.store.thread import Store

@@ -156,7 +156,7 @@ with DataFolder(folder) as held:
 def test_a_check_tells_of_a_disk_that_is_full_or_read_only_and_writes_nothing(tmp_path: Path) -> None:
     said = run(
         """
-from agent.cli.folder_check import examine
+from agent.cli.examining.folder_check import examine
 
 def told():
     try:

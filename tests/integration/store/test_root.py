@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from agent.cli import doctor, main
-from agent.cli.folder_check import examine
-from agent.cli.owner import as_owner
+from agent.cli.device.owner import as_owner
+from agent.cli.examining.folder_check import examine
 from agent.confinement import capabilities
 from agent.errors import FolderUnusable
 from tests.simulators.outboxes import fill, opened

@@ -9,7 +9,7 @@ import pytest
 from pydantic import BaseModel
 
 from agent.cli.infer import _account, _json_line, _line
-from agent.cli.key_values import plugins_of
+from agent.cli.inferring.key_values import plugins_of
 from agent.errors import ConfigInvalid, InputRejected
 from agent.ledger import Ledger
 from agent.workers.record import Record

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from agent.cli import install_spec, main
+from agent.cli import main
+from agent.cli.setup import install_spec
 from agent.errors import AgentError
 from agent.installing import systemd
 from agent.installing.environment import Environment

@@ -17,8 +17,9 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from agent.blocks import Content
-from agent.cli import main, rows
-from agent.cli.printing import print_table
+from agent.cli import main
+from agent.cli.querying import rows
+from agent.cli.terminal.printing import print_table
 from agent.moments import written
 from tests.simulators.clocks import ManualClock
 from tests.simulators.outboxes import acknowledge, opened

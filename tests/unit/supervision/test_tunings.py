@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from agent.boards.machine import machine
-from agent.cli.bench_kept import look_after
-from agent.cli.settings import Loaded
+from agent.cli.benching.keeping import look_after
+from agent.cli.device.settings import Loaded
 from agent.clock import SystemClock
 from agent.errors import FolderHeld, MessageInvalid
 from agent.slots import Change, Tuning

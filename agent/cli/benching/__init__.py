@@ -1,0 +1,1 @@
+"""What bench keeps, and what it prints."""

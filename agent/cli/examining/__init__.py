@@ -1,0 +1,1 @@
+"""What check, doctor and diagnose look at, each part by itself."""

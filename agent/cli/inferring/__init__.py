@@ -1,0 +1,1 @@
+"""What infer and calibrate are told: which model, which inputs, and with what before and after it."""

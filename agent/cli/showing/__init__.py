@@ -1,0 +1,1 @@
+"""What status and model print of one matter."""

@@ -1,1 +1,1 @@
-"""The edge-agent command, one file a verb, and rooms for what a verb needs several of."""
+"""The edge-agent command: one file a verb, and rooms for what verbs need."""

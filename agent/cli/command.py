@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import orjson
 
 from agent.cli.device.commanding import carried_out
-from agent.cli.status import socket_of
+from agent.cli.device.sockets import add_socket, socket_of
 from agent.cli.terminal.printing import print_table
 from agent.commands import registry
 from agent.errors import EXIT_FAILED, EXIT_OK, InputRejected
@@ -40,10 +39,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "args", metavar="KEY=VALUE", nargs="*", help="its arguments; values are JSON, or texts"
     )
-    parser.add_argument("--config", "-c", type=Path, metavar="FILE", help="the agent's configuration")
-    parser.add_argument(
-        "--socket", type=Path, metavar="PATH", help="the agent's socket, over the configuration"
-    )
+    add_socket(parser)
     parser.add_argument("--list", action="store_true", help="list the commands that there are")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     parser.add_argument(

@@ -18,7 +18,7 @@ from agent.cli.device import service
 from agent.cli.device.settings import Loaded, default_data_folder
 from agent.cli.examining import models_check
 from agent.cli.examining.runtime import runtime_in_use
-from agent.cli.version import versions
+from agent.cli.examining.versions import versions
 from agent.config.tables import Deadlines
 from agent.confinement import landlock, seccomp
 from agent.errors import EXIT_FAILED, EXIT_OK, AgentError, ConfigInvalid

@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from agent import resources
-from agent.cli.device.settings import host_name
+from agent.cli.setup.looking import KEYS, look
 from agent.cli.setup.schema import schema
-from agent.cli.setup.starter import Found, compose
-from agent.cli.version import versions
+from agent.cli.setup.starter import compose
+from agent.cli.setup.writing import WRITING, is_there, taken, write
 from agent.config import settings as config
 from agent.errors import EXIT_OK, AgentError
-from agent.probing.recognition import recognise
-from agent.sources.v4l2.devices import cameras, told
+from agent.sources.v4l2.devices import told
 
 if TYPE_CHECKING:
     import argparse
+
+    from agent.cli.setup.starter import Found
 
 HELP = "look at this machine and write a first configuration"
 DESCRIPTION = """\
@@ -32,12 +32,6 @@ examples:
   edge-agent init --output /etc/edge-agent/agent.toml --broker broker.example
 
 exit codes: 0 written, 1 the file is there already or cannot be written, 2 usage"""
-
-_OP = "write configuration"
-_KEYS = "keys"
-"""The folder of keys that is looked for beside the configuration: what the documentation calls it."""
-_ROOT = "tuf/meta/1.root.json"
-"""What trust in models starts from, in that folder."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -67,11 +61,11 @@ def main(arguments: argparse.Namespace) -> int:
     output: Path = arguments.output
     name = str(output)
     if not output.name or not name.isprintable():  # a folder, or what neither TOML nor a line can hold
-        raise AgentError(_OP, ascii(name), "no file can be so called", "Name a file, such as agent.toml")
+        raise AgentError(WRITING, ascii(name), "no file can be so called", "Name a file, such as agent.toml")
     beside = output.with_name(f"{output.stem}.schema.json")
     for path in (output, beside):
-        if not arguments.force and _there(path):
-            raise _taken(path)
+        if not arguments.force and is_there(path):
+            raise taken(path)
     found = look(_model(arguments.model), arguments.broker, beside, arguments.id)
     text = compose(found)
     config.parse(text, str(output))  # a name from outside may be no fit one
@@ -79,87 +73,13 @@ def main(arguments: argparse.Namespace) -> int:
     write(beside, json.dumps(schema(), indent=2) + "\n", replace=arguments.force)
     following = [f"edge-agent {verb} --config {output}" for verb in ("check", "run")]
     if found.broker:
-        trust = f"--keys {output.with_name(_KEYS)}" if found.keys else "--unsigned"
+        trust = f"--keys {output.with_name(KEYS)}" if found.keys else "--unsigned"
         following.append(f"edgectl collect {trust} --host {found.broker}")
     if arguments.json:
         print(json.dumps({**_facts(found), "written": [str(output), str(beside)], "next": following}))
     else:
         _print(found, output, beside, following)
     return EXIT_OK
-
-
-def look(model: str, broker: str, schema_file: Path, device: str = "") -> Found:
-    """Find out what there is; ``device`` is its name, this machine's where it is empty."""
-    device = device or host_name()
-    has_keys = _has_keys(schema_file.with_name(_KEYS), device)
-    installed = versions()
-    runtimes = [name for name in ("ai-edge-litert", "tflite-runtime") if name in installed]
-    return Found(
-        device=device,
-        board=recognise(),
-        runtime=f"{runtimes[0]} {installed[runtimes[0]]}" if runtimes else "",
-        cameras=tuple(cameras()),
-        model=model,
-        broker=broker,
-        keys=_KEYS if has_keys else "",
-        schema=schema_file.name,
-        root=f"{_KEYS}/{_ROOT}"
-        if has_keys and schema_file.with_name(_KEYS).joinpath(_ROOT).is_file()
-        else "",
-    )
-
-
-def _has_keys(folder: Path, device: str) -> bool:
-    """Whether ``edgectl init`` has made keys of this device there."""
-    try:
-        return (folder / "devices" / f"{device}.key").is_file() and (folder / "collector.pub").is_file()
-    except (OSError, ValueError):
-        return False
-
-
-def _there(path: Path) -> bool:
-    try:
-        path.lstat()
-    except FileNotFoundError:
-        return False
-    except OSError as error:
-        hint = "Name a folder that is there and that you may write to"
-        raise AgentError(_OP, str(path), (error.strerror or str(error)).lower(), hint) from error
-    return True
-
-
-def _taken(path: Path) -> AgentError:
-    hint = "Name another with --output, or replace it with --force"
-    return AgentError(_OP, str(path), "it is there already", hint)
-
-
-def write(path: Path, text: str, *, replace: bool) -> None:
-    """Write a file as a whole or not at all.
-
-    Raises:
-        AgentError: the folder refuses.
-    """
-    try:
-        if replace and path.exists() and not path.is_file():  # root would put a file in the place of a device
-            path.write_text(text, encoding="utf-8")
-            return
-        aside = path.with_name(f".{path.name}.{os.getpid()}")
-        try:
-            with aside.open("x", encoding="utf-8") as file:
-                file.write(text)
-                file.flush()
-                os.fsync(file.fileno())
-            if replace:
-                aside.replace(path.resolve())  # what a link leads to, not the link
-            else:
-                os.link(aside, path)  # fails where another was faster
-        finally:
-            aside.unlink(missing_ok=True)
-    except FileExistsError as error:
-        raise _taken(path) from error
-    except OSError as error:
-        hint = "Name a folder that is there and that you may write to"
-        raise AgentError(_OP, str(path), (error.strerror or str(error)).lower(), hint) from error
 
 
 def _model(name: str) -> str:
@@ -216,7 +136,7 @@ def _print(found: Found, output: Path, beside: Path, following: list[str]) -> No
         rows.append(("source", "the synthetic camera"))
     rows.append(("broker", found.broker or "none: results wait on the disk"))
     if found.broker:
-        make = f"with keys: edgectl init {output.with_name(_KEYS)} --device {found.device}, then this again"
+        make = f"with keys: edgectl init {output.with_name(KEYS)} --device {found.device}, then this again"
         rows.append(
             ("trust", f"signed, with the keys in {found.keys}" if found.keys else f"unsigned; {make}")
         )

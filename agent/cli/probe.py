@@ -3,33 +3,27 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from agent.boards.matching import AUTO
 from agent.cli.device import service
 from agent.cli.device.settings import Loaded
-from agent.cli.examining.runtime import runtime_in_use
-from agent.cli.init import write
-from agent.cli.version import versions
-from agent.errors import EXIT_OK, ExtraMissing
+from agent.cli.examining.passport import left_alone, passport_of
+from agent.cli.setup.writing import write
+from agent.errors import EXIT_OK
 from agent.plan import secrets
-from agent.probing import inspection, survey
-from agent.probing.machine import Machine
-from agent.probing.passport import CameraPart, Passport, RuntimePart
+from agent.probing import inspection
 from agent.probing.picture import draw
 from agent.probing.recognition import recognise
 from agent.probing.trial import TrialSpec, try_out
 from agent.probing.verdicts import judge
-from agent.sources.v4l2.devices import cameras
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterator
 
     from agent.boards.matching import Recognised
-    from agent.probing.inspection import Inspected
     from agent.probing.passport import DelegatePart
 
 HELP = "show which board this is and what its accelerators can do"
@@ -87,7 +81,7 @@ def main(arguments: argparse.Namespace) -> int:
     """Probe, print and write; give the exit code."""
     found, models, hidden = _asked(arguments)
     tries = _tries(found, models, hidden, arguments)
-    passport = _passport(found, tries, serial=arguments.serial)
+    passport = passport_of(found, tries, serial=arguments.serial)
     if arguments.out:
         write(arguments.out, passport.text(), replace=True)
     if arguments.json:
@@ -97,36 +91,6 @@ def main(arguments: argparse.Namespace) -> int:
         if arguments.out:
             print(f"\nwritten   {arguments.out}")
     return EXIT_OK
-
-
-def untried(found: Recognised) -> Passport:
-    """Give the passport of a board whose accelerators were looked at, and none was opened."""
-    looked = (
-        inspection.inspect(one, named=named) for one, named in inspection.entries(found.profile.delegates)
-    )
-    return _passport(found, (judge(_left_alone(one, "not tried"), None) for one in looked))
-
-
-def _passport(found: Recognised, tries: Iterable[DelegatePart], *, serial: bool = False) -> Passport:
-    machine = Machine()
-    return Passport(
-        board=survey.board(machine, found, serial=serial),
-        system=survey.system(machine),
-        cpu=survey.cpu(machine),
-        memory=survey.memory(machine, found.profile),
-        runtime=_runtime(),
-        thermal=survey.thermal(machine, found.profile.thermal),
-        power=survey.power(machine, found.profile.power),
-        cameras=tuple(_cameras()),
-        delegates=tuple(tries),
-    )
-
-
-def _left_alone(looked: Inspected, why: str) -> Inspected:
-    """Give what was looked at as something that is not tried: what is not there stays that."""
-    if not looked.presence.there:
-        return looked
-    return replace(looked, presence=replace(looked.presence, there=False, why=why))
 
 
 def _asked(arguments: argparse.Namespace) -> tuple[Recognised, tuple[str, ...], tuple[str, ...]]:
@@ -158,26 +122,6 @@ def _tries(
     for accelerator, named in inspection.entries(found.profile.delegates, everything=arguments.all):
         looked = inspection.inspect(accelerator, named=named)
         if accelerator.title in arguments.without:
-            looked = _left_alone(looked, "not tried: the running agent uses it")
+            looked = left_alone(looked, "not tried: the running agent uses it")
         spec = TrialSpec(accelerator=accelerator, models=models, confine=confine, hidden=hidden)
         yield judge(looked, try_out(spec) if looked.presence.there else None)
-
-
-def _runtime() -> RuntimePart:
-    packages = {name: version for name, version in versions().items() if name not in _NO_PACKAGES}
-    try:
-        name, why = runtime_in_use()
-    except ExtraMissing as error:
-        return RuntimePart(name="", why=f"{error.problem}. {error.hint}", packages=packages)
-    return RuntimePart(name=name, why=why, packages=packages)
-
-
-_NO_PACKAGES = frozenset(("edge-agent", "python", "machine", "system"))
-
-
-def _cameras() -> Iterator[CameraPart]:
-    for one in cameras():
-        formats = tuple(map(str, one.formats))
-        yield CameraPart(
-            device=one.best_id, name=one.name, driver=one.driver, formats=formats, problem=one.problem
-        )

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from agent.cli.device import service
-from agent.cli.device.settings import Loaded, default_control, default_data_folder
+from agent.cli.device.sockets import add_socket, socket_of
 from agent.cli.showing import governor
 from agent.errors import AgentError
 from agent.supervision.control import ask
@@ -34,10 +32,7 @@ _STAGES = ("capture_wait", "preprocess", "queue", "infer", "decode", "send", "to
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
-    parser.add_argument("--config", "-c", type=Path, metavar="FILE", help="the agent's configuration")
-    parser.add_argument(
-        "--socket", type=Path, metavar="PATH", help="the agent's socket, over the configuration"
-    )
+    add_socket(parser)
     parser.add_argument("--json", action="store_true", help="print one JSON object")
 
 
@@ -52,28 +47,6 @@ def main(arguments: argparse.Namespace) -> int:
         print("\n".join(_lines(status)))
     good = all(pipeline["state"] in {"running", "starting", "ended"} for pipeline in status["pipelines"])
     return 0 if good and not status["store"]["problem"] else 1
-
-
-def socket_of(arguments: argparse.Namespace) -> Path:
-    """Find the agent's socket, by ``--socket``, by ``--config``, or where the service has it."""
-    if arguments.socket:
-        return Path(arguments.socket)
-    if arguments.config:
-        service.look_as(arguments.config)
-        return Loaded(arguments.config).plan().control
-    try:
-        if service.SOCKET.exists():  # the service's own socket: its configuration may be unreadable to us
-            return service.SOCKET
-    except PermissionError as error:
-        hint = "Run this as root, or as the service's user"
-        raise AgentError("ask agent at", str(service.SOCKET), "permission denied", hint) from error
-    if service.CONFIG.exists():
-        control = Loaded(service.CONFIG).plan().control
-        if not control.exists():
-            hint = "Start it: sudo systemctl start edge-agent; why it stopped: journalctl -u edge-agent"
-            raise AgentError("ask agent at", str(service.SOCKET), "the service does not run", hint)
-        return control
-    return default_control(default_data_folder())
 
 
 def _lines(status: dict[str, Any]) -> list[str]:

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import json
-import platform
-from importlib import metadata
 from typing import TYPE_CHECKING
 
-from agent import __version__
 from agent.cli.examining.runtime import runtime_in_use
+from agent.cli.examining.versions import versions
 from agent.errors import ExtraMissing
-from agent.store.forms import VERSION
 
 if TYPE_CHECKING:
     import argparse
@@ -24,24 +21,10 @@ examples:
   edge-agent version
   edge-agent version --json"""
 
-_PACKAGES = ("ai-edge-litert", "tflite-runtime", "numpy", "opencv-python-headless", "paho-mqtt")
-
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     parser.add_argument("--json", action="store_true", help="print one JSON object")
-
-
-def versions() -> dict[str, str]:
-    """Name and version of everything that matters, without importing it."""
-    found = {"edge-agent": __version__, "python": platform.python_version()}
-    for package in _PACKAGES:
-        for distribution in metadata.distributions(name=package):
-            found[package] = distribution.version
-    found["data-folder"] = str(VERSION)
-    found["machine"] = platform.machine()
-    found["system"] = f"{platform.system()} {platform.release()}"
-    return found
 
 
 def main(arguments: argparse.Namespace) -> int:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import jsonschema
 import pytest
 
-from agent.cli.init import write
+from agent.cli.setup.writing import write
 from agent.config import settings as config
 from agent.errors import AgentError
 from agent.fleet.keys import make_keys

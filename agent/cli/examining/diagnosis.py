@@ -11,7 +11,7 @@ import orjson
 
 from agent.cli.device.secrets_known import known
 from agent.cli.device.settings import Loaded
-from agent.cli.version import versions
+from agent.cli.examining.versions import versions
 from agent.config import toml_text
 from agent.errors import AgentError
 from agent.redaction import Redactor
@@ -113,14 +113,14 @@ class Diagnosis:
         return status
 
     def _passport(self) -> dict[str, Any]:
-        from agent.cli import probe
+        from agent.cli.examining.passport import untried
 
         self._needed()
         loaded = self._loaded
         found = loaded.board() if loaded else None
         if found is None:
             raise AgentError("recognise", "board", "there is no configuration")
-        whole: dict[str, Any] = orjson.loads(probe.untried(found).text())
+        whole: dict[str, Any] = orjson.loads(untried(found).text())
         return whole
 
     def _audit(self) -> dict[str, Any]:

@@ -15,11 +15,11 @@ from agent.cli.device import service
 from agent.cli.device.secrets_known import known
 from agent.cli.device.settings import Loaded
 from agent.cli.examining import models_check
+from agent.cli.examining.versions import versions
 from agent.cli.reporting import unit
 from agent.cli.reporting.components import components
 from agent.cli.reporting.deviations import deviations
 from agent.cli.reporting.models import models_in_use
-from agent.cli.version import versions
 from agent.clock import SystemClock
 from agent.compliance.table import standards
 from agent.confinement import landlock, seccomp

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from agent.boards.matching import AUTO
 from agent.cli.device.settings import Loaded
-from agent.cli.init import look
+from agent.cli.setup.looking import look
 from agent.cli.setup.schema import schema
 from agent.cli.setup.starter import compose
 from agent.config import settings as config

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from agent.cli.device import service
-from agent.cli.status import socket_of
+from agent.cli.device.sockets import socket_of
 from agent.errors import AgentError
 from agent.trust import keys as trust
 

@@ -15,9 +15,9 @@ from agent.bundles import golden, load
 from agent.histogram import percentile
 from agent.probing.passport import Tried
 from agent.sources.pictures.picture import parse_picture
-from agent.workers import engines
-from agent.workers.decoding import decoder_of
-from agent.workers.measuring import Tryout
+from agent.workers.program import engines
+from agent.workers.program.decoding import decoder_of
+from agent.workers.program.measuring import Tryout
 from agent.workers.spec import LaneSpec
 
 if TYPE_CHECKING:

@@ -16,10 +16,10 @@ from agent.errors import ModelInvalid
 from agent.sources.pictures.picture import parse_picture
 from agent.tuning.messages import MOST_TIMES
 from agent.validation import options
-from agent.workers import engines
-from agent.workers.decoding import decoder_of
-from agent.workers.goldens import fixed_input, twin_case
-from agent.workers.measuring import Memory, Tryout, preload
+from agent.workers.program import engines
+from agent.workers.program.decoding import decoder_of
+from agent.workers.program.goldens import fixed_input, twin_case
+from agent.workers.program.measuring import Memory, Tryout, preload
 from agent.workers.spec import LaneSpec
 
 if TYPE_CHECKING:

@@ -42,8 +42,8 @@ from agent.workers.confining import confine
 from agent.workers.heartbeat import Page, Slot
 from agent.workers.lending import Lending
 from agent.workers.outlet import SocketOutlet, counts
+from agent.workers.program.swapping import Resident, Swapper
 from agent.workers.spec import Eased, LaneSpec
-from agent.workers.swapping import Resident, Swapper
 
 if TYPE_CHECKING:
     from agent.confinement.confine import Confinement
@@ -82,9 +82,9 @@ def run(
     wanted: Wanted,
 ) -> str:
     """Build the pipeline that ``spec`` describes and run it to its end; give a remark on the end, or ""."""
-    from agent.workers import easing
-    from agent.workers.accelerating import Accelerating
-    from agent.workers.assembly import assemble
+    from agent.workers.program import easing
+    from agent.workers.program.accelerating import Accelerating
+    from agent.workers.program.assembly import assemble
 
     def inferring(phase: Phase) -> None:
         page.enter(Slot.INFER, phase)
@@ -123,7 +123,7 @@ def run(
 
 def prove(spec: LaneSpec, outlet: SocketOutlet, page: Page, lending: Lending) -> None:
     """Prove the model that ``spec`` names, and say what was found."""
-    from agent.workers.proving import prove as proved
+    from agent.workers.program.proving import prove as proved
 
     page.enter(Slot.INFER, Phase.LOAD)
     outlet.say({"type": "proved", **proved(spec, lambda phase: page.enter(Slot.INFER, phase), lending)})

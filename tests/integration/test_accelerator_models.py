@@ -12,8 +12,9 @@ import pytest
 from agent.manifest import entry
 from agent.sources.pictures.picture import read_picture
 from agent.types import Frame
-from agent.workers import engines, messages
-from agent.workers.goldens import fixed_input
+from agent.workers import messages
+from agent.workers.program import engines
+from agent.workers.program.goldens import fixed_input
 from agent.workers.spec import LaneSpec
 from tests import runtimes
 from tests.simulators import recurrent

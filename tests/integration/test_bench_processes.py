@@ -18,8 +18,8 @@ from agent.tuning.bench import measure
 from agent.tuning.choosing import choose
 from agent.tuning.messages import TrialSpec
 from agent.tuning.setting import Setting
-from agent.workers import engines
-from agent.workers.goldens import golden_cases
+from agent.workers.program import engines
+from agent.workers.program.goldens import golden_cases
 from agent.workers.spec import LaneSpec
 from tests import runtimes
 from tests.simulators.lying_delegate import ANY, LyingDelegate

@@ -19,7 +19,7 @@ from agent.manifest import entry
 from agent.sources import video
 from agent.sources.pictures.picture import read_picture
 from agent.types import Frame, FrameInfo
-from agent.workers import engines
+from agent.workers.program import engines
 from agent.workers.spec import LaneSpec
 from tests import runtimes
 from tests.conftest import SHARED

@@ -10,8 +10,8 @@ import pytest
 from agent.errors import AgentError
 from agent.manifest import entry
 from agent.sources.pictures.picture import read_picture
-from agent.workers import engines
-from agent.workers.measuring import Tryout
+from agent.workers.program import engines
+from agent.workers.program.measuring import Tryout
 from agent.workers.spec import LaneSpec
 from models import bundle
 from tests import runtimes

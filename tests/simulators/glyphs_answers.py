@@ -10,8 +10,8 @@ from agent import resources
 from agent.backends import tflite
 from agent.bundles import golden, load
 from agent.sources.pictures.picture import parse_picture
-from agent.workers import engines
-from agent.workers.measuring import Tryout
+from agent.workers.program import engines
+from agent.workers.program.measuring import Tryout
 from agent.workers.spec import LaneSpec
 from tests import runtimes
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from agent import resources
 from agent.bundles.load import load
-from agent.workers import engines, goldens
+from agent.workers.program import engines, goldens
 from agent.workers.spec import LaneSpec
 from tests import runtimes
 from tests.simulators.accelerator_desk import Desk

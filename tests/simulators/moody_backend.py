@@ -95,7 +95,7 @@ def _behave(how: str) -> None:
 
 def _proves() -> bool:
     """Whether this process proves a model, and serves nobody."""
-    return "agent.workers.proving" in sys.modules
+    return "agent.workers.program.proving" in sys.modules
 
 
 def _obey(when: str) -> None:

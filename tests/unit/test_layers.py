@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 import agent
+from agent.cli.main import VERBS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -62,23 +63,13 @@ JOINTS = {
     "taking",
     "uplink",
 }
-# Parts of a program that stand beside its main.py.
+# Parts of a program that stand beside its main.py, or in a room of their own.
 PROGRAM_PARTS = {
     "agent.probing.trying",
     "agent.taking.frames",
     "agent.tuning.trial",
-    "agent.workers.accelerating",
-    "agent.workers.assembly",
-    "agent.workers.contract",
-    "agent.workers.decoding",
-    "agent.workers.easing",
-    "agent.workers.engines",
-    "agent.workers.goldens",
-    "agent.workers.measuring",
-    "agent.workers.proving",
-    "agent.workers.staging",
-    "agent.workers.swapping",
 }
+PROGRAM_ROOMS = ("agent.workers.program",)
 
 # Level 1 computes; what waits, stores or talks belongs higher up.
 IMPURE = {"asyncio", "multiprocessing", "selectors", "socket", "sqlite3", "subprocess", "threading", "time"}
@@ -124,7 +115,7 @@ def level(module: str) -> int:
     room, _, rest = module.removeprefix("agent").removeprefix(".").partition(".")
     if room == "" or room in WORDS:
         return 0
-    if room in PROGRAMS or rest == "main" or module in PROGRAM_PARTS:
+    if room in PROGRAMS or rest == "main" or module in PROGRAM_PARTS or module.startswith(PROGRAM_ROOMS):
         return 4
     if room in JOINTS:
         return 3
@@ -236,6 +227,21 @@ def test_rooms_need_each_other_one_way_only(sources: Sources) -> None:
         TopologicalSorter(graph).prepare()
     except CycleError as error:
         pytest.fail(" needs ".join(reversed(error.args[1])), pytrace=False)
+
+
+def test_verbs_stand_at_the_top_of_the_command_line_and_its_rooms_know_none_of_them(sources: Sources) -> None:
+    verbs = {"agent.cli.main", *(f"agent.cli.{verb}" for verb in VERBS)}
+    rooms = {module for module in sources if module.startswith("agent.cli.")} - verbs
+    assert {one for one in rooms if one.count(".") == 2} == {one.rpartition(".")[0] for one in rooms} - {
+        "agent.cli"
+    }
+    found = [
+        f"{module}:{line} imports the verb {target}"
+        for module in sorted(sources.keys() - {"agent.cli.main"})
+        for line, target in imported(sources, module)
+        if target in verbs - {"agent.cli.main"}
+    ]
+    assert not found, "\n".join(found)
 
 
 def test_the_package_is_there(sources: Sources) -> None:

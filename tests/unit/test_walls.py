@@ -29,9 +29,9 @@ RUN = [
 ]
 WORKER = [
     "agent.workers.main",
-    "agent.workers.assembly",
-    "agent.workers.easing",
-    "agent.workers.accelerating",
+    "agent.workers.program.assembly",
+    "agent.workers.program.easing",
+    "agent.workers.program.accelerating",
     "agent.backends.tflite",
     "agent.decoders.classification",
     "agent.sources.synthetic",
@@ -121,8 +121,8 @@ def test_where_the_operators_keys_are_no_model_is_run(module: str) -> None:
 def test_a_worker_loads_no_database_crypto_or_broker() -> None:
     modules = [
         "agent.workers.main",
-        "agent.workers.accelerating",
-        "agent.workers.assembly",
+        "agent.workers.program.accelerating",
+        "agent.workers.program.assembly",
         "agent.pipeline.media.film",
         "agent.pipeline.media.step",
         *plugins_of_a_worker(),

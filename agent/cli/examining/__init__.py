@@ -1,1 +1,1 @@
-"""What check, doctor and diagnose look at, each part by itself."""
+"""What check, doctor, probe and diagnose look at, each part by itself."""

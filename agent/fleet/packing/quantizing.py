@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from pydantic import BaseModel
 
     from agent.types import Array
-    from agent.workers.measuring import Tryout
+    from agent.workers.program.measuring import Tryout
 
 OUT = "out.tflite"
 _OP = "quantize"
@@ -71,8 +71,8 @@ def quantized(ask: words.QuantizeAsk, say: Callable[[BaseModel], None]) -> None:
 
 
 def _tryout(spec: LaneSpec, model: LoadedModel) -> Tryout:
-    from agent.workers import engines
-    from agent.workers.measuring import Tryout
+    from agent.workers.program import engines
+    from agent.workers.program.measuring import Tryout
 
     return Tryout(engines.engine(spec, model, engines.backend_of(spec, model)))
 

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from agent.pipeline.engine import Engine
     from agent.types import Array, TensorSpec
-    from agent.workers.measuring import Cost, Memory, Tryout
+    from agent.workers.program.measuring import Cost, Memory, Tryout
 
 _HINT = "See docs/configuration.md for the decoder's options"
 
@@ -51,7 +51,7 @@ def tried(ask: words.TrialAsk, say: Callable[[BaseModel], None]) -> None:
         InputRejected: a golden input cannot be read, or its answer is not the same every time.
     """
     from agent.sources.pictures.picture import read_picture
-    from agent.workers.measuring import Memory, Tryout, preload
+    from agent.workers.program.measuring import Memory, Tryout, preload
 
     preload(_spec(ask))
     before = Memory.look()
@@ -96,7 +96,7 @@ def _spec(ask: words.TrialAsk, **backend: Any) -> LaneSpec:
 
 
 def _engine(ask: words.TrialAsk, **backend: Any) -> Engine:
-    from agent.workers import engines
+    from agent.workers.program import engines
 
     spec = _spec(ask, **backend)
     model = replace(engines.model_of(spec), pre=ask.pre)

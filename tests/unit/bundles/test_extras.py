@@ -15,7 +15,7 @@ from agent.bundles.load import load
 from agent.errors import ManifestInvalid, ModelInvalid
 from agent.manifest import entry
 from agent.types import FrameInfo
-from agent.workers import decoding
+from agent.workers.program import decoding
 from tests import runtimes
 from tests.simulators import tiny_models
 

@@ -18,7 +18,7 @@ from agent.pipeline.media.picture import as_jpeg, fitted, is_picture
 from agent.pipeline.media.step import Picturing
 from agent.pipeline.slot import Item
 from agent.types import FrameInfo, Phase, Result
-from agent.workers import assembly
+from agent.workers.program import assembly
 from tests.simulators.media_sent import SEEN, S, Sent, grey
 from tests.simulators.small_engine import engine
 

@@ -13,8 +13,8 @@ from agent.config.preparing import pre_of
 from agent.errors import AgentError, ConfigInvalid, InputRejected, LaneCrashed, ManifestInvalid, ModelInvalid
 from agent.fleet.packing import apart, side, trial, words
 from agent.processes.ipc import Channel
-from agent.workers import engines
-from agent.workers.measuring import Tryout
+from agent.workers.program import engines
+from agent.workers.program.measuring import Tryout
 from agent.workers.spec import LaneSpec
 from tests.simulators import tiny_models
 from tests.simulators.tiny_models import Tensor

@@ -14,7 +14,7 @@ from agent.pipeline.filling import Filling
 from agent.sources.pictures.picture import parse_picture
 from agent.tensors import dequantize, is_quantized
 from agent.types import Frame, FrameInfo, Signature
-from agent.workers.decoding import decoder_of
+from agent.workers.program.decoding import decoder_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

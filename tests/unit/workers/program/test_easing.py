@@ -10,7 +10,7 @@ import pytest
 
 from agent import resources
 from agent.errors import ManifestInvalid
-from agent.workers.easing import resolved
+from agent.workers.program.easing import resolved
 from agent.workers.spec import Eased, LaneSpec
 
 if TYPE_CHECKING:

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from agent.errors import ModelInvalid
 from agent.pipeline.slot import Slot
 from agent.types import Phase
+from agent.workers.program.swapping import Swapper
 from agent.workers.spec import Eased, LaneSpec
-from agent.workers.swapping import Swapper
 from tests.simulators.small_engine import AddOne, engine
 
 if TYPE_CHECKING:
@@ -101,7 +101,7 @@ class Desk:
 
 @pytest.fixture(autouse=True)
 def _no_lull(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("agent.workers.swapping._LULL_S", 0.0)
+    monkeypatch.setattr("agent.workers.program.swapping._LULL_S", 0.0)
 
 
 def test_a_swap_that_is_asked_for_before_there_is_a_pipeline_waits_for_it() -> None:

@@ -18,10 +18,10 @@ from agent.pipeline.slot import Slot
 from agent.pipeline.steps import Filtering
 from agent.types import Phase
 from agent.validation import options
-from agent.workers import engines
 from agent.workers.chaining import check_order
 from agent.workers.opening import opener
-from agent.workers.staging import staging
+from agent.workers.program import engines
+from agent.workers.program.staging import staging
 
 if TYPE_CHECKING:
     import threading

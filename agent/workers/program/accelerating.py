@@ -22,8 +22,8 @@ from agent.accelerator.twin import AcceleratedBackend
 from agent.accelerator.use import Use
 from agent.bundles import load as bundles
 from agent.errors import AgentError, ModelInvalid
-from agent.workers import engines
-from agent.workers.goldens import fixed_input, golden_cases, twin_case
+from agent.workers.program import engines
+from agent.workers.program.goldens import fixed_input, golden_cases, twin_case
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -34,8 +34,8 @@ if TYPE_CHECKING:
     from agent.boards.accelerators import Lend
     from agent.bundles.load import LoadedModel
     from agent.types import Backend, TensorSpec
+    from agent.workers.program.swapping import Resident
     from agent.workers.spec import LaneSpec
-    from agent.workers.swapping import Resident
 
 _WARM, _WARM_S = 20, 3.0
 """So many inferences are made before frames go there, if they take no longer than that."""

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from agent.manifest import Tensor
 from agent.types import TensorSpec
-from agent.workers.contract import differs
+from agent.workers.program.contract import differs
 
 SCALES = st.floats(1e-6, 100).map(lambda one: float(np.float32(one)))
 SPECS = st.builds(

@@ -10,7 +10,7 @@ from agent.config.pipelines import Modelled
 from agent.errors import ConfigInvalid, ModelInvalid
 from agent.pipeline.stages import Crops, Stage, Staging
 from agent.types import Phase
-from agent.workers import engines
+from agent.workers.program import engines
 from agent.workers.spec import Eased
 
 if TYPE_CHECKING:

@@ -12,8 +12,8 @@ from agent import resources
 from agent.config.preparing import pre_of
 from agent.manifest import Pre
 from agent.types import Phase
-from agent.workers import engines
-from agent.workers.measuring import Tryout
+from agent.workers.program import engines
+from agent.workers.program.measuring import Tryout
 from agent.workers.spec import LaneSpec
 from models import speller
 from tests.simulators import described_models, tiny_models

@@ -19,10 +19,10 @@ from agent.errors import BackendFault, BundleRefused, DelegateLost, Rejected
 from agent.pipeline.generating import Generator
 from agent.sources.pictures.picture import parse_picture
 from agent.types import Phase
-from agent.workers import contract, engines
-from agent.workers.accelerating import Lent, fits, remote_of
-from agent.workers.decoding import answering, decoder_of
-from agent.workers.measuring import Memory, Tryout, preload
+from agent.workers.program import contract, engines
+from agent.workers.program.accelerating import Lent, fits, remote_of
+from agent.workers.program.decoding import answering, decoder_of
+from agent.workers.program.measuring import Memory, Tryout, preload
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from agent.pipeline.engine import Engine
     from agent.types import Array, Backend, Decoder
     from agent.workers.lending import Lending
-    from agent.workers.measuring import Cost
+    from agent.workers.program.measuring import Cost
     from agent.workers.spec import LaneSpec
 
 _LENT_S = 10.0

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agent.histogram import percentile
-from agent.workers.measuring import Memory
+from agent.workers.program.measuring import Memory
 
 TIMES = st.lists(st.floats(0, 1e6), min_size=1, max_size=60)
 

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
-from agent.workers import engines
-from agent.workers.measuring import Tryout
+from agent.workers.program import engines
+from agent.workers.program.measuring import Tryout
 from agent.workers.spec import LaneSpec
 from models.graph import Graph
 from tests import runtimes

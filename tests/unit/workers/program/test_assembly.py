@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict
 
 from agent.config.pipelines import Plugin
 from agent.errors import ConfigInvalid, InputRejected
-from agent.workers.assembly import _built
+from agent.workers.program.assembly import _built
 from tests.simulators import foreign_plugins
 
 

@@ -15,7 +15,7 @@ from agent import resources
 from agent.backends import tflite
 from agent.bundles.load import load
 from agent.types import TensorSpec
-from agent.workers.goldens import fixed_input, golden_cases, twin_case
+from agent.workers.program.goldens import fixed_input, golden_cases, twin_case
 from tests import runtimes
 
 if TYPE_CHECKING:

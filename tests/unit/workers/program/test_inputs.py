@@ -17,8 +17,8 @@ from agent.pipeline.runner import Runner
 from agent.pipeline.slot import Slot
 from agent.pipeline.state import Link
 from agent.types import Frame, FrameInfo, Signature, TensorSpec
-from agent.workers import engines
-from agent.workers.measuring import Tryout
+from agent.workers.program import engines
+from agent.workers.program.measuring import Tryout
 from agent.workers.spec import LaneSpec
 from tests.simulators import recurrent, tiny_models
 from tests.simulators.scripted_source import ScriptedSource

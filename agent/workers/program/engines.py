@@ -21,7 +21,7 @@ from agent.pipeline.slot import BUFFERS
 from agent.tflite import metadata, outline
 from agent.types import Phase, Signature
 from agent.validation import options
-from agent.workers.decoding import answering, decoder_of
+from agent.workers.program.decoding import answering, decoder_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from agent.bundles.load import read_manifest
 from agent.manifest import MANIFEST
-from agent.workers import engines
+from agent.workers.program import engines
 from agent.workers.spec import Eased
 
 if TYPE_CHECKING:
@@ -45,8 +45,8 @@ def make(
     """
     engine = engines.make(spec, pause, beat)
     if spec.eased.variant:
-        from agent.workers.measuring import Tryout  # what proves is seldom needed by what serves
-        from agent.workers.proving import meets, own_decoder
+        from agent.workers.program.measuring import Tryout  # what proves is seldom needed by what serves
+        from agent.workers.program.proving import meets, own_decoder
 
         with ExitStack() as unless_it_fails:
             unless_it_fails.callback(engine.backend.close)

@@ -1,0 +1,1 @@
+"""What the worker program is made of: it loads numpy and runtimes, and the supervisor never does."""

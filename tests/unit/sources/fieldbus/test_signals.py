@@ -110,7 +110,7 @@ BO_ 2594950640 Oil: 2 ECU
 
 
 def test_the_page_turns_a_dbc_file_into_signals_that_mean_the_same(tmp_path: Path) -> None:
-    page = Path(__file__).parents[3] / "docs/fieldbus.md"
+    page = Path(__file__).parents[4] / "docs/fieldbus.md"
     [code] = re.findall(r"<<'END'\n(.*?)\n +END$", page.read_text(), re.DOTALL | re.MULTILINE)
     (tmp_path / "vehicle.dbc").write_text(DBC)
     command = [sys.executable, "-", str(tmp_path / "vehicle.dbc")]

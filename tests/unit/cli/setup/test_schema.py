@@ -18,7 +18,7 @@ from agent.cli.setup.schema import schema
 from agent.config.settings import parse
 from agent.errors import ConfigInvalid
 
-PAGE = Path(__file__).resolve().parents[2] / "docs" / "configuration.md"
+PAGE = Path(__file__).resolve().parents[4] / "docs" / "configuration.md"
 GOOD = """
 profile = "auto"
 [mqtt]

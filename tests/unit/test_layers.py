@@ -101,7 +101,7 @@ OWNERS = {
     "ai_edge_quantizer": ("agent.fleet.packing",),
     "amqtt": ("agent.demo",),
     "typer": ("agent.fleet",),
-    "psycopg": ("agent.fleet.postgres",),
+    "psycopg": ("agent.fleet.collecting.postgres",),
     "pymodbus": (),  # what a worker loads of these three brings ssl, and sqlite3: docs/adr/0016
     "can": (),
     "cantools": (),

@@ -18,7 +18,7 @@ from agent.fleet.verbs._broker import HOST, PASSWORD, PORT, Protocol
 from agent.fleet.verbs._options import FOLDER
 
 if TYPE_CHECKING:
-    from agent.fleet.collect import Options
+    from agent.fleet.collecting.collect import Options
 
 # \b keeps the lines of a paragraph as they are.
 _HELP = """\
@@ -87,7 +87,7 @@ def collect(
     ] = False,
 ) -> None:
     """Collect until stopped."""
-    from agent.fleet.collect import Options, Program
+    from agent.fleet.collecting.collect import Options, Program
     from agent.fleet.identity.way import way
 
     if keys is None and not unsigned and (FOLDER / f"{COLLECTOR}.pub").exists():

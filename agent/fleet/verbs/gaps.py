@@ -40,6 +40,6 @@ def gaps(
     as_json: Annotated[bool, typer.Option("--json", help="As a JSON object.")] = False,
 ) -> None:
     """Say whether anything was missed."""
-    from agent.fleet import gaps_report
+    from agent.fleet.collecting import gaps_report
 
     raise typer.Exit(gaps_report.run(device, since, until, database, as_json=as_json))

@@ -7,9 +7,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from agent.blocks import Block, Lease, pack
-from agent.fleet.databases import open_warehouse, reading
-from agent.fleet.incoming import Incoming
-from agent.fleet.missed import missed
+from agent.fleet.collecting.databases import open_warehouse, reading
+from agent.fleet.collecting.incoming import Incoming
+from agent.fleet.collecting.missed import missed
 from tests.simulators.clocks import ManualClock
 
 PAGE = (Path(__file__).parents[3] / "docs/collector.md").read_text()

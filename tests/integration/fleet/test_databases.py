@@ -13,20 +13,20 @@ import pytest
 
 from agent.blocks import Block, Lease, Loss, pack
 from agent.errors import AgentError, ConfigInvalid, MessageInvalid, StoreBusy
-from agent.fleet import postgres
-from agent.fleet.databases import database_of, open_warehouse, reading, shown
-from agent.fleet.incoming import Incoming, Stored
-from agent.fleet.missed import missed
-from agent.fleet.ranges import Watermark
+from agent.fleet.collecting import postgres
+from agent.fleet.collecting.databases import database_of, open_warehouse, reading, shown
+from agent.fleet.collecting.incoming import Incoming, Stored
+from agent.fleet.collecting.missed import missed
+from agent.fleet.collecting.ranges import Watermark
+from agent.fleet.collecting.unpacking import Intake
 from agent.fleet.states import State
-from agent.fleet.unpacking import Intake
 from tests.simulators.postgres import PASSWORD
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from agent.fleet.storage import Storage
+    from agent.fleet.collecting.storage import Storage
     from tests.simulators.postgres import Server
 
 EPOCH = "0123456789abcdef"

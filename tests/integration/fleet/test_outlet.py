@@ -20,10 +20,10 @@ import pytest
 from agent.blocks import Block, Lease, pack
 from agent.demo.broker import Broker
 from agent.errors import AgentError, StoreBusy
-from agent.fleet.databases import open_warehouse, reading
-from agent.fleet.incoming import Incoming
-from agent.fleet.outlet import Form, Outlet
-from agent.fleet.warehouse import Warehouse
+from agent.fleet.collecting.databases import open_warehouse, reading
+from agent.fleet.collecting.incoming import Incoming
+from agent.fleet.collecting.outlet import Form, Outlet
+from agent.fleet.collecting.warehouse import Warehouse
 from tests.simulators.device import Device
 
 if TYPE_CHECKING:

@@ -9,9 +9,9 @@ import pytest
 
 from agent.blocks import Block, Lease, pack
 from agent.errors import AgentError, FolderUnusable, StoreBusy
-from agent.fleet import postgres
-from agent.fleet.databases import open_warehouse, reading
-from agent.fleet.incoming import Incoming
+from agent.fleet.collecting import postgres
+from agent.fleet.collecting.databases import open_warehouse, reading
+from agent.fleet.collecting.incoming import Incoming
 
 if TYPE_CHECKING:
     from tests.simulators.postgres import Server

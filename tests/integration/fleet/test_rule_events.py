@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from agent.blocks import Block, Lease, pack
-from agent.fleet.databases import open_warehouse, reading
-from agent.fleet.incoming import Incoming
-from agent.fleet.outlet import Outlet
-from agent.fleet.warehouse import Warehouse
+from agent.fleet.collecting.databases import open_warehouse, reading
+from agent.fleet.collecting.incoming import Incoming
+from agent.fleet.collecting.outlet import Outlet
+from agent.fleet.collecting.warehouse import Warehouse
 
 if TYPE_CHECKING:
     from pathlib import Path

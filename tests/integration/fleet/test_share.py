@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from agent.fleet.databases import open_warehouse, reading
+from agent.fleet.collecting.databases import open_warehouse, reading
 from agent.link import topics
 from tests.simulators.collecting import collecting, stop
 from tests.simulators.device import Device

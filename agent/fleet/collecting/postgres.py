@@ -15,14 +15,14 @@ from psycopg.conninfo import conninfo_to_dict
 
 from agent.clock import SystemClock
 from agent.errors import ConfigInvalid, DiskFull, FolderUnusable, MessageInvalid, StoreBusy
-from agent.fleet import postgres_tables
-from agent.fleet.storage import Storage
+from agent.fleet.collecting import postgres_tables
+from agent.fleet.collecting.storage import Storage
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from agent.clock import Clock
-    from agent.fleet.sql import Answer
+    from agent.fleet.collecting.sql import Answer
 
 _CONNECT_S = 5
 _OPTIONS = "-c lock_timeout=10s -c statement_timeout=60s -c idle_in_transaction_session_timeout=120s"

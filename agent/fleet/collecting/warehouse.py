@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 from agent.clock import SystemClock
 from agent.errors import StoreBusy
-from agent.fleet import tables
-from agent.fleet.storage import Storage
+from agent.fleet.collecting import tables
+from agent.fleet.collecting.storage import Storage
 from agent.sqlite import open_database, refusals, transaction
 
 if TYPE_CHECKING:

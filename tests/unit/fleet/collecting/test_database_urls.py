@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from agent.errors import ConfigInvalid
-from agent.fleet.databases import database_of
+from agent.fleet.collecting.databases import database_of
 
 
 @pytest.mark.parametrize("to", ["fleet.db", "mysql://db/fleet", "sqlite:///", "sqlite://fleet.db", ""])

@@ -15,14 +15,14 @@ import orjson
 
 from agent.blocks import Block, Content
 from agent.errors import MessageInvalid
-from agent.fleet import history
-from agent.fleet.contents import METRIC, contents, metrics
+from agent.fleet.collecting import history
+from agent.fleet.collecting.contents import METRIC, contents, metrics
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
-    from agent.fleet.ranges import Place
-    from agent.fleet.sql import Sql
+    from agent.fleet.collecting.ranges import Place
+    from agent.fleet.collecting.sql import Sql
 
 MOST_BLOCKS = 256
 """So many become rows in one transaction."""

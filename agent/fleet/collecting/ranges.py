@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from agent.blocks import MAX_SEQ, STREAMS
 
 if TYPE_CHECKING:
-    from agent.fleet.sql import Sql
+    from agent.fleet.collecting.sql import Sql
 
 Place = tuple[str, str, str]
 """(device, stream, epoch): what sequence numbers count in."""

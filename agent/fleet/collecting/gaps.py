@@ -7,14 +7,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from agent.fleet.ranges import disjoint, known, settled, within
+from agent.fleet.collecting.ranges import disjoint, known, settled, within
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from agent.blocks import Loss
-    from agent.fleet.ranges import Place, Range
-    from agent.fleet.sql import Sql
+    from agent.fleet.collecting.ranges import Place, Range
+    from agent.fleet.collecting.sql import Sql
 
 ELSEWHERE = "delivered_elsewhere"
 """The device says that it was acknowledged, and it is not here: this database is restored, or a new one."""

@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING
 import orjson
 
 from agent.events import Event, counters, emit
-from agent.fleet.collector import Collector
-from agent.fleet.databases import open_warehouse, shown
-from agent.fleet.greeting import PAUSE_S
-from agent.fleet.inbox import Inbox
+from agent.fleet.collecting.collector import Collector
+from agent.fleet.collecting.databases import open_warehouse, shown
+from agent.fleet.collecting.greeting import PAUSE_S
+from agent.fleet.collecting.inbox import Inbox
+from agent.fleet.collecting.outlet import Outlet
 from agent.fleet.keys import Keyring
-from agent.fleet.outlet import Outlet
 from agent.link import batch, topics
 from agent.link.mqtt import Link
 from agent.link.settings import LinkMessage, LinkSettings, LinkUp
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from pathlib import Path
     from types import FrameType
 
-    from agent.fleet.outlet import Form
+    from agent.fleet.collecting.outlet import Form
     from agent.link.versions import Choice
 
 _A_WEEK_S = 7 * 86_400

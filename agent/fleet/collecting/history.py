@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from agent.fleet.sql import Sql
+    from agent.fleet.collecting.sql import Sql
 
 _MINUTE_NS = 60 * 1_000_000_000
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from agent.errors import FolderUnusable
-from agent.fleet.tables import OWN_KINDS
+from agent.fleet.collecting.tables import OWN_KINDS
 
 if TYPE_CHECKING:
-    from agent.fleet.sql import Sql
+    from agent.fleet.collecting.sql import Sql
 
 _LOCK = int.from_bytes(b"EAwh")
 """The advisory lock under which migrations run: collectors may start at the same time."""

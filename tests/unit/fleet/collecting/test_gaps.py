@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from agent.blocks import Block, Lease, Loss, pack
-from agent.fleet.incoming import Incoming
-from agent.fleet.ranges import Watermark
-from agent.fleet.warehouse import Warehouse
+from agent.fleet.collecting.incoming import Incoming
+from agent.fleet.collecting.ranges import Watermark
+from agent.fleet.collecting.warehouse import Warehouse
 from tests.simulators.clocks import ManualClock
 
 if TYPE_CHECKING:

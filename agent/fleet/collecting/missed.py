@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from agent.fleet.ranges import watermark
+from agent.fleet.collecting.ranges import watermark
 
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-    from agent.fleet.sql import Sql
+    from agent.fleet.collecting.sql import Sql
 
 _ACCOUNTS = ("captured", "inferred", "gated", "lost")
 _BY_REASON = ("filtered", "dropped", "failed")

@@ -9,10 +9,10 @@ import pytest
 
 from agent.blocks import Block, Lease, pack
 from agent.errors import FileDamaged, FolderUnusable, StoreBusy
-from agent.fleet.databases import reading
-from agent.fleet.incoming import Incoming, Stored
-from agent.fleet.ranges import Watermark
-from agent.fleet.warehouse import Warehouse
+from agent.fleet.collecting.databases import reading
+from agent.fleet.collecting.incoming import Incoming, Stored
+from agent.fleet.collecting.ranges import Watermark
+from agent.fleet.collecting.warehouse import Warehouse
 from tests.simulators.clocks import ManualClock
 
 if TYPE_CHECKING:

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING
 import orjson
 
 from agent.errors import EXIT_FAILED, EXIT_OK, AgentError, ConfigInvalid
-from agent.fleet.databases import reading
-from agent.fleet.missed import missed
+from agent.fleet.collecting.databases import reading
+from agent.fleet.collecting.missed import missed
 from agent.link.topics import NAME_HINT, is_name
 from agent.moments import moment, spelled
 from agent.wording import plain
 
 if TYPE_CHECKING:
-    from agent.fleet.missed import Missing, Report
+    from agent.fleet.collecting.missed import Missing, Report
 
 
 _LONGEST = 4000

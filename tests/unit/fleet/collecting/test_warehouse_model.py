@@ -12,13 +12,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from agent.blocks import Block, Lease, Loss, pack
-from agent.fleet.databases import open_warehouse
-from agent.fleet.incoming import Incoming
-from agent.fleet.ranges import MOST_RANGES, Watermark
-from agent.fleet.warehouse import Warehouse
+from agent.fleet.collecting.databases import open_warehouse
+from agent.fleet.collecting.incoming import Incoming
+from agent.fleet.collecting.ranges import MOST_RANGES, Watermark
+from agent.fleet.collecting.warehouse import Warehouse
 
 if TYPE_CHECKING:
-    from agent.fleet.storage import Storage
+    from agent.fleet.collecting.storage import Storage
     from tests.simulators.postgres import Server
 
 EPOCHS = ("a" * 16, "b" * 16)

@@ -11,17 +11,17 @@ from typing import TYPE_CHECKING
 from agent.errors import LinkLost, MessageInvalid, NotSigned, StoreBusy, WrongSender
 from agent.events import Event, emit
 from agent.fleet import states
-from agent.fleet.greeting import Greeting
-from agent.fleet.incoming import Incoming
-from agent.fleet.turns import Turns
+from agent.fleet.collecting.greeting import Greeting
+from agent.fleet.collecting.incoming import Incoming
+from agent.fleet.collecting.turns import Turns
 from agent.link import ack, batch, topics
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from agent.errors import Refusal
-    from agent.fleet.outlet import Outlet
-    from agent.fleet.seams import Downlink, Keys, Warehouse, Watermarks
+    from agent.fleet.collecting.outlet import Outlet
+    from agent.fleet.collecting.seams import Downlink, Keys, Warehouse, Watermarks
     from agent.fleet.states import State
     from agent.link.settings import LinkMessage
     from agent.trust.signing import Verifier

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from agent.fleet.incoming import Incoming, Stored
-    from agent.fleet.outlet import Outlet
-    from agent.fleet.ranges import Watermark
+    from agent.fleet.collecting.incoming import Incoming, Stored
+    from agent.fleet.collecting.outlet import Outlet
+    from agent.fleet.collecting.ranges import Watermark
+    from agent.fleet.collecting.unpacking import Unpacked
     from agent.fleet.states import State
-    from agent.fleet.unpacking import Unpacked
     from agent.link.settings import LinkMessage
     from agent.trust.signing import Signer, Verifier
 
@@ -20,7 +20,7 @@ Watermarks = dict[str, dict[str, "Watermark"]]
 
 
 class Warehouse(Protocol):
-    """Where batches go. See ``agent.fleet.warehouse``."""
+    """Where batches go. See ``agent.fleet.collecting.warehouse``."""
 
     def store(self, batches: Sequence[Incoming], *, at_once: bool) -> list[Stored]:
         """Store in one transaction, and make rows of what is urgent in it, or next; raises StoreBusy."""

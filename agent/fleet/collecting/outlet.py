@@ -15,13 +15,13 @@ from typing import TYPE_CHECKING, Any, Literal
 import orjson
 
 from agent.errors import AgentError, MessageInvalid, StoreBusy
-from agent.fleet.contents import contents
+from agent.fleet.collecting.contents import contents
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
     from agent.blocks import Block
-    from agent.fleet.ranges import Place
+    from agent.fleet.collecting.ranges import Place
 
 Form = Literal["ndjson", "cloudevents"]
 

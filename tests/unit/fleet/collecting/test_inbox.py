@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 
-from agent.fleet.inbox import Inbox
+from agent.fleet.collecting.inbox import Inbox
 from agent.link.settings import LinkMessage, LinkPublished
 
 

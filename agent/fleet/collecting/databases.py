@@ -8,16 +8,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from agent.errors import AgentError, ConfigInvalid, ExtraMissing
-from agent.fleet.tables import FORMAT
-from agent.fleet.warehouse import Warehouse
+from agent.fleet.collecting.tables import FORMAT
+from agent.fleet.collecting.warehouse import Warehouse
 from agent.sqlite import check, refusals
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from types import ModuleType
 
-    from agent.fleet.sql import Sql
-    from agent.fleet.storage import Storage
+    from agent.fleet.collecting.sql import Sql
+    from agent.fleet.collecting.storage import Storage
 
 _SQLITE = "sqlite:///"
 _HINT = "Use sqlite:///FILE or postgresql://USER@HOST/NAME"
@@ -97,7 +97,7 @@ def _check(version: int, subject: str) -> None:
 
 def _postgres() -> ModuleType:
     try:
-        from agent.fleet import postgres
+        from agent.fleet.collecting import postgres
     except ModuleNotFoundError as error:
         hint = "In the checkout, run: pip install '.[fleet]'"
         raise ExtraMissing("open", "PostgreSQL", f"the package {error.name} is missing", hint) from error

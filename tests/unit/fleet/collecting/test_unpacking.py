@@ -14,9 +14,9 @@ import pytest
 
 from agent.blocks import Block, Lease, pack
 from agent.errors import StoreBusy
-from agent.fleet.incoming import Incoming
-from agent.fleet.ranges import Watermark
-from agent.fleet.warehouse import Warehouse
+from agent.fleet.collecting.incoming import Incoming
+from agent.fleet.collecting.ranges import Watermark
+from agent.fleet.collecting.warehouse import Warehouse
 from tests.simulators.clocks import ManualClock
 
 if TYPE_CHECKING:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from agent.fleet.turns import Turns
+from agent.fleet.collecting.turns import Turns
 
 
 def share_of_rows(turns: Turns, behind: int) -> float:

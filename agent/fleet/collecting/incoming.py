@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from agent.fleet.ranges import Watermark
+from agent.fleet.collecting.ranges import Watermark
 
 if TYPE_CHECKING:
     from agent.blocks import Lease
     from agent.errors import MessageInvalid
-    from agent.fleet.ranges import Place
+    from agent.fleet.collecting.ranges import Place
 
 _NOTHING = Watermark(0, ())
 

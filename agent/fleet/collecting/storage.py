@@ -14,20 +14,20 @@ from dataclasses import replace
 from itertools import islice
 from typing import TYPE_CHECKING, ClassVar, Self
 
-from agent.fleet import gaps, ranges, unpacking
-from agent.fleet.incoming import Stored
+from agent.fleet.collecting import gaps, ranges, unpacking
+from agent.fleet.collecting.incoming import Stored
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from contextlib import AbstractContextManager
 
     from agent.clock import Clock
-    from agent.fleet.incoming import Incoming
-    from agent.fleet.outlet import Outlet
-    from agent.fleet.ranges import Watermark
-    from agent.fleet.sql import Sql
+    from agent.fleet.collecting.incoming import Incoming
+    from agent.fleet.collecting.outlet import Outlet
+    from agent.fleet.collecting.ranges import Watermark
+    from agent.fleet.collecting.sql import Sql
+    from agent.fleet.collecting.unpacking import Unpacked
     from agent.fleet.states import State
-    from agent.fleet.unpacking import Unpacked
 
 _RECENT_EPOCHS = 8
 _SLICE = 4096

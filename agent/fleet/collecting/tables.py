@@ -10,7 +10,7 @@ import sqlite3
 from contextlib import closing
 from typing import TYPE_CHECKING
 
-from agent.fleet import gaps, history, ranges
+from agent.fleet.collecting import gaps, history, ranges
 from agent.sqlite import Format, refusals, transaction
 
 if TYPE_CHECKING:

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from agent.blocks import Block, Lease, Loss, pack
-from agent.fleet.incoming import Incoming
-from agent.fleet.missed import missed
-from agent.fleet.warehouse import Warehouse
+from agent.fleet.collecting.incoming import Incoming
+from agent.fleet.collecting.missed import missed
+from agent.fleet.collecting.warehouse import Warehouse
 from agent.ledger import Ledger
 from tests.simulators.clocks import ManualClock
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from agent.fleet.missed import Report
+    from agent.fleet.collecting.missed import Report
 
 EPOCH = "0123456789abcdef"
 NOON = int(datetime(2026, 11, 25, 12, tzinfo=UTC).timestamp()) * 10**9

@@ -10,11 +10,11 @@ import pytest
 from agent.blocks import Block, Lease, pack
 from agent.errors import LinkLost, MessageInvalid
 from agent.events import Event, counters
-from agent.fleet.collector import Collector
-from agent.fleet.inbox import Inbox
+from agent.fleet.collecting.collector import Collector
+from agent.fleet.collecting.inbox import Inbox
+from agent.fleet.collecting.warehouse import Warehouse
 from agent.fleet.keys import Keyring, make_keys
 from agent.fleet.states import State
-from agent.fleet.warehouse import Warehouse
 from agent.link import ack, batch, topics
 from agent.link.settings import LinkMessage
 

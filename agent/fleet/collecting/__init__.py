@@ -1,0 +1,1 @@
+"""The collector: batches of a fleet come in, are stored once, acknowledged, and become rows in a database."""

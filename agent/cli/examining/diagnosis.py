@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
+from agent.cli.device.held import held
 from agent.cli.device.secrets_known import known
-from agent.cli.device.settings import Loaded
 from agent.cli.examining.versions import versions
 from agent.config import toml_text
 from agent.errors import AgentError
@@ -23,7 +23,6 @@ from agent.supervision.control import ask, deserted
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from agent.plan import Plan
 
 LINES, ENTRIES = 2000, 200
 """Lines of the log, and entries of the audit log: the newest."""
@@ -43,21 +42,13 @@ class Diagnosis:
     """
 
     def __init__(self, config: Path) -> None:
-        self._config_path = config
-        self._loaded: Loaded | None = None
-        self._plan: Plan | None = None
-        self._problem: AgentError | None = None
-        try:
-            self._loaded = Loaded(config)
-            self._plan = self._loaded.plan()
-        except AgentError as error:
-            self._problem = error
-        self.redactor = Redactor(known(self._loaded))
+        self._held = held(config)
+        self.redactor = Redactor(known(self._held.loaded))
 
     @property
     def device(self) -> str:
         """This device's id; "unknown" while the configuration does not hold."""
-        return self._plan.device if self._plan else "unknown"
+        return self._held.plan.device if self._held.plan else "unknown"
 
     def parts(self) -> Iterator[tuple[str, bytes]]:
         """Give name and content of each part, without secrets; ``missing.json`` says what is not there."""
@@ -95,19 +86,14 @@ class Diagnosis:
             "report.json": self._report,
         }
 
-    def _needed(self) -> Plan:
-        if self._plan is None:
-            raise self._problem or AgentError("read", "configuration", "it does not hold")
-        return self._plan
-
     def _config(self) -> bytes:
-        if self._loaded is None:
-            raise self._problem or AgentError("read", "configuration", "it is not there")
-        tables = self._loaded.settings.model_dump(mode="json", exclude_unset=True)
+        if self._held.loaded is None:
+            raise self._held.problem or AgentError("read", "configuration", "it is not there")
+        tables = self._held.loaded.settings.model_dump(mode="json", exclude_unset=True)
         return toml_text.written(self.redactor.value(tables)).encode()
 
     def _status(self) -> dict[str, Any]:
-        status = ask(self._needed().control, {"op": "status"})
+        status = ask(self._held.needed().control, {"op": "status"})
         for pipeline in status["pipelines"]:
             pipeline.pop("last", None)  # a result is nobody else's business
         return status
@@ -115,8 +101,8 @@ class Diagnosis:
     def _passport(self) -> dict[str, Any]:
         from agent.cli.examining.passport import untried
 
-        self._needed()
-        loaded = self._loaded
+        self._held.needed()
+        loaded = self._held.loaded
         found = loaded.board() if loaded else None
         if found is None:
             raise AgentError("recognise", "board", "there is no configuration")
@@ -124,7 +110,7 @@ class Diagnosis:
         return whole
 
     def _audit(self) -> dict[str, Any]:
-        folder = self._needed().data
+        folder = self._held.needed().data
         entries, damaged = newest_entries(folder, ENTRIES)
         head = read_kept(folder).audit
         bodies = [{"seq": one.seq, "hash": one.hash, "body": _json(one.body)} for one in entries]
@@ -132,7 +118,7 @@ class Diagnosis:
 
     def _log(self) -> str:
         """The agent's own lines; while none runs they are the service manager's: journalctl has them."""
-        control = self._needed().control
+        control = self._held.needed().control
         if deserted(control):
             hint = "Take them from: journalctl --unit edge-agent"
             raise AgentError("read", "log", "no agent runs that could give its lines", hint)
@@ -147,17 +133,17 @@ class Diagnosis:
         return "\n".join(lines[-LINES:]) + "\n"
 
     def _store(self) -> dict[str, Any]:
-        return asdict(stats(self._needed().data))
+        return asdict(stats(self._held.needed().data))
 
     def _report(self) -> dict[str, Any]:
         from agent.cli.reporting.parts import Reported
 
-        report = Reported(self._config_path).whole()
+        report = Reported(self._held.path).whole()
         report.pop("compliance")  # that of the release, which is known
         return report
 
     def _machine(self) -> dict[str, Any]:
-        data = self._plan.data.absolute() if self._plan else Path("/")
+        data = self._held.plan.data.absolute() if self._held.plan else Path("/")
         disk = os.statvfs(next(one for one in (data, *data.parents) if one.exists()))
         told: dict[str, Any] = {
             "disk": {

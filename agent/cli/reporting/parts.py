@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from agent.cli.device import service
+from agent.cli.device.held import held
 from agent.cli.device.secrets_known import known
-from agent.cli.device.settings import Loaded
 from agent.cli.examining import models_check
 from agent.cli.examining.versions import versions
 from agent.cli.reporting import unit
@@ -50,16 +50,8 @@ class Reported:
     """
 
     def __init__(self, config: Path) -> None:
-        self._config = config
-        self._loaded: Loaded | None = None
-        self._plan: Plan | None = None
-        self._problem: AgentError | None = None
+        self._held = held(config)
         self._unseen: list[dict[str, str]] = []
-        try:
-            self._loaded = Loaded(config)
-            self._plan = self._loaded.plan()
-        except AgentError as error:
-            self._problem = error
 
     def whole(self) -> dict[str, Any]:
         """Give the report, without secrets; ``unseen`` says which parts could not be had, and why."""
@@ -72,7 +64,7 @@ class Reported:
             "service": unit.shown,
             "running": self._running,
             "trust": self._trust,
-            "models": lambda: models_in_use(self._needed()),
+            "models": lambda: models_in_use(self._held.needed()),
             "pipelines": self._pipelines,
             "remote": self._remote,
             "data": self._data,
@@ -83,14 +75,14 @@ class Reported:
         report = {
             "v": 1,
             "at": written(now_ns),
-            "device": self._plan.device if self._plan else None,
+            "device": self._held.plan.device if self._held.plan else None,
             "configuration": self._configuration(),
             **{name: self._had(name, make) for name, make in parts.items()},
         }
         report["compliance"] = [one.model_dump(exclude={"about"}) for one in standards()]
         report["deviations"] = deviations(report, now_ns / 1e9)
         report["unseen"] = self._unseen
-        found: dict[str, Any] = Redactor(known(self._loaded)).value(report)
+        found: dict[str, Any] = Redactor(known(self._held.loaded)).value(report)
         return found
 
     def _had(self, name: str, make: Callable[[], Any]) -> Any:
@@ -104,39 +96,34 @@ class Reported:
             self._unseen.append({"part": name, "why": why})
         return None
 
-    def _needed(self) -> Plan:
-        if self._plan is None:
-            raise self._problem or AgentError("read", "configuration", "it does not hold")
-        return self._plan
-
     def _configuration(self) -> dict[str, Any]:
         told = {
-            "path": str(self._config),
-            "problem": str(self._problem) if self._problem else None,
+            "path": str(self._held.path),
+            "problem": str(self._held.problem) if self._held.problem else None,
             "writable": False,
             "password_open": False,
         }
-        if self._loaded is not None:
-            mode = self._config.stat().st_mode
-            secret = any(secrets_in(tomllib.loads(self._loaded.text)))
+        if self._held.loaded is not None:
+            mode = self._held.path.stat().st_mode
+            secret = any(secrets_in(tomllib.loads(self._held.loaded.text)))
             told["writable"] = bool(mode & (stat.S_IWGRP | stat.S_IWOTH))
             told["password_open"] = bool(secret and mode & stat.S_IROTH)
         return told
 
     def _board(self) -> dict[str, Any]:
-        if self._loaded is None:
-            self._needed()
+        if self._held.loaded is None:
+            self._held.needed()
             return {}
-        found = self._loaded.board()
+        found = self._held.loaded.board()
         tested = found.profile.tested
         return {"profile": found.profile.name, "title": found.title, "why": found.why, "tested": tested}
 
     def _running(self) -> bool:
-        return not deserted(self._needed().control)
+        return not deserted(self._held.needed().control)
 
     def _trust(self) -> dict[str, Any] | None:
         """Say who signs and is believed; None where nothing is sent and no model is taken."""
-        plan = self._needed()
+        plan = self._held.needed()
         told: dict[str, Any] = {"problem": None}
         if plan.mqtt is not None:
             link = link_settings(plan.mqtt, plan.device, plan.folder)
@@ -166,7 +153,7 @@ class Reported:
 
     def _are_credentials_hidden(self) -> bool:
         """Whether systemd may pass credentials to the service that cannot be seen from here."""
-        ours = self._config.resolve() == service.CONFIG.resolve()
+        ours = self._held.path.resolve() == service.CONFIG.resolve()
         return ours and "CREDENTIALS_DIRECTORY" not in os.environ
 
     def _metadata(self, plan: Plan) -> dict[str, Any]:
@@ -182,7 +169,7 @@ class Reported:
         return told
 
     def _pipelines(self) -> list[dict[str, Any]]:
-        plan = self._needed()
+        plan = self._held.needed()
         held = {}
         if not deserted(plan.control):
             held = {one["name"]: one["confined"] for one in ask(plan.control, {"op": "status"})["pipelines"]}
@@ -202,19 +189,19 @@ class Reported:
 
     def _remote(self) -> dict[str, Any]:
         """Say what the operator may do from afar, by this configuration."""
-        settings = self._needed().settings
+        settings = self._held.needed().settings
         helper = Path(settings.host.helper or HOME, ABLE)
         return {
             "commands": {"allow": settings.commands.allow, "deny": settings.commands.deny},
             "reboot": settings.host.reboot,
             "update": settings.host.update,
             "helper": helper.is_file(),
-            "models": self._needed().managed,
+            "models": self._held.needed().managed,
             "home_assistant": settings.home_assistant.enabled,
         }
 
     def _data(self) -> dict[str, Any]:
-        plan = self._needed()
+        plan = self._held.needed()
         folder, store = plan.data, plan.settings.store
         told: dict[str, Any] = {"path": str(folder), "mode": None, "problem": None}
         told |= {"max_bytes": store.max_bytes, "max_age_h": store.max_age_h}
@@ -230,7 +217,7 @@ class Reported:
         return told
 
     def _audit(self) -> dict[str, Any]:
-        seq, head = read_kept(self._needed().data).audit
+        seq, head = read_kept(self._held.needed().data).audit
         return {"seq": seq, "head": head}
 
 

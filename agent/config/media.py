@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from agent.config.tables import EventName
+from agent.config.base import EventName
 
 Label = Annotated[str, Field(min_length=1, max_length=200)]
 

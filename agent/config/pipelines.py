@@ -10,9 +10,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag
 
+from agent.config.base import EventName, Name, Table
 from agent.config.media import Media
 from agent.config.preparing import PreTable
-from agent.config.tables import EventName, Name, Table
 from agent.pictures import Health, Region
 
 

@@ -9,8 +9,6 @@ from __future__ import annotations
 from typing import Annotated, Literal
 
 from pydantic import (
-    BaseModel,
-    ConfigDict,
     Field,
     SecretStr,
     ValidationInfo,
@@ -19,23 +17,7 @@ from pydantic import (
 )
 
 from agent.config import addresses
-
-Name = Annotated[
-    str,
-    Field(
-        pattern=r"^[a-z0-9][a-z0-9_-]{0,62}$",
-        description="Lower-case letters, digits, '-' and '_'; at most 63.",
-    ),
-]
-
-EventName = Annotated[str, Field(max_length=100, pattern=r"^(\*|[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)*)$")]
-"""What filters call an event: words with dots between, as `line.crossed`; or `*`."""
-
-
-class Table(BaseModel):
-    """A table of the file: frozen, unknown keys refused."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+from agent.config.base import Name, Table
 
 
 class Device(Table):

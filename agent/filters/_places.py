@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from agent.config.tables import Name
+from agent.config.base import Name
 from agent.pictures import CROSSED, Point, crosses_itself, has_area
 
 if TYPE_CHECKING:

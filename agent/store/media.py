@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import TypeAdapter
 
-from agent.config.tables import Name  # noqa: TC001 - pydantic reads it
+from agent.config.base import Name  # noqa: TC001 - pydantic reads it
 from agent.errors import DiskFull, MessageInvalid, StoreBusy
 from agent.events import Event, emit
 from agent.files import NEW, sync_folder, write_durably

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from agent.cli.device import service
-from agent.cli.examining.diagnosis import Diagnosis
+from agent.cli.reporting.diagnosis import Diagnosis
 from agent.errors import EXIT_OK, AgentError
 from agent.files import advice
 

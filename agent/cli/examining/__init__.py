@@ -1,1 +1,1 @@
-"""What check, doctor, probe and diagnose look at, each part by itself."""
+"""What check, doctor and probe look at, each part by itself."""

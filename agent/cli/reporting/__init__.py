@@ -1,1 +1,1 @@
-"""What ``edge-agent report`` tells, a file a part; ``agent.cli.report`` prints it."""
+"""What report tells, a file a part, and what a bundle of diagnostics holds beside that."""

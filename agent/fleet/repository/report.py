@@ -17,7 +17,7 @@ from agent.wording import plain
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from agent.fleet.verbs._broker import Broker
+    from agent.fleet.broker import Broker
     from agent.updater.seams import Shelf
 
 

@@ -16,9 +16,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
+    from agent.fleet.broker import Broker
     from agent.fleet.repository.publisher import Publisher, Sent
     from agent.fleet.repository.wire import Wire
-    from agent.fleet.verbs._broker import Broker
 
 
 @dataclass(frozen=True, slots=True)

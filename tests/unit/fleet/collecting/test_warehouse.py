@@ -13,45 +13,11 @@ from agent.fleet.collecting.databases import reading
 from agent.fleet.collecting.incoming import Incoming, Stored
 from agent.fleet.collecting.ranges import Watermark
 from agent.fleet.collecting.warehouse import Warehouse
+from tests.simulators.batches import EPOCH, batch, record
 from tests.simulators.clocks import ManualClock
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
-
-EPOCH = "0123456789abcdef"
-
-
-def record(seq: int) -> dict[str, Any]:
-    return {
-        "kind": "classification",
-        "pipeline": "gate",
-        "frame": seq * 2,
-        "wall_ns": seq * 1000,
-        "items": [seq],
-    }
-
-
-def block(first: int, last: int) -> Block:
-    ledgers = {"gate": {"captured": last}}
-    return Block(first, last - first + 1, pack([record(seq) for seq in range(first, last + 1)], ledgers))
-
-
-def batch(*spans: tuple[int, int], low: int = 1, epoch: str = EPOCH, **others: Any) -> Incoming:
-    blocks = tuple(block(*span) for span in spans)
-    device = others.pop("device", "cam-1")
-    return Incoming(device, Lease(epoch, low, blocks, **{"live": True, **others}))
-
-
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "warehouse.db"
-
-
-@pytest.fixture
-def warehouse(path: Path) -> Iterator[Warehouse]:
-    with Warehouse(path, clock=ManualClock()) as made:
-        yield made
 
 
 def unpack(warehouse: Warehouse) -> None:

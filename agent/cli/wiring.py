@@ -89,7 +89,7 @@ class Wiring:
             *self._with_a_broker(offer),
         )
         answers = {**dispatch.answers, "log": made.logs.answer}
-        return Partners(models, [one for one in others if one], answers)
+        return Partners(models, [one for one in others if one], answers, lambda: {"commands": dispatch.held})
 
     def _models(self, offer: Offer) -> Activation | None:
         if self.site is None or self.kept is None:
@@ -132,6 +132,7 @@ class Wiring:
             offer=offer,
             signer=signer,
             shipping=shipping,
+            waits=lambda: models.maintenance.waits if models else "",
         )
 
     def _configuring(self, offer: Offer, models: Activation | None) -> Configuring[Loaded] | None:

@@ -15,6 +15,7 @@ from agent.dispatch.rules import Rules
 from agent.host.machine import helped
 from agent.host.trial import Trial
 from agent.maintenance import Maintenance
+from agent.supervision.orphans import orphans
 from agent.supervision.partners import Partners
 from agent.supervision.settled import Settled
 from agent.trust import keys as trust
@@ -86,6 +87,7 @@ class Wiring:
             configuring,
             Trial(machine, offer),
             Settled(self.begun),
+            orphans(),
             *self._with_a_broker(offer),
         )
         answers = {**dispatch.answers, "log": made.logs.answer}

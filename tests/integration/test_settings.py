@@ -12,12 +12,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from agent.cli.commanding import carried_out
 from agent.documents import vitals
 from agent.documents.desired import Maintenance
 from agent.link import topics
 from agent.link.mqtt import Link
 from agent.link.settings import LinkMessage, LinkSettings
 from agent.schedules import Window
+from agent.supervision.control import ask
 from agent.trust.signing import Verifier
 from tests.simulators.ear import Ear
 from tests.simulators.operator import DEVICE, FLEET, Operator, moody_program, settle
@@ -116,13 +118,21 @@ def test_what_disturbs_waits_for_the_window_and_nothing_else_does(world: World) 
         report = operator.until_settings("waiting")
         assert (report.maintenance, report.settings.overrides) == ("closed", ())
         assert device.pipeline()["pid"] == pid
+        order = {"op": "command", "command": "reboot", "args": {"window": True}}
+        reboot = ask(device.control, order)["id"]
+        assert carried_out(device.control, "ping", {}, 20)["state"] == "done"  # written after it
+        assert device.status()["commands"] == [{"id": reboot, "op": "reboot", "waits": waits.reason}]
         device.end(signal.SIGKILL)
     with world.device() as device:
         device.until_inferred(3)
         assert operator.until_settings("waiting").pipelines["door"].state == "verified"
+        look = {"op": "outcome", "id": reboot}
+        assert ask(device.control, look)["waits"] == waits.reason
         operator.deploy(overrides=RATE, door="two")
         operator.until_settings("active")
         operator.until(lambda one: one.state != "verified")
+        device.until(lambda _: bool(ask(device.control, look)["state"] == "settled"))
+        assert "host.reboot of this device" in ask(device.control, look)["outcome"]["reason"]
         assert device.end() == 0
 
 

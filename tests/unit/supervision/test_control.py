@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import itertools
 import json
 import os
 import selectors
@@ -216,6 +218,27 @@ def test_an_agent_that_answers_nothing_is_not_waited_for(path: Path) -> None:
         deaf.listen(1)
         with pytest.raises(AgentError, match="timed out"):
             ask(path, {}, timeout_s=0.05)
+
+
+def test_an_agent_that_answers_byte_by_byte_is_not_waited_for_longer_than_one_that_is_silent(
+    path: Path,
+) -> None:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as server:
+        server.bind(str(path))
+        server.listen()
+
+        def drip() -> None:
+            client, _ = server.accept()
+            with client, contextlib.suppress(OSError):  # who has asked leaves
+                for byte in itertools.chain(b'{"a":"', b"1" * 300, b'"}\n'):
+                    client.send(bytes([byte]))
+                    time.sleep(0.01)
+
+        peer = threading.Thread(target=drip)
+        peer.start()
+        with pytest.raises(AgentError, match="timed out"):
+            ask(path, {"op": "status"}, timeout_s=0.3)
+        peer.join()
 
 
 ASKS = """

@@ -85,7 +85,8 @@ class Booted(ABC):
         assert started.returncode == 0, started.stderr + self.journal()
 
     def journal(self, unit: str = UNIT) -> str:
-        """Give what a service, and systemd of it, have said."""
+        """Give what a service, and systemd of it, have said; what journald has yet to read is waited for."""
+        self.run("journalctl", "--sync")
         return self.run("journalctl", "-u", unit, "--no-pager", "-n", "200").stdout
 
     def show(self, name: str, unit: str = UNIT) -> str:

@@ -69,7 +69,7 @@ def test_files_are_given_as_they_come_numbered_on_and_dated(folder: Path) -> Non
 def test_a_read_waits_no_longer_than_asked(source: WatchedImages) -> None:
     began = time.monotonic()
     assert source.read(0.05) is None
-    assert 0.05 <= time.monotonic() - began < 1
+    assert 0.05 <= time.monotonic() - began < 5
 
 
 def test_a_file_is_given_once_it_is_closed_or_moved_in_and_never_half_written(

@@ -56,7 +56,7 @@ def collector(folder: Path, port: int) -> Iterator[Path]:
         yield database
     finally:
         process.terminate()
-        process.communicate(timeout=20)
+        process.communicate(timeout=60)
     assert process.returncode == 0
 
 

@@ -115,8 +115,7 @@ def test_when_memory_is_scarce_pipelines_of_low_priority_are_paused_and_others_g
             """Whether the one stood still while fifteen frames of the other were inferred."""
             before = agent.status()["pipelines"][1]["ledger"]["inferred"]
             agent.until_inferred(15)
-            after: int = agent.status()["pipelines"][1]["ledger"]["inferred"]
-            return after == before
+            return bool(agent.status()["pipelines"][1]["ledger"]["inferred"] == before)
 
         until(rests, "a pipeline of low priority rests")
         yard = agent.status()["pipelines"][1]

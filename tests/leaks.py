@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-GRACE_S = 2.0
+GRACE_S = 5.0
 """How long what is on its way out may take."""
 
 _OURS = tuple(

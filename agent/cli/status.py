@@ -70,6 +70,7 @@ def _lines(status: dict[str, Any]) -> list[str]:
     ]
     if store["problem"]:
         lines.append(f"    problem: {store['problem']}")
+    lines += _commands(status)
     lines.append(f"  link   {link['state']}" + (f"  {link['broker']}" if "broker" in link else ""))
     if link.get("signed") is False:
         lines.append("    not signed: whoever reaches the broker can have results deleted (docs/security.md)")
@@ -111,6 +112,12 @@ def _pipeline(one: dict[str, Any]) -> list[str]:
     if one["problem"]:
         lines.append(f"    last problem: {one['problem']}")
     return lines
+
+
+def _commands(status: dict[str, Any]) -> list[str]:
+    """What an operator wants done, and is not begun yet."""
+    waiting = status.get("commands", ())  # an older agent has none that wait
+    return [f"  command {one['op']}: {one['waits']}" for one in waiting]
 
 
 def _source(one: dict[str, Any]) -> list[str]:

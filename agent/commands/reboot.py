@@ -15,7 +15,9 @@ DEADLINE_S = 900.0
 
 
 class Args(Document):
-    """Nothing."""
+    """``window``: begin it in the maintenance window only."""
+
+    window: bool = False
 
 
 def run(args: Args, order: Order, reach: Reach) -> Work:

@@ -5,7 +5,8 @@ A module of this room is called after its command, "_" for "-". It has ``SUMMARY
 may have ``resume(args, order, reach)``: what to do about one that the agent's end may have cut off, whether
 it had done anything or not; without that it is run anew. It may have ``QUICK = True``: its ``run`` gives an
 ``Answer`` at once, so that it need not wait for one that takes long; and ``DEADLINE_S``: how long its work
-may take, 900 seconds else.
+may take, 900 seconds else. One whose ``Args`` have ``window: bool`` is not begun while that is true and the
+device's maintenance window is not open.
 """
 
 from __future__ import annotations

@@ -16,9 +16,10 @@ DEADLINE_S = 6 * 3600.0
 
 
 class Args(Document):
-    """Which one, as the package manager calls it."""
+    """Which one, as the package manager calls it; ``window``: begin it in the maintenance window only."""
 
     version: Version
+    window: bool = False
 
 
 def run(args: Args, order: Order, reach: Reach) -> Work:

@@ -60,6 +60,7 @@ class Gate:
         reach: what bare commands can reach.
         settle: confirms a message to the broker.
         again: somebody asks for a settled command's outcome.
+        held: why a command that was taken is not begun yet, "" where nothing holds it.
         clock: where time comes from.
 
     Attributes:
@@ -78,11 +79,12 @@ class Gate:
         reach: Reach,
         settle: Callable[[LinkMessage], None],
         again: Callable[[CommandRow], None],
+        held: Callable[[CommandRow], str],
         clock: Clock,
     ) -> None:
         self._rules, self._inbox, self._clerk, self._telling = rules, inbox, clerk, telling
         self._outcomes, self._reach, self._settle, self._again = outcomes, reach, settle, again
-        self._clock = clock
+        self._held, self._clock = held, clock
         self._queue: deque[tuple[LinkMessage, float]] = deque()
         self._pending: dict[str, LinkMessage] = {}
         self._unproven = Allowance(_UNPROVEN, _UNPROVEN_S)
@@ -170,8 +172,9 @@ class Gate:
     def _durable(self, command: Command) -> None:
         emit(Event.COMMAND_TAKEN, command.op, id=command.id, audience=command.audience)
         self._settle(self._pending.pop(command.id))
-        if not registry.find(command.op).quick:
-            self._telling.say(self._outcomes.accepted(command.id, command.op))
+        row = self._inbox.get(command.id)
+        if row is not None and not registry.find(command.op).quick:
+            self._accepted(row)
 
     def _known(self, row: CommandRow, one: Proved, message: LinkMessage, now: float) -> bool:
         """Answer one that came before, once more; another one under its id is refused."""
@@ -189,8 +192,11 @@ class Gate:
         if row.outcome:
             self._again(row)
         else:
-            self._telling.say(self._outcomes.accepted(row.id, row.op))
+            self._accepted(row)
         return True
+
+    def _accepted(self, row: CommandRow) -> None:
+        self._telling.say(self._outcomes.accepted(row.id, row.op, self._held(row)))
 
     def _refuse(self, one: Refused, now: float) -> bool:
         """Count a refusal, write it down unless too many are, and answer one that somebody vouches for."""

@@ -48,6 +48,7 @@ class Local:
         inbox: where commands are kept.
         clerk: has that written.
         outcome: gives the outcome of a settled row once it is durable, else None.
+        held: why a command that was taken is not begun yet, "" where nothing holds it.
         clock: where time comes from.
 
     Attributes:
@@ -62,10 +63,12 @@ class Local:
         inbox: Inbox,
         clerk: Clerk,
         outcome: Callable[[CommandRow], bytes | None],
+        held: Callable[[CommandRow], str],
         clock: Clock,
     ) -> None:
         self._fleet, self._device = fleet, device
         self._inbox, self._clerk, self._outcome, self._clock = inbox, clerk, outcome, clock
+        self._held = held
         self.shut = ""
 
     def command(self, request: dict[str, Any]) -> dict[str, Any]:
@@ -97,6 +100,8 @@ class Local:
     def outcome(self, request: dict[str, Any]) -> dict[str, Any]:
         """Answer ``{"op": "outcome", "id": ...}``: where it stands, and its outcome once it is settled.
 
+        ``waits`` says what holds one that is not begun, "" where nothing does.
+
         Raises:
             MessageInvalid: no such command is known.
         """
@@ -105,7 +110,8 @@ class Local:
             raise MessageInvalid("look for outcome of", asked.id, "no such command is known, or no more")
         body = self._outcome(row)
         state = "settled" if body else "running" if row.outcome else row.state
-        return {"id": row.id, "state": state, "outcome": orjson.loads(body) if body else None}
+        outcome = orjson.loads(body) if body else None
+        return {"id": row.id, "state": state, "waits": self._held(row), "outcome": outcome}
 
 
 def _read(kind: type[Any], request: dict[str, Any]) -> Any:

@@ -14,8 +14,8 @@ from agent.dispatch.local import Local
 from agent.dispatch.outcomes import Outcomes
 from agent.dispatch.running import Running
 from agent.dispatch.telling import Telling
-from agent.documents.base import parse, read
-from agent.documents.command import Command
+from agent.dispatch.turns import Turns
+from agent.documents.base import parse
 from agent.documents.outcome import Outcome
 from agent.errors import AgentError, Forbidden, MessageInvalid
 from agent.events import Event, emit
@@ -31,7 +31,6 @@ if TYPE_CHECKING:
     from agent.commands.seams import Reach
     from agent.dispatch.rules import Rules
     from agent.dispatch.seams import Shipping
-    from agent.documents.outcome import Refusal
     from agent.processes.watch import Watched
     from agent.slots import CommandRow
     from agent.supervision.partners import Offer
@@ -53,6 +52,7 @@ class Dispatch:
         offer: the supervisor's.
         signer: the device's key; None where nothing is signed.
         shipping: sends the files beside outcomes, if anybody does.
+        waits: why what disturbs has to wait for the maintenance window, "" when it has not to.
 
     Attributes:
         answers: who answers which requests on the local socket.
@@ -70,9 +70,11 @@ class Dispatch:
         offer: Offer,
         signer: Signer | None,
         shipping: Shipping | None = None,
+        waits: Callable[[], str] = str,
     ) -> None:
         fleet, device = rules.fleet, rules.device
-        self._rules, self._clock, self._shipping = rules, clock, shipping
+        self._clock, self._shipping = clock, shipping
+        self._turns = Turns(rules, waits)
         self._topics = topics.commands(fleet, device, groups)
         known = kept or Kept()
         self._clerk = Clerk(store, known.audit)
@@ -89,6 +91,7 @@ class Dispatch:
             reach=reach,
             settle=offer.settle,
             again=self._again,
+            held=self._turns.held,
             clock=clock,
         )
         self._local = Local(
@@ -97,6 +100,7 @@ class Dispatch:
             inbox=self._inbox,
             clerk=self._clerk,
             outcome=self._durable_outcome,
+            held=self._turns.held,
             clock=clock,
         )
         self.answers: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
@@ -111,6 +115,12 @@ class Dispatch:
             why = "what is kept of commands could not be read at the start"
             self._gate.shut = self._local.shut = why
         self._recover()
+
+    @property
+    def held(self) -> list[dict[str, str]]:
+        """The commands that wait for the maintenance window, as the local socket tells them."""
+        rows = self._inbox.standing(Stand.WAITING)
+        return [{"id": row.id, "op": row.op, "waits": why} for row in rows if (why := self._turns.held(row))]
 
     def take(self, event: object, now: float) -> None:
         """Take in an event of the store or the link; others are ignored."""
@@ -182,8 +192,10 @@ class Dispatch:
             quick = row.op in registry.OPS and registry.find(row.op).quick
             if self._long and not quick:
                 continue
-            if (stale := self._stale(row)) is not None:
+            if (stale := self._turns.stale(row)) is not None:
                 self._settle(row, Turn.REFUSE, self._outcomes.refused(row.id, row.op, *stale))
+                continue
+            if self._turns.held(row):
                 continue
             self._long = self._long if quick else row.id
             self._begin_one(row, now)
@@ -197,19 +209,6 @@ class Dispatch:
                 self._running.run(begun, self._ahead.pop(row.id), now)
 
         self._clerk.keep(self._inbox.begin(row), run)
-
-    def _stale(self, row: CommandRow) -> tuple[Refusal, str] | None:
-        """Say why one that was taken is not begun any more; what was begun is brought to its end."""
-        if not row.key or row.boot:
-            return None
-        if self._rules.revoked(row.key, row.op):
-            return "scope", "its key lost the right to sign it before its turn came"
-        try:
-            command = read(Command, row.body, "command")
-        except MessageInvalid:  # of another release: whoever runs it says so
-            return None
-        late = command.expires <= self._rules.terms({}).now_s
-        return ("expired", "its time was over before its turn came") if late else None
 
     def _ended(self, identity: str, what: Answer | AgentError) -> None:
         """A command is over: keep what became of it, then tell it."""

@@ -32,9 +32,9 @@ class Outcomes:
     def __init__(self, fleet: str, device: str, clock: Clock) -> None:
         self._fleet, self._device, self._clock = fleet, device, clock
 
-    def accepted(self, identity: str, op: str) -> Outcome:
-        """It is kept, and will be done."""
-        return self._made(identity, op, "accepted")
+    def accepted(self, identity: str, op: str, reason: str = "") -> Outcome:
+        """It is kept, and will be done; ``reason`` says what it waits for."""
+        return self._made(identity, op, "accepted", reason=reason)
 
     def done(
         self, identity: str, op: str, result: Mapping[str, Any], files: tuple[Attached, ...] = ()

@@ -43,7 +43,7 @@ class Outcome(OfDevice):
     state: State
     refusal: Refusal | None = None
     reason: Words = ""
-    """Why it failed or was refused, in an error's words."""
+    """Why it failed or was refused, in an error's words; of one that was accepted, what it waits for."""
     result: dict[str, Free] = Field(default={}, max_length=64)
     files: Annotated[tuple[Attached, ...], Field(max_length=8)] = ()
     at: Count

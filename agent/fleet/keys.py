@@ -4,6 +4,7 @@ DIR/collector.key          signs acknowledgements; for the collector alone
 DIR/collector.pub          goes to every device
 DIR/devices/<id>.key       goes to that device, and need not stay here
 DIR/devices/<id>.pub       proves that a batch is that device's
+DIR/public/<id>.pub        the same once more: what a collector elsewhere has as its DIR/devices
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from typing import TYPE_CHECKING
 from agent.errors import AgentError, ConfigInvalid
 from agent.events import Event, emit
 from agent.files import NEW, advice, write_durably
+from agent.fleet.identity.writing import write_together
 from agent.link.topics import NAME_HINT, is_name
 from agent.trust.keys import read_signer, read_verifier
 from agent.trust.signing import generate
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
 
 COLLECTOR = "collector"
 DEVICES = "devices"
+PUBLIC = "public"
 _ABSENT_S = 10.0
 """How long a device without a key is believed to have none."""
 _KNOWN_S = 60.0
@@ -137,7 +140,10 @@ def check_names(devices: Sequence[str]) -> None:
 
 @contextmanager
 def alone(folder: Path) -> Iterator[None]:
-    """Wait until nobody else makes keys here, and take away what a kill has left half written."""
+    """Wait until nobody else makes keys here, and take away what a kill has left half written.
+
+    Afterwards the folder of public keys is as these are.
+    """
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX)
@@ -146,8 +152,25 @@ def alone(folder: Path) -> Iterator[None]:
                 for left in place.glob(f".{stem}.{ending}{NEW}"):
                     left.unlink()
         yield
+        show(folder)
     finally:
         os.close(descriptor)
+
+
+def show(folder: Path) -> None:
+    """Have DIR/public hold the devices' public keys that count, and nothing else.
+
+    Raises:
+        OSError: the disk refuses.
+    """
+    place = folder / PUBLIC
+    place.mkdir(mode=0o700, exist_ok=True)
+    wanted = {path.name: path.read_bytes() for path in (folder / DEVICES).glob("*.pub")}
+    there = {path.name: path.read_bytes() for path in place.iterdir()}
+    for name in there.keys() - wanted.keys():
+        (place / name).unlink()
+    if new := {place / name: (pem, 0o644) for name, pem in wanted.items() if there.get(name) != pem}:
+        write_together(new)
 
 
 def _refuse_halves(folder: Path, devices: Sequence[str]) -> None:

@@ -8,6 +8,7 @@ import selectors
 import socket
 import stat
 import struct
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -31,6 +32,7 @@ _MOST_ANCESTORS = 256
 _RETRY_S = 5.0
 _MOST_ANSWER = 16 << 20
 """Bytes that whoever asks takes: an agent that was taken over shall not fill root's memory."""
+_CHUNK = 64 << 10
 
 
 class ControlServer:
@@ -220,6 +222,11 @@ def _request(line: bytes) -> dict[str, Any]:
 def ask(path: Path, request: dict[str, Any], timeout_s: float = 5.0) -> dict[str, Any]:
     """Ask the running agent.
 
+    Args:
+        path: its socket.
+        request: what is asked.
+        timeout_s: seconds until its whole answer must be here, however it comes.
+
     Raises:
         AgentError: nobody listens there, it does not answer, or it answers with an error.
         MessageInvalid: the request holds what JSON cannot.
@@ -229,12 +236,13 @@ def ask(path: Path, request: dict[str, Any], timeout_s: float = 5.0) -> dict[str
     except orjson.JSONEncodeError as error:
         raise MessageInvalid("ask agent at", str(path), f"this cannot be sent: {error}") from error
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC) as sock:
-        sock.settimeout(timeout_s)
+        until = time.monotonic() + timeout_s
         try:
+            sock.settimeout(timeout_s)
             sock.connect(str(path))
+            sock.settimeout(_left(until))
             sock.sendall(message)
-            with sock.makefile("rb") as file:
-                line = file.readline(_MOST_ANSWER)
+            line = _line(sock, until)
         except OSError as error:
             hint = (
                 "Start it with: edge-agent run --config agent.toml; or name the --config of the one that runs"
@@ -253,3 +261,26 @@ def ask(path: Path, request: dict[str, Any], timeout_s: float = 5.0) -> dict[str
     if "error" in reply:
         raise AgentError("ask agent at", str(path), reply["error"])
     return dict(reply)
+
+
+def _line(sock: socket.socket, until: float) -> bytes:
+    """Read up to the end of a line, or as much as an answer may have.
+
+    Raises:
+        OSError: not all of it has come by ``until``, of the monotonic clock.
+    """
+    found = bytearray()
+    while len(found) < _MOST_ANSWER:
+        sock.settimeout(_left(until))
+        chunk = sock.recv(min(_CHUNK, _MOST_ANSWER - len(found)))
+        found += chunk
+        if not chunk or b"\n" in chunk:
+            break
+    return bytes(found[: found.find(b"\n") + 1] or found)
+
+
+def _left(until: float) -> float:
+    """Give the seconds that are left; a peer that sends byte by byte gets no more for it."""
+    if (left := until - time.monotonic()) <= 0:
+        raise TimeoutError("timed out")
+    return left

@@ -126,6 +126,7 @@ class Partners:
         models: who decides about models, if anybody does.
         others: the rest, in the order in which they are told.
         answers: who answers which requests on the local socket, by the request's ``op``.
+        status: gives what they add to what the local socket tells of the agent.
     """
 
     def __init__(
@@ -133,8 +134,10 @@ class Partners:
         models: Activation | None = None,
         others: Sequence[Partner] = (),
         answers: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] | None = None,
+        status: Callable[[], dict[str, Any]] = dict,
     ) -> None:
         self.models = models
+        self.status = status
         self.answers = answers or {}
         self._all: tuple[Partner, ...] = (*((models,) if models else ()), *others)
 

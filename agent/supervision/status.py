@@ -41,6 +41,7 @@ def report(
     governor: Governor,
     accelerators: Accelerators,
     feeds: Feeds,
+    more: Mapping[str, Any],
 ) -> dict[str, Any]:
     """Answer ``{"op": "status"}``.
 
@@ -67,6 +68,7 @@ def report(
         "store": _store(plan, store, flash, store_problem),
         "latency": latency,
         "link": uplink.status() if uplink else {"state": "none"},
+        **more,
         "events": dict(sorted(counters.items())),
     }
 

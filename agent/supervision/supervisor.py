@@ -48,6 +48,7 @@ if TYPE_CHECKING:
     from agent.workers.record import Record
 
 _LONGEST_WAIT_S = 0.5
+_STATUS = {"op": "status"}
 _OVER = {State.STOPPED, State.ENDED, State.FATAL, State.STUCK}
 
 
@@ -101,7 +102,7 @@ class Supervisor:
         self._feeds = Feeds(plan.feeds, lanes, self._selector, plan.deadlines, clock=self._clock)
         self._owners = Owners(self._accelerators, self._feeds)
         self._partners = partners(
-            offered(lanes, self._uplink, status=self._ask_status, end=self._end, again=self._again)
+            offered(lanes, self._uplink, status=self._status, end=self._end, again=self._again)
         )
         self._models = self._partners.models
         if self._models:
@@ -267,10 +268,7 @@ class Supervisor:
             return answer(request)
         return self._status(request)
 
-    def _ask_status(self) -> dict[str, Any]:
-        return self._status({"op": "status"})
-
-    def _status(self, request: dict[str, Any]) -> dict[str, Any]:
+    def _status(self, request: dict[str, Any] = _STATUS) -> dict[str, Any]:
         return report(
             request,
             plan=self._plan,
@@ -286,6 +284,7 @@ class Supervisor:
             governor=self._governor,
             accelerators=self._accelerators,
             feeds=self._feeds,
+            more=self._partners.status(),
         )
 
     def _close(self) -> None:

@@ -7,10 +7,15 @@ not even listed: what is opened before stays readable (proc(5), hidepid).
 from __future__ import annotations
 
 import os
+import time
 
 _PAGE = os.sysconf("SC_PAGE_SIZE")
 _TICKS = os.sysconf("SC_CLK_TCK")
 _MOST_BYTES = 4096
+_HIDDEN_S = 0.2
+"""How long a process that has just begun its program may stay hidden: where we are closed to others it begins
+closed, too, until the kernel has gone through execve(2). That took 0.6 to 4 ms on a busy machine."""
+_AGAIN_S = 0.001
 
 
 class Usage:
@@ -21,8 +26,9 @@ class Usage:
     """
 
     def __init__(self, pid: int) -> None:
-        self._statm = _opened(f"/proc/{pid}/statm")
-        self._stat = _opened(f"/proc/{pid}/stat")
+        give_up = time.monotonic() + _HIDDEN_S
+        self._statm = _opened(f"/proc/{pid}/statm", give_up)
+        self._stat = _opened(f"/proc/{pid}/stat", give_up)
 
     def rss_bytes(self) -> int | None:
         """Give the memory that it has in RAM, shared pages included; None when that cannot be read."""
@@ -42,11 +48,16 @@ class Usage:
         self._statm = self._stat = None
 
 
-def _opened(path: str) -> int | None:
-    try:
-        return os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    except OSError:  # it has ended, or is hidden already
-        return None
+def _opened(path: str, give_up: float) -> int | None:
+    while True:
+        try:
+            return os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        except FileNotFoundError:  # it is hidden still, or already; or it has ended
+            if time.monotonic() >= give_up:
+                return None
+        except OSError:
+            return None
+        time.sleep(_AGAIN_S)
 
 
 def _read(fd: int | None) -> bytes:

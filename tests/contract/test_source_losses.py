@@ -55,7 +55,7 @@ def test_what_gives_nothing_is_waited_for_as_long_as_asked(name: str, plug: Plug
         for timeout_s in (0, 0.05, 0.3):
             began = time.monotonic()
             assert source.read(timeout_s) is None
-            assert 0.9 * timeout_s <= time.monotonic() - began < timeout_s + 0.3  # a busy machine may be late
+            assert 0.9 * timeout_s <= time.monotonic() - began < timeout_s + 3  # a busy machine may be late
 
 
 @pluggable
@@ -125,7 +125,7 @@ def held() -> dict[str, int]:
 
 def left_over(before: dict[str, int]) -> dict[str, int]:
     """Count those that are more than before; a server in this process closes its ends a little later."""
-    give_up = time.monotonic() + 5
+    give_up = time.monotonic() + 30
     while more := {what: count for what, count in held().items() if count > before[what]}:
         if time.monotonic() > give_up:
             break

@@ -20,7 +20,7 @@ from tests.simulators.running_agent import CAMERA, PROGRAM, RunningAgent, alive,
 if TYPE_CHECKING:
     from pathlib import Path
 
-HASTE = "[deadlines]\ncapture_s = 0.6\ninvoke_s = 0.6\n"
+HASTE = "[deadlines]\ncapture_s = 2.0\ninvoke_s = 2.0\n"
 FRAMES = 2000
 
 
@@ -61,7 +61,7 @@ def test_an_agent_answers_keeps_its_folder_to_itself_and_commits_all_at_the_end(
         assert 0 < pipeline["infer_p50_ms"] <= pipeline["infer_p99_ms"]
         last = pipeline["last"]
         assert (last["kind"], last["more"]) == ("classification", 0)
-        assert 0 <= last["age_s"] < 2
+        assert 0 <= last["age_s"] < 10
         assert {"label", "index", "score"} <= last["items"][0].keys()
         assert status["link"] == {"state": "none"}
         assert status["store"]["path"] == str(agent.data)
@@ -146,7 +146,7 @@ def test_no_worker_survives_its_supervisor_and_what_was_committed_does(tmp_path:
         agent.until_inferred(30)
         if hung:
             os.kill(agent.worker, signal.SIGSTOP)
-        time.sleep(0.4)  # more than the commit interval
+        agent.until(lambda _: agent.status()["store"]["streams"]["result"]["committed"] >= 25)
         assert agent.end(signal.SIGKILL) == -signal.SIGKILL
         assert until_gone(agent.worker)
     first, ledger = agent.stored()

@@ -190,7 +190,7 @@ def test_ctrl_c_ends_it_with_what_was_measured_so_far(tmp_path: Path) -> None:
         time.sleep(1.5)
         started = children(process.pid)
         process.send_signal(signal.SIGINT)
-        out, _ = process.communicate(timeout=20)
+        out, _ = process.communicate(timeout=60)
     assert process.returncode == 0
     [model] = json.loads(out)["models"]
     assert (model["name"], model["whole"]) == ("glyphs", False)

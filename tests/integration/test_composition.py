@@ -32,6 +32,13 @@ def test_the_folder_of_the_composition_is_made_as_the_page_says(tmp_path: Path) 
         assert (tmp_path / source).exists(), source
     assert {stat.S_IMODE((tmp_path / source).stat().st_mode) for source in secrets} == {0o600}
 
+    collector = [tmp_path / bind.split(":")[0] for bind in composition["services"]["collector"]["volumes"]]
+    assert [path for path in collector if path.suffix == ".key"] == [
+        *(tmp_path / "keys" / name for name in ("collector.key", "clients/collector.key"))
+    ]
+    [devices] = [path for path in collector if path.is_dir()]
+    assert [path.name for path in devices.iterdir()] == ["gate-1.pub"]
+
     broker = (tmp_path / "keys/broker/mosquitto.conf").read_text()
     places = re.findall(r"^(?:\w+file|acl_file|persistence_location) (\S+)", broker, re.MULTILINE)
     inside = {bind[1] for bind in shown if "broker" in bind[0]}

@@ -86,7 +86,7 @@ def test_a_confined_worker_listens_to_a_broker_and_is_back_soon_after_it_was_gon
         back = time.monotonic()
         with publishing(broker.port, "pump", b"[1, 2, 3]"):
             agent.until_inferred(1)
-        assert time.monotonic() - back < 3
+        assert time.monotonic() - back < 10  # under 3 s on a machine with nothing else to do
         assert agent.worker == worker
         assert agent.end() == 0
     assert status["confined"] == CONFINED

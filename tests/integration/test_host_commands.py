@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def _until(condition: Callable[[], bool], what: str) -> None:
-    give_up = time.monotonic() + 20
+    give_up = time.monotonic() + 60
     while not condition():
         assert time.monotonic() < give_up, what
         time.sleep(0.02)

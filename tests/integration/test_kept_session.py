@@ -70,7 +70,7 @@ class Visit:
 
     def settle(self, message: LinkMessage) -> None:
         """Confirm one; that goes out once the subscriptions are granted."""
-        give_up = time.monotonic() + 20
+        give_up = time.monotonic() + 60
         while self.uplink.status()["state"] != LinkState.ONLINE.value and time.monotonic() < give_up:
             time.sleep(0.01)
         self.uplink.settle(message)

@@ -32,7 +32,7 @@ class Two(RunningAgent):
         more = f'[[sources]]\nname = "yard"\n{source}\n{GATE}{gate}\n'
         super().__init__(folder, f'source = "yard"\n{door}', more, *options)
 
-    def both(self, condition: Callable[[dict[str, Any]], bool], timeout_s: float = 20.0) -> dict[str, Any]:
+    def both(self, condition: Callable[[dict[str, Any]], bool], timeout_s: float = 60.0) -> dict[str, Any]:
         """Wait until both pipelines are so; give the whole status."""
         deadline = time.monotonic() + timeout_s
         status: dict[str, Any] = {}
@@ -91,12 +91,13 @@ def test_a_reader_that_dies_or_stands_still_is_told_once_by_each_pipeline_and_re
         reader = agent.reader()
         os.kill(reader, number)
         began = time.monotonic()
-        agent.both(lambda one: one["problem"] is not None or agent.reader() != reader, timeout_s=10)
-        assert time.monotonic() - began < (1 if number == signal.SIGKILL else 6)
+        agent.both(lambda one: one["problem"] is not None or agent.reader() != reader)
+        # At once, or by the silence; under 1 and 6 s on a machine with nothing else to do.
+        assert time.monotonic() - began < (4 if number == signal.SIGKILL else 12)
         assert until_gone(reader)
         gone = time.monotonic()
         status = agent.inferring(1)
-        assert time.monotonic() - gone < 3
+        assert time.monotonic() - gone < 10  # under 3 s on a machine with nothing else to do
         assert balanced(status)
         assert [one["pid"] for one in status["pipelines"]] == workers
         [source] = status["sources"]

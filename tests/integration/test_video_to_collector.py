@@ -56,7 +56,7 @@ def collector(folder: Path, port: int) -> Iterator[Path]:
         yield database
     finally:
         process.terminate()
-        process.communicate(timeout=20)
+        process.communicate(timeout=60)
     assert process.returncode == 0
 
 
@@ -135,7 +135,7 @@ def test_every_frame_of_a_video_is_inferred_once_and_stored_once(
 
 def kill_worker(socket: Path) -> None:
     """Kill the worker when it has begun and is far from the end."""
-    give_up = time.monotonic() + 20
+    give_up = time.monotonic() + 60
     while time.monotonic() < give_up:
         try:
             pipeline = ask(socket, {"op": "status"})["pipelines"][0]

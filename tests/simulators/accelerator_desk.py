@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from agent.workers.record import Record
     from agent.workers.spec import LaneSpec
 
-SOON_S = 20.0
+SOON_S = 60.0
 
 
 class Desk:

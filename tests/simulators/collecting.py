@@ -40,6 +40,6 @@ def stop(process: subprocess.Popen[str]) -> dict[str, Any]:
     process.send_signal(signal.SIGTERM)
     assert process.stdout
     last: dict[str, Any] = json.loads(process.stdout.read())
-    assert process.wait(10) == 0
+    assert process.wait(60) == 0
     assert last.pop("event") == "stopped"
     return last

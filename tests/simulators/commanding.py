@@ -74,7 +74,7 @@ class Commanding:
         self.say(signed(command, self.all))
         return command
 
-    def hear(self, identity: str, timeout_s: float = 20.0, *, last: bool = True) -> Outcome:
+    def hear(self, identity: str, timeout_s: float = 60.0, *, last: bool = True) -> Outcome:
         """Wait for the next outcome of a command; for its last word, unless told otherwise."""
         give_up = time.monotonic() + timeout_s
         while (left := give_up - time.monotonic()) > 0:

@@ -71,7 +71,7 @@ class Device:
         """Whether all that was committed is acknowledged."""
         return self.store.drained
 
-    def until(self, condition: Callable[[], bool], timeout_s: float = 30.0) -> None:
+    def until(self, condition: Callable[[], bool], timeout_s: float = 60.0) -> None:
         """Work until ``condition`` holds."""
         give_up = time.monotonic() + timeout_s
         while not condition():

@@ -1,7 +1,7 @@
 """A device's dispatch of commands with a disk, a broker and an operator that a test holds in its hands.
 
 What the store was asked to write is durable only when the test says so; a crash takes the rest. The broker
-sends again what was not confirmed to it. The commands are three that note what is done for them.
+sends again what was not confirmed to it. The commands are four that note what is done for them.
 """
 
 from __future__ import annotations
@@ -42,6 +42,12 @@ CONTROL, OTHER = Key("command"), Key("command")
 
 class NoArgs(Document):
     """Nothing."""
+
+
+class Careful(Document):
+    """Whether it waits for the maintenance window."""
+
+    window: bool = False
 
 
 @dataclass
@@ -126,10 +132,13 @@ class World:
         self._flying: list[int] = []
         self.most = 1 << 20
         """Bytes of the largest message that the broker takes."""
+        self.window = ""
+        """Why what disturbs has to wait for the maintenance window."""
         self._real = registry.find, registry.OPS
         verbs = {
             "quick": Verb("quick", "", NoArgs, self._run, self._resume, quick=True),
             "long": Verb("long", "", NoArgs, self._begin, self._resume_long),
+            "careful": Verb("careful", "", Careful, self._begin, self._resume_long),
             "large": Verb(
                 "large", "", NoArgs, lambda *_: Answer({"x": "x" * 9000}), lambda *_: Answer({}), quick=True
             ),
@@ -184,6 +193,7 @@ class World:
             reach=Reach(device=DEVICE, status=dict),
             offer=offer,
             signer=None,
+            waits=lambda: self.window,
         )
         self.up = False
 

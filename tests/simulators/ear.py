@@ -19,7 +19,7 @@ class Ear:
         self._queue: queue.SimpleQueue[object] = queue.SimpleQueue()
         self.post: Callable[[object], None] = self._queue.put
 
-    def wait(self, kind: type[T], timeout_s: float = 10.0) -> T:
+    def wait(self, kind: type[T], timeout_s: float = 30.0) -> T:
         """Give the next event of ``kind``; what comes before it is dropped."""
         give_up = time.monotonic() + timeout_s
         dropped: list[object] = []

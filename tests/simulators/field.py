@@ -135,7 +135,7 @@ class Field:
 
     def end(self, agent: RunningAgent) -> None:
         """Stop an agent when it has delivered all, or cannot; note what it has ever committed."""
-        assert agent.end(timeout_s=40) == 0, agent.log
+        assert agent.end(timeout_s=60) == 0, agent.log
         self.take_stock(agent.data)
 
     def take_stock(self, data: Path) -> None:
@@ -157,7 +157,7 @@ def copy(data: Path, name: str) -> Path:
     return target
 
 
-def until(condition: Callable[[], object], what: str, timeout_s: float = 30.0) -> None:
+def until(condition: Callable[[], object], what: str, timeout_s: float = 60.0) -> None:
     """Wait for a state."""
     give_up = time.monotonic() + timeout_s
     while not condition():

@@ -16,7 +16,7 @@ from agent.link.settings import LinkSettings
 if TYPE_CHECKING:
     from pathlib import Path
 
-_START_S = 15.0
+_START_S = 60.0
 
 
 class FleetBroker:

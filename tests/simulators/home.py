@@ -101,7 +101,7 @@ class Home:
     def __exit__(self, *_: object) -> None:
         self._link.close(0.5)
 
-    def until(self, wanted: Callable[[str, bytes], bool], timeout_s: float = 20.0) -> bytes:
+    def until(self, wanted: Callable[[str, bytes], bool], timeout_s: float = 60.0) -> bytes:
         """Give the payload of the next message that is wanted."""
         give_up = time.monotonic() + timeout_s
         while (left := give_up - time.monotonic()) > 0:

@@ -72,7 +72,7 @@ PIPELINES = (("door", "normal", 400), ("yard", "high", 100))
 """Name, priority, frames/s: results of the second are alerts, and each is committed at once."""
 _ORDER = 512
 """The size of the file that tells kill_point.c whom to kill where."""
-REACHED_S = 30.0
+REACHED_S = 60.0
 """How long to wait for a state, in time that this process runs: whoever stops all of it spoils nothing."""
 
 
@@ -173,7 +173,7 @@ class Scene:
             self._await(lambda: self._is_running(instead_of=workers), "had a new worker")
             return time.monotonic() - began
         process = self._the(victim)
-        assert process.wait(10) == -signal.SIGKILL, self.log
+        assert process.wait(60) == -signal.SIGKILL, self.log
         if victim == "collector":
             process.communicate()
             return self._start_collector()

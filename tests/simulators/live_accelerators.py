@@ -73,7 +73,7 @@ class Line:
             lane.tick(time.monotonic())
         self.all.tick(time.monotonic())
 
-    def until(self, condition: Callable[[], bool], timeout_s: float = 30.0) -> None:
+    def until(self, condition: Callable[[], bool], timeout_s: float = 60.0) -> None:
         """Take in until something holds."""
         deadline = time.monotonic() + timeout_s
         while not condition():

@@ -50,7 +50,7 @@ class LiveLane:
         self.lane.tick(time.monotonic())
         self.replies += self.lane.take_replies()
 
-    def until(self, condition: Callable[[], bool], timeout_s: float = 20.0) -> None:
+    def until(self, condition: Callable[[], bool], timeout_s: float = 60.0) -> None:
         deadline = time.monotonic() + timeout_s
         while not condition():
             assert time.monotonic() < deadline, (self.lane.state, self.lane.fault)

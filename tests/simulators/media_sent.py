@@ -31,7 +31,7 @@ class Sent:
 
     def __call__(self, head: Mapping[str, Any], size: int, pieces: Iterable[bytes]) -> None:
         self.begun.set()
-        assert self.free.wait(20)
+        assert self.free.wait(60)
         content = b"".join(pieces)
         assert len(content) == size
         self.media.append((head, content))

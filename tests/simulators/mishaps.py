@@ -173,7 +173,7 @@ class Misfortune:
         return {one for one in map(int, text.split()) if f"run_module('{module}'" in _read(one, "cmdline")}
 
     def _await(self, find: Callable[[], Any]) -> Any:
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 60
         while not (found := find()):
             assert time.monotonic() < deadline, f"it never came: {self.told()}\n{self.device.log}"
             time.sleep(0.005)

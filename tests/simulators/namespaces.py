@@ -48,7 +48,7 @@ class Running:
             self.store.put([{"n": self.n, "x": str(hash(str(self.n))) * 20}], {})
 
     def next(self, kind):
-        while not isinstance(report := self.said.get(timeout=20), kind):
+        while not isinstance(report := self.said.get(timeout=60), kind):
             pass
         return report
 

@@ -59,11 +59,11 @@ class Server:
             self.port: int = free.getsockname()[1]
         self._process = self._start()
 
-    def url(self, name: str = "") -> str:
+    def url(self, name: str = "", encoding: str = "UTF8") -> str:
         """Make a new database, and give its URL, password and all."""
         name = name or f"t{secrets.token_hex(6)}"
         with psycopg.connect(self._url("postgres"), autocommit=True) as db:
-            db.execute(f"CREATE DATABASE {name}")
+            db.execute(f"CREATE DATABASE {name} TEMPLATE template0 ENCODING '{encoding}'")
         return self._url(name)
 
     def restart(self) -> None:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from tests.simulators.paper_fleet import Mood
 
-_WAIT_S = 20.0
+_WAIT_S = 60.0
 
 
 class PuppetFleet(PaperFleet):

@@ -27,7 +27,7 @@ def opened(camera: RtspCamera, start: int = 0, **options: Any) -> Iterator[RtspS
 
 
 def read(source: RtspSource) -> Frame:
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 30
     while time.monotonic() < deadline:
         if frame := source.read(0.5):
             return frame

@@ -95,7 +95,7 @@ class RunningAgent:
         found: dict[str, Any] = self.status()["pipelines"][0]
         return found
 
-    def until(self, condition: Callable[[dict[str, Any]], bool], timeout_s: float = 20.0) -> dict[str, Any]:
+    def until(self, condition: Callable[[dict[str, Any]], bool], timeout_s: float = 60.0) -> dict[str, Any]:
         """Wait for a status of the pipeline that fits; give it."""
         deadline = time.monotonic() + timeout_s
         found: object = None
@@ -126,7 +126,7 @@ class RunningAgent:
         assert frames == sorted(set(frames))
         assert balanced(ledger)
 
-    def end(self, number: signal.Signals = signal.SIGTERM, timeout_s: float = 20.0) -> int:
+    def end(self, number: signal.Signals = signal.SIGTERM, timeout_s: float = 60.0) -> int:
         """Send a signal and wait for the end; give the exit code."""
         self.process.send_signal(number)
         return self.process.wait(timeout_s)
@@ -157,7 +157,7 @@ def alive(pid: int) -> bool:
     return stat.rpartition(")")[2].split()[0] not in "ZX"
 
 
-def until_gone(pid: int, timeout_s: float = 5.0) -> bool:
+def until_gone(pid: int, timeout_s: float = 30.0) -> bool:
     """Wait for a process to end; say whether it did."""
     deadline = time.monotonic() + timeout_s
     while alive(pid) and time.monotonic() < deadline:

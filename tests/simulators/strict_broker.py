@@ -37,7 +37,7 @@ def strict_broker(folder: Path, acl: Sequence[str], *lines: str) -> Iterator[tup
     config.write_text("\n".join([*doors, "user root", "log_type none", *lines]))
     with subprocess.Popen([program, "-c", config]) as process:
         try:
-            give_up = time.monotonic() + 5
+            give_up = time.monotonic() + 30
             while not (answers(free) and answers(ruled)):
                 assert process.poll() is None
                 assert time.monotonic() < give_up

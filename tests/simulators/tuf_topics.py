@@ -31,7 +31,7 @@ def ear(port: int) -> Iterator[list[tuple[str, bytes]]]:
     client.connect("127.0.0.1", port)
     client.subscribe(TOP + "#", 1)
     client.loop_start()
-    assert ready.wait(10)
+    assert ready.wait(30)
     try:
         yield heard
     finally:
@@ -43,7 +43,7 @@ def retained(port: int) -> dict[str, bytes]:
     """What the broker retains below ``tuf/``."""
     with ear(port) as heard:
         put(port, "end", b"end", retain=False)  # comes behind all that is retained
-        give_up = time.monotonic() + 10
+        give_up = time.monotonic() + 30
         while heard[-1:] != [("end", b"end")]:
             assert time.monotonic() < give_up
             time.sleep(0.01)

@@ -86,7 +86,7 @@ class Device:
     def __init__(self, folder: Path, root: bytes, port: int = 0, fleet: str = "barn") -> None:
         self.folder = folder
         self.floors: dict[str, int] = {}
-        self.settings = LinkSettings("127.0.0.1", port, "", answer_timeout_s=1.0)
+        self.settings = LinkSettings("127.0.0.1", port, "", answer_timeout_s=20.0)
         self.root = root
         self._fleet = fleet
 

@@ -35,7 +35,7 @@ from pathlib import Path
 wanted = {(stream, epoch): last for stream, epoch, last in json.loads(sys.argv[2])}
 print(json.dumps(asdict(accounts(Path(sys.argv[1]), wanted))))
 """
-_ROWS_S = 20.0
+_ROWS_S = 60.0
 OWN_KINDS = frozenset(("failed", "ledger", "event", "metrics"))
 """Records that are no result of a frame."""
 

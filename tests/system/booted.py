@@ -78,14 +78,15 @@ class Booted(ABC):
         assert done.returncode == 0, done.stderr
 
     def start(self, config: str) -> None:
-        """Start the service on a configuration; it is ready afterwards."""
+        """Start the service on a configuration, anew where it runs; it is ready afterwards."""
         self.write("/etc/edge-agent/agent.toml", config)
         self.run("systemctl", "reset-failed", UNIT)
-        started = self.run("systemctl", "start", UNIT)
+        started = self.run("systemctl", "restart", UNIT)
         assert started.returncode == 0, started.stderr + self.journal()
 
     def journal(self, unit: str = UNIT) -> str:
-        """Give what a service, and systemd of it, have said."""
+        """Give what a service, and systemd of it, have said; what journald has yet to read is waited for."""
+        self.run("journalctl", "--sync")
         return self.run("journalctl", "-u", unit, "--no-pager", "-n", "200").stdout
 
     def show(self, name: str, unit: str = UNIT) -> str:

@@ -19,8 +19,6 @@ if TYPE_CHECKING:
 
 HERE = Path(__file__).resolve().parent
 REPOSITORY = HERE.parents[1]
-# The real unit, with a watchdog that a test can wait for; another test has the real one's time.
-IMPATIENT = "[Service]\nWatchdogSec=4\n"
 
 
 @pytest.fixture(scope="session")
@@ -36,8 +34,6 @@ def machine(rootfs: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
     data = folder / "data"
     data.mkdir()
     with Container(rootfs, folder / "console", units(), {DATA: data}) as container:
-        container.write(f"/etc/systemd/system/{UNIT}.d/impatient.conf", IMPATIENT)
-        container.run("systemctl", "daemon-reload")
         yield container
 
 

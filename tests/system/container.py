@@ -30,7 +30,7 @@ _ENTER = ("nsenter", "-m", "-p", "-u", "-i", "-n", "-C")
 _CLEAN = ("env", "-i", "PATH=/usr/sbin:/usr/bin:/sbin:/bin", "LANG=C.UTF-8")
 _REBOOTS = 133
 """What nspawn ends with when its machine wants to be booted again."""
-_END_S = 30
+_BOOT_S, _END_S, _COMMAND_S = 120, 120, 120
 
 
 class Container(Booted):
@@ -90,7 +90,7 @@ class Container(Booted):
                 env=environment, start_new_session=True,
             )  # fmt: skip
         try:
-            self.until(self._booted, "boot", 60)
+            self.until(self._booted, "boot", _BOOT_S)
         except BaseException:
             self.__exit__()
             raise
@@ -110,10 +110,9 @@ class Container(Booted):
         self._nspawn.wait(_END_S)
 
     def _booted(self) -> bool:
-        children = Path(f"/proc/{self._nspawn.pid}/task/{self._nspawn.pid}/children").read_text().split()
-        if not children:
+        self._leader = _first_of(self._nspawn.pid)
+        if not self._leader:
             return False
-        self._leader = int(children[0])
         state = self.run("systemctl", "is-system-running").stdout.strip()
         return state in {"running", "degraded"}
 
@@ -121,7 +120,7 @@ class Container(Booted):
         """Run a command as root inside, with ``said`` as its input."""
         return subprocess.run(
             [*_ENTER, "-t", str(self._leader), "--", *_CLEAN, *command],
-            input=said, capture_output=True, text=True, timeout=60, check=False,
+            input=said, capture_output=True, text=True, timeout=_COMMAND_S, check=False,
         )  # fmt: skip
 
     def status(self) -> dict[str, Any] | None:
@@ -152,6 +151,23 @@ class Container(Booted):
     def console(self) -> str:
         """Give what its console says."""
         return self._log.read_text(errors="replace")
+
+
+def _first_of(nspawn: int) -> int:
+    """Give the first process of a container; 0 while there is none.
+
+    Before that, children of nspawn mount what it needs or prepare the container: commands that were run there
+    would be run on this machine, and ask its systemd.
+    """
+    for child in Path(f"/proc/{nspawn}/task/{nspawn}/children").read_text().split():
+        try:
+            status = Path(f"/proc/{child}/status").read_text()
+        except (FileNotFoundError, ProcessLookupError):
+            continue
+        pids = next(line.split()[1:] for line in status.splitlines() if line.startswith("NSpid:"))
+        if len(pids) > 1 and pids[-1] == "1":
+            return int(child)
+    return 0
 
 
 def missing() -> str:

@@ -16,7 +16,7 @@ _SHUTDOWN = 0x8004587D
 """EXT4_IOC_SHUTDOWN (fs/ext4/ext4.h); the argument says what becomes of what was not written yet."""
 _NOLOGFLUSH = 2
 """It is gone, and so is what the journal has not committed: as when the power goes."""
-_FREE_S = 20.0
+_FREE_S = 60.0
 # The mounts are of one mount namespace: when its last process ends they are gone, and the loop device, too.
 _MOUNT = """
 mount -o loop "$1" "$2"

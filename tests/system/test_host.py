@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -26,6 +27,8 @@ pytestmark = [pytest.mark.system, pytest.mark.timeout(240)]
 
 HELPER = "edge-agent-host.service"
 OPT, FIRST, INDEX = "/opt/edge-agent", "0.1.0", "/srv/simple"
+DAY_S = 86400
+"""The most that a machine may have to be up before a reboot; a container is up as long as its host."""
 AGENT = CONFIG + "\n[host]\nreboot = true\nupdate = true\n"
 ALLOWED = f"""
 reboot = true
@@ -98,6 +101,7 @@ class Board:
 
     def users(self, unit: str) -> set[str]:
         """Whose processes a unit had, by the lines that they have said."""
+        self.machine.run("journalctl", "--sync")
         lines = self.machine.run("journalctl", "-o", "json", f"_SYSTEMD_UNIT={unit}.service").stdout
         return {orjson.loads(line)["_UID"] for line in lines.splitlines()}
 
@@ -198,12 +202,19 @@ def test_systemd_hears_of_a_reload(board: Board) -> None:
     machine.inferring()
 
 
-def test_a_reboot_is_refused_so_soon_after_the_last_and_asked_of_systemd_later(board: Board) -> None:
-    machine = board.machine
-    machine.write("/etc/edge-agent/host.toml", ALLOWED.replace("rest_s = 0", "rest_s = 86400"))
+@pytest.mark.skipif(
+    time.clock_gettime(time.CLOCK_BOOTTIME) > DAY_S - 600,
+    reason="needs a machine that is up for less than a day",
+)
+def test_a_reboot_is_refused_so_soon_after_the_last(board: Board) -> None:
+    board.machine.write("/etc/edge-agent/host.toml", ALLOWED.replace("rest_s = 0", f"rest_s = {DAY_S}"))
     board.command("reboot")
     state, reason = board.end("reboot")
-    assert (state, "86400 s are the least" in reason) == ("refused", True)
+    assert (state, f"{DAY_S} s are the least" in reason) == ("refused", True)
+
+
+def test_a_reboot_that_is_allowed_is_asked_of_systemd(board: Board) -> None:
+    machine = board.machine
     machine.write("/etc/edge-agent/host.toml", ALLOWED)
     machine.write("/etc/systemd/system/reboot.target", "[Unit]\nDescription=Not really\n")
     machine.run("systemctl", "daemon-reload")

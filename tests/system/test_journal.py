@@ -18,6 +18,7 @@ pytestmark = [pytest.mark.system, pytest.mark.timeout(240)]
 
 
 def entries(service: Container, *asked: str) -> list[dict[str, Any]]:
+    service.run("journalctl", "--sync")
     told = service.run("journalctl", "-u", UNIT, "-o", "json", "--no-pager", *asked)
     return [json.loads(line) for line in told.stdout.splitlines()]
 

@@ -35,6 +35,8 @@ def carried_out(control: Path, op: str, args: Mapping[str, Any], timeout_s: floa
     while (found := _told(control, identity))["state"] != "settled":
         if time.monotonic() >= until:
             problem = f"it is {found['state']} after {timeout_s:.0f} s, and goes on"
+            if why := found.get("waits"):  # an older agent has nothing that waits
+                problem += f": {why}"
             raise Retryable("do command", op, problem, "Wait longer: --timeout SECONDS")
         time.sleep(wait_s)
         wait_s = min(_LONGEST_S, 2 * wait_s)

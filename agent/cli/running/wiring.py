@@ -15,6 +15,7 @@ from agent.dispatch.rules import Rules
 from agent.host.machine import helped
 from agent.host.trial import Trial
 from agent.maintenance import Maintenance
+from agent.supervision.orphans import orphans
 from agent.supervision.partners import Partners
 from agent.supervision.settled import Settled
 from agent.trust import keys as trust
@@ -86,10 +87,11 @@ class Wiring:
             configuring,
             Trial(machine, offer),
             Settled(self.begun),
+            orphans(),
             *self._with_a_broker(offer),
         )
         answers = {**dispatch.answers, "log": made.logs.answer}
-        return Partners(models, [one for one in others if one], answers)
+        return Partners(models, [one for one in others if one], answers, lambda: {"commands": dispatch.held})
 
     def _models(self, offer: Offer) -> Activation | None:
         if self.site is None or self.kept is None:
@@ -132,6 +134,7 @@ class Wiring:
             offer=offer,
             signer=signer,
             shipping=shipping,
+            waits=lambda: models.maintenance.waits if models else "",
         )
 
     def _configuring(self, offer: Offer, models: Activation | None) -> Configuring[Loaded] | None:

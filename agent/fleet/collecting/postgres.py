@@ -60,7 +60,7 @@ class Postgres:
         read_only: refuse to write.
 
     Raises:
-        ConfigInvalid: the URL is none.
+        ConfigInvalid: the URL is none; by any call that connects: the database's encoding is SQL_ASCII.
     """
 
     def __init__(self, url: str, *, read_only: bool = False) -> None:
@@ -134,7 +134,16 @@ class Postgres:
                 application_name="edgectl",
                 options=options,
             )
+            self._see_encoding(self._open)
         return self._open
+
+    def _see_encoding(self, connection: psycopg.Connection) -> None:
+        """Refuse SQL_ASCII: such a database gives names as bytes, and takes text in any encoding at once."""
+        if connection.info.parameter_status("server_encoding") == "SQL_ASCII":
+            self.close()
+            problem = "its encoding is SQL_ASCII, which knows no characters"
+            hint = "Make another, and name it in --to: createdb --template template0 --encoding UTF8 NAME"
+            raise ConfigInvalid("open", self.shown, problem, hint)
 
     def _forget_if_lost(self) -> None:
         if self._open is not None and (self._open.closed or self._open.broken):
@@ -159,7 +168,7 @@ class PostgresWarehouse(Storage):
         clock: dates when a device was seen.
 
     Raises:
-        ConfigInvalid: the URL is none.
+        ConfigInvalid: the URL is none, or the database's encoding is SQL_ASCII.
         StoreBusy: it cannot be opened for now.
         FolderUnusable: a newer collector made its tables, or somebody else.
     """

@@ -11,7 +11,7 @@ from agent.fleet import inventory
 from agent.fleet.identity import authority
 from agent.fleet.identity.begin import rewrite
 from agent.fleet.identity.place import need_site
-from agent.fleet.keys import DEVICES, alone, check_names
+from agent.fleet.keys import DEVICES, PUBLIC, alone, check_names
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -50,6 +50,7 @@ def disenroll(folder: Path, names: Sequence[str], ask: Callable[[], str]) -> lis
         with alone(folder):
             found = []
             for name in dict.fromkeys(names):
+                (folder / PUBLIC / f"{name}.pub").unlink(missing_ok=True)
                 _put_aside(folder / DEVICES, name)
                 certificates = authority.issued(folder, name)
                 entry = inventory.find(folder, name)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from agent.errors import AgentError, ConfigInvalid
 from agent.files import NEW, advice
 from agent.fleet import inventory
-from agent.fleet.keys import DEVICES, make_keys
+from agent.fleet.keys import DEVICES, make_keys, show
 from agent.link.topics import NAME_HINT, is_name
 from agent.trust.signing import generate
 
@@ -72,6 +72,7 @@ def enrol(folder: Path, devices: Sequence[str], group: str = GROUP) -> None:
         make_keys(folder)
         for name in devices:
             _make_pair(place / name)
+        show(folder)
     except OSError as error:
         problem = error.strerror or str(error)
         raise AgentError("write", str(folder), problem, advice(error)) from error

@@ -24,11 +24,26 @@ examples:
   edgectl command gate-1,gate-2 restart pipeline=door
   edgectl command --group gates log-level level=debug seconds=600
   edgectl command gate-1 snapshot pipeline=door --out pictures
+  edgectl command gate-1 update version=1.4.0 --in-window
 
 \b
 exit codes: 0 all have done it, 1 one has not, and it is named, or the broker
 is away, 2 usage, 78 a name, a key or an option must be changed first
 """
+
+_SOON_S, _A_DAY_S = 300.0, 86400.0
+_Expires = Annotated[
+    float | None,
+    typer.Option(
+        help="It may be begun within so many seconds: 300, with --in-window a day.",
+        min=1,
+        max=31 * 86400,
+        metavar="S",
+    ),
+]
+_InWindow = Annotated[
+    bool, typer.Option("--in-window", help="A reboot or update begins in the device's maintenance window.")
+]
 
 
 def register(app: typer.Typer) -> None:
@@ -51,10 +66,8 @@ def command(
     timeout: Annotated[
         float, typer.Option(help="Wait at most so many seconds.", min=0.1, max=7 * 86400, metavar="S")
     ] = 60.0,
-    expires: Annotated[
-        float,
-        typer.Option(help="It may be begun within so many seconds.", min=1, max=31 * 86400, metavar="S"),
-    ] = 300.0,
+    expires: _Expires = None,
+    in_window: _InWindow = False,
     out: Annotated[
         Path | None, typer.Option(help="Fetch files that come with it into this folder.", metavar="FOLDER")
     ] = None,
@@ -76,7 +89,8 @@ def command(
         print(shown.listed_json() if as_json else "\n".join(shown.listed()))
         return
     devices, op, rest = _split(words or [], named=not (group or everyone))
-    args = _arguments(op, rest)
+    args = _arguments(op, [*rest, *(["window=true"] if in_window else [])])
+    expires = expires or (_A_DAY_S if args.get("window") else _SOON_S)
     whom = Whom(devices, group or [], everyone)
     settings = broker.link("edgectl-command")
     ask = asker(passphrase_file)

@@ -75,7 +75,7 @@ def test_it_dies_with_the_process_that_started_it(broker: Broker, tmp_path: Path
         pid, port = map(int, parent.stdout.readline().split())
         assert answers(port)
         parent.kill()
-    give_up = time.monotonic() + 5
+    give_up = time.monotonic() + 30
     while _runs(pid):
         assert time.monotonic() < give_up, "the broker has outlived its parent"
         time.sleep(0.02)
@@ -138,12 +138,12 @@ def test_a_tether_starts_nothing_for_a_parent_that_is_gone() -> None:
 def test_a_tethered_program_is_itself_not_a_shell_around_it() -> None:
     command = [sys.executable, "-m", "agent.demo.tether", str(os.getpid()), "sleep", "60"]
     with subprocess.Popen(command) as process:
-        give_up = time.monotonic() + 5
+        give_up = time.monotonic() + 30
         while _name(process.pid) != b"sleep":
             assert time.monotonic() < give_up
             time.sleep(0.01)
         process.send_signal(signal.SIGTERM)
-        assert process.wait(5) == -signal.SIGTERM
+        assert process.wait(60) == -signal.SIGTERM
 
 
 def _name(pid: int) -> bytes:

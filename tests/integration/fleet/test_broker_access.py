@@ -175,7 +175,7 @@ def test_a_device_that_is_out_is_mute_at_once_and_turned_away_when_it_comes_agai
         assert refused(link, ear, own) == ""
         revocation.disenroll(broker.folder, ["gate-3"], ask)
         broker.reload()
-        give_up = time.monotonic() + 10
+        give_up = time.monotonic() + 60
         while refused(link, ear, own) == "":
             assert time.monotonic() < give_up, "it may still write"
     place = broker.folder / "enrolled/gate-3"

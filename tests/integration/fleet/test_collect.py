@@ -156,7 +156,7 @@ def test_it_waits_for_a_broker_and_stops_at_once(tmp_path: Path) -> None:
         assert process.stderr
         assert "link.lost 127.0.0.1:1 reason=connection refused" in process.stderr.readline()
         process.send_signal(signal.SIGINT)
-        output, errors = process.communicate(timeout=10)
+        output, errors = process.communicate(timeout=60)
     assert process.returncode == 0
     counts = ("batches", "refused", "new", "duplicate", "behind", "damaged", "states_refused")
     assert output == f"stopped: {', '.join(f'{name} 0' for name in counts)}\n"

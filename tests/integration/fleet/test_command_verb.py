@@ -68,6 +68,23 @@ def test_who_has_not_done_it_is_named_and_the_exit_code_is_1(
     assert re.search(r"may do it yet, until 300 s from now", told.err)
 
 
+def test_one_for_the_window_has_a_day_and_says_for_what_it_waits(
+    broker: Broker, fleet: Edgectl, capsys: pytest.CaptureFixture[str]
+) -> None:
+    heard: list[Command] = []
+
+    def waiting(device: CommandedDevice, command: Command) -> None:
+        heard.append(command)
+        device.answer(command, "accepted", reason="it waits for the maintenance window")
+
+    with commanded(broker.port, fleet.folder, "gate-1", answers=waiting):
+        words = ("update", "version=1.4.0", "--in-window", "--timeout", "2")
+        assert fleet.code("command", "gate-1", *words, *DEMO) == 1
+    assert capsys.readouterr().out == "gate-1: accepted: it waits for the maintenance window\n"
+    assert heard[0].args == {"version": "1.4.0", "window": True}
+    assert heard[0].expires - heard[0].issued == 86400
+
+
 def test_a_file_that_comes_with_it_is_put_together_and_kept(
     broker: Broker, fleet: Edgectl, tmp_path: Path
 ) -> None:
@@ -88,6 +105,7 @@ NONSENSE: list[tuple[list[str], type[AgentError], str]] = [
     (["gate-1", "shell"], ConfigInvalid, "there is none of this name"),
     (["gate-1", "restart"], ConfigInvalid, "It takes: pipeline="),
     (["gate-1", "ping", "x=1"], ConfigInvalid, "It takes: nothing"),
+    (["gate-1", "ping", "--in-window"], ConfigInvalid, "window: there is no such argument"),
     (["gate-1", "restart", "pipeline"], ConfigInvalid, "it is no KEY=VALUE"),
     (["gate-9", "ping"], ConfigInvalid, "there is none of this name"),
 ]

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from tests.simulators.postgres import Server
 
 EPOCH = "0123456789abcdef"
+EDGECTL = [sys.executable, "-m", "agent.fleet.main"]
 
 
 @pytest.fixture
@@ -245,6 +246,17 @@ def test_two_that_start_at_once_make_the_tables_once_and_a_newer_one_is_left_alo
         open_warehouse(url)
 
 
+@pytest.mark.postgresql
+def test_a_database_that_knows_no_characters_is_refused_at_the_start(postgresql: Server) -> None:
+    url = postgresql.url(encoding="SQL_ASCII")
+    collect = [*EDGECTL, "collect", "--unsigned", "--port", "1", "--to", url]
+    for command in (collect, [*EDGECTL, "gaps", "cam-1", "--db", url]):
+        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+        assert done.returncode == 78
+        assert "its encoding is SQL_ASCII, which knows no characters. Make another" in done.stderr
+        assert (done.stderr.count("\n"), PASSWORD in done.stderr) == (1, False)
+
+
 @pytest.mark.parametrize(
     "url",
     [
@@ -259,7 +271,7 @@ def test_a_password_is_in_no_error(url: str) -> None:
     with pytest.raises(AgentError) as refused:
         open_warehouse(url)
     assert PASSWORD not in str(refused.value)
-    command = [sys.executable, "-m", "agent.fleet.main", "gaps", "cam-1", "--db", url]
+    command = [*EDGECTL, "gaps", "cam-1", "--db", url]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode in (1, 78)
     assert PASSWORD not in done.stdout + done.stderr

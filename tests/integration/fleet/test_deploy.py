@@ -196,13 +196,13 @@ def test_a_report_with_the_wrong_signature_says_nothing(
     operators_folder.make(tmp_path / "other", "gate-1")
     with puppet(broker.port, "gate-1", tmp_path / "other") as device:
         with ThreadPoolExecutor(1) as pool:
-            done = pool.submit(deploy, replace(options(keys, broker, ONE), wait=True, timeout_s=1))
+            done = pool.submit(deploy, replace(options(keys, broker, ONE), wait=True, timeout_s=4))
             wish = device.wish()
             device.report(wish.generation, door=standing(wish, "door", "active"))
             found = done.result(20).progress
         assert not found.good
         assert (
-            "no last word after 1 s. what the device reports does not count: it is not signed" in found.reason
+            "no last word after 4 s. what the device reports does not count: it is not signed" in found.reason
         )
         trusting = replace(options(keys, broker, ONE), wait=True, unsigned=True, timeout_s=20)
         with ThreadPoolExecutor(1) as pool:

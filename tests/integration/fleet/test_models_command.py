@@ -79,7 +79,7 @@ def test_the_programs_say_it_as_json_and_by_their_exit_code(broker: Broker, keys
         ) as program:
             wish = device.wish()
             device.report(1, door=standing(wish, "door", "rejected", reason="too slow"))
-            out, err = program.communicate(timeout=20)
+            out, err = program.communicate(timeout=60)
         assert (program.returncode, err) == (1, "")
     told = json.loads(out)
     assert (told["model"], told["state"], told["reason"]) == ("shapes@1.1.0", "rejected", "too slow")

@@ -85,6 +85,7 @@ def test_without_a_terminal_nothing_is_made_and_the_way_out_is_told(tmp_path: Pa
         "collector.key",
         "collector.pub",
         "devices",
+        "public",
     }
 
 

@@ -248,7 +248,7 @@ def test_a_stop_ends_the_command_though_its_reader_takes_nothing(
                 assert readable
                 process.send_signal(signal.SIGTERM)
                 errors = process.stderr.read().decode()
-                assert process.wait(10) == 0
+                assert process.wait(60) == 0
             assert "its reader is slow" in errors
             assert "Traceback" not in errors
     finally:
@@ -288,7 +288,7 @@ def test_the_command_writes_records_to_the_pipe_and_ends_with_1_when_its_reader_
                         seen.update(json.loads(process.stdout.readline())["seq"] for _ in range(10))
                         process.send_signal(signal.SIGTERM)
                     errors = process.stderr.read().decode()
-                    assert process.wait(10) == (1 if leaves else 0)
+                    assert process.wait(60) == (1 if leaves else 0)
                 assert ("its reader left" in errors.splitlines()[-1]) is leaves
                 assert "Traceback" not in errors
     finally:

@@ -15,6 +15,7 @@ from agent.demo.broker import Broker
 from agent.errors import AgentError, ConfigInvalid, LinkLost, MessageInvalid
 from agent.fleet.repository.repository import opened
 from tests.simulators.edgectl import Edgectl
+from tests.simulators.field import until
 from tests.simulators.operating import ask, make_bundle, operator
 from tests.simulators.tuf_topics import ear, put, retained
 
@@ -45,7 +46,7 @@ def test_pieces_are_sent_in_an_order_in_which_no_device_looks_for_what_is_not_th
     with ear(broker.port) as heard:
         edgectl("publish", shapes)
         edgectl("publish", make_bundle(shapes.parent / "b", "2.0.0", {"m.tflite": b"x", "g.npy": b"y"}))
-        time.sleep(0.3)
+        until(lambda: [path for path, _ in heard].count("hint") == 2, "the second hint is heard")
     kinds = [
         re.sub(r"^meta/\d+\.(?!snapshot).*", "meta", re.sub(r"^blob/.*|\d+\.", "", path)) for path, _ in heard
     ]

@@ -37,6 +37,8 @@ def test_one_of_two_collectors_is_killed_under_load_and_nothing_is_lost_or_doubl
         for n in range(40):
             device.commit(size=2000)
             device.work(0.01)
+            if n == 15:
+                device.until(lambda: device.drained)  # each of both has had some of them by then
             if n == 20:
                 first.kill()
         device.until(lambda: device.drained)
@@ -125,7 +127,7 @@ def test_a_sharer_without_a_name_leaves_nothing_behind_for_it(broker: Broker, tm
     """What arrives while it is away goes to the others at once."""
     with collecting(broker, tmp_path, "--share") as one:
         one.send_signal(signal.SIGKILL)
-        one.wait(10)
+        one.wait(60)
     with collecting(broker, tmp_path, "--share") as two, closing(Device(broker.port, resend_s=100)) as device:
         for _ in range(6):
             device.commit()

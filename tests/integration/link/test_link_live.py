@@ -150,7 +150,7 @@ def test_a_link_that_has_gone_silent_is_noticed_by_keepalive(broker: Broker) -> 
             began = time.monotonic()
             down = ear.wait(LinkDown)
             assert down.reason == "the broker has gone silent"
-            assert time.monotonic() - began < 5
+            assert time.monotonic() - began < 8
             proxy.silent = False
             ear.wait(LinkUp)
 

@@ -9,12 +9,15 @@ from agent.link.connection import LinkState
 from agent.link.settings import LinkDown, LinkPublished, LinkUp
 from tests.simulators.ear import Ear
 from tests.simulators.hostile_broker import CONNECT, PUBLISH, SUBSCRIBE, Answer, HostileBroker, Packet, frame
-from tests.simulators.links import link_to
+from tests.simulators.links import QUICK_S, link_to
 
 
 def test_the_link_is_not_up_before_suback() -> None:
     ear = Ear()
-    with HostileBroker({SUBSCRIBE: lambda _: b""}) as broker, link_to(broker.port, ear) as link:
+    with (
+        HostileBroker({SUBSCRIBE: lambda _: b""}) as broker,
+        link_to(broker.port, ear, answer_timeout_s=QUICK_S) as link,
+    ):
         down = ear.wait(LinkDown)
         assert down == LinkDown("the broker does not answer", refused=False)
         with pytest.raises(LinkLost):

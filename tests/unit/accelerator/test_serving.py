@@ -117,7 +117,7 @@ def place() -> Iterator[Place]:
 
 
 def until(condition: Callable[[], Any]) -> None:
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + 30
     while not condition():
         assert time.monotonic() < deadline
         time.sleep(0.001)

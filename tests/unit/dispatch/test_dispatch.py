@@ -220,7 +220,7 @@ def test_another_command_under_a_known_id_is_refused_and_changes_nothing(world: 
 def test_a_command_from_this_machine_goes_through_the_same_inbox_and_is_told_nobody(world: World) -> None:
     identity = world.dispatch.answers["command"]({"op": "command", "command": "quick"})["id"]
     look = {"op": "outcome", "id": identity}
-    assert world.dispatch.answers["outcome"](look) == {"id": identity, "state": "waiting", "outcome": None}
+    assert world.dispatch.answers["outcome"](look)["state"] == "waiting"
     world.calm()
     found = world.dispatch.answers["outcome"](look)
     assert (found["state"], found["outcome"]["result"]) == ("settled", {"did": identity})

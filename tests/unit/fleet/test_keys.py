@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import stat
 import subprocess
 import sys
@@ -76,6 +77,32 @@ def test_the_collectors_public_key_is_made_from_its_private_one(tmp_path: Path) 
     (tmp_path / "collector.pub").unlink()
     assert make_keys(tmp_path) == [tmp_path / "collector.pub"]
     assert contents(tmp_path) == before
+
+
+def test_a_collector_elsewhere_needs_no_private_key_of_a_device(tmp_path: Path) -> None:
+    keys, there = tmp_path / "keys", tmp_path / "there"
+    make_keys(keys, ["door", "gate"])
+    there.mkdir()
+    shutil.copy(keys / "collector.key", there)
+    shutil.copytree(keys / "public", there / "devices")
+    assert sorted(contents(there)) == ["collector.key", "devices/door.pub", "devices/gate.pub"]
+    found, known = Keyring(there).verifier("gate"), Keyring(keys).verifier("gate")
+    assert found is not None
+    assert known is not None
+    assert found.key_id == known.key_id
+
+
+def test_the_folder_of_public_keys_has_those_that_count_and_nothing_else(tmp_path: Path) -> None:
+    make_keys(tmp_path, ["door", "gate"])
+    shutil.rmtree(tmp_path / "public")  # as an older release left it
+    make_keys(tmp_path)
+    (tmp_path / "public/gate.pub").write_text("damaged")
+    (tmp_path / "public/.gate.pub.new").write_text("of a kill")
+    for ending in ("pub", "key"):  # it was stolen
+        (tmp_path / f"devices/door.{ending}").unlink()
+    make_keys(tmp_path)
+    gate = (tmp_path / "devices/gate.pub").read_bytes()
+    assert contents(tmp_path / "public") == {"gate.pub": gate}
 
 
 def whole(folder: Path) -> None:

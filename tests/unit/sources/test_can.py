@@ -162,13 +162,13 @@ def test_a_port_that_is_not_there_or_held_or_none_is_a_loss() -> None:
 def test_a_quiet_bus_is_lost_and_one_without_a_message_says_which() -> None:
     with wire() as (end, path), closing(bus(path, silence_s=0.5, hold_s=0.2)) as source:
         assert source.read(0.1) is None
-        with pytest.raises(SourceLost, match=r"no sample for 0.\d s. Check its cable"):
+        with pytest.raises(SourceLost, match=r"no sample for \d\.\d s. Check its cable"):
             source.read(0.6)
         missing = [*RPM, {"name": "oil", "id": 0x7E8, "start": 0, "length": 8}]
     with wire() as (end, path), closing(bus(path, missing, silence_s=0.5, hold_s=0.2)) as source:
         time.sleep(0.3)
         os.write(end, b"\rt12320400\r")
-        with pytest.raises(InputRejected, match=r"no message 0x7e8 for 0.\d s"):
+        with pytest.raises(InputRejected, match=r"no message 0x7e8 for \d\.\d s"):
             source.read(2)
         with pytest.raises(SourceLost, match=r"the last trouble: no message 0x7e8 for .*Check id, start"):
             source.read(0.6)

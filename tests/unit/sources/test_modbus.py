@@ -120,7 +120,7 @@ def test_an_answer_in_pieces_is_waited_for_and_never_longer_than_asked() -> None
         for piece in (framed(1, b"\x03\x02\x00\x05")[:3], framed(1, b"\x03\x02\x00\x05")[3:]):
             began = time.monotonic()
             assert source.read(0.05) is None
-            assert 0.04 < time.monotonic() - began < 1
+            assert 0.04 < time.monotonic() - began < 3
             wire.say(piece)
         assert one(source).data.tolist() == [[5]]
 
@@ -156,14 +156,14 @@ def test_a_unit_that_does_not_answer_is_told_once_and_then_lost() -> None:
             source.read(5)
         began = time.monotonic()
         with pytest.raises(
-            SourceLost, match=r"no sample for 0.\d s; the last trouble: holding register 0x3: no"
+            SourceLost, match=r"no sample for \d\.\d s; the last trouble: holding register 0x3: no"
         ):
             source.read(5)
-        assert time.monotonic() - began < 2
+        assert time.monotonic() - began < 4
 
 
 def test_an_answer_that_comes_too_late_is_not_taken_for_the_next_one() -> None:
-    with server(timeout_s=0.05, silence_s=5) as (there, source):
+    with server(timeout_s=0.5, silence_s=20) as (there, source):
         with pytest.raises(InputRejected, match="no answer within"):
             source.read(5)
         late = there.asked()[:12]
@@ -288,7 +288,7 @@ def test_noise_without_an_end_does_not_hold_a_read_up() -> None:
                 assert source.read(0.02) is None
             except InputRejected as error:
                 assert "checksum" in str(error) or "no answer" in str(error)  # noqa: PT017 - either may be first
-            assert time.monotonic() - began < 1
+            assert time.monotonic() - began < 5
 
 
 def test_a_slow_rate_is_no_silence() -> None:

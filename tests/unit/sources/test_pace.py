@@ -84,5 +84,5 @@ def test_real_time_is_kept() -> None:
     for _ in range(6):
         assert pace.wait(1)
         due.append(time.monotonic())
-    assert 0.09 < due[-1] - due[0] < 1
+    assert 0.09 < due[-1] - due[0] < 5
     assert all(later > earlier for earlier, later in pairwise(due))

@@ -28,7 +28,7 @@ def shell(script: str) -> Program:
 
 
 def read(program: Program, count: int) -> bytes:
-    data, deadline = b"", time.monotonic() + 10
+    data, deadline = b"", time.monotonic() + 30
     while len(data) < count:
         assert program.wait(deadline)
         data += program.read()
@@ -36,7 +36,7 @@ def read(program: Program, count: int) -> bytes:
 
 
 def eventually(met: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 30
     while not met():
         assert time.monotonic() < deadline
         time.sleep(0.01)

@@ -34,7 +34,7 @@ def opened(folder: Path, mood: dict[str, Any] | None = None, **more: Any) -> Flo
 
 
 def frame_of(source: FlowSource) -> Frame:
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 30
     while (frame := source.read(0.5)) is None:
         assert time.monotonic() < deadline
     return frame
@@ -123,7 +123,7 @@ def test_a_read_waits_no_longer_than_asked_and_a_freeze_is_a_loss(tmp_path: Path
             frame_of(source)
         began = time.monotonic()
         assert source.read(0.05) is None
-        assert 0.05 <= time.monotonic() - began < 0.5
+        assert 0.05 <= time.monotonic() - began < 2
         with pytest.raises(SourceLost, match=r"no frame for \d\.\d s\. See that the camera's cable is firm"):
             frame_of(source)
 

@@ -36,7 +36,7 @@ def test_a_camera_that_freezes_is_lost_after_its_silence_and_its_reader_ends(cam
         try:
             began = time.monotonic()
             assert "no picture for 1." in lost(source).problem
-            assert 0.9 < time.monotonic() - began < 2.5
+            assert 0.9 < time.monotonic() - began < 5
         finally:
             camera.thaw()
     assert reading() == []
@@ -55,7 +55,7 @@ def test_a_camera_that_cuts_the_stream_is_lost_at_once_and_opened_again(
     began = time.monotonic()
     with opened(camera) as source:
         read(source)
-    assert time.monotonic() - began < 3
+    assert time.monotonic() - began < 10  # under 3 s on a machine with nothing else to do
 
 
 def test_a_camera_whose_pictures_stop_while_its_connection_lives_is_lost() -> None:
@@ -80,7 +80,7 @@ def test_a_camera_that_vanishes_is_refused_while_it_is_away_and_read_when_it_is_
         began = time.monotonic()
         with opened(camera) as source:
             assert read(source).data.shape == (120, 160, 3)
-        assert time.monotonic() - began < 3
+        assert time.monotonic() - began < 10  # as above
 
 
 def test_a_camera_that_hangs_is_given_up_without_a_thread(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -103,7 +103,7 @@ def test_a_call_that_does_not_return_is_told_and_the_next_opening_waits_for_its_
         assert "and OpenCV does not return" in lost(source).problem
         began = time.monotonic()
         source.close()
-        assert time.monotonic() - began < readers.LEAVE_S + 0.5
+        assert time.monotonic() - began < readers.LEAVE_S + 5
         assert reading() == [reader]
         threading.Timer(0.5, camera.thaw).start()
         following = readers.start(camera.url(), "tcp", 5)

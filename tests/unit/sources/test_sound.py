@@ -38,7 +38,7 @@ def hear(path: Path, start: int = 0, **more: Any) -> Source:
 
 
 def one(source: Source) -> Frame:
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 30
     while (frame := source.read(0.5)) is None:
         assert time.monotonic() < deadline
     return frame

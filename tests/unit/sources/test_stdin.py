@@ -105,7 +105,7 @@ def test_a_read_waits_no_longer_than_asked_and_leaves_the_descriptor_as_it_was()
     with standard_input(ours), closing(build(Options(**GREY), start=0)) as source:
         began = time.monotonic()
         assert source.read(0.05) is None
-        assert 0.05 <= time.monotonic() - began < 1
+        assert 0.05 <= time.monotonic() - began < 5
         assert os.get_blocking(0)  # others share it
         os.write(theirs, bytes(100))
         assert source.read(0.05) is None

@@ -29,7 +29,7 @@ def test_it_keeps_its_rate_and_tells_no_truth() -> None:
     source = build(Options(width=64, height=48, fps=100), start=10)
     began = time.monotonic()
     frames = [source.read(1) for _ in range(21)]
-    assert 0.19 < time.monotonic() - began < 1
+    assert 0.19 < time.monotonic() - began < 5
     assert [frame.seq for frame in frames if frame] == list(range(10, 31))
     assert {field.name for field in fields(Frame)} == {"seq", "captured_ns", "data", "origin", "missed"}
     assert {frame.origin for frame in frames if frame} == {""}

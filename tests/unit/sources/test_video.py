@@ -102,7 +102,7 @@ def test_real_time_is_the_time_of_the_file(clip: Path) -> None:
     assert video.live
     began = time.monotonic()
     assert [n for n, _ in numbers(video, 11)] == list(range(11))
-    assert 0.19 < time.monotonic() - began < 1
+    assert 0.19 < time.monotonic() - began < 5
 
 
 def test_a_file_that_ends_early_says_so(clip: Path, tmp_path: Path) -> None:

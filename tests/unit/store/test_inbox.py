@@ -95,7 +95,7 @@ def test_a_few_records_do_not_wake_a_taker_that_will_turn_soon_anyway() -> None:
     woken = threading.Event()
 
     def take() -> None:
-        inbox.take(0.3, idle=False)
+        inbox.take(2, idle=False)
         woken.set()
 
     thread = threading.Thread(target=take)

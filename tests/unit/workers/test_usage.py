@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from contextlib import closing
+
+import pytest
 
 from agent.workers.usage import Usage
 
@@ -17,6 +20,34 @@ total = sum(range(2_000_000))
 print("hidden", flush=True)
 sys.stdin.readline()
 """
+
+STARTS = """
+import ctypes, subprocess
+from contextlib import closing
+from agent.workers.usage import Usage
+ctypes.CDLL(None).prctl(4, 0, 0, 0, 0)
+unseen = 0
+for _ in range(100):
+    with subprocess.Popen(["cat"], stdin=subprocess.PIPE) as process, closing(Usage(process.pid)) as usage:
+        unseen += usage.rss_bytes() is None or usage.cpu_seconds() is None
+print(unseen)
+"""
+# As systemd does for a service: who may not trace a process does not see it.
+HIDDEN = (
+    "mount -t proc -o hidepid=ptraceable proc /proc && "
+    'exec setpriv --bounding-set=-sys_ptrace --inh-caps=-sys_ptrace "$@"'
+)
+
+
+def test_a_process_that_just_began_is_seen_by_a_parent_that_is_closed_to_others() -> None:
+    if os.geteuid() != 0 or not (shutil.which("unshare") and shutil.which("setpriv")):
+        pytest.skip("needs root, unshare and setpriv: it mounts a /proc that hides processes")
+    namespaces = ["unshare", "--mount", "--pid", "--fork", "--kill-child", "sh", "-ec", HIDDEN, "sh"]
+    command = [*namespaces, sys.executable, "-c", STARTS]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    if done.stderr.startswith("mount: "):
+        pytest.skip(f"no such /proc can be mounted here: {done.stderr.strip()}")
+    assert (done.stdout, done.stderr) == ("0\n", "")
 
 
 def test_a_process_that_closed_its_memory_later_is_still_read_and_one_that_ended_is_not() -> None:

@@ -162,6 +162,7 @@ def test_a_request_that_is_not_the_devices_is_refused(folder: Path, request_: by
 def test_a_device_that_is_out_is_believed_no_more_and_can_be_replaced(folder: Path) -> None:
     enrol(folder, "gate-1")
     enrol(folder, "gate-1", again=True)
+    assert (folder / "public/gate-1.pub").read_bytes() == (folder / "devices/gate-1.pub").read_bytes()
     serials = {int(certificates.serial(one), 16) for one in authority.issued(folder, "gate-1")}
     revocation.disenroll(folder, ["gate-1"], ask)
     revocation.disenroll(folder, ["gate-1"], ask)
@@ -170,6 +171,7 @@ def test_a_device_that_is_out_is_believed_no_more_and_can_be_replaced(folder: Pa
     assert inventory.find(folder, "gate-1").revoked
     assert "user gate-1\ntopic deny #" in (folder / "broker/acl").read_text()
     assert not (folder / "devices/gate-1.key").exists()
+    assert list((folder / "public").iterdir()) == []
     [anew] = enrol(folder, "gate-1")
     assert anew.place
     assert int(anew.serial, 16) not in {one.serial_number for one in listed(folder)}

@@ -26,6 +26,7 @@ def test_simulated_devices_have_keys_that_the_collector_knows_and_a_group(tmp_pa
         verifier = Keyring(tmp_path).verifier(name)
         assert verifier
         assert verifier.key_id == read_signer(private, "key").key_id
+        assert (tmp_path / f"public/{name}.pub").exists()
     assert [one.name for one in inventory.chosen(tmp_path, [], ["hall"])] == list(devices)
 
 

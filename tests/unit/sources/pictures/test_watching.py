@@ -69,7 +69,7 @@ def test_files_are_given_as_they_come_numbered_on_and_dated(folder: Path) -> Non
 def test_a_read_waits_no_longer_than_asked(source: WatchedImages) -> None:
     began = time.monotonic()
     assert source.read(0.05) is None
-    assert 0.05 <= time.monotonic() - began < 1
+    assert 0.05 <= time.monotonic() - began < 5
 
 
 def test_a_file_is_given_once_it_is_closed_or_moved_in_and_never_half_written(
@@ -133,25 +133,25 @@ def test_what_cannot_be_watched_is_refused(wrong: dict[str, Any]) -> None:
 def test_what_came_a_while_before_is_given_too_oldest_first_and_the_young_when_they_stand_still(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(watching, "_YOUNG_S", 0.2)
+    monkeypatch.setattr(watching, "_YOUNG_S", 0.6)
     for name in ("3.png", "1.png", "2.png"):
         (folder / name).write_bytes(PICTURE)
         time.sleep(0.02)  # the clock of inodes ticks 250 times a second
     (folder / "empty.png").touch()
     with closing(watched(folder, backlog_s=0)) as source:
-        assert names(source, 0.4) == []
+        assert names(source, 0.8) == []
     with closing(watched(folder)) as source, (folder / "growing.png").open("wb") as file:
-        assert names(source, 0.3) == ["3.png", "1.png", "2.png"]
+        assert names(source, 1.2) == ["3.png", "1.png", "2.png"]
         file.write(PICTURE)
     with (folder / "growing.png").open("ab") as file, closing(watched(folder)) as source:
         began = time.monotonic()
-        while time.monotonic() < began + 0.5:
+        while time.monotonic() < began + 1.2:
             file.write(b"more")
             file.flush()
             frame = source.read(0.02)
             assert frame is None or not frame.origin.endswith("growing.png")
         file.close()
-        assert names(source, 0.3) == ["growing.png"]
+        assert names(source, 1.2) == ["growing.png"]
 
 
 def test_a_folder_that_goes_away_is_lost_after_what_came_and_opened_again_when_it_is_back(

@@ -92,7 +92,7 @@ class Desk:
         self.said.append(dict(message))
 
     def heard(self, count: int) -> list[tuple[object, ...]]:
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + 30
         while len(self.said) < count:
             assert time.monotonic() < deadline
             time.sleep(0.001)

@@ -97,7 +97,7 @@ def test_the_verbs_and_options_that_a_page_calls_exist(page: Path) -> None:
 
 
 def test_calls_are_found_wherever_they_stand() -> None:
-    text = "    sudo edge-agent nosuch\n`edgectl gaps --nosuch X`\n    cd keys && edgectl enroll gate-1  # --no\n"
+    text = "    sudo edge-agent nosuch\n`edgectl gaps --nosuch X`\n    cd x && edgectl enroll a  # --no\n"
     found = list(calls(text))
     assert [one[:2] for one in found] == [
         ["edge-agent", "nosuch"],

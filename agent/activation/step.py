@@ -34,7 +34,7 @@ class Step:
 
     def written(self, token: int) -> None:
         """A change is durable."""
-        if token == self.awaited:
+        if token and token == self.awaited:
             self.awaited, self.armed = 0, True
 
     def begin(self, now: float) -> None:

@@ -63,7 +63,7 @@ def main(arguments: argparse.Namespace) -> int:
     folder = data_folder(arguments)
     found = [one for one in listed(folder) if arguments.since is None or one.wall_ns >= arguments.since]
     if not (found or folder.is_dir()):
-        hint = "Give the data folder with --folder, or the configuration with --config"
+        hint = "The agent makes it when it runs; or name another: --folder DIR, or --config FILE"
         raise FolderUnusable("list media", str(folder), "there is no such folder", hint)
     if target is not None:
         found = _copied(folder, found, target)

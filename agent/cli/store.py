@@ -193,7 +193,7 @@ def _held(folder: Path) -> Iterator[None]:
         hint = "Run this as root, or as the agent's user"
         raise FolderUnusable("use data folder", str(folder), "permission denied", hint) from error
     if not there:
-        hint = "Give the data folder with --folder, or the configuration with --config"
+        hint = "The agent makes it when it runs; or name another: --folder DIR, or --config FILE"
         raise FolderUnusable("use data folder", str(folder), "there is no such folder", hint)
     _check_ours(folder)
     with as_owner(folder):

@@ -155,7 +155,7 @@ def _log(folder: Path) -> Iterator[sqlite3.Connection | None]:
     """Open state.db for reading; None when it is not there, or was only begun."""
     path = folder / "state.db"
     if not folder.is_dir():
-        hint = "Give the data folder with --folder, or the configuration with --config"
+        hint = "The agent makes it when it runs; or name another: --folder DIR, or --config FILE"
         raise FolderUnusable("look into", str(folder), "there is no such folder", hint)
     try:
         with read_only(path) as db:

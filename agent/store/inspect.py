@@ -131,7 +131,7 @@ def _status(path: Path) -> os.stat_result | None:
 def _listed(folder: Path) -> list[Path]:
     try:
         if not folder.is_dir():
-            hint = "Give the data folder with --folder, or the configuration with --config"
+            hint = "The agent makes it when it runs; or name another: --folder DIR, or --config FILE"
             raise FolderUnusable(_OP, str(folder), "there is no such folder", hint)
         return list((folder / "segments").iterdir())
     except FileNotFoundError:

@@ -72,6 +72,15 @@ def test_a_restart_is_done_once_and_told_once_and_again_when_it_is_played_back(
     assert agent.pipeline()["pid"] == new
 
 
+def test_a_purge_is_done_by_an_agent_that_takes_models_and_it_goes_on(
+    agent: RunningAgent, operator: Commanding
+) -> None:
+    command = operator.command("purge", args={"what": ["results", "media"]})
+    outcome = operator.hear(command.id)
+    assert (outcome.state, outcome.result["results"]["records"] > 0) == ("done", True)
+    agent.until_inferred(3)
+
+
 @pytest.mark.parametrize(
     ("audience", "topic"),
     [

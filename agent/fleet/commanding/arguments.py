@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from agent.commands.registry import Verb
 
 _HINT = "edgectl command --list shows what each takes"
+_LISTS = frozenset(("tuple_type", "list_type"))
+"""What pydantic calls a list that is none."""
 
 
 def parsed(op: str, words: Sequence[str]) -> dict[str, Any]:
@@ -65,8 +67,10 @@ def _check(verb: Verb, values: dict[str, Any]) -> None:
     try:
         _read(verb, values)
     except ValidationError as error:
-        problem = first_problem(error)
-        raise MessageInvalid("read arguments of", verb.op, problem, f"It takes: {takes(verb)}") from error
+        hint = f"It takes: {takes(verb)}"
+        if lists := [one["loc"][0] for one in error.errors() if one["type"] in _LISTS and one["loc"]]:
+            hint = f"""Write a list as {lists[0]}='["one", "two"]'. {hint}"""
+        raise MessageInvalid("read arguments of", verb.op, first_problem(error), hint) from error
 
 
 def value_of(text: str) -> Any:

@@ -16,7 +16,7 @@ Show how the devices of a fleet do, those first that need somebody.
 
 Asks the broker for what each device has said of itself last, and proves it with the device's key. A row is
 red when the device is offline, has said nothing for long, has a problem, has refused what is wanted or is
-late with it, is hot, or has records waiting for long.
+late with it, is hot, or has records waiting for long. docs/troubleshooting.md says what to do.
 
 \b
 examples:

@@ -10,6 +10,7 @@ from agent.errors import (
     ModelInvalid,
     SourceLost,
 )
+from agent.store.reports import NOBODY
 from tests.simulators.kept_world import DIGESTS, KeptWorld, goal, records, refused, said
 
 ONE, TWO, THREE = DIGESTS.values()
@@ -47,6 +48,20 @@ def test_what_is_wanted_and_active_already_is_active_at_once() -> None:
     world.write_all()
     assert (said(world.course), world.course.asks) == (("active", ""), None)
     assert world.slot("active").generation == 5  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize("active", ["one", ""])
+def test_a_change_that_the_store_makes_by_itself_as_a_purge_is_nobodys_step(active: str) -> None:
+    world = KeptWorld(active=active)
+    before = said(world.course), world.course.target
+    world.course.changed(NOBODY, world.now)
+    assert (said(world.course), world.course.target) == before
+    world.to_proof("two")
+    world.course.proved(TWO, 2.0)
+    world.course.changed(NOBODY, world.now)
+    assert not world.course.on_trial
+    world.write_all()
+    assert world.course.on_trial
 
 
 def test_the_newest_generation_supersedes_what_is_on_its_way() -> None:

@@ -35,6 +35,7 @@ def test_a_value_is_json_where_that_is_wanted_and_text_where_text_is() -> None:
         (["seconds=1"], r"version is missing.*It takes: version= \[seconds=\] \[what=\]"),
         (["version=1", "seconds=soon"], "seconds"),
         (["version=1", "other=2"], "other"),
+        (["version=1", "what=media"], r"""Write a list as what='\["one", "two"\]'"""),
         (["version=1", "version=2"], "it stands there twice"),
         (["=1"], "it is no KEY=VALUE"),
     ],

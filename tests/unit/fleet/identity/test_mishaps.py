@@ -145,6 +145,16 @@ def test_a_list_of_revocations_from_a_clock_that_is_ahead_is_valid_at_once(folde
     assert since.replace(tzinfo=dt.UTC) < dt.datetime.now(dt.UTC)
 
 
+@pytest.mark.parametrize(
+    "file", ["ca.pem", "broker/server.pem", "clients/operator.pem", "devices/gate-1.pem"]
+)
+def test_certificates_hold_for_a_device_whose_clock_is_years_behind(folder: Path, file: str) -> None:
+    enrol(folder, "gate-1")
+    found = x509.load_pem_x509_certificate((folder / file).read_bytes())
+    since = found.not_valid_before_utc if hasattr(found, "not_valid_before_utc") else found.not_valid_before
+    assert since.replace(tzinfo=dt.UTC) <= dt.datetime(2020, 1, 1, tzinfo=dt.UTC)
+
+
 def test_a_machine_that_believes_in_1970_is_told_so() -> None:
     with clock_at(dt.datetime(1970, 1, 1, tzinfo=dt.UTC)):
         key = certificates.new_key().public_key()

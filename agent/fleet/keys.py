@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 from agent.errors import AgentError, ConfigInvalid
 from agent.events import Event, emit
 from agent.files import NEW, advice, write_durably
-from agent.fleet.identity.writing import write_together
+from agent.fleet.writing import write_together
 from agent.link.topics import NAME_HINT, is_name
 from agent.trust.keys import read_signer, read_verifier
 from agent.trust.signing import generate

@@ -15,8 +15,8 @@ from agent.fleet import inventory
 from agent.fleet.identity import authority, bundle, certificates
 from agent.fleet.identity.begin import rewrite
 from agent.fleet.identity.place import need_site
-from agent.fleet.identity.writing import write_together
 from agent.fleet.keys import COLLECTOR, DEVICES, alone, check_names
+from agent.fleet.writing import write_together
 from agent.trust.keys import read_signer
 from agent.trust.signing import Signer, generate
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from agent.fleet.identity.certificates import Issuer
     from agent.fleet.identity.place import Site
-    from agent.fleet.identity.writing import File
+    from agent.fleet.writing import File
 
 _ROOT = "tuf/meta/1.root.json"
 _AT_ONCE = 250

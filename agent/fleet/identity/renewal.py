@@ -15,8 +15,8 @@ from agent.errors import AgentError, ConfigInvalid
 from agent.files import advice, write_durably
 from agent.fleet import inventory
 from agent.fleet.identity import authority, certificates
-from agent.fleet.identity.writing import write_together
 from agent.fleet.keys import DEVICES, alone
+from agent.fleet.writing import write_together
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence

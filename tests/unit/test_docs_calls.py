@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import typer.main
-from agent.fleet.databases import open_warehouse, reading
 
 from agent.cli import main as cli
 from agent.commands import registry
 from agent.config import overrides
 from agent.events import Event
 from agent.fleet import commands as fleet
+from agent.fleet.collecting.databases import open_warehouse, reading
 from agent.fleet.looking.judging import REASONS
 
 if TYPE_CHECKING:

@@ -49,7 +49,7 @@ PURE = (
     "test_histogram.py",
     "test_npy.py",
     "test_tensors.py",
-    "test_dsse.py",
+    "trust/test_dsse.py",
     "test_labels.py",
 )
 

@@ -72,8 +72,8 @@ class Settings(BaseModel):
     """How long a stopping agent waits for acknowledgements of what it has stored."""
     sources: tuple[NamedSource, ...] = Field(default=(), max_length=256)
     """Sources that pipelines use by their names."""
-    pipelines: tuple[Pipeline, ...] = Field(min_length=1)
-    """The pipelines; at least one."""
+    pipelines: tuple[Pipeline, ...] = Field(min_length=1, max_length=64)
+    """The pipelines; at least one. What a device reports of itself has room for 64."""
 
     def source_of(self, pipeline: Pipeline) -> Plugin:
         """Give where a pipeline's frames come from: a `NamedSource` where it has a name."""

@@ -14,6 +14,7 @@ from agent.cli.key_values import pre_for, speakable
 from agent.cli.numbers import number
 from agent.cli.progress import progress
 from agent.errors import EXIT_FAILED, EXIT_OK, InputRejected
+from agent.wording import failure_in_words, plain
 from agent.workers.spec import LaneSpec
 
 if TYPE_CHECKING:
@@ -36,6 +37,7 @@ examples:
 
 exit codes: 0 every input was inferred, 1 one was not, or there is no threshold, 2 usage"""
 
+_LONGEST = 4000
 _MOST = 1_000_000
 """Errors that are kept: the first of them, of a source without an end."""
 
@@ -108,9 +110,8 @@ def _errors(spec: LaneSpec, total: int) -> tuple[list[float], int]:
                 for record in records:
                     if record.kind == "failed":
                         failed += 1
-                        print(
-                            f"{record.origin or record.frame}: {record.items[0]['problem']}", file=sys.stderr
-                        )
+                        why = failure_in_words(record.items)
+                        print(plain(f"{record.origin or record.frame}: {why}", _LONGEST), file=sys.stderr)
                     else:
                         errors.append(record.items[0]["error"])
                 bar.advance(len(records))

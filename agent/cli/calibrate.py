@@ -8,7 +8,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from agent.cli import inferring
-from agent.cli.calibration import Calibration, calibrate
+from agent.cli.calibration import Calibration, calibrate, error_of
 from agent.cli.inputs import choose
 from agent.cli.key_values import pre_for, speakable
 from agent.cli.numbers import number
@@ -108,12 +108,13 @@ def _errors(spec: LaneSpec, total: int) -> tuple[list[float], int]:
         with progress("calibrating", total, sharing=not total) as bar:
             for records in inferring.lane(spec).run():
                 for record in records:
-                    if record.kind == "failed":
+                    error = None if record.kind == "failed" else error_of(record.items)
+                    if error is None:
                         failed += 1
-                        why = failure_in_words(record.items)
+                        why = failure_in_words(record.items) or "its worker gives no error of it"
                         print(plain(f"{record.origin or record.frame}: {why}", _LONGEST), file=sys.stderr)
                     else:
-                        errors.append(record.items[0]["error"])
+                        errors.append(error)
                 bar.advance(len(records))
     except KeyboardInterrupt:
         if total:

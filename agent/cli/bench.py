@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from agent import plugins
 from agent.boards.machine import cores
 from agent.cli import bench_shown, service
+from agent.cli.key_values import speakable
 from agent.cli.numbers import number
 from agent.cli.settings import Loaded
 from agent.errors import EXIT_FAILED, EXIT_OK, ConfigInvalid
@@ -118,6 +119,8 @@ def main(arguments: argparse.Namespace) -> int:
     from agent.cli import bench_kept
     from agent.supervision.tunings import kept
 
+    for model in arguments.models:
+        speakable(model)
     plan = _plan(arguments)
     if arguments.tuned or arguments.forget:
         return bench_kept.look_after(_needed(plan), arguments)

@@ -150,7 +150,7 @@ def write(path: Path, text: str, *, replace: bool) -> None:
                 file.flush()
                 os.fsync(file.fileno())
             if replace:
-                aside.replace(path.resolve())  # what a link leads to, not the link
+                aside.replace(os.path.realpath(path))  # what a link leads to, not the link
             else:
                 os.link(aside, path)  # fails where another was faster
         finally:

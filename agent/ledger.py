@@ -10,11 +10,16 @@ does not balance is a bug that shows.
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+MOST_REASONS = 64
+"""Names of reasons, or of filters, in one account; frames of further ones count as ``OTHER``."""
+OTHER = "other"
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,9 +62,10 @@ class Ledger:
     def closed_by_crash(self, captured: int) -> Ledger:
         """Close the accounts of a worker that died after capturing ``captured`` frames.
 
-        What was neither settled nor reported is lost: in flight at its last report, or captured since.
+        What was neither settled nor reported is lost: in flight at its last report, or captured since. One
+        that has settled more than it captured has lied, and lost nothing.
         """
-        captured = max(captured, self.captured)
+        captured = max(captured, self.captured, self.settled)
         return replace(self, captured=captured, lost=self.lost + captured - self.settled, in_flight=0)
 
     def to_json(self) -> dict[str, Any]:
@@ -77,4 +83,11 @@ class Ledger:
 
 
 def _merged(one: Mapping[str, int], two: Mapping[str, int]) -> dict[str, int]:
-    return {reason: one.get(reason, 0) + two.get(reason, 0) for reason in sorted({*one, *two})}
+    """Add accounts up by their reasons; a worker that makes up others in each of its lives adds none."""
+    new = [reason for reason in two if reason not in one]
+    kept = {*one, *new[: max(0, MOST_REASONS - len(one))]}
+    found: Counter[str] = Counter()
+    for account in (one, two):
+        for reason, count in account.items():
+            found[reason if reason in kept else OTHER] += count
+    return dict(sorted(found.items()))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tomllib
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
@@ -9,9 +10,11 @@ from pydantic import BaseModel, ValidationError
 from agent.errors import ConfigInvalid
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
 _MOST = 200
+_DEEPEST = 64
+"""Tables and arrays in one another. Of the dots in a key TOML takes any number, and then we would recurse."""
 UNKNOWN = "there is no such key"
 _PLAIN = {"Extra inputs are not permitted": UNKNOWN, "Field required": "this key is missing"}
 M = TypeVar("M", bound=BaseModel)
@@ -31,6 +34,28 @@ def plain(message: str) -> str:
     return _PLAIN.get(
         message, message.replace("Tuple should", "A list should").replace(" after validation", "")
     )
+
+
+def tables(text: str) -> dict[str, Any]:
+    """Read a TOML text.
+
+    Raises:
+        ValueError: it is none, holds a number of thousands of digits, or is nested too deep.
+    """
+    try:
+        whole = tomllib.loads(text)
+    except RecursionError as error:
+        raise ValueError("it is nested too deep") from error
+    level: list[Any] = [whole]
+    for _ in range(_DEEPEST):
+        level = [inner for one in level if isinstance(one, dict | list) for inner in _inside(one)]
+    if level:
+        raise ValueError("it is nested too deep")
+    return whole
+
+
+def _inside(one: dict[str, Any] | list[Any]) -> Iterable[Any]:
+    return one.values() if isinstance(one, dict) else one
 
 
 def nul(value: Any, loc: tuple[str | int, ...] = ()) -> tuple[str | int, ...]:

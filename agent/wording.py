@@ -13,8 +13,8 @@ _NAMED = ("event", "label", "track", "zone", "line")
 
 
 def in_words(items: Sequence[Mapping[str, Any]], *, more: int = 0) -> str:
-    """Say what a result holds; ``more`` is how many items were left out of it."""
-    words = [item_in_words(item) for item in items]
+    """Say what a result holds, whatever that is; ``more`` is how many items were left out of it."""
+    words = [item_in_words(item) if isinstance(item, dict) else plain(item, _VALUE) for item in items]
     if more:
         words.append(f"{more} more" if words else f"{more} items")
     return ", ".join(words) or "nothing found"
@@ -80,14 +80,25 @@ def _extent(item: Mapping[str, Any]) -> str:
 
 def _further(item: Mapping[str, Any]) -> str:
     """Say what further models have found in an item's crop; "" for none."""
-    also = item.get("also", {})
-    return "".join(f" ({plain(name, _NAME)}: {in_words(one['items'])})" for name, one in also.items())
+    also = item.get("also")
+    found = {
+        name: one["items"]
+        for name, one in (also.items() if isinstance(also, dict) else ())
+        if isinstance(one, dict) and isinstance(one.get("items"), list)
+    }
+    return "".join(f" ({plain(name, _NAME)}: {in_words(items)})" for name, items in found.items())
 
 
 def _ahead(item: Mapping[str, Any]) -> str:
     """Say how many steps ahead a value of a forecast is; "" for other tasks."""
     step = item.get("step")
     return f" +{step}" if isinstance(step, int) else ""
+
+
+def failure_in_words(items: Sequence[Mapping[str, Any]]) -> str:
+    """Say why a frame has failed, by its record's items; "" where its worker says nothing of it."""
+    first = items[0] if items else {}
+    return str(first.get("problem", "")) if isinstance(first, dict) else ""
 
 
 def plain(value: object, most: int) -> str:

@@ -57,7 +57,11 @@ class Freshness:
         proved = _Proved(expires=message.expires, issued=max(clocks, default=0))
         if not higher and proved == self._proved:
             return None
-        notes = (Note("root.changed", fleet, {"root": message.root}),) if "tuf/root" in higher else ()
+        notes = (
+            (Note("root.changed", fleet, {"root": message.root}),)
+            if any(name.startswith("tuf/root") for name in higher)
+            else ()
+        )
         self.floors |= higher
         self._proved = proved
         return Change(floors=higher, notes=notes, documents={NAME: proved.model_dump_json().encode()})

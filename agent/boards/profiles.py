@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tomllib
 from typing import Annotated, Any, Literal
 
 from pydantic import (
@@ -18,7 +17,7 @@ from pydantic import (
 from agent.boards.accelerators import Accelerator
 from agent.config.tables import Deadlines
 from agent.errors import ConfigInvalid
-from agent.validation import nul
+from agent.validation import nul, tables
 
 UsbId = Annotated[str, Field(pattern=r"^[0-9a-f]{4}:([0-9a-f]{4}|\*)$")]
 """Vendor and product, as `lsusb` prints them; `*` for any product."""
@@ -181,14 +180,14 @@ def parse(text: str, filename: str) -> Profile:
         ConfigInvalid: it is no valid profile.
     """
     try:
-        tables = tomllib.loads(text)
-    except (ValueError, RecursionError) as error:  # also a number of thousands of digits, a deep nest
+        whole = tables(text)
+    except ValueError as error:
         raise ConfigInvalid("read profile", filename, f"no valid TOML: {error}") from error
-    if loc := nul(tables):
+    if loc := nul(whole):
         where = ".".join(map(str, loc))
         raise ConfigInvalid("read profile", f"{filename}: {where}", "it holds a NUL character")
     try:
-        return Profile.model_validate(tables)
+        return Profile.model_validate(whole)
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         subject = f"{filename}: {'.'.join(map(str, first['loc']))}".removesuffix(": ")

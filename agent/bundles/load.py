@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import stat
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -210,7 +211,7 @@ def _bundle_labels(folder: Path, manifest: Manifest) -> Labels:
 def inside(folder: Path, relative: str) -> Path:
     """Give the file's path, which may not lead out of the bundle through a symbolic link."""
     path = folder / relative
-    if not path.resolve().is_relative_to(folder.resolve()):
+    if not Path(os.path.realpath(path)).is_relative_to(os.path.realpath(folder)):
         raise ManifestInvalid(
             "load model", str(path), "it leads out of the bundle", "Replace the link by a file"
         )

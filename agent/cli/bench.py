@@ -12,6 +12,7 @@ from agent.boards.machine import cores
 from agent.cli.benching import showing
 from agent.cli.device import service
 from agent.cli.device.settings import Loaded
+from agent.cli.inferring.key_values import speakable
 from agent.cli.terminal.numbers import number
 from agent.errors import EXIT_FAILED, EXIT_OK, ConfigInvalid
 from agent.probing.recognition import recognise
@@ -119,6 +120,8 @@ def main(arguments: argparse.Namespace) -> int:
     from agent.cli.benching import keeping
     from agent.supervision.tunings import kept
 
+    for model in arguments.models:
+        speakable(model)
     plan = _plan(arguments)
     if arguments.tuned or arguments.forget:
         return keeping.look_after(_needed(plan), arguments)

@@ -8,12 +8,13 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from agent.cli.inferring import shared
-from agent.cli.inferring.calibration import Calibration, calibrate
+from agent.cli.inferring.calibration import Calibration, calibrate, error_of
 from agent.cli.inferring.inputs import choose
 from agent.cli.inferring.key_values import pre_for, speakable
 from agent.cli.terminal.numbers import number
 from agent.cli.terminal.progress import progress
 from agent.errors import EXIT_FAILED, EXIT_OK, InputRejected
+from agent.wording import failure_in_words, plain
 from agent.workers.spec import LaneSpec
 
 if TYPE_CHECKING:
@@ -36,6 +37,7 @@ examples:
 
 exit codes: 0 every input was inferred, 1 one was not, or there is no threshold, 2 usage"""
 
+_LONGEST = 4000
 _MOST = 1_000_000
 """Errors that are kept: the first of them, of a source without an end."""
 
@@ -106,13 +108,13 @@ def _errors(spec: LaneSpec, total: int) -> tuple[list[float], int]:
         with progress("calibrating", total, sharing=not total) as bar:
             for records in shared.lane(spec).run():
                 for record in records:
-                    if record.kind == "failed":
+                    error = None if record.kind == "failed" else error_of(record.items)
+                    if error is None:
                         failed += 1
-                        print(
-                            f"{record.origin or record.frame}: {record.items[0]['problem']}", file=sys.stderr
-                        )
+                        why = failure_in_words(record.items) or "its worker gives no error of it"
+                        print(plain(f"{record.origin or record.frame}: {why}", _LONGEST), file=sys.stderr)
                     else:
-                        errors.append(record.items[0]["error"])
+                        errors.append(error)
                 bar.advance(len(records))
     except KeyboardInterrupt:
         if total:

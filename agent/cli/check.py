@@ -22,6 +22,7 @@ from agent.tflite.outline import is_for_edge_tpu
 from agent.trust import keys as trust
 from agent.trust.certificates import facts
 from agent.uplink.uplink import link_settings
+from agent.wording import failure_in_words, plain
 from agent.workers.chaining import unheard
 
 if TYPE_CHECKING:
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from agent.plan import Plan
     from agent.workers.spec import LaneSpec
 
+_LONGEST = 4000
 _PATIENCE_S = 5.0
 """How long a recording may give nothing, such as a folder that is watched; then the rest is well."""
 
@@ -92,7 +94,7 @@ def main(arguments: argparse.Namespace) -> int:
             check["detail"] += "" if came else f"; {_why_nothing(lane.outcome.ledger)}"
             check["detail"] += _unheard(spec, plan, ready.task) if ready else ""
             if failed:  # the next one may be sound
-                check["detail"] += f"; WARNING: its frame failed: {failed[0].items[0]['problem']}"
+                check["detail"] += f"; WARNING: its frame failed: {failure_in_words(failed[0].items)}"
         except AgentError as error:
             # As in run: another start would do no better. A camera may be back by then.
             refused = not isinstance(error, Restart | Retryable)
@@ -195,4 +197,5 @@ def _print(checks: list[dict[str, Any]], *, as_json: bool) -> None:
         return
     for check in checks:
         mark = "ok  " if check["ok"] else "FAIL"
-        print(f"{mark} {check['check']}: {check['detail']}", file=sys.stdout if check["ok"] else sys.stderr)
+        line = plain(f"{mark} {check['check']}: {check['detail']}", _LONGEST)  # a camera's words may be in it
+        print(line, file=sys.stdout if check["ok"] else sys.stderr)

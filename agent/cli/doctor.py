@@ -27,6 +27,7 @@ from agent.probing.inspection import inspect
 from agent.probing.recognition import recognise
 from agent.sources.v4l2.devices import cameras
 from agent.trust import keys as trust
+from agent.wording import plain
 from agent.workers.spec import LaneSpec
 
 if TYPE_CHECKING:
@@ -49,6 +50,7 @@ examples:
 exit codes: 0 nothing is wrong (warnings may stand), 1 something must be mended"""
 
 _LOW_DISK = 500 << 20
+_LONGEST = 4000
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -65,7 +67,7 @@ def main(arguments: argparse.Namespace) -> int:
     for check in examine(Loaded(arguments.config).plan() if arguments.config else None):
         checks.append(check)
         if not arguments.json:
-            print(f"{check['verdict']:<4} {check['check']}: {check['detail']}", flush=True)
+            print(plain(f"{check['verdict']:<4} {check['check']}: {check['detail']}", _LONGEST), flush=True)
     failed = [check for check in checks if check["verdict"] == "FAIL"]
     if arguments.json:
         print(json.dumps({"ok": not failed, "checks": checks}))

@@ -12,7 +12,7 @@ from agent.cli.inferring.key_values import options_of, plugins_of, pre_for, spea
 from agent.cli.terminal.numbers import number
 from agent.cli.terminal.progress import progress
 from agent.errors import EXIT_FAILED, EXIT_OK
-from agent.wording import events_in_words, in_words
+from agent.wording import events_in_words, failure_in_words, in_words, plain
 from agent.workers.record import Record
 from agent.workers.spec import LaneSpec
 
@@ -55,6 +55,8 @@ docs/tasks.md shows each. An array of uint8 (height, width, 3) is an RGB picture
 input's shape.
 
 exit codes: 0 every frame was inferred, 1 one was not, 2 usage"""
+_LONGEST = 64 << 10
+"""Characters of a line: a record has fewer; names of files can hold what moves a cursor."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -220,7 +222,7 @@ def _lost(frame: int, name: str) -> Record:
 def _json_line(record: Record) -> str:
     line: dict[str, Any] = {"input": record.origin, "frame": record.frame, "kind": record.kind}
     if record.kind == "failed":
-        line["error"] = record.items[0]["problem"]
+        line["error"] = failure_in_words(record.items)
     else:
         line["items"] = record.items
         line |= {"events": record.events} if record.events else {}
@@ -231,9 +233,9 @@ def _json_line(record: Record) -> str:
 
 def _line(record: Record) -> str:
     if record.kind == "failed":
-        return f"{_name(record)}: failed: {record.items[0]['problem']}"
+        return plain(f"{_name(record)}: failed: {failure_in_words(record.items)}", _LONGEST)
     words = in_words(record.items) + events_in_words(record.events)
-    return f"{_name(record)}: {words}  ({record.infer_us / 1000:.1f} ms)"
+    return plain(f"{_name(record)}: {words}  ({record.infer_us / 1000:.1f} ms)", _LONGEST)
 
 
 def _name(record: Record) -> str:

@@ -70,7 +70,7 @@ def main(arguments: argparse.Namespace) -> int:
     for one in found:
         print(json.dumps(_body(one)) if arguments.json else _line(one))
     if not arguments.json:
-        words = f"copied into {target}" if target else f"in {folder}"
+        words = f"copied into {plain(target, 4096)}" if target else f"in {plain(folder, 4096)}"
         print(f"{len(found)} snapshots and clips {words}")
     return EXIT_OK
 

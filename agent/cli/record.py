@@ -13,6 +13,7 @@ from agent.cli.recording.wanted import add_source, wanted
 from agent.cli.terminal.numbers import number
 from agent.errors import EXIT_FAILED, EXIT_OK, AgentError, DiskFull, InputRejected
 from agent.taking.orders import Orders
+from agent.wording import plain
 
 if TYPE_CHECKING:
     import argparse
@@ -38,6 +39,7 @@ examples:
 
 exit codes: 0 recorded, 1 the source or the disk failed, 2 usage, 78 there is no such source"""
 
+_LONGEST = 4000
 _OP = "record"
 _SECONDS = 10.0
 _GIB = 1 << 30
@@ -169,7 +171,7 @@ def _print(out: Path, done: Done, judged: Judged | None, *, as_json: bool) -> No
     if done.dropped:
         print(f"{done.dropped} more were dropped, as they came faster than they could be written: try --jpeg")
     if done.failed:
-        print(f"{done.failed} of them failed; the last: {done.problem}")
+        print(plain(f"{done.failed} of them failed; the last: {done.problem}", _LONGEST))
     if judged is not None:
         model = judged.ready
         print(f"results of {model.model} on {model.delegate}, {model.runtime}: edge-agent replay {out}")

@@ -9,7 +9,7 @@ from agent.cli.device.sockets import add_socket, socket_of
 from agent.cli.showing import governor
 from agent.errors import AgentError
 from agent.supervision.control import ask
-from agent.wording import in_words
+from agent.wording import in_words, plain
 
 if TYPE_CHECKING:
     import argparse
@@ -25,6 +25,7 @@ examples:
   edge-agent status --config agent.toml --json | jq .pipelines[0].ledger
 
 exit codes: 0 every pipeline runs or has ended, 1 one does not, or no agent answers"""
+_LONGEST = 4000
 _UNHEARD_S = 15.0
 """A collector that lives has acknowledged something of what waits for so long."""
 _STAGES = ("capture_wait", "preprocess", "queue", "infer", "decode", "send", "total")
@@ -44,7 +45,9 @@ def main(arguments: argparse.Namespace) -> int:
     if arguments.json:
         print(json.dumps(status))
     else:
-        print("\n".join(_lines(status)))
+        print(
+            "\n".join(plain(line, _LONGEST) for line in _lines(status))
+        )  # a worker's words may steer a terminal
     good = all(pipeline["state"] in {"running", "starting", "ended"} for pipeline in status["pipelines"])
     return 0 if good and not status["store"]["problem"] else 1
 

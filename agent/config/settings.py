@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import re
-import tomllib
 from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -34,6 +33,7 @@ from agent.config.tables import (
 )
 from agent.errors import ConfigInvalid
 from agent.validation import UNKNOWN, nul, plain
+from agent.validation import tables as toml_tables
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -72,8 +72,8 @@ class Settings(BaseModel):
     """How long a stopping agent waits for acknowledgements of what it has stored."""
     sources: tuple[NamedSource, ...] = Field(default=(), max_length=256)
     """Sources that pipelines use by their names."""
-    pipelines: tuple[Pipeline, ...] = Field(min_length=1)
-    """The pipelines; at least one."""
+    pipelines: tuple[Pipeline, ...] = Field(min_length=1, max_length=64)
+    """The pipelines; at least one. What a device reports of itself has room for 64."""
 
     def source_of(self, pipeline: Pipeline) -> Plugin:
         """Give where a pipeline's frames come from: a `NamedSource` where it has a name."""
@@ -136,8 +136,8 @@ def _told(key: str, loc: Loc, message: str) -> str:
 
 def _tables(text: str, filename: str) -> dict[str, Any]:
     try:
-        tables = tomllib.loads(text)
-    except (ValueError, RecursionError) as error:  # also a number of thousands of digits, a deep nest
+        tables = toml_tables(text)
+    except ValueError as error:
         at = _LINE.search(str(error))
         line = at[1] if at else text.count("\n") + 1
         raise ConfigInvalid("", f"{filename}:{line}", f"no valid TOML: {error}") from error

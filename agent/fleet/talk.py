@@ -33,7 +33,10 @@ _WINDOW = 32
 _WINDOW_BYTES = 4 << 20
 _SILENCE_S = 20.0
 _MOST_WAITING = 64 << 20
-"""Bytes of messages that wait for us, while we do something else; a device or broker may send without end."""
+"""Bytes of messages that wait for us, while we do something else; a device or broker may send without end. So
+many come in one look at what a broker keeps, too."""
+_OVERHEAD = 400
+"""What a message takes beside topic and payload, about: a flood of empty ones takes memory, too."""
 
 Source = tuple[str, Callable[[], bytes]]
 """A topic, and what gives what is to be retained there."""
@@ -101,15 +104,15 @@ class Talk:
             LinkLost: nothing comes of it for so long, it refuses us, or so much came that some was let go.
         """
         found: dict[str, bytes] = {}
-        sent = False
+        sent, came = False, 0
         heard = time.monotonic()
         while True:
             self.connected(min(_CONNECT_S, silence_s))
             sent = sent or self._sent(self._echo, b"echo", retain=False) is not None
             event = self._unread.popleft() if self._unread else self._event(heard + silence_s)
             if isinstance(event, LinkMessage):
-                self._taken(event)
-                if self.dropped:
+                came += _size(self._taken(event))
+                if self.dropped or came > _MOST_WAITING:
                     raise LinkLost("read from", f"broker {self._broker}", "more came than we can take", _HINT)
                 if event.topic == self._echo:
                     return found
@@ -191,16 +194,16 @@ class Talk:
         """Take an event from the link's thread; of messages so many bytes at most."""
         if isinstance(event, LinkMessage):
             with self._guard:
-                if self._waiting + len(event.payload) > _MOST_WAITING:
+                if self._waiting + _size(event) > _MOST_WAITING:
                     self.dropped += 1
                     emit(Event.MESSAGE_REFUSED, event.topic, refusal="flood", problem="too much waits for us")
                     return
-                self._waiting += len(event.payload)
+                self._waiting += _size(event)
         self._events.put(event)
 
     def _taken(self, message: LinkMessage) -> LinkMessage:
         with self._guard:
-            self._waiting -= len(message.payload)
+            self._waiting -= _size(message)
         return message
 
     def _fill(
@@ -266,3 +269,7 @@ class Talk:
         problem, _, hint = self._reason.partition(". ")  # some reasons say what to do
         hint = "; ".join(filter(None, (hint or self._hint, self._comfort)))
         return LinkLost("reach", f"broker {self._broker}", problem, hint)
+
+
+def _size(message: LinkMessage) -> int:
+    return len(message.topic) + len(message.payload) + _OVERHEAD

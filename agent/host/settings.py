@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import os
 import stat
-import tomllib
 from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from agent.errors import ConfigInvalid
-from agent.validation import first_problem
+from agent.validation import first_problem, tables
 
 CONFIG = Path("/etc/edge-agent/host.toml")
 FOLDER = "/var/lib/private/edge-agent/host"
@@ -88,7 +87,7 @@ def load(path: Path) -> HostSettings:
         problem = "others than root may write it"
         raise ConfigInvalid(_OP, str(path), problem, f"chown root {path} && chmod 644 {path}")
     try:
-        return HostSettings.model_validate(tomllib.loads(content[:_MAX_BYTES].decode()))
+        return HostSettings.model_validate(tables(content[:_MAX_BYTES].decode()))
     except ValidationError as error:
         raise ConfigInvalid(_OP, str(path), first_problem(error), _HINT) from error
     except ValueError as error:

@@ -6,6 +6,7 @@ import os
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from agent.errors import AgentError
@@ -15,7 +16,6 @@ from agent.installing.record import Record, below, digest, refused
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
-    from pathlib import Path
 
     from agent.installing.plan import Command, File, Link, Plan
 
@@ -199,7 +199,7 @@ def refuse_outside(path: Path, root: Path) -> None:
     Raises:
         AgentError: what is there stands outside of ``root``.
     """
-    if not path.parent.resolve().is_relative_to(root.resolve()):
+    if not Path(os.path.realpath(path.parent)).is_relative_to(os.path.realpath(root)):
         raise AgentError(_OP, str(path), f"the way there leads out of {root}", "Correct it in the image")
 
 

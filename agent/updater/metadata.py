@@ -2,7 +2,8 @@
 
 That is: versions that this device has seen before its files were lost, and a clock that runs behind. Both
 are kept as floors, which only rise. A floor hangs on the keys that may sign the role: keys that a thief has
-driven to version 999999, or to the year 2099, are replaced, and their floors with them.
+driven to version 999999, or to the year 2099, are replaced, and their floors with them. That of the root
+hangs on the root that trust starts from: a device that is given another fleet's begins anew.
 """
 
 from __future__ import annotations
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from agent.updater.seams import Shelf
 
 _HINT_BYTES = 1 << 10
+_ROOT = "tuf/root"
 _LEAST_CHUNK = 1 << 10
 _LONGEST = (1 << 53) - 1
 CONFIG = UpdaterConfig(
@@ -84,6 +86,7 @@ class Trusted:
     ) -> None:
         self._folder, self._shelf, self._root, self._now = folder, shelf, root, now
         self._known = dict(floors)
+        self._of_root = f"{_ROOT}/{hashlib.sha256(root).hexdigest()[:16]}"
         self._floors: dict[str, int] = {}
         self._signed: dict[str, Any] = {}
         self._sound: set[str] = set()
@@ -141,7 +144,7 @@ class Trusted:
         except (FetchFailed, orjson.JSONDecodeError):
             return None
         newest = hint.get("root") if isinstance(hint, dict) and hint.get("v") == 1 else None
-        return newest if type(newest) is int and newest >= self._known.get("tuf/root", 1) else None
+        return newest if type(newest) is int and newest >= max(1, self._lowest(self._of_root)) else None
 
     def _climb(self, newest_root: int | None) -> None:
         fetcher = ShelfFetcher(lambda name, most: self._shelf.get(f"{META}/{name}", most), newest_root)
@@ -174,11 +177,11 @@ class Trusted:
             (parent or signed).verify_delegate(role, metadata.signed_bytes, metadata.signatures)
         self._signed[role] = signed
         keys = "" if parent is None else _keys(parent.get_delegated_role(role))
-        key = f"tuf/{role}/{keys}" if keys else "tuf/root"
+        key = f"tuf/{role}/{keys}" if keys else self._of_root
         if not 0 < signed.version <= _LONGEST:
             problem = f"no publisher counts up to version {signed.version}"
             raise MetadataRefused("prove metadata", role, problem, refusals.REPLAYED)
-        lowest = self._known.get(key, 0)
+        lowest = self._lowest(key)
         if signed.version < lowest:
             problem = f"version {signed.version} is offered, and this device has seen {lowest}"
             raise MetadataRefused("prove metadata", role, problem, refusals.REPLAYED)
@@ -189,6 +192,11 @@ class Trusted:
         valid = type(issued) is int and 0 <= issued <= _LONGEST
         self._floors[clock] = max(lowest, issued if valid else 0)
         return signed
+
+    def _lowest(self, key: str) -> int:
+        """The floor of this name; an earlier release knew one of all roots, before it was given another."""
+        of_any = key == self._of_root and not any(name.startswith(f"{_ROOT}/") for name in self._known)
+        return self._known.get(key, self._known.get(_ROOT, 0) if of_any else 0)
 
     def _check(self, roles: tuple[str, ...]) -> None:
         """Look whether roles have expired, by the clock, or by its floor where it runs behind."""

@@ -161,6 +161,8 @@ class Hearing:
                 self._hear_of_accelerator(run, message)
 
     def _begin(self, run: Run, ready: messages.Ready) -> None:
+        if run.ready is not None:
+            raise MessageInvalid("read packet", ready.type, "it has said so before")
         self.ready = run.ready = ready
         run.twin = ready.delegate, ready.delegated
         emit(Event.LANE_READY, self._name, model=ready.model, delegate=ready.delegate)

@@ -16,17 +16,22 @@ from agent.workers.camera_messages import Refused, Unwell, Well
 from agent.workers.media_messages import Medium, Picture, Unpictured
 from agent.workers.record import Record, Stamp
 
+Frames = Annotated[int, Field(ge=0, lt=1 << 40)]
+"""More than one worker sees in a thousand years: sums over all that follow it still fit 64 bits."""
+Digest = Annotated[str, Field(pattern=r"^([0-9a-f]{64})?$")]
+"""A bundle's digest; "" for a model that came in none."""
+
 
 class Counts(Message):
     """A ledger, on the wire."""
 
-    captured: Count = 0
-    inferred: Count = 0
-    filtered: dict[Word, Count] = Field(default={}, max_length=32)
-    gated: Count = 0
-    dropped: dict[Word, Count] = Field(default={}, max_length=32)
-    failed: dict[Word, Count] = Field(default={}, max_length=32)
-    in_flight: Count = 0
+    captured: Frames = 0
+    inferred: Frames = 0
+    filtered: dict[Word, Frames] = Field(default={}, max_length=32)
+    gated: Frames = 0
+    dropped: dict[Word, Frames] = Field(default={}, max_length=32)
+    failed: dict[Word, Frames] = Field(default={}, max_length=32)
+    in_flight: Frames = 0
 
     def ledger(self) -> Ledger:
         """The same as a ledger; a worker cannot declare its own losses."""
@@ -54,8 +59,7 @@ class _Facts(Message):
 
     model: Word
     sha256: Word
-    bundle: Word = ""
-    """The bundle's digest; "" for a model that came in none."""
+    bundle: Digest = ""
     task: Word
     runtime: Word
     delegate: Word
@@ -71,7 +75,7 @@ class StageFacts(Message):
     name: Word
     model: Word
     sha256: Word
-    bundle: Word = ""
+    bundle: Digest = ""
     task: Word
 
 

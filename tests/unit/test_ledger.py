@@ -6,7 +6,7 @@ from dataclasses import replace
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.ledger import Ledger
+from agent.ledger import MOST_REASONS, OTHER, Ledger
 
 COUNTS = st.integers(min_value=0, max_value=10**9)
 REASONS = st.dictionaries(st.sampled_from(["overwritten", "rate", "decode", "invoke"]), COUNTS)
@@ -88,3 +88,20 @@ def test_a_ledger_without_an_account_of_filters_reads_as_none(ledger: Ledger) ->
     told = replace(ledger, filtered={}).to_json()
     del told["filtered"]
     assert Ledger(**told) == replace(ledger, filtered={})
+
+
+def test_reasons_that_a_worker_makes_up_in_each_of_its_lives_are_bounded_and_every_frame_counts() -> None:
+    whole = Ledger(captured=1, dropped={"overwritten": 1})
+    for life in range(9):
+        made_up = {f"{life}/{n}": 1 for n in range(32)}
+        whole += Ledger(captured=96, filtered=made_up, dropped=made_up, failed=made_up)
+    for account in (whole.filtered, whole.dropped, whole.failed):
+        assert len(account) <= MOST_REASONS + 1
+        assert account[OTHER] >= 9 * 32 - MOST_REASONS
+    assert whole.balanced
+    assert [whole.dropped[name] for name in ("overwritten", "0/7")] == [1, 1]
+
+
+def test_who_has_settled_more_than_was_captured_has_lost_nothing() -> None:
+    closed = Ledger(captured=2, inferred=5).closed_by_crash(3)
+    assert (closed.captured, closed.lost, closed.balanced) == (5, 0, True)

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.wording import events_in_words, in_words, item_in_words, plain
+from agent.wording import events_in_words, failure_in_words, in_words, item_in_words, plain
 
 
 @pytest.mark.parametrize(
@@ -79,3 +79,24 @@ def test_plain_text_is_one_short_line_of_what_can_be_printed(text: str, most: in
     assert shown.isprintable()
     if text.isprintable() and len(text) <= most:
         assert shown == text
+
+
+@pytest.mark.parametrize(
+    "item",
+    [
+        {"label": "a", "score": 1, "also": [1]},
+        {"label": "a", "score": 1, "also": {"x": 1, "y": {}, "z": {"items": 1}}},
+        {"label": "a", "score": 1, "also": {"x": {"items": [1, None]}}},
+        {"size": [], "png": 1},
+        {"label": "a", "score": float("nan"), "share": float("inf")},
+        7,
+    ],
+)
+def test_what_a_worker_has_made_up_is_told_as_far_as_it_goes(item: Any) -> None:
+    assert in_words([item]).isprintable()
+    assert failure_in_words([item]) == ""
+
+
+def test_why_a_frame_failed_is_told_where_its_worker_says_it() -> None:
+    assert failure_in_words([{"problem": "no picture"}]) == "no picture"
+    assert failure_in_words([]) == ""

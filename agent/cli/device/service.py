@@ -25,12 +25,17 @@ CREDSTORE = Path("/etc/credstore")
 _PREFIX = "edge-agent."
 
 
+def is_own(config: Path) -> bool:
+    """Whether a configuration is the service's. Links that lead in a circle lead nowhere."""
+    return os.path.realpath(config) == os.path.realpath(CONFIG)
+
+
 def look_as(config: Path) -> None:
     """See what the service sees, where the configuration is its own. What the environment says stands.
 
     Root sees credentials that the service is passed at its next start, too.
     """
-    if config.resolve() != CONFIG.resolve():
+    if not is_own(config):
         return
     told = "CREDENTIALS_DIRECTORY" in os.environ
     for name, place in PLACES.items():

@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 import statistics
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +36,14 @@ class Calibration:
     max: float
     threshold: float
     above: int
+
+
+def error_of(items: Sequence[Mapping[str, Any]]) -> float | None:
+    """Give the error that a record's items tell of; None where a worker tells of no finite number."""
+    first = items[0] if items else {}
+    error = first.get("error") if isinstance(first, dict) else None
+    there = isinstance(error, int | float) and not isinstance(error, bool) and math.isfinite(error)
+    return error if there else None
 
 
 def calibrate(errors: Sequence[float], share: float, sigmas: float | None = None) -> Calibration:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tomllib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +11,7 @@ from agent import plugins
 from agent.config.pipelines import Plugin, Stage
 from agent.config.preparing import pre_of
 from agent.errors import InputRejected
-from agent.validation import first_problem
+from agent.validation import first_problem, tables
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -182,6 +181,6 @@ def _value(text: str, more: Sequence[str] = ()) -> tuple[Any, int]:
 def _toml(text: str) -> Any:
     """Read a value of TOML; None when it is none."""
     try:
-        return tomllib.loads(f"value = {text}")["value"]
-    except (ValueError, RecursionError):
+        return tables(f"value = {text}")["value"]
+    except ValueError:
         return None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from dataclasses import asdict
 from pathlib import Path
@@ -64,13 +65,8 @@ class Diagnosis:
             elif isinstance(content, str):
                 yield name, self.redactor.text(content).encode(errors="replace")
             else:
-                yield (
-                    name,
-                    orjson.dumps(
-                        self.redactor.value(content), option=orjson.OPT_INDENT_2 | orjson.OPT_NON_STR_KEYS
-                    ),
-                )
-        yield "missing.json", orjson.dumps(missing, option=orjson.OPT_INDENT_2)
+                yield name, _written(self.redactor.value(content))
+        yield "missing.json", _written(missing)
 
     def _all(self) -> dict[str, Callable[[], Any]]:
         return {
@@ -167,18 +163,29 @@ def _processes() -> list[dict[str, Any]]:
 
 
 def _process(folder: Path) -> dict[str, Any]:
-    """Tell of one of our processes; nothing of others, and of those that have ended meanwhile or hide."""
+    """Tell of one of our processes; nothing of others, and of those that have ended meanwhile or hide.
+
+    Its name and its arguments are what it says of itself: a worker can write anything there.
+    """
     try:
         words = (folder / "cmdline").read_bytes().split(b"\0")
-        module = next((one.decode() for one in words if one.startswith(b"agent.")), "")
+        module = next((one.decode(errors="replace") for one in words if one.startswith(b"agent.")), "")
         if not module or folder.stat().st_uid not in {os.getuid(), os.geteuid()}:
             return {}
-        lines = (line.partition(":") for line in (folder / "status").read_text().splitlines())
+        lines = (line.partition(":") for line in (folder / "status").read_text(errors="replace").splitlines())
         status = {key: value.strip() for key, _, value in lines if key in _OF_PROCESSES}
         more = {key: (folder / key).read_text().strip() for key in ("wchan", "oom_score")}
     except OSError:
         return {}
     return {"module": module, **status, **more}
+
+
+def _written(content: Any) -> bytes:
+    """Write a part as JSON; names of files that are not UTF-8 with escapes, which orjson has none for."""
+    try:
+        return orjson.dumps(content, option=orjson.OPT_INDENT_2 | orjson.OPT_NON_STR_KEYS)
+    except TypeError:
+        return json.dumps(content, indent=2).encode()
 
 
 def _json(body: bytes) -> Any:

@@ -153,8 +153,7 @@ class Reported:
 
     def _are_credentials_hidden(self) -> bool:
         """Whether systemd may pass credentials to the service that cannot be seen from here."""
-        ours = self._held.path.resolve() == service.CONFIG.resolve()
-        return ours and "CREDENTIALS_DIRECTORY" not in os.environ
+        return service.is_own(self._held.path) and "CREDENTIALS_DIRECTORY" not in os.environ
 
     def _metadata(self, plan: Plan) -> dict[str, Any]:
         """Give the root that trust starts from, and how fresh the metadata is where an agent runs."""

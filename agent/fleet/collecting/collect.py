@@ -87,6 +87,7 @@ class Program:
         self._inbox = Inbox()
         self._warehouse = open_warehouse(options.to)
         self._link = Link(_link_settings(options), post=self._inbox.post, subscriptions=filters)
+        self._inbox.settle = self._link.settle
         keyring = Keyring(options.keys) if options.keys else None
         outlet = Outlet(options.out, options.fleet, stopping=lambda: self._stopping) if options.out else None
         self._collector = Collector(options.fleet, self._warehouse, self._link, keyring, outlet=outlet)

@@ -190,7 +190,7 @@ class Collector:
             self._states[device] = state
 
     def _receive_batch(self, message: LinkMessage) -> bool:
-        """Say whether it waits now; if not it is refused, or was dropped by the inbox and is empty."""
+        """Say whether it waits now; if not it is refused, or empty."""
         if not message.payload:
             return False
         try:

@@ -4,20 +4,29 @@ from __future__ import annotations
 
 import queue
 import threading
-from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from agent.events import Event, emit
 from agent.link.settings import LinkMessage
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_OVERHEAD = 400
+"""What a message takes beside topic and payload, about: a flood of empty ones takes memory, too."""
 
 
 class Inbox:
     """Events of the link, oldest first. ``post`` is for its thread, ``wake`` for any and for signal handlers.
 
     A disk that is slow leaves messages unconfirmed, so a broker that keeps to its window stops by itself. One
-    that does not meets the bound: then payloads are dropped here, and their devices send them again.
+    that does not meets the bound: then messages are dropped here, and their devices send them again.
 
     Args:
         max_bytes: how many bytes of messages may wait.
+
+    Attributes:
+        settle: confirms to the broker what is dropped: it would send it again.
     """
 
     def __init__(self, max_bytes: int = 64 << 20) -> None:
@@ -25,6 +34,7 @@ class Inbox:
         self._events: queue.SimpleQueue[object] = queue.SimpleQueue()
         self._guard = threading.Lock()
         self._bytes = 0
+        self.settle: Callable[[LinkMessage], None] = lambda _: None
 
     def post(self, event: object) -> None:
         """Leave an event of the link."""
@@ -34,7 +44,8 @@ class Inbox:
                 self._bytes += 0 if full else _size(event)
             if full:
                 emit(Event.BATCH_REFUSED, "inbox", refusal="flood", problem="too much waits for the disk")
-                event = replace(event, payload=b"")
+                self.settle(event)
+                return
         self._events.put(event)
 
     def wake(self) -> None:
@@ -63,4 +74,4 @@ class Inbox:
 
 
 def _size(event: object) -> int:
-    return len(event.payload) if isinstance(event, LinkMessage) else 0
+    return len(event.topic) + len(event.payload) + _OVERHEAD if isinstance(event, LinkMessage) else 0

@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 import io
 import tarfile
-import tomllib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -19,6 +18,7 @@ from agent.fleet.keys import COLLECTOR, DEVICES, alone, check_names
 from agent.fleet.writing import write_together
 from agent.trust.keys import read_signer
 from agent.trust.signing import Signer, generate
+from agent.validation import tables
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -199,7 +199,7 @@ def _check_tables(site: Site, pipelines: str) -> None:
     given = bundle.Given("name", site.fleet, (), "host", site.port, {}, pipelines or bundle.PIPELINES)
     inside = bundle.contents(given)
     try:
-        tomllib.loads(inside[bundle.CONFIG][0].decode())
+        tables(inside[bundle.CONFIG][0].decode())
     except ValueError as error:
         hint = "Give whole tables; [device], [mqtt], [trust] and [models] are there already"
         raise ConfigInvalid("use", "--config", f"with it agent.toml is no TOML: {error}", hint) from error

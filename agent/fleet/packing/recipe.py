@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import tomllib
 from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -12,7 +11,7 @@ from agent.bundles.load import read_file
 from agent.config import toml_lines
 from agent.errors import ConfigInvalid
 from agent.manifest import Line, Name, Positive, Post, Pre, Requires, Task, Version
-from agent.validation import plain
+from agent.validation import plain, tables
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -80,8 +79,8 @@ def read(path: Path) -> Recipe:
     data = read_file(path, _MAX_BYTES, ConfigInvalid, "read")
     try:
         text = data.decode()
-        whole = tomllib.loads(text)
-    except (UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError) as error:
+        whole = tables(text)
+    except ValueError as error:
         raise ConfigInvalid("read", str(path), f"it is no TOML: {error}", _HINT) from error
     try:
         return Recipe.model_validate_json(json.dumps(whole, default=str))

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from agent.fleet.verbs._options import FOLDER, AsJson, Folder, PassphraseFile
+from agent.wording import plain
 
 _HELP = """\
 Write what is published as files, for any web server.
@@ -52,4 +53,4 @@ def mirror(
     if as_json:
         print(orjson.dumps({"folder": str(to), "written": written, "deleted": gone, "bytes": size}).decode())
     else:
-        print(f"wrote {written} files to {to}, deleted {gone}; {size:,} bytes in all")
+        print(f"wrote {written} files to {plain(to, 4096)}, deleted {gone}; {size:,} bytes in all")

@@ -222,6 +222,16 @@ def test_a_link_that_leads_out_of_the_bundle_is_refused(tmp_path: Path) -> None:
     assert "out of the bundle" in refusal(bundle).problem
 
 
+@pytest.mark.parametrize("name", ["model.tflite", "labels.txt", "manifest.json"])
+def test_a_link_that_leads_in_a_circle_is_refused_like_a_file_that_is_not_there(
+    tmp_path: Path, name: str
+) -> None:
+    bundle = write_bundle(tmp_path / "pets")
+    (bundle / name).unlink()
+    (bundle / name).symlink_to(name)
+    assert "\n" not in str(refusal(bundle))
+
+
 def test_a_bundle_whose_manifest_is_wrong_is_refused(tmp_path: Path) -> None:
     error = refusal(write_bundle(tmp_path / "pets", version="?"))
     assert isinstance(error, ManifestInvalid)

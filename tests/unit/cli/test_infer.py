@@ -33,6 +33,11 @@ def test_a_line_tells_what_filters_noticed_and_says_nothing_where_they_did_not()
     assert not {"events", "also"} & json.loads(_json_line(record())).keys()
 
 
+def test_neither_a_files_name_nor_a_workers_words_steer_the_terminal() -> None:
+    for kind, items in (("detection", ITEMS), ("failed", [{"problem": "\x1b[2Jgone"}]), ("failed", [])):
+        assert _line(record(origin="a\x1b[2Jb.png", kind=kind, items=items)).isprintable()
+
+
 def test_frames_that_were_held_back_are_counted_and_are_no_failures(
     capsys: pytest.CaptureFixture[str],
 ) -> None:

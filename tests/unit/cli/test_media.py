@@ -88,3 +88,8 @@ def test_what_cannot_be_done_is_one_line(
 def test_a_folder_without_media_has_none(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert asked(tmp_path) == 0
     assert capsys.readouterr().out == f"0 snapshots and clips in {tmp_path}\n"
+
+
+def test_a_folders_name_steers_no_terminal(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert asked(folder, "export", str(folder.parent / "a\x1b[2Jb")) == 0
+    assert "\x1b" not in capsys.readouterr().out

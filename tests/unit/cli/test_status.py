@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from argparse import Namespace
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from agent.cli import status as module
 from agent.cli.status import _lines
 
 STAGES = ("capture_wait", "preprocess", "queue", "infer", "decode", "send", "total")
@@ -143,3 +146,13 @@ def test_a_pipeline_on_its_twin_and_the_accelerator_that_it_waits_for_are_told()
         "rung 3  restarts 14  blind 263 ms, 81263 ms in all",
         "last problem: ended by SIGSEGV",
     ]
+
+
+def test_what_a_worker_says_steers_no_terminal(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    whole = status()
+    whole["pipelines"][0] |= {"problem": "\x1b[2Jgone", "model": "\x1b]0;mine\x07@1"}
+    monkeypatch.setattr(module, "ask", lambda *_: whole)
+    module.main(Namespace(socket=Path("s"), json=False))
+    assert all(line.isprintable() for line in capsys.readouterr().out.splitlines())

@@ -202,6 +202,13 @@ def test_a_password_shows_nowhere() -> None:
     assert "hush" not in " ".join([str(error), *error.also])
 
 
+def test_more_pipelines_than_a_report_has_room_for_are_refused_and_end_no_agent() -> None:
+    one = '[[pipelines]]\nname = "p{}"\nmodel = "m"\nsource = {{ kind = "synthetic" }}\n'
+    assert len(parse("".join(map(one.format, range(64))), "agent.toml").pipelines) == 64
+    with pytest.raises(ConfigInvalid, match="pipelines: A list should have at most 64"):
+        parse("".join(map(one.format, range(65))), "agent.toml")
+
+
 def test_every_default_deadline_is_positive() -> None:
     assert all(value > 0 for value in Deadlines().model_dump().values())
 

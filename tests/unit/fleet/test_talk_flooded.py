@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
+from itertools import count
+from typing import TYPE_CHECKING
+from unittest import mock
 
 import pytest
 
@@ -11,6 +14,9 @@ from agent.events import counters
 from agent.fleet import talk as module
 from agent.fleet.talk import Talk
 from agent.link.settings import LinkMessage, LinkSettings, LinkUp
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 
 class Line:
@@ -28,7 +34,7 @@ class Line:
 @pytest.fixture(autouse=True)
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "Link", Line)
-    monkeypatch.setattr(module, "_MOST_WAITING", 1000)
+    monkeypatch.setattr(module, "_MOST_WAITING", 10 * module._size(message(0)))
 
 
 SETTINGS = LinkSettings("127.0.0.1", 1, "test")
@@ -57,4 +63,27 @@ def test_what_a_broker_keeps_is_not_believed_where_some_of_it_was_let_go() -> No
     for number in range(50):
         talk._post(message(number))
     with pytest.raises(LinkLost, match="more came than we can take"):
+        talk.kept()
+
+
+def test_messages_without_a_payload_take_room_too() -> None:
+    talk = Talk(SETTINGS, ["a"])
+    for number in range(50):
+        talk._post(LinkMessage(f"{number:0200d}", b"", retain=False))
+    assert talk.dropped >= 35
+
+
+def test_a_broker_that_never_ends_telling_what_it_keeps_is_left() -> None:
+    talk = Talk(SETTINGS, ["a"], "edge/v1/demo/d/gate-1/echo")
+    numbers = count()
+
+    def taken(found: LinkMessage, before: Callable[[LinkMessage], LinkMessage] = talk._taken) -> LinkMessage:
+        if (number := next(numbers)) > 1000:
+            pytest.fail("it listens for ever")
+        talk._post(LinkMessage(f"another/{number}", b"kept", retain=True))
+        return before(found)
+
+    talk._post(LinkUp("5", 1 << 20, 20))
+    talk._post(message(0))
+    with mock.patch.object(talk, "_taken", taken), pytest.raises(LinkLost, match="more came than"):
         talk.kept()

@@ -50,6 +50,41 @@ def test_an_old_timestamp_is_refused_though_the_proved_files_are_lost(
     assert not device.of(Fetched)
 
 
+def test_a_device_that_is_given_another_fleets_root_begins_anew_and_is_rolled_back_in_neither(
+    fleet: TufFleet, device: Updated
+) -> None:
+    first = fleet.files()
+    fleet.rotate("root")
+    fleet.rotate("root")
+    device.see(fleet)
+    device.run()
+    assert device.of(Refreshed)[0].root == 3
+    device.floors["tuf/root"] = 3  # as an earlier release has kept it
+    other = TufFleet()
+    other.add_bundle("det", "2.0.0", {"model.tflite": b"two"})
+    device.root = other.root
+    device.see(other)
+    device.run("det@2.0.0")
+    assert device.fetched.digest
+    device.root = fleet.root
+    shutil.rmtree(device.folder / "tuf")
+    device.shelf.files = first
+    device.run()
+    assert "version 1 is offered, and this device has seen 3" in device.failure.problem
+
+
+def test_the_floor_that_an_earlier_release_kept_of_the_root_counts_until_there_is_another(
+    fleet: TufFleet, device: Updated
+) -> None:
+    device.floors = {"tuf/root": 2}
+    device.run()
+    assert "version 1 is offered, and this device has seen 2" in device.failure.problem
+    fleet.rotate("root")
+    device.see(fleet)
+    device.run()
+    assert device.of(Refreshed)[0].root == 2
+
+
 @pytest.mark.parametrize("role", ["models", "fleet", "targets"])
 def test_an_old_version_of_any_role_is_refused_after_its_files_are_lost(
     role: str, fleet: TufFleet, device: Updated

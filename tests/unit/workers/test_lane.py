@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 from typing import TYPE_CHECKING
 
+import orjson
 import pytest
 
 from agent import events
@@ -15,6 +16,7 @@ from agent.types import Phase
 from agent.workers.heartbeat import Slot
 from agent.workers.policy import State
 from tests.simulators.lane_stage import Stage
+from tests.simulators.puppet_worker import READY
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -126,7 +128,9 @@ def test_a_worker_that_refuses_while_it_is_killed_has_refused(stage: Stage) -> N
     assert (stage.state(), stage.lane.refused) == (State.FATAL, True)
 
 
-@pytest.mark.parametrize("packet", [b"garbage", b"\xff" * 100, b'{"type":"results"}', b"x" * 70_000])
+@pytest.mark.parametrize(
+    "packet", [b"garbage", b"\xff" * 100, b'{"type":"results"}', b"x" * 70_000, orjson.dumps(READY)]
+)
 def test_a_worker_that_breaks_the_protocol_is_killed_and_replaced(stage: Stage, packet: bytes) -> None:
     stage.start(live=True)
     stage.worker.say(packet)

@@ -131,7 +131,7 @@ def test_a_flipped_byte_is_understood_or_refused(at: int, byte: int) -> None:
 
 
 @pytest.mark.parametrize("key", ["captured", "inferred", "gated", "in_flight"])
-@pytest.mark.parametrize("value", [-1, 1 << 53, HUGE, 0.5, "x", None, [1]])
+@pytest.mark.parametrize("value", [-1, 1 << 40, 1 << 53, HUGE, 0.5, "x", None, [1]])
 def test_a_count_is_a_number_of_frames(key: str, value: Any) -> None:
     with pytest.raises(MessageInvalid, match=f"ledger.{key}"):
         parse(changed(GOOD[4], "ledger", {**COUNTS, key: value}))
@@ -161,6 +161,9 @@ def test_a_record_keeps_its_bounds(key: str, value: Any) -> None:
     ("message", "key", "value"),
     [
         (GOOD[0], "model", "m" * 201),
+        (GOOD[0], "bundle", "x"),
+        (GOOD[0], "bundle", f"{'ab' * 32}\n"),
+        (GOOD[0], "stages", [{"name": "n", "model": "m", "sha256": "s", "bundle": "x", "task": "t"}]),
         (GOOD[0], "delegated", [1]),
         (GOOD[1], "live", None),
         (GOOD[2], "problem", "p" * 4001),

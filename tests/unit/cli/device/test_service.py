@@ -50,6 +50,8 @@ def test_another_configuration_has_no_credentials_of_the_service(
 ) -> None:
     monkeypatch.setattr(service, "CREDSTORE", device / "credstore")
     service.look_as(device / "mine.toml")
+    (device / "circle.toml").symlink_to("circle.toml")
+    service.look_as(device / "circle.toml")
     assert trust.credential("device-key") is None
 
 

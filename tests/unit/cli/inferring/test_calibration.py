@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from agent.cli.inferring.calibration import calibrate, quantile
+from agent.cli.inferring.calibration import calibrate, error_of, quantile
 
 ERRORS = st.lists(st.floats(1e-6, 1e6), min_size=1, max_size=60)
 
@@ -22,6 +24,14 @@ def test_the_figures_of_a_hundred_and_one_errors() -> None:
 def test_sigmas_are_counted_from_the_mean() -> None:
     found = calibrate([1.0, 3.0], 0.99, sigmas=3)
     assert (found.mean, found.std, found.threshold) == (2.0, 1.0, 5.001)
+
+
+@pytest.mark.parametrize(
+    "items", [[], [{}], ["x"], [None], [{"error": "high"}], [{"error": True}], [{"error": float("nan")}]]
+)
+def test_a_worker_that_tells_of_no_error_gives_none(items: list[Any]) -> None:
+    assert error_of(items) is None
+    assert error_of([{"error": 0.5}, *items]) == 0.5
 
 
 @given(ERRORS, st.floats(0, 1))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from agent.cli import main as cli
-from agent.cli.inferring.key_values import features_of, plugins_of, pre_told, stages_of
+from agent.cli.inferring.key_values import features_of, pairs, plugins_of, pre_told, stages_of
 from agent.errors import ConfigInvalid, InputRejected
 
 
@@ -100,3 +100,8 @@ def test_further_models_have_names_of_their_own_and_are_8_at_most(names: list[st
     stages_of([f"{name}:model=glyphs" for name in names[:-1]])
     with pytest.raises(InputRejected, match="there are 8 at most, each with a name of its own"):
         stages_of([f"{name}:model=glyphs" for name in names])
+
+
+def test_a_value_that_no_worker_could_be_sent_is_a_text() -> None:
+    deep = f"{'[' * 200}{']' * 200}"
+    assert pairs(f"images:path={deep}", "--source", "docs")[1] == {"path": deep}

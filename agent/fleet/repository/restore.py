@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from agent.errors import AgentError, MetadataRefused
+from agent.files import write_durably
 from agent.fleet.repository import stranger
 from agent.fleet.repository.roles import SIGNED_TARGETS
 from agent.published import META, file_name
@@ -25,7 +26,7 @@ _TAKEN = ".take-"
 
 
 class _Keeping:
-    """A shelf that keeps what it fetches, each chunk in a file of its own; files that are here it reads here."""
+    """A shelf that keeps what it fetches, each chunk in a file of its own; what is here it reads here."""
 
     def __init__(self, shelf: Shelf, folder: Path, repository: Repository) -> None:
         self._shelf = shelf
@@ -82,7 +83,7 @@ def restore(repository: Repository, shelf: Shelf, step: Callable[[int], object] 
     """Take over what is published, once all of it is proved from the first root on, and nothing goes back.
 
     Args:
-        repository: open; its metadata is written over by newer and read anew. Its files stay.
+        repository: open; its metadata is written over by newer and read anew. Sound files stay.
         shelf: what is published.
         step: told of each piece's bytes.
 
@@ -101,8 +102,7 @@ def restore(repository: Repository, shelf: Shelf, step: Callable[[int], object] 
         if seen.problems:
             raise AgentError("restore from", "the broker", seen.problems[0], "Look for another backup")
         for sha256 in sorted(keeping.counts):
-            if not tree.blob(sha256).exists():
-                tree.put(keeping.whole(sha256))
+            write_durably(tree.blob(sha256), keeping.whole(sha256), 0o644)
     tree.write_cuts(tree.cuts() | seen.cuts)
     for name in sorted(keeping.meta, key=lambda name: ("timestamp" in name, name)):
         tree.write_meta(name, keeping.meta[name])

@@ -2,8 +2,8 @@
 
 It is ahead when another copy of the operator's folder has signed since. Where that copy has only signed anew
 how new everything is, as the timer for ``edgectl resign`` does, its signature is taken over; where something
-is signed here that was not sent yet, the next signature here goes past it. Where that copy has changed what is
-published, nothing is signed here: two copies would tell devices two truths.
+is signed here that was not sent yet, the next signature here goes past it. Where that copy has changed what
+is published, nothing is signed here: two copies would tell devices two truths.
 """
 
 from __future__ import annotations

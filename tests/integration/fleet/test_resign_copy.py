@@ -10,16 +10,20 @@ import pytest
 from agent.errors import AgentError, ConfigInvalid, CopyBehind, LinkLost, MetadataRefused
 from agent.fleet.repository.publisher import Publisher
 from agent.fleet.repository.repository import opened
+from agent.link.bulk import Bulk
 from tests.simulators.edgectl import Edgectl
 from tests.simulators.operating import ask, make_bundle
 from tests.simulators.tuf_topics import put, retained
+from tests.simulators.unit_files import settings
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     from agent.demo.broker import Broker
 
 pytestmark = pytest.mark.mosquitto
+FILES = {"m.tflite": b"0123456789" * 1000, "g.npy": b"input"}
 NOT_DAILY = ("models", "fleet", "targets", "root-1", "root-2", "root-3", "control")
 
 
@@ -36,20 +40,47 @@ def timer(edgectl: Edgectl, broker: Broker, tmp_path: Path) -> Edgectl:
 def test_days_of_publishing_in_one_folder_and_signing_from_a_copy_need_nobody(
     edgectl: Edgectl, timer: Edgectl, shapes: Path, tmp_path: Path
 ) -> None:
-    assert timer("resign", "--from-broker")["taken"] is None
+    (command,) = settings("edgectl-resign.service")["ExecStart"]
+    daily = command.partition("edgectl ")[2].partition(" --dir")[0].split()
+    assert timer(*daily)["taken"] is None
     edgectl("publish", shapes)
-    assert timer("resign", "--from-broker")["taken"] == 4
-    assert timer("resign", "--from-broker")["taken"] is None
+    assert timer(*daily)["taken"] == 4
+    assert timer(*daily)["taken"] is None
     edgectl("publish", make_bundle(tmp_path / "b", "2.0.0"))
     edgectl("rotate", "fleet")
     edgectl("revoke", "shapes@1.0.0")
-    assert timer("resign", "--from-broker")["taken"] == 9
+    assert timer(*daily)["taken"] == 9
     edgectl("gc")
     seen = edgectl("verify")
     assert seen["ok"]
     assert seen["places"]["folder"]["bundles"].keys() == {"shapes@2.0.0"}
     assert seen["places"]["folder"]["versions"]["timestamp"] == 10
     assert timer("verify")["ok"]
+
+
+def test_only_files_that_are_not_here_or_damaged_are_fetched(
+    edgectl: Edgectl, timer: Edgectl, shapes: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fetched: set[str] = set()
+    chunks = Bulk.chunks
+
+    def noted(bulk: Bulk, sha256: str, numbers: Sequence[int], most: int) -> Iterator[tuple[int, bytes]]:
+        fetched.add(sha256)
+        return chunks(bulk, sha256, numbers, most)
+
+    edgectl("publish", shapes)
+    timer("resign", "--from-broker")
+    old = {path.name for path in (timer.folder / "tuf/blob").iterdir()}
+    damaged = min(old)
+    there = timer.folder / "tuf/blob" / damaged
+    there.write_bytes(b"damaged")
+    edgectl("publish", make_bundle(tmp_path / "b", "2.0.0", {**FILES, "more.txt": b"m"}, chunk=1024))
+    monkeypatch.setattr(Bulk, "chunks", noted)
+    timer("resign", "--from-broker")
+    new = {path.name for path in (timer.folder / "tuf/blob").iterdir()} - old
+    assert len(new) == 2
+    assert fetched == new | {damaged}
+    assert there.read_bytes() == (edgectl.folder / "tuf/blob" / damaged).read_bytes()
 
 
 def test_a_copy_whose_key_was_replaced_says_so_and_signs_again_when_it_has_the_new_one(

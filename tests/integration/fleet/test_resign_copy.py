@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import time
 from typing import TYPE_CHECKING
 
 import pytest
@@ -12,7 +13,7 @@ from agent.fleet.repository.publisher import Publisher
 from agent.fleet.repository.repository import opened
 from agent.link.bulk import Bulk
 from tests.simulators.edgectl import Edgectl
-from tests.simulators.operating import ask, make_bundle
+from tests.simulators.operating import ask, make_bundle, operator
 from tests.simulators.tuf_topics import put, retained
 from tests.simulators.unit_files import settings
 
@@ -46,6 +47,7 @@ def test_days_of_publishing_in_one_folder_and_signing_from_a_copy_need_nobody(
     edgectl("publish", shapes)
     assert timer(*daily)["taken"] == 4
     assert timer(*daily)["taken"] is None
+    assert edgectl("verify")["ok"]
     edgectl("publish", make_bundle(tmp_path / "b", "2.0.0"))
     edgectl("rotate", "fleet")
     edgectl("revoke", "shapes@1.0.0")
@@ -198,6 +200,17 @@ def test_what_a_kill_has_left_of_taking_over_goes_and_without_the_option_nothing
     assert left.exists()
     assert timer.code("resign", "--from-broker") == 0
     assert not left.exists()
+
+
+def test_a_folder_in_which_nothing_was_done_for_weeks_goes_on_where_the_timer_is(
+    broker: Broker, quick_keys: None, shapes: Path, tmp_path: Path
+) -> None:
+    asleep = Edgectl(operator(tmp_path / "asleep", lambda: time.time() - 20 * 86400), broker.port)
+    timer = Edgectl(shutil.copytree(asleep.folder, tmp_path / "timer"), broker.port)
+    timer("resign", "--from-broker")
+    assert asleep.code("verify") == 1
+    asleep("publish", shapes)
+    assert asleep("verify")["ok"]
 
 
 def test_the_broker_cannot_be_asked_and_left_alone(edgectl: Edgectl) -> None:

@@ -129,10 +129,11 @@ def _forward(repository: Repository, meta: dict[str, bytes], seen: Seen) -> None
         if meta.get(name) != tree.meta(name).read_bytes():
             problem = f"its {name} is another than the one here"
             hint = (
-                "Two copies have signed: take over into a backup from before, and do there what only this has"
+                "Two copies have published: take over into a backup from before, and do again what it lacks"
             )
             raise MetadataRefused("restore from", "the broker", problem, hint)
 
 
 def _refused(problem: str) -> MetadataRefused:
-    return MetadataRefused("restore from", "the broker", problem, "Run: edgectl heal")
+    hint = "Run: edgectl heal; where that refuses, too, take over into a backup from before"
+    return MetadataRefused("restore from", "the broker", problem, hint)

@@ -26,6 +26,7 @@
     |   `-- LaneCrashed        a worker died
     `-- Fatal                  nothing helps but a person
         |-- ConfigInvalid      exit code 78: do not restart me
+        |   `-- CopyBehind     another copy of the operator's folder has published since
         |-- ExtraMissing       an optional package is not installed
         `-- FolderUnusable     the data folder cannot be used
             |-- FolderHeld     another agent holds it
@@ -210,6 +211,10 @@ class ConfigInvalid(Fatal):
         super().__init__(op, subject, problem, hint)
         self.loc = loc
         self.also = also
+
+
+class CopyBehind(ConfigInvalid):
+    """Another copy of the operator's folder has published since."""
 
 
 class ExtraMissing(Fatal):

@@ -29,12 +29,14 @@ class Limits:
         hot_c: so hot it is, degrees Celsius.
         old_s: so long the oldest record waits for the collector, seconds.
         ends_s: so soon its certificate ends, seconds.
+        unsigned_s: so soon its update metadata expires, which a timer signs anew every day, seconds.
     """
 
     stale_s: float = 300.0
     hot_c: float = 80.0
     old_s: float = 3600.0
     ends_s: float = 90 * 86400.0
+    unsigned_s: float = 4 * 86400.0
 
 
 def judge(facts: Facts, limits: Limits, now_s: float) -> dict[str, str]:
@@ -84,8 +86,10 @@ def _measures(facts: Facts, limits: Limits, now_s: float) -> Iterator[tuple[str,
         yield "hot", f"{facts.temperature_c:.0f} °C"
     if facts.backlog and facts.oldest_s >= limits.old_s:
         yield "backlog", f"the oldest record waits for {spoken(facts.oldest_s)}"
-    if 0 < facts.metadata_until <= now_s:
-        yield "metadata", "its update metadata has expired: edgectl resign"
+    if 0 < facts.metadata_until <= now_s + limits.unsigned_s:
+        left_s = facts.metadata_until - now_s
+        when = f"expires in {spoken(left_s)}" if left_s > 0 else "has expired"
+        yield "metadata", f"its update metadata {when}: edgectl resign"
     if facts.certificate_until and facts.certificate_until - now_s <= limits.ends_s:
         left_s = facts.certificate_until - now_s
         when = f"ends in {spoken(left_s)}" if left_s > 0 else "has ended"

@@ -151,6 +151,10 @@ class Roles:
         """
         return {role for role in self._of if role != "root" and not self._proved(role)}
 
+    def skip(self, role: str, version: int) -> None:
+        """Have the next version of a role be larger than ``version``."""
+        self._of[role].signed.version = max(self.version(role), version)
+
     def issued(self) -> int:
         """Give the moment of the last signature, seconds since 1970."""
         return max(int(one.signed.unrecognized_fields.get(ISSUED, 0)) for one in self._of.values())

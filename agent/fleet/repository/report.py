@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from agent.errors import AgentError, LinkLost
 from agent.fleet.progress import bar
 from agent.fleet.repository.catalog import Local, blobs
+from agent.fleet.repository.roles import SIGNED_TARGETS
 from agent.fleet.repository.stranger import Seen
 from agent.fleet.repository.stranger import look as prove
 from agent.fleet.repository.work import at_work
@@ -37,7 +38,7 @@ def look(folder: Path, broker: Broker | None, *, shown: bool) -> dict[str, Seen]
         if work.wire is not None and broker is not None:
             found[broker.host] = _seen(work.wire.shelf, root, size, shown=shown)
             ours, theirs = found["folder"].versions, found[broker.host].versions
-            if theirs and ours != theirs:
+            if ours and theirs and _differ(ours, theirs):
                 told = f"it has timestamp {theirs['timestamp']}, and the folder {ours['timestamp']}"
                 found[broker.host].problems.append(f"{told}. Run: edgectl heal")
         return found
@@ -64,6 +65,12 @@ def lines(found: dict[str, Seen]) -> list[str]:
         text += [f"  {title}  {digest[:12]}" for title, digest in sorted(seen.bundles.items())]
         text += [f"  PROBLEM: {plain(one, _LONGEST)}" for one in seen.problems]
     return text
+
+
+def _differ(ours: dict[str, int], theirs: dict[str, int]) -> bool:
+    """Say whether the broker has something else; no news is what a timer has signed anew elsewhere since."""
+    same = all(ours.get(role) == theirs[role] for role in ("root", *SIGNED_TARGETS))
+    return not same or theirs["timestamp"] < ours["timestamp"]
 
 
 def _seen(shelf: Shelf, root: bytes, size: int, *, shown: bool) -> Seen:

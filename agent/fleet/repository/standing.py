@@ -1,8 +1,9 @@
 """How a broker stands to a repository: in step, behind, empty, or ahead of it.
 
 It is ahead when another copy of the operator's folder has signed since. Where that copy has only signed anew
-how new everything is, as the timer for ``edgectl resign`` does, its signature is taken over. Where it has
-changed what is published, nothing is signed here: two copies would tell devices two truths.
+how new everything is, as the timer for ``edgectl resign`` does, its signature is taken over; where something
+is signed here that was not sent yet, the next signature here goes past it. Where that copy has changed what
+is published, nothing is signed here: two copies would tell devices two truths.
 """
 
 from __future__ import annotations
@@ -13,7 +14,8 @@ from tuf.api.exceptions import RepositoryError
 from tuf.api.metadata import Metadata, Root, Snapshot, Timestamp
 from tuf.api.serialization import DeserializationError
 
-from agent.errors import ConfigInvalid, FetchFailed
+from agent.errors import CopyBehind, FetchFailed
+from agent.fleet.repository.roles import SIGNED_TARGETS
 from agent.published import META, MOST_BYTES, file_name
 
 if TYPE_CHECKING:
@@ -25,11 +27,11 @@ def compare(repository: Repository, shelf: Shelf) -> bool | None:
     """Say whether the broker has what was published last; None where it has nothing at all.
 
     Args:
-        repository: open, and not changed yet; it may take over a newer timestamp.
+        repository: open, and not changed yet; it may take over a newer timestamp, or have to sign one.
         shelf: what the broker has.
 
     Raises:
-        ConfigInvalid: the broker is ahead.
+        CopyBehind: the broker is ahead.
         LinkLost: the broker is away.
         OSError: the disk refuses.
     """
@@ -45,14 +47,20 @@ def compare(repository: Repository, shelf: Shelf) -> bool | None:
     timestamp = parsed(found, Timestamp)
     if timestamp is None or not _proved(roles.root, "timestamp", timestamp):
         return False
-    version: int = timestamp.signed.version
-    if version < roles.version("timestamp"):
+    version, newest = timestamp.signed.version, roles.version("timestamp")
+    if version < newest:
         return False
-    snapshot = _same_but_newer(repository, shelf, timestamp) if version > roles.version("timestamp") else None
-    if snapshot is None:
+    content = _snapshot(roles.root, shelf, timestamp)
+    snapshot = parsed(content, Snapshot)
+    if content is None or snapshot is None or not _known(repository, snapshot.signed):
         raise _ahead(f"timestamp {version}")
-    repository.take_over(timestamp.signed.snapshot_meta.version, snapshot, found)
-    return True
+    if version > newest and snapshot.signed.meta == roles.snapshot.meta:
+        repository.take_over(snapshot.signed.version, content, found)
+        return True
+    roles.skip("snapshot", snapshot.signed.version)
+    roles.skip("timestamp", version)
+    repository.renew("snapshot")
+    return False
 
 
 def read(shelf: Shelf, path: str, most: int) -> bytes | None:
@@ -74,26 +82,38 @@ def parsed(content: bytes | None, kind: type[Root | Timestamp | Snapshot]) -> Me
     return found if isinstance(found.signed, kind) else None
 
 
-def _same_but_newer(repository: Repository, shelf: Shelf, timestamp: Metadata[Any]) -> bytes | None:
-    """Give the snapshot of a newer timestamp, if it vouches for just what ours does."""
+def _snapshot(root: Root, shelf: Shelf, timestamp: Metadata[Any]) -> bytes | None:
+    """Give the snapshot that a proved timestamp names, if it is there and proved, too."""
     named = timestamp.signed.snapshot_meta
     content = read(shelf, f"{META}/{file_name('snapshot', named.version)}", MOST_BYTES["snapshot"])
     snapshot = parsed(content, Snapshot)
-    if content is None or snapshot is None or not _proved(repository.roles.root, "snapshot", snapshot):
+    if content is None or snapshot is None or not _proved(root, "snapshot", snapshot):
         return None
     try:
         named.verify_length_and_hashes(content)
     except RepositoryError:
         return None
-    same = snapshot.signed.version == named.version and snapshot.signed.meta == repository.roles.snapshot.meta
-    return content if same else None
+    return content if snapshot.signed.version == named.version else None
+
+
+def _known(repository: Repository, theirs: Snapshot) -> bool:
+    """Say whether all that a snapshot names is, or was, published from here, too."""
+    for name, named in theirs.meta.items():
+        role = name.removesuffix(".json")
+        if role not in SIGNED_TARGETS or named.version > repository.roles.version(role):
+            return False
+        try:
+            named.verify_length_and_hashes(repository.tree.meta(file_name(role, named.version)).read_bytes())
+        except (FileNotFoundError, RepositoryError):
+            return False
+    return True
 
 
 def _proved(root: Root, role: str, metadata: Metadata[Any]) -> bool:
     return bool(root.get_verification_result(role, metadata.signed_bytes, metadata.signatures).verified)
 
 
-def _ahead(what: str) -> ConfigInvalid:
+def _ahead(what: str) -> CopyBehind:
     problem = f"another copy of it has signed {what} and published it"
     hint = "Work in that copy, or take over what is published: edgectl heal --from-broker"
-    return ConfigInvalid("publish from", "this folder", problem, hint)
+    return CopyBehind("publish from", "this folder", problem, hint)

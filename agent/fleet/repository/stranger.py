@@ -52,13 +52,19 @@ class Seen:
     problems: list[str] = field(default_factory=list)
 
 
-def look(shelf: Shelf, root: bytes, step: Callable[[int], object] = int) -> Seen:
+def look(
+    shelf: Shelf,
+    root: bytes,
+    step: Callable[[int], object] = int,
+    known: Callable[[Seen], object] = id,
+) -> Seen:
     """Prove all metadata from the first root on, and each file that it vouches for.
 
     Args:
         shelf: where the files are.
         root: ``1.root.json``.
         step: told of each piece's bytes.
+        known: told of the proved metadata, before any file is asked for; it may refuse.
 
     Raises:
         MetadataRefused: the metadata does not hold together, or has expired.
@@ -68,6 +74,7 @@ def look(shelf: Shelf, root: bytes, step: Callable[[int], object] = int) -> Seen
     seen = Seen()
     with tempfile.TemporaryDirectory(prefix="edgectl-verify-") as folder:
         updater, found = _metadata(shelf, root, Path(folder), seen)
+        known(seen)
         for target in found:
             try:
                 _target(shelf, updater, target, seen, step)

@@ -8,6 +8,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from agent.errors import CopyBehind
 from agent.fleet.repository.passphrase import passphrase
 from agent.fleet.repository.repository import Repository, opened
 from agent.fleet.repository.roles import OFFLINE, WARN_DAYS
@@ -23,11 +24,19 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """An open repository, and the broker that it is published on; None when only the folder is worked on."""
+    """An open repository, and the broker that it is published on; None when only the folder is worked on.
+
+    Attributes:
+        repository: open, and locked.
+        publisher: has compared both, if that was asked for.
+        wire: connected.
+        taken: the version of the timestamp that was taken over, with all that belongs to it; None for none.
+    """
 
     repository: Repository
     publisher: Publisher | None = None
     wire: Wire | None = None
+    taken: int | None = None
 
     def finish(self) -> Sent | None:
         """Sign what has changed, and send it; give what was sent, None where there is no broker.
@@ -49,7 +58,13 @@ class Work:
 
 @contextmanager
 def at_work(
-    folder: Path, file: Path | None, broker: Broker | None, *, shown: bool, compare: bool = True
+    folder: Path,
+    file: Path | None,
+    broker: Broker | None,
+    *,
+    shown: bool,
+    compare: bool = True,
+    take: bool = False,
 ) -> Iterator[Work]:
     """Open the repository in ``folder``, and connect to the broker before anything is changed.
 
@@ -59,9 +74,11 @@ def at_work(
         broker: None works on the folder alone.
         shown: whether people read along.
         compare: refuse to go on where the broker has what another copy of the folder has signed since.
+        take: take that over instead, once it is proved.
 
     Raises:
         AgentError: there is no repository, somebody else is at work in it, or the broker is away or ahead.
+        MetadataRefused: what would be taken over does not hold together.
     """
     say_warnings()
     with ExitStack() as stack:
@@ -70,13 +87,21 @@ def at_work(
             yield Work(repository)
             return
         from agent.fleet.repository.publisher import Publisher
+        from agent.fleet.repository.restore import restore
         from agent.fleet.repository.wire import Wire
 
         wire = stack.enter_context(Wire(broker.link(f"edgectl-{broker.fleet}"), broker.fleet))
-        publisher = Publisher(repository, wire, shown=shown)
+        publisher, taken = Publisher(repository, wire, shown=shown), None
         if compare:
-            publisher.compare()
-        yield Work(repository, publisher, wire)
+            try:
+                publisher.compare()
+            except CopyBehind:
+                if not take:
+                    raise
+                taken = restore(repository, wire.shelf).versions["timestamp"]
+                publisher = Publisher(repository, wire, shown=shown)
+                publisher.compare()
+        yield Work(repository, publisher, wire, taken)
 
 
 def asker(file: Path | None, *, new: bool = False) -> Callable[[], str]:

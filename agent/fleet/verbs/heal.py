@@ -51,7 +51,7 @@ def heal(
 
     with at_work(folder, passphrase_file, broker, shown=not as_json, compare=not from_broker) as work:
         if from_broker and work.wire:
-            seen = restore(work.repository.tree, work.wire.shelf)
+            seen = restore(work.repository, work.wire.shelf)
             facts = {"timestamp": seen.versions["timestamp"], "bundles": sorted(seen.bundles)}
             said = f"took over timestamp {seen.versions['timestamp']}, {len(seen.bundles)} bundles"
         elif work.publisher and work.wire:

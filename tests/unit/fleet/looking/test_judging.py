@@ -28,6 +28,7 @@ RED: list[tuple[dict[str, Any], str, str]] = [
     ({"temperature_c": 80.0}, "hot", "80 °C"),
     ({"oldest_s": 7200}, "backlog", "the oldest record waits for 2 h"),
     ({"metadata_until": 9_999}, "metadata", "its update metadata has expired: edgectl resign"),
+    ({"metadata_until": 269_200}, "metadata", "its update metadata expires in 3 d: edgectl resign"),
     ({"certificate_until": 9_999}, "certificate", "its certificate has ended: edgectl renew"),
     ({"certificate_until": 874_000}, "certificate", "its certificate ends in 10 d: edgectl renew"),
 ]

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from agent.boards.accelerators import Lend
 from agent.governor.hand import Hand, Pace
 from agent.governor.relief import Relief
 from tests.simulators.lane_stage import Stage
@@ -31,6 +34,14 @@ class Theatre(Stage):
         self.lane.receive()
         self.hand.tick(self.now, relief, fps)
         return self.worker.heard()
+
+    def accelerate(self) -> None:
+        """Lend the worker an accelerator, and have it run there."""
+        with Path(os.devnull).open() as nothing:
+            assert self.lane.lend(Lend(accelerator="usb", generation=1), nothing.fileno())
+        self.worker.heard()
+        news = {"accelerator": "usb", "generation": 1, "delegate": "edgetpu", "delegated": [7, 7]}
+        self.worker.say({**news, "type": "accelerated", "goldens": 3})
 
 
 @pytest.fixture
@@ -143,7 +154,7 @@ def test_another_model_that_came_meanwhile_is_asked_too(stage: Theatre) -> None:
 
 def test_what_runs_on_an_accelerator_keeps_its_threads_and_variant(stage: Theatre) -> None:
     known(stage)
-    stage.worker.say({**READY, "delegate": "edgetpu"})
+    stage.accelerate()
     assert stage.go(LESS) == [pace(15)]
 
 
@@ -151,7 +162,7 @@ def test_a_pipeline_that_gets_an_accelerator_goes_back_to_the_model_that_was_pro
     [asked] = stage.go(Relief(variant="small"))
     stage.worker.say({**SMALL, "token": asked["token"]})
     assert stage.go(Relief(variant="small")) == []
-    stage.worker.say({**READY, "sha256": SMALL["sha256"], "delegate": "edgetpu"})
+    stage.accelerate()
     [back] = stage.go(Relief(variant="small"))
     assert (back["type"], back["variant"]) == ("ease", "")
 

@@ -2,7 +2,7 @@
 
     python -m tests.kills [--count 1000] [--seed 1] [--json]
 
-Half of the kills are at named states, each in turn; the others at some moment. In the end everything is
+Two of three kills are at named states, each in turn; the others at some moment. In the end everything is
 drained, and the accounts must say: nothing lost, nothing twice, every ledger in balance.
 """
 
@@ -36,10 +36,10 @@ def killed(folder: Path, count: int, seed: int, say: Callable[[str], None]) -> t
     kills: list[Kill] = []
     with Scene(folder, compile_kill_point(folder)) as scene:
         for number in range(count):
-            if number % 2:
+            if number % 3 == 2:
                 kills.append(scene.kill(noise.choice(list(PROGRAMS)), noise))
             else:
-                at = number // 2 % len(points)
+                at = (number - number // 3) % len(points)
                 if at == 0:
                     noise.shuffle(points)
                 kills.append(scene.kill_at(points[at], noise))

@@ -17,8 +17,8 @@ from tests.simulators.kill_points import POINTS
 if TYPE_CHECKING:
     from pathlib import Path
 
-KILLS = int(os.environ.get("EDGE_AGENT_TESTS_KILLS", "40"))
-"""Half of them at named states; 1,000 take about half an hour: python -m tests.kills."""
+KILLS = int(os.environ.get("EDGE_AGENT_TESTS_KILLS", "30"))
+"""Two of three at named states; 30 reach all of these, 1,000 take half an hour: python -m tests.kills."""
 
 
 @pytest.mark.mosquitto
@@ -31,7 +31,8 @@ def test_kills_at_every_state_lose_nothing_and_all_is_back_within_two_seconds(tm
     assert (found.missing, found.lost, found.duplicated, found.unbalanced) == (0, 0, 0, ()), report(
         kills, found
     )
-    assert {kill.name for kill in kills} >= {point.name for point in POINTS[: KILLS // 2]}
+    named = {point.name for point in POINTS}
+    assert len(named & {kill.name for kill in kills}) >= min(len(named), KILLS - KILLS // 3)
     back_s = min(kill.back_s for kill in kills if kill.victim == "agent")
     assert back_s < max(2, 6 * _start_s())  # a start is a third of a second where nothing else computes
 

@@ -10,6 +10,8 @@ PY := $(VENV)/bin/python
 # Where nobody watches, pip's hundred lines are of no use.
 PIP := $(PY) -m pip --disable-pip-version-check --no-input install $(if $(MAKE_TERMERR),,--quiet)
 UNREACHED := echo 'make: the packages could not be installed. Check the network, or PIP_INDEX_URL; then run it again' >&2
+# Those of the system tests that only make and install packages.
+PACKAGES := tests/system/test_deb.py tests/system/test_packages.py
 # What PYTHON= overrides: the first of these that runs and has all that we need.
 CANDIDATES := python3.13 python3.12 python3.11 python3
 # Environments beside it: one for each Python that we promise, and one for the second runtime.
@@ -17,7 +19,8 @@ PYTHONS := 3.11 3.12 3.13
 TFLITE_VENV := .venv-tflite-runtime
 # How a source behaves when its device goes does not hang on these: .venv's run has seen it.
 CONTRACTS := $(filter-out %_losses.py,$(wildcard tests/contract/test_*.py))
-TFLITE_TESTS := $(CONTRACTS) tests/unit/backends tests/unit/delegates tests/integration/test_runtimes.py \
+# Filters, gates and commands see no runtime's numbers.
+TFLITE_TESTS := $(filter-out %_filters.py %_gates.py %_commands.py,$(CONTRACTS)) tests/unit/backends tests/unit/delegates tests/integration/test_runtimes.py \
   tests/integration/test_real_models.py tests/integration/test_bench.py tests/unit/tuning
 # ARGS= goes to the program that a target runs; BENCH= names the benchmarks to run.
 ARGS ?=
@@ -67,10 +70,11 @@ $(PYTHONS:%=test-python-%): test-python-%:
 test-system: $(VENV)/.installed-dev ## Boot the service under a real systemd; needs root, systemd-container, mmdebstrap, e2fsprogs
 	@$(PY) -m pytest -m system $(or $(ARGS),-n $(JOBS) --dist loadfile --no-loadscope-reorder tests/system)
 
-# Downloads and unpacks what test-system boots; that does it by itself where it is not done.
-.PHONY: prepare-system
-prepare-system: $(VENV)/.installed-dev
+# A part of test-system, which takes no time from others where it runs beside them.
+.PHONY: test-packages
+test-packages: $(VENV)/.installed-dev ## Install, upgrade and purge the .deb in a clean Debian; needs root, as test-system
 	@$(PY) -m tests.system.prepare
+	@$(PY) -m pytest -m system $(PACKAGES)
 
 .PHONY: test-arm64
 test-arm64: $(VENV)/.installed-dev ## Run the agent on 64-bit ARM, emulated, and a virtual board; needs root, qemu, mmdebstrap

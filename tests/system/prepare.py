@@ -1,6 +1,6 @@
 """Build what the tests of the services need, ahead of them: python -m tests.system.prepare.
 
-They build it themselves where it is not there. Continuous integration has it made while other tests wait.
+They build it themselves where it is not there; `make test-packages` has it made first.
 """
 
 from __future__ import annotations

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 from typing import TYPE_CHECKING
 
+from agent.dispatch.inbox import MOST_WAITING
 from agent.documents.base import read
 from agent.documents.command import Command
 from agent.errors import MessageInvalid
@@ -42,7 +44,7 @@ class Turns:
             return None
         if self._rules.revoked(row.key, row.op):
             return "scope", "its key lost the right to sign it before its turn came"
-        command = _command(row)
+        command = _command(row.body)
         if command is None or command.expires > self._rules.terms({}).now_s:
             return None
         why = self.held(row)
@@ -50,13 +52,14 @@ class Turns:
 
 
 def _in_window(row: CommandRow) -> bool:
-    command = _command(row)
+    command = _command(row.body)
     return command is not None and command.args.get(_WINDOW) is True
 
 
-def _command(row: CommandRow) -> Command | None:
+@functools.lru_cache(MOST_WAITING)  # one may wait for a day, and is looked at in each turn of the loop
+def _command(body: bytes) -> Command | None:
     """Read it; None for one of another release: whoever runs it says so."""
     try:
-        return read(Command, row.body, "command")
+        return read(Command, body, "command")
     except MessageInvalid:
         return None
